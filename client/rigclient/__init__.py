@@ -1,0 +1,1 @@
+"""rigclient: live telemetry of a sim rig, as numpy tables."""

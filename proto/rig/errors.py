@@ -1,0 +1,107 @@
+"""The one error tree of rigd.
+
+    RigError                    INTERNAL
+    ├── BadRequest              INVALID_ARGUMENT     the caller's words are wrong
+    │   ├── UnknownChannel
+    │   ├── MalformedCursor
+    │   └── ForeignCursor                            a cursor of another ring
+    ├── NotFound                NOT_FOUND
+    ├── CursorExpired           OUT_OF_RANGE         the ring no longer holds that position
+    ├── Busy                    FAILED_PRECONDITION  somebody else owns it
+    ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
+    ├── Unavailable             UNAVAILABLE          try again later
+    │   └── RingMissing
+    └── Corrupt                 DATA_LOSS            the bytes are not what was written
+
+Each error carries the gRPC status name it becomes on the wire, so a handler raises and never mentions
+status codes. One server interceptor and one client wrapper translate.
+"""
+
+from typing import ClassVar
+
+
+class RigError(Exception):
+    """Base of all errors. `facts` are the values and limits behind the message, `hint` the way out."""
+
+    status: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
+        super().__init__(f"{message} ({hint})" if hint else message)
+        self.message = message
+        self.hint = hint
+        self.facts = {key: str(value) for key, value in facts.items()}
+
+    @classmethod
+    def reason(cls) -> str:
+        """Stable upper-case name, the `reason` of `google.rpc.ErrorInfo`: UnknownChannel -> UNKNOWN_CHANNEL."""
+        name = cls.__name__
+        return "".join("_" + c if c.isupper() and i else c for i, c in enumerate(name)).upper()
+
+
+class BadRequest(RigError):
+    """The request cannot mean anything, now or later."""
+
+    status = "INVALID_ARGUMENT"
+
+
+class UnknownChannel(BadRequest):
+    """A channel name that the registry does not have."""
+
+
+class MalformedCursor(BadRequest):
+    """Bytes that are no cursor of this program."""
+
+
+class ForeignCursor(BadRequest):
+    """A well-formed cursor of another ring or another stream."""
+
+
+class NotFound(RigError):
+    """The named thing does not exist."""
+
+    status = "NOT_FOUND"
+
+
+class CursorExpired(RigError):
+    """The ring has evicted that position; `facts["earliest"]` is the earliest it still holds."""
+
+    status = "OUT_OF_RANGE"
+
+
+class Busy(RigError):
+    """Another process owns the store."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Exhausted(RigError):
+    """A stated limit is reached; the message names it."""
+
+    status = "RESOURCE_EXHAUSTED"
+
+
+class Unavailable(RigError):
+    """Not now: the thing behind is down. Trying again later may work."""
+
+    status = "UNAVAILABLE"
+
+
+class RingMissing(Unavailable):
+    """There is no ring where one was expected."""
+
+
+class Corrupt(RigError):
+    """Stored bytes fail their check."""
+
+    status = "DATA_LOSS"
+
+
+def by_reason() -> dict[str, type[RigError]]:
+    """Every class of the tree by its reason, for the client's way back from the wire."""
+    found: dict[str, type[RigError]] = {}
+    todo: list[type[RigError]] = [RigError]
+    while todo:
+        cls = todo.pop()
+        found[cls.reason()] = cls
+        todo.extend(cls.__subclasses__())
+    return found
