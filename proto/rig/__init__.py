@@ -1,1 +1,1 @@
-"""rig: the contract. Generated messages under `rig.v1`, the channel registry and column coding beside them."""
+"""rig: the contract. Generated messages in `rig.v1`, the channel registry and column coding beside."""

@@ -33,7 +33,7 @@ class RigError(Exception):
 
     @classmethod
     def reason(cls) -> str:
-        """Stable upper-case name, the `reason` of `google.rpc.ErrorInfo`: UnknownChannel -> UNKNOWN_CHANNEL."""
+        """The `reason` of `google.rpc.ErrorInfo`: UnknownChannel -> UNKNOWN_CHANNEL."""
         name = cls.__name__
         return "".join("_" + c if c.isupper() and i else c for i, c in enumerate(name)).upper()
 

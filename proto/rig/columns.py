@@ -1,0 +1,258 @@
+"""Tables as wire bytes: made from a template, read and cut by slicing, never parsed field by field.
+
+A record is a head of ten fixed fields, then the columns, then whatever else the message holds (its tail).
+Every column's header is four bytes: a two-byte tag (columns have numbers 16 to 2047) and a length padded to
+two bytes, which every protobuf parser reads. So all four-byte values of a record lie on four-byte steps, and
+the place of a column depends on nothing but the channels and the number of rows.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from rig.channels import FIRST_COLUMN, Channel, Table
+from rig.errors import Corrupt
+
+Bytes = bytes | bytearray | memoryview
+
+_HEAD: Final = struct.Struct("<BQBQBIBdBIBIBIBiBBBB")
+HEAD_BYTES: Final = _HEAD.size
+_TAGS: Final = (0x09, 0x11, 0x1D, 0x21, 0x2D, 0x35, 0x3D, 0x45, 0x48, 0x50)
+_ROWS_AT: Final = struct.calcsize("<BQBQBIBdBIBIB")
+"""Offset of the value of `rows` in the head."""
+_SHORT_LENGTH: Final = 1 << 14
+"""Lengths below fit the two-byte form; a tick's longest column is 128 cars x 48 bytes = 6144."""
+
+
+class Head(NamedTuple):
+    """The fixed fields of a record; meanings in `physics.proto`."""
+
+    seq: int
+    capture_time_ns: int
+    session: int
+    session_time: float
+    frame: int
+    schema: int
+    rows: int
+    player: int
+    after_gap: bool
+    whole: bool
+
+    def pack(self) -> bytes:
+        """The head as wire bytes."""
+        pairs = [part for pair in zip(_TAGS, self, strict=True) for part in pair]
+        return _HEAD.pack(*pairs)
+
+
+def read_head(data: Bytes, at: int = 0) -> Head:
+    """The head of the record that starts at `at`. Raises Corrupt when there is none."""
+    try:
+        parts = _HEAD.unpack_from(data, at)
+    except struct.error as error:
+        raise Corrupt(f"a record needs {HEAD_BYTES} bytes, {len(data) - at} are left") from error
+    if parts[0::2] != _TAGS:
+        raise Corrupt("the bytes do not start with a record's head")
+    return Head._make((*parts[1:17:2], bool(parts[17]), bool(parts[19])))
+
+
+def _varint(value: int, least: int = 1) -> bytes:
+    """`value` as a varint of at least `least` bytes."""
+    out = bytearray()
+    while value > 0x7F or len(out) + 1 < least:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def field(number: int, payload: bytes) -> bytes:
+    """A length-delimited field: tag, length, payload."""
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def _column_header(channel: Channel, rows: int) -> bytes:
+    length = rows * channel.row_bytes
+    return _varint(channel.number << 3 | 2, 2) + _varint(length, 2 if length < _SHORT_LENGTH else 6)
+
+
+def _read_varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < end and shift < 64:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise Corrupt(f"the record ends inside a number at byte {at}")
+
+
+_ORDER: Final = {"<f8": 0, "<f4": 1, "<i4": 2, "<u4": 2, "|b1": 3}
+"""Columns lie by kind: floats side by side can be checked for NaN in one sweep, and bytes come last."""
+
+
+class Template:
+    """The wire bytes of a table of `rows` rows with every header in place and a view onto every column.
+
+    `columns[name]` is a writable array, shape (rows,) or (rows, width). `floats` is one float32 view over all
+    float columns and the headers between them; no header reads as a non-finite float (that would need a
+    length above 16,256).
+    """
+
+    def __init__(self, table: Table, rows: int) -> None:
+        self.table = table
+        self.rows = rows
+        self.order = sorted(table.channels, key=lambda c: _ORDER[c.dtype.str])
+        headers = {channel.name: _column_header(channel, rows) for channel in self.order}
+        size = HEAD_BYTES + sum(len(headers[c.name]) + rows * c.row_bytes for c in self.order)
+        # numpy aligns the start of an array to 16 bytes, a bytearray promises nothing.
+        self._bytes = np.zeros(size, np.uint8)
+        self.columns: dict[str, np.ndarray[Any, np.dtype[Any]]] = {}
+        self.offsets: dict[str, int] = {}
+        at = HEAD_BYTES
+        for channel in self.order:
+            at = self._place(channel, headers[channel.name], at)
+        self.floats = self._span("<f4")
+
+    def _place(self, channel: Channel, header: bytes, at: int) -> int:
+        start = at + len(header)
+        end = start + self.rows * channel.row_bytes
+        self._bytes[at:start] = np.frombuffer(header, np.uint8)
+        values = self._bytes[start:end].view(channel.dtype)
+        self.columns[channel.name] = (
+            values if channel.width == 1 else values.reshape(self.rows, channel.width)
+        )
+        self.offsets[channel.name] = start
+        return end
+
+    def _span(self, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
+        those = [c for c in self.order if c.dtype.str == dtype]
+        if not those:
+            return np.empty(0, dtype)
+        last = those[-1]
+        end = self.offsets[last.name] + self.rows * last.row_bytes
+        return self._bytes[self.offsets[those[0].name] : end].view(dtype)
+
+    def pack(self, head: Head, tail: bytes = b"") -> bytes:
+        """The record as wire bytes: `head`, the columns as they stand, `tail`."""
+        self._bytes[:HEAD_BYTES] = np.frombuffer(head.pack(), np.uint8)
+        return self._bytes.tobytes() + tail
+
+
+class Layout:
+    """Where the columns of a record lie, counted from the record's start.
+
+    Found by one walk and then valid for every record with the same channels and rows; `fits` tells whether
+    another record has it, by comparing all headers at once.
+    """
+
+    def __init__(self, table: Table, data: Bytes, at: int, end: int) -> None:
+        self.rows = read_head(data, at).rows
+        self.spans: dict[str, tuple[int, int, int]] = {}
+        """Channel name -> offsets of its header, its first value, its end."""
+        self._walk(table, data, at, end)
+        headers = np.array(
+            [i for start, first, _ in self.spans.values() for i in range(start, first)], np.intp
+        )
+        self._places = headers
+        self._headers = np.frombuffer(data, np.uint8, end - at, at)[headers].tobytes()
+
+    def _walk(self, table: Table, data: Bytes, at: int, end: int) -> None:
+        here = at + HEAD_BYTES
+        while here < end:
+            tag, after_tag = _read_varint(data, here, end)
+            if tag >> 3 < FIRST_COLUMN or tag & 7 != 2:
+                break
+            length, first = _read_varint(data, after_tag, end)
+            stop = first + length
+            self._take(table.by_number.get(tag >> 3), here - at, first - at, stop - at, end - at)
+            here = stop
+        self.end = here - at
+        """Offset of the tail."""
+
+    def _take(self, channel: Channel | None, start: int, first: int, stop: int, size: int) -> None:
+        if stop > size:
+            raise Corrupt(f"a column ends at byte {stop} of a record of {size}")
+        if channel is None:
+            return  # a channel from the future
+        if stop - first != self.rows * channel.row_bytes:
+            raise Corrupt(
+                f"{channel.name} holds {stop - first} bytes, "
+                f"{self.rows} rows need {self.rows * channel.row_bytes}"
+            )
+        self.spans[channel.name] = (start, first, stop)
+
+    def fits(self, data: Bytes, at: int, end: int) -> bool:
+        """Whether the record at `at` has this layout."""
+        if end - at < self.end:
+            return False
+        return np.frombuffer(data, np.uint8, self.end, at)[self._places].tobytes() == self._headers
+
+    def column(self, channel: Channel, data: Bytes, at: int) -> np.ndarray[Any, np.dtype[Any]]:
+        """A column of the record at `at`, without a copy: shape (rows,) or (rows, width)."""
+        first = at + self.spans[channel.name][1]
+        values = np.frombuffer(data, channel.dtype, self.rows * channel.width, first)
+        return values if channel.width == 1 else values.reshape(self.rows, channel.width)
+
+
+class Layouts:
+    """The layouts met so far, by channels and rows. One per stream: a stream's channels do not change."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._known: dict[tuple[int, int], Layout] = {}
+
+    def of(self, head: Head, data: Bytes, at: int, end: int) -> Layout:
+        """The layout of the record at `at`, whose head is `head`."""
+        key = (head.schema, head.rows)
+        layout = self._known.get(key)
+        if layout is None or not layout.fits(data, at, end):
+            layout = self._known[key] = Layout(self.table, data, at, end)
+        return layout
+
+
+class Cut:
+    """Takes some channels and some rows out of records of one layout, by slicing.
+
+    `rows` None keeps all rows. What is cut is a record of its own: same head but for `rows`, same tail.
+    """
+
+    def __init__(self, layout: Layout, channels: Sequence[Channel], rows: Sequence[int] | None) -> None:
+        self._end = layout.end
+        kept = sorted((layout.spans[c.name], c) for c in channels if c.name in layout.spans)
+        if rows is None:
+            self._pieces = _merged([(start, stop) for (start, _, stop), _ in kept])
+        else:
+            self._pieces = [(0, _ROWS_AT), struct.pack("<I", len(rows)), (_ROWS_AT + 4, HEAD_BYTES)]
+            for (_, first, _), channel in kept:
+                self._pieces += _picked(channel, first, rows)
+
+    def __call__(self, data: bytes) -> list[bytes | memoryview]:
+        """The pieces of the cut record; join them."""
+        view = memoryview(data)
+        parts = [view[p[0] : p[1]] if isinstance(p, tuple) else p for p in self._pieces]
+        if len(data) > self._end:
+            parts.append(view[self._end :])
+        return parts
+
+
+_Piece = tuple[int, int] | bytes
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[_Piece]:
+    """Spans after the head, neighbours joined."""
+    out: list[tuple[int, int]] = [(0, HEAD_BYTES)]
+    for start, stop in spans:
+        if start == out[-1][1]:
+            out[-1] = (out[-1][0], stop)
+        else:
+            out.append((start, stop))
+    return list(out)
+
+
+def _picked(channel: Channel, first: int, rows: Sequence[int]) -> list[_Piece]:
+    size = channel.row_bytes
+    out: list[_Piece] = [_column_header(channel, len(rows))]
+    return out + [(first + row * size, first + (row + 1) * size) for row in rows]

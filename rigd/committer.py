@@ -1,0 +1,154 @@
+"""The committer: a thread that makes what is pending durable, in one transaction, and wakes the followers."""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import lmdb
+
+from rigd.latency import Histogram
+from rigd.ring import Record, RingWriter
+from rigd.wake import Bell
+
+MEMORY_BOUND_BYTES: Final = 64 << 20
+"""What is kept in memory while the disk does not take it: half a minute of 40 cars at 50 Hz."""
+
+_GROUP_BYTES: Final = 8 << 20
+"""Most bytes of one transaction, so that the first commit after an outage does not take seconds."""
+
+_RETRY_S: Final = 0.25
+
+
+class Bundle(NamedTuple):
+    """Records that become durable together or not at all: a tick and the gap declared before it."""
+
+    records: tuple[Record, ...]
+    meta: Mapping[bytes, bytes]
+    size: int
+    """Bytes of the records."""
+    tick: int
+    """Sequence number of the physics tick inside; 0 for none."""
+    taken_ns: int
+    """Monotonic time of the capture."""
+
+
+class Committer:
+    """Takes bundles from the tick thread, which never waits for it.
+
+    Counters are written by one thread each and read by the other.
+    """
+
+    def __init__(self, ring: RingWriter, bell: Bell, commit_every_s: float = 0.0) -> None:
+        self._ring = ring
+        self._bell = bell
+        self._commit_every_s = commit_every_s
+        self._queue: queue.SimpleQueue[Bundle | None] = queue.SimpleQueue()
+        self._backlog: deque[Bundle] = deque()
+        self._closing = False
+        self.latency = Histogram()
+        self.error = ""
+        """What the disk last refused; empty when it works."""
+        self.durable_seq = 0
+        self.committed = 0
+        """Ticks made durable."""
+        self._put = self._put_bytes = self._done = self._done_bytes = 0
+        self._oldest_ns = 0
+        self._thread = threading.Thread(target=self._run, name="committer")
+        self._thread.start()
+
+    @property
+    def pending(self) -> int:
+        """Bundles not yet durable."""
+        return self._put - self._done
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes not yet durable."""
+        return self._put_bytes - self._done_bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether the bound is reached: the caller drops ticks now, and declares them."""
+        return self.pending_bytes >= MEMORY_BOUND_BYTES
+
+    def loss_window_ms(self) -> float:
+        """Age of the oldest bundle that a power cut would take now."""
+        return (time.monotonic_ns() - self._oldest_ns) / 1e6 if self.pending and self._oldest_ns else 0.0
+
+    def put(self, bundle: Bundle) -> None:
+        """Hand over a bundle; 1 µs."""
+        self._put += 1
+        self._put_bytes += bundle.size
+        self._queue.put(bundle)
+
+    def close(self) -> bool:
+        """Make everything durable and end the thread. False when the disk still refuses."""
+        self._closing = True
+        self._queue.put(None)
+        self._thread.join()
+        return not self._backlog
+
+    def _run(self) -> None:
+        while self._collect():
+            if not self._commit():
+                if self._closing:
+                    return
+                time.sleep(_RETRY_S)
+            elif self._commit_every_s and not self._closing:
+                time.sleep(self._commit_every_s)
+
+    def _collect(self) -> bool:
+        """Wait until there is work; False when there is none left and none will come."""
+        if not self._backlog:
+            self._take(self._queue.get())
+        while not self._queue.empty():
+            self._take(self._queue.get())
+        return bool(self._backlog) or not self._closing
+
+    def _take(self, bundle: Bundle | None) -> None:
+        if bundle is not None:
+            self._backlog.append(bundle)
+
+    def _commit(self) -> bool:
+        """One transaction of what is pending. Nothing leaves the backlog before it is durable."""
+        group = self._group()
+        if not group:
+            return True
+        self._oldest_ns = group[0].taken_ns
+        started = time.monotonic_ns()
+        try:
+            self._write(group)
+        except (lmdb.Error, OSError) as error:
+            self.error = str(error)
+            return False
+        self.latency.add(time.monotonic_ns() - started)
+        self._finish(group)
+        return True
+
+    def _group(self) -> list[Bundle]:
+        group, size = [], 0
+        for bundle in self._backlog:
+            group.append(bundle)
+            size += bundle.size
+            if size >= _GROUP_BYTES:
+                break
+        return group
+
+    def _write(self, group: list[Bundle]) -> None:
+        if self.error:
+            self._ring.reopen()
+        meta = {name: value for bundle in group for name, value in bundle.meta.items()}
+        self._ring.append((record for bundle in group for record in bundle.records), meta)
+
+    def _finish(self, group: list[Bundle]) -> None:
+        for _ in group:
+            self._backlog.popleft()
+        self.error = ""
+        self.durable_seq = max((bundle.tick for bundle in group if bundle.tick), default=self.durable_seq)
+        self.committed += sum(1 for bundle in group if bundle.tick)
+        self._done_bytes += sum(bundle.size for bundle in group)
+        self._done += len(group)
+        self._bell.ring()

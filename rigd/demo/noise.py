@@ -1,0 +1,77 @@
+"""The small disorder of real channels: white noise and slow wander, drawn for all cars in one call."""
+
+from math import exp, sqrt
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+_CAR_ROWS: Final = {
+    # name: (standard deviation, correlation time in s)
+    "surge": (0.16, 0.05),  # m/s², really driven
+    "throttle": (0.012, 0.12),
+    "brake": (0.010, 0.08),
+    "steering": (0.006, 0.10),
+    "wander": (0.35, 2.5),  # m beside the line
+    "shake_x": (0.55, 0.004),  # m/s² at the car's body
+    "shake_y": (0.80, 0.004),
+    "shake_z": (0.45, 0.004),
+    "heave": (0.018, 0.03),  # m/s
+    "pitch": (0.0007, 0.06),  # rad
+    "roll": (0.0009, 0.06),
+    "slide": (0.0025, 0.15),  # rad
+    "revs": (9.0, 0.01),  # rpm
+    "torque": (4.5, 0.02),  # Nm
+    "shaft": (0.35, 0.015),  # Nm
+    "air": (0.012, 0.25),  # share of drag and downforce
+}
+_WHEEL_ROWS: Final = {
+    "load": (95.0, 0.015),  # N
+    "travel": (0.0007, 0.02),  # m
+    "scrub": (0.035, 0.012),  # m/s sideways
+    "spin": (0.05, 0.012),  # m/s lengthwise
+    "heat": (0.25, 0.03),  # K of tyre surface
+    "side": (45.0, 0.01),  # N
+}
+
+
+class Noise:
+    """First-order wander of every row, stepped once per frame. Rows are views: read, do not keep copies."""
+
+    def __init__(self, rng: np.random.Generator, cars: int, dt: float) -> None:
+        shapes = [*_CAR_ROWS.values(), *(row for row in _WHEEL_ROWS.values() for _ in range(4))]
+        keep = np.array([exp(-dt / time) for _, time in shapes])
+        self._rng = rng
+        self._keep = np.repeat(keep[:, None], cars, axis=1)
+        self._gain = np.array([size for size, _ in shapes])[:, None] * np.sqrt(1 - self._keep**2)
+        self._rows = np.zeros((len(shapes), cars))
+        self._fresh = np.empty_like(self._rows)
+        self._seats = {name: row for row, name in enumerate(_CAR_ROWS)}
+
+    def step(self) -> None:
+        """Draw the next value of every row."""
+        self._rng.standard_normal(out=self._fresh)
+        self._fresh *= self._gain
+        self._rows *= self._keep
+        self._rows += self._fresh
+
+    def car(self, name: str) -> Floats:
+        """One value per car."""
+        return self._rows[self._seats[name]]
+
+    def wheel(self, name: str) -> Floats:
+        """One value per (wheel, car)."""
+        start = len(_CAR_ROWS) + 4 * list(_WHEEL_ROWS).index(name)
+        return self._rows[start : start + 4]
+
+
+def ease(dt: float, time: float) -> float:
+    """Share of the way a first-order lag of `time` seconds goes in one step."""
+    return 1.0 - exp(-dt / time)
+
+
+def scatter(dt: float, time: float) -> float:
+    """Step size that gives a wander of correlation `time` a standard deviation of 1."""
+    return sqrt(1.0 - exp(-2.0 * dt / time))

@@ -1,0 +1,38 @@
+"""What this process costs, from /proc."""
+
+import os
+import time
+from typing import Final
+
+from rig.v1 import rig_pb2
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class ProcessMeter:
+    """Measures the CPU of this process between two calls of `status`."""
+
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+        self._cpu_s = time.process_time()
+
+    def status(self) -> rig_pb2.ProcessStatus:
+        """Cost since the call before."""
+        now, cpu_s = time.monotonic(), time.process_time()
+        share = (cpu_s - self._cpu_s) / max(now - self._last, 1e-3)
+        self._last, self._cpu_s = now, cpu_s
+        resident, in_files = _resident()
+        return rig_pb2.ProcessStatus(
+            pid=os.getpid(),
+            uptime_s=now - self._started,
+            cpu_percent=100 * share,
+            rss_bytes=resident - in_files,
+            rss_file_bytes=in_files,
+        )
+
+
+def _resident() -> tuple[int, int]:
+    """Resident bytes: all, and those of mapped files."""
+    with open("/proc/self/statm") as statm:
+        _, resident, shared, *_ = statm.read().split()
+    return int(resident) * _PAGE, int(shared) * _PAGE

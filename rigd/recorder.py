@@ -1,0 +1,363 @@
+"""The recorder: the game's memory into the ring. One process, one tick thread, one committer thread."""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import rigd
+from rig.channels import PHYSICS, SCORING
+from rig.columns import Head, field, read_head
+from rig.v1 import event_pb2, rig_pb2, scoring_pb2
+from rigd import ring as rings
+from rigd.committer import Bundle, Committer
+from rigd.encoder import Encoder, text
+from rigd.latency import Histogram
+from rigd.pacer import Pacer
+from rigd.process import ProcessMeter
+from rigd.reader import Snapshot
+from rigd.ring import Lock, Record, RingWriter, open_ring
+from rigd.sessions import Entries, Sessions, session_state
+from rigd.source import Source, SourceState
+from rigd.wake import Bell
+
+_BEAT_NS: Final = 1_000_000_000
+_STREAMS: Final = {
+    rings.PHYSICS: event_pb2.STREAM_PHYSICS,
+    rings.SCORING: event_pb2.STREAM_SCORING,
+    rings.EVENTS: event_pb2.STREAM_EVENTS,
+}
+_STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
+_ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
+
+_GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceState.GONE, SourceState.STALE})
+"""States in which the running session is over."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the recorder can be told."""
+
+    data: Path
+    """Data directory; the ring is `data/ring`."""
+    limit_bytes: int = rings.DEFAULT_LIMIT_BYTES
+    commit_every_s: float = 0.0
+    """Least time between two commits; 0: as soon as the disk allows."""
+    player_only: bool = False
+    """Record the local player's car instead of all."""
+
+
+@dataclass
+class Summary:
+    """What a run came to. Counts are telemetry frames."""
+
+    captured: int = 0
+    committed: int = 0
+    missed: int = 0
+
+
+class Recorder:
+    """Captures, numbers and hands over. Use `record` to run one."""
+
+    def __init__(self, source: Source, settings: Settings, ring: RingWriter, trouble: str) -> None:
+        self.source = source
+        self.settings = settings
+        self.ring = ring
+        self.summary = Summary()
+        self._committer = Committer(ring, Bell(settings.data / "wake"), settings.commit_every_s)
+        self._bell = Bell(settings.data / "wake")
+        self._physics, self._scoring = Encoder(PHYSICS), Encoder(SCORING)
+        self._pacer, self._meter = Pacer(), ProcessMeter()
+        self._work, self._lateness = Histogram(), Histogram()
+        self._entries = Entries()
+        self._next = {stream: span.last + 1 for stream, span in ring.spans().items()}
+        self._lost: dict[bytes, event_pb2.Gap] = {}
+        self._last_ns = dict.fromkeys(self._next, 0)
+        self._records: Any = None
+        self._plugin = ""
+        self._ticks = 0
+        self._state: SourceState | None = None
+        self._beat_ns = time.monotonic_ns()
+        self._beat_counts = (0, 0)
+        self._scorings = 0
+        self._clock_s = 0.0
+        self._given_up = 0
+        self._resume(trouble)
+
+    def run(self, stop: Callable[[], bool]) -> Summary:
+        """Record until `stop`; then make everything durable."""
+        while not stop():
+            self._pacer.wait()
+            now = time.monotonic_ns()
+            if (frame := self.source.telemetry(now)) is not None:
+                self._tick(frame, now)
+            if (update := self.source.scoring(now)) is not None:
+                self._score(update, now)
+            if now - self._beat_ns >= _BEAT_NS:
+                self._beat(now)
+        return self._close()
+
+    # Starting again where the last recorder ended.
+
+    def _resume(self, trouble: str) -> None:
+        """Take up numbers and session from the ring, and tell that we are here."""
+        number, key, clock_s = 0, b"", 0.0
+        self._last_frame: int | None = None
+        if (last := self.ring.last(rings.PHYSICS)) is not None:
+            head = read_head(last)
+            number, clock_s = head.session, head.session_time
+            self._last_frame = head.frame
+            self._last_ns[rings.PHYSICS] = head.capture_time_ns
+            key = self.ring.meta(b"session") or b""
+        self._sessions = Sessions(number, key, clock_s)
+        self._game = self.ring.meta(b"game") or b""
+        self._fresh = self._last_frame is not None
+        started = event_pb2.RecorderStarted(version=rigd.__version__, pid=os.getpid())
+        self._tell(event_pb2.Event(recorder_started=started))
+        if trouble:
+            for stream in (rings.PHYSICS, rings.SCORING):
+                self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, trouble)
+
+    def _catch_up(self, frame: Snapshot) -> None:
+        """First frame after a restart: declare what the game wrote while nobody recorded.
+
+        The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
+        game nobody can know it.
+        """
+        assert self._last_frame is not None
+        self._fresh = False
+        reason = event_pb2.GAP_REASON_RECORDER_DOWN
+        if self._game != self._birth():
+            self._lose(rings.PHYSICS, 0, reason, "the game was restarted while no recorder ran")
+        elif missed := (frame.version - self._last_frame - 1) & 0xFFFF_FFFF:
+            self._lose(rings.PHYSICS, missed, reason, "no recorder ran")
+
+    def _birth(self) -> bytes:
+        return b"%d %d" % self.source.telemetry_reader.file.birth
+
+    # The tick.
+
+    def _tick(self, frame: Snapshot, now: int) -> None:
+        if self._fresh:
+            self._catch_up(frame)
+        elif frame.missed:
+            torn = self._torn_since_last()
+            reason = event_pb2.GAP_REASON_TORN if torn else event_pb2.GAP_REASON_MISSED
+            self._lose(rings.PHYSICS, frame.missed, reason, "")
+        self._pacer.arrived(now, frame.missed + 1)
+        self._lateness.add(max(self._pacer.overslept_ns, 0))
+        self._records = frame.records
+        self._clock_s = float(frame.records["mElapsedTime"].min())
+        self._sessions.tick(self._clock_s)
+        self._append_tick(frame, now)
+        self.summary.captured += 1
+        self._work.add(time.monotonic_ns() - now)
+
+    def _append_tick(self, frame: Snapshot, now: int) -> None:
+        if self._committer.full:
+            self._lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
+            return
+        records = self._chosen(frame.records)
+        gap = self._declare(rings.PHYSICS)
+        head = self._head(rings.PHYSICS, frame, len(records), PHYSICS.schema, bool(gap))
+        data = self._physics.encode(records, head)
+        self._hand_over([*gap, Record(rings.PHYSICS, rings.key(head.seq), data)], now, head.seq)
+
+    def _head(self, stream: bytes, frame: Snapshot, rows: int, schema: int, after_gap: bool) -> Head:
+        seq = self._next[stream]
+        self._next[stream] = seq + 1
+        taken = self._last_ns[stream] = time.time_ns()
+        sessions = self._sessions
+        return Head(
+            seq,
+            taken,
+            sessions.number,
+            self._clock_s,
+            frame.version,
+            schema,
+            rows,
+            sessions.player,
+            after_gap,
+            frame.whole,
+        )
+
+    def _chosen(self, records: Any) -> Any:
+        """The rows to record, by the setting."""
+        if not self.settings.player_only:
+            return records
+        return records[records["mID"] == self._sessions.player]
+
+    def _torn_since_last(self) -> bool:
+        given_up = self.source.telemetry_reader.given_up
+        before, self._given_up = self._given_up, given_up
+        return given_up > before
+
+    # Scoring, sessions, events.
+
+    def _score(self, update: Snapshot, now: int) -> None:
+        self._scorings += 1
+        info, records = update.info, update.records
+        extended = self.source.extended()
+        if extended is not None:
+            self._ticks = int(extended["mTicksSessionStarted"])
+            self._plugin = text(extended["mVersion"])
+        assert info is not None
+        state = session_state(info, self._physics.terrains, self._plugin)
+        for event in self._sessions.see(info, records, self._ticks, state):
+            self._tell(event)
+        self._append_scoring(update, state, now)
+
+    def _append_scoring(self, update: Snapshot, state: Any, now: int) -> None:
+        if self._committer.full:
+            self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
+            return
+        gap = self._declare(rings.SCORING)
+        tail = field(_STATE_FIELD, state.SerializeToString())
+        entries = self._entries.due(update.records, self._compounds, now)
+        if entries is not None:
+            tail += field(_ENTRIES_FIELD, entries.SerializeToString())
+        head = self._head(rings.SCORING, update, update.count, SCORING.schema, bool(gap))
+        head = head._replace(session_time=state.current_time)
+        data = self._scoring.encode(update.records, head, tail)
+        self._hand_over([*gap, Record(rings.SCORING, rings.key(head.seq), data)], now, 0)
+
+    def _compounds(self) -> dict[int, tuple[str, str]]:
+        """Front and rear tyre compound by slot id, from the last telemetry frame."""
+        if self._records is None:
+            return {}
+        rows = self._records[["mID", "mFrontTireCompoundName", "mRearTireCompoundName"]].tolist()
+        return {slot: (text(front), text(rear)) for slot, front, rear in rows}
+
+    def _lose(self, stream: bytes, count: int, reason: Any, detail: str) -> None:
+        """Note a loss; it is declared with the next record of the stream. `count` 0: nobody knows."""
+        gap = self._lost.get(stream)
+        if gap is None:
+            first = self._next[stream]
+            gap = self._lost[stream] = event_pb2.Gap(
+                stream=_STREAMS[stream],
+                first_seq=first,
+                last_seq=first - 1,
+                reason=reason,
+                detail=detail,
+                begin_time_ns=self._last_ns[stream],
+            )
+        gap.last_seq += count
+        self._next[stream] += count
+        if count:
+            gap.count += count
+        if stream == rings.PHYSICS:
+            self.summary.missed += count
+
+    def _declare(self, stream: bytes) -> list[Record]:
+        """The records that declare what was lost before the next record of the stream."""
+        gap = self._lost.pop(stream, None)
+        if gap is None:
+            return []
+        gap.end_time_ns = time.time_ns()
+        event = self._numbered(event_pb2.Event(gap=gap, session=self._sessions.number))
+        at = rings.gap_key(stream, gap.first_seq, event.seq)
+        return [
+            Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString()),
+            Record(rings.GAPS, at, gap.SerializeToString()),
+        ]
+
+    def _numbered(self, event: event_pb2.Event) -> event_pb2.Event:
+        event.seq = self._next[rings.EVENTS]
+        event.capture_time_ns = time.time_ns()
+        event.session_time = event.session_time or self._clock_s
+        self._next[rings.EVENTS] += 1
+        return event
+
+    def _tell(self, event: event_pb2.Event) -> None:
+        """Record an event."""
+        event = self._numbered(event)
+        record = Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString())
+        self._hand_over([record], time.monotonic_ns(), 0)
+
+    def _hand_over(self, records: list[Record], now: int, tick: int) -> None:
+        meta = {b"game": self._birth(), b"session": self._sessions.key} if not tick else {}
+        size = sum(len(record.value) for record in records)
+        self._committer.put(Bundle(tuple(records), meta, size, tick, now))
+
+    # Once a second.
+
+    def _beat(self, now: int) -> None:
+        """Say how things are, to every follower."""
+        state = self.source.state(now)
+        if state is not self._state:
+            self._turn(state, now)
+        status = self._status(state, now)
+        self._bell.ring(status.SerializeToString())
+        self._beat_ns = now
+        self._beat_counts = (self.summary.captured, self._scorings)
+
+    def _turn(self, state: SourceState, now: int) -> None:
+        self._state = state
+        if state in _GONE:
+            for event in self._sessions.left():
+                self._tell(event)
+        changed = event_pb2.SourceChanged(state=state.name, explanation=self.source.explain(now))
+        self._tell(event_pb2.Event(source_changed=changed, session=self._sessions.number))
+
+    def _status(self, state: SourceState, now: int) -> rig_pb2.RecorderStatus:
+        reader, committer = self.source.telemetry_reader, self._committer
+        passed_s = (now - self._beat_ns) / 1e9
+        captured, scorings = self._beat_counts
+        return rig_pb2.RecorderStatus(
+            source_state=state.name,
+            source_explanation=self.source.explain(now),
+            physics_rate_hz=(self.summary.captured - captured) / passed_s,
+            scoring_rate_hz=(self._scorings - scorings) / passed_s,
+            cars=0 if self._records is None else len(self._records),
+            captured=self.summary.captured,
+            committed=committer.committed,
+            missed=self.summary.missed,
+            torn_retries=reader.torn_retries,
+            torn_given_up=reader.given_up,
+            duplicates=reader.duplicates,
+            rejected=reader.rejected,
+            fallbacks=reader.fallbacks,
+            pending=committer.pending,
+            pending_bytes=committer.pending_bytes,
+            disk_error=committer.error,
+            loss_window_ms=committer.loss_window_ms(),
+            commit_every_s=self.settings.commit_every_s,
+            cars_setting="player" if self.settings.player_only else "all",
+            tick_work=self._work.status(),
+            tick_lateness=self._lateness.status(),
+            commit=committer.latency.status(),
+            process=self._meter.status(),
+            version=rigd.__version__,
+            time_ns=time.time_ns(),
+            durable_seq=committer.durable_seq,
+            session=self._sessions.number,
+        )
+
+    def _close(self) -> Summary:
+        stopped = event_pb2.RecorderStopped(pid=os.getpid())
+        self._tell(event_pb2.Event(recorder_stopped=stopped, session=self._sessions.number))
+        self._committer.close()
+        self.summary.committed = self._committer.committed
+        return self.summary
+
+
+def record(source: Source, settings: Settings, stop: Callable[[], bool]) -> Summary:
+    """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
+    # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
+    sys.setswitchinterval(0.0005)
+    lock = Lock(settings.data / "ring.lock")
+    try:
+        ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
+        recorder = Recorder(source, settings, ring, trouble)
+        # What lives now lives for good: a collection must not walk it during a race.
+        gc.freeze()
+        try:
+            return recorder.run(stop)
+        finally:
+            ring.close()
+    finally:
+        lock.release()

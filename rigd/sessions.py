@@ -1,0 +1,204 @@
+"""Which session is running, who is in it and what its flags say: a pure state machine over scoring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from rig.v1 import event_pb2, session_pb2
+from rigd.encoder import text
+
+_BACK_S: Final = 1.0
+"""The clock falling by more than this is a new session; by less, it is the jitter of two clocks."""
+
+_UNLIMITED_LAPS: Final = 99_999
+"""More laps than this are no limit."""
+
+_KINDS: Final = (
+    [session_pb2.SESSION_KIND_TEST_DAY]
+    + [session_pb2.SESSION_KIND_PRACTICE] * 4
+    + [session_pb2.SESSION_KIND_QUALIFYING] * 4
+    + [session_pb2.SESSION_KIND_WARMUP]
+    + [session_pb2.SESSION_KIND_RACE] * 4
+)
+
+_ENTRY_FIELDS: Final = ["mID", "mDriverName", "mVehicleName", "mVehicleClass", "mPitGroup", "mUpgradePack"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class SessionKey:
+    """What makes a session the same one: the game's start ticks, its number and the track."""
+
+    ticks: int
+    number: int
+    track: bytes
+
+    def pack(self) -> bytes:
+        """As the ring keeps it."""
+        return b"%d %d %s" % (self.ticks, self.number, self.track)
+
+
+class Sessions:
+    """Counts sessions and tells what changed from one scoring update to the next.
+
+    `number` is the session's number within the ring, 0 before the first; `state` what was last seen of it;
+    `player` the slot id of the local player's car, -1 without one.
+    """
+
+    def __init__(self, number: int = 0, key: bytes = b"", clock_s: float = 0.0) -> None:
+        self.number = number
+        self.state: session_pb2.SessionState | None = None
+        self.player = -1
+        self.key = key
+        self._clock_s = clock_s
+        self._flags: tuple[Any, ...] = ()
+        self._ahead = False
+
+    def tick(self, clock_s: float) -> None:
+        """A telemetry frame's clock. It falls before scoring tells of the new session: count that already."""
+        if clock_s < self._clock_s - _BACK_S:
+            self.number += 1
+            self.player = -1
+            self._ahead = True
+        self._clock_s = clock_s
+
+    def see(
+        self, info: Any, records: Array, ticks: int, state: session_pb2.SessionState
+    ) -> list[event_pb2.Event]:
+        """What a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a message."""
+        key = SessionKey(ticks, int(info["mSession"]), bytes(info["mTrackName"])).pack()
+        clock_s = float(info["mCurrentET"])
+        events: list[event_pb2.Event] = []
+        if self._ahead or key != self.key or clock_s < self._clock_s - _BACK_S:
+            events += self._begin(key, state)
+        self._clock_s = max(clock_s, self._clock_s)
+        self.state = state
+        self.player = _player(records)
+        return events + self._flag_events(state)
+
+    def left(self) -> list[event_pb2.Event]:
+        """The game is gone: the running session is over."""
+        if self.state is None:
+            return []
+        ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
+        self.state, self.key, self.player = None, b"", -1
+        return [self._stamped(ended)]
+
+    def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
+        number = self.number if self._ahead else self.number + 1
+        self.number -= self._ahead
+        events = self.left()
+        self.number, self.key, self._ahead = number, key, False
+        self._clock_s = state.current_time
+        self._flags = ()
+        started = event_pb2.Event(session_started=event_pb2.SessionStarted(session_state=state))
+        return [*events, self._stamped(started)]
+
+    def _flag_events(self, state: session_pb2.SessionState) -> list[event_pb2.Event]:
+        flags = (state.game_phase, state.yellow_flag_state, tuple(state.sector_flags))
+        before, self._flags = self._flags, flags
+        if before in ((), flags):
+            return []
+        changed = event_pb2.FlagChanged(
+            game_phase=state.game_phase,
+            yellow_flag_state=state.yellow_flag_state,
+            sector_flags=state.sector_flags,
+        )
+        return [self._stamped(event_pb2.Event(flag_changed=changed))]
+
+    def _stamped(self, event: event_pb2.Event) -> event_pb2.Event:
+        event.session = self.number
+        event.session_time = self._clock_s
+        return event
+
+
+def _player(records: Array) -> int:
+    mine = records["mID"][records["mIsPlayer"]]
+    return int(mine[0]) if len(mine) else -1
+
+
+def session_state(info: Any, terrains: list[str], plugin_version: str) -> session_pb2.SessionState:
+    """The game's session record as a message. Limits that are none are absent, non-finite numbers are 0."""
+    number = int(info["mSession"])
+    state = session_pb2.SessionState(
+        track_name=text(info["mTrackName"]),
+        kind=_KINDS[number] if 0 <= number < len(_KINDS) else session_pb2.SESSION_KIND_UNSPECIFIED,
+        number=number,
+        current_time=_finite(info["mCurrentET"]),
+        track_length=_finite(info["mLapDist"]),
+        game_phase=int(info["mGamePhase"]),
+        yellow_flag_state=int(info["mYellowFlagState"]),
+        sector_flags=info["mSectorFlag"].tolist(),
+        start_light=int(info["mStartLight"]),
+        num_red_lights=int(info["mNumRedLights"]),
+        in_realtime=bool(info["mInRealtime"]),
+        game_mode=int(info["mGameMode"]),
+        player_name=text(info["mPlayerName"]),
+        server_name=text(info["mServerName"]),
+        start_time_of_day=_finite(info["mStartET"]),
+        weather=_weather(info),
+        terrain_names=terrains,
+        plugin_version=plugin_version,
+    )
+    if info["mEndET"] > 0:
+        state.end_time = _finite(info["mEndET"])
+    if 0 < info["mMaxLaps"] <= _UNLIMITED_LAPS:
+        state.max_laps = int(info["mMaxLaps"])
+    return state
+
+
+def _weather(info: Any) -> session_pb2.Weather:
+    return session_pb2.Weather(
+        ambient_temp=_finite(info["mAmbientTemp"]),
+        track_temp=_finite(info["mTrackTemp"]),
+        dark_cloud=_finite(info["mDarkCloud"]),
+        raining=_finite(info["mRaining"]),
+        wind=[_finite(part) for part in info["mWind"]],
+        min_path_wetness=_finite(info["mMinPathWetness"]),
+        max_path_wetness=_finite(info["mMaxPathWetness"]),
+        avg_path_wetness=_finite(info["mAvgPathWetness"]),
+    )
+
+
+def _finite(value: Any) -> float:
+    return float(value) if np.isfinite(value) else 0.0
+
+
+class Entries:
+    """The entry list, sent on change and every ten seconds, so that the ring always holds a recent one."""
+
+    _AGAIN_NS: Final = 10_000_000_000
+
+    def __init__(self) -> None:
+        self._seen = b""
+        self._sent_ns = -self._AGAIN_NS
+
+    def due(
+        self, scoring: Array, compounds: Callable[[], dict[int, tuple[str, str]]], now_ns: int
+    ) -> session_pb2.EntryList | None:
+        """The list when it is time to send it. `compounds` are front and rear tyre by slot id."""
+        seen = b"".join(scoring[name].tobytes() for name in _ENTRY_FIELDS)
+        if seen == self._seen and now_ns - self._sent_ns < self._AGAIN_NS:
+            return None
+        self._seen, self._sent_ns = seen, now_ns
+        tyres = compounds()
+        return session_pb2.EntryList(entries=[_entry(row, tyres) for row in scoring])
+
+
+def _entry(row: Any, compounds: dict[int, tuple[str, str]]) -> session_pb2.Entry:
+    front, rear = compounds.get(int(row["mID"]), ("", ""))
+    return session_pb2.Entry(
+        id=int(row["mID"]),
+        driver_name=text(row["mDriverName"]),
+        vehicle_name=text(row["mVehicleName"]),
+        vehicle_class=text(row["mVehicleClass"]),
+        pit_group=text(row["mPitGroup"]),
+        vehicle_file=text(row["mVehFilename"]),
+        steam_id=int(row["mSteamID"]),
+        front_compound=front,
+        rear_compound=rear,
+        upgrade_pack=row["mUpgradePack"].tobytes(),
+    )

@@ -1,0 +1,93 @@
+"""The wake-up: a datagram from the recorder to every follower on this machine.
+
+An empty datagram says that the ring has grown; any other carries the recorder's status, once a second. Losing
+one costs a follower a few milliseconds, never data: what counts is in the ring.
+"""
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+_SWEEP_S: Final = 0.5
+"""How often the recorder looks for followers that came or went."""
+
+_DATAGRAM_BYTES: Final = 65_536
+
+
+def _short(folder_fd: int, name: str) -> str:
+    """A path to `name` that fits a socket address (108 bytes), however deep the folder lies."""
+    return f"/proc/self/fd/{folder_fd}/{name}"
+
+
+class Bell:
+    """The recorder's end: rings every listener in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._listeners: list[str] = []
+        self._swept = -_SWEEP_S
+
+    def ring(self, message: bytes = b"") -> None:
+        """Send `message` to all. A listener that is full has wake-ups enough; one that died is forgotten."""
+        now = time.monotonic()
+        if now - self._swept > _SWEEP_S:
+            self._listeners, self._swept = os.listdir(self._folder), now
+        for name in list(self._listeners):
+            try:
+                self._socket.sendto(message, _short(self._folder, name))
+            except BlockingIOError:
+                continue
+            except OSError:
+                self._listeners.remove(name)
+
+    def close(self) -> None:
+        """Release the socket."""
+        self._socket.close()
+        os.close(self._folder)
+
+
+class Listener:
+    """A follower's end: a socket in the folder, named after the process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{os.getpid()}-{time.monotonic_ns()}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        _forget_the_dead(folder)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._socket.bind(_short(fd, self._path.name))
+        finally:
+            os.close(fd)
+
+    def fileno(self) -> int:
+        """For an event loop."""
+        return self._socket.fileno()
+
+    def take(self) -> list[bytes]:
+        """Everything that has come, oldest first."""
+        out = []
+        try:
+            while True:
+                out.append(self._socket.recv(_DATAGRAM_BYTES))
+        except BlockingIOError:
+            return out
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove sockets whose process is gone, left by a kill."""
+    for path in folder.iterdir():
+        pid = path.name.split("-", 1)[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            path.unlink(missing_ok=True)

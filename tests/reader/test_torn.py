@@ -1,0 +1,74 @@
+"""The reader against another process that tears frames, and against one that truncates the file."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from rigd.layout import Telemetry
+from rigd.reader import BufferReader, Records
+
+SNAPSHOTS = int(os.environ.get("RIGD_TORN_SNAPSHOTS", "20000"))
+"""Frames to accept. RIGD_TORN_SNAPSHOTS=1000000 is the long run: two minutes."""
+
+CARS = 40
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def running(program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A child process that said it is ready; ended by its own id."""
+    command = [sys.executable, str(HERE / program), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            yield child
+        finally:
+            child.terminate()
+
+
+def stamps(records: Records) -> list[float]:
+    """The numbers found at the four stamped places of every record."""
+    inner = records["mWheels"]["mTireInnerLayerTemperature"][:, 3, 2]
+    middle = records["mBatteryChargeFraction"]
+    return sorted({*records["mElapsedTime"], *records["mLapStartET"], *middle, *inner})
+
+
+def test_no_torn_frame_is_accepted(folder: Path) -> None:
+    with running("torn_writer.py", folder, CARS):
+        reader = BufferReader(folder, Telemetry)
+        while reader.frames < SNAPSHOTS:
+            frame = reader.snapshot(0)  # time stands still, so that the fallback stays out of it
+            if frame is not None:
+                assert frame.count == CARS
+                assert stamps(frame.records) == [float(frame.version)]
+    assert reader.torn_retries > 0
+    assert reader.rejected == reader.fallbacks == reader.duplicates == 0
+
+
+def test_received_and_missed_frames_add_up(folder: Path) -> None:
+    with running("torn_writer.py", folder, 2):
+        reader = BufferReader(folder, Telemetry)
+        while reader.frames < 2000:
+            reader.snapshot(0)
+    assert reader.version - reader.baseline == reader.frames + reader.missed
+
+
+def test_truncating_the_file_under_the_reader_is_survived(folder: Path) -> None:
+    with running("restarting_writer.py", folder, 200) as child:
+        reader = BufferReader(folder, Telemetry)
+        while child.poll() is None:
+            frame = reader.snapshot(time.monotonic_ns())
+            if frame is not None and frame.whole:
+                assert np.unique(frame.records["mElapsedTime"]).tolist() == [float(frame.version)]
+        assert child.returncode == 0
+    assert reader.epoch > 0
+    assert reader.frames > 0
+    assert reader.reopens == 0
