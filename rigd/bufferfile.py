@@ -12,7 +12,7 @@ CHECK_NS: Final = 1_000_000_000
 """How often an open file is compared with its path: two calls, 3 us, so once a second is free."""
 
 RETRY_NS: Final = 100_000_000
-"""How often a missing file is looked for. A failed open costs 2 us; a game start takes many seconds."""
+"""How often a missing file is looked for. A failed open costs 4 us; a game start takes many seconds."""
 
 
 class FileState(enum.Enum):
@@ -53,8 +53,9 @@ class BufferFile:
     def birth(self) -> tuple[int, int]:
         """(inode, modification time in ns): one value for one life of the file, (0, 0) without a file.
 
-        Stores through the plugin's mapping do not touch the modification time once its pages exist, a
-        truncation does: equal births mean that version words can be compared across our own restarts.
+        Truncation sets the modification time; a store through a mapping does so only when it is the first
+        to its page, and the plugin clears every page when it starts. So equal births mean that version
+        words can be compared across restarts of our own.
         """
         if self.fd < 0:
             return (0, 0)
@@ -94,7 +95,7 @@ class BufferFile:
     def _open(self) -> None:
         try:
             self.fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self.state = FileState.ABSENT
             return
         except PermissionError:
@@ -123,6 +124,6 @@ class BufferFile:
 
     def _left_behind(self) -> bool:
         """Whether the path no longer leads to the open file: unlinked, or unlinked and made anew."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             return os.stat(self.path).st_ino != self._inode or os.fstat(self.fd).st_nlink == 0
         return True

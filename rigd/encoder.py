@@ -1,7 +1,8 @@
 """From the game's records to a table's wire bytes: one copy per run of columns, no loop over cars."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from rig.columns import Head, Template
 from rig.v1 import channel_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Step = Callable[[], None]
+Step = Callable[[], object]
 """Fills one column, or a run of columns, from the records."""
 
 _SECTOR_AFTER: Final = np.array([1, 2, 3, 1], np.int32)
@@ -52,7 +53,12 @@ class Encoder:
 
     def _build(self, key: tuple[int, int], records: Array) -> _Program:
         template = Template(self.table, len(records))
-        steps = [self._step(channel, records, template) for channel in template.order]
+        steps = []
+        for run in _runs(template.order, records):
+            if len(run) > 1:
+                steps.append(_run_step(run, records, template))
+            else:
+                steps.append(self._step(run[0], records, template))
         doubles = [template.columns[c.name] for c in template.order if c.dtype.str == "<f8"]
         program = self._programs[key] = _Program(template, steps, doubles)
         return program
@@ -123,6 +129,52 @@ def _field(records: Array, path: str) -> Array:
     return records
 
 
+def _runs(order: Sequence[Channel], records: Array) -> list[list[Channel]]:
+    """Neighbouring plain columns whose sources lie at equal distances: one copy serves them all.
+
+    The first call of a numpy function in a frame finds cold caches, so 60 calls instead of 98 matter more
+    than the bytes: 40 cars take 0.06 ms warm.
+    """
+    runs: list[list[Channel]] = []
+    for channel in order:
+        if runs and _continues(runs[-1], channel, records):
+            runs[-1].append(channel)
+        else:
+            runs.append([channel])
+    return runs
+
+
+def _continues(run: list[Channel], channel: Channel, records: Array) -> bool:
+    last = run[-1]
+    if not (_plain(channel) and _plain(last)) or (channel.dtype, channel.width) != (last.dtype, last.width):
+        return False
+    sources = [_field(records, c.source) for c in (*run[-2:], channel)]
+    if len({(source.dtype, source.shape, source.strides) for source in sources}) > 1:
+        return False
+    places = [source.__array_interface__["data"][0] for source in sources]
+    return len({after - before for before, after in pairwise(places)}) == 1
+
+
+def _plain(channel: Channel) -> bool:
+    """Whether the column is a copy of its source, type apart."""
+    return not (channel.derivation or channel.missing_non_positive or channel.offset or channel.scale != 1.0)
+
+
+def _run_step(run: list[Channel], records: Array, template: Template) -> Step:
+    source = _stacked([_field(records, channel.source) for channel in run])
+    target = _stacked([template.columns[channel.name] for channel in run])
+    if target.dtype.kind == "b" and source.dtype.kind != "b":
+        return lambda: np.not_equal(source, 0, out=target)
+    return lambda: np.copyto(target, source, casting="unsafe")
+
+
+def _stacked(arrays: list[Array]) -> Array:
+    """Arrays of one form at equal distances as one array with a first axis over them, without a copy."""
+    first, second = (array.__array_interface__["data"][0] for array in arrays[:2])
+    strides = (second - first, *arrays[0].strides)
+    return np.lib.stride_tricks.as_strided(arrays[0], (len(arrays), *arrays[0].shape), strides)
+
+
 def _norm(source: Array, target: Array) -> None:
     np.copyto(target, np.sqrt(np.einsum("ij,ij->i", source, source)), casting="unsafe")
 
@@ -134,7 +186,7 @@ def _sector_last_is_zero(source: Array) -> Array:
 
 def _copy_step(channel: Channel, source: Array, target: Array) -> Step:
     scale, offset = channel.scale, channel.offset
-    if scale == 1.0 and offset == 0.0 and not channel.missing_non_positive:
+    if _plain(channel):
         if target.dtype.kind == "b" and source.dtype.kind != "b":
             return lambda: np.copyto(target, source != 0)
         return lambda: np.copyto(target, source, casting="unsafe")

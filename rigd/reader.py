@@ -179,6 +179,11 @@ class BufferReader:
         """Times the path was found to lead to another file."""
         return self.file.reopens
 
+    @property
+    def words(self) -> tuple[int, int]:
+        """Begin and End as last read."""
+        return self._words[0], self._words[1]
+
     def peek(self) -> bool:
         """Whether a version word moved since the last snapshot: one read of 16 bytes. Opens nothing."""
         return self.file.fill(self._head, 0, HEAD_BYTES) and self._pair[0] != self._idle

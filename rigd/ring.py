@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -166,9 +166,10 @@ class RingReader(_Environment):
             raise RingMissing(f"there is no ring in {path}", hint="is `rigd record` running?", path=path)
         try:
             super().__init__(path, readonly=True)
+            # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
+            for name in (*STREAMS, GAPS, META):
+                self.dbs[name] = self.env.open_db(name, create=False)
             with self.env.begin() as txn:
-                for name in (*STREAMS, GAPS, META):
-                    self.dbs[name] = self.env.open_db(name, txn=txn, create=False)
                 self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
         except lmdb.Error as error:
             raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
@@ -226,6 +227,25 @@ class RingReader(_Environment):
         """The first record numbered `seq` or higher."""
         found = self.read(stream, seq - 1, 1, 1)
         return found[0] if found else None
+
+    def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
+        """Sequence number of the newest record for which `before(value)` holds, 0 when it does for none.
+
+        `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
+        the call.
+        """
+        with self.env.begin(buffers=True) as txn:
+            first, last = self.span(txn, stream)
+            low, high = max(first, 1) - 1, last
+            cursor = txn.cursor(self.dbs[stream])
+            while low < high:
+                middle = (low + high + 1) // 2
+                cursor.set_range(key(middle))
+                if before(cursor.value()):
+                    low = max(middle, int.from_bytes(cursor.key(), "big"))
+                else:
+                    high = middle - 1
+            return low
 
     def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
         """Losses declared in `stream` that begin between `first` and `last`, both included."""

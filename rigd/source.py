@@ -45,13 +45,13 @@ class SourceState(enum.Enum):
     GONE = "gone"
 
 
-_SETTINGS: Final = "UserData/player/CustomPluginVariables.JSON"
+SETTINGS: Final = "UserData/player/CustomPluginVariables.JSON"
 
 SENTENCES: Final = {
     SourceState.DENIED: "{files} in {folder} may not be read by this user: run rigd as the user who runs the "
     "game, or give the file to a group both are in.",
     SourceState.ABSENT: "{files} not found in {folder}: the shared memory plugin has not run since this "
-    f'machine started. Start the game; if it runs, set " Enabled" to 1 in {_SETTINGS}, restart it, '
+    f'machine started. Start the game; if it runs, set " Enabled" to 1 in {SETTINGS}, restart it, '
     "and check that the plugin is the build for Wine, which writes to {folder}.",
     SourceState.TRUNCATED: "{files} was emptied while being read: the game is starting. "
     "The reader goes on by itself once it has its size again.",
@@ -62,7 +62,7 @@ SENTENCES: Final = {
     SourceState.WRONG_VERSION: "The plugin calls itself {version} ({bits} bit); rigd reads the layout of "
     "3.7, 64 bit, and records nothing else. Install rFactor2SharedMemoryMapPlugin64 3.7.",
     SourceState.UNSUBSCRIBED: "{buffers} is switched off in the plugin (UnsubscribedBuffersMask is {mask}): "
-    f"set UnsubscribedBuffersMask to {{wanted}} in {_SETTINGS} and restart the game.",
+    f"set UnsubscribedBuffersMask to {{wanted}} in {SETTINGS} and restart the game.",
     SourceState.LIVE: "Telemetry is arriving.",
     SourceState.MONITOR: "Scoring moves and telemetry does not: the driver is in the monitor or the garage.",
     SourceState.REPLACED: "{files} was deleted and made again, by a bridge that restarted. "
@@ -144,6 +144,11 @@ class SharedMemory:
         """Lives of the telemetry counters that ended, and starts of the plugin seen."""
         return self.telemetry_reader.epoch + self._starts
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the plugin was up and of a version that rigd reads when last looked at."""
+        return self._trusted
+
     def telemetry(self, now_ns: int) -> Snapshot | None:
         """The next whole telemetry frame with at least one car, or None."""
         self._now_ns = now_ns
@@ -170,7 +175,7 @@ class SharedMemory:
         return self.telemetry_reader.peek()
 
     def state(self, now_ns: int) -> SourceState:
-        """What the source is doing. Some 5 us while the game runs; made to be asked once a second."""
+        """What the source is doing. 7 us while the game runs; made to be asked once a second."""
         self._now_ns = now_ns
         for reader in (self.telemetry_reader, self.scoring_reader):
             reader.look(now_ns)

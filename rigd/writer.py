@@ -38,11 +38,11 @@ class BufferWriter:
         words = self._words
         if words[0] != words[1]:
             words[0] = words[1]
-        words[0] += np.uint32(1)
+        words[0] = (int(words[0]) + 1) & 0xFFFFFFFF
 
     def end(self) -> None:
         """Close the frame."""
-        self._words[1] += np.uint32(1)
+        self._words[1] = (int(self._words[1]) + 1) & 0xFFFFFFFF
 
     @property
     def version(self) -> int:

@@ -8,13 +8,18 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_CAR_ROWS: Final = {
+_ALWAYS: Final = {
     # name: (standard deviation, correlation time in s)
-    "surge": (0.16, 0.05),  # m/s², really driven
     "throttle": (0.012, 0.12),
     "brake": (0.010, 0.08),
-    "steering": (0.006, 0.10),
     "wander": (0.35, 2.5),  # m beside the line
+    "revs": (9.0, 0.01),  # rpm
+    "torque": (4.5, 0.02),  # Nm
+    "air": (0.012, 0.25),  # share of drag and downforce
+}
+_MOVING: Final = {
+    "surge": (0.16, 0.05),  # m/s², really driven
+    "steering": (0.006, 0.10),
     "shake_x": (0.55, 0.004),  # m/s² at the car's body
     "shake_y": (0.80, 0.004),
     "shake_z": (0.45, 0.004),
@@ -22,49 +27,54 @@ _CAR_ROWS: Final = {
     "pitch": (0.0007, 0.06),  # rad
     "roll": (0.0009, 0.06),
     "slide": (0.0025, 0.15),  # rad
-    "revs": (9.0, 0.01),  # rpm
-    "torque": (4.5, 0.02),  # Nm
     "shaft": (0.35, 0.015),  # Nm
-    "air": (0.012, 0.25),  # share of drag and downforce
 }
-_WHEEL_ROWS: Final = {
+_WHEELS: Final = {
     "load": (95.0, 0.015),  # N
     "travel": (0.0007, 0.02),  # m
     "scrub": (0.035, 0.012),  # m/s sideways
     "spin": (0.05, 0.012),  # m/s lengthwise
-    "heat": (0.25, 0.03),  # K of tyre surface
+    "heat": (0.8, 0.03),  # K/s of tyre surface
     "side": (45.0, 0.01),  # N
 }
+_FULL_MPS: Final = 12.0
+"""Speed from which the road shakes a car fully."""
 
 
 class Noise:
-    """First-order wander of every row, stepped once per frame. Rows are views: read, do not keep copies."""
+    """First-order wander of every row, stepped once per frame. Rows are views that stay valid."""
 
     def __init__(self, rng: np.random.Generator, cars: int, dt: float) -> None:
-        shapes = [*_CAR_ROWS.values(), *(row for row in _WHEEL_ROWS.values() for _ in range(4))]
+        names = [*_ALWAYS, *_MOVING, *(f"{name}{wheel}" for name in _WHEELS for wheel in range(4))]
+        shapes = [*_ALWAYS.values(), *_MOVING.values(), *(row for row in _WHEELS.values() for _ in range(4))]
         keep = np.array([exp(-dt / time) for _, time in shapes])
         self._rng = rng
         self._keep = np.repeat(keep[:, None], cars, axis=1)
         self._gain = np.array([size for size, _ in shapes])[:, None] * np.sqrt(1 - self._keep**2)
         self._rows = np.zeros((len(shapes), cars))
+        self._shown = np.zeros_like(self._rows)
         self._fresh = np.empty_like(self._rows)
-        self._seats = {name: row for row, name in enumerate(_CAR_ROWS)}
+        self._seats = {name: row for row, name in enumerate(names)}
 
-    def step(self) -> None:
-        """Draw the next value of every row."""
+    def step(self, speed: Floats) -> None:
+        """Draw the next value of every row. `speed` in m/s: a standing car is not shaken."""
         self._rng.standard_normal(out=self._fresh)
         self._fresh *= self._gain
         self._rows *= self._keep
         self._rows += self._fresh
+        always = len(_ALWAYS)
+        self._shown[:always] = self._rows[:always]
+        moving = np.minimum(speed * (1.0 / _FULL_MPS), 1.0)
+        np.multiply(self._rows[always:], moving, out=self._shown[always:])
 
-    def car(self, name: str) -> Floats:
-        """One value per car."""
-        return self._rows[self._seats[name]]
+    def car(self, name: str, count: int = 1) -> Floats:
+        """One value per car; with `count`, that many rows from `name` on."""
+        row = self._seats[name]
+        return self._shown[row] if count == 1 else self._shown[row : row + count]
 
     def wheel(self, name: str) -> Floats:
         """One value per (wheel, car)."""
-        start = len(_CAR_ROWS) + 4 * list(_WHEEL_ROWS).index(name)
-        return self._rows[start : start + 4]
+        return self.car(f"{name}0", 4)
 
 
 def ease(dt: float, time: float) -> float:

@@ -42,6 +42,7 @@ class Sheet:
     def __init__(self, cars: int) -> None:
         self.records: Records = np.zeros(cars, VEHICLE_TELEMETRY)
         self._rows: dict[str, Floats] = {}
+        self._place: dict[str, tuple[int, int, int]] = {}  # block, first row, row after
         self._copies: list[tuple[Floats, Floats]] = []
         for first, last in _CAR_BLOCKS:
             self._add_car_block(first, last)
@@ -51,6 +52,13 @@ class Sheet:
     def __getitem__(self, name: str) -> Floats:
         """The row of a channel: (cars), (k, cars), (wheels, cars) or (k, wheels, cars)."""
         return self._rows[name]
+
+    def span(self, first: str, last: str) -> Floats:
+        """The rows from `first` through `last`, which lie together in the record."""
+        block, start, _ = self._place[first]
+        same, _, end = self._place[last]
+        assert same == block
+        return self._copies[block][1][start:end]
 
     def publish(self) -> None:
         """Copy every row into the records."""
@@ -86,4 +94,5 @@ class Sheet:
             inside = rest == 0 and 0 <= row < len(rows)
             if inside and spec[0].base == np.dtype("<f8"):
                 count = spec[0].itemsize // 8
+                self._place[name] = len(self._copies) - 1, row, row + spec[0].itemsize // 8
                 self._rows[name] = rows[row] if count == 1 else rows[row : row + count]

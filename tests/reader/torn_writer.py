@@ -43,7 +43,8 @@ class TornWriter:
 
     def begin(self) -> None:
         """Open the next frame. One store for both words: the plugin needs a nanosecond between setting
-        End equal to Begin and adding one to Begin, this program would need a hundred."""
+        End equal to Begin and adding one to Begin, this program would need a hundred.
+        """
         self.both[0] = (self.number << 32) | (self.number + 1)
         self.number += 1
 

@@ -42,20 +42,14 @@ class Physics(_message.Message):
     ELAPSED_TIME_FIELD_NUMBER: _builtins.int
     LAP_START_TIME_FIELD_NUMBER: _builtins.int
     LAST_IMPACT_TIME_FIELD_NUMBER: _builtins.int
-    ID_FIELD_NUMBER: _builtins.int
     DELTA_TIME_FIELD_NUMBER: _builtins.int
-    LAP_NUMBER_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     LOCAL_VELOCITY_FIELD_NUMBER: _builtins.int
-    SPEED_FIELD_NUMBER: _builtins.int
     LOCAL_ACCELERATION_FIELD_NUMBER: _builtins.int
     ORIENTATION_FIELD_NUMBER: _builtins.int
     LOCAL_ROTATION_FIELD_NUMBER: _builtins.int
     LOCAL_ROTATION_ACCELERATION_FIELD_NUMBER: _builtins.int
-    GEAR_FIELD_NUMBER: _builtins.int
     ENGINE_RPM_FIELD_NUMBER: _builtins.int
-    ENGINE_MAX_RPM_FIELD_NUMBER: _builtins.int
-    ENGINE_TORQUE_FIELD_NUMBER: _builtins.int
     ENGINE_WATER_TEMP_FIELD_NUMBER: _builtins.int
     ENGINE_OIL_TEMP_FIELD_NUMBER: _builtins.int
     CLUTCH_RPM_FIELD_NUMBER: _builtins.int
@@ -77,29 +71,22 @@ class Physics(_message.Message):
     FRONT_DOWNFORCE_FIELD_NUMBER: _builtins.int
     REAR_DOWNFORCE_FIELD_NUMBER: _builtins.int
     FUEL_FIELD_NUMBER: _builtins.int
-    FUEL_CAPACITY_FIELD_NUMBER: _builtins.int
-    SCHEDULED_STOPS_FIELD_NUMBER: _builtins.int
-    DENT_SEVERITY_FIELD_NUMBER: _builtins.int
+    ENGINE_MAX_RPM_FIELD_NUMBER: _builtins.int
     LAST_IMPACT_MAGNITUDE_FIELD_NUMBER: _builtins.int
     LAST_IMPACT_POSITION_FIELD_NUMBER: _builtins.int
-    SECTOR_FIELD_NUMBER: _builtins.int
-    MAX_GEARS_FIELD_NUMBER: _builtins.int
-    FRONT_COMPOUND_INDEX_FIELD_NUMBER: _builtins.int
-    REAR_COMPOUND_INDEX_FIELD_NUMBER: _builtins.int
-    REAR_FLAP_LEGAL_STATUS_FIELD_NUMBER: _builtins.int
-    IGNITION_FIELD_NUMBER: _builtins.int
+    ENGINE_TORQUE_FIELD_NUMBER: _builtins.int
+    FUEL_CAPACITY_FIELD_NUMBER: _builtins.int
     VISUAL_STEERING_RANGE_FIELD_NUMBER: _builtins.int
-    PHYSICAL_STEERING_RANGE_FIELD_NUMBER: _builtins.int
     REAR_BRAKE_BIAS_FIELD_NUMBER: _builtins.int
     TURBO_BOOST_FIELD_NUMBER: _builtins.int
     GRAPHICS_OFFSET_FIELD_NUMBER: _builtins.int
+    PHYSICAL_STEERING_RANGE_FIELD_NUMBER: _builtins.int
     DELTA_BEST_FIELD_NUMBER: _builtins.int
     BATTERY_CHARGE_FIELD_NUMBER: _builtins.int
     BOOST_MOTOR_TORQUE_FIELD_NUMBER: _builtins.int
     BOOST_MOTOR_RPM_FIELD_NUMBER: _builtins.int
     BOOST_MOTOR_TEMP_FIELD_NUMBER: _builtins.int
     BOOST_WATER_TEMP_FIELD_NUMBER: _builtins.int
-    BOOST_MOTOR_STATE_FIELD_NUMBER: _builtins.int
     SUSPENSION_DEFLECTION_FIELD_NUMBER: _builtins.int
     WHEEL_RIDE_HEIGHT_FIELD_NUMBER: _builtins.int
     SUSPENSION_FORCE_FIELD_NUMBER: _builtins.int
@@ -111,19 +98,32 @@ class Physics(_message.Message):
     LATERAL_GROUND_VELOCITY_FIELD_NUMBER: _builtins.int
     LONGITUDINAL_GROUND_VELOCITY_FIELD_NUMBER: _builtins.int
     CAMBER_FIELD_NUMBER: _builtins.int
-    TOE_FIELD_NUMBER: _builtins.int
     LATERAL_FORCE_FIELD_NUMBER: _builtins.int
     LONGITUDINAL_FORCE_FIELD_NUMBER: _builtins.int
     TYRE_LOAD_FIELD_NUMBER: _builtins.int
     SLIDING_FRACTION_FIELD_NUMBER: _builtins.int
     TYRE_PRESSURE_FIELD_NUMBER: _builtins.int
     TYRE_TEMP_FIELD_NUMBER: _builtins.int
+    TYRE_TREAD_FIELD_NUMBER: _builtins.int
+    TYRE_RADIUS_FIELD_NUMBER: _builtins.int
+    TYRE_DEFLECTION_FIELD_NUMBER: _builtins.int
+    WHEEL_HEIGHT_FIELD_NUMBER: _builtins.int
+    TOE_FIELD_NUMBER: _builtins.int
     TYRE_CARCASS_TEMP_FIELD_NUMBER: _builtins.int
     TYRE_INNER_TEMP_FIELD_NUMBER: _builtins.int
-    TYRE_TREAD_FIELD_NUMBER: _builtins.int
-    TYRE_DEFLECTION_FIELD_NUMBER: _builtins.int
-    TYRE_RADIUS_FIELD_NUMBER: _builtins.int
-    WHEEL_HEIGHT_FIELD_NUMBER: _builtins.int
+    SPEED_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    LAP_NUMBER_FIELD_NUMBER: _builtins.int
+    GEAR_FIELD_NUMBER: _builtins.int
+    SCHEDULED_STOPS_FIELD_NUMBER: _builtins.int
+    DENT_SEVERITY_FIELD_NUMBER: _builtins.int
+    SECTOR_FIELD_NUMBER: _builtins.int
+    MAX_GEARS_FIELD_NUMBER: _builtins.int
+    FRONT_COMPOUND_INDEX_FIELD_NUMBER: _builtins.int
+    REAR_COMPOUND_INDEX_FIELD_NUMBER: _builtins.int
+    REAR_FLAP_LEGAL_STATUS_FIELD_NUMBER: _builtins.int
+    IGNITION_FIELD_NUMBER: _builtins.int
+    BOOST_MOTOR_STATE_FIELD_NUMBER: _builtins.int
     TERRAIN_FIELD_NUMBER: _builtins.int
     SURFACE_TYPE_FIELD_NUMBER: _builtins.int
     OVERHEATING_FIELD_NUMBER: _builtins.int
@@ -131,10 +131,10 @@ class Physics(_message.Message):
     HEADLIGHTS_FIELD_NUMBER: _builtins.int
     IN_PIT_LANE_FIELD_NUMBER: _builtins.int
     SPEED_LIMITER_FIELD_NUMBER: _builtins.int
-    SPEED_LIMITER_AVAILABLE_FIELD_NUMBER: _builtins.int
-    ANTI_STALL_FIELD_NUMBER: _builtins.int
     FRONT_FLAP_FIELD_NUMBER: _builtins.int
     REAR_FLAP_FIELD_NUMBER: _builtins.int
+    SPEED_LIMITER_AVAILABLE_FIELD_NUMBER: _builtins.int
+    ANTI_STALL_FIELD_NUMBER: _builtins.int
     WHEEL_FLAT_FIELD_NUMBER: _builtins.int
     WHEEL_DETACHED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
@@ -164,17 +164,11 @@ class Physics(_message.Message):
     @_builtins.property
     def last_impact_time(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def delta_time(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def lap_number(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def position(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def local_velocity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def speed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def local_acceleration(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -184,13 +178,7 @@ class Physics(_message.Message):
     @_builtins.property
     def local_rotation_acceleration(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def gear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def engine_rpm(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def engine_max_rpm(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def engine_torque(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def engine_water_temp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -234,37 +222,25 @@ class Physics(_message.Message):
     @_builtins.property
     def fuel(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def fuel_capacity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def scheduled_stops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def dent_severity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def engine_max_rpm(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def last_impact_magnitude(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def last_impact_position(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def sector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def engine_torque(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def max_gears(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def front_compound_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def rear_compound_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def rear_flap_legal_status(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def ignition(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def fuel_capacity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def visual_steering_range(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def physical_steering_range(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def rear_brake_bias(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def turbo_boost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def graphics_offset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def physical_steering_range(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def delta_best(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -277,8 +253,6 @@ class Physics(_message.Message):
     def boost_motor_temp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def boost_water_temp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def boost_motor_state(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def suspension_deflection(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -302,8 +276,6 @@ class Physics(_message.Message):
     @_builtins.property
     def camber(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def toe(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
     def lateral_force(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def longitudinal_force(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
@@ -316,17 +288,45 @@ class Physics(_message.Message):
     @_builtins.property
     def tyre_temp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
+    def tyre_tread(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def tyre_radius(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def tyre_deflection(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def wheel_height(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def toe(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
     def tyre_carcass_temp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def tyre_inner_temp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def tyre_tread(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def speed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def tyre_deflection(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
-    def tyre_radius(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def lap_number(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
-    def wheel_height(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def gear(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def scheduled_stops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def dent_severity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def sector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def max_gears(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def front_compound_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def rear_compound_index(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def rear_flap_legal_status(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def ignition(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def boost_motor_state(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def terrain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -342,13 +342,13 @@ class Physics(_message.Message):
     @_builtins.property
     def speed_limiter(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     @_builtins.property
-    def speed_limiter_available(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
-    @_builtins.property
-    def anti_stall(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
-    @_builtins.property
     def front_flap(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     @_builtins.property
     def rear_flap(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
+    @_builtins.property
+    def speed_limiter_available(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
+    @_builtins.property
+    def anti_stall(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     @_builtins.property
     def wheel_flat(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     @_builtins.property
@@ -369,20 +369,14 @@ class Physics(_message.Message):
         elapsed_time: _abc.Iterable[_builtins.float] | None = ...,
         lap_start_time: _abc.Iterable[_builtins.float] | None = ...,
         last_impact_time: _abc.Iterable[_builtins.float] | None = ...,
-        id: _abc.Iterable[_builtins.int] | None = ...,
         delta_time: _abc.Iterable[_builtins.float] | None = ...,
-        lap_number: _abc.Iterable[_builtins.int] | None = ...,
         position: _abc.Iterable[_builtins.float] | None = ...,
         local_velocity: _abc.Iterable[_builtins.float] | None = ...,
-        speed: _abc.Iterable[_builtins.float] | None = ...,
         local_acceleration: _abc.Iterable[_builtins.float] | None = ...,
         orientation: _abc.Iterable[_builtins.float] | None = ...,
         local_rotation: _abc.Iterable[_builtins.float] | None = ...,
         local_rotation_acceleration: _abc.Iterable[_builtins.float] | None = ...,
-        gear: _abc.Iterable[_builtins.int] | None = ...,
         engine_rpm: _abc.Iterable[_builtins.float] | None = ...,
-        engine_max_rpm: _abc.Iterable[_builtins.float] | None = ...,
-        engine_torque: _abc.Iterable[_builtins.float] | None = ...,
         engine_water_temp: _abc.Iterable[_builtins.float] | None = ...,
         engine_oil_temp: _abc.Iterable[_builtins.float] | None = ...,
         clutch_rpm: _abc.Iterable[_builtins.float] | None = ...,
@@ -404,29 +398,22 @@ class Physics(_message.Message):
         front_downforce: _abc.Iterable[_builtins.float] | None = ...,
         rear_downforce: _abc.Iterable[_builtins.float] | None = ...,
         fuel: _abc.Iterable[_builtins.float] | None = ...,
-        fuel_capacity: _abc.Iterable[_builtins.float] | None = ...,
-        scheduled_stops: _abc.Iterable[_builtins.int] | None = ...,
-        dent_severity: _abc.Iterable[_builtins.int] | None = ...,
+        engine_max_rpm: _abc.Iterable[_builtins.float] | None = ...,
         last_impact_magnitude: _abc.Iterable[_builtins.float] | None = ...,
         last_impact_position: _abc.Iterable[_builtins.float] | None = ...,
-        sector: _abc.Iterable[_builtins.int] | None = ...,
-        max_gears: _abc.Iterable[_builtins.int] | None = ...,
-        front_compound_index: _abc.Iterable[_builtins.int] | None = ...,
-        rear_compound_index: _abc.Iterable[_builtins.int] | None = ...,
-        rear_flap_legal_status: _abc.Iterable[_builtins.int] | None = ...,
-        ignition: _abc.Iterable[_builtins.int] | None = ...,
+        engine_torque: _abc.Iterable[_builtins.float] | None = ...,
+        fuel_capacity: _abc.Iterable[_builtins.float] | None = ...,
         visual_steering_range: _abc.Iterable[_builtins.float] | None = ...,
-        physical_steering_range: _abc.Iterable[_builtins.float] | None = ...,
         rear_brake_bias: _abc.Iterable[_builtins.float] | None = ...,
         turbo_boost: _abc.Iterable[_builtins.float] | None = ...,
         graphics_offset: _abc.Iterable[_builtins.float] | None = ...,
+        physical_steering_range: _abc.Iterable[_builtins.float] | None = ...,
         delta_best: _abc.Iterable[_builtins.float] | None = ...,
         battery_charge: _abc.Iterable[_builtins.float] | None = ...,
         boost_motor_torque: _abc.Iterable[_builtins.float] | None = ...,
         boost_motor_rpm: _abc.Iterable[_builtins.float] | None = ...,
         boost_motor_temp: _abc.Iterable[_builtins.float] | None = ...,
         boost_water_temp: _abc.Iterable[_builtins.float] | None = ...,
-        boost_motor_state: _abc.Iterable[_builtins.int] | None = ...,
         suspension_deflection: _abc.Iterable[_builtins.float] | None = ...,
         wheel_ride_height: _abc.Iterable[_builtins.float] | None = ...,
         suspension_force: _abc.Iterable[_builtins.float] | None = ...,
@@ -438,19 +425,32 @@ class Physics(_message.Message):
         lateral_ground_velocity: _abc.Iterable[_builtins.float] | None = ...,
         longitudinal_ground_velocity: _abc.Iterable[_builtins.float] | None = ...,
         camber: _abc.Iterable[_builtins.float] | None = ...,
-        toe: _abc.Iterable[_builtins.float] | None = ...,
         lateral_force: _abc.Iterable[_builtins.float] | None = ...,
         longitudinal_force: _abc.Iterable[_builtins.float] | None = ...,
         tyre_load: _abc.Iterable[_builtins.float] | None = ...,
         sliding_fraction: _abc.Iterable[_builtins.float] | None = ...,
         tyre_pressure: _abc.Iterable[_builtins.float] | None = ...,
         tyre_temp: _abc.Iterable[_builtins.float] | None = ...,
+        tyre_tread: _abc.Iterable[_builtins.float] | None = ...,
+        tyre_radius: _abc.Iterable[_builtins.float] | None = ...,
+        tyre_deflection: _abc.Iterable[_builtins.float] | None = ...,
+        wheel_height: _abc.Iterable[_builtins.float] | None = ...,
+        toe: _abc.Iterable[_builtins.float] | None = ...,
         tyre_carcass_temp: _abc.Iterable[_builtins.float] | None = ...,
         tyre_inner_temp: _abc.Iterable[_builtins.float] | None = ...,
-        tyre_tread: _abc.Iterable[_builtins.float] | None = ...,
-        tyre_deflection: _abc.Iterable[_builtins.float] | None = ...,
-        tyre_radius: _abc.Iterable[_builtins.float] | None = ...,
-        wheel_height: _abc.Iterable[_builtins.float] | None = ...,
+        speed: _abc.Iterable[_builtins.float] | None = ...,
+        id: _abc.Iterable[_builtins.int] | None = ...,
+        lap_number: _abc.Iterable[_builtins.int] | None = ...,
+        gear: _abc.Iterable[_builtins.int] | None = ...,
+        scheduled_stops: _abc.Iterable[_builtins.int] | None = ...,
+        dent_severity: _abc.Iterable[_builtins.int] | None = ...,
+        sector: _abc.Iterable[_builtins.int] | None = ...,
+        max_gears: _abc.Iterable[_builtins.int] | None = ...,
+        front_compound_index: _abc.Iterable[_builtins.int] | None = ...,
+        rear_compound_index: _abc.Iterable[_builtins.int] | None = ...,
+        rear_flap_legal_status: _abc.Iterable[_builtins.int] | None = ...,
+        ignition: _abc.Iterable[_builtins.int] | None = ...,
+        boost_motor_state: _abc.Iterable[_builtins.int] | None = ...,
         terrain: _abc.Iterable[_builtins.int] | None = ...,
         surface_type: _abc.Iterable[_builtins.int] | None = ...,
         overheating: _abc.Iterable[_builtins.bool] | None = ...,
@@ -458,10 +458,10 @@ class Physics(_message.Message):
         headlights: _abc.Iterable[_builtins.bool] | None = ...,
         in_pit_lane: _abc.Iterable[_builtins.bool] | None = ...,
         speed_limiter: _abc.Iterable[_builtins.bool] | None = ...,
-        speed_limiter_available: _abc.Iterable[_builtins.bool] | None = ...,
-        anti_stall: _abc.Iterable[_builtins.bool] | None = ...,
         front_flap: _abc.Iterable[_builtins.bool] | None = ...,
         rear_flap: _abc.Iterable[_builtins.bool] | None = ...,
+        speed_limiter_available: _abc.Iterable[_builtins.bool] | None = ...,
+        anti_stall: _abc.Iterable[_builtins.bool] | None = ...,
         wheel_flat: _abc.Iterable[_builtins.bool] | None = ...,
         wheel_detached: _abc.Iterable[_builtins.bool] | None = ...,
     ) -> None: ...

@@ -51,40 +51,40 @@ class Scoring(_message.Message):
     CURRENT_SPLIT1_FIELD_NUMBER: _builtins.int
     CURRENT_SPLIT2_FIELD_NUMBER: _builtins.int
     LAP_START_TIME_FIELD_NUMBER: _builtins.int
-    ID_FIELD_NUMBER: _builtins.int
-    LAPS_FIELD_NUMBER: _builtins.int
-    SECTOR_FIELD_NUMBER: _builtins.int
-    FINISH_STATUS_FIELD_NUMBER: _builtins.int
     LAP_DISTANCE_FIELD_NUMBER: _builtins.int
     PATH_LATERAL_FIELD_NUMBER: _builtins.int
     TRACK_EDGE_FIELD_NUMBER: _builtins.int
-    PIT_STOPS_FIELD_NUMBER: _builtins.int
-    PENALTIES_FIELD_NUMBER: _builtins.int
-    CONTROL_FIELD_NUMBER: _builtins.int
-    PLACE_FIELD_NUMBER: _builtins.int
     TIME_BEHIND_NEXT_FIELD_NUMBER: _builtins.int
-    LAPS_BEHIND_NEXT_FIELD_NUMBER: _builtins.int
     TIME_BEHIND_LEADER_FIELD_NUMBER: _builtins.int
-    LAPS_BEHIND_LEADER_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     LOCAL_VELOCITY_FIELD_NUMBER: _builtins.int
-    SPEED_FIELD_NUMBER: _builtins.int
     LOCAL_ACCELERATION_FIELD_NUMBER: _builtins.int
     ORIENTATION_FIELD_NUMBER: _builtins.int
     LOCAL_ROTATION_FIELD_NUMBER: _builtins.int
     LOCAL_ROTATION_ACCELERATION_FIELD_NUMBER: _builtins.int
-    PIT_STATE_FIELD_NUMBER: _builtins.int
-    INDIVIDUAL_PHASE_FIELD_NUMBER: _builtins.int
-    QUALIFICATION_FIELD_NUMBER: _builtins.int
     TIME_INTO_LAP_FIELD_NUMBER: _builtins.int
     ESTIMATED_LAP_TIME_FIELD_NUMBER: _builtins.int
-    FLAG_FIELD_NUMBER: _builtins.int
-    COUNT_LAP_FLAG_FIELD_NUMBER: _builtins.int
     PIT_LAP_DISTANCE_FIELD_NUMBER: _builtins.int
     BEST_LAP_SPLIT1_FIELD_NUMBER: _builtins.int
     BEST_LAP_SPLIT2_FIELD_NUMBER: _builtins.int
-    ATTACK_MODE_FIELD_NUMBER: _builtins.int
     FUEL_FRACTION_FIELD_NUMBER: _builtins.int
+    SPEED_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    LAPS_FIELD_NUMBER: _builtins.int
+    SECTOR_FIELD_NUMBER: _builtins.int
+    FINISH_STATUS_FIELD_NUMBER: _builtins.int
+    PIT_STOPS_FIELD_NUMBER: _builtins.int
+    PENALTIES_FIELD_NUMBER: _builtins.int
+    CONTROL_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    LAPS_BEHIND_NEXT_FIELD_NUMBER: _builtins.int
+    LAPS_BEHIND_LEADER_FIELD_NUMBER: _builtins.int
+    PIT_STATE_FIELD_NUMBER: _builtins.int
+    INDIVIDUAL_PHASE_FIELD_NUMBER: _builtins.int
+    QUALIFICATION_FIELD_NUMBER: _builtins.int
+    FLAG_FIELD_NUMBER: _builtins.int
+    COUNT_LAP_FLAG_FIELD_NUMBER: _builtins.int
+    ATTACK_MODE_FIELD_NUMBER: _builtins.int
     IS_PLAYER_FIELD_NUMBER: _builtins.int
     IN_PITS_FIELD_NUMBER: _builtins.int
     HEADLIGHTS_FIELD_NUMBER: _builtins.int
@@ -141,41 +141,19 @@ class Scoring(_message.Message):
     @_builtins.property
     def lap_start_time(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def laps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def sector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def finish_status(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def lap_distance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def path_lateral(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def track_edge(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def pit_stops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def penalties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def control(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def place(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def time_behind_next(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def laps_behind_next(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def time_behind_leader(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def laps_behind_leader(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def position(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def local_velocity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def speed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def local_acceleration(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -185,19 +163,9 @@ class Scoring(_message.Message):
     @_builtins.property
     def local_rotation_acceleration(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def pit_state(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def individual_phase(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def qualification(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def time_into_lap(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def estimated_lap_time(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
-    @_builtins.property
-    def flag(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
-    def count_lap_flag(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def pit_lap_distance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
@@ -205,9 +173,41 @@ class Scoring(_message.Message):
     @_builtins.property
     def best_lap_split2(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
-    def attack_mode(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    @_builtins.property
     def fuel_fraction(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def speed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def laps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def sector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def finish_status(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def pit_stops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def penalties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def control(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def place(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def laps_behind_next(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def laps_behind_leader(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def pit_state(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def individual_phase(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def qualification(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def flag(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def count_lap_flag(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def attack_mode(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def is_player(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     @_builtins.property
@@ -246,40 +246,40 @@ class Scoring(_message.Message):
         current_split1: _abc.Iterable[_builtins.float] | None = ...,
         current_split2: _abc.Iterable[_builtins.float] | None = ...,
         lap_start_time: _abc.Iterable[_builtins.float] | None = ...,
-        id: _abc.Iterable[_builtins.int] | None = ...,
-        laps: _abc.Iterable[_builtins.int] | None = ...,
-        sector: _abc.Iterable[_builtins.int] | None = ...,
-        finish_status: _abc.Iterable[_builtins.int] | None = ...,
         lap_distance: _abc.Iterable[_builtins.float] | None = ...,
         path_lateral: _abc.Iterable[_builtins.float] | None = ...,
         track_edge: _abc.Iterable[_builtins.float] | None = ...,
-        pit_stops: _abc.Iterable[_builtins.int] | None = ...,
-        penalties: _abc.Iterable[_builtins.int] | None = ...,
-        control: _abc.Iterable[_builtins.int] | None = ...,
-        place: _abc.Iterable[_builtins.int] | None = ...,
         time_behind_next: _abc.Iterable[_builtins.float] | None = ...,
-        laps_behind_next: _abc.Iterable[_builtins.int] | None = ...,
         time_behind_leader: _abc.Iterable[_builtins.float] | None = ...,
-        laps_behind_leader: _abc.Iterable[_builtins.int] | None = ...,
         position: _abc.Iterable[_builtins.float] | None = ...,
         local_velocity: _abc.Iterable[_builtins.float] | None = ...,
-        speed: _abc.Iterable[_builtins.float] | None = ...,
         local_acceleration: _abc.Iterable[_builtins.float] | None = ...,
         orientation: _abc.Iterable[_builtins.float] | None = ...,
         local_rotation: _abc.Iterable[_builtins.float] | None = ...,
         local_rotation_acceleration: _abc.Iterable[_builtins.float] | None = ...,
-        pit_state: _abc.Iterable[_builtins.int] | None = ...,
-        individual_phase: _abc.Iterable[_builtins.int] | None = ...,
-        qualification: _abc.Iterable[_builtins.int] | None = ...,
         time_into_lap: _abc.Iterable[_builtins.float] | None = ...,
         estimated_lap_time: _abc.Iterable[_builtins.float] | None = ...,
-        flag: _abc.Iterable[_builtins.int] | None = ...,
-        count_lap_flag: _abc.Iterable[_builtins.int] | None = ...,
         pit_lap_distance: _abc.Iterable[_builtins.float] | None = ...,
         best_lap_split1: _abc.Iterable[_builtins.float] | None = ...,
         best_lap_split2: _abc.Iterable[_builtins.float] | None = ...,
-        attack_mode: _abc.Iterable[_builtins.int] | None = ...,
         fuel_fraction: _abc.Iterable[_builtins.float] | None = ...,
+        speed: _abc.Iterable[_builtins.float] | None = ...,
+        id: _abc.Iterable[_builtins.int] | None = ...,
+        laps: _abc.Iterable[_builtins.int] | None = ...,
+        sector: _abc.Iterable[_builtins.int] | None = ...,
+        finish_status: _abc.Iterable[_builtins.int] | None = ...,
+        pit_stops: _abc.Iterable[_builtins.int] | None = ...,
+        penalties: _abc.Iterable[_builtins.int] | None = ...,
+        control: _abc.Iterable[_builtins.int] | None = ...,
+        place: _abc.Iterable[_builtins.int] | None = ...,
+        laps_behind_next: _abc.Iterable[_builtins.int] | None = ...,
+        laps_behind_leader: _abc.Iterable[_builtins.int] | None = ...,
+        pit_state: _abc.Iterable[_builtins.int] | None = ...,
+        individual_phase: _abc.Iterable[_builtins.int] | None = ...,
+        qualification: _abc.Iterable[_builtins.int] | None = ...,
+        flag: _abc.Iterable[_builtins.int] | None = ...,
+        count_lap_flag: _abc.Iterable[_builtins.int] | None = ...,
+        attack_mode: _abc.Iterable[_builtins.int] | None = ...,
         is_player: _abc.Iterable[_builtins.bool] | None = ...,
         in_pits: _abc.Iterable[_builtins.bool] | None = ...,
         headlights: _abc.Iterable[_builtins.bool] | None = ...,

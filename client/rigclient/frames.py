@@ -1,0 +1,211 @@
+"""Frames: records as numpy tables, straight from the bytes that came over the wire."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+
+from rig.channels import PHYSICS, SCORING, Table
+from rig.columns import Head, Layout, Layouts, read_head
+from rig.errors import Corrupt
+from rig.tables import PhysicsColumns, ScoringColumns
+from rig.v1 import event_pb2, scoring_pb2, session_pb2, telemetry_pb2
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_CURSOR, _RECORDS, _GAP, _PROGRESS, _SKIPPED = 0x0A, 0x12, 0x1A, 0x22, 0x28
+
+
+class Frame:
+    """One record: a row per car, an attribute per channel.
+
+    `frame.engine_rpm` is an array of one value per car, `frame.tyre_temp` one of twelve per car; both are
+    views of the received bytes, read-only. Attributes that were not asked for raise AttributeError.
+    """
+
+    __slots__ = ("_at", "_data", "_end", "_layout", "cursor", "gaps", "head", "skipped")
+
+    table: Table
+
+    def __init__(self, data: bytes, at: int, end: int, head: Head, layout: Layout) -> None:
+        self._data, self._at, self._end = data, at, end
+        self._layout = layout
+        self.head = head
+        """seq, capture_time_ns, session, session_time, ...: the fixed fields of the record."""
+        self.cursor = b""
+        """Resume after this frame. Empty on all but the last frame of a message."""
+        self.gaps: tuple[event_pb2.Gap, ...] = ()
+        """What is missing right before this frame."""
+        self.skipped = 0
+        """Frames left out right before this one because the latest was asked for."""
+
+    def __getattr__(self, name: str) -> Array:
+        channel = self.table.by_name.get(name)
+        if channel is None or name not in self._layout.spans:
+            raise AttributeError(f"this frame has no channel {name!r}; it has {', '.join(self.channels)}")
+        return self._layout.column(channel, self._data, self._at)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.channels]
+
+    def __len__(self) -> int:
+        return self.head.rows
+
+    def __repr__(self) -> str:
+        head = self.head
+        return (
+            f"<{self.table.name} {head.seq}: {head.rows} cars, session {head.session} at "
+            f"{head.session_time:.3f} s, {len(self.channels)} channels>"
+        )
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels in this frame."""
+        return list(self._layout.spans)
+
+    @property
+    def seq(self) -> int:
+        """Position in the ring."""
+        return self.head.seq
+
+    @property
+    def session_time(self) -> float:
+        """Session clock, seconds."""
+        return self.head.session_time
+
+    def columns(self) -> dict[str, Array]:
+        """Every channel as an array, without a copy."""
+        return {
+            name: self._layout.column(self.table.by_name[name], self._data, self._at)
+            for name in self._layout.spans
+        }
+
+    def car(self, slot: int) -> "Car | None":
+        """The car with this slot id, None when it is not in the frame."""
+        rows = np.flatnonzero(self.id == slot)
+        return Car(self, int(rows[0])) if len(rows) else None
+
+    @property
+    def player(self) -> "Car | None":
+        """The local player's car."""
+        return None if self.head.player < 0 else self.car(self.head.player)
+
+    def __iter__(self) -> Iterator["Car"]:
+        """The cars."""
+        return (Car(self, row) for row in range(len(self)))
+
+    def tail(self) -> bytes:
+        """What the message holds beside the table."""
+        return self._data[self._at + self._layout.end : self._end]
+
+
+class Car:
+    """One row of a frame: `car.speed` is a number, `car.tyre_temp` an array."""
+
+    __slots__ = ("_frame", "_row")
+
+    def __init__(self, frame: Frame, row: int) -> None:
+        self._frame = frame
+        self._row = row
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._frame, name)[self._row]
+
+    def __dir__(self) -> list[str]:
+        return self._frame.channels
+
+    def __repr__(self) -> str:
+        return f"<car {self.id} of {self._frame!r}>"
+
+
+class PhysicsFrame(Frame, PhysicsColumns):
+    """A telemetry tick."""
+
+    __slots__ = ()
+    table = PHYSICS
+
+
+class ScoringFrame(Frame, ScoringColumns):
+    """A scoring update, with the session's state beside it."""
+
+    __slots__ = ()
+    table = SCORING
+
+    @property
+    def session_state(self) -> session_pb2.SessionState:
+        """Track, kind, clock, flags, weather."""
+        return scoring_pb2.Scoring.FromString(self.tail()).session_state
+
+    @property
+    def entry_list(self) -> session_pb2.EntryList | None:
+        """Who is who: on the first frame of a stream, on change, and every ten seconds; else None."""
+        message = scoring_pb2.Scoring.FromString(self.tail())
+        return message.entry_list if message.HasField("entry_list") else None
+
+
+F = TypeVar("F", bound=Frame)
+
+
+class Envelope:
+    """A response taken apart: where its records are, and what stands beside them."""
+
+    __slots__ = ("cursor", "gaps", "progress", "records", "skipped")
+
+    def __init__(self, data: bytes) -> None:
+        self.cursor = b""
+        self.records: list[tuple[int, int]] = []
+        self.gaps: list[event_pb2.Gap] = []
+        self.progress: telemetry_pb2.Progress | None = None
+        self.skipped = 0
+        at = 0
+        while at < len(data):
+            at = self._take(data, at)
+
+    def _take(self, data: bytes, at: int) -> int:
+        tag = data[at]
+        value, at = _varint(data, at + 1)
+        if tag == _SKIPPED:
+            self.skipped = value
+            return at
+        end = at + value
+        if tag & 7 != 2 or end > len(data):
+            raise Corrupt(f"the response cannot be read at byte {at}")
+        if tag == _RECORDS:
+            self.records.append((at, end))
+        elif tag == _CURSOR:
+            self.cursor = data[at:end]
+        elif tag == _GAP:
+            self.gaps.append(event_pb2.Gap.FromString(data[at:end]))
+        elif tag == _PROGRESS:
+            self.progress = telemetry_pb2.Progress.FromString(data[at:end])
+        return end
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        try:
+            byte = data[at]
+        except IndexError:
+            raise Corrupt("the response ends inside a number") from None
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+class Decoder(Generic[F]):
+    """Turns the responses of one stream into frames."""
+
+    def __init__(self, kind: type[F]) -> None:
+        self._kind: Final = kind
+        self._layouts = Layouts(kind.table)
+
+    def frames(self, data: bytes, envelope: Envelope) -> list[F]:
+        """The frames of a response, oldest first."""
+        out = []
+        for at, end in envelope.records:
+            head = read_head(data, at)
+            out.append(self._kind(data, at, end, head, self._layouts.of(head, data, at, end)))
+        return out

@@ -1,0 +1,120 @@
+"""Resuming: what a stream has received, and how to ask for what comes next. No I/O here."""
+
+import random
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+from rig.errors import CursorExpired, ForeignCursor, RigError, Unavailable
+from rig.v1 import event_pb2, telemetry_pb2
+from rigclient.frames import Decoder, Envelope, Frame
+
+_FIRST_DELAY_S: Final = 0.05
+_LONGEST_DELAY_S: Final = 2.0
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Frame)
+
+
+class Request(Protocol):
+    """Any stream's request."""
+
+    @property
+    def start(self) -> telemetry_pb2.Start:
+        """Where to begin."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802
+        """Wire bytes."""
+
+
+class Reception(Generic[T]):
+    """One stream across any number of connections: every record once, every loss said.
+
+    `unpack` turns a response and the gaps before it into items.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        unpack: Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[T]],
+        reconnect: bool,
+    ) -> None:
+        self.request = request
+        self.cursor = request.start.cursor
+        """Resume after the last message received."""
+        self.head_seq = 0
+        """Newest number the server has told of."""
+        self._unpack = unpack
+        self._reconnect = reconnect
+        self._received = False
+        self._delay_s = _FIRST_DELAY_S
+        self._gaps: list[event_pb2.Gap] = []
+
+    def take(self, data: bytes) -> list[T]:
+        """The items of a response."""
+        envelope = Envelope(data)
+        self._received = True
+        self._delay_s = _FIRST_DELAY_S
+        self._gaps += envelope.gaps
+        if envelope.progress is not None:
+            self.head_seq = envelope.progress.head_seq
+        items: list[T] = []
+        if envelope.records:
+            items = self._unpack(data, envelope, tuple(self._gaps))
+            self._gaps.clear()
+        self.cursor = envelope.cursor
+        self.request.start.cursor = envelope.cursor
+        return items
+
+    def recover(self, error: RigError) -> float:
+        """Seconds to wait before asking again, or the error when asking again cannot help."""
+        if not self._reconnect or not self._received:
+            raise error
+        if isinstance(error, CursorExpired):
+            self._expired(error)
+            return 0.0
+        if isinstance(error, ForeignCursor):
+            self._replaced(error)
+            return 0.0
+        if not isinstance(error, Unavailable):
+            raise error
+        delay = self._delay_s
+        self._delay_s = min(2 * delay, _LONGEST_DELAY_S)
+        return delay * random.uniform(0.5, 1.0)
+
+    def _expired(self, error: CursorExpired) -> None:
+        """The ring let go of records while we were away: say which, and go on at the oldest."""
+        seq, first = int(error.facts["seq"]), int(error.facts["first_seq"])
+        self._gaps.append(
+            event_pb2.Gap(
+                first_seq=seq + 1,
+                last_seq=first - 1,
+                count=first - 1 - seq,
+                reason=event_pb2.GAP_REASON_EVICTED,
+            )
+        )
+        self.request.start.earliest = True
+
+    def _replaced(self, error: ForeignCursor) -> None:
+        """Another ring stands there now: how much is missing nobody knows."""
+        self._gaps.append(event_pb2.Gap(reason=event_pb2.GAP_REASON_RING_REPLACED, detail=error.message))
+        self.request.start.earliest = True
+
+
+def framed(
+    decoder: Decoder[F],
+) -> Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[F]]:
+    """Unpacks responses of tables: gaps and skipped counts go to the first frame, the cursor to the last."""
+
+    def unpack(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[F]:
+        frames = decoder.frames(data, envelope)
+        frames[0].gaps, frames[0].skipped = gaps, envelope.skipped
+        frames[-1].cursor = envelope.cursor
+        return frames
+
+    return unpack
+
+
+def unpack_events(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[event_pb2.Event]:
+    """Events of a response; what is missing before them comes first, as events of its own."""
+    lost = [event_pb2.Event(gap=gap) for gap in gaps]
+    return lost + [event_pb2.Event.FromString(data[at:end]) for at, end in envelope.records]

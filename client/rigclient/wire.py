@@ -1,0 +1,33 @@
+"""Where status codes become errors again: the one place on the client."""
+
+from typing import Any, Final
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from rig.errors import RigError, Unavailable, by_reason
+
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+_CLASSES: Final = by_reason()
+_BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__())}
+
+
+def translated(error: Any, address: str) -> RigError:
+    """The error of the tree behind a gRPC error."""
+    code = error.code() or grpc.StatusCode.UNKNOWN
+    info = _info(error.trailing_metadata() or ())
+    if info is not None and info.reason in _CLASSES:
+        return _CLASSES[info.reason](error.details() or "", **dict(info.metadata))
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
+        return Unavailable(f"no rig answers at {address}", hint="is `rigd run` running?", address=address)
+    return _BY_STATUS.get(code.name, RigError)(f"{code.name}: {error.details()}")
+
+
+def _info(metadata: Any) -> error_details_pb2.ErrorInfo | None:
+    for key, value in metadata:
+        if key == _DETAILS_KEY:
+            info = error_details_pb2.ErrorInfo()
+            for detail in status_pb2.Status.FromString(value).details:
+                if detail.Unpack(info):
+                    return info
+    return None

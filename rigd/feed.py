@@ -1,0 +1,249 @@
+"""The feed: one reader of the ring for everyone who follows it through this process.
+
+The recorder's wake-up makes it read what is new, once; followers at the head share those bytes, followers
+behind read the ring in short batches. Nobody has a queue: a follower is a position.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rig.columns import Head, read_head
+from rig.errors import CursorExpired, ForeignCursor, RigError, RingMissing
+from rig.v1 import event_pb2, rig_pb2
+from rigd import ring as rings
+from rigd.cursor import Cursor
+from rigd.ring import RingReader, Span
+from rigd.wake import Listener
+
+_TAIL: Final = 128
+"""Newest records kept per stream: 2.5 s at 50 Hz, 5 MB with 40 cars."""
+
+BATCH: Final = 64
+BATCH_BYTES: Final = 256 << 10
+"""Most of one read for a follower behind: 0.3 ms of the event loop."""
+
+RECORDER_SILENT_S: Final = 3.0
+"""The recorder speaks once a second; after three without a word it is down."""
+
+_SECOND: Final = 1.0
+
+
+class Tick(NamedTuple):
+    """One record of a stream. Events have no head."""
+
+    seq: int
+    head: Head | None
+    data: bytes
+
+
+class Feed:
+    """Everything the services know of the ring. Lives on the event loop that made it."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._listener = Listener(data / "wake")
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._listener.fileno(), self._rung)
+        self._timer = self._loop.call_later(_SECOND, self._each_second)
+        self._ring: RingReader | None = None
+        self._heads = dict.fromkeys(rings.STREAMS, 0)
+        self._tails: dict[bytes, OrderedDict[int, Tick]] = {}
+        self._waiters: dict[bytes, list[asyncio.Future[None]]] = {stream: [] for stream in rings.STREAMS}
+        self._status: rig_pb2.RecorderStatus | None = None
+        self._heard = 0.0
+        self._open()
+
+    @property
+    def ring(self) -> RingReader:
+        """The open ring. Raises RingMissing."""
+        if self._ring is None:
+            raise RingMissing(
+                f"there is no ring in {self._data / 'ring'}", hint="start `rigd record`", data=self._data
+            )
+        return self._ring
+
+    @property
+    def path(self) -> Path:
+        """The ring's folder."""
+        return self._data / "ring"
+
+    def head(self, stream: bytes) -> int:
+        """Newest durable sequence number."""
+        return self._heads[stream]
+
+    def recorder(self) -> rig_pb2.RecorderStatus | None:
+        """The recorder's last words, None when it has been silent for three seconds."""
+        return self._status if time.monotonic() - self._heard < RECORDER_SILENT_S else None
+
+    def cursor(self, stream: bytes, seq: int) -> Cursor:
+        """The cursor after record `seq`."""
+        return Cursor(self.ring.id, rings.STREAMS.index(stream) + 1, seq)
+
+    async def changed(self, stream: bytes) -> None:
+        """Return when the stream may have grown, and once a second."""
+        waiter = self._loop.create_future()
+        self._waiters[stream].append(waiter)
+        await waiter
+
+    def after(self, stream: bytes, seq: int) -> list[Tick]:
+        """Records after `seq`, oldest first: all of them from memory, or a batch from the ring."""
+        if seq >= self._heads[stream]:
+            return []
+        tail = self._tails[stream]
+        if seq + 1 in tail:
+            return [tail[at] for at in range(seq + 1, self._heads[stream] + 1) if at in tail]
+        return self._read(stream, seq, BATCH)
+
+    def newest(self, stream: bytes) -> Tick:
+        """The newest record; the stream must not be empty."""
+        return next(reversed(self._tails[stream].values()))
+
+    def at(self, stream: bytes, seq: int) -> Tick | None:
+        """One record."""
+        data = self.ring.get(stream, seq)
+        return None if data is None else _tick(stream, seq, data)
+
+    def position(self, cursor: Cursor, stream: bytes) -> int:
+        """The sequence number a cursor stands for. Raises ForeignCursor or CursorExpired."""
+        span = self.ring.spans()[stream]
+        if cursor._replace(seq=0) != self.cursor(stream, 0):
+            raise ForeignCursor(
+                "the cursor belongs to another ring or stream",
+                hint="start without it",
+                ring=self.ring.id.hex(),
+            )
+        if cursor.seq > span.last:
+            raise ForeignCursor(f"the cursor is at {cursor.seq}, this ring ends at {span.last}")
+        if span.first and cursor.seq + 1 < span.first:
+            self._refuse_expired(cursor, stream, span)
+        return cursor.seq
+
+    def _refuse_expired(self, cursor: Cursor, stream: bytes, span: Span) -> None:
+        """The cursor is before the oldest record: fine if all between was declared missing."""
+        gaps = self.gaps(stream, cursor.seq + 1, span.first)
+        if _uncovered(cursor.seq + 1, span.first - 1, gaps):
+            earliest = self.cursor(stream, span.first - 1)
+            raise CursorExpired(
+                f"record {cursor.seq + 1} is no longer in the ring, which begins at {span.first}",
+                hint="start at the earliest, or enlarge the ring with --ring-size",
+                earliest=earliest.text(),
+                first_seq=span.first,
+                seq=cursor.seq,
+            )
+
+    def gaps(self, stream: bytes, first: int, last: int) -> list[event_pb2.Gap]:
+        """Losses declared between two sequence numbers."""
+        return [event_pb2.Gap.FromString(data) for data in self.ring.gaps(stream, first, last)]
+
+    def missing(self, stream: bytes, position: int, tick: Tick) -> list[event_pb2.Gap]:
+        """What stands between a follower at `position` and its next record, with a reason for every number.
+
+        What nobody declared was evicted under a slow follower; if it was not even that, the gap says so.
+        """
+        first, last = position + 1, tick.seq - 1
+        gaps = self.gaps(stream, first, tick.seq)
+        evicted = self.ring.spans()[stream].first > first
+        reason = event_pb2.GAP_REASON_EVICTED if evicted else event_pb2.GAP_REASON_UNSPECIFIED
+        for start, stop in _uncovered(first, last, gaps):
+            gaps.append(
+                event_pb2.Gap(
+                    stream=rings.STREAMS.index(stream) + 1,  # type: ignore[arg-type]
+                    first_seq=start,
+                    last_seq=stop,
+                    count=stop - start + 1,
+                    reason=reason,
+                    end_time_ns=_time_ns(tick),
+                )
+            )
+        return sorted(gaps, key=lambda gap: gap.first_seq)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._timer.cancel()
+        self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
+        if self._ring is not None:
+            self._ring.close()
+
+    # Following the ring.
+
+    def _open(self) -> None:
+        try:
+            self._ring = RingReader(self.path)
+        except RigError:
+            self._ring = None
+            return
+        heads = self._ring.heads()
+        self._heads = heads
+        self._tails = {stream: OrderedDict() for stream in rings.STREAMS}
+        for stream, head in heads.items():
+            for tick in self._read(stream, head - 1, 1):
+                self._tails[stream][tick.seq] = tick
+
+    def _read(self, stream: bytes, seq: int, count: int) -> list[Tick]:
+        return [_tick(stream, at, data) for at, data in self.ring.read(stream, seq, count, BATCH_BYTES)]
+
+    def _rung(self) -> None:
+        for message in self._listener.take():
+            if message:
+                self._status = rig_pb2.RecorderStatus.FromString(message)
+            self._heard = time.monotonic()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Read what is new and wake those who wait for it."""
+        if self._ring is None:
+            return
+        for stream, head in self._ring.heads().items():
+            if head > self._heads[stream]:
+                self._grow(stream, head)
+                self._wake(stream)
+
+    def _grow(self, stream: bytes, head: int) -> None:
+        tail = self._tails[stream]
+        while self._heads[stream] < head:
+            for tick in self._read(stream, self._heads[stream], BATCH):
+                tail[tick.seq] = tick
+                self._heads[stream] = tick.seq
+        while len(tail) > _TAIL:
+            tail.popitem(last=False)
+
+    def _wake(self, stream: bytes) -> None:
+        waiters, self._waiters[stream] = self._waiters[stream], []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _each_second(self) -> None:
+        self._timer = self._loop.call_later(_SECOND, self._each_second)
+        if self._ring is not None and self._ring.replaced():
+            self._ring.close()
+            self._ring = None
+        if self._ring is None:
+            self._open()
+        self._refresh()
+        for stream in rings.STREAMS:
+            self._wake(stream)
+
+
+def _tick(stream: bytes, seq: int, data: bytes) -> Tick:
+    return Tick(seq, None if stream == rings.EVENTS else read_head(data), data)
+
+
+def _time_ns(tick: Tick) -> int:
+    return tick.head.capture_time_ns if tick.head else 0
+
+
+def _uncovered(first: int, last: int, gaps: list[event_pb2.Gap]) -> list[tuple[int, int]]:
+    """The parts of first..last that no gap covers."""
+    out = []
+    for gap in sorted(gaps, key=lambda gap: gap.first_seq):
+        if first < gap.first_seq:
+            out.append((first, min(gap.first_seq - 1, last)))
+        first = max(first, gap.last_seq + 1)
+    if first <= last:
+        out.append((first, last))
+    return [(start, stop) for start, stop in out if start <= stop]

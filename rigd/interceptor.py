@@ -1,0 +1,62 @@
+"""Where errors become status codes: the one place on the server."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from rig.errors import RigError
+
+DOMAIN: Final = "rigd"
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+_log = logging.getLogger(__name__)
+
+Behavior = Callable[[Any, Any], Awaitable[Any]]
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns errors of the tree into a status with `google.rpc.ErrorInfo`; others into INTERNAL, logged."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wrap the handler of a call."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith("/rig."):
+            return handler
+        make, behavior = (
+            (grpc.unary_stream_rpc_method_handler, handler.unary_stream)
+            if handler.response_streaming
+            else (grpc.unary_unary_rpc_method_handler, handler.unary_unary)
+        )
+        return make(_translated(behavior), handler.request_deserializer, handler.response_serializer)
+
+
+def _translated(behavior: Behavior) -> Behavior:
+    async def call(request: Any, context: Any) -> Any:
+        try:
+            return await behavior(request, context)
+        except RigError as error:
+            await _abort(context, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
+            _log.exception("call_failed method=%s", getattr(behavior, "__qualname__", behavior))
+            await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause")
+
+    return call
+
+
+async def _abort(context: Any, error: RigError) -> None:
+    code = grpc.StatusCode[error.status]
+    info = error_details_pb2.ErrorInfo(reason=error.reason(), domain=DOMAIN, metadata=error.facts)
+    details = any_pb2.Any()
+    details.Pack(info)
+    status = status_pb2.Status(code=code.value[0], message=str(error), details=[details])
+    await context.abort(code, str(error), ((_DETAILS_KEY, status.SerializeToString()),))

@@ -1,0 +1,98 @@
+"""Selections: what a subscriber wants of each record, cut out once and shared by all who want the same."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from rig.channels import Channel, Table
+from rig.columns import Bytes, Cut, Head, Layout, Layouts, field
+from rigd.feed import Tick
+
+_SHARED: Final = 128
+"""Cut records kept for others with the same selection; as many as the feed keeps uncut."""
+
+_TICKS_FIELD: Final = 2
+
+
+class Cars(NamedTuple):
+    """Which rows: all (neither), some ids, or the local player's."""
+
+    ids: tuple[int, ...] = ()
+    player: bool = False
+
+
+class Selection:
+    """Channels and cars of one table. `cut` gives a record as the `ticks` field of a response."""
+
+    def __init__(self, table: Table, channels: Sequence[Channel], cars: Cars, layouts: Layouts) -> None:
+        self.table = table
+        self.channels = tuple(channels)
+        self.cars = cars
+        self._layouts = layouts
+        self._cuts: dict[tuple[Layout, tuple[int, ...] | None], Cut] = {}
+        self._rows: dict[tuple[bytes, int], tuple[int, ...]] = {}
+        self._shared: OrderedDict[int, bytes] = OrderedDict()
+
+    def cut(self, tick: Tick) -> bytes:
+        """The selected part of a record, with its field header."""
+        found = self._shared.get(tick.seq)
+        if found is None:
+            found = self._shared[tick.seq] = self._make(tick)
+            if len(self._shared) > _SHARED:
+                self._shared.popitem(last=False)
+        return found
+
+    def columns(self, tick: Tick, *names: str) -> list[np.ndarray[Any, np.dtype[Any]]]:
+        """Whole columns of a record, without a copy."""
+        assert tick.head is not None
+        layout = self._layouts.of(tick.head, tick.data, 0, len(tick.data))
+        return [layout.column(self.table.by_name[name], tick.data, 0) for name in names]
+
+    def _make(self, tick: Tick) -> bytes:
+        assert tick.head is not None
+        layout = self._layouts.of(tick.head, tick.data, 0, len(tick.data))
+        rows = self._wanted_rows(layout, tick.head, tick.data)
+        cut = self._cuts.get((layout, rows))
+        if cut is None:
+            cut = self._cuts[layout, rows] = Cut(layout, self.channels, rows)
+        return field(_TICKS_FIELD, b"".join(cut(tick.data)))
+
+    def _wanted_rows(self, layout: Layout, head: Head, data: Bytes) -> tuple[int, ...] | None:
+        """Row numbers of the wanted cars; None: all. The order of rows changes rarely."""
+        if not self.cars.ids and not self.cars.player:
+            return None
+        ids = layout.column(self.table.by_name["id"], data, 0)
+        key = (ids.tobytes(), head.player)
+        rows = self._rows.get(key)
+        if rows is None:
+            wanted = (head.player,) if self.cars.player else self.cars.ids
+            rows = self._rows[key] = tuple(np.flatnonzero(np.isin(ids, wanted)).tolist())
+        return rows
+
+
+class Selections:
+    """The selections in use, one object per distinct one, as long as somebody uses it."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.layouts = Layouts(table)
+        self._used: dict[tuple[tuple[Channel, ...], Cars], tuple[Selection, int]] = {}
+
+    def take(self, channels: Sequence[str], cars: Cars) -> Selection:
+        """The selection for these channels and cars. Raises UnknownChannel. Give it back with `release`."""
+        picked = self.table.pick(channels)
+        key = (picked, cars)
+        selection, users = self._used.get(key) or (Selection(self.table, picked, cars, self.layouts), 0)
+        self._used[key] = (selection, users + 1)
+        return selection
+
+    def release(self, selection: Selection) -> None:
+        """One user less."""
+        key = (selection.channels, selection.cars)
+        kept, users = self._used[key]
+        if users > 1:
+            self._used[key] = (kept, users - 1)
+        else:
+            del self._used[key]

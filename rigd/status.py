@@ -1,0 +1,89 @@
+"""RigService: how the rig is, and which channels it has."""
+
+import time
+from typing import Any, Final
+
+import rigd
+from rig.channels import PHYSICS, SCORING, Channel
+from rig.errors import RingMissing
+from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
+from rigd import ring as rings
+from rigd.feed import Feed
+from rigd.process import ProcessMeter
+from rigd.telemetry import TelemetryService, capture_ns
+
+SERVICE: Final = "rig.v1.RigService"
+
+_TABLES: Final = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: SCORING}
+
+
+class RigService(rig_pb2_grpc.RigServiceServicer):
+    """Answers from what the feed and the telemetry service know."""
+
+    def __init__(self, feed: Feed, telemetry: TelemetryService) -> None:
+        self._feed = feed
+        self._telemetry = telemetry
+        self._meter = ProcessMeter()
+
+    async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
+        """State of recorder, ring and followers."""
+        return rig_pb2.GetStatusResponse(
+            version=rigd.__version__,
+            recorder=self._feed.recorder(),
+            ring=self._ring(),
+            followers=[follower.status() for follower in self._telemetry.followers],
+            process=self._meter.status(),
+            time_ns=time.time_ns(),
+        )
+
+    async def ListChannels(
+        self, request: rig_pb2.ListChannelsRequest, _context: Any
+    ) -> rig_pb2.ListChannelsResponse:
+        """The registry."""
+        return rig_pb2.ListChannelsResponse(
+            channels=[
+                _info(stream, channel)
+                for stream, table in _TABLES.items()
+                if request.stream in (event_pb2.STREAM_UNSPECIFIED, stream)
+                for channel in table.channels
+            ]
+        )
+
+    def _ring(self) -> rig_pb2.RingStatus | None:
+        try:
+            ring = self._feed.ring
+        except RingMissing:
+            return None
+        return rig_pb2.RingStatus(
+            path=str(self._feed.path),
+            id=ring.id.hex(),
+            bytes=ring.used_bytes(),
+            limit_bytes=ring.limit_bytes(),
+            spans=[self._span(stream, span) for stream, span in ring.spans().items()],
+        )
+
+    def _span(self, stream: bytes, span: rings.Span) -> rig_pb2.StreamSpan:
+        return rig_pb2.StreamSpan(
+            stream=rings.STREAMS.index(stream) + 1,  # type: ignore[arg-type]
+            first_seq=span.first,
+            last_seq=span.last,
+            first_time_ns=self._time_ns(stream, span.first),
+            last_time_ns=self._time_ns(stream, span.last),
+            cursor=self._feed.cursor(stream, span.last).pack(),
+        )
+
+    def _time_ns(self, stream: bytes, seq: int) -> int:
+        value = self._feed.ring.get(stream, seq)
+        return capture_ns(value) if value else 0
+
+
+def _info(stream: "event_pb2.Stream.ValueType", channel: Channel) -> rig_pb2.ChannelInfo:
+    return rig_pb2.ChannelInfo(
+        name=channel.name,
+        stream=stream,
+        dtype=channel.dtype.str,
+        width=channel.width,
+        unit=channel.unit,
+        source=channel.source,
+        description=channel.description,
+    )

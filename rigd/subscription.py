@@ -1,0 +1,170 @@
+"""One subscriber's way through one stream: a position that moves on as messages are written."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rig.columns import field
+from rig.v1 import event_pb2, rig_pb2, telemetry_pb2
+from rigd import ring as rings
+from rigd.cursor import CURSOR_BYTES
+from rigd.feed import Feed, Tick
+
+MAX_TICKS_PER_MESSAGE: Final = 64
+_IDLE_S: Final = 0.9
+"""Silence after which progress is sent. The feed wakes everyone once a second."""
+
+_CURSOR_HEADER: Final = bytes((0x0A, CURSOR_BYTES))
+_GAPS_FIELD: Final = 3
+_PROGRESS_FIELD: Final = 4
+_SKIPPED_TAG: Final = b"\x28"
+
+Write = Callable[[bytes], Awaitable[None]]
+CutTick = Callable[[Tick], bytes]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a subscriber wants its records."""
+
+    latest: bool = False
+    """Skip to the newest when slow."""
+    max_rate_hz: float = 0.0
+    """At most one record per 1/rate of session time; 0: all."""
+    ticks_per_message: int = 1
+
+
+class Subscription:
+    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled.
+
+    Every number between two records sent was cut away by the subscriber's own wish, or stands in a gap.
+    """
+
+    def __init__(
+        self, feed: Feed, stream: bytes, position: int, cut: CutTick, wishes: Wishes, peer: str, channels: int
+    ) -> None:
+        self.stream = stream
+        self._feed = feed
+        self._cut = cut
+        self._wishes = wishes
+        self._position = position
+        self._pending: list[bytes] = []
+        self._lead: list[bytes] = []
+        self._bucket = self._first_bucket()
+        self._peer, self._channels = peer, channels
+        self._began = self._wrote = time.monotonic()
+        self._messages = self._bytes = self._skipped = self._missed = 0
+
+    async def run(self, write: Write) -> None:
+        """Follow the stream for good."""
+        while True:
+            ticks = self._feed.after(self.stream, self._position)
+            if not ticks:
+                await self._rest(write)
+                continue
+            if self._wishes.latest and ticks[-1].seq > self._position + 1:
+                ticks = [self._skip(self._feed.newest(self.stream))]
+            for tick in ticks:
+                await self._send(tick, write)
+
+    def status(self) -> rig_pb2.Follower:
+        """As the rig's status shows it."""
+        return rig_pb2.Follower(
+            peer=self._peer,
+            stream=rings.STREAMS.index(self.stream) + 1,  # type: ignore[arg-type]
+            seq=self._position,
+            lag=max(self._feed.head(self.stream) - self._position, 0),
+            messages=self._messages,
+            bytes=self._bytes,
+            skipped=self._skipped,
+            missed=self._missed,
+            channels=self._channels,
+            age_s=time.monotonic() - self._began,
+        )
+
+    async def _send(self, tick: Tick, write: Write) -> None:
+        if tick.seq != self._position + 1 or (tick.head is not None and tick.head.after_gap):
+            self._declare(tick)
+        self._position = tick.seq
+        if self._wishes.max_rate_hz and not self._due(tick):
+            return
+        self._pending.append(self._cut(tick))
+        if len(self._pending) >= self._wishes.ticks_per_message or self._lead:
+            await self._flush(write)
+
+    def _declare(self, tick: Tick) -> None:
+        """Put the gaps before this record in front of it. Skipped records are in no gap."""
+        for gap in self._feed.missing(self.stream, self._position, tick):
+            self._missed += gap.count
+            self._lead.append(field(_GAPS_FIELD, gap.SerializeToString()))
+
+    def _skip(self, newest: Tick) -> Tick:
+        """Leave out what waits before the newest record; what is missing among it is still declared."""
+        declared = self._feed.gaps(self.stream, self._position + 1, newest.seq)
+        for gap in declared:
+            self._missed += gap.count
+            self._lead.append(field(_GAPS_FIELD, gap.SerializeToString()))
+        lost = sum(gap.last_seq - gap.first_seq + 1 for gap in declared)
+        skipped = newest.seq - 1 - self._position - lost
+        self._skipped += skipped
+        self._lead.append(_SKIPPED_TAG + _varint(skipped))
+        self._position = newest.seq - 1
+        return newest._replace(head=newest.head and newest.head._replace(after_gap=False))
+
+    def _due(self, tick: Tick) -> bool:
+        """Whether this is the first record of its slot of session time."""
+        bucket = self._slot(tick)
+        due = bucket != self._bucket
+        self._bucket = bucket
+        return due
+
+    def _slot(self, tick: Tick) -> tuple[int, int]:
+        assert tick.head is not None
+        # Steps are no exact fractions: 0.1 ms keeps 50 Hz of 50 Hz from losing a record to rounding.
+        return tick.head.session, int((tick.head.session_time + 1e-4) * self._wishes.max_rate_hz)
+
+    def _first_bucket(self) -> tuple[int, int] | None:
+        """A resumed subscriber has had the record at its position."""
+        if not self._wishes.max_rate_hz or not self._position:
+            return None
+        tick = self._feed.at(self.stream, self._position)
+        return None if tick is None else self._slot(tick)
+
+    async def _rest(self, write: Write) -> None:
+        """Nothing new: wait; send what was collected, or progress, after a second of silence."""
+        await self._feed.changed(self.stream)
+        if time.monotonic() - self._wrote < _IDLE_S or self._feed.head(self.stream) > self._position:
+            return
+        if not self._pending:
+            progress = telemetry_pb2.Progress(
+                head_seq=self._feed.head(self.stream), time_ns=time.time_ns()
+            ).SerializeToString()
+            self._lead.append(field(_PROGRESS_FIELD, progress))
+        await self._flush(write)
+
+    async def _flush(self, write: Write) -> None:
+        cursor = self._feed.cursor(self.stream, self._position).pack()
+        message = b"".join((_CURSOR_HEADER, cursor, *self._pending, *self._lead))
+        self._pending.clear()
+        self._lead.clear()
+        await write(message)
+        self._wrote = time.monotonic()
+        self._messages += 1
+        self._bytes += len(message)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def gap_text(gap: event_pb2.Gap) -> str:
+    """A gap in words."""
+    reason = event_pb2.GapReason.Name(gap.reason).removeprefix("GAP_REASON_").lower().replace("_", " ")
+    count = f"{gap.count} records" if gap.HasField("count") else "an unknown number of records"
+    return f"{count} missing before {gap.last_seq + 1}: {reason}" + (f" ({gap.detail})" if gap.detail else "")

@@ -1,0 +1,5 @@
+"""The folder and the plugin of the reader's tests."""
+
+from tests.reader.conftest import folder, plugin
+
+__all__ = ["folder", "plugin"]
