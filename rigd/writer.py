@@ -32,12 +32,15 @@ class BufferWriter:
         """The whole file as one structured scalar; assign fields to write them."""
         self.bytes: np.ndarray[tuple[int], np.dtype[np.uint8]] = np.ndarray(buffer.size, np.uint8, self._map)
         self._words: np.ndarray[tuple[int], np.dtype[np.uint32]] = np.ndarray(2, "<u4", self._map)
+        # The plugin clears what it maps. It also makes every page exist: the first store to a page of tmpfs
+        # moves the file's modification time, by which readers tell one run of the game from the next.
+        self.bytes[:] = 0
 
     def begin(self) -> None:
         """Open a frame. An update that was left open is closed first, as the plugin does."""
         words = self._words
         if words[0] != words[1]:
-            words[0] = words[1]
+            words[1] = words[0]  # never back: a reader in mid-copy must see Begin move on
         words[0] = (int(words[0]) + 1) & 0xFFFFFFFF
 
     def end(self) -> None:

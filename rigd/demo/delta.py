@@ -19,6 +19,8 @@ class Delta:
         self._cars = np.arange(cars)
         self._running = np.zeros((cars, STATIONS + 1))
         self._best = np.full((cars, STATIONS + 1), np.nan)
+        self._place, self._time = np.zeros(cars), np.zeros(cars)
+        self._station = np.zeros(cars, np.int64)
 
     def close(self, car: int, seconds: float, best: bool) -> None:
         """A lap ended; `best` makes it the one to beat."""
@@ -29,15 +31,19 @@ class Delta:
     def update(self, s: Floats, into_lap: Floats) -> Floats:
         """Seconds behind the best lap (negative: ahead) at `s` metres, `into_lap` seconds after its start.
 
-        Called a few times a second: a fast car passes one station or two between calls, and both get the
-        time at which it was seen behind them.
+        Called five times a second, so that no car passes two stations between calls.
         """
         place = s * self._per_m
         station = np.minimum(place.astype(np.int64), STATIONS - 1)
-        self._running[self._cars, station] = into_lap
-        self._running[self._cars, np.maximum(station - 1, 0)] = np.where(
-            station > 0, np.minimum(self._running[self._cars, np.maximum(station - 1, 0)], into_lap), into_lap
-        )
+        self._note(place, station, into_lap)
         before, after = self._best[self._cars, station], self._best[self._cars, station + 1]
         then = before + (after - before) * (place - station)
-        return np.nan_to_num(into_lap - then)
+        return np.asarray(np.nan_to_num(into_lap - then))
+
+    def _note(self, place: Floats, station: npt.NDArray[np.int64], into_lap: Floats) -> None:
+        """Keep the interpolated time of every car that passed a station since the last call."""
+        passed = np.flatnonzero((station != self._station) & (station > 0) & (place > self._place))
+        share = (place[passed] - station[passed]) / (place[passed] - self._place[passed])
+        since = into_lap[passed] - self._time[passed]
+        self._running[passed, station[passed]] = into_lap[passed] - share * since
+        self._place, self._station, self._time = place, station, into_lap

@@ -143,7 +143,9 @@ class Engine:
         fleet, gear = self._fleet, self.gear[cars]
         self._ratio[cars] = fleet.rpm_per_mps[np.maximum(gear - 1, 0), cars]
         top, low = fleet.max_rpm[cars] / self._ratio[cars], gear <= 1
-        self._up_at[cars] = np.where(gear >= fleet.gears[cars], np.inf, np.where(gear == 0, 0.0, _SHIFT_UP * top))
+        self._up_at[cars] = np.where(
+            gear >= fleet.gears[cars], np.inf, np.where(gear == 0, 0.0, _SHIFT_UP * top)
+        )
         self._down_at[cars] = np.where(low, np.where(gear == 0, -1.0, 0.01), _SHIFT_DOWN * top)
 
     def _rev(self, motion: Motion) -> None:

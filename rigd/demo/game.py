@@ -58,7 +58,11 @@ class Options:
     """File for what really happened, JSON lines."""
 
     def __post_init__(self) -> None:
-        limits = (("cars", self.cars, 2, MOST_CARS), ("rate", self.rate, 50, 400), ("speed", self.speed, 0.1, 20))
+        limits = (
+            ("cars", self.cars, 2, MOST_CARS),
+            ("rate", self.rate, 50, 400),
+            ("speed", self.speed, 0.1, 20),
+        )
         for name, value, least, most in limits:
             if not least <= value <= most:
                 raise ValueError(f"{name} is {value}, not within {least} to {most}")

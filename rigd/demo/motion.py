@@ -34,7 +34,11 @@ _SPARE_M: Final = 64
 
 
 # Columns of the road table.
-_PLACE, _LEFT, _HEADING, _SLOPE, _CLIMB, _CREST, _OFFSET, _BEND, _STRETCH = slice(0, 3), slice(3, 6), *range(6, 13)
+_PLACE, _LEFT, _HEADING, _SLOPE, _CLIMB, _CREST, _OFFSET, _BEND, _STRETCH = (
+    slice(0, 3),
+    slice(3, 6),
+    *range(6, 13),
+)
 
 # Rows of the body's angles: the first three in the order of the game's x, y, z.
 _PITCH, _YAW, _ROLL, _SLIP = range(4)

@@ -86,7 +86,9 @@ class Plugin:
         extended["mTrackedDamages"] = 0
         self._extended.end()
 
-    def seat(self, records: Records, order: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    def seat(
+        self, records: Records, order: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]
+    ) -> None:
         """Say which rows of `records` get telemetry, and in which order they are written."""
         size, rows = VEHICLE_TELEMETRY.itemsize, memoryview(records.view(np.uint8))
         whole = memoryview(self._telemetry.bytes)
@@ -187,7 +189,9 @@ class Plugin:
             return
         head = self._telemetry.array
         head["mNumVehicles"] = self._open_cars
-        head["mBytesUpdatedHint"] = TELEMETRY_HEAD - VERSION_BYTES + VEHICLE_TELEMETRY.itemsize * self._open_cars
+        head["mBytesUpdatedHint"] = (
+            TELEMETRY_HEAD - VERSION_BYTES + VEHICLE_TELEMETRY.itemsize * self._open_cars
+        )
         self._telemetry.end()
         self.frames += 1
         self._open_cars = 0

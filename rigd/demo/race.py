@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigd.demo.circuit import Circuit, build
+from rigd.demo.delta import Delta
 from rigd.demo.engine import Engine
 from rigd.demo.field import Field
 from rigd.demo.flags import Flags, Incident, Trouble
@@ -145,6 +146,7 @@ class Race:
             self.motion.put(car, self.circuit.length - 12.0 - row * float(slot), side)
         self.motion.side -= self.motion.line_offset()
         self.timing = Timing(self.circuit, self.motion)
+        self.delta = Delta(cars, self.circuit.length)
         self.relieved = np.zeros(cars, bool)
         self.retired = np.zeros(cars, bool)
         self.garage = np.zeros(cars, bool)
@@ -211,6 +213,7 @@ class Race:
             valid=lap.valid,
             pit=lap.pit,
         )
+        self.delta.close(lap.car, lap.time, lap.valid and lap.time == self.timing.best[2, lap.car])
         self.timing.touched_pit[lap.car] = bool(self.pits.in_lane()[lap.car])
         if self.timing.laps[lap.car] >= self.laps and not self._over_at:
             self._over_at = self.clock
@@ -298,6 +301,7 @@ class Race:
         self._judge_pace()
         self._call_in()
         self._colour()
+        self.sheet["mDeltaBest"][:] = self.delta.update(self.motion.s, self.clock - self.timing.lap_start)
         self.engine.slow_step(self.motion, self.weather.ambient)
         self.wheels.slow_step(self.motion, self.weather.ambient, self.weather.track)
 
@@ -422,6 +426,8 @@ class Race:
         surface = np.where(beyond > 0.8, 2, np.where(beyond > 0.0, 5, int(self.weather.wetness > 0.25)))
         records["mWheels"]["mSurfaceType"] = surface.T
         records["mWheels"]["mTerrainName"] = _TERRAIN[surface.T]
+        fast = (self.motion.v > 55.0) & (np.abs(self.motion.bend()) < 0.001) & (self.phase == Phase.GREEN)
+        records["mRearFlapLegalStatus"], records["mRearFlapActivated"] = 2, fast & (self.field.class_of == 1)
         records["mHeadlights"] = self.weather.cloud > 0.8
         records["mOverheating"] = self.sheet["mEngineWaterTemp"] > 112.0
         stopped = self.pits.stage == Stage.STOPPED

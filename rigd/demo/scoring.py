@@ -146,4 +146,6 @@ class Scoring:
         table["mFlag"] = _BLUE * race.traffic.blue
         slow = np.take(race.flags.yellow, race.timing.sector()) | (race.phase == Phase.CAUTION)
         table["mUnderYellow"] = slow
-        table["mIndividualPhase"] = np.where(slow & (race.phase >= Phase.GREEN), _INDIVIDUAL_YELLOW, race.phase)
+        table["mIndividualPhase"] = np.where(
+            slow & (race.phase >= Phase.GREEN), _INDIVIDUAL_YELLOW, race.phase
+        )

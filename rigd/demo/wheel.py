@@ -132,7 +132,9 @@ class Wheels:
         aero = np.where(FRONT, fleet.aero_front, 1.0 - fleet.aero_front) / 2.0 * fleet.downforce
         self._weights = np.array((static, pitching, rolling, aero))
         self._bias = np.where(FRONT, fleet.brake_front, 1.0 - fleet.brake_front)
-        self._reach = np.repeat([[1.5 * ROUGHNESS_PER_M + _PAD], [-1.4 * ROUGHNESS_PER_M + _PAD]], fleet.cars, axis=1)
+        self._reach = np.repeat(
+            [[1.5 * ROUGHNESS_PER_M + _PAD], [-1.4 * ROUGHNESS_PER_M + _PAD]], fleet.cars, axis=1
+        )
         self._bounce = wide * fleet.tyre_spring * 0.35
         self._per_spring, self._per_tyre = wide / fleet.spring, wide / fleet.tyre_spring
         self._spring_force, self._sunk_0 = wide * fleet.spring * 0.92, static / fleet.spring

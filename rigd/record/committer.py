@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import lmdb
 
-from rigd.latency import Histogram
+from rigd.record.latency import Histogram
 from rigd.ring import Record, RingWriter
 from rigd.wake import Bell
 

@@ -8,9 +8,9 @@ from rig.channels import PHYSICS, SCORING, Channel
 from rig.errors import RingMissing
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
-from rigd.feed import Feed
 from rigd.process import ProcessMeter
-from rigd.telemetry import TelemetryService, capture_ns
+from rigd.serve.feed import Feed
+from rigd.serve.telemetry import TelemetryService, capture_ns
 
 SERVICE: Final = "rig.v1.RigService"
 

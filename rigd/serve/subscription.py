@@ -8,8 +8,8 @@ from typing import Final
 from rig.columns import field
 from rig.v1 import event_pb2, rig_pb2, telemetry_pb2
 from rigd import ring as rings
-from rigd.cursor import CURSOR_BYTES
-from rigd.feed import Feed, Tick
+from rigd.serve.cursor import CURSOR_BYTES
+from rigd.serve.feed import Feed, Tick
 
 MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9

@@ -14,14 +14,14 @@ from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
 from rig.v1 import event_pb2, rig_pb2, scoring_pb2
 from rigd import ring as rings
-from rigd.committer import Bundle, Committer
-from rigd.encoder import Encoder, text
-from rigd.latency import Histogram
-from rigd.pacer import Pacer
 from rigd.process import ProcessMeter
 from rigd.reader import Snapshot
+from rigd.record.committer import Bundle, Committer
+from rigd.record.encoder import Encoder, text
+from rigd.record.latency import Histogram
+from rigd.record.pacer import Pacer
+from rigd.record.sessions import Entries, Sessions, session_state
 from rigd.ring import Lock, Record, RingWriter, open_ring
-from rigd.sessions import Entries, Sessions, session_state
 from rigd.source import Source, SourceState
 from rigd.wake import Bell
 
@@ -133,8 +133,8 @@ class Recorder:
         reason = event_pb2.GAP_REASON_RECORDER_DOWN
         if self._game != self._birth():
             self._lose(rings.PHYSICS, 0, reason, "the game was restarted while no recorder ran")
-        elif missed := (frame.version - self._last_frame - 1) & 0xFFFF_FFFF:
-            self._lose(rings.PHYSICS, missed, reason, "no recorder ran")
+        elif 1 < (passed := (frame.version - self._last_frame) & 0xFFFF_FFFF) < 1 << 31:
+            self._lose(rings.PHYSICS, passed - 1, reason, "no recorder ran")
 
     def _birth(self) -> bytes:
         return b"%d %d" % self.source.telemetry_reader.file.birth

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from rig.v1 import event_pb2, session_pb2
-from rigd.encoder import text
+from rigd.record.encoder import text
 
 _BACK_S: Final = 1.0
 """The clock falling by more than this is a new session; by less, it is the jitter of two clocks."""

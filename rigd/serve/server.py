@@ -15,9 +15,9 @@ from grpc_reflection.v1alpha import reflection
 
 from rig.errors import BadRequest, Unavailable
 from rig.v1 import rig_pb2_grpc
-from rigd import status, telemetry
-from rigd.feed import Feed
-from rigd.interceptor import ErrorInterceptor
+from rigd.serve import status, telemetry
+from rigd.serve.feed import Feed
+from rigd.serve.interceptor import ErrorInterceptor
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7340"
 

@@ -14,8 +14,8 @@ from rig.columns import Head, read_head
 from rig.errors import CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.cursor import Cursor
 from rigd.ring import RingReader, Span
+from rigd.serve.cursor import Cursor
 from rigd.wake import Listener
 
 _TAIL: Final = 128

@@ -11,10 +11,10 @@ from rig.columns import field, read_head
 from rig.errors import BadRequest, Exhausted
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
-from rigd.cursor import read_cursor
-from rigd.feed import Feed, Tick
-from rigd.selection import Cars, Selection, Selections
-from rigd.subscription import MAX_TICKS_PER_MESSAGE, Subscription, Wishes
+from rigd.serve.cursor import read_cursor
+from rigd.serve.feed import Feed, Tick
+from rigd.serve.selection import Cars, Selection, Selections
+from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, Subscription, Wishes
 
 SERVICE: Final = "rig.v1.TelemetryService"
 

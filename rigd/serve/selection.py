@@ -8,7 +8,7 @@ import numpy as np
 
 from rig.channels import Channel, Table
 from rig.columns import Bytes, Cut, Head, Layout, Layouts, field
-from rigd.feed import Tick
+from rigd.serve.feed import Tick
 
 _SHARED: Final = 128
 """Cut records kept for others with the same selection; as many as the feed keeps uncut."""

@@ -1,0 +1,1 @@
+"""The server: from the ring to everyone who asks, over gRPC."""
