@@ -169,11 +169,19 @@ class RingReader(_Environment):
             # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
             for name in (*STREAMS, GAPS, META):
                 self.dbs[name] = self.env.open_db(name, create=False)
-            with self.env.begin() as txn:
+            with self._begin() as txn:
                 self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
         except lmdb.Error as error:
             raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
         self.inode = os.stat(data).st_ino
+
+    def _begin(self, **options: bool) -> Any:
+        """A read transaction. The writer may have enlarged the map, or made it after we opened."""
+        try:
+            return self.env.begin(**options)
+        except lmdb.MapResizedError:
+            self.env.set_mapsize(0)
+            return self.env.begin(**options)
 
     def replaced(self) -> bool:
         """Whether another ring stands in the folder by now."""
@@ -184,27 +192,27 @@ class RingReader(_Environment):
 
     def heads(self) -> dict[bytes, int]:
         """Newest sequence number of each stream."""
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             return {stream: self.span(txn, stream).last for stream in STREAMS}
 
     def spans(self) -> dict[bytes, Span]:
         """What each stream holds."""
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             return {stream: self.span(txn, stream) for stream in STREAMS}
 
     def used_bytes(self) -> int:
         """Bytes of the pages that records occupy."""
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             return sum(self.used(txn, table) for table in (*STREAMS, GAPS))
 
     def limit_bytes(self) -> int:
         """The bound that the writer keeps."""
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             return int(txn.get(b"limit", b"0", db=self.dbs[META]))
 
     def get(self, stream: bytes, seq: int) -> bytes | None:
         """One record, or None when the stream has none of that number."""
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             value = txn.get(key(seq), db=self.dbs[stream])
             return None if value is None else bytes(value)
 
@@ -213,7 +221,7 @@ class RingReader(_Environment):
         `most_bytes` (but one at least).
         """
         out: list[tuple[int, bytes]] = []
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             cursor = txn.cursor(self.dbs[stream])
             found = cursor.set_range(key(after + 1))
             while found and len(out) < count and most_bytes > 0:
@@ -234,7 +242,7 @@ class RingReader(_Environment):
         `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
         the call.
         """
-        with self.env.begin(buffers=True) as txn:
+        with self._begin(buffers=True) as txn:
             first, last = self.span(txn, stream)
             low, high = max(first, 1) - 1, last
             cursor = txn.cursor(self.dbs[stream])
@@ -250,7 +258,7 @@ class RingReader(_Environment):
     def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
         """Losses declared in `stream` that begin between `first` and `last`, both included."""
         out = []
-        with self.env.begin() as txn:
+        with self._begin() as txn:
             cursor = txn.cursor(self.dbs[GAPS])
             found = cursor.set_range(gap_key(stream, first, 0))
             while found:

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 import grpc
 import grpc.aio
 
+from rig.errors import RigError
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigclient import requests
 from rigclient.connection import CHANNEL_OPTIONS
@@ -28,12 +29,23 @@ class AsyncStream(Generic[T]):
         self._call = call
         self._reception = reception
         self._address = address
+        self._cursor = reception.cursor
         self._items = self._follow()
 
     @property
     def cursor(self) -> bytes:
-        """Resume after the last message received: pass it as `start`."""
-        return self._reception.cursor
+        """Resume after the last item, or, in the middle of a message, after the message before."""
+        return self._cursor
+
+    @property
+    def trouble(self) -> RigError | None:
+        """Why nothing comes now, None while all is well."""
+        return self._reception.trouble
+
+    @property
+    def reconnects(self) -> int:
+        """Times the stream went on after it was away."""
+        return self._reception.reconnects
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
@@ -50,7 +62,11 @@ class AsyncStream(Generic[T]):
             running = self._call(self._reception.request)
             try:
                 while (data := await running.read()) is not grpc.aio.EOF:
-                    for item in self._reception.take(data):
+                    items = self._reception.take(data)
+                    for item in items[:-1]:
+                        yield item
+                    self._cursor = self._reception.cursor
+                    for item in items[-1:]:
                         yield item
                 await running.code()
             except grpc.RpcError as error:

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import grpc
 
+from rig.errors import RigError
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigclient import requests
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
@@ -38,12 +39,23 @@ class Stream(Generic[T]):
         self._address = address
         self._running: Any = None
         self._closed = False
+        self._cursor = reception.cursor
         self._items = self._follow()
 
     @property
     def cursor(self) -> bytes:
-        """Resume after the last message received: pass it as `start`."""
-        return self._reception.cursor
+        """Resume after the last item, or, in the middle of a message, after the message before."""
+        return self._cursor
+
+    @property
+    def trouble(self) -> RigError | None:
+        """Why nothing comes now, None while all is well."""
+        return self._reception.trouble
+
+    @property
+    def reconnects(self) -> int:
+        """Times the stream went on after it was away."""
+        return self._reception.reconnects
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -62,7 +74,10 @@ class Stream(Generic[T]):
             self._running = self._call(self._reception.request)
             try:
                 for data in self._running:
-                    yield from self._reception.take(data)
+                    items = self._reception.take(data)
+                    yield from items[:-1]
+                    self._cursor = self._reception.cursor
+                    yield from items[-1:]
             except grpc.RpcError as error:
                 if self._closed:
                     return

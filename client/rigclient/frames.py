@@ -23,13 +23,14 @@ class Frame:
     views of the received bytes, read-only. Attributes that were not asked for raise AttributeError.
     """
 
-    __slots__ = ("_at", "_data", "_end", "_layout", "cursor", "gaps", "head", "skipped")
+    __slots__ = ("_at", "_data", "_end", "_layout", "_view", "cursor", "gaps", "head", "skipped")
 
     table: Table
 
     def __init__(self, data: bytes, at: int, end: int, head: Head, layout: Layout) -> None:
         self._data, self._at, self._end = data, at, end
         self._layout = layout
+        self._view = layout.view(data, at)
         self.head = head
         """seq, capture_time_ns, session, session_time, ...: the fixed fields of the record."""
         self.cursor = b""
@@ -40,10 +41,12 @@ class Frame:
         """Frames left out right before this one because the latest was asked for."""
 
     def __getattr__(self, name: str) -> Array:
-        channel = self.table.by_name.get(name)
-        if channel is None or name not in self._layout.spans:
-            raise AttributeError(f"this frame has no channel {name!r}; it has {', '.join(self.channels)}")
-        return self._layout.column(channel, self._data, self._at)
+        try:
+            column: Array = self._view[name]
+        except ValueError:
+            have = ", ".join(self.channels)
+            raise AttributeError(f"this frame has no channel {name!r}; it has {have}") from None
+        return column
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.channels]
@@ -75,10 +78,8 @@ class Frame:
 
     def columns(self) -> dict[str, Array]:
         """Every channel as an array, without a copy."""
-        return {
-            name: self._layout.column(self.table.by_name[name], self._data, self._at)
-            for name in self._layout.spans
-        }
+        view = self._view
+        return {name: view[name] for name in self._layout.spans}
 
     def car(self, slot: int) -> "Car | None":
         """The car with this slot id, None when it is not in the frame."""

@@ -157,6 +157,7 @@ class Layout:
             [i for start, first, _ in self.spans.values() for i in range(start, first)], np.intp
         )
         self._places = headers
+        self._dtype = self._structured(table)
         self._headers = np.frombuffer(data, np.uint8, end - at, at)[headers].tobytes()
 
     def _walk(self, table: Table, data: Bytes, at: int, end: int) -> None:
@@ -190,11 +191,24 @@ class Layout:
             return False
         return np.frombuffer(data, np.uint8, self.end, at)[self._places].tobytes() == self._headers
 
-    def column(self, channel: Channel, data: Bytes, at: int) -> np.ndarray[Any, np.dtype[Any]]:
-        """A column of the record at `at`, without a copy: shape (rows,) or (rows, width)."""
-        first = at + self.spans[channel.name][1]
-        values = np.frombuffer(data, channel.dtype, self.rows * channel.width, first)
-        return values if channel.width == 1 else values.reshape(self.rows, channel.width)
+    def _structured(self, table: Table) -> np.dtype[Any]:
+        """The record as one numpy type with a field per column: 0.2 us a column, where an array made from
+        the bytes takes 0.8.
+        """
+        channels = [table.by_name[name] for name in self.spans]
+        shapes = [(self.rows,) if c.width == 1 else (self.rows, c.width) for c in channels]
+        return np.dtype(
+            {
+                "names": list(self.spans),
+                "formats": [(c.dtype, shape) for c, shape in zip(channels, shapes, strict=True)],
+                "offsets": [first for _, first, _ in self.spans.values()],
+                "itemsize": self.end,
+            }
+        )
+
+    def view(self, data: Bytes, at: int) -> np.ndarray[tuple[()], np.dtype[Any]]:
+        """The record at `at`, without a copy: `view[name]` is a column, shape (rows,) or (rows, width)."""
+        return np.ndarray((), self._dtype, data, at)
 
 
 class Layouts:

@@ -74,7 +74,7 @@ class Stall:
     SECONDS: Final = 2.5
     EVERY_S: Final = 12.0
 
-    def __init__(self, at: float, cars: int) -> None:
+    def __init__(self, at: float) -> None:
         self._next = at
 
     def step(self, stage: Stage, clock: float) -> None:
@@ -87,7 +87,7 @@ class Stall:
 class Crash:
     """The game dies in the middle of a frame: Begin and End differ for ever."""
 
-    def __init__(self, at: float, cars: int) -> None:
+    def __init__(self, at: float) -> None:
         self._at = at
 
     def step(self, stage: Stage, clock: float) -> None:
@@ -101,7 +101,7 @@ class Truncate:
 
     EMPTY_S: Final = 0.2
 
-    def __init__(self, at: float, cars: int) -> None:
+    def __init__(self, at: float) -> None:
         self._at = at
         self._done = False
 
@@ -145,11 +145,17 @@ KINDS: Final = tuple(_FIRST_S)
 
 def fault(text: str, cars: int) -> Fault:
     """The fault named `kind` or `kind@seconds` (of session clock since the game began)."""
-    kind, _, at = text.partition("@")
+    kind, _, when = text.partition("@")
     if kind not in _FIRST_S:
         raise ValueError(f"unknown fault {kind!r}, there are: {', '.join(KINDS)}")
-    classes = {"torn": Torn, "stall": Stall, "crash": Crash, "truncate": Truncate, "idgap": IdGap}
-    return classes[kind](float(at) if at else _FIRST_S[kind], cars)
+    at = float(when) if when else _FIRST_S[kind]
+    if kind == "torn":
+        return Torn(at, cars)
+    if kind == "idgap":
+        return IdGap(at, cars)
+    if kind == "stall":
+        return Stall(at)
+    return Crash(at) if kind == "crash" else Truncate(at)
 
 
 def leave() -> None:

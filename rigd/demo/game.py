@@ -13,7 +13,7 @@ from typing import Final
 
 from rigd.demo import faults
 from rigd.demo.field import MOST_CARS, Field
-from rigd.demo.journal import Journal
+from rigd.demo.journal import Event, Journal
 from rigd.demo.plugin import Plugin
 from rigd.demo.race import FIRST_RACE, Race
 from rigd.demo.scoring import Scoring
@@ -152,7 +152,12 @@ class Game:
         self._scoring = Scoring(self._race, self._number)
         self._plugin.start_session(self._race)
         self._publish_scoring()
-        event = {"kind": "session", "number": self._number, "track": self._race.circuit.name, "clock": 0.0}
+        event: Event = {
+            "kind": "session",
+            "number": self._number,
+            "track": self._race.circuit.name,
+            "clock": 0.0,
+        }
         self._journal.write(self._sessions, [event])
         self._sessions += 1
         self._reloaded = False

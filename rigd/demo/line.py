@@ -56,10 +56,11 @@ def _straightened(circuit: Circuit) -> Floats:
     at = (np.arange(knots) * len(circuit.x)) // knots
     edge = circuit.width[at] / 2 - _MARGIN_M
     stiffness, load = _band(circuit, at)
-    pins, place = np.zeros(knots), np.zeros(knots)
-    offset = place
+    pins: Floats = np.zeros(knots)
+    place: Floats = np.zeros(knots)
+    offset: Floats = place
     for _ in range(_ROUNDS):
-        offset = np.linalg.solve(stiffness + np.diag(pins), load + pins * place)
+        offset = np.asarray(np.linalg.solve(stiffness + np.diag(pins), load + pins * place), np.float64)
         beyond = np.abs(offset) > edge
         place = np.where(beyond, np.sign(offset) * edge, place)
         pins = np.where(beyond, np.maximum(pins * 2.0, 0.5), 0.0)

@@ -34,11 +34,8 @@ _SPARE_M: Final = 64
 
 
 # Columns of the road table.
-_PLACE, _LEFT, _HEADING, _SLOPE, _CLIMB, _CREST, _OFFSET, _BEND, _STRETCH = (
-    slice(0, 3),
-    slice(3, 6),
-    *range(6, 13),
-)
+_PLACE, _LEFT = slice(0, 3), slice(3, 6)
+_HEADING, _SLOPE, _CLIMB, _CREST, _OFFSET, _BEND, _STRETCH, _ROAD_BEND = range(6, 14)
 
 # Rows of the body's angles: the first three in the order of the game's x, y, z.
 _PITCH, _YAW, _ROLL, _SLIP = range(4)
@@ -119,12 +116,12 @@ class Motion:
         self._place()
 
     def line_offset(self) -> Floats:
-        """m by which the racing line lies left of the centre line, at every car."""
-        return self._at[_OFFSET]
+        """Metres by which the racing line lies left of the centre line, at every car."""
+        return np.asarray(self._at[_OFFSET])
 
     def bend(self) -> Floats:
         """Curvature of the racing line at every car, 1/m, positive to the right."""
-        return self._at[_BEND]
+        return np.asarray(self._at[_BEND])
 
     def _bind(self, sheet: Sheet, noise: Noise) -> None:
         self._pos, self._vel, self._acc = sheet["mPos"], sheet["mLocalVel"], sheet["mLocalAccel"]
@@ -141,9 +138,9 @@ class Motion:
         """Columns of the road by metre, their differences, and the speed limit of each class."""
         road, line = self._circuit, racing_line(self._circuit)
         left = (np.cos(road.heading), np.zeros_like(road.x), -np.sin(road.heading))
-        rows = (road.x, road.y + _CG_M, road.z, *left, road.heading - line.angle)
-        rows = (*rows, road.slope, GRAVITY * road.slope + _ROLLING_MPS2, np.gradient(road.slope))
-        self._road = np.array((*rows, line.offset, line.curvature, line.stretch))
+        place = (road.x, road.y + _CG_M, road.z, *left, road.heading - line.angle)
+        hills = (road.slope, GRAVITY * road.slope + _ROLLING_MPS2, np.gradient(road.slope))
+        self._road = np.array((*place, *hills, line.offset, line.curvature, line.stretch, road.curvature))
         self._ramp = np.roll(self._road, -1, axis=1) - self._road
         self._ramp[_HEADING, -1] += road.turning
         limits = np.array([speed_limit(road, line, one) for one in CLASSES])
@@ -197,7 +194,7 @@ class Motion:
 
     def _advance(self) -> None:
         """Metres along the centre line, and the move towards the wanted side of the racing line."""
-        stretch = (self._at[_BEND] * self.side + 1.0) * self._at[_STRETCH]
+        stretch = self._at[_ROAD_BEND] * self.side + self._at[_STRETCH]
         self.gone = self.v * self._dt / stretch
         self.s += self.gone
         self.s %= self._circuit.length

@@ -5,7 +5,12 @@ from typing import Final
 
 import numpy as np
 
-_TREES: Final = (
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_TREES: Final = _words(
     "Alder Apple Ash Aspen Bamboo Beech Birch Bracken Bramble Briar Broom Buckthorn Cedar Cherry Chestnut "
     "Clover Cypress Dogwood Elder Elm Fennel Fern Fig Fir Furze Gorse Hawthorn Hazel Heather Hemlock Hickory "
     "Holly Hornbeam Ivy Juniper Larch Laurel Lilac Lime Linden Lupin Magnolia Maple Medlar Mistletoe Moss "
@@ -13,14 +18,14 @@ _TREES: Final = (
     "Sallow Sedge Sorrel Spruce Sumac Sycamore Tamarisk Teak Thistle Thorn Thyme Vetch Viburnum Vine Walnut "
     "Whin Willow Woad Wych Yarrow Yew Yucca Zelkova Acacia Agave Almond Aster Balsam Basil Betony Borage "
     "Burdock Caraway Catkin Celandine Chicory Cicely Comfrey Cowslip Dill Dock Flax Foxglove Hyssop"
-).split()
-_STONES: Final = (
+)
+_STONES: Final = _words(
     "Agate Amber Basalt Beryl Calcite Chalk Citrine Clay Coal Coral Feldspar Flint Garnet Gneiss Granite "
     "Gypsum Jade Jasper Jet Lava Marble Marl Mica Obsidian Onyx Opal Peat Pumice Pyrite Quartz Schist Shale "
     "Slate Spinel Talc Topaz Tuff Zircon"
-).split()
-_COLOURS: Final = (
-    "Amber Azure Cobalt Copper Coral Indigo Ivory Ochre Olive Russet Scarlet Silver Teal Umber".split()
+)
+_COLOURS: Final = _words(
+    "Amber Azure Cobalt Copper Coral Indigo Ivory Ochre Olive Russet Scarlet Silver Teal Umber"
 )
 _BODIES: Final = ("Heron LM", "Plover GT")
 

@@ -98,7 +98,7 @@ class Pits:
         self._move(car, Stage.NONE)
 
     def offset(self, car: int) -> float:
-        """m left of the centre line where a car in the lane should be."""
+        """Metres left of the centre line where a car in the lane should be."""
         near = abs(self._into(self.box[car]) - self._into(self._motion.s[car])) < 25.0
         aside = near and self.stage[car] in (Stage.ENTERING, Stage.STOPPED)
         return self._circuit.pit_offset + (_BOX_SIDE_M if aside else 0.0)
@@ -123,11 +123,11 @@ class Pits:
         return Move(car, stage)
 
     def _into(self, s: float) -> float:
-        """m behind the pit entry, 0 <= m < length."""
+        """Metres behind the pit entry, 0 <= m < length."""
         return (s - self._circuit.pit_entry) % self._circuit.length
 
     def _speed(self, car: int) -> float:
-        """m/s allowed by the stage."""
+        """Speed in m/s allowed by the stage."""
         limit, into = self._circuit.pit_limit, self._into(self._motion.s[car])
         stage = self.stage[car]
         if stage == Stage.REQUEST:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from rigd.demo.race import Phase, Race
 from rigd.demo.scoring import Scoring
@@ -86,18 +87,16 @@ class Plugin:
         extended["mTrackedDamages"] = 0
         self._extended.end()
 
-    def seat(
-        self, records: Records, order: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]
-    ) -> None:
+    def seat(self, records: Records, order: npt.NDArray[np.int64]) -> None:
         """Say which rows of `records` get telemetry, and in which order they are written."""
-        size, rows = VEHICLE_TELEMETRY.itemsize, memoryview(records.view(np.uint8))
-        whole = memoryview(self._telemetry.bytes)
+        size, rows = VEHICLE_TELEMETRY.itemsize, records.view(np.uint8).data
+        whole = self._telemetry.bytes.data
         self._copies = [
             (
                 whole[TELEMETRY_HEAD + size * place : TELEMETRY_HEAD + size * (place + 1)],
                 rows[size * car : size * (car + 1)],
             )
-            for place, car in enumerate(order)
+            for place, car in enumerate(order.tolist())
         ]
 
     def write_telemetry(self) -> None:
@@ -117,14 +116,15 @@ class Plugin:
 
     def write_scoring(self, scoring: Scoring, race: Race, absent: int | None = None) -> None:
         """One burst of scoring, then Extended. A car with slot id `absent` is not listed."""
-        vehicles = scoring.vehicles
+        size, writer = VEHICLE_SCORING.itemsize, self._scoring
+        vehicles = scoring.vehicles.view(np.uint8).reshape(-1, size)
         if absent is not None:
-            vehicles = vehicles[vehicles["mID"] != absent]
-        cars, writer, size = len(vehicles), self._scoring, VEHICLE_SCORING.itemsize
+            vehicles = vehicles[scoring.vehicles["mID"] != absent]
+        cars = len(vehicles)
         writer.begin()
         writer.array["mScoringInfo"] = scoring.info
         writer.array["mScoringInfo"]["mNumVehicles"] = cars
-        writer.bytes[SCORING_HEAD : SCORING_HEAD + size * cars] = vehicles.view(np.uint8)
+        writer.bytes[SCORING_HEAD : SCORING_HEAD + size * cars] = vehicles.ravel()
         writer.array["mBytesUpdatedHint"] = SCORING_HEAD - VERSION_BYTES + size * cars
         writer.end()
         self.scoring_updates += 1

@@ -153,7 +153,7 @@ class Race:
         self.finish_rank = np.zeros(cars, np.int64)
         self.impacts = np.zeros((2, cars))
         self._tow_away: dict[int, float] = {}
-        self._over_at = 0.0
+        self._over_at = self._flagged_at = 0.0
 
     def _name(self) -> None:
         """Columns of the records that hardly ever change."""
@@ -219,6 +219,7 @@ class Race:
             self._over_at = self.clock
             self._tell("chequered", lap.car)
         if self._over_at and not self.finish_rank[lap.car]:
+            self._flagged_at = self.clock
             self.finish_rank[lap.car] = self.finish_rank.max() + 1
             self._tell("finish", lap.car, place=int(self.finish_rank[lap.car]))
 
@@ -323,7 +324,7 @@ class Race:
         if not self._over_at:
             return False
         racing = (self.finish_rank == 0) & ~self.retired
-        home = not racing.any() and self.clock > self._over_at + _LINGER_S
+        home = not racing.any() and self.clock > self._flagged_at + _LINGER_S
         return home or self.clock > self._over_at + _LATEST_S
 
     def _have_trouble(self) -> None:
@@ -410,11 +411,11 @@ class Race:
         motion.beside[self.garage] = self.circuit.pit_offset - 3.5 - line[self.garage]
 
     def width(self) -> Floats:
-        """m of road at every car."""
+        """Width of the road in m at every car."""
         return self.circuit.width.take(self.motion.s.astype(np.int64))
 
     def lateral(self) -> Floats:
-        """m left of the centre line."""
+        """Metres left of the centre line."""
         return np.asarray(self.motion.line_offset() + self.motion.side)
 
     def _colour(self) -> None:

@@ -44,7 +44,12 @@ class Scoring:
         self._write_times()
         self._write_order()
         self._write_states()
-        self.vehicles[:] = self._fill[self._race.field.scoring_order]
+        np.take(self._rows(self._fill), self._race.field.scoring_order, axis=0, out=self._rows(self.vehicles))
+
+    @staticmethod
+    def _rows(table: Records) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+        """The records as rows of bytes: numpy leaves padding undefined when it picks records."""
+        return table.view(np.uint8).reshape(len(table), -1)
 
     def _write_event(self, number: int) -> None:
         info, race = self.info, self._race
@@ -90,8 +95,7 @@ class Scoring:
     def _write_motion(self) -> None:
         """Place and motion: the same numbers as the telemetry frame of this clock."""
         table, race = self._fill, self._race
-        source = race.records.view(np.uint8).reshape(len(table), -1)
-        target = table.view(np.uint8).reshape(len(table), -1)
+        source, target = self._rows(race.records), self._rows(table)
         target[:, _SCORING_POS : _SCORING_POS + _KINEMATIC_BYTES] = source[
             :, _TELEMETRY_POS : _TELEMETRY_POS + _KINEMATIC_BYTES
         ]
@@ -114,7 +118,7 @@ class Scoring:
         table["mEstimatedLapTime"] = np.where(timing.best[2] > 0.0, timing.best[2], self._guess_s())
 
     def _guess_s(self) -> float:
-        """s of a lap before anybody has driven one."""
+        """Seconds of a lap before anybody has driven one."""
         return self._race.circuit.length / 42.0
 
     def _write_order(self) -> None:
@@ -135,7 +139,8 @@ class Scoring:
         """In the lane or in the garage; every fifth car's flag drops once, 0.2 s after it went up."""
         inside = self._race.pits.in_lane() | self._race.garage
         self._inside = (self._inside + 1) * inside
-        return inside & ~((self._inside == _FLICKER_UPDATE) & (self._race.field.ids % 5 == 0))
+        dropped = (self._inside == _FLICKER_UPDATE) & (self._race.field.ids % 5 == 0)
+        return np.asarray(inside & ~dropped)
 
     def _write_states(self) -> None:
         table, race = self._fill, self._race

@@ -46,12 +46,12 @@ class Lap:
 
     @property
     def time(self) -> float:
-        """s; exactly the difference of the two clocks the game shows."""
+        """Seconds; exactly the difference of the two clocks the game shows."""
         return self.end - self.start
 
     @property
     def sector3(self) -> float:
-        """s"""
+        """Seconds from the second split to the line."""
         return self.time - self.sector1 - self.sector2
 
 
@@ -82,7 +82,7 @@ class Timing:
         return np.where(self.started, self.zone, 0)
 
     def progress(self) -> Floats:
-        """m driven since the start line, negative on the grid."""
+        """Metres driven since the start line, negative on the grid."""
         behind = ~self.started & (self._motion.s > self._circuit.length / 2)
         return self.laps * self._circuit.length + self._motion.s - behind * self._circuit.length
 

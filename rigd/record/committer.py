@@ -102,6 +102,8 @@ class Committer:
 
     def _collect(self) -> bool:
         """Wait until there is work; False when there is none left and none will come."""
+        if self._closing and not self._backlog and self._queue.empty():
+            return False
         if not self._backlog:
             self._take(self._queue.get())
         while not self._queue.empty():

@@ -121,6 +121,15 @@ class Feed:
             self._refuse_expired(cursor, stream, span)
         return cursor.seq
 
+    def earliest(self, stream: bytes) -> int:
+        """The position before the oldest record and the losses declared right before it."""
+        first = self.ring.spans()[stream].first
+        position = max(first - 1, 0)
+        for gap in reversed(self.gaps(stream, 0, first)):
+            if gap.last_seq == position:
+                position = gap.first_seq - 1
+        return position
+
     def _refuse_expired(self, cursor: Cursor, stream: bytes, span: Span) -> None:
         """The cursor is before the oldest record: fine if all between was declared missing."""
         gaps = self.gaps(stream, cursor.seq + 1, span.first)

@@ -48,7 +48,8 @@ class Selection:
         """Whole columns of a record, without a copy."""
         assert tick.head is not None
         layout = self._layouts.of(tick.head, tick.data, 0, len(tick.data))
-        return [layout.column(self.table.by_name[name], tick.data, 0) for name in names]
+        view = layout.view(tick.data, 0)
+        return [view[name] for name in names]
 
     def _make(self, tick: Tick) -> bytes:
         assert tick.head is not None
@@ -63,7 +64,7 @@ class Selection:
         """Row numbers of the wanted cars; None: all. The order of rows changes rarely."""
         if not self.cars.ids and not self.cars.player:
             return None
-        ids = layout.column(self.table.by_name["id"], data, 0)
+        ids = layout.view(data, 0)["id"]
         key = (ids.tobytes(), head.player)
         rows = self._rows.get(key)
         if rows is None:

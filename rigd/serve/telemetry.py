@@ -123,7 +123,7 @@ class TelemetryService:
             case "time_ns":
                 return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
-                return max(ring.spans()[stream].first - 1, 0)
+                return self._feed.earliest(stream)
             case "running_lap":
                 return self._lap_start(stream, cars)
         return self._feed.head(stream)

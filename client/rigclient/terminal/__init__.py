@@ -1,0 +1,1 @@
+"""The live view on a terminal: lines, gauges, panels, the screen and the keyboard."""

@@ -1,0 +1,40 @@
+"""Times as the sport writes them."""
+
+import math
+
+
+def lap_time(seconds: float) -> str:
+    """1:34.567; nothing when there is none."""
+    if not math.isfinite(seconds) or seconds <= 0:
+        return ""
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes}:{rest / 1000:06.3f}"
+
+
+def running(seconds: float) -> str:
+    """1:34.5, for a time that still counts."""
+    if not math.isfinite(seconds):
+        return ""
+    minutes, rest = divmod(int(max(seconds, 0.0) * 10), 600)
+    return f"{minutes}:{rest / 10:04.1f}"
+
+
+def gap(seconds: float) -> str:
+    """+1.234; nothing when there is none."""
+    return f"{seconds:+.3f}" if math.isfinite(seconds) else ""
+
+
+def clock(seconds: float) -> str:
+    """1:02:03 or 12:34, whole seconds."""
+    minutes, rest = divmod(int(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: 12 s, 3 min 20 s, 2 h 5 min."""
+    minutes, rest = divmod(int(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

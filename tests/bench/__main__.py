@@ -1,0 +1,59 @@
+"""`make bench`: run the measurements, print a table, write `build/bench.json`.
+
+python -m tests.bench [--only PART]
+"""
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tests.bench.parts import AT_LEAST, BUILD, PARTS, TARGETS, Figures
+
+
+def measured(names: list[str], console: Console) -> Figures:
+    """Run the parts one after another: nothing else may run beside a measurement."""
+    figures: Figures = {}
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        for name in names:
+            task = progress.add_task(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", total=1)
+            figures |= PARTS[name]()
+            progress.advance(task)
+    ratios = [value for name, value in figures.items() if name.startswith("server_cpu_vs_echo_")]
+    return figures | ({"server_cpu_vs_echo": max(ratios)} if ratios else {})
+
+
+def table(figures: Figures) -> Table:
+    """The figures beside what they should be."""
+    out = Table("figure", "value", "target")
+    for name, value in figures.items():
+        target = TARGETS.get(name)
+        if target is None:
+            out.add_row(name, f"{value:.3g}", "", style="dim")
+            continue
+        good = value >= target if name in AT_LEAST else value <= target
+        sign = "≥" if name in AT_LEAST else "≤"
+        out.add_row(name, f"{value:.3g}", f"{sign} {target:g}", style="green" if good else "red")
+    return out
+
+
+def main() -> None:
+    """Entry of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=sorted(PARTS), help="run one part")
+    only = parser.parse_args().only
+    BUILD.mkdir(exist_ok=True)
+    console = Console()
+    figures = measured([only] if only else list(PARTS), console)
+    kept = BUILD / "bench.json"
+    before = json.loads(kept.read_text()) if only and kept.exists() else {}
+    kept.write_text(json.dumps(before | {name: round(value, 4) for name, value in figures.items()}, indent=2))
+    console.print(table(figures))
+    console.print(f"written to {kept}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The measurements, one function each: name -> figures."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rig.channels import PHYSICS
+from rig.columns import Head, Layouts, Template, read_head
+from rig.v1 import physics_pb2
+from tests.bench.stage import Stage, answer, cpu_s, free_port, rss_mb, stage
+from tests.bench.subscribers import TWELVE
+
+Figures = dict[str, float]
+
+_LIVE_S: Final = 18.0
+_RECORD_S: Final = 25.0
+_FAST_S: Final = 60.0
+
+
+def tick() -> Figures:
+    """The recorder at 50 Hz with 40 cars."""
+    with stage() as here:
+        recorder = here.record()
+        here.game(40, 50, _RECORD_S + 10)
+        time.sleep(4)
+        before, began = cpu_s(recorder.pid), time.monotonic()
+        time.sleep(_RECORD_S)
+        share = (cpu_s(recorder.pid) - before) / (time.monotonic() - began)
+        status = here.status()
+        return {
+            "tick_work_p50_ms": status.tick_work.p50_ms,
+            "tick_work_p99_ms": status.tick_work.p99_ms,
+            "tick_lateness_p99_ms": status.tick_lateness.p99_ms,
+            "commit_p50_ms": status.commit.p50_ms,
+            "recorder_core_pct": 100 * share,
+            "recorder_rss_mb": rss_mb(recorder.pid),
+        }
+
+
+def fast() -> Figures:
+    """400 Hz with 40 cars for a minute: frames the game closed and the recorder did not take."""
+    with stage() as here:
+        recorder = here.record()
+        time.sleep(1)
+        game = here.game(40, 400, _FAST_S)
+        frames = answer(game, _FAST_S + 30)
+        time.sleep(1.5)
+        status = here.status()
+        return {
+            "missed_400hz": frames - status.captured,
+            "frames_400hz": frames,
+            "core_pct_400hz": 100 * cpu_s(recorder.pid) / _FAST_S,
+        }
+
+
+def _live(here: Stage, count: int, channels: str, cars: str, rate: int) -> tuple[Figures, float]:
+    """Latencies, and the server's CPU per message in microseconds."""
+    here.record()
+    time.sleep(0.5)
+    here.game(40, rate, _LIVE_S + 10)
+    time.sleep(2)
+    server = here.serve()
+    readers = here.subscribe(count, channels, cars, _LIVE_S)
+    time.sleep(4)
+    before, began = cpu_s(server.pid), time.monotonic()
+    time.sleep(_LIVE_S - 6)
+    used, passed = cpu_s(server.pid) - before, time.monotonic() - began
+    return answer(readers, 60), used / (count * rate * passed) * 1e6
+
+
+def _echo(count: int, rate: int, size: int) -> float:
+    """CPU per message of the bare server, microseconds."""
+    with stage() as here:
+        port = str(free_port())
+        server = here.start("tests.bench.echo", port, str(size), str(rate))
+        assert server.stdout is not None
+        server.stdout.readline()
+        here.start("tests.bench.echo", port, str(count), "12", "read")
+        time.sleep(3)
+        before, began = cpu_s(server.pid), time.monotonic()
+        time.sleep(7)
+        return (cpu_s(server.pid) - before) / (count * rate * (time.monotonic() - began)) * 1e6
+
+
+def _message_bytes(channels: tuple[str, ...], cars: int) -> int:
+    picked = PHYSICS.pick(channels)
+    return 90 + sum(4 + cars * channel.row_bytes for channel in picked)
+
+
+def live_8() -> Figures:
+    """Memory to subscriber: 8 subscribers, 40 cars, all channels, 50 Hz. With the server's cost over a bare
+    one's.
+    """
+    with stage() as here:
+        seen, ours = _live(here, 8, "all", "all", 50)
+    bare = _echo(8, 50, _message_bytes((), 40))
+    return {
+        "live_8_all_p50_ms": seen["p50_ms"],
+        "live_8_all_p99_ms": seen["p99_ms"],
+        "server_us_per_message_8_all": ours,
+        "echo_us_per_message_8_all": bare,
+        "server_cpu_vs_echo_8_all": ours / bare,
+    }
+
+
+def live_32() -> Figures:
+    """32 subscribers, 40 cars, 12 channels, 50 Hz."""
+    with stage() as here:
+        seen, ours = _live(here, 32, "12", "all", 50)
+    bare = _echo(32, 50, _message_bytes(TWELVE, 40))
+    return {
+        "live_32_12_p50_ms": seen["p50_ms"],
+        "live_32_12_p99_ms": seen["p99_ms"],
+        "server_us_per_message_32_12": ours,
+        "echo_us_per_message_32_12": bare,
+        "server_cpu_vs_echo_32_12": ours / bare,
+    }
+
+
+def live_100() -> Figures:
+    """100 subscribers, one car, 12 channels, 90 Hz."""
+    with stage() as here:
+        seen, ours = _live(here, 100, "12", "player", 90)
+    bare = _echo(100, 90, _message_bytes(TWELVE, 1))
+    return {
+        "live_100_p50_ms": seen["p50_ms"],
+        "live_100_p99_ms": seen["p99_ms"],
+        "server_us_per_message_100": ours,
+        "echo_us_per_message_100": bare,
+        "server_cpu_vs_echo_100": ours / bare,
+    }
+
+
+def decode() -> Figures:
+    """A tick of 40 cars into numpy columns: ours against generated protobuf attributes."""
+    template = Template(PHYSICS, 40)
+    data = template.pack(Head(1, 2, 3, 4.0, 5, PHYSICS.schema, 40, -1, False, True))
+    layouts = Layouts(PHYSICS)
+
+    def ours() -> None:
+        head = read_head(data)
+        view = layouts.of(head, data, 0, len(data)).view(data, 0)
+        for channel in PHYSICS.channels:
+            view[channel.name]
+
+    def theirs() -> None:
+        message = physics_pb2.Physics.FromString(data)
+        for channel in PHYSICS.channels:
+            np.array(getattr(message, channel.name), channel.dtype)
+
+    mine, other = _median_us(ours), _median_us(theirs)
+    return {"decode_us": mine, "decode_protobuf_us": other, "decode_vs_protobuf": other / mine}
+
+
+def _median_us(work: Callable[[], None]) -> float:
+    times = []
+    for _ in range(300):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)) * 1e6
+
+
+PARTS: Final[dict[str, Callable[[], Figures]]] = {
+    "decode": decode,
+    "tick": tick,
+    "live_8": live_8,
+    "live_32": live_32,
+    "live_100": live_100,
+    "fast": fast,
+}
+
+TARGETS: Final = {
+    "tick_work_p99_ms": 0.5,
+    "recorder_core_pct": 5.0,
+    "recorder_rss_mb": 150.0,
+    "missed_400hz": 0.0,
+    "live_8_all_p50_ms": 2.0,
+    "live_8_all_p99_ms": 4.0,
+    "live_32_12_p99_ms": 5.0,
+    "live_100_p99_ms": 10.0,
+    "server_cpu_vs_echo": 1.5,
+    "decode_vs_protobuf": 10.0,
+}
+"""What each figure should not exceed; decode_vs_protobuf should not fall below."""
+
+AT_LEAST: Final = frozenset({"decode_vs_protobuf"})
+
+BUILD: Final = Path("build")

@@ -1,0 +1,114 @@
+"""The processes of a measurement, and what they cost."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rig.v1 import rig_pb2
+from rigd.wake import Listener
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory, mapped pages of the ring included."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stage:
+    """A folder for buffers, one for data, and the processes that use them."""
+
+    buffers: Path
+    data: Path
+    address: str
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start `python -m WORDS`."""
+        process = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True)
+        self.running.append(process)
+        return process
+
+    def record(self) -> subprocess.Popen[str]:
+        """The recorder."""
+        words = ("--data", str(self.data), "--buffers", str(self.buffers), "--ring-size", "512M")
+        return self.start("rigd", "record", *words)
+
+    def serve(self) -> subprocess.Popen[str]:
+        """The server, once it listens."""
+        process = self.start("rigd", "serve", "--data", str(self.data), "--address", self.address)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    def game(self, cars: int, rate: int, seconds: float) -> subprocess.Popen[str]:
+        """The stamping game."""
+        return self.start("tests.bench.game", str(self.buffers), str(cars), str(rate), str(seconds))
+
+    def subscribe(self, count: int, channels: str, cars: str, seconds: float) -> subprocess.Popen[str]:
+        """Subscribers."""
+        words = (self.address, str(count), channels, cars, str(seconds))
+        return self.start("tests.bench.subscribers", *words)
+
+    def status(self) -> rig_pb2.RecorderStatus:
+        """What the recorder says next."""
+        listener = Listener(self.data / "wake")
+        try:
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                for message in listener.take():
+                    if message:
+                        return rig_pb2.RecorderStatus.FromString(message)
+                time.sleep(0.01)
+        finally:
+            listener.close()
+        raise RuntimeError("the recorder says nothing")
+
+
+def answer(process: subprocess.Popen[str], within_s: float) -> Any:
+    """The JSON a process prints before it ends."""
+    out, _ = process.communicate(timeout=within_s)
+    return json.loads(out.strip().splitlines()[-1])
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[Stage]:
+    """A stage whose processes are stopped, each by its id, and whose folders are removed."""
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm") as buffers,
+        tempfile.TemporaryDirectory(dir=Path.cwd() / "build") as data,
+    ):
+        here = Stage(Path(buffers), Path(data), f"127.0.0.1:{free_port()}")
+        try:
+            yield here
+        finally:
+            for process in reversed(here.running):
+                process.terminate()
+            for process in reversed(here.running):
+                process.wait(20)
