@@ -3,9 +3,13 @@
 
     python proto/generate.py            write
     python proto/generate.py --check    compare, list what differs, exit 1 if anything does
+    python proto/generate.py --snapshot note what the contract promises from now on
 
 The output is committed: a rig installs without a compiler, and editors and reviewers see the types. It is
 made by the exact versions pinned in the `proto` dependency group and checked by a test.
+
+The snapshot is what a changed contract is compared with: a field that moved or went breaks a test. Take one
+when the contract has grown. To break a promise on purpose, delete the snapshot first.
 """
 
 import argparse
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 PROTO = Path(__file__).resolve().parent
 SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("rig/v1/*.proto"))
+SNAPSHOT = PROTO.parent / "tests/wire/rig_v1.binpb"
 OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", "rig/tables.py", "CHANNELS.md")
 
 
@@ -112,11 +117,28 @@ def drift() -> list[str]:
     return sorted(name for name in fresh.keys() | kept.keys() if fresh.get(name) != kept.get(name))
 
 
+def note(snapshot: Path) -> None:
+    """Write the descriptors, without comments, unless they break what the file there promises."""
+    buf, root = Path(sys.executable).parent / "buf", PROTO.parent
+    if snapshot.exists():
+        check = subprocess.run(
+            [buf, "breaking", "--against", snapshot], cwd=root, capture_output=True, text=True
+        )
+        if check.returncode:
+            sys.exit(check.stdout + check.stderr)
+    subprocess.run([buf, "build", "--exclude-source-info", "-o", snapshot], cwd=root, check=True)
+
+
 def main() -> int:
     """Entry of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only")
-    if not parser.parse_args().check:
+    parser.add_argument("--snapshot", action="store_true", help="note the contract")
+    wanted = parser.parse_args()
+    if wanted.snapshot:
+        note(SNAPSHOT)
+        return 0
+    if not wanted.check:
         generate(PROTO)
         return 0
     stale = drift()

@@ -8,7 +8,6 @@ from typing import Any, Final, Generic, TypeVar
 import grpc
 import grpc.aio
 
-from rig.errors import RigError
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigclient import requests
 from rigclient.connection import CHANNEL_OPTIONS
@@ -36,11 +35,6 @@ class AsyncStream(Generic[T]):
     def cursor(self) -> bytes:
         """Resume after the last item, or, in the middle of a message, after the message before."""
         return self._cursor
-
-    @property
-    def trouble(self) -> RigError | None:
-        """Why nothing comes now, None while all is well."""
-        return self._reception.trouble
 
     @property
     def reconnects(self) -> int:

@@ -7,7 +7,6 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import grpc
 
-from rig.errors import RigError
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigclient import requests
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
@@ -46,11 +45,6 @@ class Stream(Generic[T]):
     def cursor(self) -> bytes:
         """Resume after the last item, or, in the middle of a message, after the message before."""
         return self._cursor
-
-    @property
-    def trouble(self) -> RigError | None:
-        """Why nothing comes now, None while all is well."""
-        return self._reception.trouble
 
     @property
     def reconnects(self) -> int:

@@ -17,7 +17,8 @@ RETRY_S: Final = 0.5
 
 STATUS_S: Final = 1.0
 
-_JOIN_S: Final = 1.0
+_JOIN_S: Final = 0.5
+"""Waited for the threads at the end, all together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The status, or None when the server did not answer."""
+    """The status, or the error when the server did not answer."""
 
-    status: rig_pb2.GetStatusResponse | None
+    answer: rig_pb2.GetStatusResponse | RigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,7 @@ class Follower(Generic[F]):
         self._begin, self._wrap, self._put = begin, wrap, put
         self._stop = threading.Event()
         self._stream: Stream[F] | None = None
-        self._refused: RigError | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @property
-    def trouble(self) -> RigError | None:
-        """Why nothing comes now."""
-        return self._refused or (self._stream.trouble if self._stream else None)
 
     @property
     def reconnects(self) -> int:
@@ -87,17 +82,16 @@ class Follower(Generic[F]):
         if self._stream is not None:
             self._stream.close()
 
-    def join(self) -> None:
+    def join(self, seconds: float) -> None:
         """Wait for the end, for a while."""
-        self._thread.join(_JOIN_S)
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._stream = self._begin()
             try:
                 self._drain(self._stream)
-            except Unavailable as error:
-                self._refused = error
+            except Unavailable:
                 self._stop.wait(RETRY_S)
             except RigError as error:
                 self._put(Refusal(error))
@@ -105,7 +99,6 @@ class Follower(Generic[F]):
 
     def _drain(self, stream: Stream[F]) -> None:
         for frame in stream:
-            self._refused = None
             self._put(self._wrap(frame))
             if self._stop.is_set():
                 return
@@ -122,11 +115,6 @@ class Feeds:
         self._physics = Follower(lambda: rig.physics(**physics), _tick, put)
         self._scoring = Follower(lambda: rig.scoring(**scoring), _update, put)
         self._asking = threading.Thread(target=self._ask, daemon=True)
-
-    @property
-    def trouble(self) -> RigError | None:
-        """Why telemetry does not come now; None also while the game is silent."""
-        return self._physics.trouble
 
     @property
     def reconnects(self) -> int:
@@ -153,9 +141,9 @@ class Feeds:
         self._stop.set()
         for follower in (self._physics, self._scoring):
             follower.close()
-        for follower in (self._physics, self._scoring):
-            follower.join()
-        self._asking.join(_JOIN_S)
+        until = time.monotonic() + _JOIN_S
+        for thread in (self._physics, self._scoring, self._asking):
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _ask(self) -> None:
         while not self._stop.is_set():
@@ -165,8 +153,8 @@ class Feeds:
     def _report(self) -> Report:
         try:
             return Report(self._rig.status())
-        except RigError:
-            return Report(None)
+        except RigError as error:
+            return Report(error)
 
 
 def _tick(frame: PhysicsFrame) -> Item:

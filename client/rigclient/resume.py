@@ -43,13 +43,11 @@ class Reception(Generic[T]):
         """Resume after the last message received."""
         self.head_seq = 0
         """Newest number the server has told of."""
-        self.trouble: RigError | None = None
-        """Why nothing comes now: set while away, None again with the first message."""
         self.reconnects = 0
         """Times the stream went on after it was away."""
         self._unpack = unpack
         self._reconnect = reconnect
-        self._received = False
+        self._received = self._away = False
         self._delay_s = _FIRST_DELAY_S
         self._gaps: list[event_pb2.Gap] = []
 
@@ -58,8 +56,8 @@ class Reception(Generic[T]):
         envelope = Envelope(data)
         self._received = True
         self._delay_s = _FIRST_DELAY_S
-        self.reconnects += self.trouble is not None
-        self.trouble = None
+        self.reconnects += self._away
+        self._away = False
         self._gaps += envelope.gaps
         if envelope.progress is not None:
             self.head_seq = envelope.progress.head_seq
@@ -75,7 +73,7 @@ class Reception(Generic[T]):
         """Seconds to wait before asking again, or the error when asking again cannot help."""
         if not self._reconnect or not self._received:
             raise error
-        self.trouble = error
+        self._away = True
         if isinstance(error, CursorExpired):
             self._expired(error)
             return 0.0

@@ -96,49 +96,71 @@ _ORDER: Final = {"<f8": 0, "<f4": 1, "<i4": 2, "<u4": 2, "|b1": 3}
 class Template:
     """The wire bytes of a table of `rows` rows with every header in place and a view onto every column.
 
-    `columns[name]` is a writable array, shape (rows,) or (rows, width). `floats` is one float32 view over all
-    float columns and the headers between them; no header reads as a non-finite float (that would need a
-    length above 16,256).
+    `columns[name]` is a writable array, shape (rows,) or (rows, width). `floats`, `ints` and `flags` each
+    span all columns of their kind and the headers between them, so that one call can fill them all;
+    `stamp` puts the headers right after that. No header reads as a non-finite float (that would need a
+    length above 16,256), so `floats` can be searched for NaN as it stands.
     """
 
     def __init__(self, table: Table, rows: int) -> None:
         self.table = table
         self.rows = rows
         self.order = sorted(table.channels, key=lambda c: _ORDER[c.dtype.str])
-        headers = {channel.name: _column_header(channel, rows) for channel in self.order}
-        size = HEAD_BYTES + sum(len(headers[c.name]) + rows * c.row_bytes for c in self.order)
+        headers = [_column_header(channel, rows) for channel in self.order]
+        size = HEAD_BYTES + sum(map(len, headers)) + rows * sum(c.row_bytes for c in self.order)
         # numpy aligns the start of an array to 16 bytes, a bytearray promises nothing.
         self._bytes = np.zeros(size, np.uint8)
         self.columns: dict[str, np.ndarray[Any, np.dtype[Any]]] = {}
-        self.offsets: dict[str, int] = {}
+        self.starts: dict[str, int] = {}
+        """Offset of each column's first value."""
         at = HEAD_BYTES
-        for channel in self.order:
-            at = self._place(channel, headers[channel.name], at)
-        self.floats = self._span("<f4")
+        for channel, header in zip(self.order, headers, strict=True):
+            at = self._place(channel, at + len(header))
+        self._headers = np.frombuffer(b"".join(headers), np.uint8)
+        places = [
+            np.arange(self.starts[c.name] - len(h), self.starts[c.name])
+            for c, h in zip(self.order, headers, strict=True)
+        ]
+        self._header_places = np.concatenate(places)
+        self.stamp()
+        self.floats, self.ints, self.flags = (
+            self._region(kinds) for kinds in (("f4",), ("i4", "u4"), ("b1",))
+        )
 
-    def _place(self, channel: Channel, header: bytes, at: int) -> int:
-        start = at + len(header)
+    def _place(self, channel: Channel, start: int) -> int:
         end = start + self.rows * channel.row_bytes
-        self._bytes[at:start] = np.frombuffer(header, np.uint8)
         values = self._bytes[start:end].view(channel.dtype)
         self.columns[channel.name] = (
             values if channel.width == 1 else values.reshape(self.rows, channel.width)
         )
-        self.offsets[channel.name] = start
+        self.starts[channel.name] = start
         return end
 
-    def _span(self, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
-        those = [c for c in self.order if c.dtype.str == dtype]
+    def _region(self, kinds: tuple[str, ...]) -> "Region":
+        those = [c for c in self.order if c.dtype.str[1:] in kinds]
         if not those:
-            return np.empty(0, dtype)
-        last = those[-1]
-        end = self.offsets[last.name] + self.rows * last.row_bytes
-        return self._bytes[self.offsets[those[0].name] : end].view(dtype)
+            return Region(0, np.empty(0, np.uint8))
+        start, last = self.starts[those[0].name], those[-1]
+        end = self.starts[last.name] + self.rows * last.row_bytes
+        dtype = np.dtype(np.uint8) if kinds == ("b1",) else those[0].dtype
+        return Region(start, self._bytes[start:end].view(dtype))
+
+    def stamp(self) -> None:
+        """Put every column's header in its place."""
+        self._bytes[self._header_places] = self._headers
 
     def pack(self, head: Head, tail: bytes = b"") -> bytes:
         """The record as wire bytes: `head`, the columns as they stand, `tail`."""
         self._bytes[:HEAD_BYTES] = np.frombuffer(head.pack(), np.uint8)
         return self._bytes.tobytes() + tail
+
+
+class Region(NamedTuple):
+    """All columns of one kind with the headers between them."""
+
+    start: int
+    """Offset of the first value in the record."""
+    values: np.ndarray[Any, np.dtype[Any]]
 
 
 class Layout:
@@ -162,6 +184,8 @@ class Layout:
 
     def _walk(self, table: Table, data: Bytes, at: int, end: int) -> None:
         here = at + HEAD_BYTES
+        if here > end:
+            raise Corrupt(f"a record needs {HEAD_BYTES} bytes, this one has {end - at}")
         while here < end:
             tag, after_tag = _read_varint(data, here, end)
             if tag >> 3 < FIRST_COLUMN or tag & 7 != 2:
@@ -189,6 +213,8 @@ class Layout:
         """Whether the record at `at` has this layout."""
         if end - at < self.end:
             return False
+        if end - at > self.end and data[at + self.end] > 0x7F:
+            return False  # one more column: only their tags have two bytes
         return np.frombuffer(data, np.uint8, self.end, at)[self._places].tobytes() == self._headers
 
     def _structured(self, table: Table) -> np.dtype[Any]:

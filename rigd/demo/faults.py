@@ -14,7 +14,7 @@ CRASH_EXIT: Final = 3
 _HALF_RECORD: Final = 944
 
 
-class Stage(Protocol):
+class Victim(Protocol):
     """What a fault may do to the running game."""
 
     def write_slowly(self, pen: "Torn") -> None:
@@ -36,7 +36,7 @@ class Stage(Protocol):
 class Fault(Protocol):
     """One kind of misbehaviour."""
 
-    def step(self, stage: Stage, clock: float) -> None:
+    def step(self, victim: Victim, clock: float) -> None:
         """Called once per frame with the seconds of session clock since the game began."""
 
 
@@ -50,10 +50,10 @@ class Torn:
         self._rng = np.random.default_rng(6)
         self._on = False
 
-    def step(self, stage: Stage, clock: float) -> None:
+    def step(self, victim: Victim, clock: float) -> None:
         """Take the pen when the time has come."""
         if not self._on and clock >= self._at:
-            stage.write_slowly(self)
+            victim.write_slowly(self)
             self._on = True
 
     def __call__(self, copies: Copies) -> None:
@@ -77,11 +77,11 @@ class Stall:
     def __init__(self, at: float) -> None:
         self._next = at
 
-    def step(self, stage: Stage, clock: float) -> None:
+    def step(self, victim: Victim, clock: float) -> None:
         """Freeze when due."""
         if clock >= self._next:
             self._next = clock + self.EVERY_S
-            stage.freeze(self.SECONDS)
+            victim.freeze(self.SECONDS)
 
 
 class Crash:
@@ -90,10 +90,10 @@ class Crash:
     def __init__(self, at: float) -> None:
         self._at = at
 
-    def step(self, stage: Stage, clock: float) -> None:
+    def step(self, victim: Victim, clock: float) -> None:
         """Die when due."""
         if clock >= self._at:
-            stage.die()
+            victim.die()
 
 
 class Truncate:
@@ -105,11 +105,11 @@ class Truncate:
         self._at = at
         self._done = False
 
-    def step(self, stage: Stage, clock: float) -> None:
+    def step(self, victim: Victim, clock: float) -> None:
         """Restart once."""
         if not self._done and clock >= self._at:
             self._done = True
-            stage.reload()
+            victim.reload()
 
 
 class IdGap:
@@ -128,7 +128,7 @@ class IdGap:
         self._car = 0
         self._state = (False, False)
 
-    def step(self, stage: Stage, clock: float) -> None:
+    def step(self, victim: Victim, clock: float) -> None:
         """Move to the state that belongs to this moment."""
         since = clock - self._from
         if since >= self.EVERY_S:
@@ -136,7 +136,7 @@ class IdGap:
         state = 0.0 <= since < self.BACK_S, self.UNLISTED_S <= since < self.RELISTED_S
         if state != self._state:
             self._state = state
-            stage.lose(self._car, telemetry=state[0], scoring=state[1])
+            victim.lose(self._car, telemetry=state[0], scoring=state[1])
 
 
 _FIRST_S: Final = {"torn": 0.0, "stall": 4.0, "crash": 5.0, "truncate": 6.0, "idgap": 4.0}

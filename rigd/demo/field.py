@@ -1,12 +1,14 @@
 """Who races: classes, slot ids, names, skill, and the orders in which the game lists the cars."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from rigd.demo.car import Fleet
 from rigd.demo.names import Entry, entries
 
-MOST_CARS = 104
+MOST_CARS: Final = 104
 """The game's own limit."""
 
 Floats = npt.NDArray[np.float64]

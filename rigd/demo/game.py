@@ -218,21 +218,21 @@ class Game:
         )
 
     def write_slowly(self, pen: faults.Torn) -> None:
-        """Stage of `faults`: write all telemetry with `pen` from now on."""
+        """`faults.Victim`: write all telemetry with `pen` from now on."""
         self._plugin.pen = pen
 
     def freeze(self, seconds: float) -> None:
-        """Stage of `faults`: nothing moves for some wall-clock seconds."""
+        """`faults.Victim`: nothing moves for some wall-clock seconds."""
         self._stop.wait(seconds)
         self._beat.reset()
 
     def die(self) -> None:
-        """Stage of `faults`: half a frame, then nothing."""
+        """`faults.Victim`: half a frame, then nothing."""
         self._plugin.open_frame(self._options.cars // 2)
         faults.leave()
 
     def reload(self) -> None:
-        """Stage of `faults`: let go of the files, empty them, create them again."""
+        """`faults.Victim`: let go of the files, empty them, create them again."""
         self._frames += self._plugin.frames
         self._updates += self._plugin.scoring_updates
         pen = self._plugin.pen
@@ -244,7 +244,7 @@ class Game:
         self._reloaded = True
 
     def lose(self, car: int, *, telemetry: bool, scoring: bool) -> None:
-        """Stage of `faults`: leave a car out of telemetry, scoring or both."""
+        """`faults.Victim`: leave a car out of telemetry, scoring or both."""
         order = self._field.telemetry_order
         self._plugin.seat(self._race.records, order[order != car] if telemetry else order)
         self._absent = int(self._field.ids[car]) if scoring else None

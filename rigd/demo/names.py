@@ -1,9 +1,10 @@
 """Invented names: drivers are plants and stones, teams are colours, cars carry the team's number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -45,12 +46,12 @@ class Entry:
     file: bytes
 
 
-def entries(class_of: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[Entry]:
-    """One entry per car. The third driver's name is not ASCII; cars 1 and 2 share a vehicle name."""
+def entries(class_of: npt.NDArray[np.int64]) -> list[Entry]:
+    """One entry per car. Car 2 has a driver who is not ASCII, car 3 the vehicle name of car 2."""
     cars = [_entry(number, int(body)) for number, body in enumerate(class_of)]
-    for number in (2,) if len(cars) > 2 else ():
-        twin = cars[number - 1]
-        cars[number] = Entry(ACCENTED, cars[number].relief, twin.vehicle, twin.team, cars[number].file)
+    if len(cars) > 3:
+        cars[2] = replace(cars[2], driver=ACCENTED)
+        cars[3] = replace(cars[3], vehicle=cars[2].vehicle)
     return cars
 
 

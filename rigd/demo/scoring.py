@@ -31,7 +31,7 @@ class Scoring:
         self.info: np.ndarray[tuple[()], np.dtype[np.void]] = np.zeros((), SCORING_INFO)
         self.vehicles: Records = np.zeros(race.field.cars, VEHICLE_SCORING)
         self._race = race
-        self._fill = np.zeros_like(self.vehicles)
+        self._fill: Records = np.zeros(race.field.cars, VEHICLE_SCORING)
         self._inside = np.zeros(race.field.cars, np.int64)  # updates since the car came in
         self._write_event(number)
         self._write_entries()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 import rigd
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
@@ -93,10 +95,11 @@ class Recorder:
         while not stop():
             self._pacer.wait()
             now = time.monotonic_ns()
+            if self._sessions.state is None:
+                self._look_at_scoring(now)  # a tick needs a session to belong to
             if (frame := self.source.telemetry(now)) is not None:
                 self._tick(frame, now)
-            if (update := self.source.scoring(now)) is not None:
-                self._score(update, now)
+            self._look_at_scoring(now)
             if now - self._beat_ns >= _BEAT_NS:
                 self._beat(now)
         return self._close()
@@ -189,7 +192,8 @@ class Recorder:
         """The rows to record, by the setting."""
         if not self.settings.player_only:
             return records
-        return records[records["mID"] == self._sessions.player]
+        row = np.flatnonzero(records["mID"] == self._sessions.player)[:1]
+        return records[row[0] : row[0] + 1] if len(row) else records[:0]
 
     def _torn_since_last(self) -> bool:
         given_up = self.source.telemetry_reader.given_up
@@ -197,6 +201,10 @@ class Recorder:
         return given_up > before
 
     # Scoring, sessions, events.
+
+    def _look_at_scoring(self, now: int) -> None:
+        if (update := self.source.scoring(now)) is not None:
+            self._score(update, now)
 
     def _score(self, update: Snapshot, now: int) -> None:
         self._scorings += 1

@@ -15,7 +15,7 @@ from rig.errors import CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.ring import RingReader, Span
-from rigd.serve.cursor import Cursor
+from rigd.serve.cursor import CURSOR_BYTES, Cursor
 from rigd.wake import Listener
 
 _TAIL: Final = 128
@@ -29,6 +29,8 @@ RECORDER_SILENT_S: Final = 3.0
 """The recorder speaks once a second; after three without a word it is down."""
 
 _SECOND: Final = 1.0
+
+_CURSOR_HEADER: Final = bytes((0x0A, CURSOR_BYTES))
 
 
 class Tick(NamedTuple):
@@ -81,6 +83,10 @@ class Feed:
     def cursor(self, stream: bytes, seq: int) -> Cursor:
         """The cursor after record `seq`."""
         return Cursor(self.ring.id, rings.STREAMS.index(stream) + 1, seq)
+
+    def cursor_field(self, stream: bytes, seq: int) -> bytes:
+        """The `cursor` field of a response that ends with record `seq`. The same for every subscriber."""
+        return _CURSOR_HEADER + self.cursor(stream, seq).pack()
 
     async def changed(self, stream: bytes) -> None:
         """Return when the stream may have grown, and once a second."""
@@ -233,6 +239,8 @@ class Feed:
             self._ring = None
         if self._ring is None:
             self._open()
+        else:
+            self._ring.forget_pages()
         self._refresh()
         for stream in rings.STREAMS:
             self._wake(stream)

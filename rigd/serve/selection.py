@@ -1,8 +1,8 @@
 """Selections: what a subscriber wants of each record, cut out once and shared by all who want the same."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rig.columns import Bytes, Cut, Head, Layout, Layouts, field
 from rigd.serve.feed import Tick
 
 _SHARED: Final = 128
-"""Cut records kept for others with the same selection; as many as the feed keeps uncut."""
+"""Responses kept for others with the same selection; as many as the feed keeps records."""
 
 _TICKS_FIELD: Final = 2
 
@@ -24,32 +24,37 @@ class Cars(NamedTuple):
 
 
 class Selection:
-    """Channels and cars of one table. `cut` gives a record as the `ticks` field of a response."""
+    """Channels and cars of one table. Called, it gives a record as the `ticks` field of a response."""
 
-    def __init__(self, table: Table, channels: Sequence[Channel], cars: Cars, layouts: Layouts) -> None:
+    def __init__(
+        self,
+        table: Table,
+        channels: Sequence[Channel],
+        cars: Cars,
+        layouts: Layouts,
+        cursor_field: Callable[[int], bytes],
+    ) -> None:
         self.table = table
         self.channels = tuple(channels)
         self.cars = cars
         self._layouts = layouts
+        self._cursor_field = cursor_field
         self._cuts: dict[tuple[Layout, tuple[int, ...] | None], Cut] = {}
         self._rows: dict[tuple[bytes, int], tuple[int, ...]] = {}
         self._shared: OrderedDict[int, bytes] = OrderedDict()
 
-    def cut(self, tick: Tick) -> bytes:
+    def __call__(self, tick: Tick) -> bytes:
         """The selected part of a record, with its field header."""
+        return self._make(tick)
+
+    def message(self, tick: Tick) -> bytes:
+        """A whole response with this record alone, made once for everyone with the same selection."""
         found = self._shared.get(tick.seq)
         if found is None:
-            found = self._shared[tick.seq] = self._make(tick)
+            found = self._shared[tick.seq] = self._cursor_field(tick.seq) + self._make(tick)
             if len(self._shared) > _SHARED:
                 self._shared.popitem(last=False)
         return found
-
-    def columns(self, tick: Tick, *names: str) -> list[np.ndarray[Any, np.dtype[Any]]]:
-        """Whole columns of a record, without a copy."""
-        assert tick.head is not None
-        layout = self._layouts.of(tick.head, tick.data, 0, len(tick.data))
-        view = layout.view(tick.data, 0)
-        return [view[name] for name in names]
 
     def _make(self, tick: Tick) -> bytes:
         assert tick.head is not None
@@ -76,18 +81,22 @@ class Selection:
 class Selections:
     """The selections in use, one object per distinct one, as long as somebody uses it."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, cursor_field: Callable[[int], bytes]) -> None:
         self.table = table
-        self.layouts = Layouts(table)
+        self._layouts = Layouts(table)
+        self._cursor_field = cursor_field
         self._used: dict[tuple[tuple[Channel, ...], Cars], tuple[Selection, int]] = {}
 
     def take(self, channels: Sequence[str], cars: Cars) -> Selection:
         """The selection for these channels and cars. Raises UnknownChannel. Give it back with `release`."""
         picked = self.table.pick(channels)
         key = (picked, cars)
-        selection, users = self._used.get(key) or (Selection(self.table, picked, cars, self.layouts), 0)
+        selection, users = self._used.get(key) or (self._make(picked, cars), 0)
         self._used[key] = (selection, users + 1)
         return selection
+
+    def _make(self, channels: tuple[Channel, ...], cars: Cars) -> Selection:
+        return Selection(self.table, channels, cars, self._layouts, self._cursor_field)
 
     def release(self, selection: Selection) -> None:
         """One user less."""

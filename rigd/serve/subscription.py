@@ -3,25 +3,32 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from rig.columns import field
 from rig.v1 import event_pb2, rig_pb2, telemetry_pb2
 from rigd import ring as rings
-from rigd.serve.cursor import CURSOR_BYTES
 from rigd.serve.feed import Feed, Tick
 
 MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
 
-_CURSOR_HEADER: Final = bytes((0x0A, CURSOR_BYTES))
 _GAPS_FIELD: Final = 3
 _PROGRESS_FIELD: Final = 4
 _SKIPPED_TAG: Final = b"\x28"
 
 Write = Callable[[bytes], Awaitable[None]]
-CutTick = Callable[[Tick], bytes]
+
+
+class CutTick(Protocol):
+    """Gives the wanted part of a record."""
+
+    def __call__(self, tick: Tick) -> bytes:
+        """As a field of a response."""
+
+    def message(self, tick: Tick) -> bytes:
+        """As a whole response with nothing else in it, shared by all who want the same."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Subscription:
         self._feed = feed
         self._cut = cut
         self._wishes = wishes
+        self._alone = wishes.ticks_per_message == 1
         self._position = position
         self._pending: list[bytes] = []
         self._lead: list[bytes] = []
@@ -88,6 +96,9 @@ class Subscription:
             self._declare(tick)
         self._position = tick.seq
         if self._wishes.max_rate_hz and not self._due(tick):
+            return
+        if self._alone and not self._lead:
+            await self._write(self._cut.message(tick), write)
             return
         self._pending.append(self._cut(tick))
         if len(self._pending) >= self._wishes.ticks_per_message or self._lead:
@@ -144,10 +155,13 @@ class Subscription:
         await self._flush(write)
 
     async def _flush(self, write: Write) -> None:
-        cursor = self._feed.cursor(self.stream, self._position).pack()
-        message = b"".join((_CURSOR_HEADER, cursor, *self._pending, *self._lead))
+        cursor = self._feed.cursor_field(self.stream, self._position)
+        message = b"".join((cursor, *self._pending, *self._lead))
         self._pending.clear()
         self._lead.clear()
+        await self._write(message, write)
+
+    async def _write(self, message: bytes, write: Write) -> None:
         await write(message)
         self._wrote = time.monotonic()
         self._messages += 1

@@ -1,13 +1,13 @@
 """TelemetryService: requests become subscriptions. Messages leave as the bytes the ring holds."""
 
-import itertools
 import math
+from functools import partial
 from typing import Any, Final
 
 import grpc
 
 from rig.channels import PHYSICS, SCORING
-from rig.columns import field, read_head
+from rig.columns import Layout, field, read_head
 from rig.errors import BadRequest, Exhausted
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
@@ -36,8 +36,8 @@ class TelemetryService:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._selections = {
-            rings.PHYSICS: Selections(PHYSICS),
-            rings.SCORING: Selections(SCORING),
+            stream: Selections(table, partial(feed.cursor_field, stream))
+            for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
         }
         self.followers: set[Subscription] = set()
 
@@ -64,7 +64,7 @@ class TelemetryService:
 
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
-        await self._follow(rings.EVENTS, position, _whole_event, Wishes(), context, 0)
+        await self._follow(rings.EVENTS, position, _Events(self._feed), Wishes(), context, 0)
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         wishes, cars = _wishes(request), _cars(request.cars)
@@ -72,7 +72,7 @@ class TelemetryService:
         selection = self._selections[stream].take(request.channels, cars)
         if request.compression == telemetry_pb2.COMPRESSION_GZIP:
             context.set_compression(grpc.Compression.Gzip)
-        cut = selection.cut if stream == rings.PHYSICS else self._with_entries(selection)
+        cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
         try:
             await self._follow(stream, position, cut, wishes, context, len(request.channels))
         finally:
@@ -89,30 +89,6 @@ class TelemetryService:
             await subscription.run(context.write)
         finally:
             self.followers.discard(subscription)
-
-    def _with_entries(self, selection: Selection) -> Any:
-        """Cuts scoring; the first record gets the entry list in force, unless it brings its own."""
-        first = itertools.count()
-
-        def cut(tick: Tick) -> bytes:
-            if next(first):
-                return selection.cut(tick)
-            return selection.cut(self._completed(tick))
-
-        return cut
-
-    def _completed(self, tick: Tick) -> Tick:
-        for seq in range(tick.seq, max(tick.seq - _LOOK_BACK, 0), -1):
-            earlier = self._feed.at(rings.SCORING, seq)
-            if earlier is None:
-                continue
-            message = scoring_pb2.Scoring.FromString(earlier.data)
-            if message.HasField("entry_list"):
-                own = seq == tick.seq
-                extra = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
-                # A number of its own keeps this cut out of what other subscribers share.
-                return Tick(-tick.seq, tick.head, tick.data + extra)
-        return tick
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         """The position a request begins at: the number of the record before its first."""
@@ -145,10 +121,9 @@ class TelemetryService:
         return self._feed.ring.bisect(stream, before)
 
     def _lap_began(self, tick: Tick, cars: Cars) -> float:
-        whole = PHYSICS.pick(["id", "lap_start_time"])
-        selection = Selection(PHYSICS, whole, Cars(), self._selections[rings.PHYSICS].layouts)
-        ids, starts = selection.columns(tick, "id", "lap_start_time")
         assert tick.head is not None
+        view = Layout(PHYSICS, tick.data, 0, len(tick.data)).view(tick.data, 0)
+        ids, starts = view["id"], view["lap_start_time"]
         for wanted in (*cars.ids[:1], tick.head.player):
             if wanted in ids:
                 return float(starts[ids == wanted][0])
@@ -157,8 +132,51 @@ class TelemetryService:
         return float(starts.min())
 
 
-def _whole_event(tick: Tick) -> bytes:
-    return field(_EVENTS_FIELD, tick.data)
+class _Events:
+    """Events, whole."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def __call__(self, tick: Tick) -> bytes:
+        """The `events` field of a response."""
+        return field(_EVENTS_FIELD, tick.data)
+
+    def message(self, tick: Tick) -> bytes:
+        """A whole response."""
+        return self._feed.cursor_field(rings.EVENTS, tick.seq) + self(tick)
+
+
+class _Scoring:
+    """Cuts scoring; the first record gets the entry list in force, unless it brings its own."""
+
+    def __init__(self, feed: Feed, selection: Selection) -> None:
+        self._feed = feed
+        self._selection = selection
+        self._begun = False
+
+    def __call__(self, tick: Tick) -> bytes:
+        """The `ticks` field of a response."""
+        return self._selection(tick if self._begun else self._completed(tick))
+
+    def message(self, tick: Tick) -> bytes:
+        """A whole response."""
+        if self._begun:
+            return self._selection.message(tick)
+        return self._feed.cursor_field(rings.SCORING, tick.seq) + self(tick)
+
+    def _completed(self, tick: Tick) -> Tick:
+        self._begun = True
+        for seq in range(tick.seq, max(tick.seq - _LOOK_BACK, 0), -1):
+            earlier = self._feed.at(rings.SCORING, seq)
+            if earlier is None:
+                continue
+            message = scoring_pb2.Scoring.FromString(earlier.data)
+            if message.HasField("entry_list"):
+                own = seq == tick.seq
+                entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
+                return tick._replace(data=tick.data + entries)
+        return tick
 
 
 def capture_ns(value: Any) -> int:

@@ -29,8 +29,8 @@ class Story:
 
 @pytest.fixture(scope="session")
 def story() -> Story:
-    """Twenty cars, seven laps of the short circuit, to the end."""
-    race = Race(20, seed=5, short=True, laps=7)
+    """Sixteen cars, six laps of the short circuit, to the end."""
+    race = Race(16, seed=5, short=True, laps=6)
     told, scoring = Story(race), Scoring(race)
     before = race.records["mLapStartET"].copy()
     while not race.over:
@@ -46,9 +46,9 @@ def story() -> Story:
 
 @pytest.fixture(scope="session")
 def drive() -> np.ndarray:
-    """Telemetry of eight cars on the grand circuit for 100 s: (frame, car) records."""
+    """Telemetry of eight cars on the grand circuit for 84 s: (frame, car) records."""
     race = Race(8, seed=2)
-    frames = np.zeros((5000, 8), race.records.dtype)
+    frames = np.zeros((4200, 8), race.records.dtype)
     for frame in frames:
         race.step()
         frame[:] = race.records

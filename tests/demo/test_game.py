@@ -67,28 +67,31 @@ def test_every_frame_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_race_of_some_laps_ends_by_itself_and_the_journal_tells_it(tmp_path: Path, rush: None) -> None:
-    summary = _play(tmp_path, laps=2, journal=tmp_path / "truth.jsonl")
+    summary = _play(tmp_path, laps=1, journal=tmp_path / "truth.jsonl")
     events = _journal(tmp_path / "truth.jsonl")
     laps = [event for event in events if event["kind"] == "lap"]
     assert events[0]["kind"] == "session"
     assert summary.sessions == 1
-    assert summary.laps == len(laps) >= 11
+    assert summary.laps == len(laps) >= 5
     assert {"session", "id", "driver", "number", "start", "end", "time", "sector1", "valid", "pit"} <= set(
         laps[0]
     )
-    assert {event["number"] for event in laps} == {0, 1}
+    assert laps[0]["number"] == 0
     for buffer in BUFFERS:
         assert not any((tmp_path / buffer.file_name).read_bytes()[8:])
 
 
-def test_a_restart_begins_a_new_session_of_the_same_number(tmp_path: Path, rush: None) -> None:
+def test_a_restart_begins_a_new_session_of_the_same_number(
+    tmp_path: Path, rush: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rigd.demo.game.RESTART_LAPS", 1)
     journal = tmp_path / "truth.jsonl"
-    summary = _play(tmp_path, restart=True, laps=2, cars=4, journal=journal)
+    summary = _play(tmp_path, restart=True, laps=1, cars=4, journal=journal)
     sessions = [event for event in _journal(journal) if event["kind"] == "session"]
     assert summary.sessions == 2
     assert [event["number"] for event in sessions] == [10, 10]
     first = [event for event in _journal(journal) if event["kind"] == "lap" and event["session"] == 0]
-    assert max(int(str(event["number"])) for event in first) == 1
+    assert [event["number"] for event in first] == [0]
 
 
 def test_a_set_stop_ends_the_game(tmp_path: Path) -> None:
@@ -166,19 +169,25 @@ def test_the_truncating_game_starts_again_on_the_same_files(tmp_path: Path) -> N
 def test_the_id_gap_makes_the_counts_differ(tmp_path: Path) -> None:
     game = _start(tmp_path, 20.0, "idgap@1")
     _wait_for_frames(tmp_path, 5)
-    seen = set()
-    opened = 0
-    for _ in range(1500):
-        frame = _read(tmp_path)
-        if frame is not None and (tmp_path / Scoring.file_name).stat().st_size == SCORING.itemsize:
-            data = (tmp_path / Scoring.file_name).read_bytes()
-            listed = int(np.frombuffer(data, SCORING)[0]["mScoringInfo"]["mNumVehicles"])
-            seen.add((int(frame["mNumVehicles"]), listed))
-            opened += int(frame["mVersionUpdateBegin"] != frame["mVersionUpdateEnd"])
+    counts, opened = _watch_counts(tmp_path, {(10, 10), (9, 10), (9, 9), (10, 9)})
     game.send_signal(signal.SIGTERM)
     game.communicate(timeout=10)
-    assert {(10, 10), (9, 10), (9, 9)} <= seen
+    assert {(10, 10), (9, 10), (9, 9)} <= counts
     assert opened > 20
+
+
+def _watch_counts(folder: Path, wanted: set[tuple[int, int]]) -> tuple[set[tuple[int, int]], int]:
+    """Pairs of telemetry's and scoring's car counts, and how many looks met an open frame, in 600 looks."""
+    seen: set[tuple[int, int]] = set()
+    opened = 0
+    for _ in range(600):
+        frame, scoring = _read(folder), np.frombuffer((folder / Scoring.file_name).read_bytes(), SCORING)[0]
+        seen.add((int(frame["mNumVehicles"]), int(scoring["mScoringInfo"]["mNumVehicles"])))
+        opened += int(frame["mVersionUpdateBegin"] != frame["mVersionUpdateEnd"])
+        if wanted <= seen:
+            break
+        threading.Event().wait(0.001)
+    return seen, opened
 
 
 def _read(folder: Path) -> np.ndarray:

@@ -37,7 +37,7 @@ def test_the_clock_does_not_drift() -> None:
 
 def test_sectors_add_up_to_the_lap(story: Story) -> None:
     laps = story.of("lap")
-    assert len(laps) > 100
+    assert len(laps) > 80
     for lap in laps:
         parts = (_number(lap, "sector1"), _number(lap, "sector2"), _number(lap, "sector3"))
         assert sum(parts) == pytest.approx(_number(lap, "time"), abs=1e-9)
@@ -58,7 +58,7 @@ def test_the_official_time_is_the_difference_of_the_lap_starts(story: Story) -> 
 
 
 def test_lap_starts_change_in_the_first_frame_after_the_line(story: Story) -> None:
-    previous = np.zeros(20)
+    previous = np.zeros(16)
     for clock, starts, _ in story.lap_starts[1:]:
         changed = starts != previous
         if previous.any():
@@ -109,7 +109,7 @@ def test_a_car_that_cuts_leaves_the_road(story: Story) -> None:
 
 
 def test_cars_stop_and_pass_every_stage(story: Story) -> None:
-    assert len(story.of("pit_in")) == len(story.of("pit_out")) >= 12
+    assert len(story.of("pit_in")) == len(story.of("pit_out")) >= 8
     car = story.of("pit_in")[0]["id"]
     stages = [int(vehicles["mPitState"][vehicles["mID"] == car][0]) for _, vehicles in story.tables]
     order = [stage for stage, after in pairwise(stages) if stage != after]
@@ -143,7 +143,7 @@ def test_drivers_swap_in_the_pits_and_the_id_stays(story: Story) -> None:
 
 def test_places_are_a_permutation_and_change_on_the_road(story: Story) -> None:
     places = np.array([vehicles["mPlace"] for _, vehicles in story.tables])
-    assert (np.sort(places, axis=1) == np.arange(1, 21)).all()
+    assert (np.sort(places, axis=1) == np.arange(1, 17)).all()
     green = [vehicles for info, vehicles in story.tables if info["mGamePhase"] == Phase.GREEN]
     passes = 0
     for one, other in pairwise(green):
@@ -169,9 +169,9 @@ def test_the_winner_is_first_and_everybody_is_flagged(story: Story) -> None:
 
 
 def test_flags_rain_and_caution_come_and_go() -> None:
-    race = Race(30, seed=4, short=True, laps=50)
+    race = Race(12, seed=1, short=True, laps=50)
     seen: dict[str, set[int]] = {"caution": set(), "yellow": set(), "rain": set(), "retired": set()}
-    while race.clock < 230.0:
+    while race.clock < 200.0:
         race.step()
         if race.scoring_due:
             seen["caution"].add(race.flags.caution)
@@ -181,6 +181,8 @@ def test_flags_rain_and_caution_come_and_go() -> None:
     assert seen["caution"] == {0, 1, 2, 3, 4, 5, 6}
     assert {0, 1} <= seen["yellow"]
     assert {0, 5} <= seen["rain"]
+    assert seen["retired"] == {0, 1}
+    assert (race.motion.v[race.garage] == 0.0).all()
 
 
 def test_a_field_of_104_cars_races() -> None:

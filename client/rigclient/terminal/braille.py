@@ -34,7 +34,8 @@ def curve(shares: Values, height: int) -> Bits:
     before = np.concatenate((levels[:1], levels[:-1]))
     before = np.where(np.concatenate((known[:1], known[:-1])), before, levels)
     rows = np.arange(4 * height)[:, None]
-    return (rows >= np.minimum(before, levels)) & (rows <= np.maximum(before, levels)) & known
+    points: Bits = (rows >= np.minimum(before, levels)) & (rows <= np.maximum(before, levels)) & known
+    return points
 
 
 def ring(height: int, width: int, radius: float) -> Bits:

@@ -1,5 +1,6 @@
 """Colours: what is good, bad, first, missing. Terminals with fewer colours get the nearest ones."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Final
@@ -58,7 +59,7 @@ class Ramp:
 
 
 def _between(value: float, anchors: tuple[tuple[float, int, int, int], ...]) -> str:
-    for (low, *dark), (high, *bright) in zip(anchors, anchors[1:], strict=False):
+    for (low, *dark), (high, *bright) in itertools.pairwise(anchors):
         if value <= high:
             share = (value - low) / (high - low)
             mixed = (round(a + (b - a) * share) for a, b in zip(dark, bright, strict=True))

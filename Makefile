@@ -1,0 +1,41 @@
+# Everything works on a machine with Python 3.11 and make: each target sets up what it needs.
+PYTHON ?= python3.11
+BIN := .venv/bin
+# Exact versions of all that is installed, so that today's green is tomorrow's.
+PINS := tests/constraints.txt
+
+.PHONY: demo run test check bench soak proto clean
+
+$(BIN)/.ready: pyproject.toml $(PINS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "setting up .venv (half a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon]'
+	@touch $@
+
+demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s
+	@$(BIN)/rigd run --demo --watch --data build/demo $(if $(FOR),--for $(FOR))
+
+run: $(BIN)/.ready ## the real game
+	@$(BIN)/rigd run
+
+test: $(BIN)/.ready ## checks and tests
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest
+
+check: $(BIN)/.ready ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: $(BIN)/.ready ## measure; ONLY=name runs one part
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+soak: $(BIN)/.ready ## the long forms of the tests that have one
+	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 $(BIN)/python -m pytest tests/reader/test_torn.py tests/faults -v
+
+proto: $(BIN)/.ready ## generate the code of the contract
+	@$(BIN)/python proto/generate.py
+
+clean:
+	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,150 @@
+"""The status of a rig for people: plain words, tables, bars."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from rig.v1 import event_pb2, rig_pb2
+from rigclient.terminal import gauges
+from rigclient.terminal.clock import span
+from rigclient.terminal.line import Line
+from rigclient.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, WARNING, YELLOW
+
+_BAR_CELLS: Final = 24
+_SECOND_NS: Final = 1_000_000_000
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+
+
+def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
+    """Everything in the answer, the game first."""
+    parts: list[RenderableType] = [Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))]
+    parts += [Text(), *_recorder(status), Text(), *_ring(status), Text(), *_followers(status)]
+    parts += [Text(), _processes(status)]
+    return Group(*parts)
+
+
+def _recorder(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
+    if not status.HasField("recorder"):
+        yield Text.assemble((" NO RECORDER ", WARNING), "  it has been silent for three seconds; ", _HINT_RECORD)
+        return
+    recorder = status.recorder
+    style = GOOD if recorder.source_state == "LIVE" else YELLOW
+    yield Text.assemble(("game      ", TITLE), (recorder.source_state, style), f"  {recorder.source_explanation}")
+    if recorder.disk_error:
+        yield Text.assemble(("disk      ", TITLE), (recorder.disk_error, RED))
+    yield _facts(recorder)
+    yield _latencies(recorder)
+
+
+_HINT_RECORD: Final = "start `rigd record` or `rigd run`"
+
+
+def _facts(recorder: rig_pb2.RecorderStatus) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    losses = f"{recorder.missed} missed, {recorder.torn_given_up} torn"
+    lossy = bool(recorder.missed or recorder.torn_given_up)
+    pace = "as soon as the disk allows" if not recorder.commit_every_s else f"every {recorder.commit_every_s:g} s"
+    rows: tuple[tuple[str, RenderableType], ...] = (
+        ("rate", f"{recorder.physics_rate_hz:.1f} Hz telemetry, {recorder.scoring_rate_hz:.1f} Hz scoring"),
+        ("cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"),
+        ("frames", f"{recorder.captured} captured, {recorder.committed} committed, {recorder.pending} pending"),
+        ("lost", Text(losses, YELLOW if lossy else GOOD)),
+        ("odd", f"{recorder.torn_retries} read again, {recorder.duplicates} repeated, "
+                f"{recorder.rejected} refused, {recorder.fallbacks} taken car by car"),
+        ("durable", f"up to seq {recorder.durable_seq}; a power cut now would take "
+                    f"{recorder.loss_window_ms:.0f} ms (commits {pace})"),
+    )
+    for name, value in rows:
+        grid.add_row(Text(f"{name:<8}", TITLE), value)
+    return grid
+
+
+def _latencies(recorder: rig_pb2.RecorderStatus) -> Table:
+    table = _table(("latency, ms", "left"), ("median", "right"), ("p99", "right"), ("longest", "right"))
+    for name, latency in (
+        ("tick work", recorder.tick_work),
+        ("tick lateness", recorder.tick_lateness),
+        ("durable commit", recorder.commit),
+    ):
+        table.add_row(name, *(f"{ms:.2f}" for ms in (latency.p50_ms, latency.p99_ms, latency.max_ms)))
+    return table
+
+
+def _ring(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
+    if not status.HasField("ring"):
+        yield Text.assemble((" NO RING ", WARNING), "  nothing has been recorded yet; ", _HINT_RECORD)
+        return
+    ring = status.ring
+    share = ring.bytes / ring.limit_bytes if ring.limit_bytes else 0.0
+    used = Line("ring      ", TITLE).add(gauges.bar(share, _BAR_CELLS, _fullness(share)))
+    yield used.put(f" {size(ring.bytes)} of {size(ring.limit_bytes)}", TEXT).put(f"  {ring.path}", DIM).rich()
+    table = _table(("stream", "left"), ("holds", "right"), ("from seq", "right"), ("to seq", "right"))
+    for held in ring.spans:
+        table.add_row(_stream(held.stream), _held(held), str(held.first_seq), str(held.last_seq))
+    yield table
+
+
+def _fullness(_share: float) -> Style:
+    """A full ring is its normal state: the oldest records make room."""
+    return GOOD
+
+
+def _held(held: rig_pb2.StreamSpan) -> str:
+    return "nothing yet" if not held.last_seq else span((held.last_time_ns - held.first_time_ns) / _SECOND_NS)
+
+
+def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
+    if not status.followers:
+        yield Text.assemble(("followers ", TITLE), ("nobody reads", DIM))
+        return
+    names = "follower stream seq behind sent data skipped missed channels since".split()
+    table = _table(*((name, "left" if name in ("follower", "stream") else "right") for name in names))
+    for one in status.followers:
+        table.add_row(
+            one.peer,
+            _stream(one.stream),
+            str(one.seq),
+            Text(str(one.lag), YELLOW if one.lag > 50 else TEXT),
+            str(one.messages),
+            size(one.bytes),
+            str(one.skipped),
+            Text(str(one.missed), YELLOW if one.missed else TEXT),
+            str(one.channels or "all"),
+            span(one.age_s),
+        )
+    yield table
+
+
+def _processes(status: rig_pb2.GetStatusResponse) -> Table:
+    table = _table(("process", "left"), ("pid", "right"), ("up", "right"), ("cpu", "right"), ("memory", "right"))
+    processes = [("server", status.process)]
+    if status.HasField("recorder"):
+        processes.insert(0, ("recorder", status.recorder.process))
+    for name, process in processes:
+        cost = f"{process.cpu_percent:.1f} %"
+        table.add_row(name, str(process.pid), span(process.uptime_s), cost, size(process.rss_bytes))
+    return table
+
+
+def _stream(stream: "event_pb2.Stream.ValueType") -> str:
+    return event_pb2.Stream.Name(stream).removeprefix("STREAM_").lower()
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
+    for name, justify in columns:
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    return table
+
+
+def size(count: float) -> str:
+    """Bytes in a unit that fits: 6.9 MB."""
+    for unit in _UNITS:
+        if count < 1000 or unit == _UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,0 +1,17 @@
+"""One hypothesis profile for all tests: the same examples on every run.
+
+`RIGD_EXAMPLES` raises the number of examples per property for a longer search.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fixed",
+    derandomize=True,
+    deadline=None,
+    max_examples=int(os.environ.get("RIGD_EXAMPLES", "60")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("fixed")
