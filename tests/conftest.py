@@ -4,7 +4,11 @@
 """
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -15,3 +19,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
+
+
+@pytest.fixture
+def buffers() -> Iterator[Path]:
+    """A folder for the game's buffers, in memory as the real one."""
+    with tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as folder:
+        yield Path(folder)

@@ -14,17 +14,19 @@ from rigclient.frames import Car, PhysicsFrame, ScoringFrame
 from rigclient.history import History
 from rigclient.tally import Tally
 
-PHYSICS_CHANNELS: Final = tuple(
-    "id speed gear engine_rpm engine_max_rpm throttle brake clutch steering local_acceleration fuel "
-    "fuel_capacity tyre_temp tyre_pressure tyre_tread brake_temp wheel_flat wheel_detached lap_start_time "
-    "elapsed_time delta_best lap_number speed_limiter in_pit_lane front_compound_index engine_water_temp "
-    "engine_oil_temp overheating".split()  # noqa: SIM905 - names read better as text
+PHYSICS_CHANNELS: Final = (
+    *("id", "speed", "gear", "engine_rpm", "engine_max_rpm", "lap_number", "delta_best"),
+    *("throttle", "brake", "clutch", "steering", "local_acceleration", "speed_limiter", "in_pit_lane"),
+    *("fuel", "fuel_capacity", "engine_water_temp", "engine_oil_temp", "overheating"),
+    *("tyre_temp", "tyre_pressure", "tyre_tread", "brake_temp", "wheel_flat", "wheel_detached"),
+    *("elapsed_time", "lap_start_time", "front_compound_index"),
 )
 
-SCORING_CHANNELS: Final = tuple(
-    "id place laps sector lap_distance speed last_lap_time best_lap_time time_behind_next "
-    "time_behind_leader laps_behind_next laps_behind_leader finish_status pit_state in_pits in_garage "
-    "pit_stops penalties flag count_lap_flag drs_active".split()  # noqa: SIM905 - as above
+SCORING_CHANNELS: Final = (
+    *("id", "place", "laps", "sector", "lap_distance", "speed", "last_lap_time", "best_lap_time"),
+    *("time_behind_next", "time_behind_leader", "laps_behind_next", "laps_behind_leader"),
+    *("finish_status", "pit_state", "in_pits", "in_garage", "pit_stops", "penalties"),
+    *("flag", "count_lap_flag", "drs_active"),
 )
 
 _LATENCY_WEIGHT: Final = 0.05

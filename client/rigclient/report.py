@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +20,9 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
     """Everything in the answer, the game first."""
-    parts: list[RenderableType] = [Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))]
+    parts: list[RenderableType] = [
+        Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))
+    ]
     parts += [Text(), *_recorder(status), Text(), *_ring(status), Text(), *_followers(status)]
     parts += [Text(), _processes(status)]
     return Group(*parts)
@@ -29,11 +30,15 @@ def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
 
 def _recorder(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     if not status.HasField("recorder"):
-        yield Text.assemble((" NO RECORDER ", WARNING), "  it has been silent for three seconds; ", _HINT_RECORD)
+        yield Text.assemble(
+            (" NO RECORDER ", WARNING), "  it has been silent for three seconds; ", _HINT_RECORD
+        )
         return
     recorder = status.recorder
     style = GOOD if recorder.source_state == "LIVE" else YELLOW
-    yield Text.assemble(("game      ", TITLE), (recorder.source_state, style), f"  {recorder.source_explanation}")
+    yield Text.assemble(
+        ("game      ", TITLE), (recorder.source_state, style), f"  {recorder.source_explanation}"
+    )
     if recorder.disk_error:
         yield Text.assemble(("disk      ", TITLE), (recorder.disk_error, RED))
     yield _facts(recorder)
@@ -47,16 +52,29 @@ def _facts(recorder: rig_pb2.RecorderStatus) -> Table:
     grid = Table.grid(padding=(0, 2))
     losses = f"{recorder.missed} missed, {recorder.torn_given_up} torn"
     lossy = bool(recorder.missed or recorder.torn_given_up)
-    pace = "as soon as the disk allows" if not recorder.commit_every_s else f"every {recorder.commit_every_s:g} s"
+    pace = (
+        "as soon as the disk allows"
+        if not recorder.commit_every_s
+        else f"every {recorder.commit_every_s:g} s"
+    )
     rows: tuple[tuple[str, RenderableType], ...] = (
         ("rate", f"{recorder.physics_rate_hz:.1f} Hz telemetry, {recorder.scoring_rate_hz:.1f} Hz scoring"),
         ("cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"),
-        ("frames", f"{recorder.captured} captured, {recorder.committed} committed, {recorder.pending} pending"),
+        (
+            "frames",
+            f"{recorder.captured} captured, {recorder.committed} committed, {recorder.pending} pending",
+        ),
         ("lost", Text(losses, YELLOW if lossy else GOOD)),
-        ("odd", f"{recorder.torn_retries} read again, {recorder.duplicates} repeated, "
-                f"{recorder.rejected} refused, {recorder.fallbacks} taken car by car"),
-        ("durable", f"up to seq {recorder.durable_seq}; a power cut now would take "
-                    f"{recorder.loss_window_ms:.0f} ms (commits {pace})"),
+        (
+            "odd",
+            f"{recorder.torn_retries} read again, {recorder.duplicates} repeated, "
+            f"{recorder.rejected} refused, {recorder.fallbacks} taken car by car",
+        ),
+        (
+            "durable",
+            f"up to seq {recorder.durable_seq}; a power cut now would take "
+            f"{recorder.loss_window_ms:.0f} ms (commits {pace})",
+        ),
     )
     for name, value in rows:
         grid.add_row(Text(f"{name:<8}", TITLE), value)
@@ -80,17 +98,12 @@ def _ring(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
         return
     ring = status.ring
     share = ring.bytes / ring.limit_bytes if ring.limit_bytes else 0.0
-    used = Line("ring      ", TITLE).add(gauges.bar(share, _BAR_CELLS, _fullness(share)))
-    yield used.put(f" {size(ring.bytes)} of {size(ring.limit_bytes)}", TEXT).put(f"  {ring.path}", DIM).rich()
+    used = Line("ring      ", TITLE).add(gauges.bar(share, _BAR_CELLS, GOOD))
+    yield used.put(f" {size(ring.bytes)} of {size(ring.limit_bytes)}", TEXT).put(f"  {ring.path}", DIM)
     table = _table(("stream", "left"), ("holds", "right"), ("from seq", "right"), ("to seq", "right"))
     for held in ring.spans:
         table.add_row(_stream(held.stream), _held(held), str(held.first_seq), str(held.last_seq))
     yield table
-
-
-def _fullness(_share: float) -> Style:
-    """A full ring is its normal state: the oldest records make room."""
-    return GOOD
 
 
 def _held(held: rig_pb2.StreamSpan) -> str:
@@ -101,8 +114,8 @@ def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     if not status.followers:
         yield Text.assemble(("followers ", TITLE), ("nobody reads", DIM))
         return
-    names = "follower stream seq behind sent data skipped missed channels since".split()
-    table = _table(*((name, "left" if name in ("follower", "stream") else "right") for name in names))
+    numbers = ("seq", "behind", "sent", "data", "skipped", "missed", "channels", "since")
+    table = _table(("follower", "left"), ("stream", "left"), *((name, "right") for name in numbers))
     for one in status.followers:
         table.add_row(
             one.peer,
@@ -120,7 +133,9 @@ def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
 
 
 def _processes(status: rig_pb2.GetStatusResponse) -> Table:
-    table = _table(("process", "left"), ("pid", "right"), ("up", "right"), ("cpu", "right"), ("memory", "right"))
+    table = _table(
+        ("process", "left"), ("pid", "right"), ("up", "right"), ("cpu", "right"), ("memory", "right")
+    )
     processes = [("server", status.process)]
     if status.HasField("recorder"):
         processes.insert(0, ("recorder", status.recorder.process))

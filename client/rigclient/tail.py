@@ -1,25 +1,16 @@
-"""`rig tail`: records one line at a time, for people or for programs, and where to go on."""
+"""`rig tail`: a stream, record by record, and the cursor of each message kept when it has been shown."""
 
-import base64
-import binascii
-import json
-import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import numpy as np
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
-
-from rig.channels import PHYSICS, SCORING, Channel, Table
-from rig.errors import MalformedCursor
-from rig.v1 import event_pb2
+from rig.channels import PHYSICS, SCORING, Channel
+from rigclient import requests
+from rigclient.bookmark import Bookmark
+from rigclient.connection import Rig, Stream
 from rigclient.frames import Frame
+from rigclient.records import Form
 from rigclient.terminal.line import Line
-from rigclient.terminal.palette import DIM, STRONG, TEXT, TITLE, YELLOW
 
 TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}
 
@@ -29,89 +20,61 @@ DEFAULT_CHANNELS: Final = {
 }
 """Shown when no channels are asked for."""
 
-_HEADINGS_EVERY: Final = 40
-_HEAD: Final = (("seq", 9), ("clock", 10), ("car", 4))
 
-Array = np.ndarray[Any, np.dtype[Any]]
+@dataclass(frozen=True)
+class Wish:
+    """What to follow."""
 
-
-class Form(Protocol):
-    """How records become lines."""
-
-    def frame(self, frame: Frame) -> Iterator[Line]:
-        """The lines of a table's record, those of its gaps first."""
-
-    def event(self, event: event_pb2.Event) -> Iterator[Line]:
-        """The lines of an event."""
-
-
-class Json:
-    """One object a line: numbers as numbers, missing values as null."""
-
-    def __init__(self, channels: Iterable[Channel]) -> None:
-        self._channels = tuple(channels)
-
-    def frame(self, frame: Frame) -> Iterator[Line]:
-        """An object per gap, then one per car."""
-        for gap in frame.gaps:
-            yield _object({"gap": numbers(gap)})
-        columns = {channel.name: _values(getattr(frame, channel.name)) for channel in self._channels}
-        head = frame.head
-        for row, car in enumerate(frame.id.tolist()):
-            facts = {
-                "seq": head.seq,
-                "capture_time_ns": head.capture_time_ns,
-                "session": head.session,
-                "session_time": head.session_time,
-                "car": car,
-            }
-            yield _object(facts | {name: column[row] for name, column in columns.items()})
-
-    def event(self, event: event_pb2.Event) -> Iterator[Line]:
-        """The event, its kind as the name of a field."""
-        yield _object(numbers(event))
+    stream: str = "physics"
+    """physics, scoring or events."""
+    channels: tuple[str, ...] = ()
+    cars: requests.Cars = "player"
+    max_rate_hz: float = 0.0
+    start: requests.Start = "now"
+    count: int | None = None
+    """Records after which to end; None: never."""
 
 
-class Columns:
-    """Aligned text with headings now and then; gaps are yellow."""
+def channels_of(wish: Wish) -> tuple[Channel, ...]:
+    """The channels shown, in the table's order; `all` are all of them. Raises UnknownChannel."""
+    if wish.stream not in TABLES:
+        return ()
+    names = wish.channels or DEFAULT_CHANNELS[wish.stream]
+    return TABLES[wish.stream].pick(() if "all" in names else names)
 
-    def __init__(self, channels: Iterable[Channel]) -> None:
-        self._channels = tuple(channel for channel in channels if channel.name != "id")
-        self._widths = [_cells(channel) for channel in self._channels]
-        self._until_heading = 0
 
-    def frame(self, frame: Frame) -> Iterator[Line]:
-        """A line per gap, then one per car."""
-        for gap in frame.gaps:
-            yield Line(f"-- {gap_text(gap)}", YELLOW)
-        columns = [getattr(frame, channel.name) for channel in self._channels]
-        for row, car in enumerate(frame.id.tolist()):
-            if not self._until_heading:
-                self._until_heading = _HEADINGS_EVERY
-                yield self._heading()
-            self._until_heading -= 1
-            yield self._row(frame, car, [column[row] for column in columns])
+def follow(
+    rig: Rig, wish: Wish, form: Form, show: Callable[[Iterable[Line]], None], bookmark: Bookmark | None = None
+) -> bool:
+    """Show records until `wish.count`; False when there was no row in any of them.
 
-    def event(self, event: event_pb2.Event) -> Iterator[Line]:
-        """The event in words."""
-        kind = event.WhichOneof("kind") or "event"
-        if kind == "gap":
-            yield Line(f"-- {gap_text(event.gap)}", YELLOW)
+    With a bookmark the stream begins there, and a cursor is stored after all of its message was shown.
+    """
+    start = (bookmark.read() if bookmark else None) or wish.start
+    stored = b""
+    found = False
+    stream = _open(rig, wish, start)
+    for record in _first(stream, wish.count):
+        lines = list(form.frame(record) if isinstance(record, Frame) else form.event(record))
+        found = found or bool(lines)
+        show(lines)
+        if bookmark is not None and stream.cursor != stored:
+            bookmark.store(stream.cursor)
+            stored = stream.cursor
+    stream.close()
+    return found
+
+
+def _open(rig: Rig, wish: Wish, start: requests.Start) -> Stream[Any]:
+    if wish.stream == "events":
+        return rig.events(start)
+    names = [channel.name for channel in channels_of(wish)]
+    begin: Callable[..., Stream[Any]] = rig.physics if wish.stream == "physics" else rig.scoring
+    return begin(names, wish.cars, max_rate_hz=wish.max_rate_hz, start=start)
+
+
+def _first(stream: Stream[Any], count: int | None) -> Iterator[Any]:
+    for number, record in enumerate(stream, start=1):
+        yield record
+        if number == count:
             return
-        line = Line().right(str(event.seq), 9, DIM).right(f"{event.session_time:.2f}", 11, TEXT)
-        yield line.put(f"  {kind.replace('_', ' '):<17}", STRONG).put(_told(getattr(event, kind)), TEXT)
-
-    def _heading(self) -> Line:
-        line = Line()
-        for name, cells in _HEAD:
-            line.right(name, cells, TITLE).put(" ")
-        for channel, cells in zip(self._channels, self._widths, strict=True):
-            line.right(_heading(channel), cells, TITLE).put(" ")
-        return line
-
-    def _row(self, frame: Frame, car: int, values: list[Any]) -> Line:
-        line = Line().right(str(frame.seq), 9, DIM).put(" ").right(f"{frame.session_time:.3f}", 10, DIM)
-        line.put(" ").right(str(car), 4, STRONG).put(" ")
-        for value, cells in zip(values, self._widths, strict=True):
-            line.right(_shown(value), cells, TEXT).put(" ")
-        return line

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Final
 
@@ -40,6 +40,18 @@ class WatchSummary:
     last_seq: int
     """0 when nothing came."""
     reconnects: int
+
+    def plain(self) -> dict[str, int]:
+        """For machines."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """For people, in one line."""
+        if not self.received:
+            return "nothing was received"
+        loss = f"{self.declared_missing} declared missing, {self.undeclared_missing} lost without a word"
+        span = f"seq {self.first_seq} to {self.last_seq}"
+        return f"{self.received} frames received ({span}), {loss}, {self.reconnects} reconnects"
 
 
 def watch(address: str, for_s: float | None, car: int | None, screen: bool, console: Console) -> WatchSummary:

@@ -15,7 +15,10 @@ _MARGIN_NS: Final = 500_000
 """How long before the expected frame the fine polling begins: timers here wake 0.1 ms late, the game's jitter
 is a few tenths of a millisecond."""
 
-_FIRST_PERIOD_NS: Final = 20_000_000
+_FIRST_PERIOD_NS: Final = 2_500_000
+"""400 Hz, the fastest: until the rate is known, looking too often costs less than missing frames."""
+_LEARNING: Final = 24
+"""Frames after which the estimate settles; before, it follows quickly both ways."""
 _LONGEST_PERIOD_NS: Final = 40_000_000
 
 
@@ -28,6 +31,7 @@ class Pacer:
         self.overslept_ns = 0
         """How much later than asked the last sleep ended."""
         self._arrived_ns = time.monotonic_ns()
+        self._frames = 0
 
     def arrived(self, now_ns: int, frames: int) -> None:
         """A frame was taken, `frames` after the one before by the game's count.
@@ -38,7 +42,9 @@ class Pacer:
         distance = (now_ns - self._arrived_ns) / max(frames, 1)
         self._arrived_ns = now_ns
         if distance < _LONGEST_PERIOD_NS:
-            self.period_ns += (distance - self.period_ns) * (0.25 if distance < self.period_ns else 0.02)
+            self._frames += 1
+            fast = distance < self.period_ns or self._frames < _LEARNING
+            self.period_ns += (distance - self.period_ns) * (0.25 if fast else 0.02)
 
     def wait(self) -> None:
         """Sleep until the next look is due."""

@@ -88,6 +88,8 @@ class Recorder:
         self._scorings = 0
         self._clock_s = 0.0
         self._given_up = 0
+        self._meta: dict[bytes, bytes] = {}
+        self._epoch = -1
         self._resume(trouble)
 
     def run(self, stop: Callable[[], bool]) -> Summary:
@@ -145,6 +147,9 @@ class Recorder:
     # The tick.
 
     def _tick(self, frame: Snapshot, now: int) -> None:
+        if self._epoch != self.source.epoch:
+            self._epoch = self.source.epoch
+            self._meta[b"game"] = self._birth()
         if self._fresh:
             self._catch_up(frame)
         elif frame.missed:
@@ -216,6 +221,7 @@ class Recorder:
         assert info is not None
         state = session_state(info, self._physics.terrains, self._plugin)
         for event in self._sessions.see(info, records, self._ticks, state):
+            self._meta[b"session"] = self._sessions.key
             self._tell(event)
         self._append_scoring(update, state, now)
 
@@ -287,7 +293,7 @@ class Recorder:
         self._hand_over([record], time.monotonic_ns(), 0)
 
     def _hand_over(self, records: list[Record], now: int, tick: int) -> None:
-        meta = {b"game": self._birth(), b"session": self._sessions.key} if not tick else {}
+        meta, self._meta = self._meta, {}
         size = sum(len(record.value) for record in records)
         self._committer.put(Bundle(tuple(records), meta, size, tick, now))
 

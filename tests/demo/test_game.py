@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,22 @@ print("clean")
 def _play(folder: Path, **options: object) -> Summary:
     given = {"cars": 6, "short": True, "speed": 20.0, **options}
     return run(Options(folder, **given), threading.Event())  # type: ignore[arg-type]
+
+
+def _play_until(folder: Path, frames: int, **options: object) -> Summary:
+    """Play until so many frames were closed, however long a busy machine takes for them."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        _wait_for_frames(folder, frames)
+        stop.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    given = {"cars": 6, "short": True, "speed": 20.0, **options}
+    summary = run(Options(folder, **given), stop)  # type: ignore[arg-type]
+    watcher.join()
+    return summary
 
 
 def _start(folder: Path, speed: float, *kinds: str) -> subprocess.Popen[bytes]:
@@ -59,8 +76,8 @@ def test_an_unknown_fault_is_refused_with_the_known_ones() -> None:
 
 
 def test_every_frame_is_counted(tmp_path: Path) -> None:
-    summary = _play(tmp_path, duration_s=0.6)
-    assert summary.frames > 20
+    summary = _play_until(tmp_path, 60)
+    assert summary.frames >= 58
     assert summary.frames == summary.last_version - summary.first_version + 1
     assert summary.frames == round(summary.session_s * 50)
     assert summary.scoring_updates == summary.frames // 10 + 1
@@ -96,11 +113,13 @@ def test_a_restart_begins_a_new_session_of_the_same_number(
 
 def test_a_set_stop_ends_the_game(tmp_path: Path) -> None:
     stop = threading.Event()
-    timer = threading.Timer(0.4, stop.set)
-    timer.start()
-    summary = run(Options(tmp_path, cars=4, short=True), stop)
-    timer.join()
-    assert 0 < summary.frames < 100
+    stop.set()
+    assert run(Options(tmp_path, cars=4, short=True), stop).frames == 0
+    assert not any((tmp_path / Telemetry.file_name).read_bytes()[8:])
+
+
+def test_the_time_being_up_ends_the_game(tmp_path: Path) -> None:
+    assert _play(tmp_path, duration_s=0.2).sessions == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -142,15 +161,26 @@ def test_the_torn_game_naps_with_half_a_record_written(tmp_path: Path) -> None:
 
 
 def test_the_torn_game_still_writes_every_frame(tmp_path: Path) -> None:
-    summary = _play(tmp_path, faults=("torn",), duration_s=0.5)
-    assert summary.frames == round(summary.session_s * 50) > 20
+    summary = _play_until(tmp_path, 60, faults=("torn",))
+    assert summary.frames == round(summary.session_s * 50) >= 58
 
 
 def test_the_stalled_game_stands_still_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults.Stall, "SECONDS", 0.3)
-    summary = _play(tmp_path, faults=("stall@1",), duration_s=0.9)
+    waits: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", _noting(waits, threading.Event.wait))
+    summary = _play_until(tmp_path, 90, faults=("stall@1",))
+    assert waits.count(0.3) == 1
     assert summary.session_s > 1.5
     assert summary.frames == round(summary.session_s * 50)
+
+
+def _noting(waits: list[float], wait: Callable[[threading.Event, float | None], bool]) -> object:
+    def noted(event: threading.Event, timeout: float | None = None) -> bool:
+        waits.append(timeout or 0.0)
+        return wait(event, timeout)
+
+    return noted
 
 
 def test_the_truncating_game_starts_again_on_the_same_files(tmp_path: Path) -> None:

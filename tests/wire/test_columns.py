@@ -10,9 +10,9 @@ from rig.columns import HEAD_BYTES, Cut, Head, Layout, Layouts, Template, field,
 from rig.errors import Corrupt
 from rig.v1 import telemetry_pb2
 from tests.wire.samples import (
-    Array,
     TABLES,
     TAIL,
+    Array,
     fill,
     head,
     heads,

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-import generate
 import pytest
 from google.protobuf import descriptor_pb2
 
+import generate
 from tests.wire.contract import ROOT, SNAPSHOT, buf
 
 HOW_TO_NOTE = "run `python proto/generate.py --snapshot` and commit tests/wire/rig_v1.binpb"

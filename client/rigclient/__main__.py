@@ -1,0 +1,241 @@
+"""`rig`: the rig for people. Every read command has `--json`."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+from google.protobuf import json_format
+from rich.console import Console
+
+from rig.errors import BadRequest, RigError
+from rigclient import records, registry, report, requests, tail, watch
+from rigclient.bookmark import Bookmark, cursor_of
+from rigclient.connection import connect
+from rigclient.terminal.line import Line
+
+_INTERRUPTED: Final = 130
+_STARTS: Final = ("now", "earliest", "running_lap")
+
+
+class Failure(click.ClickException):
+    """An error of the tree as one sentence and a hint, on standard error."""
+
+    def __init__(self, error: RigError) -> None:
+        super().__init__(error.message)
+        self.hint = error.hint
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it."""
+        click.secho(f"error: {self.message}", fg="red", err=True, file=file)
+        if self.hint:
+            click.secho(f"hint: {self.hint}", fg="yellow", err=True, file=file)
+
+
+class Commands(click.Group):
+    """A group whose commands end quietly: errors in one sentence, Ctrl-C without a word."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RigError as error:
+            raise Failure(error) from error
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--rig",
+    "address",
+    metavar="HOST:PORT",
+    envvar="RIG_ADDRESS",
+    default=requests.DEFAULT_ADDRESS,
+    show_default=True,
+    show_envvar=True,
+    help="Where the rig answers; unix:PATH for a socket.",
+)
+@click.version_option(package_name="rigd", prog_name="rig")
+@click.pass_context
+def rig(ctx: click.Context, address: str) -> None:
+    """Look at a sim rig: its state, its live telemetry, its channels.
+
+    \b
+    Example:
+      rig --rig 192.0.2.7:7340 watch
+    """
+    ctx.obj = address
+
+
+@rig.command()
+@_as_json
+@click.pass_obj
+def status(address: str, as_json: bool) -> None:
+    """Show how the rig is: game, recorder, ring, and everyone who reads.
+
+    \b
+    Example:
+      rig status
+      rig status --json | jq .recorder.physics_rate_hz
+    """
+    with connect(address) as connection:
+        answer = connection.status()
+    if as_json:
+        click.echo(json_format.MessageToJson(answer, preserving_proto_field_name=True))
+    else:
+        _console().print(report.report(address, answer))
+
+
+@rig.command()
+@click.argument("pattern", default="")
+@click.option("--stream", type=click.Choice(["physics", "scoring"]), help="Only channels of this stream.")
+@_as_json
+@click.pass_obj
+def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> None:
+    """List the channels whose name, or whose field in the game, holds PATTERN.
+
+    \b
+    Example:
+      rig channels temp
+      rig channels 'tyre_*' --stream physics
+    """
+    found = registry.registry(address).matching(pattern, stream)
+    if as_json:
+        click.echo(json.dumps(found.plain(), ensure_ascii=False))
+        return
+    if not found.entries:
+        raise BadRequest(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
+    console = _console()
+    console.print(found.table())
+    console.print(f"{len(found.entries)} channels, from {found.origin}", style="dim", highlight=False)
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _cars(_ctx: click.Context, _param: click.Parameter, value: str) -> requests.Cars:
+    if value in ("all", "player"):
+        return value  # type: ignore[return-value]
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not all, player, or slot ids such as 3,7") from None
+
+
+def _start(_ctx: click.Context, _param: click.Parameter, value: str) -> requests.Start:
+    if value in _STARTS:
+        return value  # type: ignore[return-value]
+    return cursor_of(value)
+
+
+@rig.command("tail")
+@click.option(
+    "--channels", metavar="A,B", default="", callback=_names, help="Channels, or all; see `rig channels`."
+)
+@click.option(
+    "--cars", default="player", show_default=True, callback=_cars, help="all, player, or slot ids: 3,7."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="HZ",
+    help="At most so many records a second of the session clock.",
+)
+@click.option(
+    "--stream",
+    type=click.Choice(["physics", "scoring", "events"]),
+    default="physics",
+    show_default=True,
+    help="What to follow.",
+)
+@click.option(
+    "--start",
+    default="now",
+    show_default=True,
+    callback=_start,
+    help="now, earliest, running_lap, or a cursor.",
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many records.")
+@click.option(
+    "--cursor-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Go on where this file says, and keep it up to date.",
+)
+@_as_json
+@click.pass_obj
+def tail_command(address: str, /, cursor_file: Path | None, as_json: bool, **wishes: Any) -> None:
+    """Follow a stream, one line per record and car. What is missing is said where it is missing.
+
+    \b
+    Example:
+      rig tail --channels speed,gear --rate 10
+      rig tail --stream events --json --cursor-file seen.cursor
+    """
+    wishes["max_rate_hz"] = wishes.pop("rate")
+    wish = tail.Wish(**wishes)
+    shown = tail.channels_of(wish)
+    form: records.Form = records.Json(shown) if as_json else records.Columns(shown)
+    show = _show_plain if as_json else _show_colours(_console())
+    bookmark = Bookmark(cursor_file) if cursor_file else None
+    with connect(address) as connection:
+        tail.follow(connection, wish, form, show, bookmark)
+
+
+def _show_plain(lines: Iterable[Line]) -> None:
+    for line in lines:
+        sys.stdout.write(line.text + "\n")
+    sys.stdout.flush()
+
+
+def _show_colours(console: Console) -> Any:
+    def show(lines: Iterable[Line]) -> None:
+        for line in lines:
+            console.print(line, end="", soft_wrap=True)
+        console.file.flush()
+
+    return show
+
+
+@rig.command("watch")
+@click.option("--for", "for_s", type=click.FloatRange(min=0), metavar="SECONDS", help="End after so long.")
+@click.option(
+    "--car", type=int, metavar="ID", help="Slot id of the car in the cockpit; default: the player's."
+)
+@click.option("--no-screen", is_flag=True, help="One line a second instead of the live view.")
+@_as_json
+@click.pass_obj
+def watch_command(address: str, for_s: float | None, car: int | None, no_screen: bool, as_json: bool) -> None:
+    """Watch the race live: leaderboard, cockpit, tyres. Press q to leave, j and k for other cars.
+
+    \b
+    Example:
+      rig watch
+      rig watch --car 7 --for 60 --no-screen
+    """
+    console = Console(stderr=True) if as_json else _console()
+    summary = watch.watch(address, for_s, car, not no_screen, console)
+    if as_json:
+        click.echo(json.dumps(summary.plain()))
+    else:
+        click.echo(summary.text())
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def main() -> None:
+    """The `rig` command."""
+    rig()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The channel registry as a list for people: from a rig that answers, else the installed one."""
+
+import fnmatch
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from rich.table import Table as Grid
+from rich.text import Text
+
+from rig.channels import PHYSICS, SCORING
+from rig.errors import Unavailable
+from rig.v1 import event_pb2, rig_pb2
+from rigclient.connection import connect
+from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
+
+_TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One channel."""
+
+    name: str
+    stream: str
+    unit: str
+    per_car: int
+    dtype: str
+    description: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Channels, and where the list comes from."""
+
+    origin: str
+    entries: tuple[Entry, ...]
+
+    def matching(self, pattern: str, stream: str | None) -> "Registry":
+        """Those whose name or game field holds `pattern` (or matches it, with * and ?), of one stream."""
+        wanted = pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
+        kept = (
+            entry
+            for entry in self.entries
+            if stream in (None, entry.stream)
+            and any(fnmatch.fnmatchcase(name.lower(), wanted) for name in (entry.name, entry.source))
+        )
+        return Registry(self.origin, tuple(kept))
+
+    def plain(self) -> dict[str, Any]:
+        """For machines."""
+        return {"origin": self.origin, "channels": [asdict(entry) for entry in self.entries]}
+
+    def table(self) -> Grid:
+        """For people."""
+        table = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
+        for name in ("channel", "unit", "per car", "type", "meaning", "the game's field"):
+            numeric = name == "per car"
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "channel")
+        stream = ""
+        for entry in self.entries:
+            if entry.stream != stream:
+                stream = entry.stream
+                table.add_row(Text(f"[{stream}]", GOOD))
+            table.add_row(
+                Text(entry.name, STRONG),
+                entry.unit,
+                str(entry.per_car),
+                Text(entry.dtype, DIM),
+                Text(entry.description, TEXT),
+                Text(entry.source, DIM),
+            )
+        return table
+
+
+def registry(address: str) -> Registry:
+    """The registry of the rig at `address`; without an answer that of the installed program."""
+    try:
+        with connect(address) as rig:
+            return Registry(f"the rig at {address}", tuple(_from_rig(one) for one in rig.channels()))
+    except Unavailable:
+        return Registry(f"the installed registry; no rig answers at {address}", _installed())
+
+
+def _from_rig(info: rig_pb2.ChannelInfo) -> Entry:
+    stream = event_pb2.Stream.Name(info.stream).removeprefix("STREAM_").lower()
+    return Entry(info.name, stream, info.unit, info.width, _type(info.dtype), info.description, info.source)
+
+
+def _installed() -> tuple[Entry, ...]:
+    return tuple(
+        Entry(c.name, stream, c.unit, c.width, c.dtype.name, c.description, c.source)
+        for stream, table in _TABLES.items()
+        for c in table.channels
+    )
+
+
+def _type(dtype: str) -> str:
+    """float32 for <f4."""
+    return np.dtype(dtype).name
