@@ -147,10 +147,10 @@ def record(data: Path, buffers: Path, ring_size: int, source: str, commit_every:
 
 def _source(name: str, buffers: Path) -> Any:
     if name == "pyrf2":
-        from rigd.pyrf2 import PyRf2
+        from rigd.game.pyrf2 import PyRf2
 
         return PyRf2(buffers)
-    from rigd.source import SharedMemory
+    from rigd.game.source import SharedMemory
 
     return SharedMemory(buffers)
 
@@ -279,7 +279,7 @@ def doctor(ctx: click.Context, buffers: Path, as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from rigd import doctor as doctors
+    from rigd.game import doctor as doctors
 
     findings = doctors.diagnose(buffers)
     if as_json:
@@ -301,8 +301,8 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
     """
     from rich.console import Console
 
-    from rigd.capture import CaptureSummary
-    from rigd.capture import capture as run
+    from rigd.game.capture import CaptureSummary
+    from rigd.game.capture import capture as run
 
     stop = _stopper()
     if seconds:
@@ -354,7 +354,7 @@ def replay(file: Path, buffers: Path | None, speed: float, lead: float) -> None:
     from rich.console import Console
 
     from rigd.demo.game import DEFAULT_FOLDER
-    from rigd.replay import replay as run
+    from rigd.game.replay import replay as run
 
     with Console(stderr=True).status(f"playing {file.name} ..."):
         done = run(file, buffers or DEFAULT_FOLDER, speed, lead, _stopper())

@@ -192,7 +192,7 @@ class RingReader(_Environment):
             raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
         self.inode = os.stat(data).st_ino
 
-    def _begin(self, **options: bool) -> Any:
+    def _begin(self, **options: Any) -> Any:
         """A read transaction. The writer may have enlarged the map, or made it after we opened."""
         try:
             return self.env.begin(**options)

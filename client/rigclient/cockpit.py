@@ -36,7 +36,10 @@ _ALL_ON: Final = ((1.0, BLUE),)
 _MOST_G: Final = 3.0
 _LARGE_FROM: Final = 15
 """Rows from which gear and speed are drawn in double size."""
-_LEAST: Final = 10
+_WIDE_FROM: Final = 60
+"""Cells from which the speed is drawn in double size too."""
+_LEAST, _MOST = 5, 10
+"""Rows of pedals, wheel, fuel and g-force."""
 
 
 def lines(board: Board, width: int, height: int) -> list[Line]:
@@ -45,10 +48,9 @@ def lines(board: Board, width: int, height: int) -> list[Line]:
     car = board.car
     if car is None:
         return [title, Line(" no telemetry of this car", DIM).to(width)]
-    scale = 2 if height >= _LARGE_FROM else 1
-    upper = [*_figures(car, width, scale), _revs(car, width)]
-    spare = max(height - _LEAST - (digits.rows_of(2) - digits.rows_of(1)) * (scale - 1), 0)
-    return [title, *upper, *_lower(car, width, 5 + min(spare, 3))][:height]
+    upper = [title, *_figures(car, width, height >= _LARGE_FROM), _revs(car, width)]
+    lower = min(max(height - len(upper), _LEAST), _MOST)
+    return [*upper, *_lower(car, width, lower)][:height]
 
 
 def _title(board: Board, width: int) -> Line:
@@ -64,18 +66,23 @@ def _title(board: Board, width: int) -> Line:
     return line.to(width)
 
 
-def _figures(car: Car, width: int, scale: int) -> list[Line]:
+def _figures(car: Car, width: int, large: bool) -> list[Line]:
     """Gear and speed in large digits, with the times beside them."""
+    scale = 2 if large else 1
     gear = digits.large(_gear(int(car.gear)), scale)
-    kmh = "---" if math.isnan(car.speed) else f"{round(float(car.speed) * 3.6):3d}"
-    speed = digits.large(kmh[-3:], scale)
+    speed = digits.large(_kmh(car), 2 if large and width >= _WIDE_FROM else 1)
     facts = _facts(car)
     rows = []
-    for at, (left, middle) in enumerate(zip(gear, speed, strict=True)):
-        line = Line(" ").put(left, _gear_style(car)).to(2 + 4 * scale).put("  ").put(middle, STRONG)
-        line.to(5 + 16 * scale).put("km/h " if at == len(gear) - 1 else "     ", DIM)
+    for at, text in enumerate(gear):
+        line = Line(" ").put(text, _gear_style(car)).to(2 + 4 * scale)
+        line.put(speed[at] if at < len(speed) else " " * len(speed[0]), STRONG)
+        line.put(" km/h " if at == len(speed) - 1 else "      ", DIM)
         rows.append(line.add(facts[at] if at < len(facts) else Line()).to(width))
     return rows
+
+
+def _kmh(car: Car) -> str:
+    return "---" if math.isnan(car.speed) else f"{min(round(float(car.speed) * 3.6), 999):3d}"
 
 
 def _gear(gear: int) -> str:
@@ -90,10 +97,11 @@ def _facts(car: Car) -> list[Line]:
     """Revs, running lap, difference to the best lap, warnings."""
     lap_s = float(car.elapsed_time - car.lap_start_time)
     delta = float(car.delta_best)
-    lap = Line(f"{running(lap_s):>7}", STRONG)
+    lap = Line(f"{running(lap_s):>6}", STRONG)
     if math.isfinite(delta) and delta:
-        lap.put(f" {delta:+.2f}", GOOD if delta < 0 else RED)
-    rpm = Line(f"{_whole(car.engine_rpm):>5}", TEXT).put(" rpm", DIM)
+        places = 2 if abs(delta) < 9.995 else 1
+        lap.put(f" {delta:+.{places}f}", GOOD if delta < 0 else RED)
+    rpm = Line(f"{_whole(car.engine_rpm):>6}", TEXT).put(" rpm", DIM)
     return [rpm, lap, _warnings(car)]
 
 
@@ -106,7 +114,7 @@ def _warnings(car: Car) -> Line:
     if car.in_pit_lane:
         return Line(" PIT LANE ", WARNING)
     water, oil = _whole(car.engine_water_temp), _whole(car.engine_oil_temp)
-    return Line(f"{water}°", TEXT).put(" ", DIM).put(f"{oil}°", TEXT).put(" w/oil", DIM)
+    return Line("water", DIM).put(f"{water:>4}° ", TEXT).put("oil", DIM).put(f"{oil:>4}°", TEXT)
 
 
 def _whole(value: float) -> str:
@@ -125,9 +133,9 @@ def _lower(car: Car, width: int, height: int) -> list[Line]:
     plot = min(2 * height, width // 3)
     left = width - plot - 1
     rows = [
-        _gauge("thr", car.throttle, left, GOOD),
-        _gauge("brk", car.brake, left, RED),
-        _gauge("clu", car.clutch, left, BLUE),
+        _gauge("gas", car.throttle, left, GOOD),
+        _gauge("brake", car.brake, left, RED),
+        _gauge("clut", car.clutch, left, BLUE),
         _wheel(float(car.steering), left),
         _fuel(car, left),
     ]
@@ -146,20 +154,20 @@ def _spread(rows: list[Line], height: int, width: int) -> list[Line]:
 
 
 def _gauge(name: str, share: float, width: int, style: Style) -> Line:
-    cells = width - 8
+    cells = width - 9
     percent = "" if math.isnan(share) else f"{100 * share:.0f}"
-    return Line(f"{name} ", DIM).add(gauges.bar(float(share), cells, style)).right(percent, 4, TEXT)
+    return Line(f"{name:<5}", DIM).add(gauges.bar(float(share), cells, style)).right(percent, 4, TEXT)
 
 
 def _wheel(steering: float, width: int) -> Line:
     percent = "" if math.isnan(steering) else f"{100 * steering:+.0f}"
-    return Line("str ", DIM).add(gauges.centred(steering, width - 8, YELLOW)).right(percent, 4, TEXT)
+    return Line("steer", DIM).add(gauges.centred(steering, width - 9, YELLOW)).right(percent, 4, TEXT)
 
 
 def _fuel(car: Car, width: int) -> Line:
     capacity, fuel = float(car.fuel_capacity), float(car.fuel)
     share = fuel / capacity if capacity > 0 else math.nan
-    line = Line("ful ", DIM).add(gauges.bar(share, width - 8, SHARE.style(share)))
+    line = Line("fuel ", DIM).add(gauges.bar(share, width - 9, SHARE.style(share)))
     return line.right("" if math.isnan(fuel) else f"{fuel:.0f}l", 4, TEXT)
 
 

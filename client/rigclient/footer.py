@@ -6,7 +6,7 @@ from rigclient.board import Board, Condition
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, GOOD, LATENCY_MS, RED, TEXT, YELLOW
 
-_KEYS = "j/k car  t trace  q quit "
+_KEYS = ("j/k car  t trace  q quit ", "j/k t q ")
 
 
 def line(board: Board, width: int, reconnects: int, keys: bool) -> Line:
@@ -23,6 +23,5 @@ def line(board: Board, width: int, reconnects: int, keys: bool) -> Line:
     if tally.undeclared_missing:
         out.put("lost ", DIM).put(f"{tally.undeclared_missing:<4}", RED)
     out.put("reconnects ", DIM).put(f"{reconnects:<3}", YELLOW if reconnects else TEXT)
-    if keys and out.width + len(_KEYS) <= width:
-        out.to(width - len(_KEYS)).put(_KEYS, DIM)
-    return out.to(width)
+    hint = next((hint for hint in _KEYS if keys and out.width + len(hint) <= width), "")
+    return out.to(width - len(hint)).put(hint, DIM)

@@ -13,20 +13,17 @@ from rigclient.terminal.line import Line
 from rigclient.terminal.palette import CYAN, DIM, GOOD, RED, TITLE
 
 _STEP_KMH: Final = 50.0
-_BOTH_FROM: Final = 7
-"""Rows from which speed and pedals are both drawn."""
+_TOUCHED: Final = 0.01
+"""Share of the brake pedal below which it draws nothing."""
 
 
 def lines(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """The panel: both curves where there is room, else the one asked for."""
+    """One curve: speed, or throttle and brake."""
     if height < 2:
         return []
     board.history.follow(board.focus)
     curves = board.history.curves(2 * width)
-    if height < _BOTH_FROM:
-        return _pedals(curves, width, height) if pedals else _speed(curves, width, height)
-    upper = height - height // 3
-    return _speed(curves, width, upper) + _pedals(curves, width, height - upper)
+    return _pedals(curves, width, height) if pedals else _speed(curves, width, height)
 
 
 def _speed(curves: dict[str, Values], width: int, height: int) -> list[Line]:
@@ -52,8 +49,14 @@ def _pedals(curves: dict[str, Values], width: int, height: int) -> list[Line]:
     """Throttle in green, brake in red; where they meet the brake decides the colour."""
     title = Line("throttle", GOOD).put(" / ", DIM).put("brake", RED).put(f"  {SPAN_S:.0f} s", DIM)
     throttle = braille.cells(braille.curve(curves["throttle"], height - 1))
-    brake = braille.cells(braille.curve(curves["brake"], height - 1))
+    brake = braille.cells(braille.curve(_touched(curves["brake"]), height - 1))
     return [title.to(width), *(_mixed(*rows).to(width) for rows in zip(throttle, brake, strict=True))]
+
+
+def _touched(brake: Values) -> Values:
+    """Without the line along the bottom while the pedal is free."""
+    before = np.concatenate((brake[:1], brake[:-1]))
+    return np.where((brake < _TOUCHED) & (before < _TOUCHED), np.nan, brake)
 
 
 def _mixed(throttle: np.ndarray[Any, Any], brake: np.ndarray[Any, Any]) -> Line:

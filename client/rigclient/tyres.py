@@ -23,7 +23,7 @@ def lines(board: Board, width: int, height: int) -> list[Line]:
     car = board.car
     if car is None or height < _LEAST:
         return []
-    title = Line("tyres", TITLE).put("  °C left centre right, kPa, brake °C, tread", DIM)
+    title = Line("tyres", TITLE).put("  °C  pressure  brake  tread", DIM)
     cells = (width - 1) // 2
     out = [title.to(width)]
     for axle in (0, 2):

@@ -12,8 +12,11 @@ from rigclient.terminal.palette import DIM, FAINT, STRONG, TEXT, WARNING
 _LEAST_WIDTH, _LEAST_HEIGHT = 60, 16
 _LEAST_SIDE, _MOST_SIDE = 35, 80
 """Width of the cockpit's side, cells."""
-_TRACE: Final = 4
-_MOST_TRACE: Final = 18
+_LEAST_COCKPIT: Final = 10
+_TALL_FROM: Final = 28
+"""Rows from which the tyres are drawn taller."""
+_TRACE, _MOST_TRACE = 4, 20
+"""Rows of a curve."""
 _RULE: Final = Line("│", FAINT)
 
 
@@ -22,7 +25,7 @@ class Choice:
     """What the keys have changed."""
 
     pedals: bool = False
-    """The small trace shows pedals instead of speed."""
+    """The first trace shows pedals instead of speed; where there are two, they change places."""
     keys: bool = False
     """Keys work."""
 
@@ -42,40 +45,30 @@ def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int
 def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
     side = min(max(width * 2 // 5, _LEAST_SIDE), _MOST_SIDE)
     left = width - side - 1
-    rows = _left(board, left, height, choice)
-    roomy = len(rows) > _table_height(board, height)
-    right = _right(board, side, height, choice, with_trace=not roomy)
+    table = min(1 if board.scoring is None else len(board.scoring) + 1, height)
+    below = height - table - 1 >= _TRACE
+    rows = leaderboard.lines(board, left, table)
+    if below:
+        rows += _trace(board, left, height - table - 1, choice.pedals)
+    right = _side(board, side, height, choice.pedals != below)
     return beside(rows, [row.to(side) for row in right], left, height, _RULE)
 
 
-def _table_height(board: Board, height: int) -> int:
-    cars = 0 if board.scoring is None else len(board.scoring)
-    return min(cars + 1, height)
-
-
-def _left(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
-    """The leaderboard, and the trace below when all cars are shown and there is room."""
-    table = _table_height(board, height)
-    rows = leaderboard.lines(board, width, table)
-    spare = height - table - 1
-    if spare < _TRACE:
-        return rows
-    below = trace.lines(board, width, min(spare, _MOST_TRACE), choice.pedals)
-    return [*rows, Line("─" * width, FAINT), *below]
-
-
-def _right(board: Board, width: int, height: int, choice: Choice, *, with_trace: bool) -> list[Line]:
-    """Cockpit and tyres from the top, and the trace in what is left."""
-    tyre_rows = 10 if height >= 28 else 7
-    cockpit_rows = min(height - tyre_rows, 17)
-    if with_trace:
-        cockpit_rows = min(cockpit_rows, max(height - tyre_rows - _TRACE, 10))
+def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
+    """Cockpit and tyres from the top, and a trace in what is left."""
+    tyre_rows = 10 if height >= _TALL_FROM else 7
+    cockpit_rows = max(height - tyre_rows - _TRACE - 1, _LEAST_COCKPIT)
     rows = cockpit.lines(board, width, cockpit_rows)
     rows += tyres.lines(board, width, min(tyre_rows, height - len(rows)))
     spare = height - len(rows)
-    if with_trace and spare > 1:
-        rows += trace.lines(board, width, min(spare, _MOST_TRACE), choice.pedals)
-    return rows
+    if spare > _TRACE:
+        return rows + _trace(board, width, spare - 1, pedals)
+    return rows + trace.lines(board, width, spare, pedals)
+
+
+def _trace(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
+    """A curve below a rule."""
+    return [Line("─" * width, FAINT), *trace.lines(board, width, min(height, _MOST_TRACE), pedals)]
 
 
 def _nothing(board: Board, width: int) -> list[Line]:

@@ -17,7 +17,7 @@ from rigd.demo.journal import Event, Journal
 from rigd.demo.plugin import Plugin
 from rigd.demo.race import FIRST_RACE, Race
 from rigd.demo.scoring import Scoring
-from rigd.layout import BUFFERS
+from rigd.game.layout import BUFFERS
 
 DEFAULT_FOLDER: Final = Path("/dev/shm/rigd-demo")  # noqa: S108 - shared memory is the point
 """A folder of its own, so that a real game's files are never touched."""

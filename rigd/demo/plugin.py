@@ -17,7 +17,7 @@ import numpy.typing as npt
 from rigd.demo.race import Phase, Race
 from rigd.demo.scoring import Scoring
 from rigd.demo.sheet import Records
-from rigd.layout import (
+from rigd.game.layout import (
     SCORING_HEAD,
     TELEMETRY_HEAD,
     VEHICLE_SCORING,
@@ -26,8 +26,8 @@ from rigd.layout import (
     Extended,
     Telemetry,
 )
-from rigd.layout import Scoring as ScoringBuffer
-from rigd.writer import BufferWriter
+from rigd.game.layout import Scoring as ScoringBuffer
+from rigd.game.writer import BufferWriter
 
 VERSION: Final = b"3.7.15.1"
 DEFAULT_MASK: Final = 160

@@ -103,6 +103,7 @@ class Encoder:
         return step
 
     def _terrain(self, name: bytes) -> int:
+        name = name.split(b"\0", 1)[0]
         index = self._terrain_index.get(name)
         if index is None:
             index = self._terrain_index[name] = len(self.terrains)
@@ -153,8 +154,8 @@ def _gather_all(program: _Program, plain: dict[str, list[Channel]], records: Arr
         program.gathers.append(_floats(template, plain["f8f4"], records, raw))
         program.gathers.append(_integers(template, plain, records, raw))
         program.gathers.append(_flags(template, plain["b1"], records, raw))
-        # Swept before corrections put NaN for what is missing, so that the sweep finds nothing to do.
-        program.steps[:0] = [lambda: _sweep(template), *_corrections(template, plain["f8f4"])]
+        program.steps[:0] = _corrections(template, plain["f8f4"])
+        program.steps.append(lambda: _sweep(template))
 
 
 def _floats(template: Template, channels: list[Channel], records: Array, raw: Array) -> Step:
@@ -262,12 +263,12 @@ def _shift(values: Array, places: Array, offsets: Array) -> None:
 
 
 def _sweep(template: Template) -> None:
-    """Every non-finite number becomes NaN."""
+    """Every infinite number becomes NaN. What is missing is NaN already, so as a rule nothing is found."""
     doubles = (template.columns[c.name] for c in template.order if c.dtype.str == "<f8")
     for values in (template.floats.values, *doubles):
-        finite = np.isfinite(values)
-        if not finite.all():
-            values[~finite] = np.nan
+        infinite = np.isinf(values)
+        if infinite.any():
+            values[infinite] = np.nan
 
 
 # Columns with steps of their own.

@@ -16,15 +16,15 @@ from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
 from rig.v1 import event_pb2, rig_pb2, scoring_pb2
 from rigd import ring as rings
+from rigd.game.reader import Snapshot
+from rigd.game.source import Source, SourceState
 from rigd.process import ProcessMeter
-from rigd.reader import Snapshot
 from rigd.record.committer import Bundle, Committer
 from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
 from rigd.record.pacer import Pacer
 from rigd.record.sessions import Entries, Sessions, session_state
 from rigd.ring import Lock, Record, RingWriter, open_ring
-from rigd.source import Source, SourceState
 from rigd.wake import Bell
 
 _BEAT_NS: Final = 1_000_000_000

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rigd import layout
-from rigd.writer import BufferWriter
+from rigd.game import layout
+from rigd.game.writer import BufferWriter
 
 _SETTLE_S = 1.0
 

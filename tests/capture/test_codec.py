@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig.errors import BadRequest, Corrupt, NotFound
-from rigd import capture
-from rigd.capture import CaptureReader, CaptureWriter, Header, Record
-from rigd.layout import BUFFERS
+from rigd.game import capture
+from rigd.game.capture import CaptureReader, CaptureWriter, Header, Record
+from rigd.game.layout import BUFFERS
 
 HEADER = Header("2026-01-01T00:00:00+00:00", "/dev/shm")
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import pytest
 
 from rig.errors import BadRequest, Busy, Corrupt
-from rigd.capture import CaptureReader, CaptureSummary, CaptureWriter, Header, Record, capture
-from rigd.layout import BUFFERS, Buffer, Extended, Telemetry
-from rigd.reader import BufferReader
-from rigd.replay import Clock, ReplaySummary, Stage, replay
-from rigd.writer import BufferWriter
+from rigd.game.capture import CaptureReader, CaptureSummary, CaptureWriter, Header, Record, capture
+from rigd.game.layout import BUFFERS, Buffer, Extended, Telemetry
+from rigd.game.reader import BufferReader
+from rigd.game.replay import Clock, ReplaySummary, Stage, replay
+from rigd.game.writer import BufferWriter
 from tests.reader.plugin import Plugin
 
 HEADER = Header("2026-01-01T00:00:00+00:00", "/dev/shm")
@@ -162,7 +162,7 @@ def test_frames_are_due_at_their_offset_over_the_speed(
     monkeypatch: pytest.MonkeyPatch, speed: float, due_ms: list[int]
 ) -> None:
     fake = FakeTime()
-    monkeypatch.setattr("rigd.replay.time.monotonic_ns", fake.monotonic_ns)
+    monkeypatch.setattr("rigd.game.replay.time.monotonic_ns", fake.monotonic_ns)
     clock, start = Clock(speed, fake), fake.now_ns
     found = []
     for offset_ms in (10, 30, 50):
@@ -173,7 +173,7 @@ def test_frames_are_due_at_their_offset_over_the_speed(
 
 def test_a_late_replay_catches_up_frame_by_frame_and_does_not_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeTime()
-    monkeypatch.setattr("rigd.replay.time.monotonic_ns", fake.monotonic_ns)
+    monkeypatch.setattr("rigd.game.replay.time.monotonic_ns", fake.monotonic_ns)
     clock, start = Clock(1.0, fake), fake.now_ns
     clock.wait(10 * MS)
     fake.now_ns += 33 * MS
@@ -301,7 +301,7 @@ def test_a_capture_that_is_killed_keeps_all_but_its_last_second(
 ) -> None:
     path = tmp_path / "c"
     program = (
-        "import sys, threading; from pathlib import Path; from rigd.capture import capture;"
+        "import sys, threading; from pathlib import Path; from rigd.game.capture import capture;"
         "source, file = map(Path, sys.argv[1:]);"
         "capture(source, file, threading.Event(), lambda summary: print('told', flush=True))"
     )

@@ -12,7 +12,7 @@ import pytest
 
 from rigd.demo import faults
 from rigd.demo.game import DEFAULT_FOLDER, Options, Summary, run
-from rigd.layout import BUFFERS, SCORING, TELEMETRY, Scoring, Telemetry
+from rigd.game.layout import BUFFERS, SCORING, TELEMETRY, Scoring, Telemetry
 
 _PROGRAM = """
 import sys

@@ -8,8 +8,8 @@ import pytest
 from rigd.demo.plugin import VERSION, Plugin
 from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring
-from rigd.layout import BUFFERS, EXTENDED, SCORING, TELEMETRY, Extended, Telemetry
-from rigd.layout import Scoring as ScoringBuffer
+from rigd.game.layout import BUFFERS, EXTENDED, SCORING, TELEMETRY, Extended, Telemetry
+from rigd.game.layout import Scoring as ScoringBuffer
 
 
 def _read(folder: Path, buffer: object) -> np.ndarray:

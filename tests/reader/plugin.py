@@ -5,8 +5,8 @@ from types import TracebackType
 
 import numpy as np
 
-from rigd.layout import Extended, Scoring, Telemetry
-from rigd.writer import BufferWriter
+from rigd.game.layout import Extended, Scoring, Telemetry
+from rigd.game.writer import BufferWriter
 
 MS = 1_000_000
 SECOND = 1_000_000_000

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rigd.doctor import Finding, Level, as_dicts, diagnose, healthy, render
-from rigd.gameprocess import find_game
-from rigd.layout import BUFFERS, Telemetry
+from rigd.game.doctor import Finding, Level, as_dicts, diagnose, healthy, render
+from rigd.game.gameprocess import find_game
+from rigd.game.layout import BUFFERS, Telemetry
 from tests.reader.plugin import Plugin
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rigd import layout
+from rigd.game import layout
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "layout_facts.json").read_text())
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rig.errors import Unavailable
-from rigd.layout import BUFFERS
-from rigd.pyrf2 import PyRf2
-from rigd.source import SharedMemory, Source, SourceState
+from rigd.game.layout import BUFFERS
+from rigd.game.pyrf2 import PyRf2
+from rigd.game.source import SharedMemory, Source, SourceState
 from tests.reader import pyrf2_standin
 from tests.reader.plugin import SECOND, Plugin
 

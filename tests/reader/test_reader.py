@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigd.layout import BUFFERS, Buffer, Extended, Scoring, Telemetry
-from rigd.reader import BufferReader, Snapshot
-from rigd.writer import BufferWriter
+from rigd.game.layout import BUFFERS, Buffer, Extended, Scoring, Telemetry
+from rigd.game.reader import BufferReader, Snapshot
+from rigd.game.writer import BufferWriter
 from tests.reader.plugin import MS, SECOND, Plugin
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rigd.layout import BUFFERS, Buffer, Telemetry
-from rigd.source import SENTENCES, SharedMemory, Source, SourceState
+from rigd.game.layout import BUFFERS, Buffer, Telemetry
+from rigd.game.source import SENTENCES, SharedMemory, Source, SourceState
 from tests.reader.plugin import MS, SECOND, Plugin
 
 
@@ -214,7 +214,7 @@ def test_denied_when_the_file_is_somebody_elses(
     def refuse(path: Path, flags: int) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("rigd.bufferfile.os.open", refuse)
+    monkeypatch.setattr("rigd.game.bufferfile.os.open", refuse)
     source = quiet(folder)
     assert source.state(0) is SourceState.DENIED
     assert "may not be read" in source.explain(0)

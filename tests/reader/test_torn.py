@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rigd.layout import Telemetry
-from rigd.reader import BufferReader, Records
+from rigd.game.layout import Telemetry
+from rigd.game.reader import BufferReader, Records
 
 SNAPSHOTS = int(os.environ.get("RIGD_TORN_SNAPSHOTS", "20000"))
 """Frames to accept. RIGD_TORN_SNAPSHOTS=1000000 is the long run: two minutes."""

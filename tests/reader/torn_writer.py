@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rigd.layout import TELEMETRY_HEAD, VEHICLE_TELEMETRY, Telemetry
-from rigd.writer import BufferWriter
+from rigd.game.layout import TELEMETRY_HEAD, VEHICLE_TELEMETRY, Telemetry
+from rigd.game.writer import BufferWriter
 
 REST_S = 30e-6
 """Between two frames. A copy takes 10 us, so most frames are met whole and many are torn."""

@@ -13,7 +13,7 @@ from rig import tables
 from rig.channels import FIRST_COLUMN, PHYSICS, SCORING, Channel, Table
 from rig.errors import BadRequest, UnknownChannel
 from rig.v1 import channel_pb2, physics_pb2, scoring_pb2
-from rigd.layout import VEHICLE_SCORING, VEHICLE_TELEMETRY
+from rigd.game.layout import VEHICLE_SCORING, VEHICLE_TELEMETRY
 
 TABLES = [PHYSICS, SCORING]
 MESSAGES = {PHYSICS.name: physics_pb2.Physics.DESCRIPTOR, SCORING.name: scoring_pb2.Scoring.DESCRIPTOR}

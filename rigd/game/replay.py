@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Final
 
 from rig.errors import BadRequest, Busy
-from rigd.capture import CaptureReader, Header, Record
-from rigd.layout import BUFFERS, VERSION_BYTES, Extended, Telemetry
-from rigd.reader import HALF, WORD, BufferReader
-from rigd.writer import BufferWriter
+from rigd.game.capture import CaptureReader, Header, Record
+from rigd.game.layout import BUFFERS, VERSION_BYTES, Extended, Telemetry
+from rigd.game.reader import HALF, WORD, BufferReader
+from rigd.game.writer import BufferWriter
 
 GAP_NS: Final = 1_000_000
 """Least time between two frames of any buffers. A reader that polls every millisecond still sees each

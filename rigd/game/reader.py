@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from rigd.bufferfile import BufferFile
-from rigd.layout import (
+from rigd.game.bufferfile import BufferFile
+from rigd.game.layout import (
     MAX_VEHICLES,
     SCORING_HEAD,
     SCORING_INFO,

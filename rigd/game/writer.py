@@ -7,7 +7,7 @@ from types import TracebackType
 
 import numpy as np
 
-from rigd.layout import Buffer
+from rigd.game.layout import Buffer
 
 
 class BufferWriter:

@@ -29,8 +29,8 @@ from typing import BinaryIO, Final, NamedTuple
 import zstandard
 
 from rig.errors import BadRequest, Corrupt, NotFound
-from rigd.layout import BUFFERS, Extended, Scoring, Telemetry
-from rigd.reader import BufferReader, Snapshot
+from rigd.game.layout import BUFFERS, Extended, Scoring, Telemetry
+from rigd.game.reader import BufferReader, Snapshot
 
 MAGIC: Final = b"RIGDCAP\x01"
 

@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from rigd.bufferfile import FileState
-from rigd.gameprocess import find_game
-from rigd.layout import EXTENDED, Buffer, Extended, Scoring, Telemetry
-from rigd.reader import BufferReader, Snapshot
+from rigd.game.bufferfile import FileState
+from rigd.game.gameprocess import find_game
+from rigd.game.layout import EXTENDED, Buffer, Extended, Scoring, Telemetry
+from rigd.game.reader import BufferReader, Snapshot
 
 STILL_NS: Final = 2_000_000_000
 """Counters that stand for this long are more than a stutter: ten scoring updates are missing."""

@@ -22,10 +22,10 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import Unavailable
-from rigd.gameprocess import find_game
-from rigd.layout import Buffer
-from rigd.reader import BufferReader
-from rigd.source import SharedMemory
+from rigd.game.gameprocess import find_game
+from rigd.game.layout import Buffer
+from rigd.game.reader import BufferReader
+from rigd.game.source import SharedMemory
 
 LIBRARY: Final = "pyRfactor2SharedMemory"
 

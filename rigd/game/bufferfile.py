@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from rigd.layout import Buffer
+from rigd.game.layout import Buffer
 
 CHECK_NS: Final = 1_000_000_000
 """How often an open file is compared with its path: two calls, 3 us, so once a second is free."""

@@ -13,11 +13,11 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from rigd.bufferfile import FileState
-from rigd.gameprocess import find_game
-from rigd.layout import BUFFERS
-from rigd.reader import BufferReader
-from rigd.source import SETTINGS, STILL_NS, SharedMemory, SourceState
+from rigd.game.bufferfile import FileState
+from rigd.game.gameprocess import find_game
+from rigd.game.layout import BUFFERS
+from rigd.game.reader import BufferReader
+from rigd.game.source import SETTINGS, STILL_NS, SharedMemory, SourceState
 
 WATCH_S: Final = 0.6
 """How long the version words are watched: three scoring updates, thirty telemetry frames."""
