@@ -38,6 +38,7 @@ _LARGE_FROM: Final = 15
 """Rows from which gear and speed are drawn in double size."""
 _WIDE_FROM: Final = 60
 """Cells from which the speed is drawn in double size too."""
+_NAMED_FROM: Final = 20
 _LEAST, _MOST = 5, 10
 """Rows of pedals, wheel, fuel and g-force."""
 
@@ -49,7 +50,7 @@ def lines(board: Board, width: int, height: int) -> list[Line]:
     if car is None:
         return [title, Line(" no telemetry of this car", DIM).to(width)]
     upper = [title, *_figures(car, width, height >= _LARGE_FROM), _revs(car, width)]
-    lower = min(max(height - len(upper), _LEAST), _MOST)
+    lower = min(max(height - len(upper), _LEAST), max(width // 6, _LEAST), _MOST)
     return [*upper, *_lower(car, width, lower)][:height]
 
 
@@ -71,7 +72,7 @@ def _figures(car: Car, width: int, large: bool) -> list[Line]:
     scale = 2 if large else 1
     gear = digits.large(_gear(int(car.gear)), scale)
     speed = digits.large(_kmh(car), 2 if large and width >= _WIDE_FROM else 1)
-    facts = _facts(car)
+    facts = _facts(car, width - 8 - 4 * scale - len(speed[0]))
     rows = []
     for at, text in enumerate(gear):
         line = Line(" ").put(text, _gear_style(car)).to(2 + 4 * scale)
@@ -93,8 +94,8 @@ def _gear_style(car: Car) -> Style:
     return RED if car.engine_rpm >= _SHIFT * car.engine_max_rpm > 0 else CYAN
 
 
-def _facts(car: Car) -> list[Line]:
-    """Revs, running lap, difference to the best lap, warnings."""
+def _facts(car: Car, cells: int) -> list[Line]:
+    """Revs, running lap, difference to the best lap, warnings, each in `cells`."""
     lap_s = float(car.elapsed_time - car.lap_start_time)
     delta = float(car.delta_best)
     lap = Line(f"{running(lap_s):>6}", STRONG)
@@ -102,10 +103,10 @@ def _facts(car: Car) -> list[Line]:
         places = 2 if abs(delta) < 9.995 else 1
         lap.put(f" {delta:+.{places}f}", GOOD if delta < 0 else RED)
     rpm = Line(f"{_whole(car.engine_rpm):>6}", TEXT).put(" rpm", DIM)
-    return [rpm, lap, _warnings(car)]
+    return [rpm, lap, _warnings(car, cells)]
 
 
-def _warnings(car: Car) -> Line:
+def _warnings(car: Car, cells: int) -> Line:
     """Limiter, pit lane, engine: what a driver is shown first."""
     if car.overheating:
         return Line(" ENGINE HOT ", ALARM)
@@ -114,7 +115,8 @@ def _warnings(car: Car) -> Line:
     if car.in_pit_lane:
         return Line(" PIT LANE ", WARNING)
     water, oil = _whole(car.engine_water_temp), _whole(car.engine_oil_temp)
-    return Line("water", DIM).put(f"{water:>4}° ", TEXT).put("oil", DIM).put(f"{oil:>4}°", TEXT)
+    names = ("water ", "oil ") if cells >= _NAMED_FROM else ("w", "o")
+    return Line(names[0], DIM).put(f"{water}° ", TEXT).put(names[1], DIM).put(f"{oil}°", TEXT)
 
 
 def _whole(value: float) -> str:

@@ -128,7 +128,7 @@ def _columns(board: Board) -> tuple[Column, ...]:
             18,
             True,
         ),
-        Column("car", 10, lambda line, row, n: line.fit(row.vehicle, n, DIM), 9, 26, True),
+        Column("car", 10, lambda line, row, n: line.fit(row.vehicle, n, DIM), 9, 30, True),
         Column("laps", 4, lambda line, row, n: line.right(str(row.laps), n, DIM), 5),
         Column("last", 8, lambda line, row, n: line.right(row.last[0], n, row.last[1]), 1),
         Column("best", 8, lambda line, row, n: line.right(row.best[0], n, row.best[1]), 4),

@@ -15,7 +15,7 @@ _LEAST_SIDE, _MOST_SIDE = 35, 80
 _LEAST_COCKPIT: Final = 10
 _TALL_FROM: Final = 28
 """Rows from which the tyres are drawn taller."""
-_TRACE, _MOST_TRACE = 4, 20
+_TRACE, _MOST_TRACE = 4, 30
 """Rows of a curve."""
 _RULE: Final = Line("│", FAINT)
 

@@ -25,8 +25,8 @@ DEFAULT_FOLDER: Final = Path("/dev/shm/rigd-demo")  # noqa: S108 - shared memory
 ENDLESS_LAPS: Final = 20
 """Length of each race when no number of laps is asked for."""
 RESTART_LAPS: Final = 2
-LOADING_S: Final = 1.5
-"""Session seconds between two sessions."""
+LOADING_S: Final = 0.5
+"""Wall seconds between the start of a session and its first frame. The real game takes many."""
 
 _RACES: Final = 4
 _LATEST_S: Final = 0.25
@@ -131,7 +131,7 @@ class Game:
         with Journal(self._options.journal) as self._journal:
             try:
                 while self._session():
-                    self._stop.wait(LOADING_S / self._options.speed)
+                    pass
             finally:
                 summary = self._summary()
                 self._plugin.close()
@@ -151,6 +151,7 @@ class Game:
         )
         self._scoring = Scoring(self._race, self._number)
         self._plugin.start_session(self._race)
+        self._stop.wait(LOADING_S)
         self._publish_scoring()
         event: Event = {
             "kind": "session",

@@ -178,10 +178,8 @@ class Plugin:
             self._put_stale(writer, stale)
 
     def _put_stale(self, writer: BufferWriter, stale: Records) -> None:
-        """Write stale records behind the seats of the race, count and hint still zero."""
-        writer.begin()
+        """Write stale records behind the seats of the race, where no reader may look."""
         writer.array["mVehicles"][len(self._copies) :][:_LEFTOVERS] = stale
-        writer.end()
 
     def _close_frame(self) -> None:
         """End of a frame: count and hint are written last."""
