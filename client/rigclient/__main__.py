@@ -112,7 +112,7 @@ def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> N
     if not found.entries:
         raise BadRequest(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
     console = _console()
-    console.print(found.table())
+    console.print(found.table(console.width))
     console.print(f"{len(found.entries)} channels, from {found.origin}", style="dim", highlight=False)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
+from google.protobuf.message import DecodeError, Message
 
 from rig.channels import PHYSICS, SCORING, Table
 from rig.columns import Head, Layout, Layouts, read_head
@@ -14,6 +15,8 @@ from rig.v1 import event_pb2, scoring_pb2, session_pb2, telemetry_pb2
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _CURSOR, _RECORDS, _GAP, _PROGRESS, _SKIPPED = 0x0A, 0x12, 0x1A, 0x22, 0x28
+_FIXED: Final = {1: 8, 5: 4}
+"""Bytes of a number by its wire type."""
 
 
 class Frame:
@@ -41,6 +44,8 @@ class Frame:
         """Frames left out right before this one because the latest was asked for."""
 
     def __getattr__(self, name: str) -> Array:
+        if name.startswith("_"):
+            raise AttributeError(name)  # asked for by copy and pickle before there is a view
         try:
             column: Array = self._view[name]
         except ValueError:
@@ -110,6 +115,8 @@ class Car:
         self._row = row
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(self._frame, name)[self._row]
 
     def __dir__(self) -> list[str]:
@@ -135,12 +142,12 @@ class ScoringFrame(Frame, ScoringColumns):
     @property
     def session_state(self) -> session_pb2.SessionState:
         """Track, kind, clock, flags, weather."""
-        return scoring_pb2.Scoring.FromString(self.tail()).session_state
+        return parse(scoring_pb2.Scoring, self.tail()).session_state
 
     @property
     def entry_list(self) -> session_pb2.EntryList | None:
         """Who is who: on the first frame of a stream, on change, and every ten seconds; else None."""
-        message = scoring_pb2.Scoring.FromString(self.tail())
+        message = parse(scoring_pb2.Scoring, self.tail())
         return message.entry_list if message.HasField("entry_list") else None
 
 
@@ -163,28 +170,40 @@ class Envelope:
             at = self._take(data, at)
 
     def _take(self, data: bytes, at: int) -> int:
-        tag = data[at]
-        value, at = _varint(data, at + 1)
-        if tag == _SKIPPED:
-            self.skipped = value
-            return at
-        end = at + value
-        if tag & 7 != 2 or end > len(data):
-            raise Corrupt(f"the response cannot be read at byte {at}")
+        tag, at = data[at], at + 1
+        if tag > 0x7F:
+            tag, at = _varint(data, at - 1)  # a field from the future
+        if tag & 7 != 2:
+            return self._pass(data, tag, at)
+        size, at = _varint(data, at)
+        end = at + size
+        if end > len(data):
+            raise Corrupt(f"the response ends at byte {len(data)}, a field of it at {end}")
         if tag == _RECORDS:
             self.records.append((at, end))
         elif tag == _CURSOR:
             self.cursor = data[at:end]
         elif tag == _GAP:
-            self.gaps.append(event_pb2.Gap.FromString(data[at:end]))
+            self.gaps.append(parse(event_pb2.Gap, data[at:end]))
         elif tag == _PROGRESS:
-            self.progress = telemetry_pb2.Progress.FromString(data[at:end])
+            self.progress = parse(telemetry_pb2.Progress, data[at:end])
         return end
+
+    def _pass(self, data: bytes, tag: int, at: int) -> int:
+        """The end of a number; all but one are from the future."""
+        if tag & 7 == 0:
+            value, at = _varint(data, at)
+            if tag == _SKIPPED:
+                self.skipped = value
+            return at
+        if tag & 7 not in _FIXED or at + _FIXED[tag & 7] > len(data):
+            raise Corrupt(f"the response cannot be read at byte {at}")
+        return at + _FIXED[tag & 7]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
+    value = 0
+    for shift in range(0, 70, 7):
         try:
             byte = data[at]
         except IndexError:
@@ -193,7 +212,18 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-        shift += 7
+    raise Corrupt(f"the response has a number without an end at byte {at}")
+
+
+M = TypeVar("M", bound=Message)
+
+
+def parse(kind: type[M], data: bytes) -> M:
+    """A message out of its bytes. Raises Corrupt."""
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise Corrupt(f"{len(data)} bytes are no {kind.DESCRIPTOR.name}") from error
 
 
 class Decoder(Generic[F]):

@@ -70,11 +70,15 @@ class Columns:
             max(len(_heading(c)), c.width * (_CELLS[c.dtype.kind] + 1) - 1) for c in self._channels
         ]
         self._until_heading = 0
+        self._nobody = False
 
     def frame(self, frame: Frame) -> Iterator[Line]:
         """A line per gap, then one per car."""
         for gap in frame.gaps:
             yield Line(f"-- {gap_text(gap)}", YELLOW)
+        if not len(frame) and not self._nobody:
+            yield Line("-- no such car in this session; --cars all shows everyone", DIM)
+        self._nobody = not len(frame)
         columns = [getattr(frame, channel.name) for channel in self._channels]
         for row, car in enumerate(frame.id.tolist()):
             if not self._until_heading:

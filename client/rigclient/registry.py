@@ -1,6 +1,7 @@
 """The channel registry as a list for people: from a rig that answers, else the installed one."""
 
 import fnmatch
+import itertools
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from rig.v1 import event_pb2, rig_pb2
 from rigclient.connection import connect
 from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 
+_WIDE_FROM: Final = 120
 _TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}
 
 
@@ -52,26 +54,26 @@ class Registry:
         """For machines."""
         return {"origin": self.origin, "channels": [asdict(entry) for entry in self.entries]}
 
-    def table(self) -> Grid:
-        """For people."""
+    def table(self, width: int) -> Grid:
+        """For people, in `width` cells; on narrow terminals the game's field follows the meaning."""
+        wide = width >= _WIDE_FROM
         table = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
-        for name in ("channel", "unit", "per car", "type", "meaning", "the game's field"):
-            numeric = name == "per car"
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=name == "channel")
-        stream = ""
-        for entry in self.entries:
-            if entry.stream != stream:
-                stream = entry.stream
-                table.add_row(Text(f"[{stream}]", GOOD))
-            table.add_row(
-                Text(entry.name, STRONG),
-                entry.unit,
-                str(entry.per_car),
-                Text(entry.dtype, DIM),
-                Text(entry.description, TEXT),
-                Text(entry.source, DIM),
-            )
+        for name in ("channel", "unit", "per car", "type"):
+            table.add_column(name, justify="right" if name == "per car" else "left", no_wrap=True)
+        for name in ("meaning", "the game's field") if wide else ("meaning, the game's field",):
+            table.add_column(name, no_wrap=name == "the game's field")
+        for stream, entries in itertools.groupby(self.entries, lambda entry: entry.stream):
+            table.add_row(Text(stream, GOOD))
+            for entry in entries:
+                table.add_row(*_cells(entry, wide))
         return table
+
+
+def _cells(entry: Entry, wide: bool) -> list[Text]:
+    facts = [Text(entry.name, STRONG), Text(entry.unit), Text(str(entry.per_car)), Text(entry.dtype, DIM)]
+    if wide:
+        return [*facts, Text(entry.description, TEXT), Text(entry.source, DIM)]
+    return [*facts, Text.assemble((entry.description, TEXT), " ", (entry.source, DIM))]
 
 
 def registry(address: str) -> Registry:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rig.v1 import event_pb2, rig_pb2
+from rigclient.bookmark import cursor_text
 from rigclient.terminal import gauges
 from rigclient.terminal.clock import span
 from rigclient.terminal.line import Line
@@ -100,9 +101,16 @@ def _ring(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     share = ring.bytes / ring.limit_bytes if ring.limit_bytes else 0.0
     used = Line("ring      ", TITLE).add(gauges.bar(share, _BAR_CELLS, GOOD))
     yield used.put(f" {size(ring.bytes)} of {size(ring.limit_bytes)}", TEXT).put(f"  {ring.path}", DIM)
-    table = _table(("stream", "left"), ("holds", "right"), ("from seq", "right"), ("to seq", "right"))
+    table = _table(
+        ("stream", "left"),
+        ("holds", "right"),
+        ("from seq", "right"),
+        ("to seq", "right"),
+        ("durable cursor", "left"),
+    )
     for held in ring.spans:
-        table.add_row(_stream(held.stream), _held(held), str(held.first_seq), str(held.last_seq))
+        cursor = Text(cursor_text(held.cursor), DIM)
+        table.add_row(_stream(held.stream), _held(held), str(held.first_seq), str(held.last_seq), cursor)
     yield table
 
 

@@ -6,7 +6,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from rig.errors import CursorExpired, ForeignCursor, RigError, Unavailable
 from rig.v1 import event_pb2, telemetry_pb2
-from rigclient.frames import Decoder, Envelope, Frame
+from rigclient.frames import Decoder, Envelope, Frame, parse
 
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 2.0
@@ -50,6 +50,7 @@ class Reception(Generic[T]):
         self._received = self._away = False
         self._delay_s = _FIRST_DELAY_S
         self._gaps: list[event_pb2.Gap] = []
+        self._evicted: event_pb2.Gap | None = None
 
     def take(self, data: bytes) -> list[T]:
         """The items of a response."""
@@ -63,10 +64,12 @@ class Reception(Generic[T]):
             self.head_seq = envelope.progress.head_seq
         items: list[T] = []
         if envelope.records:
+            self._meet(data, envelope)
             items = self._unpack(data, envelope, tuple(self._gaps))
             self._gaps.clear()
-        self.cursor = envelope.cursor
-        self.request.start.cursor = envelope.cursor
+        if envelope.cursor:
+            self.cursor = envelope.cursor
+            self.request.start.cursor = envelope.cursor
         return items
 
     def recover(self, error: RigError) -> float:
@@ -89,15 +92,27 @@ class Reception(Generic[T]):
     def _expired(self, error: CursorExpired) -> None:
         """The ring let go of records while we were away: say which, and go on at the oldest."""
         seq, first = int(error.facts["seq"]), int(error.facts["first_seq"])
-        self._gaps.append(
-            event_pb2.Gap(
-                first_seq=seq + 1,
-                last_seq=first - 1,
-                count=first - 1 - seq,
-                reason=event_pb2.GAP_REASON_EVICTED,
-            )
+        self._evicted = event_pb2.Gap(
+            first_seq=seq + 1,
+            last_seq=first - 1,
+            count=first - 1 - seq,
+            reason=event_pb2.GAP_REASON_EVICTED,
         )
+        self._gaps.append(self._evicted)
         self.request.start.earliest = True
+
+    def _meet(self, data: bytes, envelope: Envelope) -> None:
+        """The oldest has moved on since the server named it: what went meanwhile is missing as well."""
+        gap, self._evicted = self._evicted, None
+        if gap is None:
+            return
+        # Every record and event begins with its number as fixed64.
+        at = envelope.records[0][0] + 1
+        first = int.from_bytes(data[at : at + 8], "little") - envelope.skipped
+        first -= sum(declared.last_seq - declared.first_seq + 1 for declared in envelope.gaps)
+        if first - 1 > gap.last_seq:
+            gap.count += first - 1 - gap.last_seq
+            gap.last_seq = first - 1
 
     def _replaced(self, error: ForeignCursor) -> None:
         """Another ring stands there now: how much is missing nobody knows."""
@@ -122,4 +137,4 @@ def framed(
 def unpack_events(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[event_pb2.Event]:
     """Events of a response; what is missing before them comes first, as events of its own."""
     lost = [event_pb2.Event(gap=gap) for gap in gaps]
-    return lost + [event_pb2.Event.FromString(data[at:end]) for at, end in envelope.records]
+    return lost + [parse(event_pb2.Event, data[at:end]) for at, end in envelope.records]

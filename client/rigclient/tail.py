@@ -36,33 +36,32 @@ class Wish:
 
 
 def channels_of(wish: Wish) -> tuple[Channel, ...]:
-    """The channels shown, in the table's order; `all` are all of them. Raises UnknownChannel."""
+    """The channels shown, in the order asked for; `all` are all of them. Raises UnknownChannel."""
     if wish.stream not in TABLES:
         return ()
     names = wish.channels or DEFAULT_CHANNELS[wish.stream]
-    return TABLES[wish.stream].pick(() if "all" in names else names)
+    if "all" in names:
+        return TABLES[wish.stream].channels
+    found = {channel.name: channel for channel in TABLES[wish.stream].pick(names)}
+    return tuple(found[name] for name in dict.fromkeys(names))
 
 
 def follow(
     rig: Rig, wish: Wish, form: Form, show: Callable[[Iterable[Line]], None], bookmark: Bookmark | None = None
-) -> bool:
-    """Show records until `wish.count`; False when there was no row in any of them.
+) -> None:
+    """Show records until `wish.count`.
 
     With a bookmark the stream begins there, and a cursor is stored after all of its message was shown.
     """
     start = (bookmark.read() if bookmark else None) or wish.start
-    stored = b""
-    found = False
     stream = _open(rig, wish, start)
+    stored = b""
     for record in _first(stream, wish.count):
-        lines = list(form.frame(record) if isinstance(record, Frame) else form.event(record))
-        found = found or bool(lines)
-        show(lines)
+        show(form.frame(record) if isinstance(record, Frame) else form.event(record))
         if bookmark is not None and stream.cursor != stored:
             bookmark.store(stream.cursor)
             stored = stream.cursor
     stream.close()
-    return found
 
 
 def _open(rig: Rig, wish: Wish, start: requests.Start) -> Stream[Any]:

@@ -159,7 +159,7 @@ class Recorder:
         self._pacer.arrived(now, frame.missed + 1)
         self._lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
-        self._clock_s = float(frame.records["mElapsedTime"].min())
+        self._clock_s = float(np.minimum.reduce(frame.records["mElapsedTime"]))
         self._sessions.tick(self._clock_s)
         self._append_tick(frame, now)
         self.summary.captured += 1

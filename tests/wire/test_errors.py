@@ -1,0 +1,265 @@
+"""The error tree: raised on the server, the same error on the client, across a real connection."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from rig import errors
+from rig.errors import BadRequest, CursorExpired, RigError, Unavailable, UnknownChannel, by_reason
+from rigclient.wire import translated
+from rigd.serve.interceptor import ErrorInterceptor
+
+EVERY_ERROR = sorted(by_reason().values(), key=lambda cls: cls.__name__)
+
+SERVICE = "rig.test.Errors"
+
+Call = Callable[[bytes], Awaitable[bytes]]
+
+
+class Handlers:
+    """Two methods that raise what they are told to, from a handler and from the middle of a stream."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    async def unary(self, request: bytes, context: Any) -> bytes:
+        raise self.error
+
+    async def stream(self, request: bytes, context: Any) -> None:
+        await context.write(b"first")
+        raise self.error
+
+    def service(self, name: str) -> grpc.GenericRpcHandler:
+        return grpc.method_handlers_generic_handler(
+            name,
+            {
+                "Unary": grpc.unary_unary_rpc_method_handler(self.unary),
+                "Stream": grpc.unary_stream_rpc_method_handler(self.stream),
+            },
+        )
+
+
+@asynccontextmanager
+async def connection(error: BaseException, service: str = SERVICE) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a server whose methods raise `error`."""
+    server = grpc.aio.server(interceptors=(ErrorInterceptor(),))
+    server.add_generic_rpc_handlers((Handlers(error).service(service),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+    finally:
+        await server.stop(None)
+
+
+async def unary(channel: grpc.aio.Channel, service: str = SERVICE) -> Any:
+    call: Any = channel.unary_unary(f"/{service}/Unary")
+    return await call(b"")
+
+
+async def stream(channel: grpc.aio.Channel, service: str = SERVICE) -> list[bytes]:
+    call: Any = channel.unary_stream(f"/{service}/Stream")
+    return [data async for data in call(b"")]
+
+
+async def received(error: BaseException, ask: Any = unary) -> tuple[grpc.StatusCode, RigError]:
+    """The status and the error that a client gets."""
+    async with connection(error) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await ask(channel)
+    return caught.value.code(), translated(caught.value, "127.0.0.1")
+
+
+class TestTheTree:
+    @pytest.mark.parametrize("kind", EVERY_ERROR)
+    def test_every_error_has_a_status_of_grpc(self, kind: type[RigError]) -> None:
+        assert grpc.StatusCode[kind.status] not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
+
+    def test_reasons_are_words_of_their_own(self) -> None:
+        assert len({kind.reason() for kind in EVERY_ERROR}) == len(EVERY_ERROR)
+        assert UnknownChannel.reason() == "UNKNOWN_CHANNEL"
+        assert CursorExpired.reason() == "CURSOR_EXPIRED"
+        assert RigError.reason() == "RIG_ERROR"
+
+    @pytest.mark.parametrize("kind", EVERY_ERROR)
+    def test_reasons_fit_what_google_asks_of_them(self, kind: type[RigError]) -> None:
+        assert kind.reason().replace("_", "").isalpha()
+        assert kind.reason().isupper()
+        assert len(kind.reason()) <= 63
+
+    def test_the_tree_is_drawn_at_the_top_of_its_file(self) -> None:
+        drawing = errors.__doc__ or ""
+        drawn = [line.strip("│├└─ ").split()[0] for line in drawing.splitlines() if "──" in line]
+        assert sorted(["RigError", *drawn]) == [kind.__name__ for kind in EVERY_ERROR]
+
+    def test_a_hint_stands_behind_the_message(self) -> None:
+        error = RigError("it broke", hint="mend it", at=5)
+        assert str(error) == "it broke (mend it)"
+        assert (error.message, error.hint, error.facts) == ("it broke", "mend it", {"at": "5"})
+        assert str(RigError("it broke")) == "it broke"
+
+
+class TestAcrossTheWire:
+    @pytest.mark.parametrize("kind", EVERY_ERROR)
+    @pytest.mark.parametrize("ask", [unary, stream])
+    async def test_the_same_error_arrives(self, kind: type[RigError], ask: Any) -> None:
+        raised = kind("the disk is full", hint="make room", path="/var/lib/rigd", limit=5)
+        code, error = await received(raised, ask)
+        assert code.name == kind.status
+        assert type(error) is kind
+        assert str(error) == "the disk is full (make room)"
+        assert error.facts == {"path": "/var/lib/rigd", "limit": "5"}
+
+    @pytest.mark.parametrize("text", ["Straße nach Spa\nkurve", "", "100 % 周冠宇", "tab\tand \x01"])
+    async def test_any_text_arrives(self, text: str) -> None:
+        _, error = await received(BadRequest(text, name=text))
+        assert str(error) == text
+        assert error.facts == {"name": text}
+
+    @pytest.mark.parametrize("size", [1_000, 60_000])
+    async def test_long_words_do_not_hide_the_error(self, size: int) -> None:
+        """What a caller sent comes back in the message, and headers are bounded."""
+        raised = UnknownChannel(f"no channel {'x' * size!r}", channel="x" * size)
+        code, error = await received(raised)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert type(error) is UnknownChannel
+        assert str(error).startswith("no channel 'xxx")
+        assert error.facts["channel"].startswith("xxx")
+
+    @pytest.mark.parametrize("ask", [unary, stream])
+    async def test_a_defect_is_logged_there_and_not_told_here(
+        self, ask: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.ERROR, "rigd"):
+            code, error = await received(KeyError("/home/me/secret"), ask)
+        assert code is grpc.StatusCode.INTERNAL
+        assert type(error) is RigError
+        assert "secret" not in str(error)
+        assert "secret" in caplog.text
+        assert "call_failed" in caplog.text
+
+    async def test_what_came_before_the_error_arrives(self) -> None:
+        async with connection(BadRequest("no")) as channel:
+            call: Any = channel.unary_stream(f"/{SERVICE}/Stream")
+            running = call(b"")
+            assert await running.read() == b"first"
+            with pytest.raises(grpc.aio.AioRpcError):
+                await running.read()
+
+    async def test_services_of_others_are_left_alone(self) -> None:
+        async with connection(BadRequest("no"), "grpc.health.v1.Health") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await unary(channel, "grpc.health.v1.Health")
+        assert caught.value.code() is grpc.StatusCode.UNKNOWN
+
+    async def test_an_unknown_method_is_not_found_to_exist(self) -> None:
+        async with connection(BadRequest("no")) as channel:
+            call: Any = channel.unary_unary(f"/{SERVICE}/Nothing")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(b"")
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert type(translated(caught.value, "here")) is RigError
+
+    async def test_nobody_there_is_unavailable(self) -> None:
+        async with connection(BadRequest("no")) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await unary(channel)
+        server = grpc.aio.server()
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.stop(None)
+        address = f"127.0.0.1:{port}"
+        async with grpc.aio.insecure_channel(address) as gone:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await unary(gone)
+        error = translated(caught.value, address)
+        assert type(error) is Unavailable
+        assert address in str(error)
+
+    async def test_a_blocking_client_gets_the_same(self) -> None:
+        """Its errors are other objects of gRPC."""
+        import asyncio
+
+        async with connection(CursorExpired("gone", earliest="abc", first_seq=9, seq=3)) as channel:
+            target = channel._channel.target().decode()  # type: ignore[attr-defined]
+            code, error = await asyncio.to_thread(_ask_blocking, target)
+        assert code is grpc.StatusCode.OUT_OF_RANGE
+        assert type(error) is CursorExpired
+        assert error.facts == {"earliest": "abc", "first_seq": "9", "seq": "3"}
+
+
+def _ask_blocking(address: str) -> tuple[grpc.StatusCode, RigError]:
+    with grpc.insecure_channel(address) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(f"/{SERVICE}/Unary")(b"")
+        error: Any = caught.value
+        return error.code(), translated(error, address)
+
+
+class Answer:
+    """A gRPC error with a status alone, as another server or a proxy gives it."""
+
+    def __init__(self, code: grpc.StatusCode | None, metadata: Any = ()) -> None:
+        self._code, self._metadata = code, metadata
+
+    def code(self) -> grpc.StatusCode | None:
+        return self._code
+
+    def details(self) -> str:
+        return "said so"
+
+    def trailing_metadata(self) -> Any:
+        return self._metadata
+
+
+class TestAnswersOfOthers:
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [
+            (grpc.StatusCode.UNAVAILABLE, errors.Unavailable),
+            (grpc.StatusCode.CANCELLED, errors.Unavailable),
+            (grpc.StatusCode.DEADLINE_EXCEEDED, errors.Unavailable),
+            (grpc.StatusCode.INVALID_ARGUMENT, errors.BadRequest),
+            (grpc.StatusCode.NOT_FOUND, errors.NotFound),
+            (grpc.StatusCode.OUT_OF_RANGE, errors.CursorExpired),
+            (grpc.StatusCode.FAILED_PRECONDITION, errors.Busy),
+            (grpc.StatusCode.RESOURCE_EXHAUSTED, errors.Exhausted),
+            (grpc.StatusCode.DATA_LOSS, errors.Corrupt),
+            (grpc.StatusCode.UNKNOWN, RigError),
+            (grpc.StatusCode.PERMISSION_DENIED, RigError),
+            (None, RigError),
+        ],
+    )
+    def test_a_status_alone_becomes_the_nearest_error(
+        self, code: grpc.StatusCode | None, kind: type[RigError]
+    ) -> None:
+        assert type(translated(Answer(code), "here")) is kind
+
+    @pytest.mark.parametrize("details", [b"", b"\xff\xff\xff", b"\x0a\x05ab"])
+    def test_details_that_cannot_be_read_are_no_details(self, details: bytes) -> None:
+        answer = Answer(grpc.StatusCode.NOT_FOUND, (("grpc-status-details-bin", details),))
+        assert type(translated(answer, "here")) is errors.NotFound
+
+    def test_facts_named_like_an_argument_are_facts(self) -> None:
+        info = _details("NOT_FOUND", {"message": "m", "hint": "h", "self": "s"})
+        error = translated(Answer(grpc.StatusCode.NOT_FOUND, info), "here")
+        assert type(error) is errors.NotFound
+        assert error.facts == {"message": "m", "hint": "h", "self": "s"}
+
+    def test_a_reason_from_the_future_is_its_status(self) -> None:
+        answer = Answer(grpc.StatusCode.NOT_FOUND, _details("NEVER_HEARD_OF", {}))
+        assert type(translated(answer, "here")) is errors.NotFound
+
+
+def _details(reason: str, facts: dict[str, str]) -> Any:
+    from google.protobuf import any_pb2
+    from google.rpc import error_details_pb2, status_pb2
+
+    packed = any_pb2.Any()
+    packed.Pack(error_details_pb2.ErrorInfo(reason=reason, domain="rigd", metadata=facts))
+    return (("grpc-status-details-bin", status_pb2.Status(details=[packed]).SerializeToString()),)
