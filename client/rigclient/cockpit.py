@@ -156,20 +156,20 @@ def _spread(rows: list[Line], height: int, width: int) -> list[Line]:
 
 
 def _gauge(name: str, share: float, width: int, style: Style) -> Line:
-    cells = width - 9
+    cells = width - 10
     percent = "" if math.isnan(share) else f"{100 * share:.0f}"
-    return Line(f"{name:<5}", DIM).add(gauges.bar(float(share), cells, style)).right(percent, 4, TEXT)
+    return Line(f"{name:<6}", DIM).add(gauges.bar(float(share), cells, style)).right(percent, 4, TEXT)
 
 
 def _wheel(steering: float, width: int) -> Line:
     percent = "" if math.isnan(steering) else f"{100 * steering:+.0f}"
-    return Line("steer", DIM).add(gauges.centred(steering, width - 9, YELLOW)).right(percent, 4, TEXT)
+    return Line("steer ", DIM).add(gauges.centred(steering, width - 10, YELLOW)).right(percent, 4, TEXT)
 
 
 def _fuel(car: Car, width: int) -> Line:
     capacity, fuel = float(car.fuel_capacity), float(car.fuel)
     share = fuel / capacity if capacity > 0 else math.nan
-    line = Line("fuel ", DIM).add(gauges.bar(share, width - 9, SHARE.style(share)))
+    line = Line("fuel  ", DIM).add(gauges.bar(share, width - 10, SHARE.style(share)))
     return line.right("" if math.isnan(fuel) else f"{fuel:.0f}l", 4, TEXT)
 
 

@@ -51,7 +51,7 @@ def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
     if below:
         rows += _trace(board, left, height - table - 1, choice.pedals)
     right = _side(board, side, height, choice.pedals != below)
-    return beside(rows, [row.to(side) for row in right], left, height, _RULE)
+    return [row.to(width) for row in beside(rows, right, left, height, _RULE)]
 
 
 def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:

@@ -1,8 +1,10 @@
 """Where status codes become errors again: the one place on the client."""
 
+import contextlib
 from typing import Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from rig.errors import RigError, Unavailable, by_reason
@@ -17,7 +19,9 @@ def translated(error: Any, address: str) -> RigError:
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error.trailing_metadata() or ())
     if info is not None and info.reason in _CLASSES:
-        return _CLASSES[info.reason](error.details() or "", **dict(info.metadata))
+        found = _CLASSES[info.reason](error.details() or "")
+        found.facts = dict(info.metadata)
+        return found
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
         return Unavailable(f"no rig answers at {address}", hint="is `rigd run` running?", address=address)
     return _BY_STATUS.get(code.name, RigError)(f"{code.name}: {error.details()}")
@@ -27,7 +31,9 @@ def _info(metadata: Any) -> error_details_pb2.ErrorInfo | None:
     for key, value in metadata:
         if key == _DETAILS_KEY:
             info = error_details_pb2.ErrorInfo()
-            for detail in status_pb2.Status.FromString(value).details:
-                if detail.Unpack(info):
-                    return info
+            # What cannot be read was written by somebody else: the status alone has to do.
+            with contextlib.suppress(DecodeError):
+                for detail in status_pb2.Status.FromString(value).details:
+                    if detail.Unpack(info):
+                        return info
     return None

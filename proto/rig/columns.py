@@ -42,8 +42,11 @@ class Head(NamedTuple):
 
     def pack(self) -> bytes:
         """The head as wire bytes."""
-        pairs = [part for pair in zip(_TAGS, self, strict=True) for part in pair]
-        return _HEAD.pack(*pairs)
+        # Spelled out: this runs on every tick, and a loop over the pairs takes three times as long.
+        a, b, c, d, e, f, g, h, i, j = self
+        return _HEAD.pack(
+            0x09, a, 0x11, b, 0x1D, c, 0x21, d, 0x2D, e, 0x35, f, 0x3D, g, 0x45, h, 0x48, i, 0x50, j
+        )
 
 
 def read_head(data: Bytes, at: int = 0) -> Head:
@@ -89,15 +92,17 @@ def _read_varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
     raise Corrupt(f"the record ends inside a number at byte {at}")
 
 
-_ORDER: Final = {"<f8": 0, "<f4": 1, "<i4": 2, "<u4": 2, "|b1": 3}
-"""Columns lie by kind: floats side by side can be checked for NaN in one sweep, and bytes come last."""
+_ORDER: Final = {"<f4": 0, "<f8": 1, "<i4": 2, "<u4": 2, "|b1": 3}
+"""Columns lie by kind: floats side by side can be checked in one sweep, what is copied as four-byte words
+side by side in one copy, and bytes come last."""
 
 
 class Template:
     """The wire bytes of a table of `rows` rows with every header in place and a view onto every column.
 
-    `columns[name]` is a writable array, shape (rows,) or (rows, width). `floats`, `ints` and `flags` each
-    span all columns of their kind and the headers between them, so that one call can fill them all;
+    `columns[name]` is a writable array, shape (rows,) or (rows, width). `floats`, `words` (doubles and
+    integers, as int32) and `flags` each span all columns of their kinds and the headers between them, so
+    that one call can fill them all;
     `stamp` puts the headers right after that. No header reads as a non-finite float (that would need a
     length above 16,256), so `floats` can be searched for NaN as it stands.
     """
@@ -110,6 +115,7 @@ class Template:
         size = HEAD_BYTES + sum(map(len, headers)) + rows * sum(c.row_bytes for c in self.order)
         # numpy aligns the start of an array to 16 bytes, a bytearray promises nothing.
         self._bytes = np.zeros(size, np.uint8)
+        self._head = self._bytes.data[:HEAD_BYTES]
         self.columns: dict[str, np.ndarray[Any, np.dtype[Any]]] = {}
         self.starts: dict[str, int] = {}
         """Offset of each column's first value."""
@@ -123,9 +129,9 @@ class Template:
         ]
         self._header_places = np.concatenate(places)
         self.stamp()
-        self.floats, self.ints, self.flags = (
-            self._region(kinds) for kinds in (("f4",), ("i4", "u4"), ("b1",))
-        )
+        self.floats = self._region(("f4",), "<f4")
+        self.words = self._region(("f8", "i4", "u4"), "<i4")
+        self.flags = self._region(("b1",), "u1")
 
     def _place(self, channel: Channel, start: int) -> int:
         end = start + self.rows * channel.row_bytes
@@ -136,13 +142,12 @@ class Template:
         self.starts[channel.name] = start
         return end
 
-    def _region(self, kinds: tuple[str, ...]) -> "Region":
+    def _region(self, kinds: tuple[str, ...], dtype: str) -> "Region":
         those = [c for c in self.order if c.dtype.str[1:] in kinds]
         if not those:
-            return Region(0, np.empty(0, np.uint8))
+            return Region(0, np.empty(0, dtype))
         start, last = self.starts[those[0].name], those[-1]
         end = self.starts[last.name] + self.rows * last.row_bytes
-        dtype = np.dtype(np.uint8) if kinds == ("b1",) else those[0].dtype
         return Region(start, self._bytes[start:end].view(dtype))
 
     def stamp(self) -> None:
@@ -151,7 +156,7 @@ class Template:
 
     def pack(self, head: Head, tail: bytes = b"") -> bytes:
         """The record as wire bytes: `head`, the columns as they stand, `tail`."""
-        self._bytes[:HEAD_BYTES] = np.frombuffer(head.pack(), np.uint8)
+        self._head[:] = head.pack()
         return self._bytes.tobytes() + tail
 
 

@@ -47,22 +47,23 @@ class Encoder:
         self._programs: dict[tuple[int, int], _Program] = {}
 
     def encode(self, records: Array, head: Head, tail: bytes = b"") -> bytes:
-        """The record: `head`, a column per channel from `records` (one per car), `tail`."""
+        """The record: `head`, a column per channel from `records` (one per car), `tail`.
+
+        A double beyond float32 becomes infinite, and then NaN; numpy warns of it unless told not to.
+        """
         # Not __array_interface__: it spells out the whole type, 35 us for a record of 80 fields.
         key = (records.ctypes.data, len(records))
         program = self._programs.get(key) or self._build(key, records)
-        # A double beyond float32 becomes infinite, and then NaN below; nothing else can go wrong.
-        with np.errstate(all="ignore"):
-            for gather in program.gathers:
-                gather()
-            program.template.stamp()
-            for step in program.steps:
-                step()
+        for gather in program.gathers:
+            gather()
+        program.template.stamp()
+        for step in program.steps:
+            step()
         return program.template.pack(head, tail)
 
     def _build(self, key: tuple[int, int], records: Array) -> _Program:
         program = self._programs[key] = _Program(Template(self.table, len(records)))
-        plain: dict[str, list[Channel]] = {"f8f4": [], "i4": [], "u1u4": [], "b1": []}
+        plain: dict[str, list[Channel]] = {"f8f4": [], "f4": [], "f8": [], "i4": [], "u1u4": [], "b1": []}
         for channel in program.template.order:
             kind = _kind(channel, _field(records, channel.source))
             if kind:
@@ -139,6 +140,10 @@ def _kind(channel: Channel, source: Array) -> str:
     match channel.dtype.str[1:], source.dtype.str[1:]:
         case "f4", "f8":
             return "f8f4"  # scale, offset and missing values are corrected afterwards
+        case "f4", "f4":
+            return "f4"
+        case "f8", "f8":
+            return "f8" if plain else ""
         case (("i4" | "u4"), "i4"):
             return "i4" if plain else ""
         case (("i4" | "u4"), "u1"):
@@ -152,43 +157,50 @@ def _gather_all(program: _Program, plain: dict[str, list[Channel]], records: Arr
     template = program.template
     raw = records.view(np.uint8)
     if len(records):
-        program.gathers.append(_floats(template, plain["f8f4"], records, raw))
-        program.gathers.append(_integers(template, plain, records, raw))
+        program.gathers.append(_floats(template, plain, records, raw))
+        program.gathers.append(_words(template, plain, records, raw))
         program.gathers.append(_flags(template, plain["b1"], records, raw))
-        program.steps[:0] = _corrections(template, plain["f8f4"])
+        program.steps[:0] = _corrections(template, plain["f8f4"] + plain["f4"])
         program.steps.append(_sweep_step(template))
 
 
-def _floats(template: Template, channels: list[Channel], records: Array, raw: Array) -> Step:
+def _floats(template: Template, plain: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
     """All doubles of all records become floats, whatever they are; then the wanted ones are picked.
 
     Doubles lie on even and on odd multiples of four bytes, so the bytes are read twice.
     """
+    region = template.floats
     even, odd = raw[: len(raw) // 8 * 8].view("<f8"), raw[4 : len(raw) - 4].view("<f8")
     floats = np.empty(len(even) + len(odd), np.float32)
-    at = _places(template.floats, template, channels, records, 4)
+    at = _places(region, template, plain["f8f4"], records)
     index = np.where(at % 8 == 0, at // 8, len(even) + at // 8)
-    target, low, high = template.floats.values, floats[: len(even)], floats[len(even) :]
+    low, high = floats[: len(even)], floats[len(even) :]
+    singles = raw.view("<f4")
+    places = _all_slots(region, template, plain["f4"])
+    single_index = _places(region, template, plain["f4"], records)[places] // 4
 
     def step() -> None:
         np.copyto(low, even, casting="unsafe")
         np.copyto(high, odd, casting="unsafe")
-        floats.take(index, out=target, mode="clip")
+        floats.take(index, out=region.values, mode="clip")
+        region.values[places] = singles.take(single_index)
 
     return step
 
 
-def _integers(template: Template, plain: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    region, words = template.ints, raw[: len(raw) // 4 * 4].view("<i4")
-    whole = _places(region, template, plain["i4"], records, 4) // 4
-    small = _places(region, template, plain["u1u4"], records, 4)
-    is_small = np.zeros(len(region.values), np.bool_)
-    for channel in plain["u1u4"]:
-        is_small[_slots(region, template, channel, 4)] = True
-    places, small = np.flatnonzero(is_small), small[is_small]
+def _words(template: Template, plain: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
+    """Doubles (two words each) and integers are copied as they are; bytes become integers."""
+    region, words = template.words, raw.view("<i4")
+    index = _places(region, template, plain["i4"], records) // 4
+    for channel in plain["f8"]:
+        source = _field(records, channel.source)
+        first = (source.ctypes.data - records.ctypes.data + np.arange(len(records)) * records.strides[0]) // 4
+        index[_slots(region, template, channel)] = np.stack([first, first + 1], axis=1).ravel()
+    places = _all_slots(region, template, plain["u1u4"])
+    small = _places(region, template, plain["u1u4"], records)[places]
 
     def step() -> None:
-        words.take(whole, out=region.values, mode="clip")
+        words.take(index, out=region.values, mode="clip")
         region.values[places] = raw.take(small)
 
     return step
@@ -196,29 +208,37 @@ def _integers(template: Template, plain: dict[str, list[Channel]], records: Arra
 
 def _flags(template: Template, channels: list[Channel], records: Array, raw: Array) -> Step:
     region = template.flags
-    index = _places(region, template, channels, records, 1)
+    index = _places(region, template, channels, records)
     return lambda: np.not_equal(raw.take(index), 0, out=region.values.view(np.bool_))
 
 
-def _slots(region: Region, template: Template, channel: Channel, size: int) -> slice:
-    """Where a column's values lie in its region, in values of `size` bytes."""
+def _slots(region: Region, template: Template, channel: Channel) -> slice:
+    """Where a column lies in its region, in values of the region."""
+    size = region.values.itemsize
     first = (template.starts[channel.name] - region.start) // size
-    return slice(first, first + template.rows * channel.width)
+    return slice(first, first + template.rows * channel.row_bytes // size)
+
+
+def _all_slots(
+    region: Region, template: Template, channels: list[Channel]
+) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """The places of some columns in their region."""
+    slots = [_slots(region, template, channel) for channel in channels]
+    return np.concatenate([np.empty(0, np.intp), *(np.arange(slot.start, slot.stop) for slot in slots)])
 
 
 def _places(
-    region: Region, template: Template, channels: list[Channel], records: Array, size: int
+    region: Region, template: Template, channels: list[Channel], records: Array
 ) -> np.ndarray[Any, np.dtype[np.intp]]:
     """For every value of the region the offset of its source in the records' bytes; 0 for all else."""
     out = np.zeros(len(region.values), np.intp)
-    base = records.ctypes.data
     for channel in channels:
         source = _field(records, channel.source)
-        at = np.full(source.shape, source.ctypes.data - base, np.intp)
+        at = np.full(source.shape, source.ctypes.data - records.ctypes.data, np.intp)
         for axis, (count, stride) in enumerate(zip(source.shape, source.strides, strict=True)):
             steps = np.arange(count) * stride
             at += steps.reshape([-1 if i == axis else 1 for i in range(source.ndim)])
-        out[_slots(region, template, channel, size)] = at.ravel()
+        out[_slots(region, template, channel)] = at.ravel()
     return out
 
 
@@ -241,14 +261,9 @@ def _chosen(
     template: Template, channels: list[Channel], factor: Callable[[Channel], float]
 ) -> tuple[Array, Array]:
     """Places in the float region of these columns' values, and a factor for each."""
-    slots = [_slots(template.floats, template, channel, 4) for channel in channels]
-    places = [np.arange(slot.start, slot.stop) for slot in slots]
-    factors = [
-        np.full(slot.stop - slot.start, factor(c), np.float32)
-        for slot, c in zip(slots, channels, strict=True)
-    ]
-    empty = [np.empty(0, np.intp)]
-    return np.concatenate(empty + places), np.concatenate([np.empty(0, np.float32), *factors])
+    places = _all_slots(template.floats, template, channels)
+    factors = [np.full(template.rows * c.width, factor(c), np.float32) for c in channels]
+    return places, np.concatenate([np.empty(0, np.float32), *factors])
 
 
 def _scale(values: Array, places: Array, factors: Array) -> None:

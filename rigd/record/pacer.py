@@ -11,9 +11,12 @@ _IDLE_NS: Final = 20_000_000
 """Step when nothing has moved for two seconds. The first frame after a pause waits this long at most."""
 _IDLE_AFTER_NS: Final = 2_000_000_000
 
-_MARGIN_NS: Final = 500_000
-"""How long before the expected frame the fine polling begins: timers here wake 0.1 ms late, the game's jitter
-is a few tenths of a millisecond."""
+_MARGIN_NS: Final = 700_000
+"""How long before the expected frame the loop wakes: timers wake 0.1 ms late, a rehearsal takes 0.3 ms, and
+the game's own jitter is a few tenths of a millisecond."""
+
+_COLD_NS: Final = 4_000_000
+"""After a sleep as long as this the caches have forgotten the tick's work."""
 
 _FIRST_PERIOD_NS: Final = 2_500_000
 """400 Hz, the fastest: until the rate is known, looking too often costs less than missing frames."""
@@ -46,12 +49,15 @@ class Pacer:
             fast = distance < self.period_ns or self._frames < _LEARNING
             self.period_ns += (distance - self.period_ns) * (0.25 if fast else 0.02)
 
-    def wait(self) -> None:
-        """Sleep until the next look is due."""
+    def wait(self) -> bool:
+        """Sleep until the next look is due. True when there is time to rehearse: the sleep was long, and the
+        next frame is expected right after it.
+        """
         now = time.monotonic_ns()
-        until = now + self._step(now - self._arrived_ns)
-        time.sleep((until - now) / 1e9)
-        self.overslept_ns = time.monotonic_ns() - until
+        step = self._step(now - self._arrived_ns)
+        time.sleep(step / 1e9)
+        self.overslept_ns = time.monotonic_ns() - now - step
+        return _COLD_NS < step < _IDLE_NS
 
     def _step(self, since_ns: int) -> int:
         early = int(self.period_ns) - min(_MARGIN_NS, int(self.period_ns) // 4)

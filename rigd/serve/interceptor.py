@@ -13,6 +13,10 @@ from rig.errors import RigError
 
 DOMAIN: Final = "rigd"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
+_LONGEST_TEXT: Final = 400
+_LONGEST_FACT: Final = 100
+"""Characters. What a caller sent stands in the message, and all that goes back must fit headers of 8 kB."""
+
 _log = logging.getLogger(__name__)
 
 Behavior = Callable[[Any, Any], Awaitable[Any]]
@@ -54,9 +58,14 @@ def _translated(behavior: Behavior) -> Behavior:
 
 
 async def _abort(context: Any, error: RigError) -> None:
-    code = grpc.StatusCode[error.status]
-    info = error_details_pb2.ErrorInfo(reason=error.reason(), domain=DOMAIN, metadata=error.facts)
+    code, text = grpc.StatusCode[error.status], _clipped(str(error), _LONGEST_TEXT)
+    facts = {name: _clipped(fact, _LONGEST_FACT) for name, fact in error.facts.items()}
+    info = error_details_pb2.ErrorInfo(reason=error.reason(), domain=DOMAIN, metadata=facts)
     details = any_pb2.Any()
     details.Pack(info)
-    status = status_pb2.Status(code=code.value[0], message=str(error), details=[details])
-    await context.abort(code, str(error), ((_DETAILS_KEY, status.SerializeToString()),))
+    status = status_pb2.Status(code=code.value[0], message=text, details=[details])
+    await context.abort(code, text, ((_DETAILS_KEY, status.SerializeToString()),))
+
+
+def _clipped(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

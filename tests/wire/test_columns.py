@@ -108,12 +108,11 @@ class TestPacking:
     def test_headers_come_back_after_a_fill(self, table: Table, rows: int) -> None:
         """Each region spans all columns of a kind, so that one call can fill them and the headers between."""
         made, wanted = Template(table, rows), Template(table, rows)
-        for region in (made.floats, made.ints, made.flags):
+        for region in (made.floats, made.words, made.flags):
             region.values.view(np.uint8)[:] = 1
         made.stamp()
         for channel in table.channels:
-            if channel.dtype != np.float64:
-                assert (made.columns[channel.name].view(np.uint8) == 1).all(), channel.name
+            assert (made.columns[channel.name].view(np.uint8) == 1).all(), channel.name
             wanted.columns[channel.name][...] = made.columns[channel.name]
         assert made.pack(head(rows)) == wanted.pack(head(rows))
 
@@ -204,7 +203,7 @@ class TestLayouts:
 
     def test_a_column_of_another_length_is_corrupt(self) -> None:
         data = head(4).pack() + record(PHYSICS, 3)[HEAD_BYTES:]
-        with pytest.raises(Corrupt, match="holds 24 bytes, 4 rows need 32"):
+        with pytest.raises(Corrupt, match=r"holds \d+ bytes, 4 rows need \d+"):
             layout(PHYSICS, data)
 
 

@@ -18,6 +18,9 @@ from tests.wire import oracle
 from tests.wire.oracle import PHYSICS_RULES, RECORDS, RULES, Records, expected, records
 from tests.wire.samples import TABLES, TAIL, Array, head, parsed, parsed_column, same
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in.*:RuntimeWarning")
+"""numpy says so when a double is beyond float32; the column then says so as well."""
+
 tables = st.sampled_from(TABLES)
 cars = st.integers(0, 20)
 seeds = oracle.seeds

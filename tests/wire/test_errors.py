@@ -1,6 +1,8 @@
 """The error tree: raised on the server, the same error on the client, across a real connection."""
 
+import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from rig import errors
 from rig.errors import BadRequest, CursorExpired, RigError, Unavailable, UnknownChannel, by_reason
@@ -45,17 +49,23 @@ class Handlers:
 
 
 @asynccontextmanager
-async def connection(error: BaseException, service: str = SERVICE) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to a server whose methods raise `error`."""
+async def serving(error: BaseException, service: str = SERVICE) -> AsyncIterator[str]:
+    """The address of a server whose methods raise `error`."""
     server = grpc.aio.server(interceptors=(ErrorInterceptor(),))
     server.add_generic_rpc_handlers((Handlers(error).service(service),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield channel
+        yield f"127.0.0.1:{port}"
     finally:
         await server.stop(None)
+
+
+@asynccontextmanager
+async def connection(error: BaseException, service: str = SERVICE) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to such a server."""
+    async with serving(error, service) as address, grpc.aio.insecure_channel(address) as channel:
+        yield channel
 
 
 async def unary(channel: grpc.aio.Channel, service: str = SERVICE) -> Any:
@@ -122,15 +132,17 @@ class TestAcrossTheWire:
         assert str(error) == text
         assert error.facts == {"name": text}
 
-    @pytest.mark.parametrize("size", [1_000, 60_000])
-    async def test_long_words_do_not_hide_the_error(self, size: int) -> None:
+    @pytest.mark.parametrize("size", [1_000, 2_500, 60_000])
+    @pytest.mark.parametrize("letter", ["x", "周"])
+    async def test_long_words_do_not_hide_the_error(self, size: int, letter: str) -> None:
         """What a caller sent comes back in the message, and headers are bounded."""
-        raised = UnknownChannel(f"no channel {'x' * size!r}", channel="x" * size)
+        raised = UnknownChannel(f"no channel {letter * size!r}", channel=letter * size)
         code, error = await received(raised)
         assert code is grpc.StatusCode.INVALID_ARGUMENT
         assert type(error) is UnknownChannel
-        assert str(error).startswith("no channel 'xxx")
-        assert error.facts["channel"].startswith("xxx")
+        assert str(error).startswith(f"no channel '{letter * 3}")
+        assert str(error).endswith("…")
+        assert error.facts["channel"].startswith(letter * 3)
 
     @pytest.mark.parametrize("ask", [unary, stream])
     async def test_a_defect_is_logged_there_and_not_told_here(
@@ -167,13 +179,8 @@ class TestAcrossTheWire:
         assert type(translated(caught.value, "here")) is RigError
 
     async def test_nobody_there_is_unavailable(self) -> None:
-        async with connection(BadRequest("no")) as channel:
-            with pytest.raises(grpc.aio.AioRpcError):
-                await unary(channel)
-        server = grpc.aio.server()
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.stop(None)
-        address = f"127.0.0.1:{port}"
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
         async with grpc.aio.insecure_channel(address) as gone:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await unary(gone)
@@ -183,11 +190,8 @@ class TestAcrossTheWire:
 
     async def test_a_blocking_client_gets_the_same(self) -> None:
         """Its errors are other objects of gRPC."""
-        import asyncio
-
-        async with connection(CursorExpired("gone", earliest="abc", first_seq=9, seq=3)) as channel:
-            target = channel._channel.target().decode()  # type: ignore[attr-defined]
-            code, error = await asyncio.to_thread(_ask_blocking, target)
+        async with serving(CursorExpired("gone", earliest="abc", first_seq=9, seq=3)) as address:
+            code, error = await asyncio.to_thread(_ask_blocking, address)
         assert code is grpc.StatusCode.OUT_OF_RANGE
         assert type(error) is CursorExpired
         assert error.facts == {"earliest": "abc", "first_seq": "9", "seq": "3"}
@@ -195,8 +199,9 @@ class TestAcrossTheWire:
 
 def _ask_blocking(address: str) -> tuple[grpc.StatusCode, RigError]:
     with grpc.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(f"/{SERVICE}/Unary")
         with pytest.raises(grpc.RpcError) as caught:
-            channel.unary_unary(f"/{SERVICE}/Unary")(b"")
+            call(b"")
         error: Any = caught.value
         return error.code(), translated(error, address)
 
@@ -257,9 +262,6 @@ class TestAnswersOfOthers:
 
 
 def _details(reason: str, facts: dict[str, str]) -> Any:
-    from google.protobuf import any_pb2
-    from google.rpc import error_details_pb2, status_pb2
-
     packed = any_pb2.Any()
     packed.Pack(error_details_pb2.ErrorInfo(reason=reason, domain="rigd", metadata=facts))
     return (("grpc-status-details-bin", status_pb2.Status(details=[packed]).SerializeToString()),)

@@ -1,0 +1,143 @@
+"""A rig that tells a script: both services on a loopback port, without a ring or a recorder behind."""
+
+import struct
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from rig import columns
+from rig.channels import PHYSICS, SCORING
+from rig.errors import CursorExpired, RigError
+from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2
+
+_CURSOR, _RECORDS, _GAPS = 1, 2, 3
+_SEQ = struct.Struct("<Q")
+
+
+@dataclass
+class Script:
+    """What one stream says: messages of records, the gaps before them, and where it breaks."""
+
+    messages: list[list[tuple[int, bytes]]] = field(default_factory=list)
+    """Each message holds records as (seq, bytes)."""
+    gaps: dict[int, event_pb2.Gap] = field(default_factory=dict)
+    """By the number of the record they stand before."""
+    breaks: dict[int, list[RigError | None]] = field(default_factory=dict)
+    """After this number the connection breaks, once per item: with this error, or as a lost server does."""
+    refusal: RigError | None = None
+    """Every request fails with this."""
+    last: threading.Event = field(default_factory=threading.Event)
+    """Set when everything has been sent."""
+
+    def after(self, seq: int) -> Iterator[bytes]:
+        """The messages after record `seq`, as wire bytes."""
+        for message in self.messages:
+            if message[-1][0] > seq:
+                yield self._wire([(number, data) for number, data in message if number > seq])
+
+    def _wire(self, message: list[tuple[int, bytes]]) -> bytes:
+        parts = [columns.field(_CURSOR, _SEQ.pack(message[-1][0]))]
+        parts += [columns.field(_RECORDS, data) for _, data in message]
+        gaps = (self.gaps[number] for number, _ in message if number in self.gaps)
+        return b"".join((*parts, *(columns.field(_GAPS, gap.SerializeToString()) for gap in gaps)))
+
+
+class Server(rig_pb2_grpc.RigServiceServicer):
+    """The scripted rig. `requests` are the stream requests it got, in order."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.physics, self.scoring, self.events = Script(), Script(), Script()
+        self.status = rig_pb2.GetStatusResponse()
+        self.requests: list[Any] = []
+        self._stop = threading.Event()
+        self._server = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
+        rig_pb2_grpc.add_RigServiceServicer_to_server(self, self._server)
+        self._server.add_generic_rpc_handlers((self._handler(),))
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self._server.start()
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """End all streams and let go of the port."""
+        self._stop.set()
+        self._server.stop(None).wait()
+
+    def GetStatus(self, request: Any, context: Any) -> rig_pb2.GetStatusResponse:
+        return self.status
+
+    def ListChannels(self, request: Any, context: Any) -> rig_pb2.ListChannelsResponse:
+        tables = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: SCORING}
+        return rig_pb2.ListChannelsResponse(
+            channels=[
+                rig_pb2.ChannelInfo(
+                    name=c.name, stream=stream, dtype=c.dtype.str, width=c.width, unit=c.unit, source=c.source
+                )
+                for stream, table in tables.items()
+                for c in table.channels
+            ]
+        )
+
+    def _handler(self) -> grpc.GenericRpcHandler:
+        streams: dict[str, tuple[Script, Any]] = {
+            "StreamPhysics": (self.physics, telemetry_pb2.StreamPhysicsRequest),
+            "StreamScoring": (self.scoring, telemetry_pb2.StreamScoringRequest),
+            "StreamEvents": (self.events, telemetry_pb2.StreamEventsRequest),
+        }
+        return grpc.method_handlers_generic_handler(
+            "rig.v1.TelemetryService",
+            {
+                name: grpc.unary_stream_rpc_method_handler(self._behavior(script), request.FromString)
+                for name, (script, request) in streams.items()
+            },
+        )
+
+    def _behavior(self, script: Script) -> Any:
+        def stream(request: Any, context: Any) -> Iterator[bytes]:
+            self.requests.append(request)
+            if script.refusal is not None:
+                _abort(context, script.refusal)
+            start = request.start.cursor
+            seq = _SEQ.unpack(start)[0] if start else 0
+            for data in script.after(seq):
+                yield data
+                _break(script, context, data)
+            script.last.set()
+            while context.is_active() and not self._stop.wait(0.02):
+                pass
+
+        return stream
+
+
+def cursor(seq: int) -> bytes:
+    """The scripted rig's cursor after record `seq`."""
+    return _SEQ.pack(seq)
+
+
+def _break(script: Script, context: Any, data: bytes) -> None:
+    waiting = script.breaks.get(_SEQ.unpack_from(data, 2)[0])
+    if not waiting:
+        return
+    error = waiting.pop(0)
+    if error is None:
+        context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+    _abort(context, error or CursorExpired("never"))
+
+
+def _abort(context: Any, error: RigError) -> None:
+    info = error_details_pb2.ErrorInfo(reason=error.reason(), domain="rigd", metadata=error.facts)
+    details = any_pb2.Any()
+    details.Pack(info)
+    code = grpc.StatusCode[error.status]
+    status = status_pb2.Status(code=code.value[0], message=str(error), details=[details])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(code, str(error))

@@ -1,0 +1,79 @@
+"""`rig status`: a report for people and for machines."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from rig.v1 import event_pb2, rig_pb2
+from rigclient.__main__ import rig
+from tests.cli.conftest import Run
+from tests.cli.rig_server import Server
+
+PAUSED = "Nothing has moved for 4 s: the game is paused, loading or in a menu."
+
+
+def test_says_all_there_is(run: Run) -> None:
+    result = run("status")
+    assert result.exit_code == 0
+    for word in (
+        *("LIVE", "Telemetry is arriving.", "50.0 Hz", "5.0 Hz", "1000 captured", "998 committed"),
+        *("4 missed, 1 torn", "21 ms", "0.50", "1.25", "4.00", "500.0 MB of 1.0 GB", "/data/ring"),
+        *("3 min 20 s", "Y3Vyc29y", "ipv4:127.0.0.1:50000", "4711", "6.5 %", "20.0 MB"),
+    ):
+        assert word in result.output, word
+
+
+def test_a_game_that_pauses_is_no_failure(run: Run, server: Server) -> None:
+    server.status.recorder.source_state = "PAUSED"
+    server.status.recorder.source_explanation = PAUSED
+    result = run("status")
+    assert result.exit_code == 0
+    assert f"PAUSED  {PAUSED}" in result.output
+
+
+def test_absent_recorder_and_ring_are_said_in_words(run: Run, server: Server) -> None:
+    server.status.CopyFrom(rig_pb2.GetStatusResponse(version="1.2.3"))
+    result = run("status")
+    assert result.exit_code == 0
+    assert "NO RECORDER" in result.output
+    assert "NO RING" in result.output
+    assert "start `rigd record`" in result.output
+    assert "nobody reads" in result.output
+
+
+def test_an_empty_stream_holds_nothing_yet(run: Run, server: Server) -> None:
+    server.status.ring.spans.add(stream=event_pb2.STREAM_EVENTS)
+    assert "nothing yet" in run("status").output
+
+
+def test_json_is_the_message_with_the_names_of_the_contract(run: Run) -> None:
+    told = json.loads(run("status", "--json").output)
+    assert told["recorder"]["physics_rate_hz"] == 50.0
+    assert told["ring"]["spans"][0]["last_seq"] == "998"
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("tail",), ("tail", "--json")])
+def test_without_a_rig_one_sentence_a_hint_and_a_failure(
+    run: Run, nowhere: str, arguments: tuple[str, ...]
+) -> None:
+    result = run(*arguments, address=nowhere)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        f"error: no rig answers at {nowhere}",
+        "hint: is `rigd run` running?",
+    ]
+
+
+def test_the_address_can_come_from_the_environment(server: Server) -> None:
+    result = CliRunner(env={"RIG_ADDRESS": server.address}).invoke(rig, ["status"])
+    assert result.exit_code == 0
+    assert server.address in result.output
+
+
+@pytest.mark.parametrize("command", ["status", "channels", "tail", "watch"])
+def test_every_command_helps_with_an_example(run: Run, command: str) -> None:
+    told = run(command, "--help").output
+    assert f"Example:\n    rig {command}" in told
+    assert "--json" in told
