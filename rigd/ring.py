@@ -44,6 +44,9 @@ _MADV_DONTNEED: Final = 4
 _KEY: Final = struct.Struct(">Q")
 _GAP_KEY: Final = struct.Struct(">BQQ")
 
+DAMAGE: Final = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.CursorFullError)
+"""What LMDB raises when it meets a page that is not what it should be. No retry can help."""
+
 DEFAULT_LIMIT_BYTES: Final = 4 << 30
 """About 40 minutes of 40 cars at 50 Hz."""
 
@@ -121,6 +124,13 @@ class RingWriter(_Environment):
         # Twice the limit is address space, not disk: pages that a reader still sees cannot be reused at once.
         super().__init__(path, map_size=2 * limit_bytes + (64 << 20))
         self.limit_bytes = limit_bytes
+        try:
+            self._prepare()
+        except lmdb.Error:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
         self.env.reader_check()
         with self.env.begin(write=True) as txn:
             for name in (*STREAMS, GAPS, META):
@@ -128,12 +138,19 @@ class RingWriter(_Environment):
             if txn.get(b"id", db=self.dbs[META]) is None:
                 txn.put(b"id", secrets.token_bytes(8), db=self.dbs[META])
                 txn.put(b"format", FORMAT, db=self.dbs[META])
+            txn.put(b"limit", str(self.limit_bytes).encode(), db=self.dbs[META])
             self.id = bytes(txn.get(b"id", b"", db=self.dbs[META]))
 
     def reopen(self) -> None:
         """Close and open again: after some disk errors LMDB refuses an environment for good."""
         self.close()
         self.__init__(self.path, self.limit_bytes)  # type: ignore[misc]
+
+    def replace(self) -> None:
+        """Set the damaged files aside and begin anew under another id."""
+        self.close()
+        set_aside(self.path)
+        self.reopen()
 
     def meta(self, name: bytes) -> bytes | None:
         """A small value that travels with the commits."""
@@ -153,11 +170,17 @@ class RingWriter(_Environment):
             return bytes(cursor.value()) if cursor.last() else None
 
     def append(self, records: Iterable[Record], meta: Mapping[bytes, bytes]) -> None:
-        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction."""
+        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction.
+
+        The same again is stored once: after an error nobody knows whether the commit was made. Raises
+        lmdb.KeyExistsError for another record that is not after the newest of its stream.
+        """
         with self.env.begin(write=True) as txn:
             touched = set()
             for table, at, value in records:
-                txn.put(at, value, db=self.dbs[table], append=table != GAPS)
+                stored = txn.put(at, value, db=self.dbs[table], append=table != GAPS)
+                if not stored and txn.get(at, db=self.dbs[table]) != value:
+                    raise lmdb.KeyExistsError(f"{table.decode()} {at.hex()} is not after the newest")
                 touched.add(table)
             for name, value in meta.items():
                 txn.put(name, value, db=self.dbs[META])
@@ -254,7 +277,8 @@ class RingReader(_Environment):
         return found[0] if found else None
 
     def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
-        """Sequence number of the newest record for which `before(value)` holds, 0 when it does for none.
+        """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
+        number before the oldest.
 
         `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
         the call.
@@ -358,6 +382,8 @@ def set_aside(path: Path) -> Path:
     """Move a damaged ring out of the way, never delete it. Returns its new place."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
+    while target.exists():
+        target = target.with_name(f"{target.name}+")
     path.rename(target)
     return target
 
@@ -373,9 +399,11 @@ def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingW
         trouble = _inspected(path)
         if trouble:
             trouble = f"{trouble}; it was moved to {set_aside(path)}"
-    ring = RingWriter(path, limit_bytes)
-    ring.append((), {b"limit": str(limit_bytes).encode()})
-    return ring, trouble
+    try:
+        return RingWriter(path, limit_bytes), trouble
+    except DAMAGE as error:
+        trouble = f"the ring cannot be written: {error}; it was moved to {set_aside(path)}"
+    return RingWriter(path, limit_bytes), trouble
 
 
 def _inspected(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import lmdb
 
 from rigd.record.latency import Histogram
-from rigd.ring import Record, RingWriter
+from rigd.ring import DAMAGE, Record, RingWriter
 from rigd.wake import Bell
 
 MEMORY_BOUND_BYTES: Final = 64 << 20
@@ -54,6 +54,7 @@ class Committer:
         self.latency = Histogram()
         self.error = ""
         """What the disk last refused; empty when it works."""
+        self._damaged = False
         self.durable_seq = 0
         self.committed = 0
         """Ticks made durable."""
@@ -128,7 +129,8 @@ class Committer:
         try:
             self._write(group)
         except (lmdb.Error, OSError) as error:
-            self.error = str(error)
+            self.error = str(error) or repr(error)
+            self._damaged = isinstance(error, DAMAGE)
             return False
         self.latency.add(time.monotonic_ns() - started)
         self._finish(group)
@@ -144,7 +146,10 @@ class Committer:
         return group
 
     def _write(self, group: list[Bundle]) -> None:
-        if self.error:
+        if self._damaged:
+            self._damaged = False
+            self._ring.replace()
+        elif self.error:
             self._ring.reopen()
         meta = {name: value for bundle in group for name, value in bundle.meta.items()}
         self._ring.append((record for bundle in group for record in bundle.records), meta)
@@ -157,6 +162,7 @@ class Committer:
         self.committed += sum(1 for bundle in group if bundle.tick)
         self._done_bytes += sum(bundle.size for bundle in group)
         self._done += len(group)
+        self._oldest_ns = group[-1].taken_ns  # what is pending now is younger
         self._bell.ring()
         if time.monotonic() > self._forget_at:
             self._ring.forget_pages()

@@ -51,6 +51,8 @@ class Feed:
         self._loop.add_reader(self._listener.fileno(), self._rung)
         self._timer = self._loop.call_later(_SECOND, self._each_second)
         self._ring: RingReader | None = None
+        self.rings_opened = 0
+        """Grows when another ring stands in the folder: positions in the old one mean nothing then."""
         self._heads = dict.fromkeys(rings.STREAMS, 0)
         self._tails: dict[bytes, OrderedDict[int, Tick]] = {}
         self._waiters: dict[bytes, list[asyncio.Future[None]]] = {stream: [] for stream in rings.STREAMS}
@@ -191,6 +193,7 @@ class Feed:
         except RigError:
             self._ring = None
             return
+        self.rings_opened += 1
         heads = self._ring.heads()
         self._heads = heads
         self._tails = {stream: OrderedDict() for stream in rings.STREAMS}

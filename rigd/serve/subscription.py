@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rig.columns import field
+from rig.errors import Unavailable
 from rig.v1 import event_pb2, rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.serve.feed import Feed, Tick
@@ -55,6 +56,7 @@ class Subscription:
         self._feed = feed
         self._cut = cut
         self._wishes = wishes
+        self._ring = feed.rings_opened
         self._alone = wishes.ticks_per_message == 1
         self._position = position
         self._pending: list[bytes] = []
@@ -67,6 +69,8 @@ class Subscription:
     async def run(self, write: Write) -> None:
         """Follow the stream for good."""
         while True:
+            if self._feed.rings_opened != self._ring:
+                raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
             ticks = self._feed.after(self.stream, self._position)
             if not ticks:
                 await self._rest(write)

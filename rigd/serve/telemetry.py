@@ -124,9 +124,9 @@ class TelemetryService:
         assert tick.head is not None
         view = Layout(PHYSICS, tick.data, 0, len(tick.data)).view(tick.data, 0)
         ids, starts = view["id"], view["lap_start_time"]
-        for wanted in (*cars.ids[:1], tick.head.player):
-            if wanted in ids:
-                return float(starts[ids == wanted][0])
+        wanted = cars.ids[0] if cars.ids else tick.head.player
+        if wanted in ids:
+            return float(starts[ids == wanted][0])
         if cars.ids or cars.player or not len(starts):
             raise BadRequest("the chosen car is not on track, so it has no running lap", hint="use time_ns")
         return float(starts.min())

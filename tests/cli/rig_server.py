@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from rig import columns
 from rig.channels import PHYSICS, SCORING
-from rig.errors import CursorExpired, RigError
+from rig.errors import RigError
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2
 
 _CURSOR, _RECORDS, _GAPS = 1, 2, 3
@@ -30,10 +30,10 @@ class Script:
     """By the number of the record they stand before."""
     breaks: dict[int, list[RigError | None]] = field(default_factory=dict)
     """After this number the connection breaks, once per item: with this error, or as a lost server does."""
+    earliest: int = 1
+    """Oldest number held, for those who ask for it by name."""
     refusal: RigError | None = None
     """Every request fails with this."""
-    last: threading.Event = field(default_factory=threading.Event)
-    """Set when everything has been sent."""
 
     def after(self, seq: int) -> Iterator[bytes]:
         """The messages after record `seq`, as wire bytes."""
@@ -106,12 +106,9 @@ class Server(rig_pb2_grpc.RigServiceServicer):
             self.requests.append(request)
             if script.refusal is not None:
                 _abort(context, script.refusal)
-            start = request.start.cursor
-            seq = _SEQ.unpack(start)[0] if start else 0
-            for data in script.after(seq):
+            for data in script.after(_position(script, request.start)):
                 yield data
                 _break(script, context, data)
-            script.last.set()
             while context.is_active() and not self._stop.wait(0.02):
                 pass
 
@@ -123,14 +120,20 @@ def cursor(seq: int) -> bytes:
     return _SEQ.pack(seq)
 
 
+def _position(script: Script, start: telemetry_pb2.Start) -> int:
+    if start.earliest:
+        return script.earliest - 1
+    return int(_SEQ.unpack(start.cursor)[0]) if start.cursor else 0
+
+
 def _break(script: Script, context: Any, data: bytes) -> None:
     waiting = script.breaks.get(_SEQ.unpack_from(data, 2)[0])
     if not waiting:
         return
     error = waiting.pop(0)
-    if error is None:
-        context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
-    _abort(context, error or CursorExpired("never"))
+    if error is not None:
+        _abort(context, error)
+    context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
 
 
 def _abort(context: Any, error: RigError) -> None:
