@@ -31,7 +31,8 @@ from rigclient.terminal.palette import (
 )
 
 _FINISHED: Final = {1: ("FIN", STRONG), 2: ("DNF", RED), 3: ("DSQ", RED)}
-_PIT: Final = {1: ("req", CYAN), 2: ("IN", CYAN), 3: ("BOX", WARNING), 4: ("OUT", CYAN)}
+_PIT: Final = {2: ("IN", CYAN), 3: ("BOX", WARNING), 4: ("OUT", CYAN)}
+_REQUESTED: Final = 1
 _BLUE_FLAG: Final = 6
 _COUNTS: Final = 2
 _SAME_S: Final = 5e-4
@@ -100,11 +101,6 @@ def lines(board: Board, width: int, height: int) -> list[Line]:
     return [heading.to(width), *(_line(rows[at], columns).to(width) for at in shown)]
 
 
-def most_width(board: Board) -> int:
-    """Cells beyond which the panel only gets emptier."""
-    return sum(max(column.cells, column.most) + 1 for column in _columns(board))
-
-
 def _line(row: Row, columns: list[tuple[Column, int]]) -> Line:
     line = Line()
     for column, cells in columns:
@@ -169,40 +165,58 @@ def _window(slots: list[int], focus: int | None, height: int) -> list[int]:
 
 
 def _rows(board: Board) -> list[Row]:
+    """One row per car, the first first."""
     frame = board.scoring
     assert frame is not None
-    classes = sorted({entry.vehicle_class for entry in board.entries.values()})
-    purple = _class_bests(board, frame)
-    racing = board.session is not None and board.session.kind == session_pb2.SESSION_KIND_RACE
-    gaps, intervals = _race_gaps(frame) if racing else _time_gaps(frame)
-    shares = board.lap_shares()
-    compounds = _compound_indices(board)
-    focus = board.focus
-    rows = []
-    for at in np.argsort(frame.place, kind="stable").tolist():
-        slot = int(frame.id[at])
-        entry = board.entries.get(slot, session_pb2.Entry())
-        color = classes.index(entry.vehicle_class) if entry.vehicle_class in classes else 0
-        rows.append(
-            Row(
-                slot,
-                slot == focus,
-                int(frame.place[at]),
-                board.name(slot),
-                entry.vehicle_name,
-                CLASSES[color % len(CLASSES)],
-                int(frame.laps[at]),
-                _last(frame, at, purple[at]),
-                _best(frame, at, purple[at]),
-                gaps[at],
-                intervals[at],
-                float(shares[at]),
-                _state(frame, at),
-                _tyre(entry, compounds.get(slot)),
-                int(frame.pit_stops[at]),
-            )
-        )
-    return rows
+    shared = _Shared.of(board, frame)
+    return [_row(board, frame, shared, at) for at in np.argsort(frame.place, kind="stable").tolist()]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What is worked out once for all rows, by row of the scoring table where it is a sequence."""
+
+    focus: int | None
+    classes: list[str]
+    purple: Array
+    gaps: list[str]
+    intervals: list[str]
+    shares: Array
+    compounds: dict[int, int]
+
+    @classmethod
+    def of(cls, board: Board, frame: ScoringFrame) -> "_Shared":
+        racing = board.session is not None and board.session.kind == session_pb2.SESSION_KIND_RACE
+        gaps, intervals = _race_gaps(frame) if racing else _time_gaps(frame)
+        classes = sorted({entry.vehicle_class for entry in board.entries.values()})
+        purple, shares = _class_bests(board, frame), board.lap_shares()
+        return cls(board.focus, classes, purple, gaps, intervals, shares, _compound_indices(board))
+
+
+def _row(board: Board, frame: ScoringFrame, shared: _Shared, at: int) -> Row:
+    slot = int(frame.id[at])
+    entry = board.entries.get(slot, session_pb2.Entry())
+    return Row(
+        chosen=slot == shared.focus,
+        slot=slot,
+        place=int(frame.place[at]),
+        driver=board.name(slot),
+        vehicle=entry.vehicle_name,
+        style=_class_style(shared.classes, entry.vehicle_class),
+        laps=int(frame.laps[at]),
+        last=_last(frame, at, shared.purple[at]),
+        best=_best(frame, at, shared.purple[at]),
+        gap=shared.gaps[at],
+        interval=shared.intervals[at],
+        share=float(shared.shares[at]),
+        state=_state(frame, at),
+        tyre=_tyre(entry, shared.compounds.get(slot)),
+        stops=int(frame.pit_stops[at]),
+    )
+
+
+def _class_style(classes: list[str], name: str) -> Style:
+    return CLASSES[classes.index(name) % len(CLASSES)] if name in classes else CLASSES[0]
 
 
 def _class_bests(board: Board, frame: ScoringFrame) -> Array:
@@ -265,17 +279,25 @@ def _state(frame: ScoringFrame, at: int) -> tuple[str, Style]:
     finished = _FINISHED.get(int(frame.finish_status[at]))
     if finished is not None:
         return finished
+    return _pit_state(frame, at) or _race_state(frame, at)
+
+
+def _pit_state(frame: ScoringFrame, at: int) -> tuple[str, Style] | None:
     if frame.in_garage[at]:
         return "GAR", DIM
-    pit = _PIT.get(int(frame.pit_state[at]))
-    if frame.in_pits[at] or (pit is not None and pit[0] != "req"):
-        return pit or ("PIT", CYAN)
+    pit_state = int(frame.pit_state[at])
+    if frame.in_pits[at] or pit_state > _REQUESTED:
+        return _PIT.get(pit_state, ("PIT", CYAN))
+    return None
+
+
+def _race_state(frame: ScoringFrame, at: int) -> tuple[str, Style]:
     if frame.flag[at] == _BLUE_FLAG:
         return "BLU", FLAGS["blue"]
     if frame.penalties[at] > 0:
         return f"!{min(int(frame.penalties[at]), 99)}", RED
-    if pit is not None:
-        return pit
+    if frame.pit_state[at] == _REQUESTED:
+        return "req", CYAN
     if frame.count_lap_flag[at] != _COUNTS and frame.laps[at] > 0:
         return "inv", YELLOW
     return ("DRS", GOOD) if frame.drs_active[at] else ("", DIM)

@@ -51,35 +51,29 @@ _HINT_RECORD: Final = "start `rigd record` or `rigd run`"
 
 def _facts(recorder: rig_pb2.RecorderStatus) -> Table:
     grid = Table.grid(padding=(0, 2))
-    losses = f"{recorder.missed} missed, {recorder.torn_given_up} torn"
-    lossy = bool(recorder.missed or recorder.torn_given_up)
-    pace = (
-        "as soon as the disk allows"
-        if not recorder.commit_every_s
-        else f"every {recorder.commit_every_s:g} s"
-    )
-    rows: tuple[tuple[str, RenderableType], ...] = (
-        ("rate", f"{recorder.physics_rate_hz:.1f} Hz telemetry, {recorder.scoring_rate_hz:.1f} Hz scoring"),
-        ("cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"),
-        (
-            "frames",
-            f"{recorder.captured} captured, {recorder.committed} committed, {recorder.pending} pending",
-        ),
-        ("lost", Text(losses, YELLOW if lossy else GOOD)),
-        (
-            "odd",
-            f"{recorder.torn_retries} read again, {recorder.duplicates} repeated, "
-            f"{recorder.rejected} refused, {recorder.fallbacks} taken car by car",
-        ),
-        (
-            "durable",
-            f"up to seq {recorder.durable_seq}; a power cut now would take "
-            f"{recorder.loss_window_ms:.0f} ms (commits {pace})",
-        ),
-    )
-    for name, value in rows:
+    for name, value in (*_flow(recorder), *_losses(recorder)):
         grid.add_row(Text(f"{name:<8}", TITLE), value)
     return grid
+
+
+def _flow(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, str]]:
+    """What comes in and what is stored."""
+    yield "rate", f"{recorder.physics_rate_hz:.1f} Hz telemetry, {recorder.scoring_rate_hz:.1f} Hz scoring"
+    yield "cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"
+    pending = f"{recorder.pending} pending ({size(recorder.pending_bytes)})"
+    yield "frames", f"{recorder.captured} captured, {recorder.committed} committed, {pending}"
+    pace = f"every {recorder.commit_every_s:g} s" if recorder.commit_every_s else "as soon as the disk allows"
+    yield "durable", f"up to seq {recorder.durable_seq}; commits {pace}"
+    yield "at risk", f"a power cut now would take {recorder.loss_window_ms:.0f} ms"
+
+
+def _losses(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, RenderableType]]:
+    """What did not come as it should."""
+    lossy = bool(recorder.missed or recorder.torn_given_up)
+    lost = f"{recorder.missed} missed, {recorder.torn_given_up} torn"
+    yield "lost", Text(lost, YELLOW if lossy else GOOD)
+    again = f"{recorder.torn_retries} read again, {recorder.duplicates} repeated"
+    yield "odd", f"{again}, {recorder.rejected} refused, {recorder.fallbacks} taken car by car"
 
 
 def _latencies(recorder: rig_pb2.RecorderStatus) -> Table:

@@ -1,7 +1,6 @@
 """The recorder: the game's memory into the ring. One process, one tick thread, one committer thread."""
 
 import gc
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -140,7 +139,7 @@ class Recorder:
         self._sessions = Sessions(number, key, clock_s)
         self._game = self.ring.meta(b"game") or b""
         self._fresh = self._last_frame is not None
-        started = event_pb2.RecorderStarted(version=rigd.__version__, pid=os.getpid())
+        started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(event_pb2.Event(recorder_started=started))
         if trouble:
             for stream in (rings.PHYSICS, rings.SCORING):
@@ -252,7 +251,7 @@ class Recorder:
             return
         gap = self._declare(rings.SCORING)
         tail = field(_STATE_FIELD, state.SerializeToString())
-        entries = self._entries.due(update.records, self._compounds, now)
+        entries = self._entries.due(update.records, self._compounds, state.current_time)
         if entries is not None:
             tail += field(_ENTRIES_FIELD, entries.SerializeToString())
         head = self._head(rings.SCORING, update, update.count, SCORING.schema, bool(gap))
@@ -373,7 +372,7 @@ class Recorder:
         )
 
     def _close(self) -> Summary:
-        stopped = event_pb2.RecorderStopped(pid=os.getpid())
+        stopped = event_pb2.RecorderStopped()
         self._tell(event_pb2.Event(recorder_stopped=stopped, session=self._sessions.number))
         self._committer.close()
         self.summary.committed = self._committer.committed

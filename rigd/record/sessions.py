@@ -168,22 +168,24 @@ def _finite(value: Any) -> float:
 
 
 class Entries:
-    """The entry list, sent on change and every ten seconds, so that the ring always holds a recent one."""
+    """The entry list, sent on change and every ten seconds of session clock, so that the ring always holds
+    a recent one.
+    """
 
-    _AGAIN_NS: Final = 10_000_000_000
+    _AGAIN_S: Final = 10.0
 
     def __init__(self) -> None:
         self._seen = b""
-        self._sent_ns = -self._AGAIN_NS
+        self._sent_s = 0.0
 
     def due(
-        self, scoring: Array, compounds: Callable[[], dict[int, tuple[str, str]]], now_ns: int
+        self, scoring: Array, compounds: Callable[[], dict[int, tuple[str, str]]], clock_s: float
     ) -> session_pb2.EntryList | None:
         """The list when it is time to send it. `compounds` are front and rear tyre by slot id."""
         seen = b"".join(scoring[name].tobytes() for name in _ENTRY_FIELDS)
-        if seen == self._seen and now_ns - self._sent_ns < self._AGAIN_NS:
+        if seen == self._seen and abs(clock_s - self._sent_s) < self._AGAIN_S:
             return None
-        self._seen, self._sent_ns = seen, now_ns
+        self._seen, self._sent_s = seen, clock_s
         tyres = compounds()
         return session_pb2.EntryList(entries=[_entry(row, tyres) for row in scoring])
 

@@ -10,8 +10,8 @@ import numpy as np
 from rig.channels import PHYSICS
 from rig.columns import Head, Layouts, Template, read_head
 from rig.v1 import physics_pb2
-from tests.bench.stage import Stage, answer, cpu_s, free_port, rss_mb, stage
 from tests.bench.subscribers import TWELVE
+from tests.stage import Stage, answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
 

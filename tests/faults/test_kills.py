@@ -17,7 +17,7 @@ from rig.channels import PHYSICS
 from rig.columns import Layout, read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
-from tests.bench.stage import free_port
+from tests.stage import free_port
 
 KILLS = int(os.environ.get("RIGD_KILLS", "24"))
 SEED = int(os.environ.get("RIGD_SEED", "7"))

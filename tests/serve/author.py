@@ -87,7 +87,9 @@ class Author:
         """Append an event."""
         seq = self._number(rings.EVENTS)
         event = event_pb2.Event(
-            seq=seq, capture_time_ns=START_NS + seq, recorder_stopped=event_pb2.RecorderStopped(pid=seq)
+            seq=seq,
+            capture_time_ns=START_NS + seq,
+            recorder_started=event_pb2.RecorderStarted(version=str(seq)),
         )
         self.ring.append([Record(rings.EVENTS, rings.key(seq), event.SerializeToString())], {})
         self.bell.ring()

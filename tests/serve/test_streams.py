@@ -200,7 +200,7 @@ async def test_events_arrive_in_order(author: Remote, rig: AsyncRig) -> None:
     for _ in range(3):
         author.event()
     events = await take(rig.events("earliest"), 3)
-    assert [event.recorder_stopped.pid for event in events] == [1, 2, 3]
+    assert [event.recorder_started.version for event in events] == ["1", "2", "3"]
 
 
 async def test_a_new_ring_is_a_gap_of_unknown_size_and_the_stream_goes_on(

@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from rig.v1 import session_pb2 as rig_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12rig/v1/event.proto\x12\x06rig.v1\x1a\x14rig/v1/session.proto\"\xc7\x01\n\x03Gap\x12\x1e\n\x06stream\x18\x01 \x01(\x0e\x32\x0e.rig.v1.Stream\x12\x11\n\tfirst_seq\x18\x02 \x01(\x06\x12\x10\n\x08last_seq\x18\x03 \x01(\x06\x12\x12\n\x05\x63ount\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12!\n\x06reason\x18\x05 \x01(\x0e\x32\x11.rig.v1.GapReason\x12\x15\n\rbegin_time_ns\x18\x06 \x01(\x06\x12\x13\n\x0b\x65nd_time_ns\x18\x07 \x01(\x06\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\tB\x08\n\x06_count\"=\n\x0eSessionStarted\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\";\n\x0cSessionEnded\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\"/\n\x0fRecorderStarted\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x05\"\x1e\n\x0fRecorderStopped\x12\x0b\n\x03pid\x18\x01 \x01(\x05\"3\n\rSourceChanged\x12\r\n\x05state\x18\x01 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x02 \x01(\t\"R\n\x0b\x46lagChanged\x12\x12\n\ngame_phase\x18\x01 \x01(\x05\x12\x19\n\x11yellow_flag_state\x18\x02 \x01(\x11\x12\x14\n\x0csector_flags\x18\x03 \x03(\x05\"\xa2\x03\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x06\x12\x17\n\x0f\x63\x61pture_time_ns\x18\x02 \x01(\x06\x12\x0f\n\x07session\x18\x03 \x01(\x07\x12\x14\n\x0csession_time\x18\x04 \x01(\x01\x12\x1a\n\x03gap\x18\x10 \x01(\x0b\x32\x0b.rig.v1.GapH\x00\x12\x31\n\x0fsession_started\x18\x11 \x01(\x0b\x32\x16.rig.v1.SessionStartedH\x00\x12-\n\rsession_ended\x18\x12 \x01(\x0b\x32\x14.rig.v1.SessionEndedH\x00\x12\x33\n\x10recorder_started\x18\x13 \x01(\x0b\x32\x17.rig.v1.RecorderStartedH\x00\x12\x33\n\x10recorder_stopped\x18\x14 \x01(\x0b\x32\x17.rig.v1.RecorderStoppedH\x00\x12/\n\x0esource_changed\x18\x15 \x01(\x0b\x32\x15.rig.v1.SourceChangedH\x00\x12+\n\x0c\x66lag_changed\x18\x16 \x01(\x0b\x32\x13.rig.v1.FlagChangedH\x00\x42\x06\n\x04kind*[\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTREAM_PHYSICS\x10\x01\x12\x12\n\x0eSTREAM_SCORING\x10\x02\x12\x11\n\rSTREAM_EVENTS\x10\x03*\xbc\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11GAP_REASON_MISSED\x10\x01\x12\x13\n\x0fGAP_REASON_TORN\x10\x02\x12\x1c\n\x18GAP_REASON_RECORDER_DOWN\x10\x03\x12\x13\n\x0fGAP_REASON_DISK\x10\x04\x12\x16\n\x12GAP_REASON_EVICTED\x10\x05\x12\x1c\n\x18GAP_REASON_RING_REPLACED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12rig/v1/event.proto\x12\x06rig.v1\x1a\x14rig/v1/session.proto\"\xc7\x01\n\x03Gap\x12\x1e\n\x06stream\x18\x01 \x01(\x0e\x32\x0e.rig.v1.Stream\x12\x11\n\tfirst_seq\x18\x02 \x01(\x06\x12\x10\n\x08last_seq\x18\x03 \x01(\x06\x12\x12\n\x05\x63ount\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12!\n\x06reason\x18\x05 \x01(\x0e\x32\x11.rig.v1.GapReason\x12\x15\n\rbegin_time_ns\x18\x06 \x01(\x06\x12\x13\n\x0b\x65nd_time_ns\x18\x07 \x01(\x06\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\tB\x08\n\x06_count\"=\n\x0eSessionStarted\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\";\n\x0cSessionEnded\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\"\"\n\x0fRecorderStarted\x12\x0f\n\x07version\x18\x01 \x01(\t\"\x11\n\x0fRecorderStopped\"3\n\rSourceChanged\x12\r\n\x05state\x18\x01 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x02 \x01(\t\"R\n\x0b\x46lagChanged\x12\x12\n\ngame_phase\x18\x01 \x01(\x05\x12\x19\n\x11yellow_flag_state\x18\x02 \x01(\x11\x12\x14\n\x0csector_flags\x18\x03 \x03(\x05\"\xa2\x03\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x06\x12\x17\n\x0f\x63\x61pture_time_ns\x18\x02 \x01(\x06\x12\x0f\n\x07session\x18\x03 \x01(\x07\x12\x14\n\x0csession_time\x18\x04 \x01(\x01\x12\x1a\n\x03gap\x18\x10 \x01(\x0b\x32\x0b.rig.v1.GapH\x00\x12\x31\n\x0fsession_started\x18\x11 \x01(\x0b\x32\x16.rig.v1.SessionStartedH\x00\x12-\n\rsession_ended\x18\x12 \x01(\x0b\x32\x14.rig.v1.SessionEndedH\x00\x12\x33\n\x10recorder_started\x18\x13 \x01(\x0b\x32\x17.rig.v1.RecorderStartedH\x00\x12\x33\n\x10recorder_stopped\x18\x14 \x01(\x0b\x32\x17.rig.v1.RecorderStoppedH\x00\x12/\n\x0esource_changed\x18\x15 \x01(\x0b\x32\x15.rig.v1.SourceChangedH\x00\x12+\n\x0c\x66lag_changed\x18\x16 \x01(\x0b\x32\x13.rig.v1.FlagChangedH\x00\x42\x06\n\x04kind*[\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTREAM_PHYSICS\x10\x01\x12\x12\n\x0eSTREAM_SCORING\x10\x02\x12\x11\n\rSTREAM_EVENTS\x10\x03*\xbc\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11GAP_REASON_MISSED\x10\x01\x12\x13\n\x0fGAP_REASON_TORN\x10\x02\x12\x1c\n\x18GAP_REASON_RECORDER_DOWN\x10\x03\x12\x13\n\x0fGAP_REASON_DISK\x10\x04\x12\x16\n\x12GAP_REASON_EVICTED\x10\x05\x12\x1c\n\x18GAP_REASON_RING_REPLACED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rig.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STREAM']._serialized_start=1017
-  _globals['_STREAM']._serialized_end=1108
-  _globals['_GAPREASON']._serialized_start=1111
-  _globals['_GAPREASON']._serialized_end=1299
+  _globals['_STREAM']._serialized_start=991
+  _globals['_STREAM']._serialized_end=1082
+  _globals['_GAPREASON']._serialized_start=1085
+  _globals['_GAPREASON']._serialized_end=1273
   _globals['_GAP']._serialized_start=53
   _globals['_GAP']._serialized_end=252
   _globals['_SESSIONSTARTED']._serialized_start=254
@@ -43,13 +43,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONENDED']._serialized_start=317
   _globals['_SESSIONENDED']._serialized_end=376
   _globals['_RECORDERSTARTED']._serialized_start=378
-  _globals['_RECORDERSTARTED']._serialized_end=425
-  _globals['_RECORDERSTOPPED']._serialized_start=427
-  _globals['_RECORDERSTOPPED']._serialized_end=457
-  _globals['_SOURCECHANGED']._serialized_start=459
-  _globals['_SOURCECHANGED']._serialized_end=510
-  _globals['_FLAGCHANGED']._serialized_start=512
-  _globals['_FLAGCHANGED']._serialized_end=594
-  _globals['_EVENT']._serialized_start=597
-  _globals['_EVENT']._serialized_end=1015
+  _globals['_RECORDERSTARTED']._serialized_end=412
+  _globals['_RECORDERSTOPPED']._serialized_start=414
+  _globals['_RECORDERSTOPPED']._serialized_end=431
+  _globals['_SOURCECHANGED']._serialized_start=433
+  _globals['_SOURCECHANGED']._serialized_end=484
+  _globals['_FLAGCHANGED']._serialized_start=486
+  _globals['_FLAGCHANGED']._serialized_end=568
+  _globals['_EVENT']._serialized_start=571
+  _globals['_EVENT']._serialized_end=989
 # @@protoc_insertion_point(module_scope)

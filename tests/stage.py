@@ -49,16 +49,17 @@ class Stage:
     address: str
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """Start `python -m WORDS`."""
-        process = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", *words]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         self.running.append(process)
         return process
 
-    def record(self) -> subprocess.Popen[str]:
+    def record(self, *more: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """The recorder."""
         words = ("--data", str(self.data), "--buffers", str(self.buffers), "--ring-size", "512M")
-        return self.start("rigd", "record", *words)
+        return self.start("rigd", "record", *words, *more, stderr=stderr)
 
     def serve(self) -> subprocess.Popen[str]:
         """The server, once it listens."""
@@ -91,6 +92,13 @@ class Stage:
         raise RuntimeError("the recorder says nothing")
 
 
+def _disk() -> Path:
+    """A folder on a real disk: a commit to memory costs nothing."""
+    build = Path(__file__).resolve().parent.parent / "build"
+    build.mkdir(exist_ok=True)
+    return build
+
+
 def answer(process: subprocess.Popen[str], within_s: float) -> Any:
     """The JSON a process prints before it ends."""
     out, _ = process.communicate(timeout=within_s)
@@ -102,7 +110,7 @@ def stage() -> Iterator[Stage]:
     """A stage whose processes are stopped, each by its id, and whose folders are removed."""
     with (
         tempfile.TemporaryDirectory(dir="/dev/shm") as buffers,
-        tempfile.TemporaryDirectory(dir=Path.cwd() / "build") as data,
+        tempfile.TemporaryDirectory(prefix="rigd-", dir=_disk()) as data,
     ):
         here = Stage(Path(buffers), Path(data), f"127.0.0.1:{free_port()}")
         try:
