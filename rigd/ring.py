@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -312,22 +312,35 @@ class RingReader(_Environment):
 
 
 def inspect(path: Path) -> None:
-    """Walk every key of the ring at `path`. Raises Corrupt; on badly damaged files it may also crash.
+    """Walk every key of the ring at `path` and try a write. Raises Corrupt; on badly damaged files it may
+    also crash. Values are not read: what is wrong with one shows when it is evicted, see `replace`.
 
     LMDB trusts its pages: a damaged file can end the process with SIGBUS or SIGABRT. So run it in a process
     of its own (`python -m rigd.ring PATH`), as `open_ring` does.
     """
     try:
-        ring = _Environment(path, readonly=True, lock=False)
+        room = (path / "data.mdb").stat().st_size + (64 << 20)
+        ring = _Environment(path, map_size=room, lock=False)
         _inspect_size(ring)
-        with contextlib.closing(ring), ring.env.begin(buffers=True) as txn:
+        with contextlib.closing(ring), _trial(ring) as txn:
             for name in (*STREAMS, GAPS, META):
                 ring.dbs[name] = ring.env.open_db(name, txn=txn, create=False)
             _inspect_format(txn.get(b"format", db=ring.dbs[META]))
             for name, db in ring.dbs.items():
                 _inspect_order(name, txn.stat(db)["entries"], txn.cursor(db))
+            txn.put(b"trial", bytes(ring.env.stat()["psize"]), db=ring.dbs[META])
     except lmdb.Error as error:
         raise Corrupt(f"the ring in {path} cannot be read: {error}") from error
+
+
+@contextlib.contextmanager
+def _trial(ring: _Environment) -> Iterator[Any]:
+    """A transaction that leaves nothing behind."""
+    txn = ring.env.begin(write=True, buffers=True)
+    try:
+        yield txn
+    finally:
+        txn.abort()
 
 
 def _inspect_size(ring: _Environment) -> None:

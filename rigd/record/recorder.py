@@ -140,7 +140,7 @@ class Recorder:
         self._game = self.ring.meta(b"game") or b""
         self._fresh = self._last_frame is not None
         started = event_pb2.RecorderStarted(version=rigd.__version__)
-        self._tell(event_pb2.Event(recorder_started=started))
+        self._tell(self._event(recorder_started=started))
         if trouble:
             for stream in (rings.PHYSICS, rings.SCORING):
                 self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, trouble)
@@ -292,17 +292,20 @@ class Recorder:
         if gap is None:
             return []
         gap.end_time_ns = time.time_ns()
-        event = self._numbered(event_pb2.Event(gap=gap, session=self._sessions.number))
+        event = self._numbered(self._event(gap=gap))
         at = rings.gap_key(stream, gap.first_seq, event.seq)
         return [
             Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString()),
             Record(rings.GAPS, at, gap.SerializeToString()),
         ]
 
+    def _event(self, **kind: Any) -> event_pb2.Event:
+        """An event of our own, at the session's clock."""
+        return event_pb2.Event(session=self._sessions.number, session_time=self._clock_s, **kind)
+
     def _numbered(self, event: event_pb2.Event) -> event_pb2.Event:
         event.seq = self._next[rings.EVENTS]
         event.capture_time_ns = time.time_ns()
-        event.session_time = event.session_time or self._clock_s
         self._next[rings.EVENTS] += 1
         return event
 
@@ -335,7 +338,7 @@ class Recorder:
             for event in self._sessions.left():
                 self._tell(event)
         changed = event_pb2.SourceChanged(state=state.name, explanation=self.source.explain(now))
-        self._tell(event_pb2.Event(source_changed=changed, session=self._sessions.number))
+        self._tell(self._event(source_changed=changed))
 
     def _status(self, state: SourceState, now: int) -> rig_pb2.RecorderStatus:
         reader, committer = self.source.telemetry_reader, self._committer
@@ -373,7 +376,7 @@ class Recorder:
 
     def _close(self) -> Summary:
         stopped = event_pb2.RecorderStopped()
-        self._tell(event_pb2.Event(recorder_stopped=stopped, session=self._sessions.number))
+        self._tell(self._event(recorder_stopped=stopped))
         self._committer.close()
         self.summary.committed = self._committer.committed
         return self.summary

@@ -84,8 +84,9 @@ class Sessions:
         if self.state is None:
             return []
         ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
+        events = [self._stamped(ended, self.state)]
         self.state, self.key, self.player = None, b"", -1
-        return [self._stamped(ended)]
+        return events
 
     def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         number = self.number if self._ahead else self.number + 1
@@ -95,7 +96,7 @@ class Sessions:
         self._clock_s = state.current_time
         self._flags = ()
         started = event_pb2.Event(session_started=event_pb2.SessionStarted(session_state=state))
-        return [*events, self._stamped(started)]
+        return [*events, self._stamped(started, state)]
 
     def _flag_events(self, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         flags = (state.game_phase, state.yellow_flag_state, tuple(state.sector_flags))
@@ -107,11 +108,12 @@ class Sessions:
             yellow_flag_state=state.yellow_flag_state,
             sector_flags=state.sector_flags,
         )
-        return [self._stamped(event_pb2.Event(flag_changed=changed))]
+        return [self._stamped(event_pb2.Event(flag_changed=changed), state)]
 
-    def _stamped(self, event: event_pb2.Event) -> event_pb2.Event:
+    def _stamped(self, event: event_pb2.Event, state: session_pb2.SessionState) -> event_pb2.Event:
+        """With the clock of the scoring that told of it, whatever telemetry has come meanwhile."""
         event.session = self.number
-        event.session_time = self._clock_s
+        event.session_time = state.current_time
         return event
 
 

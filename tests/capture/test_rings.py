@@ -1,0 +1,83 @@
+"""A capture of the simulated game, replayed through the buffers, gives the same ring each time."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from rig.columns import read_head
+from rig.v1 import event_pb2
+from rigd import ring as rings
+from rigd.ring import RingReader
+from tests.stage import Stage, stage
+
+SECONDS = "4"
+ATTEMPTS = 4
+"""A machine that stalls for 20 ms makes the recorder miss a frame, and say so: that replay is repeated."""
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    process.wait(60)
+    assert process.returncode == 0
+
+
+def captured(here: Stage, file: Path) -> None:
+    """Four seconds of a race."""
+    game = here.start("rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "8", "--for", "6")
+    finish(here.start("rigd", "capture", str(file), "--buffers", str(here.buffers), "--for", SECONDS))
+    finish(game)
+
+
+def replayed(here: Stage, file: Path) -> dict[bytes, list[bytes]]:
+    """The ring that a recorder makes of a replay, its capture clock set to nothing."""
+    recorder = here.record()
+    here.status()
+    finish(here.start("rigd", "replay", str(file), "--buffers", str(here.buffers), "--lead", "1"))
+    time.sleep(0.5)
+    recorder.terminate()
+    finish(recorder)
+    ring = RingReader(here.data / "ring")
+    tables = {
+        stream: [value for _, value in ring.read(stream, 0, 10_000, 1 << 30)] for stream in rings.STREAMS
+    }
+    ring.close()
+    return tables
+
+
+def timeless(record: bytes) -> bytes:
+    """A record without its capture clock: nine bytes after the sequence number."""
+    assert read_head(record).seq
+    return record[:9] + record[18:]
+
+
+def game_events(values: list[bytes]) -> list[bytes]:
+    """What the game did. When the source was seen to change depends on the wall clock."""
+    found = []
+    for value in values:
+        event = event_pb2.Event.FromString(value)
+        if event.WhichOneof("kind") in ("session_started", "session_ended", "flag_changed"):
+            event.seq = event.capture_time_ns = 0
+            found.append(event.SerializeToString(deterministic=True))
+    return found
+
+
+def whole(file: Path) -> dict[bytes, list[bytes]]:
+    """A recording of the replay without a missed frame."""
+    for _ in range(ATTEMPTS):
+        with stage() as here:
+            tables = replayed(here, file)
+        if not any(event_pb2.Event.FromString(value).HasField("gap") for value in tables[rings.EVENTS]):
+            return tables
+    raise AssertionError(f"{ATTEMPTS} replays each missed a frame: this machine stalls too often to record")
+
+
+def test_two_replays_give_the_same_ring_but_for_the_capture_clock(tmp_path: Path) -> None:
+    file = tmp_path / "race.rcap"
+    with stage() as here:
+        captured(here, file)
+    first, second = whole(file), whole(file)
+    assert len(first[rings.PHYSICS]) > 100
+    assert len(first[rings.SCORING]) > 10
+    for stream in (rings.PHYSICS, rings.SCORING):
+        assert [timeless(value) for value in first[stream]] == [timeless(value) for value in second[stream]]
+    assert game_events(first[rings.EVENTS]) == game_events(second[rings.EVENTS])
+    assert game_events(first[rings.EVENTS])
