@@ -11,8 +11,9 @@ from google.protobuf import json_format
 from rich.console import Console
 
 from rig.errors import BadRequest, RigError
-from rigclient import records, registry, report, requests, tail, watch
-from rigclient.bookmark import Bookmark, cursor_of
+from rigclient import requests, watch
+from rigclient.commands import records, registry, report, tail
+from rigclient.commands.bookmark import Bookmark, cursor_of
 from rigclient.connection import connect
 from rigclient.terminal.line import Line
 

@@ -17,10 +17,9 @@ import pytest
 from rich.console import Console
 
 from rig.errors import BadRequest, CursorExpired
-from rigclient import feeds
-from rigclient import watch as watch_module
 from rigclient.terminal.keyboard import keys
-from rigclient.watch import WatchSummary, watch
+from rigclient.watch import WatchSummary, feeds, watch
+from rigclient.watch import live as watch_module
 from tests.cli import race
 from tests.cli.conftest import Run
 from tests.cli.rig_server import Server

@@ -5,10 +5,10 @@ from typing import Final
 from rich.style import Style
 
 from rig.v1 import session_pb2
-from rigclient.board import Board, Condition
 from rigclient.terminal.clock import clock
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import ALARM, BLUE, DIM, FAINT, FLAGS, RED, STRONG, TEXT, WARNING
+from rigclient.watch.board import Board, Condition
 
 _PHASES: Final = {
     0: ("GARAGE", "none"),

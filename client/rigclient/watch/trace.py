@@ -6,11 +6,11 @@ from typing import Any, Final
 import numpy as np
 from rich.style import Style
 
-from rigclient.board import Board
-from rigclient.history import SPAN_S, Values
 from rigclient.terminal import braille
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import CYAN, DIM, GOOD, RED, TITLE
+from rigclient.watch.board import Board
+from rigclient.watch.history import SPAN_S, Values
 
 _STEP_KMH: Final = 50.0
 _TOUCHED: Final = 0.01

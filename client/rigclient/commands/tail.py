@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from rig.channels import PHYSICS, SCORING, Channel
 from rigclient import requests
-from rigclient.bookmark import Bookmark
+from rigclient.commands.bookmark import Bookmark
+from rigclient.commands.records import Form
 from rigclient.connection import Rig, Stream
 from rigclient.frames import Frame
-from rigclient.records import Form
 from rigclient.terminal.line import Line
 
 TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}

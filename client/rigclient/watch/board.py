@@ -9,10 +9,10 @@ import numpy as np
 
 from rig.errors import RigError
 from rig.v1 import rig_pb2, session_pb2
-from rigclient.feeds import Item, Refusal, Report, Tick, Update
 from rigclient.frames import Car, PhysicsFrame, ScoringFrame
-from rigclient.history import History
-from rigclient.tally import Tally
+from rigclient.watch.feeds import Item, Refusal, Report, Tick, Update
+from rigclient.watch.history import History
+from rigclient.watch.tally import Tally
 
 PHYSICS_CHANNELS: Final = (
     *("id", "speed", "gear", "engine_rpm", "engine_max_rpm", "lap_number", "delta_best"),

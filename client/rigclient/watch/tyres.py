@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.board import Board
 from rigclient.frames import Car
 from rigclient.terminal import gauges
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import ALARM, BRAKE_DEGC, DIM, SHARE, TEXT, TITLE, TYRE_DEGC
+from rigclient.watch.board import Board
 
 _CORNERS: Final = ("FL", "FR", "RL", "RR")
 _LEAST: Final = 7

@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 
 from rig.channels import Channel
 from rig.v1 import event_pb2
+from rigclient.commands.gaps import gap_text
 from rigclient.frames import Frame
-from rigclient.gaps import gap_text
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, STRONG, TEXT, TITLE, YELLOW
 

@@ -4,10 +4,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import Final
 
-from rigclient import cockpit, footer, headline, leaderboard, trace, tyres
-from rigclient.board import Board, Condition
 from rigclient.terminal.line import Line, beside
 from rigclient.terminal.palette import DIM, FAINT, STRONG, TEXT, WARNING
+from rigclient.watch import cockpit, footer, headline, leaderboard, trace, tyres
+from rigclient.watch.board import Board, Condition
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 60, 16
 _LEAST_SIDE, _MOST_SIDE = 35, 80

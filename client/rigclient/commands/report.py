@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rig.v1 import event_pb2, rig_pb2
-from rigclient.bookmark import cursor_text
+from rigclient.commands.bookmark import cursor_text
 from rigclient.terminal import gauges
 from rigclient.terminal.clock import span
 from rigclient.terminal.line import Line

@@ -8,7 +8,6 @@ import numpy as np
 from rich.style import Style
 
 from rig.v1 import session_pb2
-from rigclient.board import Board
 from rigclient.frames import ScoringFrame
 from rigclient.terminal import gauges
 from rigclient.terminal.clock import gap, lap_time
@@ -29,6 +28,7 @@ from rigclient.terminal.palette import (
     WARNING,
     YELLOW,
 )
+from rigclient.watch.board import Board
 
 _FINISHED: Final = {1: ("FIN", STRONG), 2: ("DNF", RED), 3: ("DSQ", RED)}
 _PIT: Final = {2: ("IN", CYAN), 3: ("BOX", WARNING), 4: ("OUT", CYAN)}

@@ -12,15 +12,15 @@ from typing import Final
 
 from rich.console import Console
 
-from rigclient import headline, view
-from rigclient.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board, Condition
 from rigclient.connection import connect
-from rigclient.feeds import Feeds
 from rigclient.terminal.clock import clock, gap, lap_time
 from rigclient.terminal.keyboard import Keyboard
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, YELLOW
 from rigclient.terminal.screen import Screen
+from rigclient.watch import headline, view
+from rigclient.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board, Condition
+from rigclient.watch.feeds import Feeds
 
 REFRESH_S: Final = 0.08
 LINE_S: Final = 1.0

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from rich.style import Style
 
-from rigclient.board import Board
 from rigclient.frames import Car
 from rigclient.terminal import braille, digits, gauges
 from rigclient.terminal.clock import running
@@ -27,6 +26,7 @@ from rigclient.terminal.palette import (
     WARNING,
     YELLOW,
 )
+from rigclient.watch.board import Board
 
 _G: Final = 9.80665
 _SHIFT: Final = 0.97

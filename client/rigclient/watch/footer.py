@@ -2,9 +2,9 @@
 
 import math
 
-from rigclient.board import Board, Condition
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, GOOD, LATENCY_MS, RED, TEXT, YELLOW
+from rigclient.watch.board import Board, Condition
 
 _KEYS = ("j/k car  t trace  q quit ", "j/k t q ")
 
