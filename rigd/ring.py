@@ -260,15 +260,29 @@ class RingReader(_Environment):
         """Records after sequence number `after`, oldest first: at most `count`, and no more than fit
         `most_bytes` (but one at least).
         """
-        out: list[tuple[int, bytes]] = []
         with self._begin() as txn:
-            cursor = txn.cursor(self.dbs[stream])
-            found = cursor.set_range(key(after + 1))
-            while found and len(out) < count and most_bytes > 0:
-                value = bytes(cursor.value())
-                out.append((_KEY.unpack(cursor.key())[0], value))
-                most_bytes -= len(value)
-                found = cursor.next()
+            return self._after(txn, stream, after, count, most_bytes)
+
+    def news(
+        self, heads: Mapping[bytes, int], count: int, most_bytes: int
+    ) -> dict[bytes, list[tuple[int, bytes]]]:
+        """What each stream holds after a number, as `read` gives it, in one transaction for all."""
+        with self._begin() as txn:
+            return {
+                stream: self._after(txn, stream, head, count, most_bytes) for stream, head in heads.items()
+            }
+
+    def _after(
+        self, txn: Any, stream: bytes, after: int, count: int, most_bytes: int
+    ) -> list[tuple[int, bytes]]:
+        out: list[tuple[int, bytes]] = []
+        cursor = txn.cursor(self.dbs[stream])
+        found = cursor.set_range(key(after + 1))
+        while found and len(out) < count and most_bytes > 0:
+            value = bytes(cursor.value())
+            out.append((_KEY.unpack(cursor.key())[0], value))
+            most_bytes -= len(value)
+            found = cursor.next()
         return out
 
     def first_at(self, stream: bytes, seq: int) -> tuple[int, bytes] | None:
@@ -319,8 +333,10 @@ def inspect(path: Path) -> None:
     of its own (`python -m rigd.ring PATH`), as `open_ring` does.
     """
     try:
-        room = (path / "data.mdb").stat().st_size + (64 << 20)
-        ring = _Environment(path, map_size=room, lock=False)
+        size = (path / "data.mdb").stat().st_size
+        if not size:
+            raise Corrupt(f"the ring in {path} is empty")
+        ring = _Environment(path, map_size=size + (64 << 20), lock=False)
         _inspect_size(ring)
         with contextlib.closing(ring), _trial(ring) as txn:
             for name in (*STREAMS, GAPS, META):

@@ -213,21 +213,22 @@ class Feed:
 
     def _refresh(self) -> None:
         """Read what is new and wake those who wait for it."""
-        if self._ring is None:
-            return
-        for stream, head in self._ring.heads().items():
-            if head > self._heads[stream]:
-                self._grow(stream, head)
-                self._wake(stream)
+        more = self._ring is not None
+        while more:
+            news = self.ring.news(self._heads, BATCH, BATCH_BYTES)
+            more = any(len(records) > 1 for records in news.values())
+            for stream, records in news.items():
+                if records:
+                    self._grow(stream, records)
 
-    def _grow(self, stream: bytes, head: int) -> None:
+    def _grow(self, stream: bytes, records: list[tuple[int, bytes]]) -> None:
         tail = self._tails[stream]
-        while self._heads[stream] < head:
-            for tick in self._read(stream, self._heads[stream], BATCH):
-                tail[tick.seq] = tick
-                self._heads[stream] = tick.seq
+        for seq, data in records:
+            tail[seq] = _tick(stream, seq, data)
+            self._heads[stream] = seq
         while len(tail) > _TAIL:
             tail.popitem(last=False)
+        self._wake(stream)
 
     def _wake(self, stream: bytes) -> None:
         waiters, self._waiters[stream] = self._waiters[stream], []
