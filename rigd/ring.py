@@ -83,6 +83,7 @@ class _Environment:
         self.path = path
         self.env = lmdb.open(str(path), max_dbs=8, max_readers=254, **options)
         self.dbs: dict[bytes, Any] = {}
+        self._mapped: list[tuple[int, int]] = []
 
     def span(self, txn: Any, stream: bytes) -> Span:
         """What `stream` holds."""
@@ -104,12 +105,17 @@ class _Environment:
         They stay in the page cache and come back when touched. Without this every page that a fault maps
         (16 at a time) counts as resident memory of ours, until that is the whole ring.
         """
+        if not self._mapped:
+            self._mapped = self._mappings()
+        for start, end in self._mapped:
+            _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+
+    def _mappings(self) -> list[tuple[int, int]]:
+        """Where the file is mapped: first address and end of each piece."""
         name = os.path.realpath(self.path / "data.mdb")
         with open("/proc/self/maps") as maps:
             spans = [line.split()[0] for line in maps if line.rstrip().endswith(name)]
-        for span in spans:
-            start, end = (int(word, 16) for word in span.split("-"))
-            _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+        return [(int(start, 16), int(end, 16)) for start, _, end in (span.partition("-") for span in spans)]
 
     def close(self) -> None:
         """Close the environment; buffers of it die here."""
@@ -221,6 +227,7 @@ class RingReader(_Environment):
             return self.env.begin(**options)
         except lmdb.MapResizedError:
             self.env.set_mapsize(0)
+            self._mapped = []
             return self.env.begin(**options)
 
     def replaced(self) -> bool:

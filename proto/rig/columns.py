@@ -243,17 +243,22 @@ class Layout:
 
 
 class Layouts:
-    """The layouts met so far, by channels and rows. One per stream: a stream's channels do not change."""
+    """The layouts met so far, by channels and rows. One per stream: a stream's channels do not change.
 
-    def __init__(self, table: Table) -> None:
+    `whole` says that all records hold all columns, as they do in a ring: then schema and rows decide the
+    layout, and it is not compared again.
+    """
+
+    def __init__(self, table: Table, whole: bool = False) -> None:
         self.table = table
+        self._whole = whole
         self._known: dict[tuple[int, int], Layout] = {}
 
     def of(self, head: Head, data: Bytes, at: int, end: int) -> Layout:
         """The layout of the record at `at`, whose head is `head`."""
         key = (head.schema, head.rows)
         layout = self._known.get(key)
-        if layout is None or not layout.fits(data, at, end):
+        if layout is None or not (self._whole or layout.fits(data, at, end)):
             layout = self._known[key] = Layout(self.table, data, at, end)
         return layout
 

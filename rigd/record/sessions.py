@@ -84,13 +84,13 @@ class Sessions:
         if self.state is None:
             return []
         ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
-        events = [self._stamped(ended, self.state)]
+        event = self._stamped(ended, self.state)
+        event.session -= self._ahead  # the number is the next session's already
         self.state, self.key, self.player = None, b"", -1
-        return events
+        return [event]
 
     def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         number = self.number if self._ahead else self.number + 1
-        self.number -= self._ahead
         events = self.left()
         self.number, self.key, self._ahead = number, key, False
         self._clock_s = state.current_time

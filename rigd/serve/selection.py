@@ -83,7 +83,7 @@ class Selections:
 
     def __init__(self, table: Table, cursor_field: Callable[[int], bytes]) -> None:
         self.table = table
-        self._layouts = Layouts(table)
+        self._layouts = Layouts(table, whole=True)
         self._cursor_field = cursor_field
         self._used: dict[tuple[tuple[Channel, ...], Cars], tuple[Selection, int]] = {}
 

@@ -320,7 +320,7 @@ class TestReceiving:
 
     def test_events_come_with_what_is_missing_before_them(self) -> None:
         reception = Reception(requests.events(), unpack_events, reconnect=True)
-        event = event_pb2.Event(seq=8, recorder_stopped=event_pb2.RecorderStopped(pid=5))
+        event = event_pb2.Event(seq=8, recorder_started=event_pb2.RecorderStarted(version="5"))
         items = reception.take(response(event.SerializeToString(), gaps=(GAP,)))
         assert items == [event_pb2.Event(gap=GAP), event]
 
