@@ -42,7 +42,7 @@ class AsyncStream(Generic[T]):
         return self._reception.reconnects
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return self
+        return self._items  # not self: one coroutine less on every item
 
     async def __anext__(self) -> T:
         return await self._items.__anext__()
@@ -53,7 +53,7 @@ class AsyncStream(Generic[T]):
 
     async def _follow(self) -> AsyncGenerator[T]:
         while True:
-            running = self._call(self._reception.request)
+            running = self._call(self._reception.next_request())
             try:
                 while (data := await running.read()) is not grpc.aio.EOF:
                     items = self._reception.take(data)

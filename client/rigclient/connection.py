@@ -65,7 +65,7 @@ class Stream(Generic[T]):
 
     def _follow(self) -> Generator[T]:
         while not self._closed:
-            self._running = self._call(self._reception.request)
+            self._running = self._call(self._reception.next_request())
             try:
                 for data in self._running:
                     items = self._reception.take(data)

@@ -15,6 +15,10 @@ from rig.v1 import event_pb2, scoring_pb2, session_pb2, telemetry_pb2
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _CURSOR, _RECORDS, _GAP, _PROGRESS, _SKIPPED = 0x0A, 0x12, 0x1A, 0x22, 0x28
+_CURSOR_HEADER: Final = b"\x0a\x18"
+"""Tag and length of a cursor of this server's: 24 bytes."""
+_CURSOR_END: Final = 26
+_RECORD_TAG: Final = b"\x12"
 _FIXED: Final = {1: 8, 5: 4}
 """Bytes of a number by its wire type."""
 
@@ -165,9 +169,20 @@ class Envelope:
         self.gaps: list[event_pb2.Gap] = []
         self.progress: telemetry_pb2.Progress | None = None
         self.skipped = 0
-        at = 0
+        at = self._usual(data)
         while at < len(data):
             at = self._take(data, at)
+
+    def _usual(self, data: bytes) -> int:
+        """Take what nearly every response is, a cursor and one record; returns how far that went."""
+        if data[:2] != _CURSOR_HEADER or data[_CURSOR_END : _CURSOR_END + 1] != _RECORD_TAG:
+            return 0
+        size, at = _varint(data, _CURSOR_END + 1)
+        if at + size != len(data):
+            return 0
+        self.cursor = data[2:_CURSOR_END]
+        self.records.append((at, at + size))
+        return at + size
 
     def _take(self, data: bytes, at: int) -> int:
         tag, at = data[at], at + 1

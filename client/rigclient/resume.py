@@ -47,7 +47,7 @@ class Reception(Generic[T]):
         """Times the stream went on after it was away."""
         self._unpack = unpack
         self._reconnect = reconnect
-        self._received = self._away = False
+        self._received = self._away = self._from_cursor = False
         self._delay_s = _FIRST_DELAY_S
         self._gaps: list[event_pb2.Gap] = []
         self._evicted: event_pb2.Gap | None = None
@@ -69,8 +69,14 @@ class Reception(Generic[T]):
             self._gaps.clear()
         if envelope.cursor:
             self.cursor = envelope.cursor
-            self.request.start.cursor = envelope.cursor
+            self._from_cursor = True
         return items
+
+    def next_request(self) -> Request:
+        """What to ask for now: at first what the caller wants, later what comes after the last message."""
+        if self._from_cursor:
+            self.request.start.cursor = self.cursor
+        return self.request
 
     def recover(self, error: RigError) -> float:
         """Seconds to wait before asking again, or the error when asking again cannot help."""
@@ -99,7 +105,7 @@ class Reception(Generic[T]):
             reason=event_pb2.GAP_REASON_EVICTED,
         )
         self._gaps.append(self._evicted)
-        self.request.start.earliest = True
+        self.request.start.earliest, self._from_cursor = True, False
 
     def _meet(self, data: bytes, envelope: Envelope) -> None:
         """The oldest has moved on since the server named it: what went meanwhile is missing as well."""
@@ -117,7 +123,7 @@ class Reception(Generic[T]):
     def _replaced(self, error: ForeignCursor) -> None:
         """Another ring stands there now: how much is missing nobody knows."""
         self._gaps.append(event_pb2.Gap(reason=event_pb2.GAP_REASON_RING_REPLACED, detail=error.message))
-        self.request.start.earliest = True
+        self.request.start.earliest, self._from_cursor = True, False
 
 
 def framed(

@@ -145,8 +145,8 @@ def session_state(info: Any, terrains: list[str], plugin_version: str) -> sessio
         terrain_names=terrains,
         plugin_version=plugin_version,
     )
-    if info["mEndET"] > 0:
-        state.end_time = _finite(info["mEndET"])
+    if (end := _finite(info["mEndET"])) > 0:
+        state.end_time = end
     if 0 < info["mMaxLaps"] <= _UNLIMITED_LAPS:
         state.max_laps = int(info["mMaxLaps"])
     return state

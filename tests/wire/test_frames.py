@@ -291,10 +291,10 @@ class TestReceiving:
 
     def test_it_asks_for_what_comes_next(self) -> None:
         reception = physics_reception(start="earliest", channels=["speed"])
-        assert reception.request.start.earliest
+        assert reception.next_request().start.earliest
         reception.take(response(tick(7), cursor=b"after 7"))
-        assert reception.request.start.WhichOneof("at") == "cursor"
-        assert reception.request.start.cursor == b"after 7"
+        assert reception.next_request().start.WhichOneof("at") == "cursor"
+        assert reception.next_request().start.cursor == b"after 7"
         assert list(reception.request.channels) == ["speed"]  # type: ignore[attr-defined]
 
     def test_a_stream_that_began_at_a_cursor_has_it(self) -> None:
@@ -309,7 +309,7 @@ class TestReceiving:
     def test_a_message_without_a_cursor_leaves_the_position(self) -> None:
         reception = received()
         reception.take(field(2, tick(8)))
-        assert reception.request.start.cursor == b"after 7"
+        assert reception.next_request().start.cursor == b"after 7"
 
     def test_a_gap_that_comes_alone_waits_for_the_next_frame(self) -> None:
         reception = received()
@@ -367,7 +367,7 @@ class TestRecovering:
     def test_after_being_away_it_goes_on_at_its_position(self) -> None:
         reception = received()
         reception.recover(RingMissing("none"))
-        assert reception.request.start.cursor == b"after 7"
+        assert reception.next_request().start.cursor == b"after 7"
         assert reception.reconnects == 0
         assert [found.seq for found in reception.take(response(tick(8)))] == [8]
         assert reception.reconnects == 1
@@ -375,7 +375,7 @@ class TestRecovering:
     def test_an_expired_position_is_a_gap_and_a_start_at_the_oldest(self) -> None:
         reception = received()
         assert reception.recover(expired(seq=7, first=20)) == 0.0
-        assert reception.request.start.WhichOneof("at") == "earliest"
+        assert reception.next_request().start.WhichOneof("at") == "earliest"
         first = reception.take(response(tick(20)))[0]
         assert spans(first) == [(8, 19, 12)]
         assert first.gaps[0].reason == event_pb2.GAP_REASON_EVICTED
@@ -404,7 +404,7 @@ class TestRecovering:
     def test_another_ring_is_a_gap_that_nobody_can_count(self) -> None:
         reception = received()
         assert reception.recover(ForeignCursor("another ring")) == 0.0
-        assert reception.request.start.earliest
+        assert reception.next_request().start.earliest
         gap = reception.take(response(tick(1)))[0].gaps[0]
         assert gap.reason == event_pb2.GAP_REASON_RING_REPLACED
         assert not gap.HasField("count")
@@ -434,7 +434,7 @@ class TestRecovering:
                 reception.recover(Unavailable("down"))
                 continue
             if what == "expired" and lost:
-                if reception.request.start.WhichOneof("at") == "cursor":
+                if reception.next_request().start.WhichOneof("at") == "cursor":
                     reception.recover(expired(seq=at, first=at + lost + 1))
                 at += lost
             found = reception.take(response(*(tick(at + i, 1) for i in range(1, count + 1))))
