@@ -90,17 +90,20 @@ class Feed:
         """The `cursor` field of a response that ends with record `seq`. The same for every subscriber."""
         return _CURSOR_HEADER + self.cursor(stream, seq).pack()
 
-    async def changed(self, stream: bytes) -> None:
-        """Return when the stream may have grown, and once a second."""
-        waiter = self._loop.create_future()
+    def changed(self, stream: bytes) -> asyncio.Future[None]:
+        """Done when the stream may have grown, and once a second."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters[stream].append(waiter)
-        await waiter
+        return waiter
 
     def after(self, stream: bytes, seq: int) -> list[Tick]:
         """Records after `seq`, oldest first: all of them from memory, or a batch from the ring."""
-        if seq >= self._heads[stream]:
+        head = self._heads[stream]
+        if seq >= head:
             return []
         tail = self._tails[stream]
+        if seq + 1 == head and head in tail:
+            return [tail[head]]
         if seq + 1 in tail:
             return [tail[at] for at in range(seq + 1, self._heads[stream] + 1) if at in tail]
         return self._read(stream, seq, BATCH)

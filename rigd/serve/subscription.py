@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from rig.columns import field
 from rig.errors import Unavailable
-from rig.v1 import event_pb2, rig_pb2, telemetry_pb2
+from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.serve.feed import Feed, Tick
 
@@ -68,17 +68,19 @@ class Subscription:
 
     async def run(self, write: Write) -> None:
         """Follow the stream for good."""
-        while True:
-            if self._feed.rings_opened != self._ring:
-                raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
-            ticks = self._feed.after(self.stream, self._position)
+        feed, stream = self._feed, self.stream
+        while feed.rings_opened == self._ring:
+            ticks = feed.after(stream, self._position)
             if not ticks:
-                await self._rest(write)
+                await feed.changed(stream)
+                if feed.head(stream) <= self._position:
+                    await self._rest(write)
                 continue
             if self._wishes.latest and ticks[-1].seq > self._position + 1:
-                ticks = [self._skip(self._feed.newest(self.stream))]
+                ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
                 await self._send(tick, write)
+        raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
 
     def status(self) -> rig_pb2.Follower:
         """As the rig's status shows it."""
@@ -97,16 +99,25 @@ class Subscription:
 
     async def _send(self, tick: Tick, write: Write) -> None:
         if tick.seq != self._position + 1 or (tick.head is not None and tick.head.after_gap):
+            if self._pending:
+                await self._flush(write)  # a gap stands before all records of its message
             self._declare(tick)
         self._position = tick.seq
         if self._wishes.max_rate_hz and not self._due(tick):
             return
         if self._alone and not self._lead:
-            await self._write(self._cut.message(tick), write)
-            return
-        self._pending.append(self._cut(tick))
-        if len(self._pending) >= self._wishes.ticks_per_message or self._lead:
-            await self._flush(write)
+            message = self._cut.message(tick)
+            await write(message)
+            self._count(message)
+        else:
+            self._pending.append(self._cut(tick))
+            if self._complete():
+                await self._flush(write)
+
+    def _complete(self) -> bool:
+        """Whether what is collected should go: enough of it, a gap to tell of, or a second of waiting."""
+        enough = len(self._pending) >= self._wishes.ticks_per_message
+        return enough or bool(self._lead) or time.monotonic() - self._wrote >= _IDLE_S
 
     def _declare(self, tick: Tick) -> None:
         """Put the gaps before this record in front of it. Skipped records are in no gap."""
@@ -147,15 +158,12 @@ class Subscription:
         return None if tick is None else self._slot(tick)
 
     async def _rest(self, write: Write) -> None:
-        """Nothing new: wait; send what was collected, or progress, after a second of silence."""
-        await self._feed.changed(self.stream)
-        if time.monotonic() - self._wrote < _IDLE_S or self._feed.head(self.stream) > self._position:
+        """Nothing new: after a second of silence send what was collected, or progress."""
+        if time.monotonic() - self._wrote < _IDLE_S:
             return
         if not self._pending:
-            progress = telemetry_pb2.Progress(
-                head_seq=self._feed.head(self.stream), time_ns=time.time_ns()
-            ).SerializeToString()
-            self._lead.append(field(_PROGRESS_FIELD, progress))
+            progress = telemetry_pb2.Progress(head_seq=self._feed.head(self.stream), time_ns=time.time_ns())
+            self._lead.append(field(_PROGRESS_FIELD, progress.SerializeToString()))
         await self._flush(write)
 
     async def _flush(self, write: Write) -> None:
@@ -163,10 +171,10 @@ class Subscription:
         message = b"".join((cursor, *self._pending, *self._lead))
         self._pending.clear()
         self._lead.clear()
-        await self._write(message, write)
-
-    async def _write(self, message: bytes, write: Write) -> None:
         await write(message)
+        self._count(message)
+
+    def _count(self, message: bytes) -> None:
         self._wrote = time.monotonic()
         self._messages += 1
         self._bytes += len(message)
@@ -179,10 +187,3 @@ def _varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
-
-
-def gap_text(gap: event_pb2.Gap) -> str:
-    """A gap in words."""
-    reason = event_pb2.GapReason.Name(gap.reason).removeprefix("GAP_REASON_").lower().replace("_", " ")
-    count = f"{gap.count} records" if gap.HasField("count") else "an unknown number of records"
-    return f"{count} missing before {gap.last_seq + 1}: {reason}" + (f" ({gap.detail})" if gap.detail else "")
