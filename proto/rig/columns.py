@@ -92,25 +92,30 @@ def _read_varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
     raise Corrupt(f"the record ends inside a number at byte {at}")
 
 
-_ORDER: Final = {"<f4": 0, "<f8": 1, "<i4": 2, "<u4": 2, "|b1": 3}
-"""Columns lie by kind: floats side by side can be checked in one sweep, what is copied as four-byte words
-side by side in one copy, and bytes come last."""
+_KINDS: Final = ("<f4", "<f8", "<i4", "<u4", "|b1")
+
+
+def _place(channel: Channel) -> tuple[int, bool, bool]:
+    """Columns of a kind lie side by side, and those with the same correction: one call serves them all.
+    Bytes come last, so that all else keeps to four-byte steps.
+    """
+    shifted = channel.missing_non_positive or channel.offset != 0.0
+    return _KINDS.index(channel.dtype.str), shifted, channel.scale != 1.0
 
 
 class Template:
     """The wire bytes of a table of `rows` rows with every header in place and a view onto every column.
 
-    `columns[name]` is a writable array, shape (rows,) or (rows, width). `floats`, `words` (doubles and
-    integers, as int32) and `flags` each span all columns of their kinds and the headers between them, so
-    that one call can fill them all;
-    `stamp` puts the headers right after that. No header reads as a non-finite float (that would need a
-    length above 16,256), so `floats` can be searched for NaN as it stands.
+    `columns[name]` is a writable array, shape (rows,) or (rows, width). `region` spans neighbouring columns
+    and the headers between them, so that one call can fill them all; `stamp` puts the headers right after
+    that. No header reads as a non-finite float (that would need a length above 16,256), so a region of
+    floats can be searched for infinity as it stands.
     """
 
     def __init__(self, table: Table, rows: int) -> None:
         self.table = table
         self.rows = rows
-        self.order = sorted(table.channels, key=lambda c: _ORDER[c.dtype.str])
+        self.order = sorted(table.channels, key=_place)
         headers = [_column_header(channel, rows) for channel in self.order]
         size = HEAD_BYTES + sum(map(len, headers)) + rows * sum(c.row_bytes for c in self.order)
         # numpy aligns the start of an array to 16 bytes, a bytearray promises nothing.
@@ -129,9 +134,6 @@ class Template:
         ]
         self._header_places = np.concatenate(places)
         self.stamp()
-        self.floats = self._region(("f4",), "<f4")
-        self.words = self._region(("f8", "i4", "u4"), "<i4")
-        self.flags = self._region(("b1",), "u1")
 
     def _place(self, channel: Channel, start: int) -> int:
         end = start + self.rows * channel.row_bytes
@@ -142,11 +144,13 @@ class Template:
         self.starts[channel.name] = start
         return end
 
-    def _region(self, kinds: tuple[str, ...], dtype: str) -> "Region":
-        those = [c for c in self.order if c.dtype.str[1:] in kinds]
-        if not those:
+    def region(self, channels: Sequence[Channel], dtype: str) -> "Region":
+        """What lies from the first to the last of `channels`, which must be neighbours in `order`."""
+        if not channels:
             return Region(0, np.empty(0, dtype))
-        start, last = self.starts[those[0].name], those[-1]
+        first = self.order.index(channels[0])
+        assert list(channels) == self.order[first : first + len(channels)]
+        start, last = self.starts[channels[0].name], channels[-1]
         end = self.starts[last.name] + self.rows * last.row_bytes
         return Region(start, self._bytes[start:end].view(dtype))
 
@@ -161,7 +165,7 @@ class Template:
 
 
 class Region(NamedTuple):
-    """All columns of one kind with the headers between them."""
+    """Neighbouring columns with the headers between them."""
 
     start: int
     """Offset of the first value in the record."""

@@ -24,19 +24,21 @@ _SECTOR_LAST_IS_ZERO: Final = np.array([3, 1, 2], np.int32)
 
 @dataclass
 class _Program:
-    """What turns the records at one address into a record of the table."""
+    """What turns the records at one place into a record of the table."""
 
     template: Template
-    gathers: list[Step] = field(default_factory=list)
-    """Fill whole regions; headers are overwritten."""
-    steps: list[Step] = field(default_factory=list)
-    """Fill single columns, or correct them, once the headers are back."""
+    base: Any
+    """Keeps the memory of the records alive: its id is part of the key."""
+    regions: list[Step] = field(default_factory=list)
+    """Fill and correct whole regions; headers are overwritten."""
+    columns: list[Step] = field(default_factory=list)
+    """Fill single columns, once the headers are back."""
 
 
 class Encoder:
     """Encodes records of one kind into records of one table.
 
-    Non-finite numbers become NaN in one sweep. Built once per address and car count.
+    Non-finite numbers become NaN. Built once per place of the records and car count.
     """
 
     def __init__(self, table: Table) -> None:
@@ -44,33 +46,40 @@ class Encoder:
         self.terrains: list[str] = []
         """Terrain names in the order of their index on the wire."""
         self._terrain_index: dict[bytes, int] = {}
-        self._programs: dict[tuple[int, int], _Program] = {}
+        self._programs: dict[tuple[int, int, int], _Program] = {}
 
-    def encode(self, records: Array, head: Head, tail: bytes = b"") -> bytes:
+    def encode(self, records: Array, head: Head, tail: bytes = b"", skip: int = 0) -> bytes:
         """The record: `head`, a column per channel from `records` (one per car), `tail`.
 
+        `records` is a slice of one array that is filled anew for every frame; `skip` says where it begins.
         A double beyond float32 becomes infinite, and then NaN; numpy warns of it unless told not to.
         """
-        # Not __array_interface__: it spells out the whole type, 35 us for a record of 80 fields.
-        key = (records.ctypes.data, len(records))
+        # By the identity of the array: asking numpy for the address takes a tenth of the whole tick.
+        key = (id(records.base), skip, len(records))
         program = self._programs.get(key) or self._build(key, records)
-        for gather in program.gathers:
-            gather()
+        for fill in program.regions:
+            fill()
         program.template.stamp()
-        for step in program.steps:
-            step()
+        for fill in program.columns:
+            fill()
         return program.template.pack(head, tail)
 
-    def _build(self, key: tuple[int, int], records: Array) -> _Program:
-        program = self._programs[key] = _Program(Template(self.table, len(records)))
-        plain: dict[str, list[Channel]] = {"f8f4": [], "f4": [], "f8": [], "i4": [], "u1u4": [], "b1": []}
+    def _build(self, key: tuple[int, int, int], records: Array) -> _Program:
+        program = _Program(Template(self.table, len(records)), records.base)
+        if records.base is not None:
+            self._programs[key] = program
+        kinds: dict[str, list[Channel]] = {}
         for channel in program.template.order:
             kind = _kind(channel, _field(records, channel.source))
-            if kind:
-                plain[kind].append(channel)
-            else:
-                program.steps.append(self._step(channel, records, program.template))
-        _gather_all(program, plain, records)
+            kinds.setdefault(kind, []).append(channel)
+        if len(records):
+            raw = records.view(np.uint8)
+            program.regions += _float_steps(program.template, kinds, records, raw)
+            program.regions.append(_words(program.template, kinds, records, raw))
+            program.regions.append(_smalls(program.template, kinds, records, raw))
+            program.regions.append(_flags(program.template, kinds, records, raw))
+        for channel in kinds.get("", []):
+            program.columns.append(self._step(channel, records, program.template))
         return program
 
     def _step(self, channel: Channel, records: Array, template: Template) -> Step:
@@ -129,86 +138,155 @@ def text(raw: bytes) -> str:
     return raw.decode("latin-1")
 
 
-# Which columns are plain, and how they are gathered.
+# Which columns are gathered, and how.
 
 
 def _kind(channel: Channel, source: Array) -> str:
     """Name of the gather that serves the column; empty for one that needs a step of its own."""
-    if channel.derivation:
+    if channel.derivation or (_shifted(channel) and channel.scale != 1.0):
         return ""
     plain = channel.scale == 1.0 and not channel.offset and not channel.missing_non_positive
     match channel.dtype.str[1:], source.dtype.str[1:]:
-        case "f4", "f8":
-            return "f8f4"  # scale, offset and missing values are corrected afterwards
-        case "f4", "f4":
-            return "f4"
-        case "f8", "f8":
-            return "f8" if plain else ""
-        case (("i4" | "u4"), "i4"):
-            return "i4" if plain else ""
-        case (("i4" | "u4"), "u1"):
-            return "u1u4" if plain else ""
+        case "f4", ("f8" | "f4" | "u1"):
+            return "f4" + source.dtype.str[1:]  # scale, offset and missing values are corrected afterwards
+        case ("f8", "f8") | ("i4", "i4"):
+            return channel.dtype.str[1:] if plain else ""
+        case "u4", "u1":
+            return "u4" if plain else ""
         case "b1", ("u1" | "b1"):
             return "b1"
     return ""
 
 
-def _gather_all(program: _Program, plain: dict[str, list[Channel]], records: Array) -> None:
-    template = program.template
-    raw = records.view(np.uint8)
-    if len(records):
-        program.gathers.append(_floats(template, plain, records, raw))
-        program.gathers.append(_words(template, plain, records, raw))
-        program.gathers.append(_flags(template, plain["b1"], records, raw))
-        program.steps[:0] = _corrections(template, plain["f8f4"] + plain["f4"])
-        program.steps.append(_sweep_step(template))
+def _of(template: Template, *kinds: str) -> list[Channel]:
+    return [channel for channel in template.order if channel.dtype.str[1:] in kinds]
 
 
-def _floats(template: Template, plain: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
+def _float_steps(
+    template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array
+) -> list[Step]:
+    """Steps that fill the floats, correct them, and find what is not finite."""
+    floats = _of(template, "f4")
+    region = template.region(floats, "<f4")
+    scaled = [c for c in floats if c.scale != 1.0 and not _shifted(c)]
+    shifted = [c for c in floats if _shifted(c)]
+    steps = [_floats(template, region, kinds, records, raw), _sweep_step(region.values)]
+    if scaled:
+        steps.append(_scale_step(template, scaled))
+    if shifted:
+        steps.append(_shift_step(template, shifted))
+    return steps
+
+
+def _shifted(channel: Channel) -> bool:
+    return channel.missing_non_positive or channel.offset != 0.0
+
+
+def _floats(
+    template: Template, region: Region, kinds: dict[str, list[Channel]], records: Array, raw: Array
+) -> Step:
     """All doubles of all records become floats, whatever they are; then the wanted ones are picked.
 
     Doubles lie on even and on odd multiples of four bytes, so the bytes are read twice.
     """
-    region = template.floats
     even, odd = raw[: len(raw) // 8 * 8].view("<f8"), raw[4 : len(raw) - 4].view("<f8")
     floats = np.empty(len(even) + len(odd), np.float32)
-    at = _places(region, template, plain["f8f4"], records)
+    at = _places(region, template, kinds.get("f4f8", []), records)
     index = np.where(at % 8 == 0, at // 8, len(even) + at // 8)
     low, high = floats[: len(even)], floats[len(even) :]
-    singles = raw.view("<f4")
-    places = _all_slots(region, template, plain["f4"])
-    single_index = _places(region, template, plain["f4"], records)[places] // 4
+    singles, bytes_ = kinds.get("f4f4", []), kinds.get("f4u1", [])
+    places = _all_slots(region, template, singles)
+    single_index = _places(region, template, singles, records)[places] // 4
+    byte_places = _all_slots(region, template, bytes_)
+    byte_index = _places(region, template, bytes_, records)[byte_places]
+    words = raw.view("<f4")
 
     def step() -> None:
         np.copyto(low, even, casting="unsafe")
         np.copyto(high, odd, casting="unsafe")
         floats.take(index, out=region.values, mode="clip")
-        region.values[places] = singles.take(single_index)
+        region.values[places] = words.take(single_index)
+        region.values[byte_places] = raw.take(byte_index)
 
     return step
 
 
-def _words(template: Template, plain: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    """Doubles (two words each) and integers are copied as they are; bytes become integers."""
-    region, words = template.words, raw.view("<i4")
-    index = _places(region, template, plain["i4"], records) // 4
-    for channel in plain["f8"]:
+def _sweep_step(values: Array) -> Step:
+    """Every infinite number becomes NaN. As a rule there is none, and what is missing is made NaN later."""
+
+    return lambda: _sweep(values)
+
+
+def _sweep(values: Array) -> None:
+    infinite = np.isinf(values)
+    if np.logical_or.reduce(infinite):
+        values[infinite] = np.nan
+
+
+def _scale_step(template: Template, channels: list[Channel]) -> Step:
+    region = template.region(channels, "<f4")
+    factors = _spread(template, region, channels, lambda c: c.scale, 1.0)
+    return lambda: np.multiply(region.values, factors, out=region.values)
+
+
+def _shift_step(template: Template, channels: list[Channel]) -> Step:
+    """Offsets; raw values of zero and below are missing."""
+    region = template.region(channels, "<f4")
+    values, offsets = region.values, _spread(template, region, channels, lambda c: c.offset, 0.0)
+
+    def step() -> None:
+        missing = values <= 0
+        np.add(values, offsets, out=values)
+        np.putmask(values, missing, np.nan)
+
+    return step
+
+
+def _spread(
+    template: Template,
+    region: Region,
+    channels: list[Channel],
+    factor: Callable[[Channel], float],
+    rest: float,
+) -> Array:
+    """One factor per value of the region; `rest` where headers lie."""
+    out = np.full(len(region.values), rest, np.float32)
+    for channel in channels:
+        out[_slots(region, template, channel)] = factor(channel)
+    return out
+
+
+def _words(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
+    """Doubles (two words each) and integers are copied as they are. Clocks are finite, the reader sees to
+    that; the others are times of laps and impacts.
+    """
+    region = template.region(_of(template, "f8", "i4"), "<i4")
+    words = raw.view("<i4")
+    index = _places(region, template, kinds.get("i4", []), records) // 4
+    for channel in kinds.get("f8", []):
         source = _field(records, channel.source)
         first = (source.ctypes.data - records.ctypes.data + np.arange(len(records)) * records.strides[0]) // 4
         index[_slots(region, template, channel)] = np.stack([first, first + 1], axis=1).ravel()
-    places = _all_slots(region, template, plain["u1u4"])
-    small = _places(region, template, plain["u1u4"], records)[places]
+    doubles = [template.columns[channel.name] for channel in kinds.get("f8", [])]
 
     def step() -> None:
         words.take(index, out=region.values, mode="clip")
-        region.values[places] = raw.take(small)
+        for values in doubles:
+            _sweep(values)
 
     return step
 
 
-def _flags(template: Template, channels: list[Channel], records: Array, raw: Array) -> Step:
-    region = template.flags
-    index = _places(region, template, channels, records)
+def _smalls(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
+    """Bytes become integers."""
+    region = template.region(_of(template, "u4"), "<u4")
+    index = _places(region, template, kinds.get("u4", []), records)
+    return lambda: np.copyto(region.values, raw.take(index))
+
+
+def _flags(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
+    region = template.region(_of(template, "b1"), "u1")
+    index = _places(region, template, kinds.get("b1", []), records)
     return lambda: np.not_equal(raw.take(index), 0, out=region.values.view(np.bool_))
 
 
@@ -242,56 +320,6 @@ def _places(
     return out
 
 
-def _corrections(template: Template, channels: list[Channel]) -> list[Step]:
-    """Steps for scale, offset and missing values of the gathered floats, all columns at once."""
-    region = template.floats
-    scaled = _chosen(template, [c for c in channels if c.scale != 1.0], lambda c: c.scale)
-    shifted = _chosen(
-        template, [c for c in channels if c.missing_non_positive or c.offset], lambda c: c.offset
-    )
-    steps: list[Step] = []
-    if len(scaled[0]):
-        steps.append(lambda: _scale(region.values, *scaled))
-    if len(shifted[0]):
-        steps.append(lambda: _shift(region.values, *shifted))
-    return steps
-
-
-def _chosen(
-    template: Template, channels: list[Channel], factor: Callable[[Channel], float]
-) -> tuple[Array, Array]:
-    """Places in the float region of these columns' values, and a factor for each."""
-    places = _all_slots(template.floats, template, channels)
-    factors = [np.full(template.rows * c.width, factor(c), np.float32) for c in channels]
-    return places, np.concatenate([np.empty(0, np.float32), *factors])
-
-
-def _scale(values: Array, places: Array, factors: Array) -> None:
-    values[places] *= factors
-
-
-def _shift(values: Array, places: Array, offsets: Array) -> None:
-    """Raw values of zero and below are missing."""
-    raw = values.take(places)
-    shifted = raw + offsets
-    shifted[raw <= 0] = np.nan
-    values[places] = shifted
-
-
-def _sweep_step(template: Template) -> Step:
-    """Every infinite number becomes NaN. What is missing is NaN already, so as a rule nothing is found."""
-    doubles = [template.columns[c.name] for c in template.order if c.dtype.str == "<f8"]
-    numbers = [template.floats.values, *doubles]
-
-    def step() -> None:
-        for values in numbers:
-            infinite = np.isinf(values)
-            if infinite.any():
-                values[infinite] = np.nan
-
-    return step
-
-
 # Columns with steps of their own.
 
 
@@ -307,6 +335,7 @@ def _norm_step(source: Array, target: Array) -> Step:
     def step() -> None:
         np.multiply(source, source, out=squares)
         np.sqrt(np.add.reduce(squares, axis=1), out=target, casting="unsafe")
+        _sweep(target)
 
     return step
 
@@ -327,5 +356,7 @@ def _single_step(channel: Channel, source: Array, target: Array) -> Step:
             np.add(target, target.dtype.type(offset), out=target)
         if channel.missing_non_positive:
             target[source <= 0] = np.nan
+        if target.dtype.kind == "f":
+            _sweep(target)
 
     return step

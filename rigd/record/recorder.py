@@ -81,7 +81,7 @@ class Recorder:
         self._lost: dict[bytes, event_pb2.Gap] = {}
         self._last_ns = dict.fromkeys(self._next, 0)
         self._records: Any = None
-        self._rehearsal: tuple[Any, Head] | None = None
+        self._rehearsal: tuple[Any, Head, bytes, int] | None = None
         self._plugin = ""
         self._ticks = 0
         self._state: SourceState | None = None
@@ -187,11 +187,11 @@ class Recorder:
         if self._committer.full:
             self._lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
             return
-        records = self._chosen(frame.records)
+        records, skip = self._chosen(frame.records)
         gap = self._declare(rings.PHYSICS)
         head = self._head(rings.PHYSICS, frame, len(records), PHYSICS.schema, bool(gap))
-        data = self._physics.encode(records, head)
-        self._rehearsal = (records, head)
+        data = self._physics.encode(records, head, b"", skip)
+        self._rehearsal = (records, head, b"", skip)
         self._hand_over([*gap, Record(rings.PHYSICS, rings.key(head.seq), data)], now, head.seq)
 
     def _head(self, stream: bytes, frame: Snapshot, rows: int, schema: int, after_gap: bool) -> Head:
@@ -212,12 +212,15 @@ class Recorder:
             frame.whole,
         )
 
-    def _chosen(self, records: Any) -> Any:
-        """The rows to record, by the setting."""
+    def _chosen(self, records: Any) -> tuple[Any, int]:
+        """The rows to record, by the setting, and where they begin."""
         if not self.settings.player_only:
-            return records
-        row = np.flatnonzero(records["mID"] == self._sessions.player)[:1]
-        return records[row[0] : row[0] + 1] if len(row) else records[:0]
+            return records, 0
+        found = np.flatnonzero(records["mID"] == self._sessions.player)
+        if not len(found):
+            return records[:0], 0
+        row = int(found[0])
+        return records[row : row + 1], row
 
     def _torn_since_last(self) -> bool:
         given_up = self.source.telemetry_reader.given_up
