@@ -109,7 +109,7 @@ def answer(process: subprocess.Popen[str], within_s: float) -> Any:
 def stage() -> Iterator[Stage]:
     """A stage whose processes are stopped, each by its id, and whose folders are removed."""
     with (
-        tempfile.TemporaryDirectory(dir="/dev/shm") as buffers,
+        tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
         tempfile.TemporaryDirectory(prefix="rigd-", dir=_disk()) as data,
     ):
         here = Stage(Path(buffers), Path(data), f"127.0.0.1:{free_port()}")

@@ -54,6 +54,8 @@ class Committer:
         self.latency = Histogram()
         self.error = ""
         """What the disk last refused; empty when it works."""
+        self.replaced = ""
+        """Why the ring was set aside while running; the recorder takes it and declares the loss."""
         self._damaged = False
         self.durable_seq = 0
         self.committed = 0
@@ -149,6 +151,7 @@ class Committer:
         if self._damaged:
             self._damaged = False
             self._ring.replace()
+            self.replaced = f"{self.error}; the damaged ring was set aside"
         elif self.error:
             self._ring.reopen()
         meta = {name: value for bundle in group for name, value in bundle.meta.items()}

@@ -18,7 +18,9 @@ from rig.v1 import channel_pb2
 Array = np.ndarray[Any, np.dtype[Any]]
 Step = Callable[[], object]
 
-_SECTOR_AFTER: Final = np.array([1, 2, 3, 1], np.int32)
+_SECTOR_AFTER: Final = np.array([1, 2, 3, 0], np.int32)
+"""Sector by the game's count from 0; what it does not name is 0."""
+_SIGN: Final = 0x7FFF_FFFF
 _SECTOR_LAST_IS_ZERO: Final = np.array([3, 1, 2], np.int32)
 
 
@@ -89,7 +91,7 @@ class Encoder:
             case channel_pb2.DERIVATION_NORM:
                 return _norm_step(source, target)
             case channel_pb2.DERIVATION_SECTOR_FROM_ZERO:
-                return lambda: np.copyto(target, _SECTOR_AFTER[source & 3])
+                return lambda: np.copyto(target, _SECTOR_AFTER[np.minimum(source & _SIGN, 3)])
             case channel_pb2.DERIVATION_SECTOR_LAST_IS_ZERO:
                 return lambda: np.copyto(target, _sector_last_is_zero(source))
             case channel_pb2.DERIVATION_SIGN_BIT:
@@ -122,18 +124,20 @@ class Encoder:
         return index
 
 
-def text(raw: bytes) -> str:
-    """A fixed-size string of the game: cut at the first NUL; UTF-8, else its Windows code page.
+def text(raw: bytes, size: int = 0) -> str:
+    """A string of the game from a field of `size` bytes: cut at the first NUL; UTF-8, else its Windows code
+    page.
 
     Bytes that code page leaves undefined are read as Latin-1, so no name is ever refused. A multi-byte
-    character cut by the field's end is dropped.
+    character cut by the field's end is dropped; 0 for a size that nobody knows leaves it alone.
     """
     raw = raw.split(b"\0", 1)[0]
     for encoding in ("utf-8", "cp1252"):
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError as error:
-            if encoding == "utf-8" and error.reason == "unexpected end of data" and len(raw) >= 31:
+            cut = 0 < size <= len(raw) + 1 and error.reason == "unexpected end of data"
+            if encoding == "utf-8" and cut:
                 return raw[: error.start].decode()
     return raw.decode("latin-1")
 
@@ -213,7 +217,6 @@ def _floats(
 
 def _sweep_step(values: Array) -> Step:
     """Every infinite number becomes NaN. As a rule there is none, and what is missing is made NaN later."""
-
     return lambda: _sweep(values)
 
 

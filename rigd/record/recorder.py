@@ -13,6 +13,7 @@ import numpy as np
 import rigd
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
+from rig.errors import Corrupt
 from rig.v1 import event_pb2, rig_pb2, scoring_pb2
 from rigd import ring as rings
 from rigd.game.reader import Snapshot
@@ -142,8 +143,12 @@ class Recorder:
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
         if trouble:
-            for stream in (rings.PHYSICS, rings.SCORING):
-                self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, trouble)
+            self._lose_ring(trouble)
+
+    def _lose_ring(self, why: str) -> None:
+        """Another ring took the place of a damaged one: nobody knows how much is missing."""
+        for stream in (rings.PHYSICS, rings.SCORING):
+            self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why)
 
     def _catch_up(self, frame: Snapshot) -> None:
         """First frame after a restart: declare what the game wrote while nobody recorded.
@@ -327,6 +332,9 @@ class Recorder:
 
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
+        if self._committer.replaced:
+            why, self._committer.replaced = self._committer.replaced, ""
+            self._lose_ring(why)
         state = self.source.state(now)
         if state is not self._state:
             self._change(state, now)
@@ -385,6 +393,18 @@ class Recorder:
         return self.summary
 
 
+def _unreadable(ring: RingWriter) -> str:
+    """Why the newest tick cannot be gone on from; the ring is another one then. Empty when it can."""
+    last = ring.last(rings.PHYSICS)
+    try:
+        if last is not None:
+            read_head(last)
+    except Corrupt as error:
+        ring.replace()
+        return f"the newest tick cannot be read: {error}; the damaged ring was set aside"
+    return ""
+
+
 def record(source: Source, settings: Settings, stop: Callable[[], bool]) -> Summary:
     """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
@@ -392,7 +412,7 @@ def record(source: Source, settings: Settings, stop: Callable[[], bool]) -> Summ
     lock = Lock(settings.data / "ring.lock")
     try:
         ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
-        recorder = Recorder(source, settings, ring, trouble)
+        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring))
         # What lives now lives for good: a collection must not walk it during a race.
         gc.freeze()
         try:

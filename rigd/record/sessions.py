@@ -71,6 +71,8 @@ class Sessions:
         """What a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a message."""
         key = SessionKey(ticks, int(info["mSession"]), bytes(info["mTrackName"])).pack()
         clock_s = float(info["mCurrentET"])
+        if self._ahead and clock_s > self._clock_s + _BACK_S:
+            return []  # a last update of the session that telemetry has left already
         events: list[event_pb2.Event] = []
         if self._ahead or key != self.key or clock_s < self._clock_s - _BACK_S:
             events += self._begin(key, state)
@@ -126,7 +128,7 @@ def session_state(info: Any, terrains: list[str], plugin_version: str) -> sessio
     """The game's session record as a message. Limits that are none are absent, non-finite numbers are 0."""
     number = int(info["mSession"])
     state = session_pb2.SessionState(
-        track_name=text(info["mTrackName"]),
+        track_name=_text(info, "mTrackName"),
         kind=_KINDS[number] if 0 <= number < len(_KINDS) else session_pb2.SESSION_KIND_UNSPECIFIED,
         number=number,
         current_time=_finite(info["mCurrentET"]),
@@ -138,8 +140,8 @@ def session_state(info: Any, terrains: list[str], plugin_version: str) -> sessio
         num_red_lights=int(info["mNumRedLights"]),
         in_realtime=bool(info["mInRealtime"]),
         game_mode=int(info["mGameMode"]),
-        player_name=text(info["mPlayerName"]),
-        server_name=text(info["mServerName"]),
+        player_name=_text(info, "mPlayerName"),
+        server_name=_text(info, "mServerName"),
         start_time_of_day=_finite(info["mStartET"]),
         weather=_weather(info),
         terrain_names=terrains,
@@ -163,6 +165,10 @@ def _weather(info: Any) -> session_pb2.Weather:
         max_path_wetness=_finite(info["mMaxPathWetness"]),
         avg_path_wetness=_finite(info["mAvgPathWetness"]),
     )
+
+
+def _text(record: Any, name: str) -> str:
+    return text(record[name], record.dtype[name].itemsize)
 
 
 def _finite(value: Any) -> float:
@@ -196,11 +202,11 @@ def _entry(row: Any, compounds: dict[int, tuple[str, str]]) -> session_pb2.Entry
     front, rear = compounds.get(int(row["mID"]), ("", ""))
     return session_pb2.Entry(
         id=int(row["mID"]),
-        driver_name=text(row["mDriverName"]),
-        vehicle_name=text(row["mVehicleName"]),
-        vehicle_class=text(row["mVehicleClass"]),
-        pit_group=text(row["mPitGroup"]),
-        vehicle_file=text(row["mVehFilename"]),
+        driver_name=_text(row, "mDriverName"),
+        vehicle_name=_text(row, "mVehicleName"),
+        vehicle_class=_text(row, "mVehicleClass"),
+        pit_group=_text(row, "mPitGroup"),
+        vehicle_file=_text(row, "mVehFilename"),
         steam_id=int(row["mSteamID"]),
         front_compound=front,
         rear_compound=rear,

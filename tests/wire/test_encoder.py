@@ -264,10 +264,10 @@ class TestText:
             (b"\0old name", ""),
             ("Nürburgring".encode(), "Nürburgring"),
             ("Nürburgring".encode("cp1252"), "Nürburgring"),
-            ("Björn Sørensen".encode("cp1252"), "Björn Sørensen"),
+            ("Große Brücke".encode("cp1252"), "Große Brücke"),
             (b"\x80uro", "€uro"),
             (b"\x81\x8d", "\x81\x8d"),
-            ("周冠宇".encode(), "周冠宇"),
+            ("彩虹".encode(), "彩虹"),
         ],
     )
     def test_it_is_cut_at_the_first_nul_and_read_as_it_was_meant(self, raw: bytes, wanted: str) -> None:
@@ -277,7 +277,7 @@ class TestText:
     @pytest.mark.parametrize("last", ["é", "€", "𝄞"])
     def test_a_character_cut_by_the_end_of_a_name_is_dropped(self, kept: int, last: str) -> None:
         name = "x" * (kept - 1) + last
-        assert text(name.encode()[:kept]) == "x" * (kept - 1)
+        assert text(name.encode()[:kept], 32) == "x" * (kept - 1)
 
     @given(st.binary(max_size=64))
     def test_no_name_is_refused(self, raw: bytes) -> None:
