@@ -1,27 +1,33 @@
 """The floor of a stream: a bare grpc.aio server that sends ready bytes to everyone at a rate.
 
 python -m tests.bench.echo PORT BYTES RATE              the server
-python -m tests.bench.echo PORT COUNT SECONDS read      readers; prints the messages they got
+python -m tests.bench.echo PORT COUNT SECONDS read      readers; prints how old the bytes were
+
+The bytes begin with the monotonic clock at which they were made.
 """
 
 import asyncio
 import json
+import struct
 import sys
 import time
 from typing import Any
 
 import grpc
 import grpc.aio
+import numpy as np
 import uvloop
 
 _METHOD = "/bench.Echo/Stream"
+_STAMP = struct.Struct("<d")
 
 
 class Echo:
     """Writes the same bytes to every stream, all in the same moment."""
 
     def __init__(self, size: int, rate: float) -> None:
-        self._payload, self._period = bytes(size), 1 / rate
+        self._padding, self._period = bytes(size - _STAMP.size), 1 / rate
+        self._payload = b""
         self._waiters: list[asyncio.Future[None]] = []
 
     async def stream(self, _request: bytes, context: Any) -> None:
@@ -39,6 +45,7 @@ class Echo:
         while True:
             due += self._period
             await asyncio.sleep(max(due - time.monotonic(), 0))
+            self._payload = _STAMP.pack(time.monotonic()) + self._padding
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:
                 if not waiter.done():
@@ -60,20 +67,22 @@ async def serve(port: int, size: int, rate: float) -> None:
 
 async def read(port: int, count: int, seconds: float) -> None:
     """Read `count` streams for so long."""
-    until = time.monotonic() + seconds
+    warm, until = time.monotonic() + 1, time.monotonic() + seconds
+    ages: list[float] = []
 
-    async def one(channel: grpc.aio.Channel) -> int:
+    async def one(channel: grpc.aio.Channel) -> None:
         method: Any = channel.unary_stream(_METHOD)
-        call, got = method(b""), 0
-        while time.monotonic() < until:
-            await call.read()
-            got += 1
+        call = method(b"")
+        while (now := time.monotonic()) < until:
+            data = await call.read()
+            if now > warm:
+                ages.append(time.monotonic() - _STAMP.unpack_from(data)[0])
         call.cancel()
-        return got
 
     channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}") for _ in range(max(count // 4, 1))]
-    counts = await asyncio.gather(*(one(channels[i % len(channels)]) for i in range(count)))
-    print(json.dumps({"messages": sum(counts)}))
+    await asyncio.gather(*(one(channels[i % len(channels)]) for i in range(count)))
+    p50, p99 = np.percentile(np.array(ages) * 1e3, [50, 99])
+    print(json.dumps({"p50_ms": p50, "p99_ms": p99}))
 
 
 if __name__ == "__main__":
