@@ -32,7 +32,7 @@ bench: $(BIN)/.ready ## measure; ONLY=name runs one part
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 soak: $(BIN)/.ready ## the long forms of the tests that have one
-	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 $(BIN)/python -m pytest tests/reader/test_torn.py tests/faults -v
+	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 $(BIN)/python -m pytest tests/reader/test_torn.py tests/faults -v -s
 
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py

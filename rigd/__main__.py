@@ -92,6 +92,10 @@ class _Commands(click.Group):
             click.secho("rigd: ", fg="red", nl=False, err=True)
             click.echo(str(error), err=True)
             ctx.exit(REFUSED)
+        except OSError as error:
+            click.secho("rigd: ", fg="red", nl=False, err=True)
+            click.echo(f"{error.strerror}: {error.filename}", err=True)
+            ctx.exit(REFUSED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

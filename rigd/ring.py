@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import lmdb
 
-from rig.errors import Busy, Corrupt, RingMissing
+from rig.errors import Busy, Corrupt, RingMissing, Unavailable
 
 PHYSICS: Final = b"physics"
 SCORING: Final = b"scoring"
@@ -439,6 +439,10 @@ def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingW
         return RingWriter(path, limit_bytes), trouble
     except DAMAGE as error:
         trouble = f"the ring cannot be written: {error}; it was moved to {set_aside(path)}"
+    except lmdb.Error as error:
+        raise Unavailable(
+            f"the ring in {path} cannot be opened: {error}", hint="is the disk full?"
+        ) from error
     return RingWriter(path, limit_bytes), trouble
 
 

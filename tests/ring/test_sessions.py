@@ -332,3 +332,16 @@ class TestEntries:
         for clock in (1.0, 2.0, 3.0):
             entries.due(cars, compounds, clock)
         assert len(asked) == 1
+
+
+def test_a_late_update_of_the_session_before_is_no_session_of_its_own() -> None:
+    sessions = Sessions()
+    old = Update(clock=100.0)
+    sessions.see(old.info(), old.records(), old.ticks, session_state(old.info(), [], ""))
+    sessions.tick(0.02)
+    late = Update(clock=100.2)
+    assert sessions.see(late.info(), late.records(), late.ticks, session_state(late.info(), [], "")) == []
+    new = Update(clock=0.1)
+    events = sessions.see(new.info(), new.records(), new.ticks, session_state(new.info(), [], ""))
+    kinds = [(event.WhichOneof("kind"), event.session) for event in events]
+    assert kinds == [("session_ended", 1), ("session_started", 2)]
