@@ -82,8 +82,8 @@ class StampedGame:
         signal.signal(signal.SIGTERM, lambda *_: running.clear())
         while running and time.monotonic() - began < seconds:
             number += 1
-            if (due := began + number / self.rate - time.monotonic()) > 0:
-                time.sleep(due)
+            # A game that was held up does not write its frames in one burst: half a period lies between.
+            time.sleep(max(began + number / self.rate - time.monotonic(), 0.5 / self.rate))
             self.frame(number)
             if number % (self.rate // 5) == 0:
                 self.score(number / self.rate)
