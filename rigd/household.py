@@ -34,14 +34,15 @@ class Household:
         logs = self.data / "log"
         common = ["--data", str(self.data)]
         record = ["record", *common, "--buffers", str(self.buffers), "--ring-size", str(self.ring_size)]
-        found = [
+        return [
             Daemon("record", record, logs / "record.log"),
             Daemon("serve", ["serve", *common, "--address", self.address], logs / "serve.log"),
         ]
-        if self.demo_cars:
-            game = ["demo-game", "--buffers", str(self.buffers), "--cars", str(self.demo_cars)]
-            found.append(Daemon("demo-game", game, logs / "demo-game.log"))
-        return found
+
+    def game(self) -> Daemon:
+        """The simulated game."""
+        words = ["demo-game", "--buffers", str(self.buffers), "--cars", str(self.demo_cars)]
+        return Daemon("demo-game", words, self.data / "log/demo-game.log")
 
 
 def run_household(household: Household, watch: bool, seconds: float | None, console: Console) -> int:
@@ -49,6 +50,9 @@ def run_household(household: Household, watch: bool, seconds: float | None, cons
     supervisor = Supervisor(household.daemons())
     try:
         supervisor.start()
+        _wait_until_up(supervisor, household.address)
+        if household.demo_cars:
+            supervisor.add(household.game())  # once the recorder looks: it shall see the first frame
         if watch or seconds:
             return _attended(supervisor, household, seconds, console, screen=watch)
         console.print(f"recording {household.buffers} into {household.data}, serving {household.address}")
@@ -65,7 +69,6 @@ def _attended(
     """Watch, then count: what was captured, committed, streamed, missed."""
     from rigclient.watch import watch
 
-    _wait_until_up(supervisor, household.address)
     seen = watch(household.address, seconds, None, screen and sys.stdout.isatty(), console)
     _stop_game(supervisor)
     time.sleep(_DRAIN_S)

@@ -111,10 +111,18 @@ class Supervisor:
     def start(self) -> None:
         """Start all."""
         for daemon in self.daemons:
-            daemon.log.parent.mkdir(parents=True, exist_ok=True)
-            daemon.log.write_bytes(b"")
-            daemon.start()
+            self._launch(daemon)
         self._watcher.start()
+
+    def add(self, daemon: Daemon) -> None:
+        """Start one more."""
+        self._launch(daemon)
+        self.daemons.append(daemon)
+
+    def _launch(self, daemon: Daemon) -> None:
+        daemon.log.parent.mkdir(parents=True, exist_ok=True)
+        daemon.log.write_bytes(b"")
+        daemon.start()
 
     def run(self) -> None:
         """Wait until SIGTERM, SIGINT or a daemon that refuses. Raises DaemonRefused."""
