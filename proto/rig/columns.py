@@ -60,7 +60,7 @@ def read_head(data: Bytes, at: int = 0) -> Head:
     return Head._make((*parts[1:17:2], bool(parts[17]), bool(parts[19])))
 
 
-def _varint(value: int, least: int = 1) -> bytes:
+def varint(value: int, least: int = 1) -> bytes:
     """`value` as a varint of at least `least` bytes."""
     out = bytearray()
     while value > 0x7F or len(out) + 1 < least:
@@ -72,12 +72,12 @@ def _varint(value: int, least: int = 1) -> bytes:
 
 def field(number: int, payload: bytes) -> bytes:
     """A length-delimited field: tag, length, payload."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
 def _column_header(channel: Channel, rows: int) -> bytes:
     length = rows * channel.row_bytes
-    return _varint(channel.number << 3 | 2, 2) + _varint(length, 2 if length < _SHORT_LENGTH else 6)
+    return varint(channel.number << 3 | 2, 2) + varint(length, 2 if length < _SHORT_LENGTH else 6)
 
 
 def _read_varint(data: Bytes, at: int, end: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from rig.columns import field
+from rig.columns import field, varint
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
@@ -134,7 +134,7 @@ class Subscription:
         lost = sum(gap.last_seq - gap.first_seq + 1 for gap in declared)
         skipped = newest.seq - 1 - self._position - lost
         self._skipped += skipped
-        self._lead.append(_SKIPPED_TAG + _varint(skipped))
+        self._lead.append(_SKIPPED_TAG + varint(skipped))
         self._position = newest.seq - 1
         return newest._replace(head=newest.head and newest.head._replace(after_gap=False))
 
@@ -178,12 +178,3 @@ class Subscription:
         self._wrote = time.monotonic()
         self._messages += 1
         self._bytes += len(message)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
