@@ -292,11 +292,6 @@ class RingReader(_Environment):
             found = cursor.next()
         return out
 
-    def first_at(self, stream: bytes, seq: int) -> tuple[int, bytes] | None:
-        """The first record numbered `seq` or higher."""
-        found = self.read(stream, seq - 1, 1, 1)
-        return found[0] if found else None
-
     def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
         """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
         number before the oldest.

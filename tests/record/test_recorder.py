@@ -83,8 +83,9 @@ def test_a_refusing_disk_costs_nothing_while_memory_lasts() -> None:
         ends(game)
         ends(recorder)
         assert recorder.returncode == 0
-        seqs = heads(here.data)
-        assert seqs == list(range(seqs[0], seqs[-1] + 1)), "nothing is missing"
+        heads(here.data)  # every hole is declared: a machine that stalls makes the recorder miss a frame
+        reasons = [event.gap.reason for event in events(here.data) if event.HasField("gap")]
+        assert event_pb2.GAP_REASON_DISK not in reasons, "the disk has cost nothing"
 
 
 def test_a_disk_that_refuses_for_long_is_a_declared_gap() -> None:

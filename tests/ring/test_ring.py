@@ -81,7 +81,6 @@ class TestAppending:
             assert ring.last(PHYSICS) is None
         with reading(path) as read:
             assert read.read(PHYSICS, 0, 10, 1 << 20) == []
-            assert read.first_at(PHYSICS, 1) is None
             assert read.bisect(PHYSICS, lambda _: True) == 0
             assert read.gaps(PHYSICS, 0, 1 << 60) == []
             assert read.limit_bytes() == LIMIT
@@ -228,12 +227,10 @@ class TestReading:
         later = [seq for seq in sequence if seq > after]
         with reading(shared) as read:
             got = read.read(PHYSICS, after, count, most)
-            first = read.first_at(PHYSICS, after)
         assert [seq for seq, _ in got] == later[: len(got)]
         assert all(data == value(seq, 100) for seq, data in got)
         wanted = min(len(later), count, -(-most // 100))
         assert len(got) == wanted
-        assert first == next(((seq, value(seq, 100)) for seq in sequence if seq >= after), None)
 
     @given(numbers, st.integers(0, 310))
     def test_bisect_finds_the_last_before(self, shared: Path, sequence: list[int], bound: int) -> None:
