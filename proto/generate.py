@@ -49,7 +49,7 @@ def derive(target: Path) -> None:
     """Write what comes from the registry. Needs the generated code of the same sources on the path."""
     from rig import channels
 
-    tables = {"Physics": channels.PHYSICS, "Scoring": channels.SCORING}
+    tables = {"Physics": channels.PHYSICS, "Scoring": channels.SCORING, "Lap": channels.LAP}
     (target / "rig/tables.py").write_text(typed_columns(tables))
     (target / "CHANNELS.md").write_text(reference(tables))
 
@@ -89,9 +89,9 @@ def reference(tables: "dict[str, Table]") -> str:
     ]
     for name, table in tables.items():
         values = sum(channel.width for channel in table.channels)
-        lines += ["", f"## {name}: {len(table.channels)} channels, {values} values per car", ""]
+        lines += ["", f"## {name}: {len(table.channels)} channels, {values} values per row", ""]
         lines += [
-            "| channel | unit | type | per car | the game's field | meaning |",
+            "| channel | unit | type | per row | the game's field | meaning |",
             "|---|---|---|---|---|---|",
         ]
         for c in table.channels:

@@ -14,13 +14,14 @@ import numpy as np
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from rig.errors import UnknownChannel
-from rig.v1 import channel_pb2, physics_pb2, scoring_pb2
+from rig.v1 import channel_pb2, lap_pb2, physics_pb2, scoring_pb2
 
 _DTYPES: Final[dict[int, str]] = {
     FieldDescriptor.TYPE_DOUBLE: "<f8",
     FieldDescriptor.TYPE_FLOAT: "<f4",
     FieldDescriptor.TYPE_SFIXED32: "<i4",
     FieldDescriptor.TYPE_FIXED32: "<u4",
+    FieldDescriptor.TYPE_FIXED64: "<u8",
     FieldDescriptor.TYPE_BOOL: "?",
 }
 """Wire types of columns. All have a fixed width, so that a column's place never depends on its values."""
@@ -116,3 +117,6 @@ PHYSICS: Final = Table(physics_pb2.Physics.DESCRIPTOR)
 
 SCORING: Final = Table(scoring_pb2.Scoring.DESCRIPTOR)
 """Scoring: a row per car, a record per update."""
+
+LAP: Final = Table(lap_pb2.LapTable.DESCRIPTOR)
+"""What the archive adds to the samples and the scoring updates of a lap."""

@@ -4,10 +4,13 @@
     ├── BadRequest              INVALID_ARGUMENT     the caller's words are wrong
     │   ├── UnknownChannel
     │   ├── MalformedCursor
+    │   ├── MalformedToken
     │   └── ForeignCursor                            a cursor of another ring
     ├── NotFound                NOT_FOUND
     ├── CursorExpired           OUT_OF_RANGE         the ring no longer holds that position
     ├── Busy                    FAILED_PRECONDITION  somebody else owns it
+    ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
+    ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
     ├── Unavailable             UNAVAILABLE          try again later
     │   └── RingMissing
@@ -56,6 +59,10 @@ class ForeignCursor(BadRequest):
     """A well-formed cursor of another ring or another stream."""
 
 
+class MalformedToken(BadRequest):
+    """A page token that this program did not make, or made for another question."""
+
+
 class NotFound(RigError):
     """The named thing does not exist."""
 
@@ -70,6 +77,18 @@ class CursorExpired(RigError):
 
 class Busy(RigError):
     """Another process owns the store."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class MissingChannel(RigError):
+    """The file is older than the channel; `facts["channels"]` are those it has."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Pinned(RigError):
+    """The lap is kept on purpose."""
 
     status = "FAILED_PRECONDITION"
 

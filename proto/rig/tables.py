@@ -461,3 +461,30 @@ class ScoringColumns:
 
     drs_active: Array
     """The rear flap is open, as newer builds name it."""
+
+    triggers: Array
+    """Why the row was written: sum of the bits of Trigger."""
+
+
+class LapColumns:
+    """The channels of Lap."""
+
+    __slots__ = ()
+
+    seq: Array
+    """Sequence number of the record in the ring it came from."""
+
+    capture_time_ns: Array
+    """Wall clock of the capture, unix time [ns]."""
+
+    session_time: Array
+    """Session clock of the record [s]."""
+
+    lap_time: Array
+    """Time since the lap began [s]."""
+
+    distance: Array
+    """Distance since the line, continuous: speed integrated, pinned to the game's at line and splits [m]."""
+
+    game_distance: Array
+    """The game's distance from the line as last told; it moves with scoring [m]."""

@@ -47,6 +47,8 @@ class Encoder:
         self.table = table
         self.terrains: list[str] = []
         """Terrain names in the order of their index on the wire."""
+        self.triggers: Array | int = 0
+        """Why each row of the next record is written, for the column of that name."""
         self._terrain_index: dict[bytes, int] = {}
         self._programs: dict[tuple[int, int, int], _Program] = {}
 
@@ -96,6 +98,8 @@ class Encoder:
                 return lambda: np.copyto(target, _sector_last_is_zero(source))
             case channel_pb2.DERIVATION_SIGN_BIT:
                 return lambda: np.less(source, 0, out=target)
+            case channel_pb2.DERIVATION_TRIGGERS:
+                return lambda: np.copyto(target, self.triggers)
             case channel_pb2.DERIVATION_TERRAIN_INDEX:
                 return self._terrain_step(source, target)
         return _single_step(channel, source.reshape(target.shape), target)

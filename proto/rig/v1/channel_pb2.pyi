@@ -60,6 +60,10 @@ class _DerivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Derivation
     """The sign bit of the source."""
     DERIVATION_TERRAIN_INDEX: _Derivation.ValueType  # 5
     """Position of the source text in `SessionState.terrain_names`."""
+    DERIVATION_LAP: _Derivation.ValueType  # 6
+    """Made when a lap is archived."""
+    DERIVATION_TRIGGERS: _Derivation.ValueType  # 7
+    """Made by the recorder from what changed since the update before."""
 
 class Derivation(_Derivation, metaclass=_DerivationEnumTypeWrapper):
     """How a column is made where it is not a plain copy of its source field."""
@@ -76,6 +80,10 @@ DERIVATION_SIGN_BIT: Derivation.ValueType  # 4
 """The sign bit of the source."""
 DERIVATION_TERRAIN_INDEX: Derivation.ValueType  # 5
 """Position of the source text in `SessionState.terrain_names`."""
+DERIVATION_LAP: Derivation.ValueType  # 6
+"""Made when a lap is archived."""
+DERIVATION_TRIGGERS: Derivation.ValueType  # 7
+"""Made by the recorder from what changed since the update before."""
 Global___Derivation: _TypeAlias = Derivation  # noqa: Y015
 
 @_typing.final

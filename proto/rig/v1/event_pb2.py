@@ -22,34 +22,63 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from rig.v1 import lap_pb2 as rig_dot_v1_dot_lap__pb2
 from rig.v1 import session_pb2 as rig_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12rig/v1/event.proto\x12\x06rig.v1\x1a\x14rig/v1/session.proto\"\xc7\x01\n\x03Gap\x12\x1e\n\x06stream\x18\x01 \x01(\x0e\x32\x0e.rig.v1.Stream\x12\x11\n\tfirst_seq\x18\x02 \x01(\x06\x12\x10\n\x08last_seq\x18\x03 \x01(\x06\x12\x12\n\x05\x63ount\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12!\n\x06reason\x18\x05 \x01(\x0e\x32\x11.rig.v1.GapReason\x12\x15\n\rbegin_time_ns\x18\x06 \x01(\x06\x12\x13\n\x0b\x65nd_time_ns\x18\x07 \x01(\x06\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\tB\x08\n\x06_count\"=\n\x0eSessionStarted\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\";\n\x0cSessionEnded\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\"\"\n\x0fRecorderStarted\x12\x0f\n\x07version\x18\x01 \x01(\t\"\x11\n\x0fRecorderStopped\"3\n\rSourceChanged\x12\r\n\x05state\x18\x01 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x02 \x01(\t\"R\n\x0b\x46lagChanged\x12\x12\n\ngame_phase\x18\x01 \x01(\x05\x12\x19\n\x11yellow_flag_state\x18\x02 \x01(\x11\x12\x14\n\x0csector_flags\x18\x03 \x03(\x05\"\xa2\x03\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x06\x12\x17\n\x0f\x63\x61pture_time_ns\x18\x02 \x01(\x06\x12\x0f\n\x07session\x18\x03 \x01(\x07\x12\x14\n\x0csession_time\x18\x04 \x01(\x01\x12\x1a\n\x03gap\x18\x10 \x01(\x0b\x32\x0b.rig.v1.GapH\x00\x12\x31\n\x0fsession_started\x18\x11 \x01(\x0b\x32\x16.rig.v1.SessionStartedH\x00\x12-\n\rsession_ended\x18\x12 \x01(\x0b\x32\x14.rig.v1.SessionEndedH\x00\x12\x33\n\x10recorder_started\x18\x13 \x01(\x0b\x32\x17.rig.v1.RecorderStartedH\x00\x12\x33\n\x10recorder_stopped\x18\x14 \x01(\x0b\x32\x17.rig.v1.RecorderStoppedH\x00\x12/\n\x0esource_changed\x18\x15 \x01(\x0b\x32\x15.rig.v1.SourceChangedH\x00\x12+\n\x0c\x66lag_changed\x18\x16 \x01(\x0b\x32\x13.rig.v1.FlagChangedH\x00\x42\x06\n\x04kind*[\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTREAM_PHYSICS\x10\x01\x12\x12\n\x0eSTREAM_SCORING\x10\x02\x12\x11\n\rSTREAM_EVENTS\x10\x03*\xbc\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11GAP_REASON_MISSED\x10\x01\x12\x13\n\x0fGAP_REASON_TORN\x10\x02\x12\x1c\n\x18GAP_REASON_RECORDER_DOWN\x10\x03\x12\x13\n\x0fGAP_REASON_DISK\x10\x04\x12\x16\n\x12GAP_REASON_EVICTED\x10\x05\x12\x1c\n\x18GAP_REASON_RING_REPLACED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12rig/v1/event.proto\x12\x06rig.v1\x1a\x10rig/v1/lap.proto\x1a\x14rig/v1/session.proto\"\xc7\x01\n\x03Gap\x12\x1e\n\x06stream\x18\x01 \x01(\x0e\x32\x0e.rig.v1.Stream\x12\x11\n\tfirst_seq\x18\x02 \x01(\x06\x12\x10\n\x08last_seq\x18\x03 \x01(\x06\x12\x12\n\x05\x63ount\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12!\n\x06reason\x18\x05 \x01(\x0e\x32\x11.rig.v1.GapReason\x12\x15\n\rbegin_time_ns\x18\x06 \x01(\x06\x12\x13\n\x0b\x65nd_time_ns\x18\x07 \x01(\x06\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\tB\x08\n\x06_count\"=\n\x0eSessionStarted\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\";\n\x0cSessionEnded\x12+\n\rsession_state\x18\x01 \x01(\x0b\x32\x14.rig.v1.SessionState\"\"\n\x0fRecorderStarted\x12\x0f\n\x07version\x18\x01 \x01(\t\"\x11\n\x0fRecorderStopped\"3\n\rSourceChanged\x12\r\n\x05state\x18\x01 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x02 \x01(\t\"R\n\x0b\x46lagChanged\x12\x12\n\ngame_phase\x18\x01 \x01(\x05\x12\x19\n\x11yellow_flag_state\x18\x02 \x01(\x11\x12\x14\n\x0csector_flags\x18\x03 \x03(\x05\"P\n\tCarJoined\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x0f\n\x07vehicle\x18\x03 \x01(\t\x12\x15\n\rvehicle_class\x18\x04 \x01(\t\"\x16\n\x07\x43\x61rLeft\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\":\n\x0cStintStarted\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\r\n\x05stint\x18\x02 \x01(\r\x12\x0e\n\x06\x64river\x18\x03 \x01(\t\"6\n\nStintEnded\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\r\n\x05stint\x18\x02 \x01(\r\x12\x0c\n\x04laps\x18\x03 \x01(\r\"i\n\x0fSectorCompleted\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x11\n\tlap_index\x18\x02 \x01(\r\x12\x0e\n\x06sector\x18\x03 \x01(\r\x12\x17\n\nsplit_time\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_split_time\"%\n\tLapClosed\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\"-\n\nPitEntered\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x12\n\nenter_time\x18\x02 \x01(\x01\",\n\nPitStopped\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x11\n\tstop_time\x18\x02 \x01(\x01\"9\n\tPitExited\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x1f\n\x05visit\x18\x02 \x01(\x0b\x32\x10.rig.v1.PitVisit\",\n\rGarageChanged\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x0e\n\x06inside\x18\x02 \x01(\x08\"C\n\rDriverChanged\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x15\n\rformer_driver\x18\x03 \x01(\t\"C\n\x0fPositionChanged\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\r\n\x05place\x18\x02 \x01(\r\x12\x14\n\x0c\x66ormer_place\x18\x03 \x01(\r\"9\n\x13\x46inishStatusChanged\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x15\n\rfinish_status\x18\x02 \x01(\x11\"0\n\x0eLapInvalidated\x12\x0b\n\x03\x63\x61r\x18\x01 \x01(\x11\x12\x11\n\tlap_index\x18\x02 \x01(\r\"\xaf\x08\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x06\x12\x17\n\x0f\x63\x61pture_time_ns\x18\x02 \x01(\x06\x12\x0f\n\x07session\x18\x03 \x01(\x07\x12\x14\n\x0csession_time\x18\x04 \x01(\x01\x12\x1a\n\x03gap\x18\x10 \x01(\x0b\x32\x0b.rig.v1.GapH\x00\x12\x31\n\x0fsession_started\x18\x11 \x01(\x0b\x32\x16.rig.v1.SessionStartedH\x00\x12-\n\rsession_ended\x18\x12 \x01(\x0b\x32\x14.rig.v1.SessionEndedH\x00\x12\x33\n\x10recorder_started\x18\x13 \x01(\x0b\x32\x17.rig.v1.RecorderStartedH\x00\x12\x33\n\x10recorder_stopped\x18\x14 \x01(\x0b\x32\x17.rig.v1.RecorderStoppedH\x00\x12/\n\x0esource_changed\x18\x15 \x01(\x0b\x32\x15.rig.v1.SourceChangedH\x00\x12+\n\x0c\x66lag_changed\x18\x16 \x01(\x0b\x32\x13.rig.v1.FlagChangedH\x00\x12\'\n\ncar_joined\x18\x17 \x01(\x0b\x32\x11.rig.v1.CarJoinedH\x00\x12#\n\x08\x63\x61r_left\x18\x18 \x01(\x0b\x32\x0f.rig.v1.CarLeftH\x00\x12-\n\rstint_started\x18\x19 \x01(\x0b\x32\x14.rig.v1.StintStartedH\x00\x12)\n\x0bstint_ended\x18\x1a \x01(\x0b\x32\x12.rig.v1.StintEndedH\x00\x12\x33\n\x10sector_completed\x18\x1b \x01(\x0b\x32\x17.rig.v1.SectorCompletedH\x00\x12\'\n\nlap_closed\x18\x1c \x01(\x0b\x32\x11.rig.v1.LapClosedH\x00\x12)\n\x0bpit_entered\x18\x1d \x01(\x0b\x32\x12.rig.v1.PitEnteredH\x00\x12)\n\x0bpit_stopped\x18\x1e \x01(\x0b\x32\x12.rig.v1.PitStoppedH\x00\x12\'\n\npit_exited\x18\x1f \x01(\x0b\x32\x11.rig.v1.PitExitedH\x00\x12/\n\x0egarage_changed\x18  \x01(\x0b\x32\x15.rig.v1.GarageChangedH\x00\x12/\n\x0e\x64river_changed\x18! \x01(\x0b\x32\x15.rig.v1.DriverChangedH\x00\x12\x33\n\x10position_changed\x18\" \x01(\x0b\x32\x17.rig.v1.PositionChangedH\x00\x12<\n\x15\x66inish_status_changed\x18# \x01(\x0b\x32\x1b.rig.v1.FinishStatusChangedH\x00\x12\x31\n\x0flap_invalidated\x18$ \x01(\x0b\x32\x16.rig.v1.LapInvalidatedH\x00\x42\x06\n\x04kind*[\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTREAM_PHYSICS\x10\x01\x12\x12\n\x0eSTREAM_SCORING\x10\x02\x12\x11\n\rSTREAM_EVENTS\x10\x03*\xd6\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11GAP_REASON_MISSED\x10\x01\x12\x13\n\x0fGAP_REASON_TORN\x10\x02\x12\x1c\n\x18GAP_REASON_RECORDER_DOWN\x10\x03\x12\x13\n\x0fGAP_REASON_DISK\x10\x04\x12\x16\n\x12GAP_REASON_EVICTED\x10\x05\x12\x1c\n\x18GAP_REASON_RING_REPLACED\x10\x06\x12\x18\n\x14GAP_REASON_RETENTION\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rig.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STREAM']._serialized_start=991
-  _globals['_STREAM']._serialized_end=1082
-  _globals['_GAPREASON']._serialized_start=1085
-  _globals['_GAPREASON']._serialized_end=1273
-  _globals['_GAP']._serialized_start=53
-  _globals['_GAP']._serialized_end=252
-  _globals['_SESSIONSTARTED']._serialized_start=254
-  _globals['_SESSIONSTARTED']._serialized_end=315
-  _globals['_SESSIONENDED']._serialized_start=317
-  _globals['_SESSIONENDED']._serialized_end=376
-  _globals['_RECORDERSTARTED']._serialized_start=378
-  _globals['_RECORDERSTARTED']._serialized_end=412
-  _globals['_RECORDERSTOPPED']._serialized_start=414
-  _globals['_RECORDERSTOPPED']._serialized_end=431
-  _globals['_SOURCECHANGED']._serialized_start=433
-  _globals['_SOURCECHANGED']._serialized_end=484
-  _globals['_FLAGCHANGED']._serialized_start=486
-  _globals['_FLAGCHANGED']._serialized_end=568
-  _globals['_EVENT']._serialized_start=571
-  _globals['_EVENT']._serialized_end=989
+  _globals['_STREAM']._serialized_start=2475
+  _globals['_STREAM']._serialized_end=2566
+  _globals['_GAPREASON']._serialized_start=2569
+  _globals['_GAPREASON']._serialized_end=2783
+  _globals['_GAP']._serialized_start=71
+  _globals['_GAP']._serialized_end=270
+  _globals['_SESSIONSTARTED']._serialized_start=272
+  _globals['_SESSIONSTARTED']._serialized_end=333
+  _globals['_SESSIONENDED']._serialized_start=335
+  _globals['_SESSIONENDED']._serialized_end=394
+  _globals['_RECORDERSTARTED']._serialized_start=396
+  _globals['_RECORDERSTARTED']._serialized_end=430
+  _globals['_RECORDERSTOPPED']._serialized_start=432
+  _globals['_RECORDERSTOPPED']._serialized_end=449
+  _globals['_SOURCECHANGED']._serialized_start=451
+  _globals['_SOURCECHANGED']._serialized_end=502
+  _globals['_FLAGCHANGED']._serialized_start=504
+  _globals['_FLAGCHANGED']._serialized_end=586
+  _globals['_CARJOINED']._serialized_start=588
+  _globals['_CARJOINED']._serialized_end=668
+  _globals['_CARLEFT']._serialized_start=670
+  _globals['_CARLEFT']._serialized_end=692
+  _globals['_STINTSTARTED']._serialized_start=694
+  _globals['_STINTSTARTED']._serialized_end=752
+  _globals['_STINTENDED']._serialized_start=754
+  _globals['_STINTENDED']._serialized_end=808
+  _globals['_SECTORCOMPLETED']._serialized_start=810
+  _globals['_SECTORCOMPLETED']._serialized_end=915
+  _globals['_LAPCLOSED']._serialized_start=917
+  _globals['_LAPCLOSED']._serialized_end=954
+  _globals['_PITENTERED']._serialized_start=956
+  _globals['_PITENTERED']._serialized_end=1001
+  _globals['_PITSTOPPED']._serialized_start=1003
+  _globals['_PITSTOPPED']._serialized_end=1047
+  _globals['_PITEXITED']._serialized_start=1049
+  _globals['_PITEXITED']._serialized_end=1106
+  _globals['_GARAGECHANGED']._serialized_start=1108
+  _globals['_GARAGECHANGED']._serialized_end=1152
+  _globals['_DRIVERCHANGED']._serialized_start=1154
+  _globals['_DRIVERCHANGED']._serialized_end=1221
+  _globals['_POSITIONCHANGED']._serialized_start=1223
+  _globals['_POSITIONCHANGED']._serialized_end=1290
+  _globals['_FINISHSTATUSCHANGED']._serialized_start=1292
+  _globals['_FINISHSTATUSCHANGED']._serialized_end=1349
+  _globals['_LAPINVALIDATED']._serialized_start=1351
+  _globals['_LAPINVALIDATED']._serialized_end=1399
+  _globals['_EVENT']._serialized_start=1402
+  _globals['_EVENT']._serialized_end=2473
 # @@protoc_insertion_point(module_scope)

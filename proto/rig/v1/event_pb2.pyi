@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from rig.v1 import lap_pb2 as _lap_pb2
 from rig.v1 import session_pb2 as _session_pb2
 import builtins as _builtins
 import sys
@@ -68,6 +69,8 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """The ring let go of records before this follower had read them."""
     GAP_REASON_RING_REPLACED: _GapReason.ValueType  # 6
     """The ring could not be read and was set aside; a new one began."""
+    GAP_REASON_RETENTION: _GapReason.ValueType  # 7
+    """The disk was full and retention had to delete what nobody else holds."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why records are missing."""
@@ -86,6 +89,8 @@ GAP_REASON_EVICTED: GapReason.ValueType  # 5
 """The ring let go of records before this follower had read them."""
 GAP_REASON_RING_REPLACED: GapReason.ValueType  # 6
 """The ring could not be read and was set aside; a new one began."""
+GAP_REASON_RETENTION: GapReason.ValueType  # 7
+"""The disk was full and retention had to delete what nobody else holds."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final
@@ -286,6 +291,400 @@ class FlagChanged(_message.Message):
 Global___FlagChanged: _TypeAlias = FlagChanged  # noqa: Y015
 
 @_typing.final
+class CarJoined(_message.Message):
+    """A car is there: at the start of a session, or later."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    DRIVER_FIELD_NUMBER: _builtins.int
+    VEHICLE_FIELD_NUMBER: _builtins.int
+    VEHICLE_CLASS_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    driver: _builtins.str
+    """Driver in the seat."""
+    vehicle: _builtins.str
+    """Vehicle name."""
+    vehicle_class: _builtins.str
+    """Vehicle class."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        driver: _builtins.str = ...,
+        vehicle: _builtins.str = ...,
+        vehicle_class: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "driver", b"driver", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarJoined: _TypeAlias = CarJoined  # noqa: Y015
+
+@_typing.final
+class CarLeft(_message.Message):
+    """A car is no longer there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarLeft: _TypeAlias = CarLeft  # noqa: Y015
+
+@_typing.final
+class StintStarted(_message.Message):
+    """A driver begins to drive: from the garage, after a pit stop, or after taking over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    STINT_FIELD_NUMBER: _builtins.int
+    DRIVER_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    stint: _builtins.int
+    """Position among the stints of that slot, from 1."""
+    driver: _builtins.str
+    """Driver in the seat."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        stint: _builtins.int = ...,
+        driver: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "driver", b"driver", "stint", b"stint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StintStarted: _TypeAlias = StintStarted  # noqa: Y015
+
+@_typing.final
+class StintEnded(_message.Message):
+    """The stint is over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    STINT_FIELD_NUMBER: _builtins.int
+    LAPS_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    stint: _builtins.int
+    """Position among the stints of that slot, from 1."""
+    laps: _builtins.int
+    """Complete laps in it."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        stint: _builtins.int = ...,
+        laps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "laps", b"laps", "stint", b"stint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StintEnded: _TypeAlias = StintEnded  # noqa: Y015
+
+@_typing.final
+class SectorCompleted(_message.Message):
+    """A car entered the next sector."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    LAP_INDEX_FIELD_NUMBER: _builtins.int
+    SECTOR_FIELD_NUMBER: _builtins.int
+    SPLIT_TIME_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    lap_index: _builtins.int
+    """See Lap.index."""
+    sector: _builtins.int
+    """The sector that was completed, 1 or 2; the third completes the lap."""
+    split_time: _builtins.float
+    """Time since the line, seconds; absent where the game withholds it."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        lap_index: _builtins.int = ...,
+        sector: _builtins.int = ...,
+        split_time: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_split_time", b"_split_time", "split_time", b"split_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_split_time", b"_split_time", "car", b"car", "lap_index", b"lap_index", "sector", b"sector", "split_time", b"split_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__split_time: _TypeAlias = _typing.Literal["split_time"]  # noqa: Y015
+    _WhichOneofArgType__split_time: _TypeAlias = _typing.Literal["_split_time", b"_split_time"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__split_time) -> _WhichOneofReturnType__split_time | None: ...
+
+Global___SectorCompleted: _TypeAlias = SectorCompleted  # noqa: Y015
+
+@_typing.final
+class LapClosed(_message.Message):
+    """A lap is closed: its time is known, or will not come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lap(self) -> _lap_pb2.Lap:
+        """The lap."""
+
+    def __init__(
+        self,
+        *,
+        lap: _lap_pb2.Lap | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lap", b"lap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lap", b"lap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LapClosed: _TypeAlias = LapClosed  # noqa: Y015
+
+@_typing.final
+class PitEntered(_message.Message):
+    """A car entered the pit lane. Told once it has been inside for two seconds: the game's flag flickers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    ENTER_TIME_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    enter_time: _builtins.float
+    """Session clock of the entry, seconds."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        enter_time: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "enter_time", b"enter_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PitEntered: _TypeAlias = PitEntered  # noqa: Y015
+
+@_typing.final
+class PitStopped(_message.Message):
+    """A car stands in its stall."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    STOP_TIME_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    stop_time: _builtins.float
+    """Session clock, seconds."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        stop_time: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "stop_time", b"stop_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PitStopped: _TypeAlias = PitStopped  # noqa: Y015
+
+@_typing.final
+class PitExited(_message.Message):
+    """A car left the pit lane."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    VISIT_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    @_builtins.property
+    def visit(self) -> _lap_pb2.PitVisit:
+        """The stay."""
+
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        visit: _lap_pb2.PitVisit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["visit", b"visit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "visit", b"visit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PitExited: _TypeAlias = PitExited  # noqa: Y015
+
+@_typing.final
+class GarageChanged(_message.Message):
+    """A car came into its garage, driven or by teleport, or left it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    INSIDE_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    inside: _builtins.bool
+    """In the garage now."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        inside: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "inside", b"inside"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GarageChanged: _TypeAlias = GarageChanged  # noqa: Y015
+
+@_typing.final
+class DriverChanged(_message.Message):
+    """Another driver sits in the car."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    DRIVER_FIELD_NUMBER: _builtins.int
+    FORMER_DRIVER_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    driver: _builtins.str
+    """Who sits there now."""
+    former_driver: _builtins.str
+    """Who sat there before."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        driver: _builtins.str = ...,
+        former_driver: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "driver", b"driver", "former_driver", b"former_driver"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriverChanged: _TypeAlias = DriverChanged  # noqa: Y015
+
+@_typing.final
+class PositionChanged(_message.Message):
+    """A car's position changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FORMER_PLACE_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    place: _builtins.int
+    """Position now, 1 is first."""
+    former_place: _builtins.int
+    """Position before."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        place: _builtins.int = ...,
+        former_place: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "former_place", b"former_place", "place", b"place"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PositionChanged: _TypeAlias = PositionChanged  # noqa: Y015
+
+@_typing.final
+class FinishStatusChanged(_message.Message):
+    """A car finished, retired, was disqualified, or runs again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    FINISH_STATUS_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    finish_status: _builtins.int
+    """0 running, 1 finished, 2 retired, 3 disqualified."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        finish_status: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "finish_status", b"finish_status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishStatusChanged: _TypeAlias = FinishStatusChanged  # noqa: Y015
+
+@_typing.final
+class LapInvalidated(_message.Message):
+    """The running lap no longer counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAR_FIELD_NUMBER: _builtins.int
+    LAP_INDEX_FIELD_NUMBER: _builtins.int
+    car: _builtins.int
+    """Slot id."""
+    lap_index: _builtins.int
+    """See Lap.index."""
+    def __init__(
+        self,
+        *,
+        car: _builtins.int = ...,
+        lap_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["car", b"car", "lap_index", b"lap_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LapInvalidated: _TypeAlias = LapInvalidated  # noqa: Y015
+
+@_typing.final
 class Event(_message.Message):
     """Something that happened, in the order it was recorded."""
 
@@ -302,6 +701,20 @@ class Event(_message.Message):
     RECORDER_STOPPED_FIELD_NUMBER: _builtins.int
     SOURCE_CHANGED_FIELD_NUMBER: _builtins.int
     FLAG_CHANGED_FIELD_NUMBER: _builtins.int
+    CAR_JOINED_FIELD_NUMBER: _builtins.int
+    CAR_LEFT_FIELD_NUMBER: _builtins.int
+    STINT_STARTED_FIELD_NUMBER: _builtins.int
+    STINT_ENDED_FIELD_NUMBER: _builtins.int
+    SECTOR_COMPLETED_FIELD_NUMBER: _builtins.int
+    LAP_CLOSED_FIELD_NUMBER: _builtins.int
+    PIT_ENTERED_FIELD_NUMBER: _builtins.int
+    PIT_STOPPED_FIELD_NUMBER: _builtins.int
+    PIT_EXITED_FIELD_NUMBER: _builtins.int
+    GARAGE_CHANGED_FIELD_NUMBER: _builtins.int
+    DRIVER_CHANGED_FIELD_NUMBER: _builtins.int
+    POSITION_CHANGED_FIELD_NUMBER: _builtins.int
+    FINISH_STATUS_CHANGED_FIELD_NUMBER: _builtins.int
+    LAP_INVALIDATED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Position among the events of the ring, from 1."""
     capture_time_ns: _builtins.int
@@ -338,6 +751,62 @@ class Event(_message.Message):
     def flag_changed(self) -> Global___FlagChanged:
         """Flags changed."""
 
+    @_builtins.property
+    def car_joined(self) -> Global___CarJoined:
+        """A car came."""
+
+    @_builtins.property
+    def car_left(self) -> Global___CarLeft:
+        """A car went."""
+
+    @_builtins.property
+    def stint_started(self) -> Global___StintStarted:
+        """A stint began."""
+
+    @_builtins.property
+    def stint_ended(self) -> Global___StintEnded:
+        """A stint is over."""
+
+    @_builtins.property
+    def sector_completed(self) -> Global___SectorCompleted:
+        """A split was passed."""
+
+    @_builtins.property
+    def lap_closed(self) -> Global___LapClosed:
+        """A lap is closed."""
+
+    @_builtins.property
+    def pit_entered(self) -> Global___PitEntered:
+        """Into the pit lane."""
+
+    @_builtins.property
+    def pit_stopped(self) -> Global___PitStopped:
+        """Standing in the stall."""
+
+    @_builtins.property
+    def pit_exited(self) -> Global___PitExited:
+        """Out of the pit lane."""
+
+    @_builtins.property
+    def garage_changed(self) -> Global___GarageChanged:
+        """Into the garage or out of it."""
+
+    @_builtins.property
+    def driver_changed(self) -> Global___DriverChanged:
+        """Another driver."""
+
+    @_builtins.property
+    def position_changed(self) -> Global___PositionChanged:
+        """Another position."""
+
+    @_builtins.property
+    def finish_status_changed(self) -> Global___FinishStatusChanged:
+        """Finished, retired, disqualified, or running again."""
+
+    @_builtins.property
+    def lap_invalidated(self) -> Global___LapInvalidated:
+        """The running lap no longer counts."""
+
     def __init__(
         self,
         *,
@@ -352,12 +821,26 @@ class Event(_message.Message):
         recorder_stopped: Global___RecorderStopped | None = ...,
         source_changed: Global___SourceChanged | None = ...,
         flag_changed: Global___FlagChanged | None = ...,
+        car_joined: Global___CarJoined | None = ...,
+        car_left: Global___CarLeft | None = ...,
+        stint_started: Global___StintStarted | None = ...,
+        stint_ended: Global___StintEnded | None = ...,
+        sector_completed: Global___SectorCompleted | None = ...,
+        lap_closed: Global___LapClosed | None = ...,
+        pit_entered: Global___PitEntered | None = ...,
+        pit_stopped: Global___PitStopped | None = ...,
+        pit_exited: Global___PitExited | None = ...,
+        garage_changed: Global___GarageChanged | None = ...,
+        driver_changed: Global___DriverChanged | None = ...,
+        position_changed: Global___PositionChanged | None = ...,
+        finish_status_changed: Global___FinishStatusChanged | None = ...,
+        lap_invalidated: Global___LapInvalidated | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["flag_changed", b"flag_changed", "gap", b"gap", "kind", b"kind", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "session_ended", b"session_ended", "session_started", b"session_started", "source_changed", b"source_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "session_ended", b"session_ended", "session_started", b"session_started", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "flag_changed", b"flag_changed", "gap", b"gap", "kind", b"kind", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "seq", b"seq", "session", b"session", "session_ended", b"session_ended", "session_started", b"session_started", "session_time", b"session_time", "source_changed", b"source_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "seq", b"seq", "session", b"session", "session_ended", b"session_ended", "session_started", b"session_started", "session_time", b"session_time", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed", "car_joined", "car_left", "stint_started", "stint_ended", "sector_completed", "lap_closed", "pit_entered", "pit_stopped", "pit_exited", "garage_changed", "driver_changed", "position_changed", "finish_status_changed", "lap_invalidated"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

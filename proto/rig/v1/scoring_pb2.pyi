@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rig.v1 import session_pb2 as _session_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,56 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Trigger:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trigger.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRIGGER_UNSPECIFIED: _Trigger.ValueType  # 0
+    """None."""
+    TRIGGER_PERIODIC: _Trigger.ValueType  # 1
+    """A second has passed since the last periodic update; all rows have it."""
+    TRIGGER_SECTOR_COMPLETE: _Trigger.ValueType  # 2
+    """The car entered another sector."""
+    TRIGGER_LAP_COMPLETE: _Trigger.ValueType  # 4
+    """The car crossed the line."""
+    TRIGGER_POSITION_CHANGE: _Trigger.ValueType  # 8
+    """The car's position changed."""
+    TRIGGER_PIT: _Trigger.ValueType  # 16
+    """Pit lane, pit stop or garage: in or out."""
+    TRIGGER_FLAG: _Trigger.ValueType  # 32
+    """A flag for this car, or for the session, changed."""
+    TRIGGER_DRIVER_CHANGE: _Trigger.ValueType  # 64
+    """Another driver sits in the car."""
+    TRIGGER_STATUS: _Trigger.ValueType  # 128
+    """The car joined, finished, retired or was disqualified; its lap stopped to count; a penalty came or went."""
+
+class Trigger(_Trigger, metaclass=_TriggerEnumTypeWrapper):
+    """Why a row of scoring was written. The numbers are bits: a row has the sum of its triggers, or 0 when only
+    other cars had one.
+    """
+
+TRIGGER_UNSPECIFIED: Trigger.ValueType  # 0
+"""None."""
+TRIGGER_PERIODIC: Trigger.ValueType  # 1
+"""A second has passed since the last periodic update; all rows have it."""
+TRIGGER_SECTOR_COMPLETE: Trigger.ValueType  # 2
+"""The car entered another sector."""
+TRIGGER_LAP_COMPLETE: Trigger.ValueType  # 4
+"""The car crossed the line."""
+TRIGGER_POSITION_CHANGE: Trigger.ValueType  # 8
+"""The car's position changed."""
+TRIGGER_PIT: Trigger.ValueType  # 16
+"""Pit lane, pit stop or garage: in or out."""
+TRIGGER_FLAG: Trigger.ValueType  # 32
+"""A flag for this car, or for the session, changed."""
+TRIGGER_DRIVER_CHANGE: Trigger.ValueType  # 64
+"""Another driver sits in the car."""
+TRIGGER_STATUS: Trigger.ValueType  # 128
+"""The car joined, finished, retired or was disqualified; its lap stopped to count; a penalty came or went."""
+Global___Trigger: _TypeAlias = Trigger  # noqa: Y015
 
 @_typing.final
 class Scoring(_message.Message):
@@ -92,8 +143,11 @@ class Scoring(_message.Message):
     UNDER_YELLOW_FIELD_NUMBER: _builtins.int
     IN_GARAGE_FIELD_NUMBER: _builtins.int
     DRS_ACTIVE_FIELD_NUMBER: _builtins.int
+    TRIGGERS_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
-    """Position in the ring, from 1. Every frame the game wrote has one, also those that were missed."""
+    """Position in the ring, from 1, among the updates that were written: those that changed something, and one
+    a second.
+    """
     capture_time_ns: _builtins.int
     """Wall clock of the capture, unix nanoseconds."""
     session: _builtins.int
@@ -222,6 +276,8 @@ class Scoring(_message.Message):
     def in_garage(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     @_builtins.property
     def drs_active(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
+    @_builtins.property
+    def triggers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
@@ -287,10 +343,11 @@ class Scoring(_message.Message):
         under_yellow: _abc.Iterable[_builtins.bool] | None = ...,
         in_garage: _abc.Iterable[_builtins.bool] | None = ...,
         drs_active: _abc.Iterable[_builtins.bool] | None = ...,
+        triggers: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["entry_list", b"entry_list", "session_state", b"session_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_gap", b"after_gap", "attack_mode", b"attack_mode", "best_lap_split1", b"best_lap_split1", "best_lap_split2", b"best_lap_split2", "best_lap_time", b"best_lap_time", "best_split1", b"best_split1", "best_split2", b"best_split2", "capture_time_ns", b"capture_time_ns", "control", b"control", "count_lap_flag", b"count_lap_flag", "current_split1", b"current_split1", "current_split2", b"current_split2", "drs_active", b"drs_active", "entry_list", b"entry_list", "estimated_lap_time", b"estimated_lap_time", "finish_status", b"finish_status", "flag", b"flag", "frame", b"frame", "fuel_fraction", b"fuel_fraction", "headlights", b"headlights", "id", b"id", "in_garage", b"in_garage", "in_pits", b"in_pits", "individual_phase", b"individual_phase", "is_player", b"is_player", "lap_distance", b"lap_distance", "lap_start_time", b"lap_start_time", "laps", b"laps", "laps_behind_leader", b"laps_behind_leader", "laps_behind_next", b"laps_behind_next", "last_lap_time", b"last_lap_time", "last_split1", b"last_split1", "last_split2", b"last_split2", "local_acceleration", b"local_acceleration", "local_rotation", b"local_rotation", "local_rotation_acceleration", b"local_rotation_acceleration", "local_velocity", b"local_velocity", "orientation", b"orientation", "path_lateral", b"path_lateral", "penalties", b"penalties", "pit_lap_distance", b"pit_lap_distance", "pit_state", b"pit_state", "pit_stops", b"pit_stops", "place", b"place", "player", b"player", "position", b"position", "qualification", b"qualification", "rows", b"rows", "schema", b"schema", "sector", b"sector", "seq", b"seq", "server_scored", b"server_scored", "session", b"session", "session_state", b"session_state", "session_time", b"session_time", "speed", b"speed", "time_behind_leader", b"time_behind_leader", "time_behind_next", b"time_behind_next", "time_into_lap", b"time_into_lap", "track_edge", b"track_edge", "under_yellow", b"under_yellow", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_gap", b"after_gap", "attack_mode", b"attack_mode", "best_lap_split1", b"best_lap_split1", "best_lap_split2", b"best_lap_split2", "best_lap_time", b"best_lap_time", "best_split1", b"best_split1", "best_split2", b"best_split2", "capture_time_ns", b"capture_time_ns", "control", b"control", "count_lap_flag", b"count_lap_flag", "current_split1", b"current_split1", "current_split2", b"current_split2", "drs_active", b"drs_active", "entry_list", b"entry_list", "estimated_lap_time", b"estimated_lap_time", "finish_status", b"finish_status", "flag", b"flag", "frame", b"frame", "fuel_fraction", b"fuel_fraction", "headlights", b"headlights", "id", b"id", "in_garage", b"in_garage", "in_pits", b"in_pits", "individual_phase", b"individual_phase", "is_player", b"is_player", "lap_distance", b"lap_distance", "lap_start_time", b"lap_start_time", "laps", b"laps", "laps_behind_leader", b"laps_behind_leader", "laps_behind_next", b"laps_behind_next", "last_lap_time", b"last_lap_time", "last_split1", b"last_split1", "last_split2", b"last_split2", "local_acceleration", b"local_acceleration", "local_rotation", b"local_rotation", "local_rotation_acceleration", b"local_rotation_acceleration", "local_velocity", b"local_velocity", "orientation", b"orientation", "path_lateral", b"path_lateral", "penalties", b"penalties", "pit_lap_distance", b"pit_lap_distance", "pit_state", b"pit_state", "pit_stops", b"pit_stops", "place", b"place", "player", b"player", "position", b"position", "qualification", b"qualification", "rows", b"rows", "schema", b"schema", "sector", b"sector", "seq", b"seq", "server_scored", b"server_scored", "session", b"session", "session_state", b"session_state", "session_time", b"session_time", "speed", b"speed", "time_behind_leader", b"time_behind_leader", "time_behind_next", b"time_behind_next", "time_into_lap", b"time_into_lap", "track_edge", b"track_edge", "triggers", b"triggers", "under_yellow", b"under_yellow", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,62 @@ SESSION_KIND_RACE: SessionKind.ValueType  # 5
 """Session numbers 10 to 13."""
 Global___SessionKind: _TypeAlias = SessionKind  # noqa: Y015
 
+class _SessionSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_SOURCE_UNSPECIFIED: _SessionSource.ValueType  # 0
+    """Not said."""
+    SESSION_SOURCE_LIVE: _SessionSource.ValueType  # 1
+    """The game, driven."""
+    SESSION_SOURCE_DEMO: _SessionSource.ValueType  # 2
+    """The simulated game."""
+    SESSION_SOURCE_REPLAY: _SessionSource.ValueType  # 3
+    """The game showing a replay, or a capture played back."""
+    SESSION_SOURCE_IMPORT: _SessionSource.ValueType  # 4
+    """A file of another program."""
+
+class SessionSource(_SessionSource, metaclass=_SessionSourceEnumTypeWrapper):
+    """Where the data of a session come from."""
+
+SESSION_SOURCE_UNSPECIFIED: SessionSource.ValueType  # 0
+"""Not said."""
+SESSION_SOURCE_LIVE: SessionSource.ValueType  # 1
+"""The game, driven."""
+SESSION_SOURCE_DEMO: SessionSource.ValueType  # 2
+"""The simulated game."""
+SESSION_SOURCE_REPLAY: SessionSource.ValueType  # 3
+"""The game showing a replay, or a capture played back."""
+SESSION_SOURCE_IMPORT: SessionSource.ValueType  # 4
+"""A file of another program."""
+Global___SessionSource: _TypeAlias = SessionSource  # noqa: Y015
+
+class _SessionStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_STATUS_UNSPECIFIED: _SessionStatus.ValueType  # 0
+    """Not said."""
+    SESSION_STATUS_RECORDING: _SessionStatus.ValueType  # 1
+    """Its laps are still being driven."""
+    SESSION_STATUS_COMPLETED: _SessionStatus.ValueType  # 2
+    """It is over."""
+
+class SessionStatus(_SessionStatus, metaclass=_SessionStatusEnumTypeWrapper):
+    """Whether a session can still grow."""
+
+SESSION_STATUS_UNSPECIFIED: SessionStatus.ValueType  # 0
+"""Not said."""
+SESSION_STATUS_RECORDING: SessionStatus.ValueType  # 1
+"""Its laps are still being driven."""
+SESSION_STATUS_COMPLETED: SessionStatus.ValueType  # 2
+"""It is over."""
+Global___SessionStatus: _TypeAlias = SessionStatus  # noqa: Y015
+
 @_typing.final
 class Weather(_message.Message):
     """Weather and surface."""
@@ -133,6 +189,7 @@ class SessionState(_message.Message):
     WEATHER_FIELD_NUMBER: _builtins.int
     TERRAIN_NAMES_FIELD_NUMBER: _builtins.int
     PLUGIN_VERSION_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     track_name: _builtins.str
     """Track name."""
     kind: Global___SessionKind.ValueType
@@ -169,6 +226,8 @@ class SessionState(_message.Message):
     """Seconds since midnight at which the event began on the session's own day."""
     plugin_version: _builtins.str
     """Version of the shared-memory plugin."""
+    source: Global___SessionSource.ValueType
+    """Where the data come from."""
     @_builtins.property
     def sector_flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Local yellow per sector; 1 is yellow, anything else is not."""
@@ -204,10 +263,11 @@ class SessionState(_message.Message):
         weather: Global___Weather | None = ...,
         terrain_names: _abc.Iterable[_builtins.str] | None = ...,
         plugin_version: _builtins.str = ...,
+        source: Global___SessionSource.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_max_laps", b"_max_laps", "end_time", b"end_time", "max_laps", b"max_laps", "weather", b"weather"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_max_laps", b"_max_laps", "current_time", b"current_time", "end_time", b"end_time", "game_mode", b"game_mode", "game_phase", b"game_phase", "in_realtime", b"in_realtime", "kind", b"kind", "max_laps", b"max_laps", "num_red_lights", b"num_red_lights", "number", b"number", "player_name", b"player_name", "plugin_version", b"plugin_version", "sector_flags", b"sector_flags", "server_name", b"server_name", "start_light", b"start_light", "start_time_of_day", b"start_time_of_day", "terrain_names", b"terrain_names", "track_length", b"track_length", "track_name", b"track_name", "weather", b"weather", "yellow_flag_state", b"yellow_flag_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_max_laps", b"_max_laps", "current_time", b"current_time", "end_time", b"end_time", "game_mode", b"game_mode", "game_phase", b"game_phase", "in_realtime", b"in_realtime", "kind", b"kind", "max_laps", b"max_laps", "num_red_lights", b"num_red_lights", "number", b"number", "player_name", b"player_name", "plugin_version", b"plugin_version", "sector_flags", b"sector_flags", "server_name", b"server_name", "source", b"source", "start_light", b"start_light", "start_time_of_day", b"start_time_of_day", "terrain_names", b"terrain_names", "track_length", b"track_length", "track_name", b"track_name", "weather", b"weather", "yellow_flag_state", b"yellow_flag_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__end_time: _TypeAlias = _typing.Literal["end_time"]  # noqa: Y015
     _WhichOneofArgType__end_time: _TypeAlias = _typing.Literal["_end_time", b"_end_time"]  # noqa: Y015
@@ -301,3 +361,93 @@ class EntryList(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EntryList: _TypeAlias = EntryList  # noqa: Y015
+
+@_typing.final
+class Session(_message.Message):
+    """A session that was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TRACK_NAME_FIELD_NUMBER: _builtins.int
+    TRACK_LENGTH_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    START_TIME_NS_FIELD_NUMBER: _builtins.int
+    END_TIME_NS_FIELD_NUMBER: _builtins.int
+    RING_FIELD_NUMBER: _builtins.int
+    RING_SESSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LAPS_FIELD_NUMBER: _builtins.int
+    CARS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    BEST_LAP_TIME_FIELD_NUMBER: _builtins.int
+    BEST_LAP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`sessions/{session}`: start, track, kind, and four hexadecimal digits of the ring."""
+    track_name: _builtins.str
+    """Track name."""
+    track_length: _builtins.float
+    """Length of the track, metres."""
+    kind: Global___SessionKind.ValueType
+    """What the session is."""
+    number: _builtins.int
+    """The game's session number."""
+    source: Global___SessionSource.ValueType
+    """Where the data come from."""
+    status: Global___SessionStatus.ValueType
+    """Whether it can still grow."""
+    start_time_ns: _builtins.int
+    """Wall clock at which it was first seen, unix nanoseconds."""
+    end_time_ns: _builtins.int
+    """Wall clock at which it was over, unix nanoseconds; 0 while it is not."""
+    ring: _builtins.str
+    """Identity of the ring it was recorded in, hexadecimal."""
+    ring_session: _builtins.int
+    """Number of the session within that ring."""
+    laps: _builtins.int
+    """Laps kept."""
+    cars: _builtins.int
+    """Cars with laps kept."""
+    bytes: _builtins.int
+    """Bytes of the laps kept."""
+    best_lap_time: _builtins.float
+    """Best valid lap, seconds; absent without one."""
+    best_lap: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def state(self) -> Global___SessionState:
+        """The session as it was last seen."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        track_name: _builtins.str = ...,
+        track_length: _builtins.float = ...,
+        kind: Global___SessionKind.ValueType = ...,
+        number: _builtins.int = ...,
+        source: Global___SessionSource.ValueType = ...,
+        status: Global___SessionStatus.ValueType = ...,
+        start_time_ns: _builtins.int = ...,
+        end_time_ns: _builtins.int = ...,
+        ring: _builtins.str = ...,
+        ring_session: _builtins.int = ...,
+        state: Global___SessionState | None = ...,
+        laps: _builtins.int = ...,
+        cars: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        best_lap_time: _builtins.float | None = ...,
+        best_lap: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time", "best_lap_time", b"best_lap_time", "state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time", "best_lap", b"best_lap", "best_lap_time", b"best_lap_time", "bytes", b"bytes", "cars", b"cars", "end_time_ns", b"end_time_ns", "kind", b"kind", "laps", b"laps", "name", b"name", "number", b"number", "ring", b"ring", "ring_session", b"ring_session", "source", b"source", "start_time_ns", b"start_time_ns", "state", b"state", "status", b"status", "track_length", b"track_length", "track_name", b"track_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_lap_time: _TypeAlias = _typing.Literal["best_lap_time"]  # noqa: Y015
+    _WhichOneofArgType__best_lap_time: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_lap_time) -> _WhichOneofReturnType__best_lap_time | None: ...
+
+Global___Session: _TypeAlias = Session  # noqa: Y015
