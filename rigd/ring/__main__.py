@@ -1,0 +1,12 @@
+"""`python -m rigd.ring PATH` inspects the ring at PATH; see `inspect`."""
+
+import sys
+from pathlib import Path
+
+from rig.errors import Corrupt
+from rigd.ring.inspection import inspect
+
+try:
+    inspect(Path(sys.argv[1]))
+except Corrupt as error:
+    sys.exit(str(error))

@@ -1,0 +1,62 @@
+"""The open LMDB environment that writer and readers share."""
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import lmdb
+
+from rigd.ring.tables import KEY, Span
+
+_LIBC: Final = ctypes.CDLL(None)
+_MADV_DONTNEED: Final = 4
+
+DAMAGE: Final = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.CursorFullError)
+"""What LMDB raises when it meets a page that is not what it should be. No retry can help."""
+
+
+class Environment:
+    """What the writer and the readers share: an open LMDB environment and its tables."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.path = path
+        self.env = lmdb.open(str(path), max_dbs=8, max_readers=254, **options)
+        self.dbs: dict[bytes, Any] = {}
+        self._mapped: list[tuple[int, int]] = []
+
+    def span(self, txn: Any, stream: bytes) -> Span:
+        """What `stream` holds."""
+        cursor = txn.cursor(self.dbs[stream])
+        if not cursor.first():
+            return Span(0, 0)
+        first = KEY.unpack(cursor.key())[0]
+        cursor.last()
+        return Span(first, KEY.unpack(cursor.key())[0])
+
+    def used(self, txn: Any, table: bytes) -> int:
+        """Bytes of the pages that a table occupies."""
+        stat = txn.stat(self.dbs[table])
+        return int(stat["psize"] * (stat["leaf_pages"] + stat["branch_pages"] + stat["overflow_pages"]))
+
+    def forget_pages(self) -> None:
+        """Let go of the file's pages that this process has mapped.
+
+        They stay in the page cache and come back when touched. Without this every page that a fault maps
+        (16 at a time) counts as resident memory of ours, until that is the whole ring.
+        """
+        if not self._mapped:
+            self._mapped = self._mappings()
+        for start, end in self._mapped:
+            _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+
+    def _mappings(self) -> list[tuple[int, int]]:
+        """Where the file is mapped: first address and end of each piece."""
+        name = os.path.realpath(self.path / "data.mdb")
+        with open("/proc/self/maps") as maps:
+            spans = [line.split()[0] for line in maps if line.rstrip().endswith(name)]
+        return [(int(start, 16), int(end, 16)) for start, _, end in (span.partition("-") for span in spans)]
+
+    def close(self) -> None:
+        """Close the environment; buffers of it die here."""
+        self.env.close()

@@ -1,0 +1,109 @@
+"""Whether the ring on the disk is sound, and opening it for writing."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from rig.errors import Corrupt, Unavailable
+from rigd.ring.environment import DAMAGE, Environment
+from rigd.ring.lock import set_aside
+from rigd.ring.tables import FORMAT, GAPS, META, STREAMS
+from rigd.ring.writer import DEFAULT_LIMIT_BYTES, RingWriter
+
+
+def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingWriter, str]:
+    """The ring at `path` for writing, made if there is none. The caller holds its `Lock`.
+
+    A ring that fails its inspection is set aside and a new one begins; the second value then says why, else
+    it is empty.
+    """
+    trouble = ""
+    if (path / "data.mdb").exists():
+        trouble = _inspected(path)
+        if trouble:
+            trouble = f"{trouble}; it was moved to {set_aside(path)}"
+    try:
+        return RingWriter(path, limit_bytes), trouble
+    except DAMAGE as error:
+        trouble = f"the ring cannot be written: {error}; it was moved to {set_aside(path)}"
+    except lmdb.Error as error:
+        raise Unavailable(
+            f"the ring in {path} cannot be opened: {error}", hint="is the disk full?"
+        ) from error
+    return RingWriter(path, limit_bytes), trouble
+
+
+def _inspected(path: Path) -> str:
+    """Why the ring cannot be used; empty when it can."""
+    child = subprocess.run(
+        [sys.executable, "-m", "rigd.ring", str(path)], capture_output=True, text=True, check=False
+    )
+    if child.returncode == 0:
+        return ""
+    if child.returncode < 0:
+        return f"reading the ring ended the process with signal {-child.returncode}"
+    return child.stderr.strip().splitlines()[-1] if child.stderr.strip() else "the ring failed its inspection"
+
+
+def inspect(path: Path) -> None:
+    """Walk every key of the ring at `path` and try a write. Raises Corrupt; on badly damaged files it may
+    also crash. Values are not read: what is wrong with one shows when it is evicted, see `replace`.
+
+    LMDB trusts its pages: a damaged file can end the process with SIGBUS or SIGABRT. So run it in a process
+    of its own (`python -m rigd.ring PATH`), as `open_ring` does.
+    """
+    try:
+        size = (path / "data.mdb").stat().st_size
+        if not size:
+            raise Corrupt(f"the ring in {path} is empty")
+        ring = Environment(path, map_size=size + (64 << 20), lock=False)
+        _inspect_size(ring)
+        with contextlib.closing(ring), _trial(ring) as txn:
+            for name in (*STREAMS, GAPS, META):
+                ring.dbs[name] = ring.env.open_db(name, txn=txn, create=False)
+            _inspect_format(txn.get(b"format", db=ring.dbs[META]))
+            for name, db in ring.dbs.items():
+                _inspect_order(name, txn.stat(db)["entries"], txn.cursor(db))
+            txn.put(b"trial", bytes(ring.env.stat()["psize"]), db=ring.dbs[META])
+    except lmdb.Error as error:
+        raise Corrupt(f"the ring in {path} cannot be read: {error}") from error
+
+
+@contextlib.contextmanager
+def _trial(ring: Environment) -> Iterator[Any]:
+    """A transaction that leaves nothing behind."""
+    txn = ring.env.begin(write=True, buffers=True)
+    try:
+        yield txn
+    finally:
+        txn.abort()
+
+
+def _inspect_size(ring: Environment) -> None:
+    needed = (ring.env.info()["last_pgno"] + 1) * ring.env.stat()["psize"]
+    size = os.stat(ring.path / "data.mdb").st_size
+    if size < needed:
+        raise Corrupt(f"data.mdb has {size} bytes, its pages reach {needed}")
+
+
+def _inspect_format(found: Any) -> None:
+    if found is None or bytes(found) != FORMAT:
+        raise Corrupt(
+            f"ring format {bytes(found or b'?').decode()!r}, this program writes {FORMAT.decode()!r}"
+        )
+
+
+def _inspect_order(name: bytes, entries: int, rows: Iterable[tuple[Any, Any]]) -> None:
+    count, before = 0, b""
+    for at, _ in rows:
+        if bytes(at) <= before:
+            raise Corrupt(f"the keys of {name.decode()} are out of order")
+        count, before = count + 1, bytes(at)
+    if count != entries:
+        raise Corrupt(f"{name.decode()} holds {count} records, its page says {entries}")

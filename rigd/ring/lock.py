@@ -1,0 +1,46 @@
+"""Ownership of a folder that one process writes."""
+
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+
+from rig.errors import Busy
+
+
+class Lock:
+    """Ownership of a store: a lock file beside it that names the owner, held while the process lives.
+
+    `what` completes the sentence for whoever comes second: `what` "by process 12 on ...".
+    """
+
+    def __init__(self, path: Path, what: str = "the ring is recorded") -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._fd, 256, 0).decode(errors="replace").strip() or "an unknown process"
+            os.close(self._fd)
+            raise Busy(
+                f"{what} by {owner}", hint="stop it first, or choose another --data", path=path
+            ) from None
+        os.truncate(self._fd, 0)
+        started = time.strftime("%Y-%m-%d %H:%M:%S")
+        os.pwrite(self._fd, f"process {os.getpid()} on {socket.gethostname()} since {started}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give up ownership."""
+        os.close(self._fd)
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged ring out of the way, never delete it. Returns its new place."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    target = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
+    while target.exists():
+        target = target.with_name(f"{target.name}+")
+    path.rename(target)
+    return target

@@ -1,0 +1,136 @@
+"""Readers of a ring: any number, in any process."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from rig.errors import RingMissing
+from rigd.ring.environment import Environment
+from rigd.ring.tables import GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
+
+
+class RingReader(Environment):
+    """A reader. Every method is one short read transaction; none is held across a call."""
+
+    def __init__(self, path: Path) -> None:
+        data = path / "data.mdb"
+        if not data.exists():
+            raise RingMissing(f"there is no ring in {path}", hint="is `rigd record` running?", path=path)
+        try:
+            super().__init__(path, readonly=True)
+            # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
+            for name in (*STREAMS, GAPS, META):
+                self.dbs[name] = self.env.open_db(name, create=False)
+            with self._begin() as txn:
+                self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
+        except lmdb.Error as error:
+            raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
+        self.inode = os.stat(data).st_ino
+
+    def _begin(self, **options: Any) -> Any:
+        """A read transaction. The writer may have enlarged the map, or made it after we opened."""
+        try:
+            return self.env.begin(**options)
+        except lmdb.MapResizedError:
+            self.env.set_mapsize(0)
+            self._mapped = []
+            return self.env.begin(**options)
+
+    def replaced(self) -> bool:
+        """Whether another ring stands in the folder by now."""
+        try:
+            return os.stat(self.path / "data.mdb").st_ino != self.inode
+        except FileNotFoundError:
+            return True
+
+    def heads(self) -> dict[bytes, int]:
+        """Newest sequence number of each stream."""
+        with self._begin() as txn:
+            return {stream: self.span(txn, stream).last for stream in STREAMS}
+
+    def spans(self) -> dict[bytes, Span]:
+        """What each stream holds."""
+        with self._begin() as txn:
+            return {stream: self.span(txn, stream) for stream in STREAMS}
+
+    def used_bytes(self) -> int:
+        """Bytes of the pages that records occupy."""
+        with self._begin() as txn:
+            return sum(self.used(txn, table) for table in (*STREAMS, GAPS))
+
+    def limit_bytes(self) -> int:
+        """The bound that the writer keeps."""
+        with self._begin() as txn:
+            return int(txn.get(b"limit", b"0", db=self.dbs[META]))
+
+    def get(self, stream: bytes, seq: int) -> bytes | None:
+        """One record, or None when the stream has none of that number."""
+        with self._begin() as txn:
+            value = txn.get(key(seq), db=self.dbs[stream])
+            return None if value is None else bytes(value)
+
+    def read(self, stream: bytes, after: int, count: int, most_bytes: int) -> list[tuple[int, bytes]]:
+        """Records after sequence number `after`, oldest first: at most `count`, and no more than fit
+        `most_bytes` (but one at least).
+        """
+        with self._begin() as txn:
+            return self._after(txn, stream, after, count, most_bytes)
+
+    def news(
+        self, heads: Mapping[bytes, int], count: int, most_bytes: int
+    ) -> dict[bytes, list[tuple[int, bytes]]]:
+        """What each stream holds after a number, as `read` gives it, in one transaction for all."""
+        with self._begin() as txn:
+            return {
+                stream: self._after(txn, stream, head, count, most_bytes) for stream, head in heads.items()
+            }
+
+    def _after(
+        self, txn: Any, stream: bytes, after: int, count: int, most_bytes: int
+    ) -> list[tuple[int, bytes]]:
+        out: list[tuple[int, bytes]] = []
+        cursor = txn.cursor(self.dbs[stream])
+        found = cursor.set_range(key(after + 1))
+        while found and len(out) < count and most_bytes > 0:
+            value = bytes(cursor.value())
+            out.append((KEY.unpack(cursor.key())[0], value))
+            most_bytes -= len(value)
+            found = cursor.next()
+        return out
+
+    def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
+        """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
+        number before the oldest.
+
+        `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
+        the call.
+        """
+        with self._begin(buffers=True) as txn:
+            first, last = self.span(txn, stream)
+            low, high = max(first, 1) - 1, last
+            cursor = txn.cursor(self.dbs[stream])
+            while low < high:
+                middle = (low + high + 1) // 2
+                cursor.set_range(key(middle))
+                if before(cursor.value()):
+                    low = max(middle, int.from_bytes(cursor.key(), "big"))
+                else:
+                    high = middle - 1
+            return low
+
+    def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
+        """Losses declared in `stream` that begin between `first` and `last`, both included."""
+        out = []
+        with self._begin() as txn:
+            cursor = txn.cursor(self.dbs[GAPS])
+            found = cursor.set_range(gap_key(stream, first, 0))
+            while found:
+                table, at, _ = GAP_KEY.unpack(cursor.key())
+                if STREAMS[table] != stream or at > last:
+                    break
+                out.append(bytes(cursor.value()))
+                found = cursor.next()
+        return out

@@ -1,0 +1,96 @@
+"""The one writer of a ring."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import lmdb
+
+from rigd.ring.environment import Environment
+from rigd.ring.lock import set_aside
+from rigd.ring.tables import FORMAT, GAPS, META, SHARES, STREAMS, Record, Span
+
+DEFAULT_LIMIT_BYTES: Final = 4 << 30
+"""About 40 minutes of 40 cars at 50 Hz."""
+
+
+class RingWriter(Environment):
+    """The one writer. Use `open_ring`, which takes the lock and checks the files first."""
+
+    def __init__(self, path: Path, limit_bytes: int) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        # Twice the limit is address space, not disk: pages that a reader still sees cannot be reused at once.
+        super().__init__(path, map_size=2 * limit_bytes + (64 << 20))
+        self.limit_bytes = limit_bytes
+        try:
+            self._prepare()
+        except lmdb.Error:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        self.env.reader_check()
+        with self.env.begin(write=True) as txn:
+            for name in (*STREAMS, GAPS, META):
+                self.dbs[name] = self.env.open_db(name, txn=txn)
+            if txn.get(b"id", db=self.dbs[META]) is None:
+                txn.put(b"id", secrets.token_bytes(8), db=self.dbs[META])
+                txn.put(b"format", FORMAT, db=self.dbs[META])
+            txn.put(b"limit", str(self.limit_bytes).encode(), db=self.dbs[META])
+            self.id = bytes(txn.get(b"id", b"", db=self.dbs[META]))
+
+    def reopen(self) -> None:
+        """Close and open again: after some disk errors LMDB refuses an environment for good."""
+        self.close()
+        self.__init__(self.path, self.limit_bytes)  # type: ignore[misc]
+
+    def replace(self) -> None:
+        """Set the damaged files aside and begin anew under another id."""
+        self.close()
+        set_aside(self.path)
+        self.reopen()
+
+    def meta(self, name: bytes) -> bytes | None:
+        """A small value that travels with the commits."""
+        with self.env.begin() as txn:
+            value = txn.get(name, db=self.dbs[META])
+            return None if value is None else bytes(value)
+
+    def spans(self) -> dict[bytes, Span]:
+        """What each stream holds."""
+        with self.env.begin() as txn:
+            return {stream: self.span(txn, stream) for stream in STREAMS}
+
+    def last(self, stream: bytes) -> bytes | None:
+        """The newest record of a stream."""
+        with self.env.begin() as txn:
+            cursor = txn.cursor(self.dbs[stream])
+            return bytes(cursor.value()) if cursor.last() else None
+
+    def append(self, records: Iterable[Record], meta: Mapping[bytes, bytes]) -> None:
+        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction.
+
+        The same again is stored once: after an error nobody knows whether the commit was made. Raises
+        lmdb.KeyExistsError for another record that is not after the newest of its stream.
+        """
+        with self.env.begin(write=True) as txn:
+            touched = set()
+            for table, at, value in records:
+                stored = txn.put(at, value, db=self.dbs[table], append=table != GAPS)
+                if not stored and txn.get(at, db=self.dbs[table]) != value:
+                    raise lmdb.KeyExistsError(f"{table.decode()} {at.hex()} is not after the newest")
+                touched.add(table)
+            for name, value in meta.items():
+                txn.put(name, value, db=self.dbs[META])
+            for table in touched:
+                self._evict(txn, table)
+
+    def _evict(self, txn: Any, table: bytes) -> None:
+        """Delete the oldest until the table fits its share; the newest record always stays."""
+        share = int(SHARES[table] * self.limit_bytes)
+        while self.used(txn, table) > share:
+            cursor = txn.cursor(self.dbs[table])
+            if txn.stat(self.dbs[table])["entries"] < 2 or not cursor.first():
+                return
+            cursor.delete()
