@@ -131,16 +131,27 @@ def main() -> None:
     "in a power cut.",
 )
 @click.option("--cars", type=click.Choice(["all", "player"]), default="all", help="Record all cars, or one.")
-def record(data: Path, buffers: Path, ring_size: int, source: str, commit_every: float, cars: str) -> None:
+@click.option(
+    "--origin",
+    type=click.Choice(["live", "demo", "replay"]),
+    default="live",
+    show_default=True,
+    help="What the sessions are noted as; a replay that the game shows is found out anyway.",
+)
+def record(
+    data: Path, buffers: Path, ring_size: int, source: str, commit_every: float, cars: str, origin: str
+) -> None:
     """Record the game's memory into the ring.
 
     \b
     Example:  rigd record --data /srv/rigd --ring-size 16G
     """
+    from rig.v1 import session_pb2
     from rigd.record.recorder import Settings
     from rigd.record.recorder import record as run
 
-    settings = Settings(data, ring_size, commit_every, player_only=cars == "player")
+    kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
+    settings = Settings(data, ring_size, commit_every, cars == "player", kind)
     summary = run(_source(source, buffers), settings, _stopper().is_set)
     click.echo(
         f"captured {summary.captured} ticks, committed {summary.committed}, declared {summary.missed} missing"
@@ -157,6 +168,66 @@ def _source(name: str, buffers: Path) -> Any:
     from rigd.game.source import SharedMemory
 
     return SharedMemory(buffers)
+
+
+@main.command()
+@data_option
+@click.option(
+    "--keep", type=Bytes(), default="50G", show_default=True, help="Most bytes of laps; 50G are 45,000."
+)
+@click.option(
+    "--keep-days", type=click.FloatRange(0), default=0.0, metavar="DAYS", help="Oldest laps to keep; 0: all."
+)
+@click.option(
+    "--min-free", type=Bytes(), default="5G", show_default=True, help="Room to leave: old laps go for it."
+)
+@click.option(
+    "--hard-floor",
+    type=Bytes(),
+    default="1G",
+    show_default=True,
+    help="With less room than this even laps go that the warehouse has not got; that is declared.",
+)
+@click.option("--keep-unsynced", is_flag=True, help="Keep every lap until the warehouse has it.")
+def archive(
+    data: Path, keep: int, keep_days: float, min_free: int, hard_floor: int, keep_unsynced: bool
+) -> None:
+    """Turn closed laps into files, keep the index, make room.
+
+    Pinned laps stay whatever the limits say, until the hard floor; the best laps go last.
+
+    \b
+    Example:  rigd archive --keep 200G --keep-days 365
+    """
+    from rigd.archive.archiver import Settings
+    from rigd.archive.archiver import archive as run
+    from rigd.archive.retention import Limits
+
+    limits = Limits(keep, keep_days * 86_400, min_free, hard_floor, keep_unsynced)
+    count = run(Settings(data, limits), _stopper().wait)
+    click.echo(f"archived {count} laps")
+
+
+@main.command()
+@data_option
+def reindex(data: Path) -> None:
+    """Check every lap file to its last byte and build the index anew from what is sound.
+
+    Damaged files are set aside and listed. Ends with code 1 when there are any.
+
+    \b
+    Example:  rigd reindex --data /srv/rigd
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from rigd.archive.reindex import reindex as run
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("checking laps")
+        tally = run(data, lambda done, total: progress.update(task, completed=done, total=total))
+    click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
+    sys.exit(1 if tally.damaged else 0)
 
 
 @main.command()

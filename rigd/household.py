@@ -34,9 +34,12 @@ class Household:
         logs = self.data / "log"
         common = ["--data", str(self.data)]
         record = ["record", *common, "--buffers", str(self.buffers), "--ring-size", str(self.ring_size)]
+        if self.demo_cars:
+            record += ["--origin", "demo"]
         return [
             Daemon("record", record, logs / "record.log"),
             Daemon("serve", ["serve", *common, "--address", self.address], logs / "serve.log"),
+            Daemon("archive", ["archive", *common], logs / "archive.log"),
         ]
 
     def game(self) -> Daemon:

@@ -46,7 +46,7 @@ class Encoder:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.terrains: list[str] = []
-        """Terrain names in the order of their index on the wire."""
+        """Terrain names in the order of their index on the wire; the first ones may be given."""
         self.triggers: Array | int = 0
         """Why each row of the next record is written, for the column of that name."""
         self._terrain_index: dict[bytes, int] = {}
@@ -119,12 +119,14 @@ class Encoder:
 
         return step
 
-    def _terrain(self, name: bytes) -> int:
-        name = name.split(b"\0", 1)[0]
-        index = self._terrain_index.get(name)
+    def _terrain(self, raw: bytes) -> int:
+        raw = raw.split(b"\0", 1)[0]
+        index = self._terrain_index.get(raw)
         if index is None:
-            index = self._terrain_index[name] = len(self.terrains)
-            self.terrains.append(text(name))
+            name = text(raw)
+            if name not in self.terrains:
+                self.terrains.append(name)
+            index = self._terrain_index[raw] = self.terrains.index(name)
         return index
 
 

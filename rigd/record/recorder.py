@@ -14,7 +14,7 @@ import rigd
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
 from rig.errors import Corrupt
-from rig.v1 import event_pb2, rig_pb2, scoring_pb2
+from rig.v1 import event_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.game.reader import Snapshot
 from rigd.game.source import Source, SourceState
@@ -22,19 +22,16 @@ from rigd.process import ProcessMeter
 from rigd.record.committer import Bundle, Committer
 from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
+from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
-from rigd.record.sessions import Entries, Sessions, session_state
+from rigd.record.scorer import SAVED, Scorer, Verdict
+from rigd.record.sessions import Sessions
 from rigd.ring import Lock, Record, RingWriter, open_ring
 from rigd.wake import Bell
 
 _BEAT_NS: Final = 1_000_000_000
 _SCORING_NS: Final = 4_000_000
 """Between two looks at scoring, which comes every 200 ms: not at every poll for telemetry."""
-_STREAMS: Final = {
-    rings.PHYSICS: event_pb2.STREAM_PHYSICS,
-    rings.SCORING: event_pb2.STREAM_SCORING,
-    rings.EVENTS: event_pb2.STREAM_EVENTS,
-}
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
@@ -53,6 +50,8 @@ class Settings:
     """Least time between two commits; 0: as soon as the disk allows."""
     player_only: bool = False
     """Record the local player's car instead of all."""
+    origin: "session_pb2.SessionSource.ValueType" = session_pb2.SESSION_SOURCE_LIVE
+    """Where the data come from; a replay that the game shows is found out anyway."""
 
 
 @dataclass
@@ -77,10 +76,7 @@ class Recorder:
         self._physics, self._scoring = Encoder(PHYSICS), Encoder(SCORING)
         self._pacer, self._meter = Pacer(), ProcessMeter()
         self._work, self._lateness = Histogram(), Histogram()
-        self._entries = Entries()
-        self._next = {stream: span.last + 1 for stream, span in ring.spans().items()}
-        self._lost: dict[bytes, event_pb2.Gap] = {}
-        self._last_ns = dict.fromkeys(self._next, 0)
+        self._numbers = Numbers(ring.spans())
         self._records: Any = None
         self._rehearsal: tuple[Any, Head, bytes, int] | None = None
         self._plugin = ""
@@ -134,10 +130,15 @@ class Recorder:
         if (last := self.ring.last(rings.PHYSICS)) is not None:
             head = read_head(last)
             number, clock_s = head.session, head.session_time
+            self._clock_s = clock_s
             self._last_frame = head.frame
-            self._last_ns[rings.PHYSICS] = head.capture_time_ns
+            self._numbers.resume(rings.PHYSICS, head.capture_time_ns)
             key = self.ring.meta(b"session") or b""
         self._sessions = Sessions(number, key, clock_s)
+        self._scorer = Scorer(self._sessions, self.settings.origin, self.ring.metas(SAVED), clock_s)
+        if (update := self.ring.last(rings.SCORING)) is not None:
+            known = scoring_pb2.Scoring.FromString(update).session_state.terrain_names
+            self._physics.terrains += known  # what their numbers mean must not change within a lap
         self._game = self.ring.meta(b"game") or b""
         self._fresh = self._last_frame is not None
         started = event_pb2.RecorderStarted(version=rigd.__version__)
@@ -150,19 +151,24 @@ class Recorder:
         for stream in (rings.PHYSICS, rings.SCORING):
             self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why)
 
-    def _catch_up(self, frame: Snapshot) -> None:
-        """First frame after a restart: declare what the game wrote while nobody recorded.
+    def _catch_up(self, frame: Snapshot) -> bool:
+        """First frame after a restart: declare what the game wrote while nobody recorded. False when the
+        frame is in the ring already, because the game has stood still.
 
         The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
         game nobody can know it.
         """
         assert self._last_frame is not None
-        self._fresh = False
         reason = event_pb2.GAP_REASON_RECORDER_DOWN
+        passed = (frame.version - self._last_frame) & 0xFFFF_FFFF
         if self._game != self._birth():
             self._lose(rings.PHYSICS, 0, reason, "the game was restarted while no recorder ran")
-        elif 1 < (passed := (frame.version - self._last_frame) & 0xFFFF_FFFF) < 1 << 31:
+        elif not passed:
+            return False
+        elif 1 < passed < 1 << 31:
             self._lose(rings.PHYSICS, passed - 1, reason, "no recorder ran")
+        self._fresh = False
+        return True
 
     def _birth(self) -> bytes:
         return b"%d %d" % self.source.telemetry_reader.file.birth
@@ -174,7 +180,8 @@ class Recorder:
             self._epoch = self.source.epoch
             self._meta[b"game"] = self._birth()
         if self._fresh:
-            self._catch_up(frame)
+            if not self._catch_up(frame):
+                return
         elif frame.missed:
             torn = self._torn_since_last()
             reason = event_pb2.GAP_REASON_TORN if torn else event_pb2.GAP_REASON_MISSED
@@ -200,12 +207,10 @@ class Recorder:
         self._hand_over([*gap, Record(rings.PHYSICS, rings.key(head.seq), data)], now, head.seq)
 
     def _head(self, stream: bytes, frame: Snapshot, rows: int, schema: int, after_gap: bool) -> Head:
-        seq = self._next[stream]
-        self._next[stream] = seq + 1
-        taken = self._last_ns[stream] = time.time_ns()
+        taken = time.time_ns()
         sessions = self._sessions
         return Head(
-            seq,
+            self._numbers.take(stream, taken),
             taken,
             sessions.number,
             self._clock_s,
@@ -241,31 +246,36 @@ class Recorder:
 
     def _score(self, update: Snapshot, now: int) -> None:
         self._scorings += 1
-        info, records = update.info, update.records
         extended = self.source.extended()
         if extended is not None:
             self._ticks = int(extended["mTicksSessionStarted"])
             self._plugin = text(extended["mVersion"])
-        assert info is not None
-        state = session_state(info, self._physics.terrains, self._plugin)
-        for event in self._sessions.see(info, records, self._ticks, state):
-            self._meta[b"session"] = self._sessions.key
-            self._tell(event)
-        self._append_scoring(update, state, now)
+        terrains = self._physics.terrains
+        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds)
+        self._meta[b"scored"] = b"%d" % update.version
+        if verdict is None:
+            return
+        self._meta |= {b"session": self._sessions.key, **verdict.saved}
+        records = [self._numbers.record(event) for event in verdict.events]
+        if verdict.triggers is not None:
+            records += self._scoring_records(update, verdict)
+        if records:
+            self._hand_over(records, now, 0)  # all or nothing: the saved state has seen these events
 
-    def _append_scoring(self, update: Snapshot, state: Any, now: int) -> None:
+    def _scoring_records(self, update: Snapshot, verdict: Verdict) -> list[Record]:
         if self._committer.full:
             self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
-            return
+            return []
         gap = self._declare(rings.SCORING)
-        tail = field(_STATE_FIELD, state.SerializeToString())
-        entries = self._entries.due(update.records, self._compounds, state.current_time)
-        if entries is not None:
-            tail += field(_ENTRIES_FIELD, entries.SerializeToString())
+        tail = field(_STATE_FIELD, verdict.state.SerializeToString())
+        if verdict.entries is not None:
+            tail += field(_ENTRIES_FIELD, verdict.entries.SerializeToString())
         head = self._head(rings.SCORING, update, update.count, SCORING.schema, bool(gap))
-        head = head._replace(session_time=state.current_time)
+        head = head._replace(session_time=verdict.state.current_time)
+        assert verdict.triggers is not None
+        self._scoring.triggers = verdict.triggers
         data = self._scoring.encode(update.records, head, tail)
-        self._hand_over([*gap, Record(rings.SCORING, rings.key(head.seq), data)], now, 0)
+        return [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
 
     def _compounds(self) -> dict[int, tuple[str, str]]:
         """Front and rear tyre compound by slot id, from the last telemetry frame."""
@@ -276,52 +286,20 @@ class Recorder:
 
     def _lose(self, stream: bytes, count: int, reason: Any, detail: str) -> None:
         """Note a loss; it is declared with the next record of the stream. `count` 0: nobody knows."""
-        gap = self._lost.get(stream)
-        if gap is None:
-            first = self._next[stream]
-            gap = self._lost[stream] = event_pb2.Gap(
-                stream=_STREAMS[stream],
-                first_seq=first,
-                last_seq=first - 1,
-                reason=reason,
-                detail=detail,
-                begin_time_ns=self._last_ns[stream],
-            )
-        gap.last_seq += count
-        self._next[stream] += count
-        if count:
-            gap.count += count
+        self._numbers.lose(stream, count, reason, detail)
         if stream == rings.PHYSICS:
             self.summary.missed += count
 
     def _declare(self, stream: bytes) -> list[Record]:
-        """The records that declare what was lost before the next record of the stream."""
-        gap = self._lost.pop(stream, None)
-        if gap is None:
-            return []
-        gap.end_time_ns = time.time_ns()
-        event = self._numbered(self._event(gap=gap))
-        at = rings.gap_key(stream, gap.first_seq, event.seq)
-        return [
-            Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString()),
-            Record(rings.GAPS, at, gap.SerializeToString()),
-        ]
+        return self._numbers.declare(stream, self._event())
 
     def _event(self, **kind: Any) -> event_pb2.Event:
         """An event of our own, at the session's clock."""
         return event_pb2.Event(session=self._sessions.number, session_time=self._clock_s, **kind)
 
-    def _numbered(self, event: event_pb2.Event) -> event_pb2.Event:
-        event.seq = self._next[rings.EVENTS]
-        event.capture_time_ns = time.time_ns()
-        self._next[rings.EVENTS] += 1
-        return event
-
-    def _tell(self, event: event_pb2.Event) -> None:
-        """Record an event."""
-        event = self._numbered(event)
-        record = Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString())
-        self._hand_over([record], time.monotonic_ns(), 0)
+    def _tell(self, *events: event_pb2.Event) -> None:
+        """Record events."""
+        self._hand_over([self._numbers.record(event) for event in events], time.monotonic_ns(), 0)
 
     def _hand_over(self, records: list[Record], now: int, tick: int) -> None:
         meta, self._meta = self._meta, {}
@@ -335,6 +313,7 @@ class Recorder:
         if self._committer.replaced:
             why, self._committer.replaced = self._committer.replaced, ""
             self._lose_ring(why)
+            self._meta |= {b"session": self._sessions.key, **self._scorer.saved}
         state = self.source.state(now)
         if state is not self._state:
             self._change(state, now)
@@ -346,8 +325,9 @@ class Recorder:
     def _change(self, state: SourceState, now: int) -> None:
         self._state = state
         if state in _GONE:
-            for event in self._sessions.left():
-                self._tell(event)
+            events, saved = self._scorer.left()
+            self._meta |= {b"session": self._sessions.key, **saved}
+            self._tell(*events)
         changed = event_pb2.SourceChanged(state=state.name, explanation=self.source.explain(now))
         self._tell(self._event(source_changed=changed))
 

@@ -1,6 +1,5 @@
 """Which session is running, who is in it and what its flags say: a pure state machine over scoring."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,8 +21,6 @@ _KINDS: Final = (
     + [session_pb2.SESSION_KIND_WARMUP]
     + [session_pb2.SESSION_KIND_RACE] * 4
 )
-
-_ENTRY_FIELDS: Final = ["mID", "mDriverName", "mVehicleName", "mVehicleClass", "mPitGroup", "mUpgradePack"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -54,15 +51,17 @@ class Sessions:
         self.player = -1
         self.key = key
         self._clock_s = clock_s
-        self._flags: tuple[Any, ...] = ()
-        self._ahead = False
+        self.flags: tuple[Any, ...] = ()
+        """Phase, yellow flag and sector flags as last seen; empty when not yet."""
+        self.ahead = False
+        """Telemetry is in a session of which scoring has not told yet."""
 
     def tick(self, clock_s: float) -> None:
         """A telemetry frame's clock. It falls before scoring tells of the new session: count that already."""
         if clock_s < self._clock_s - _BACK_S:
             self.number += 1
             self.player = -1
-            self._ahead = True
+            self.ahead = True
         self._clock_s = clock_s
 
     def see(
@@ -71,10 +70,10 @@ class Sessions:
         """What a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a message."""
         key = SessionKey(ticks, int(info["mSession"]), bytes(info["mTrackName"])).pack()
         clock_s = float(info["mCurrentET"])
-        if self._ahead and clock_s > self._clock_s + _BACK_S:
+        if self.ahead and clock_s > self._clock_s + _BACK_S:
             return []  # a last update of the session that telemetry has left already
         events: list[event_pb2.Event] = []
-        if self._ahead or key != self.key or clock_s < self._clock_s - _BACK_S:
+        if self.ahead or key != self.key or clock_s < self._clock_s - _BACK_S:
             events += self._begin(key, state)
         self._clock_s = max(clock_s, self._clock_s)
         self.state = state
@@ -87,22 +86,22 @@ class Sessions:
             return []
         ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
         event = self._stamped(ended, self.state)
-        event.session -= self._ahead  # the number is the next session's already
+        event.session -= self.ahead  # the number is the next session's already
         self.state, self.key, self.player = None, b"", -1
         return [event]
 
     def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
-        number = self.number if self._ahead else self.number + 1
+        number = self.number if self.ahead else self.number + 1
         events = self.left()
-        self.number, self.key, self._ahead = number, key, False
+        self.number, self.key, self.ahead = number, key, False
         self._clock_s = state.current_time
-        self._flags = ()
+        self.flags = ()
         started = event_pb2.Event(session_started=event_pb2.SessionStarted(session_state=state))
         return [*events, self._stamped(started, state)]
 
     def _flag_events(self, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         flags = (state.game_phase, state.yellow_flag_state, tuple(state.sector_flags))
-        before, self._flags = self._flags, flags
+        before, self.flags = self.flags, flags
         if before in ((), flags):
             return []
         changed = event_pb2.FlagChanged(
@@ -124,7 +123,12 @@ def _player(records: Array) -> int:
     return int(mine[0]) if len(mine) else -1
 
 
-def session_state(info: Any, terrains: list[str], plugin_version: str) -> session_pb2.SessionState:
+def session_state(
+    info: Any,
+    terrains: list[str],
+    plugin_version: str,
+    source: session_pb2.SessionSource.ValueType = session_pb2.SESSION_SOURCE_UNSPECIFIED,
+) -> session_pb2.SessionState:
     """The game's session record as a message. Limits that are none are absent, non-finite numbers are 0."""
     number = int(info["mSession"])
     state = session_pb2.SessionState(
@@ -146,6 +150,7 @@ def session_state(info: Any, terrains: list[str], plugin_version: str) -> sessio
         weather=_weather(info),
         terrain_names=terrains,
         plugin_version=plugin_version,
+        source=source,
     )
     if (end := _finite(info["mEndET"])) > 0:
         state.end_time = end
@@ -173,42 +178,3 @@ def _text(record: Any, name: str) -> str:
 
 def _finite(value: Any) -> float:
     return float(value) if np.isfinite(value) else 0.0
-
-
-class Entries:
-    """The entry list, sent on change and every ten seconds of session clock, so that the ring always holds
-    a recent one.
-    """
-
-    _AGAIN_S: Final = 10.0
-
-    def __init__(self) -> None:
-        self._seen = b""
-        self._sent_s = 0.0
-
-    def due(
-        self, scoring: Array, compounds: Callable[[], dict[int, tuple[str, str]]], clock_s: float
-    ) -> session_pb2.EntryList | None:
-        """The list when it is time to send it. `compounds` are front and rear tyre by slot id."""
-        seen = b"".join(scoring[name].tobytes() for name in _ENTRY_FIELDS)
-        if seen == self._seen and abs(clock_s - self._sent_s) < self._AGAIN_S:
-            return None
-        self._seen, self._sent_s = seen, clock_s
-        tyres = compounds()
-        return session_pb2.EntryList(entries=[_entry(row, tyres) for row in scoring])
-
-
-def _entry(row: Any, compounds: dict[int, tuple[str, str]]) -> session_pb2.Entry:
-    front, rear = compounds.get(int(row["mID"]), ("", ""))
-    return session_pb2.Entry(
-        id=int(row["mID"]),
-        driver_name=_text(row, "mDriverName"),
-        vehicle_name=_text(row, "mVehicleName"),
-        vehicle_class=_text(row, "mVehicleClass"),
-        pit_group=_text(row, "mPitGroup"),
-        vehicle_file=_text(row, "mVehFilename"),
-        steam_id=int(row["mSteamID"]),
-        front_compound=front,
-        rear_compound=rear,
-        upgrade_pack=row["mUpgradePack"].tobytes(),
-    )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import lmdb
 
-from rigd.ring.tables import KEY, Span
+from rigd.ring.tables import KEY, META, Span
 
 _LIBC: Final = ctypes.CDLL(None)
 _MADV_DONTNEED: Final = 4
@@ -33,6 +33,16 @@ class Environment:
         first = KEY.unpack(cursor.key())[0]
         cursor.last()
         return Span(first, KEY.unpack(cursor.key())[0])
+
+    def begin(self, **options: Any) -> Any:
+        """A read transaction."""
+        return self.env.begin(**options)
+
+    def meta(self, name: bytes) -> bytes | None:
+        """A small value that travels with the commits."""
+        with self.begin() as txn:
+            value = txn.get(name, db=self.dbs[META])
+            return None if value is None else bytes(value)
 
     def used(self, txn: Any, table: bytes) -> int:
         """Bytes of the pages that a table occupies."""

@@ -24,13 +24,13 @@ class RingReader(Environment):
             # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
             for name in (*STREAMS, GAPS, META):
                 self.dbs[name] = self.env.open_db(name, create=False)
-            with self._begin() as txn:
+            with self.begin() as txn:
                 self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
         except lmdb.Error as error:
             raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
         self.inode = os.stat(data).st_ino
 
-    def _begin(self, **options: Any) -> Any:
+    def begin(self, **options: Any) -> Any:
         """A read transaction. The writer may have enlarged the map, or made it after we opened."""
         try:
             return self.env.begin(**options)
@@ -48,27 +48,27 @@ class RingReader(Environment):
 
     def heads(self) -> dict[bytes, int]:
         """Newest sequence number of each stream."""
-        with self._begin() as txn:
+        with self.begin() as txn:
             return {stream: self.span(txn, stream).last for stream in STREAMS}
 
     def spans(self) -> dict[bytes, Span]:
         """What each stream holds."""
-        with self._begin() as txn:
+        with self.begin() as txn:
             return {stream: self.span(txn, stream) for stream in STREAMS}
 
     def used_bytes(self) -> int:
         """Bytes of the pages that records occupy."""
-        with self._begin() as txn:
+        with self.begin() as txn:
             return sum(self.used(txn, table) for table in (*STREAMS, GAPS))
 
     def limit_bytes(self) -> int:
         """The bound that the writer keeps."""
-        with self._begin() as txn:
+        with self.begin() as txn:
             return int(txn.get(b"limit", b"0", db=self.dbs[META]))
 
     def get(self, stream: bytes, seq: int) -> bytes | None:
         """One record, or None when the stream has none of that number."""
-        with self._begin() as txn:
+        with self.begin() as txn:
             value = txn.get(key(seq), db=self.dbs[stream])
             return None if value is None else bytes(value)
 
@@ -76,14 +76,14 @@ class RingReader(Environment):
         """Records after sequence number `after`, oldest first: at most `count`, and no more than fit
         `most_bytes` (but one at least).
         """
-        with self._begin() as txn:
+        with self.begin() as txn:
             return self._after(txn, stream, after, count, most_bytes)
 
     def news(
         self, heads: Mapping[bytes, int], count: int, most_bytes: int
     ) -> dict[bytes, list[tuple[int, bytes]]]:
         """What each stream holds after a number, as `read` gives it, in one transaction for all."""
-        with self._begin() as txn:
+        with self.begin() as txn:
             return {
                 stream: self._after(txn, stream, head, count, most_bytes) for stream, head in heads.items()
             }
@@ -101,6 +101,23 @@ class RingReader(Environment):
             found = cursor.next()
         return out
 
+    def visit(self, stream: bytes, after: int, count: int, see: Callable[[int, Any], bool]) -> int:
+        """Show `see` at most `count` records after number `after`, oldest first, until it says False.
+
+        Returns the number of the last record for which it said True, `after` when there was none. `see` gets
+        views that die with the call; it runs inside the read transaction, so it must not wait.
+        """
+        with self.begin(buffers=True) as txn:
+            cursor = txn.cursor(self.dbs[stream])
+            found = cursor.set_range(key(after + 1))
+            while found and count:
+                seq = int.from_bytes(cursor.key(), "big")
+                if not see(seq, cursor.value()):
+                    break
+                after, count = seq, count - 1
+                found = cursor.next()
+        return after
+
     def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
         """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
         number before the oldest.
@@ -108,7 +125,7 @@ class RingReader(Environment):
         `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
         the call.
         """
-        with self._begin(buffers=True) as txn:
+        with self.begin(buffers=True) as txn:
             first, last = self.span(txn, stream)
             low, high = max(first, 1) - 1, last
             cursor = txn.cursor(self.dbs[stream])
@@ -124,7 +141,7 @@ class RingReader(Environment):
     def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
         """Losses declared in `stream` that begin between `first` and `last`, both included."""
         out = []
-        with self._begin() as txn:
+        with self.begin() as txn:
             cursor = txn.cursor(self.dbs[GAPS])
             found = cursor.set_range(gap_key(stream, first, 0))
             while found:

@@ -51,11 +51,11 @@ class RingWriter(Environment):
         set_aside(self.path)
         self.reopen()
 
-    def meta(self, name: bytes) -> bytes | None:
-        """A small value that travels with the commits."""
+    def metas(self, prefix: bytes) -> dict[bytes, bytes]:
+        """All small values whose name begins so."""
         with self.env.begin() as txn:
-            value = txn.get(name, db=self.dbs[META])
-            return None if value is None else bytes(value)
+            rows = txn.cursor(self.dbs[META])
+            return {bytes(name): bytes(value) for name, value in rows if bytes(name).startswith(prefix)}
 
     def spans(self) -> dict[bytes, Span]:
         """What each stream holds."""

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from rig.errors import BadRequest, Unavailable
 from rig.v1 import rig_pb2_grpc
-from rigd.serve import status, telemetry
+from rigd.serve import laps, status, telemetry
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import ErrorInterceptor
 
@@ -26,6 +26,8 @@ MAX_REQUEST_BYTES: Final = 64 << 10
 
 _GRACE_S: Final = 0.5
 """Streams never end by themselves, so a stopping server does not wait for them long."""
+
+_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -71,10 +73,11 @@ class Server:
         self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         streams = telemetry.TelemetryService(self._feed)
-        self._server.add_generic_rpc_handlers((streams.handler(),))
+        self._laps = laps.LapService(self._feed, settings.data)
+        self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
         rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (telemetry.SERVICE, status.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         self.port = self._bind()
 
@@ -91,13 +94,14 @@ class Server:
     async def start(self) -> None:
         """Begin to answer."""
         await self._server.start()
-        for name in ("", telemetry.SERVICE, status.SERVICE):
+        for name in ("", *_SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self) -> None:
         """End all streams and let go of the ring."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(_GRACE_S)
+        self._laps.close()
         self._feed.close()
 
 

@@ -55,32 +55,132 @@ class _CodecEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Codec.ValueType
     CODEC_UNSPECIFIED: _Codec.ValueType  # 0
     """Not said."""
     CODEC_CONSTANT: _Codec.ValueType  # 1
-    """All values are the same; `value` holds its bytes and there is nothing else."""
+    """All residuals are the same; `value` holds one and there is nothing in the block."""
     CODEC_RAW: _Codec.ValueType  # 2
-    """The values as they are."""
+    """The values as they are, not in planes."""
     CODEC_XOR: _Codec.ValueType  # 3
-    """Exclusive or with the value before."""
+    """Exclusive or with the residual before."""
     CODEC_DELTA: _Codec.ValueType  # 4
-    """Difference to the value before."""
+    """Difference to the residual before."""
     CODEC_DELTA_OF_DELTA: _Codec.ValueType  # 5
     """Difference of differences."""
+    CODEC_DIRECT: _Codec.ValueType  # 6
+    """The residuals themselves."""
 
 class Codec(_Codec, metaclass=_CodecEnumTypeWrapper):
-    """How one component of a column is coded. ARCHIVE.md says what each does, step by step."""
+    """How the residuals of one component are coded. ARCHIVE.md says what each does, step by step."""
 
 CODEC_UNSPECIFIED: Codec.ValueType  # 0
 """Not said."""
 CODEC_CONSTANT: Codec.ValueType  # 1
-"""All values are the same; `value` holds its bytes and there is nothing else."""
+"""All residuals are the same; `value` holds one and there is nothing in the block."""
 CODEC_RAW: Codec.ValueType  # 2
-"""The values as they are."""
+"""The values as they are, not in planes."""
 CODEC_XOR: Codec.ValueType  # 3
-"""Exclusive or with the value before."""
+"""Exclusive or with the residual before."""
 CODEC_DELTA: Codec.ValueType  # 4
-"""Difference to the value before."""
+"""Difference to the residual before."""
 CODEC_DELTA_OF_DELTA: Codec.ValueType  # 5
 """Difference of differences."""
+CODEC_DIRECT: Codec.ValueType  # 6
+"""The residuals themselves."""
 Global___Codec: _TypeAlias = Codec  # noqa: Y015
+
+class _Formula:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FormulaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Formula.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FORMULA_UNSPECIFIED: _Formula.ValueType  # 0
+    """Not said."""
+    FORMULA_LINEAR: _Formula.ValueType  # 1
+    """factors[0] + factors[1] * first + factors[2] * second + ..."""
+    FORMULA_NORM: _Formula.ValueType  # 2
+    """Length of the vector of all neighbours."""
+    FORMULA_UNIT: _Formula.ValueType  # 3
+    """The length that all neighbours leave of a vector of length 1."""
+    FORMULA_CROSS: _Formula.ValueType  # 4
+    """first * second - third * fourth."""
+    FORMULA_ORTHOGONAL: _Formula.ValueType  # 5
+    """-(first * second + third * fourth) / fifth."""
+
+class Formula(_Formula, metaclass=_FormulaEnumTypeWrapper):
+    """How a component is foretold from its neighbours, which are other components of the same section."""
+
+FORMULA_UNSPECIFIED: Formula.ValueType  # 0
+"""Not said."""
+FORMULA_LINEAR: Formula.ValueType  # 1
+"""factors[0] + factors[1] * first + factors[2] * second + ..."""
+FORMULA_NORM: Formula.ValueType  # 2
+"""Length of the vector of all neighbours."""
+FORMULA_UNIT: Formula.ValueType  # 3
+"""The length that all neighbours leave of a vector of length 1."""
+FORMULA_CROSS: Formula.ValueType  # 4
+"""first * second - third * fourth."""
+FORMULA_ORTHOGONAL: Formula.ValueType  # 5
+"""-(first * second + third * fourth) / fifth."""
+Global___Formula: _TypeAlias = Formula  # noqa: Y015
+
+@_typing.final
+class Neighbour(_message.Message):
+    """A component of another channel, or of the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Channel name."""
+    component: _builtins.int
+    """Position in its row, from 0."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        component: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "component", b"component"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Neighbour: _TypeAlias = Neighbour  # noqa: Y015
+
+@_typing.final
+class Prediction(_message.Message):
+    """What a component should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMULA_FIELD_NUMBER: _builtins.int
+    NEIGHBOURS_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    formula: Global___Formula.ValueType
+    """How."""
+    @_builtins.property
+    def neighbours(self) -> _containers.RepeatedCompositeFieldContainer[Global___Neighbour]:
+        """From what. No component is foretold from itself, by whatever detour."""
+
+    @_builtins.property
+    def factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Numbers of the formula."""
+
+    def __init__(
+        self,
+        *,
+        formula: Global___Formula.ValueType = ...,
+        neighbours: _abc.Iterable[Global___Neighbour] | None = ...,
+        factors: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "formula", b"formula", "neighbours", b"neighbours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Prediction: _TypeAlias = Prediction  # noqa: Y015
 
 @_typing.final
 class Coding(_message.Message):
@@ -90,19 +190,39 @@ class Coding(_message.Message):
 
     CODEC_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    PREDICTION_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    GRID_FIELD_NUMBER: _builtins.int
+    PLANES_FIELD_NUMBER: _builtins.int
     codec: Global___Codec.ValueType
-    """The steps."""
+    """The last step."""
     value: _builtins.bytes
-    """The value of CODEC_CONSTANT, as its bytes."""
+    """The first residual, little endian, as long as a value; empty for CODEC_RAW, CODEC_DIRECT and no rows."""
+    held: _builtins.bool
+    """Only residuals that differ from the one before are coded, and a bit per row says which."""
+    grid: _builtins.float
+    """The values are whole numbers divided by this, and those numbers are coded; 0: they are not. Not together
+    with a prediction.
+    """
+    planes: _builtins.int
+    """Byte planes in the block; those above are zero. 0 for CODEC_CONSTANT and CODEC_RAW."""
+    @_builtins.property
+    def prediction(self) -> Global___Prediction:
+        """What is taken off before; absent: nothing."""
+
     def __init__(
         self,
         *,
         codec: Global___Codec.ValueType = ...,
         value: _builtins.bytes = ...,
+        prediction: Global___Prediction | None = ...,
+        held: _builtins.bool = ...,
+        grid: _builtins.float = ...,
+        planes: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prediction", b"prediction"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "grid", b"grid", "held", b"held", "planes", b"planes", "prediction", b"prediction", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,6 +244,7 @@ class Column(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     CRC_FIELD_NUMBER: _builtins.int
     CODINGS_FIELD_NUMBER: _builtins.int
+    UNPACKED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Channel name."""
     section: Global___Section.ValueType
@@ -142,9 +263,11 @@ class Column(_message.Message):
     """Bytes of the block."""
     crc: _builtins.int
     """CRC-32 of the block."""
+    unpacked: _builtins.int
+    """Bytes of the block once unpacked; the same as `size`: it was not packed."""
     @_builtins.property
     def codings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Coding]:
-        """Per component, or one for all."""
+        """One per component."""
 
     def __init__(
         self,
@@ -159,10 +282,11 @@ class Column(_message.Message):
         size: _builtins.int = ...,
         crc: _builtins.int = ...,
         codings: _abc.Iterable[Global___Coding] | None = ...,
+        unpacked: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codings", b"codings", "crc", b"crc", "description", b"description", "dtype", b"dtype", "name", b"name", "offset", b"offset", "section", b"section", "size", b"size", "unit", b"unit", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codings", b"codings", "crc", b"crc", "description", b"description", "dtype", b"dtype", "name", b"name", "offset", b"offset", "section", b"section", "size", b"size", "unit", b"unit", "unpacked", b"unpacked", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,248 @@
+"""Components of columns, from the bytes of their blocks: cut apart, checked, decoded together.
+
+What is coded alike is decoded as one two-dimensional array, for a call of numpy costs as much as a thousand
+values. Foretold components wait until their neighbours are there.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from rig import blocks
+from rig.errors import Corrupt
+from rig.neighbours import COUNTS, LINEAR, Key, foretell, rounded
+from rig.v1 import archive_pb2
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+DTYPES: Final = {name: np.dtype(name) for name in ("<f4", "<f8", "<i4", "<u4", "<u8", "|b1")}
+WIDTH_LIMIT: Final = 64
+DEEPEST: Final = 8
+"""Most neighbours in a row from a component to one that is not foretold; the chain of a lap has five."""
+_GROUP_BYTES: Final = 1 << 19
+"""Of numbers decoded together: with the arrays in between they stay in a second-level cache."""
+
+
+class Part(NamedTuple):
+    """One component, still coded."""
+
+    coding: archive_pb2.Coding
+    dtype: np.dtype[Any]
+    data: bytes
+    """Its planes."""
+    changed: Array | None
+    """Rows whose residual is coded; None: all."""
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal for components that can be decoded together."""
+        coding = self.coding
+        prediction = coding.prediction
+        counts = len(prediction.neighbours), len(prediction.factors)
+        shape = self.dtype.str, coding.codec, coding.planes, coding.held
+        return *shape, coding.grid, prediction.formula, *counts
+
+
+def dtype_of(column: archive_pb2.Column) -> np.dtype[Any]:
+    """Type of the values. Raises Corrupt for a column that this program does not know or that cannot be."""
+    dtype = DTYPES.get(column.dtype)
+    if dtype is None:
+        raise Corrupt(f"{column.name} has values of an unknown type {column.dtype!r}")
+    if not 1 <= column.width <= WIDTH_LIMIT or len(column.codings) != column.width:
+        raise Corrupt(
+            f"{column.name} has {column.width} values a row and {len(column.codings)} codings, "
+            f"1 to {WIDTH_LIMIT} of both are possible"
+        )
+    for coding in column.codings:
+        _check(column.name, coding, dtype)
+    return dtype
+
+
+def _check(name: str, coding: archive_pb2.Coding, dtype: np.dtype[Any]) -> None:
+    if not blocks.CONSTANT <= coding.codec <= blocks.DIRECT:
+        raise Corrupt(f"{name} is coded by an unknown codec {coding.codec}")
+    _check_planes(name, coding, dtype.itemsize)
+    if not coding.HasField("prediction"):
+        return _check_grid(name, coding, dtype)
+    formula, neighbours = coding.prediction.formula, len(coding.prediction.neighbours)
+    if formula not in COUNTS:
+        raise Corrupt(f"{name} is foretold by an unknown formula {formula}")
+    least, most = COUNTS[formula]
+    factors = neighbours + 1 if formula == LINEAR else 0
+    if not least <= neighbours <= most or len(coding.prediction.factors) != factors:
+        raise Corrupt(f"{name} has {neighbours} neighbours and {len(coding.prediction.factors)} factors")
+    if dtype.kind != "f" or coding.grid or coding.codec == blocks.RAW:
+        raise Corrupt(f"{name} cannot be foretold: only floats are, off the grid and not raw")
+    return None
+
+
+def _check_planes(name: str, coding: archive_pb2.Coding, size: int) -> None:
+    if coding.codec in (blocks.CONSTANT, blocks.RAW):
+        if coding.planes or coding.held:
+            raise Corrupt(f"{name} cannot have planes or be held: it is constant or raw")
+    elif not 1 <= coding.planes <= size:
+        raise Corrupt(f"{name} has {coding.planes} planes, its values have {size} bytes")
+
+
+def _check_grid(name: str, coding: archive_pb2.Coding, dtype: np.dtype[Any]) -> None:
+    if coding.grid and (dtype.kind != "f" or coding.codec == blocks.RAW):
+        raise Corrupt(f"{name} cannot be on a grid: only floats are, and not raw")
+
+
+def constant(column: archive_pb2.Column, rows: int) -> Array | None:
+    """A column that never changes, shape (width, rows), without memory of its own; None: it does change.
+
+    Most channels of a lap are such, and this is all the work they cause.
+    """
+    if column.unpacked or not rows or not all(map(_still, column.codings)):
+        return None
+    dtype = dtype_of(column)
+    _check_first(column, dtype.itemsize)
+    values = np.frombuffer(b"".join(c.value for c in column.codings), blocks.unsigned(dtype))
+    return np.broadcast_to(blocks.number(values, dtype)[:, None], (column.width, rows))
+
+
+def _still(coding: archive_pb2.Coding) -> bool:
+    return coding.codec == blocks.CONSTANT and not coding.HasField("prediction") and not coding.grid
+
+
+def limit(column: archive_pb2.Column, rows: int) -> int:
+    """Most bytes that a column of so many rows can have once unpacked."""
+    return column.width * (8 * rows + _mask_bytes(rows))
+
+
+def _mask_bytes(rows: int) -> int:
+    return (rows + 7) // 8
+
+
+def split(column: archive_pb2.Column, data: bytes, rows: int) -> list[Part]:
+    """The components of a column from its unpacked block. Raises Corrupt."""
+    dtype, at, parts = dtype_of(column), 0, []
+    for coding in column.codings:
+        changed, count = None, rows
+        if coding.held:
+            changed = _mask(column.name, data[at : at + _mask_bytes(rows)], rows)
+            at, count = at + _mask_bytes(rows), int(np.count_nonzero(changed))
+        end = at + count * (dtype.itemsize if coding.codec == blocks.RAW else coding.planes)
+        parts.append(Part(coding, dtype, data[at:end], changed))
+        at = end
+    if at != len(data):
+        raise Corrupt(f"the block of {column.name} has {len(data)} bytes, its components need {at}")
+    if rows:
+        _check_first(column, dtype.itemsize)
+    return parts
+
+
+def _check_first(column: archive_pb2.Column, size: int) -> None:
+    for coding in column.codings:
+        if coding.codec not in (blocks.RAW, blocks.DIRECT) and len(coding.value) != size:
+            raise Corrupt(
+                f"the first residual of {column.name} has {len(coding.value)} bytes instead of {size}"
+            )
+
+
+def _mask(name: str, data: bytes, rows: int) -> Array:
+    if len(data) != _mask_bytes(rows):
+        raise Corrupt(f"the block of {name} ends within the bits of a component")
+    changed = np.unpackbits(np.frombuffer(data, np.uint8), count=rows, bitorder="little")
+    if not rows or not changed[0]:
+        raise Corrupt(f"a component of {name} begins with a value to hold before there is one")
+    return changed.view(bool)
+
+
+def neighbours(coding: archive_pb2.Coding) -> list[Key]:
+    """Components that have to be known before."""
+    if not coding.HasField("prediction"):
+        return []
+    return [(it.channel, it.component) for it in coding.prediction.neighbours]
+
+
+def decode(parts: Mapping[Key, Part], done: dict[Key, Array], rows: int) -> None:
+    """Add all components to those that are `done`, shape (rows,). Raises Corrupt.
+
+    Every neighbour has to be among one or the other.
+    """
+    with np.errstate(all="ignore"):
+        for keys in _groups(parts, done.keys(), rows):
+            values = _decoded([parts[key] for key in keys], done, rows)
+            done.update(zip(keys, np.broadcast_to(values, (len(keys), rows)), strict=True))
+
+
+def _groups(parts: Mapping[Key, Part], done: Iterable[Key], rows: int) -> Iterator[list[Key]]:
+    """Components of a kind, neighbours before those they foretell."""
+    kinds: dict[tuple[int, tuple[object, ...]], list[Key]] = defaultdict(list)
+    depths = dict.fromkeys(done, 0)
+    for key, part in parts.items():
+        kinds[_depth(key, parts, depths), part.kind].append(key)
+    for kind in sorted(kinds, key=lambda kind: kind[0]):
+        keys = kinds[kind]
+        step = max(1, _GROUP_BYTES // max(1, rows * parts[keys[0]].dtype.itemsize))
+        yield from (keys[at : at + step] for at in range(0, len(keys), step))
+
+
+def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: int = 0) -> int:
+    """Neighbours in a row below a component. Raises Corrupt for a circle."""
+    if key not in depths:
+        if key not in parts:
+            raise Corrupt(f"component {key[1]} of {key[0]} is a neighbour, but not in the file")
+        if above > DEEPEST:
+            raise Corrupt(
+                f"{key[0]} is foretold over more than {DEEPEST} neighbours in a row, or from itself"
+            )
+        below = [_depth(other, parts, depths, above + 1) + 1 for other in neighbours(parts[key].coding)]
+        depths[key] = max(below, default=0)
+    return depths[key]
+
+
+def _decoded(group: Sequence[Part], done: Mapping[Key, Array], rows: int) -> Array:
+    """Values of components of one kind, shape (components, rows); constant ones (components, 1)."""
+    dtype, coding = group[0].dtype, group[0].coding
+    if coding.codec == blocks.RAW:
+        values = np.frombuffer(b"".join(part.data for part in group), dtype).reshape(len(group), rows)
+        return blocks.number(values.view(np.uint8), dtype) if dtype.kind == "b" else values
+    residuals = _residuals(group, rows)
+    if coding.grid:
+        whole = residuals.view(f"<i{dtype.itemsize}")
+        return np.asarray((whole / np.float64(coding.grid)).astype(dtype))
+    if not coding.HasField("prediction"):
+        return blocks.number(residuals, dtype)
+    return blocks.number(blocks.image(_foretold(group, done)) + residuals, dtype)
+
+
+def _residuals(group: Sequence[Part], rows: int) -> Array:
+    unsigned, coding = blocks.unsigned(group[0].dtype), group[0].coding
+    if not rows:
+        return np.empty((len(group), 0), unsigned)
+    if coding.held:
+        return np.concatenate([_spread(part, unsigned) for part in group])
+    first = np.frombuffer(b"".join(part.coding.value for part in group), unsigned)
+    if coding.codec == blocks.CONSTANT:
+        return first[:, None]
+    numbers = blocks.unplaned(b"".join(part.data for part in group), coding.planes, rows, unsigned)
+    return blocks.uncoded(numbers, coding.codec, first)
+
+
+def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
+    """Residuals of a held component, each repeated up to the next change, shape (1, rows)."""
+    assert part.changed is not None
+    count = int(np.count_nonzero(part.changed))
+    numbers = blocks.unplaned(part.data, part.coding.planes, count, unsigned)
+    kept = blocks.uncoded(numbers, part.coding.codec, np.frombuffer(part.coding.value, unsigned))
+    return kept[:, np.cumsum(part.changed) - 1]
+
+
+def _foretold(group: Sequence[Part], done: Mapping[Key, Array]) -> Array:
+    """Predictions, shape (components, rows)."""
+    keys = [neighbours(part.coding) for part in group]
+    sources = [_doubles([done[key] for key in column]) for column in zip(*keys, strict=True)]
+    factors = np.array([part.coding.prediction.factors for part in group]).T[..., None]
+    return rounded(foretell(group[0].coding.prediction.formula, sources, list(factors)), group[0].dtype)
+
+
+def _doubles(values: list[Array]) -> Array:
+    out = np.empty((len(values), len(values[0])))
+    for row, one in zip(out, values, strict=True):
+        row[:] = one
+    return out

@@ -1,0 +1,332 @@
+"""Lap files: a head that says what is inside, then a block per channel. ARCHIVE.md is the format."""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from rig import blocks, components
+from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
+from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel
+from rig.neighbours import Key
+from rig.trial import Trial
+from rig.v1 import archive_pb2
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Section: TypeAlias = "archive_pb2.Section.ValueType"
+Read = Callable[[int, int], bytes]
+
+SAMPLES: Final = archive_pb2.SECTION_SAMPLES
+SCORINGS: Final = archive_pb2.SECTION_SCORING
+
+MAGIC: Final = b"\x89rigLAP"
+VERSION: Final = 1
+_START: Final = struct.Struct("<7sBII")
+"""Magic, version, bytes of the head as it lies there, bytes of the head once unpacked."""
+_CRC: Final = struct.Struct("<I")
+START_BYTES: Final = _START.size + _CRC.size
+
+HEAD_LIMIT: Final = 1 << 24
+"""Bytes of a head: a hundred thousand events."""
+ROWS_LIMIT: Final = 1 << 20
+"""Rows of a section: five hours at 50 Hz."""
+COLUMNS_LIMIT: Final = 1024
+VALUES_LIMIT: Final = 1 << 29
+"""Values of a section: `ROWS_LIMIT` rows of all channels of today hold half of that."""
+
+
+def pack(
+    header: archive_pb2.LapHeader,
+    samples: Mapping[str, Array],
+    scoring: Mapping[str, Array],
+    *,
+    plain: bool = False,
+) -> bytes:
+    """The bytes of a lap file.
+
+    `header` brings lap, session, events, gaps and version; row counts and columns are filled in. `samples`
+    are channels of PHYSICS and LAP, `scoring` of SCORING and LAP: shape (rows,) or (rows, width), bit for bit
+    what comes back. `plain` takes no time to make anything small. Raises UnknownChannel, BadRequest for
+    columns that do not fit together, Exhausted beyond ROWS_LIMIT.
+    """
+    head = archive_pb2.LapHeader()
+    head.CopyFrom(header)
+    del head.columns[:]
+    head.samples, head.scorings = _rows(samples), _rows(scoring)
+    parts = _pack_section(head, SAMPLES, PHYSICS, samples, plain)
+    parts += _pack_section(head, SCORINGS, SCORING, scoring, plain)
+    return _joined(head, parts)
+
+
+def _rows(columns: Mapping[str, Array]) -> int:
+    counts = {len(values) for values in columns.values()} or {0}
+    if len(counts) > 1:
+        raise BadRequest(f"the columns of a section have {sorted(counts)} rows", hint="all need the same")
+    rows = counts.pop()
+    if rows > ROWS_LIMIT:
+        raise Exhausted(f"{rows} rows, a lap file holds {ROWS_LIMIT}")
+    return rows
+
+
+def _pack_section(
+    head: archive_pb2.LapHeader, section: Section, table: Table, columns: Mapping[str, Array], plain: bool
+) -> list[bytes]:
+    channels = {channel.name: channel for channel in (*table.channels, *LAP.channels)}
+    table.pick(columns.keys() - LAP.by_name.keys())
+    present = [channel for name, channel in channels.items() if name in columns]
+    split = {channel.name: _split(channel, columns[channel.name]) for channel in present}
+    trial = Trial({(name, at): part for name, parts in split.items() for at, part in enumerate(parts)})
+    blocks_ = []
+    for channel in present:
+        column, data = _pack_column(trial, channel, split[channel.name], plain)
+        column.section = section
+        head.columns.append(column)
+        blocks_.append(data)
+    return blocks_
+
+
+def _split(channel: Channel, values: Array) -> Array:
+    """Components of a column, shape (width, rows)."""
+    shape = (len(values),) if channel.width == 1 else (len(values), channel.width)
+    if values.shape != shape or values.dtype != channel.dtype:
+        raise BadRequest(
+            f"{channel.name} is {values.dtype} of shape {values.shape}", hint=f"{channel.dtype} of {shape}"
+        )
+    return np.ascontiguousarray(values.reshape(len(values), channel.width).T)
+
+
+def _pack_column(
+    trial: Trial, channel: Channel, parts: Array, plain: bool
+) -> tuple[archive_pb2.Column, bytes]:
+    column = archive_pb2.Column(
+        name=channel.name,
+        dtype=channel.dtype.str,
+        width=channel.width,
+        unit=channel.unit,
+        description=channel.description,
+    )
+    planes: list[bytes] = []
+    for component, values in enumerate(parts):
+        coding, more = _plain(values) if plain else trial.encode(channel, component)
+        column.codings.append(coding)
+        planes += more
+    block = b"".join(planes) if plain else blocks.packed(planes)
+    column.size, column.crc = len(block), zlib.crc32(block)
+    column.unpacked = sum(map(len, planes))
+    return column, block
+
+
+def _plain(values: Array) -> tuple[archive_pb2.Coding, list[bytes]]:
+    return archive_pb2.Coding(codec=blocks.RAW), [values.tobytes()]
+
+
+def _joined(head: archive_pb2.LapHeader, parts: list[bytes]) -> bytes:
+    """The file: blocks back to back in the order of the columns, whose offsets are set."""
+    at = 0
+    for column, part in zip(head.columns, parts, strict=True):
+        column.offset = at
+        at += len(part)
+    data = head.SerializeToString(deterministic=True)
+    stored = blocks.packed([data])
+    start = _START.pack(MAGIC, VERSION, len(stored), len(data))
+    crc = _CRC.pack(zlib.crc32(stored, zlib.crc32(start)))
+    return b"".join([start, crc, stored, *parts])
+
+
+class LapFile:
+    """A lap file, read channel by channel. Whatever is wrong with its bytes raises Corrupt.
+
+    The arrays it gives may be read-only.
+    """
+
+    header: archive_pb2.LapHeader
+    """What is inside."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        view = memoryview(data).cast("B")
+        self._fd = -1
+        self._load(lambda at, size: bytes(view[at : at + size]), len(view))
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """The file at `path`: its head is read now, a block when its channel is asked for."""
+        self = cls.__new__(cls)
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._load(lambda at, size: os.pread(self._fd, size, at), os.fstat(self._fd).st_size)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Let go of the file. Twice is harmless."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _load(self, read: Read, size: int) -> None:
+        self._read = read
+        self.header, self._base = _read_head(read, size)
+        self._by_key = {(column.section, column.name): column for column in self.header.columns}
+        _check_head(self.header, size - self._base)
+
+    def channels(self, section: Section = SAMPLES) -> list[str]:
+        """Names of the channels of a section, in the order of the file."""
+        return [column.name for column in self.header.columns if column.section == section]
+
+    def column(self, name: str, section: Section = SAMPLES) -> Array:
+        """One channel, shape (rows,) or (rows, width). Raises MissingChannel, Corrupt."""
+        return self.columns([name], section)[name]
+
+    def columns(self, names: Iterable[str] = (), section: Section = SAMPLES) -> dict[str, Array]:
+        """Several channels, decoded together; no names: all. Raises MissingChannel, Corrupt."""
+        wanted = list(names) or self.channels(section)
+        rows = self._rows(section)
+        parts: dict[Key, components.Part] = {}
+        done: dict[Key, Array] = {}
+        for column in self._needed(wanted, section):
+            if (constant := components.constant(column, rows)) is not None:
+                done.update(((column.name, at), values) for at, values in enumerate(constant))
+                continue
+            found = components.split(column, self._unpacked(column, rows), rows)
+            parts.update(((column.name, at), part) for at, part in enumerate(found))
+        components.decode(parts, done, rows)
+        return {name: self._assembled(self._by_key[section, name], done) for name in wanted}
+
+    def block_bytes(self, names: Iterable[str], section: Section = SAMPLES) -> int:
+        """Bytes of the file that reading these channels touches: the head, their blocks, the neighbours'."""
+        return self._base + sum(column.size for column in self._needed(names, section))
+
+    def cut(self, names: Iterable[str], scoring_names: Iterable[str] = ()) -> bytes:
+        """A lap file of these samples and scoring channels alone, and the neighbours they need.
+
+        Blocks are copied, not decoded. Raises MissingChannel, Corrupt.
+        """
+        kept = [*self._needed(names, SAMPLES), *self._needed(scoring_names, SCORINGS)]
+        head = archive_pb2.LapHeader()
+        head.CopyFrom(self.header)
+        del head.columns[:]
+        head.columns.extend(kept)
+        return _joined(head, [self._block(column) for column in kept])
+
+    def verify(self) -> None:
+        """Read and decode everything. Raises Corrupt."""
+        for column in self.header.columns:
+            self._block(column)
+        self.columns((), SAMPLES)
+        self.columns((), SCORINGS)
+
+    def _rows(self, section: Section) -> int:
+        return self.header.scorings if section == SCORINGS else self.header.samples
+
+    def _find(self, name: str, section: Section) -> archive_pb2.Column:
+        column = self._by_key.get((section, name))
+        if column is None:
+            have = ", ".join(self.channels(section))
+            raise MissingChannel(f"this lap has no channel {name!r}", hint=f"it has {have}", channels=have)
+        return column
+
+    def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
+        """Columns of these channels and of all their neighbours, in the order of the file."""
+        needed, todo = set(), [self._find(name, section) for name in names]
+        while todo:
+            column = todo.pop()
+            if column.name not in needed:
+                needed.add(column.name)
+                todo += self._neighbours(column, section)
+        return [
+            column for column in self.header.columns if column.section == section and column.name in needed
+        ]
+
+    def _neighbours(self, column: archive_pb2.Column, section: Section) -> Iterator[archive_pb2.Column]:
+        for coding in column.codings:
+            for name, _ in components.neighbours(coding):
+                if (section, name) not in self._by_key:
+                    raise Corrupt(f"{column.name} needs {name}, which the file does not have")
+                yield self._by_key[section, name]
+
+    def _block(self, column: archive_pb2.Column) -> bytes:
+        data = self._read(self._base + column.offset, column.size)
+        if len(data) != column.size or zlib.crc32(data) != column.crc:
+            raise Corrupt(f"the block of {column.name} is not what was written: its CRC-32 differs")
+        return data
+
+    def _unpacked(self, column: archive_pb2.Column, rows: int) -> bytes:
+        most = components.limit(column, rows)
+        if column.unpacked > most:
+            raise Corrupt(f"{column.name} claims {column.unpacked} bytes, {rows} rows need {most} at most")
+        try:
+            return blocks.unpacked(self._block(column), column.unpacked)
+        except Corrupt as error:
+            raise Corrupt(f"{column.name}: {error}") from error
+
+    def _assembled(self, column: archive_pb2.Column, done: Mapping[Key, Array]) -> Array:
+        """A column from its components; a constant one is a view of one row."""
+        found = [done[column.name, at] for at in range(column.width)]
+        if column.width == 1:
+            return found[0]
+        if not any(values.strides[0] for values in found):
+            return np.broadcast_to(np.array([values[:1] for values in found]), (len(found), len(found[0]))).T
+        return np.stack(found).T
+
+
+def _read_head(read: Read, size: int) -> tuple[archive_pb2.LapHeader, int]:
+    """The head, and where the blocks begin."""
+    start = read(0, START_BYTES)
+    if MAGIC[: len(start)] != start[: len(MAGIC)] or not start:
+        raise Corrupt(f"this is no lap file: it does not begin with {MAGIC!r}")
+    if len(start) < START_BYTES:
+        raise Corrupt(f"the file ends after {size} bytes, within the first {START_BYTES}")
+    _, version, stored, plain = _START.unpack_from(start)
+    if version != VERSION:
+        raise Corrupt(f"the file has version {version}, this program reads {VERSION}")
+    if max(stored, plain) > HEAD_LIMIT:
+        raise Corrupt(f"the file claims a head of {max(stored, plain)} bytes, {HEAD_LIMIT} is the limit")
+    data = read(START_BYTES, stored)
+    if len(data) != stored:
+        raise Corrupt(f"the file ends after {size} bytes, within a head of {stored}")
+    if zlib.crc32(data, zlib.crc32(start[: _START.size])) != _CRC.unpack_from(start, _START.size)[0]:
+        raise Corrupt("the head is not what was written: its CRC-32 differs")
+    return _parsed(blocks.unpacked(data, plain)), START_BYTES + stored
+
+
+def _parsed(data: bytes) -> archive_pb2.LapHeader:
+    try:
+        return archive_pb2.LapHeader.FromString(data)
+    except DecodeError as error:
+        raise Corrupt(f"the head is no LapHeader: {error}") from error
+
+
+def _check_head(head: archive_pb2.LapHeader, size: int) -> None:
+    """The head agrees with itself and with the `size` bytes after it."""
+    if max(head.samples, head.scorings) > ROWS_LIMIT:
+        raise Corrupt(f"the head claims {max(head.samples, head.scorings)} rows, {ROWS_LIMIT} is the limit")
+    if len(head.columns) > COLUMNS_LIMIT:
+        raise Corrupt(f"the head claims {len(head.columns)} columns, {COLUMNS_LIMIT} is the limit")
+    if len({(column.section, column.name) for column in head.columns}) < len(head.columns):
+        raise Corrupt("the head names a column twice")
+    values = max(head.samples, head.scorings) * sum(column.width for column in head.columns)
+    if values > VALUES_LIMIT:
+        raise Corrupt(f"the head claims {values} values, {VALUES_LIMIT} is the limit")
+    at = 0
+    for column in head.columns:
+        if column.offset != at:
+            raise Corrupt(f"the block of {column.name} begins at {column.offset} instead of {at}")
+        at += column.size
+    if at != size:
+        raise Corrupt(f"the blocks have {size} bytes, the head says {at}")

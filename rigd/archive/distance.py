@@ -1,0 +1,94 @@
+"""Distance along a lap. The game tells it five times a second; between, and exactly, it has to be made."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from rig.v1 import lap_pb2
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_STALE_S: Final = 1.0
+_STALE_M: Final = 300.0
+"""For 0.2 s after the line the game may still tell the last lap's distance."""
+
+_LEAST_M: Final = 20.0
+"""Anchors nearer to each other than this would turn their noise into speed."""
+
+_RATIO: Final = (0.8, 1.25)
+"""Way driven against distance along the track: a racing line is within 3 % of it, a cut chicane is not."""
+
+
+class _Anchor(NamedTuple):
+    driven: float
+    distance: float
+
+
+def held(clock: Array, told_at: Array, told: Array) -> Array:
+    """For every clock what was last told, shape (n,), float32; NaN before the first."""
+    at = np.searchsorted(told_at, clock, "right") - 1
+    padded: Array = np.append(told.astype(np.float32), np.float32(np.nan))
+    return padded[at].astype(np.float32)
+
+
+def distances(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.Lap) -> Array:
+    """Metres since the line for every sample, float32, continuous: speed integrated over the samples' own
+    clocks, then stretched so that it meets the game's distance at the line and at both splits. A piece of a
+    lap is laid where most of the game's distances want it.
+    """
+    clock, speed = samples["elapsed_time"], np.nan_to_num(samples["speed"].astype(np.float64))
+    if not len(clock):
+        return np.empty(0, np.float32)
+    driven = _integrated(clock, speed, lap.start_time)
+    told = _told(scoring, lap, clock, driven)
+    if not lap.complete or lap.track_length <= 0:
+        offset = float(np.median(told[:, 1] - told[:, 0])) if len(told) else 0.0
+        return (driven + offset).astype(np.float32)
+    end = _Anchor(float(driven[-1] + (lap.end_time - clock[-1]) * speed[-1]), lap.track_length)
+    anchors = _plausible([_Anchor(0.0, 0.0), *_at_splits(lap, clock, driven, told)], end)
+    ways, metres = zip(*anchors, strict=True)
+    along: Array = np.interp(driven, ways, metres).astype(np.float32)
+    return along
+
+
+def _integrated(clock: Array, speed: Array, start: float) -> Array:
+    """Way driven since `start`, by trapezoids; the first sample's speed holds before it."""
+    steps = np.diff(clock) * (speed[1:] + speed[:-1]) / 2
+    way: Array = np.concatenate(([0.0], np.cumsum(steps))) + (clock[0] - start) * speed[0]
+    return way
+
+
+def _told(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Array) -> Array:
+    """What the game told, shape (n, 2): way driven by then, distance. Stale and impossible values are left
+    out.
+    """
+    at, value = scoring["session_time"], scoring["lap_distance"].astype(np.float64)
+    sound = np.isfinite(value) & (value >= 0) & (at >= clock[0]) & (at <= clock[-1])
+    sound &= ~((at < lap.start_time + _STALE_S) & (value > _STALE_M))
+    return np.stack([np.interp(at[sound], clock, driven), value[sound]], axis=1)
+
+
+def _at_splits(lap: lap_pb2.Lap, clock: Array, driven: Array, told: Array) -> list[_Anchor]:
+    """Where the car was at both splits: the nearest distance the game told, and the way from there."""
+    if not (lap.HasField("sector1") and lap.HasField("sector2") and len(told)):
+        return []
+    anchors = []
+    for split in (lap.sector1, lap.sector1 + lap.sector2):
+        way = float(np.interp(lap.start_time + split, clock, driven))
+        near = told[np.argmin(np.abs(told[:, 0] - way))]
+        anchors.append(_Anchor(way, float(near[1] + way - near[0])))
+    return anchors
+
+
+def _plausible(anchors: list[_Anchor], end: _Anchor) -> list[_Anchor]:
+    """Anchors between which the way driven agrees with the distance. The two at the line always stay."""
+    kept = anchors[:1]
+    for anchor in anchors[1:]:
+        if _agree(kept[-1], anchor) and _agree(anchor, end):
+            kept.append(anchor)
+    return [*kept, end]
+
+
+def _agree(one: _Anchor, other: _Anchor) -> bool:
+    way, along = other.driven - one.driven, other.distance - one.distance
+    return way > _LEAST_M and _RATIO[0] < along / way < _RATIO[1]

@@ -1,0 +1,24 @@
+"""A small file that stands whole after a crash, as it was before or as it was meant to become."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+UNFINISHED: Final = ".writing-"
+"""Begins the name of a file that is not finished."""
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(UNFINISHED + path.name)
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

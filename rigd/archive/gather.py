@@ -1,0 +1,274 @@
+"""Gathering: from records of all cars to the columns of one car, in one pass over the ring."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+import rigd
+from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
+from rig.columns import Head, Layout, Layouts, read_head
+from rig.v1 import archive_pb2, event_pb2, lap_pb2, scoring_pb2, session_pb2
+from rigd import ring as rings
+from rigd.archive.distance import distances, held
+from rigd.ring import RingReader
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_BATCH: Final = 256
+"""Records of one read transaction: about 2 ms."""
+_SLACK_S: Final = 0.25
+"""A frame's clock is that of its earliest car; the player's sample may be 20 ms ahead of it."""
+_EVENT_SLACK_S: Final = 2.0
+"""Events are told by two clocks, telemetry's and scoring's, which lie up to 0.2 s apart."""
+_LATE_S: Final = 0.25
+"""A lap whose first sample comes later than this after its start has lost its beginning."""
+
+_WORD: Final = 4
+
+
+class Gathered(NamedTuple):
+    """A lap as the archive keeps it: arrays of shape (rows,) or (rows, width) by channel name."""
+
+    header: archive_pb2.LapHeader
+    samples: dict[str, Array]
+    scoring: dict[str, Array]
+
+
+class _Picker:
+    """Where one row's values lie in a record of one layout: words of four bytes, and flags of one."""
+
+    def __init__(self, table: Table, layout: Layout, row: int) -> None:
+        words: list[Array] = []
+        flags: list[Array] = []
+        for channel in table.channels:
+            if channel.name in layout.spans:
+                first = layout.spans[channel.name][1] + row * channel.row_bytes
+                places = np.arange(first, first + channel.row_bytes)
+                (flags if channel.dtype.itemsize == 1 else words).append(places)
+        self.words = np.concatenate(words)[::_WORD] // _WORD
+        self.flags = np.concatenate(flags)
+        first_id = layout.spans["id"][1]
+        self.slot = slice(first_id + row * _WORD, first_id + (row + 1) * _WORD)
+        self.word_bytes = layout.end // _WORD * _WORD
+
+
+@dataclass
+class _Rows:
+    """The rows of one car that a pass has met so far."""
+
+    table: Table
+    car: int
+    pickers: dict[tuple[int, int], _Picker | None] = field(default_factory=dict)
+    heads: list[Head] = field(default_factory=list)
+    words: list[Array] = field(default_factory=list)
+    flags: list[Array] = field(default_factory=list)
+    schema: int = -1
+
+    def take(self, head: Head, layout: Layout, data: Any) -> None:
+        """Copy the car's row, if it is in the record."""
+        key = (head.schema, head.rows)
+        picker = self.pickers.get(key)
+        if picker is None or int.from_bytes(data[picker.slot], "little", signed=True) != self.car:
+            picker = self.pickers[key] = self._find(layout, data)
+        if picker is None:
+            return
+        self.heads.append(head)
+        self.words.append(np.frombuffer(data, "<u4", picker.word_bytes // _WORD).take(picker.words))
+        self.flags.append(np.frombuffer(data, np.uint8).take(picker.flags))
+
+    def _find(self, layout: Layout, data: Any) -> _Picker | None:
+        rows = np.flatnonzero(layout.view(data, 0)["id"] == self.car)
+        return _Picker(self.table, layout, int(rows[0])) if len(rows) else None
+
+    def columns(self) -> dict[str, Array]:
+        """Every channel as an array of its own, contiguous, and what the head says of each row."""
+        out = _stamps(self.heads)
+        if not self.heads:
+            return out | {
+                c.name: np.empty((0, c.width)[: 1 + (c.width > 1)], c.dtype) for c in self.table.channels
+            }
+        words, flags = np.stack(self.words), np.stack(self.flags)
+        at = {4: 0, 1: 0}
+        for channel in self.table.channels:
+            size = 1 if channel.dtype.itemsize == 1 else _WORD
+            count = channel.row_bytes // size
+            source = words if size == _WORD else flags
+            out[channel.name] = _column(channel, source[:, at[size] : at[size] + count])
+            at[size] += count
+        return out
+
+
+def _stamps(heads: list[Head]) -> dict[str, Array]:
+    seq, taken, _, clock = zip(*(head[:4] for head in heads), strict=True) if heads else ((), (), (), ())
+    return {
+        "seq": np.array(seq, np.uint64),
+        "capture_time_ns": np.array(taken, np.uint64),
+        "session_time": np.array(clock, np.float64),
+    }
+
+
+def _column(channel: Channel, raw: Array) -> Array:
+    values = np.ascontiguousarray(raw).view(channel.dtype)
+    return values[:, 0] if channel.width == 1 else values
+
+
+class _Pass:
+    """One walk over a stream, for some laps of one session."""
+
+    def __init__(self, ring: RingReader, stream: bytes, table: Table, laps: Sequence[lap_pb2.Lap]) -> None:
+        self.ring, self.stream = ring, stream
+        self.layouts = Layouts(table, whole=True)
+        self.laps = laps
+        self.rows = [_Rows(table, lap.car) for lap in laps]
+        self.session = laps[0].session
+        self.start = min(lap.start_time for lap in laps) - _SLACK_S
+        self.end = max(lap.end_time for lap in laps) + _SLACK_S
+        self.tail = b""
+        """What stood beside the last scoring table."""
+        self.first = self.last = 0
+        self.walk()
+
+    def walk(self) -> None:
+        """From the last record before the start to the first after the end."""
+        position = self.ring.bisect(self.stream, self._early)
+        self.first = self.last = position
+        while (end := self.ring.visit(self.stream, position, _BATCH, self._see)) > position:
+            position = end
+
+    def _early(self, value: Any) -> bool:
+        head = read_head(value)
+        return (head.session, head.session_time) < (self.session, self.start)
+
+    def _see(self, seq: int, data: Any) -> bool:
+        head = read_head(data)
+        if head.session != self.session or head.session_time > self.end:
+            return False
+        self.last = seq
+        layout = self.layouts.of(head, data, 0, len(data))
+        for lap, rows in zip(self.laps, self.rows, strict=True):
+            if lap.start_time - _SLACK_S <= head.session_time <= lap.end_time + _SLACK_S:
+                rows.take(head, layout, data)
+        if len(data) > layout.end:
+            self.tail = bytes(data[layout.end :])
+        return True
+
+
+def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.Session) -> list[Gathered]:
+    """The samples and scoring updates of `laps`, which are of one session, with what happened and what is
+    missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end.
+    """
+    ticks = _Pass(ring, rings.PHYSICS, PHYSICS, laps)
+    scoring = _Pass(ring, rings.SCORING, SCORING, laps)
+    events = _events(ring, laps)
+    state = scoring_pb2.Scoring.FromString(scoring.tail).session_state if scoring.tail else session.state
+    out = []
+    for lap, samples, updates in zip(laps, ticks.rows, scoring.rows, strict=True):
+        header = archive_pb2.LapHeader(lap=lap, session=session, version=rigd.__version__)
+        header.session.state.CopyFrom(state)
+        header.events.extend(event for event in events if _concerns(event, lap))
+        out.append(_finished(ring, header, samples.columns(), updates.columns()))
+    return out
+
+
+def _finished(
+    ring: RingReader, header: archive_pb2.LapHeader, samples: dict[str, Array], scoring: dict[str, Array]
+) -> Gathered:
+    lap = header.lap
+    samples = _within(samples, samples["elapsed_time"], lap)
+    scoring = _within(scoring, scoring["session_time"], lap)
+    _measure(samples, scoring, lap)
+    header.gaps.extend(_gaps(ring, samples, lap))
+    lap.samples, lap.scorings = len(samples["seq"]), len(scoring["seq"])
+    lap.missing = sum(gap.count for gap in header.gaps)
+    if lap.samples:
+        lap.start_time_ns, lap.end_time_ns = (int(samples["capture_time_ns"][i]) for i in (0, -1))
+    return Gathered(header, samples, scoring)
+
+
+def _within(columns: dict[str, Array], clock: Array, lap: lap_pb2.Lap) -> dict[str, Array]:
+    chosen = (clock >= lap.start_time) & (clock < lap.end_time)
+    return {name: values[chosen] for name, values in columns.items()}
+
+
+def _measure(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.Lap) -> None:
+    """Add what the archive makes itself."""
+    samples["lap_time"] = samples["elapsed_time"] - lap.start_time
+    samples["distance"] = distances(samples, scoring, lap)
+    samples["game_distance"] = held(samples["elapsed_time"], scoring["session_time"], scoring["lap_distance"])
+    scoring["lap_time"] = scoring["session_time"] - lap.start_time
+    assert samples.keys() >= LAP.by_name.keys()
+
+
+def _gaps(ring: RingReader, samples: dict[str, Array], lap: lap_pb2.Lap) -> list[event_pb2.Gap]:
+    """Losses among the samples: those declared between the record before the lap and the one after it, and
+    the beginning where it is not there and nobody said why.
+    """
+    before, last = (_position(ring, lap.session, clock) for clock in (lap.start_time, lap.end_time))
+    gaps = [event_pb2.Gap.FromString(data) for data in ring.gaps(rings.PHYSICS, before + 1, last + 1)]
+    if not len(samples["seq"]) or samples["lap_time"][0] <= _LATE_S:
+        return gaps
+    first = int(samples["seq"][0])
+    explained = any(gap.first_seq <= first <= gap.last_seq + 1 for gap in gaps)
+    return gaps if explained else [_lost_beginning(ring, samples), *gaps]
+
+
+def _position(ring: RingReader, session: int, clock: float) -> int:
+    """Sequence number of the newest tick before `clock`."""
+
+    def before(value: Any) -> bool:
+        head = read_head(value)
+        return (head.session, head.session_time) < (session, clock)
+
+    return ring.bisect(rings.PHYSICS, before)
+
+
+def _lost_beginning(ring: RingReader, samples: dict[str, Array]) -> event_pb2.Gap:
+    """The recorder came later than the lap, or the ring has let go of its beginning."""
+    first = int(samples["seq"][0])
+    evicted = ring.spans()[rings.PHYSICS].first > 1 and ring.get(rings.PHYSICS, first - 1) is None
+    return event_pb2.Gap(
+        stream=event_pb2.STREAM_PHYSICS,
+        first_seq=first,
+        last_seq=first - 1,
+        reason=event_pb2.GAP_REASON_EVICTED if evicted else event_pb2.GAP_REASON_RECORDER_DOWN,
+        end_time_ns=int(samples["capture_time_ns"][0]),
+        detail="the beginning of the lap",
+    )
+
+
+def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Event]:
+    """Events of the time of `laps`, without their position in the ring."""
+    session = laps[0].session
+    start = min(lap.start_time for lap in laps) - _EVENT_SLACK_S
+    end = max(lap.end_time for lap in laps) + _EVENT_SLACK_S
+
+    def early(value: Any) -> bool:
+        event = event_pb2.Event.FromString(bytes(value))
+        return (event.session, event.session_time) < (session, start)
+
+    out: list[event_pb2.Event] = []
+
+    def see(_: int, data: Any) -> bool:
+        event = event_pb2.Event.FromString(bytes(data))
+        out.append(event)
+        return (event.session, event.session_time) <= (session, end)
+
+    position = ring.bisect(rings.EVENTS, early)
+    while (at := ring.visit(rings.EVENTS, position, _BATCH, see)) > position:
+        position = at
+    for event in out:
+        event.seq = 0
+    return out
+
+
+def _concerns(event: event_pb2.Event, lap: lap_pb2.Lap) -> bool:
+    """Whether an event belongs into the file of a lap: of its car or of the session, and in its time."""
+    if event.session != lap.session or not lap.start_time <= event.session_time < lap.end_time:
+        return False
+    kind = event.WhichOneof("kind") or ""
+    if kind == "flag_changed":
+        return True
+    body = getattr(event, kind, None)
+    return kind != "lap_closed" and getattr(body, "car", None) == lap.car

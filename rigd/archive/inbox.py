@@ -1,0 +1,129 @@
+"""The inbox: what a server asks of the archiver, who alone writes laps. One small file per order.
+
+An order is `<id>.order` while it waits, `<id>.taken` while it is carried out, and gone when it is done;
+`<id>.refused` holds the error it was answered with.
+"""
+
+import itertools
+import json
+import os
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rig.errors import Corrupt, Exhausted, RigError, by_reason
+from rigd.archive.durable import UNFINISHED, replace
+from rigd.wake import Bell
+
+MAX_ORDERS: Final = 1000
+"""Orders that may wait. An archiver that runs takes them within a tenth of a second."""
+
+_WAITING, _TAKEN, _REFUSED = ".order", ".taken", ".refused"
+_FORGOTTEN_NS: Final = 60_000_000_000
+"""Nobody waits a minute for an answer: the server that asked is gone."""
+
+
+class Order(NamedTuple):
+    """What is asked for."""
+
+    id: str
+    kind: str
+    """pin, unpin, delete, examine."""
+    name: str
+    """Of the lap."""
+
+
+class Inbox:
+    """Both ends: `post`, `settled` and `withdraw` are the server's, the rest is the archiver's."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "inbox"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._bell = Bell(data / "wake")
+        self._numbers = itertools.count()
+
+    def ring(self) -> None:
+        """Tell the archiver that there is something to do, here or among the marks."""
+        self._bell.ring()
+
+    def close(self) -> None:
+        """Release the bell."""
+        self._bell.close()
+
+    def post(self, kind: str, name: str) -> str:
+        """Ask for something; returns the order's id. Raises Exhausted when too many wait."""
+        if len(self._ids(_WAITING)) >= MAX_ORDERS:
+            raise Exhausted(
+                f"{MAX_ORDERS} orders wait for the archiver, which is the limit", limit=MAX_ORDERS
+            )
+        order = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
+        replace(self._path(order, _WAITING), json.dumps({"kind": kind, "name": name}).encode())
+        self.ring()
+        return order
+
+    def settled(self, order: str) -> bool:
+        """Whether the order was carried out. Raises the error that it was refused with."""
+        if self._path(order, _WAITING).exists() or self._path(order, _TAKEN).exists():
+            return False
+        refused = self._path(order, _REFUSED)
+        try:
+            text = refused.read_bytes()
+        except FileNotFoundError:
+            return True
+        refused.unlink(missing_ok=True)
+        raise _error(text)
+
+    def withdraw(self, order: str) -> bool:
+        """Take an order back; False when the archiver has taken it."""
+        try:
+            self._path(order, _WAITING).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def orders(self) -> list[Order]:
+        """Take what waits, oldest first; first what an archiver that was killed had taken."""
+        for order in self._ids(_WAITING):
+            try:
+                self._path(order, _WAITING).rename(self._path(order, _TAKEN))
+            except FileNotFoundError:
+                continue  # withdrawn
+        return [self._read(order) for order in self._ids(_TAKEN)]
+
+    def done(self, order: Order) -> None:
+        """The order was carried out."""
+        self._path(order.id, _TAKEN).unlink(missing_ok=True)
+
+    def refuse(self, order: Order, error: RigError) -> None:
+        """The order was not carried out, and why."""
+        words = {"reason": error.reason(), "message": error.message, "hint": error.hint, "facts": error.facts}
+        replace(self._path(order.id, _REFUSED), json.dumps(words).encode())
+        self.done(order)
+        self._forget(time.time_ns() - _FORGOTTEN_NS)
+
+    def _forget(self, before_ns: int) -> None:
+        """Remove answers that nobody came for."""
+        for answer in self._ids(_REFUSED):
+            if int(answer.partition("-")[0]) < before_ns:
+                self._path(answer, _REFUSED).unlink(missing_ok=True)
+
+    def _path(self, order: str, suffix: str) -> Path:
+        return self._folder / f"{order}{suffix}"
+
+    def _ids(self, suffix: str) -> list[str]:
+        names = (name for name in os.listdir(self._folder) if not name.startswith(UNFINISHED))
+        return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
+
+    def _read(self, order: str) -> Order:
+        path = self._path(order, _TAKEN)
+        try:
+            words = json.loads(path.read_bytes())
+            return Order(order, words["kind"], words["name"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Corrupt(f"{path} is no order", hint="delete it", path=path) from error
+
+
+def _error(text: bytes) -> RigError:
+    words = json.loads(text)
+    kind = by_reason().get(words["reason"], RigError)
+    return kind(words["message"], hint=words["hint"], **words["facts"])

@@ -1,0 +1,81 @@
+"""Marks: moments someone pointed at, one small file each. The server adds them, the archiver keeps them."""
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import json_format
+
+from rig.errors import Corrupt
+from rig.v1 import laps_pb2
+from rigd.archive.durable import UNFINISHED, replace
+from rigd.archive.paging import Paging
+
+_SUFFIX: Final = ".json"
+
+
+def mark_id(time_ns: int) -> str:
+    """The id of a mark that is made now: `20261120-134500-123456789`, UTC. Later ids sort later."""
+    seconds, ns = divmod(time_ns, 1_000_000_000)
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}-{ns:09d}"
+
+
+class Marks:
+    """The folder of marks. A mark that is put is durable, and stands there whole or not at all."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "marks"
+        self._read: dict[str, tuple[tuple[int, int], laps_pb2.Moment]] = {}
+        """By id, with the file's inode and time of change: most marks never change again."""
+
+    def put(self, moment: laps_pb2.Moment) -> None:
+        """Add a mark, or replace the one of that name."""
+        text = json_format.MessageToJson(moment, preserving_proto_field_name=True)
+        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", text.encode())
+
+    def get(self, mark: str) -> laps_pb2.Moment | None:
+        """The mark of that id. Raises Corrupt."""
+        path = self._folder / f"{mark}{_SUFFIX}"
+        try:
+            stat = path.stat()
+            state = stat.st_ino, stat.st_mtime_ns
+            if mark not in self._read or self._read[mark][0] != state:
+                self._read[mark] = state, _parsed(path)
+        except FileNotFoundError:
+            return None
+        moment = laps_pb2.Moment()
+        moment.CopyFrom(self._read[mark][1])
+        return moment
+
+    def all(self) -> list[laps_pb2.Moment]:
+        """All marks, newest first."""
+        return [moment for mark in reversed(self._ids()) if (moment := self.get(mark))]
+
+    def pending(self) -> list[laps_pb2.Moment]:
+        """Marks that wait to be kept, newest first."""
+        return [moment for moment in self.all() if moment.status == laps_pb2.MOMENT_STATUS_PENDING]
+
+    def page(self, request: laps_pb2.ListMarksRequest) -> laps_pb2.ListMarksResponse:
+        """A page of marks, newest first. Raises BadRequest and MalformedToken."""
+        paging = Paging(request, [str])
+        after = str(paging.after[0]) if paging.after else None
+        ids = [mark for mark in reversed(self._ids()) if after is None or mark < after]
+        shown = ids[: paging.size]
+        token = paging.token(shown[-1:]) if len(ids) > len(shown) else ""
+        marks = [moment for mark in shown if (moment := self.get(mark))]
+        return laps_pb2.ListMarksResponse(marks=marks, next_page_token=token)
+
+    def _ids(self) -> list[str]:
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return sorted(name.removesuffix(_SUFFIX) for name in names if not name.startswith(UNFINISHED))
+
+
+def _parsed(path: Path) -> laps_pb2.Moment:
+    try:
+        return json_format.Parse(path.read_bytes(), laps_pb2.Moment(), ignore_unknown_fields=True)
+    except json_format.ParseError as error:
+        raise Corrupt(f"{path} is no mark: {error}", hint="delete it", path=path) from error

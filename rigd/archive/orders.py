@@ -1,0 +1,36 @@
+"""Orders of the server, which may not write here itself."""
+
+from rig.errors import NotFound, Pinned, RigError
+from rigd.archive.inbox import Inbox, Order
+from rigd.archive.index import Index
+from rigd.archive.reindex import examine
+from rigd.archive.store import Store
+
+
+def obey(inbox: Inbox, store: Store, index: Index) -> None:
+    """Carry out what lies in the inbox, oldest first, and answer."""
+    for order in inbox.orders():
+        try:
+            _carry_out(order, store, index)
+        except RigError as error:
+            inbox.refuse(order, error)
+        else:
+            inbox.done(order)
+
+
+def _carry_out(order: Order, store: Store, index: Index) -> None:
+    lap = order.name
+    if index.lap(lap) is None:
+        raise NotFound(f"there is no lap {lap!r}", name=lap)
+    match order.kind:
+        case "pin" | "unpin":
+            store.pin(lap, pinned=order.kind == "pin")
+            index.set_pinned(lap, order.kind == "pin")
+        case "delete":
+            if store.pinned(lap):
+                raise Pinned(f"{lap} is pinned", hint="`rig unpin` it first", name=lap)
+            store.bury(lap, {"why": "deleted on request"})
+            store.delete(lap)
+            index.remove_lap(lap)
+        case "examine":
+            examine(store, index, lap)

@@ -1,0 +1,128 @@
+"""The index out of the folder: what is in the one and not in the other, or everything anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rig.errors import Corrupt
+from rig.lapfile import LapFile
+from rig.v1 import lap_pb2, session_pb2
+from rigd.archive.index import Index, remove_index
+from rigd.archive.store import Store
+from rigd.ring import Lock
+
+Progress = Callable[[int, int], None]
+"""Called with laps done and laps in all."""
+
+
+def open_index(data: Path) -> Index:
+    """The index of the data directory; one that cannot be read is begun anew, for the folder has it all."""
+    path = data / "index.sqlite"
+    try:
+        return Index(path)
+    except Corrupt:
+        remove_index(path)
+        return Index(path)
+
+
+def reconcile(store: Store, index: Index) -> None:
+    """Bring the index to what the folder holds, after a crash between the two or somebody's own hands.
+
+    Only heads of files that the index does not know are read. A lap that was to be deleted is deleted.
+    """
+    for session in store.sessions():
+        index.put_session(session)
+        for lap, facts in store.gone(session.name).items():
+            store.delete(lap)
+            if facts.get("forced"):
+                index.put_loss(lap, str(facts["why"]))
+    there, listed = {*store.laps(), *store.damaged()}, {lap.name for lap in index.laps_by_age()}
+    for lap in listed - there:
+        index.remove_lap(lap)
+    for lap in sorted(there - listed):
+        _enlist(store, index, lap)
+
+
+class Tally(NamedTuple):
+    """What a new index came to."""
+
+    laps: int
+    damaged: int
+
+
+def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
+    """Begin the index anew and check every file to its last byte. Raises Busy when an archiver runs."""
+    lock = Lock(data / "laps.lock", "laps are archived")
+    try:
+        remove_index(data / "index.sqlite")
+        store, index = Store(data / "laps"), Index(data / "index.sqlite")
+        try:
+            return _fill(store, index, progress)
+        finally:
+            index.close()
+    finally:
+        lock.release()
+
+
+def _fill(store: Store, index: Index, progress: Progress) -> Tally:
+    store.sweep()
+    laps = list(store.laps())
+    progress(0, len(laps))
+    for done, lap in enumerate(laps):
+        examine(store, index, lap)
+        progress(done + 1, len(laps))
+    reconcile(store, index)
+    damaged = list(store.damaged())
+    return Tally(len(laps), len(damaged))
+
+
+def examine(store: Store, index: Index, lap: str) -> None:
+    """Check a lap's file to its last byte; set it aside when it fails."""
+    try:
+        with LapFile.open(store.path(lap)) as file:
+            file.verify()
+    except Corrupt as error:
+        _condemn(store, index, lap, error)
+    else:
+        _enlist(store, index, lap)
+
+
+def _enlist(store: Store, index: Index, lap: str) -> None:
+    """List a lap by its file's head; without a readable head by its name alone."""
+    path = store.path(lap)
+    if not path.exists():
+        index.put_lap(_nameless(store, lap, "the file failed its check and was set aside"))
+        return
+    try:
+        with LapFile.open(path) as file:
+            header = file.header
+    except Corrupt as error:
+        _condemn(store, index, lap, error)
+        return
+    if header.lap.name != lap:
+        _condemn(store, index, lap, Corrupt(f"the file says it is {header.lap.name!r}"))
+        return
+    index.put_lap(store.described(header.lap, path.stat().st_size))
+
+
+def _condemn(store: Store, index: Index, lap: str, error: Corrupt) -> None:
+    """Set a damaged file aside, and list what is known of the lap all the same."""
+    known = index.lap(lap) or _nameless(store, lap, "")
+    known.damage = str(error)
+    store.set_aside(lap)
+    index.put_lap(known)
+
+
+def _nameless(store: Store, lap: str, damage: str) -> lap_pb2.Lap:
+    """A lap of which the name is all that is left."""
+    session, _, own = lap.rpartition("/laps/")
+    known = {s.name: s for s in store.sessions()}.get(session, session_pb2.Session(name=session))
+    car, _, index = own.removeprefix("car").partition("-")
+    return lap_pb2.Lap(
+        name=lap,
+        car=int(car) if car.isdigit() else -1,
+        index=int(index) if index.isdigit() else 0,
+        session=known.ring_session,
+        track_name=known.track_name,
+        damage=damage,
+    )

@@ -1,0 +1,177 @@
+"""The folder of laps: the truth about what is archived. One file per lap, immutable once it has its name."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import json_format
+
+from rig.errors import NotFound
+from rig.v1 import lap_pb2, session_pb2
+from rigd.archive.durable import UNFINISHED, replace
+
+SUFFIX: Final = ".lap"
+DAMAGED: Final = ".damaged"
+"""Added to the name of a file that failed its check."""
+_PIN: Final = ".pin"
+_SYNCED: Final = ".synced"
+_GONE: Final = "gone.jsonl"
+_SESSION: Final = "session.json"
+_NAME: Final = re.compile(r"sessions/([a-z0-9-]+)(?:/laps/([a-z0-9-]+))?")
+
+
+def _parts(name: str, wanted: int) -> tuple[str, ...]:
+    match = _NAME.fullmatch(name)
+    parts = tuple(part for part in match.groups() if part) if match else ()
+    if len(parts) != wanted:
+        form = "sessions/{session}" + "/laps/{lap}" * (wanted - 1)
+        raise NotFound(f"{name!r} is no name of the form {form}", name=name)
+    return parts
+
+
+class Store:
+    """Files of laps below a folder, and beside them what only the archive knows: pins, and what is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    # Laps.
+
+    def path(self, lap: str) -> Path:
+        """Where the lap of that name lies, or would lie. Raises NotFound for what is no name."""
+        session, own = _parts(lap, 2)
+        return self.folder / session / f"{own}{SUFFIX}"
+
+    def write(self, lap: str, data: bytes) -> None:
+        """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
+        refuses.
+        """
+        try:
+            replace(self.path(lap), data)
+        except OSError:
+            self.sweep()
+            raise
+
+    def settled(self, lap: str) -> bool:
+        """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
+        path = self.path(lap)
+        return path.exists() or _with(path, DAMAGED).exists() or lap in self.gone(lap.rpartition("/laps/")[0])
+
+    def described(self, lap: lap_pb2.Lap, size: int) -> lap_pb2.Lap:
+        """The lap with what stands beside its file."""
+        lap.bytes, lap.pinned, lap.synced = size, self.pinned(lap.name), self.synced(lap.name)
+        return lap
+
+    def delete(self, lap: str) -> None:
+        """Remove a lap's file and what stands beside it."""
+        path = self.path(lap)
+        for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
+            one.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+    def set_aside(self, lap: str) -> None:
+        """Take a damaged file out of the way; nothing is deleted."""
+        path = self.path(lap)
+        path.rename(_with(path, DAMAGED))
+        _sync_folder(path.parent)
+
+    def laps(self) -> Iterator[str]:
+        """Names of all laps that have a file."""
+        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
+            yield f"sessions/{path.parent.name}/laps/{path.stem}"
+
+    def damaged(self) -> Iterator[str]:
+        """Names of all laps whose file was set aside."""
+        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{DAMAGED}")):
+            yield f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
+
+    def sweep(self) -> None:
+        """Remove what an archiver that was killed left half written."""
+        for path in self.folder.glob(f"*/{UNFINISHED}*"):
+            path.unlink(missing_ok=True)
+
+    # What stands beside a lap.
+
+    def pinned(self, lap: str) -> bool:
+        """Whether the lap is kept whatever else has to go."""
+        return _with(self.path(lap), _PIN).exists()
+
+    def pin(self, lap: str, pinned: bool) -> None:
+        """Pin a lap, or let it go."""
+        self._flag(lap, _PIN, pinned)
+
+    def synced(self, lap: str) -> bool:
+        """Whether the warehouse has the lap."""
+        return _with(self.path(lap), _SYNCED).exists()
+
+    def sync(self, lap: str) -> None:
+        """Note that the warehouse has the lap."""
+        self._flag(lap, _SYNCED, True)
+
+    def _flag(self, lap: str, suffix: str, up: bool) -> None:
+        path = self.path(lap)
+        if not path.exists():
+            raise NotFound(f"there is no lap {lap!r}", name=lap)
+        flag = _with(path, suffix)
+        flag.touch() if up else flag.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+    # What is gone.
+
+    def bury(self, lap: str, facts: dict[str, Any]) -> None:
+        """Note for good that a lap is not here any more, or never was, and why."""
+        path = self.path(lap).with_name(_GONE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            # On a line of its own, also after one that a crash cut.
+            file.write("\n" + json.dumps({"lap": lap, **facts}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def gone(self, session: str) -> dict[str, dict[str, Any]]:
+        """What was buried of a session, by the lap's name. A line cut by a crash is passed over: the deletion
+        that it announced did not happen.
+        """
+        (own,) = _parts(session, 1)
+        found: dict[str, dict[str, Any]] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.folder / own / _GONE).read_text().splitlines():
+                with contextlib.suppress(json.JSONDecodeError):
+                    facts = json.loads(line)
+                    found[facts["lap"]] = facts
+        return found
+
+    # Sessions.
+
+    def put_session(self, session: session_pb2.Session) -> None:
+        """Write what is known of a session beside its laps."""
+        (own,) = _parts(session.name, 1)
+        text = json_format.MessageToJson(session, preserving_proto_field_name=True)
+        replace(self.folder / own / _SESSION, text.encode())
+
+    def sessions(self) -> Iterator[session_pb2.Session]:
+        """All sessions that have a folder."""
+        for path in sorted(self.folder.glob(f"*/{_SESSION}")):
+            yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
+
+    def free_bytes(self) -> int:
+        """Room on the disk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.folder).free
+
+
+def _with(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,48 @@
+"""The warden: sees that the laps leave room, and declares what had to go against someone's wish."""
+
+import time
+from typing import Final
+
+from rigd.archive.index import Index
+from rigd.archive.retention import Doomed, Kept, Limits, doomed
+from rigd.archive.store import Store
+
+_PATROL_S: Final = 10.0
+"""A race of 40 cars writes 5 MB in that time."""
+
+
+class Warden:
+    """Applies the limits."""
+
+    def __init__(self, store: Store, index: Index, limits: Limits) -> None:
+        self._store, self._index, self._limits = store, index, limits
+        self._next = 0.0
+
+    def patrol_sometimes(self) -> None:
+        """Look, unless that was done a moment ago."""
+        if time.monotonic() >= self._next:
+            self.patrol()
+
+    def patrol(self) -> list[Doomed]:
+        """Delete what has to go; returns it."""
+        self._next = time.monotonic() + _PATROL_S
+        gone = list(doomed(self._kept(), self._index.total_bytes(), self._store.free_bytes(), self._limits))
+        for one in gone:
+            self._delete(one)
+        return gone
+
+    def _kept(self) -> list[Kept]:
+        now = time.time_ns()
+        return [
+            Kept(lap.name, lap.bytes, (now - lap.start_time_ns) / 1e9, lap.pinned, lap.synced, lap.best)
+            for lap in self._index.laps_by_age()
+        ]
+
+    def _delete(self, one: Doomed) -> None:
+        """First it is written down, then it is done: a crash between leaves a lap to delete again."""
+        facts = {"why": one.why, "forced": one.forced, "bytes": one.lap.bytes, "time_ns": time.time_ns()}
+        self._store.bury(one.lap.name, facts)
+        self._store.delete(one.lap.name)
+        self._index.remove_lap(one.lap.name)
+        if one.forced:
+            self._index.put_loss(one.lap.name, one.why)

@@ -1,0 +1,134 @@
+"""The scorer: what a scoring update means. Session, laps, and whether it is worth a record."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from rig.v1 import event_pb2, scoring_pb2, session_pb2
+from rigd.game.reader import Snapshot
+from rigd.record.entries import Entries
+from rigd.record.laps import Laps
+from rigd.record.sessions import Sessions, session_state
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Compounds = Callable[[], dict[int, tuple[str, str]]]
+
+SAVED: Final = b"scorer."
+"""Begins the names under which the ring keeps what a scorer needs to go on."""
+_CAR: Final = SAVED + b"car"
+_OWN: Final = SAVED + b"own"
+
+_PERIOD_S: Final = 1.0
+"""An update is stored at least this often, by the session clock."""
+_REPLAY_CONTROL: Final = 3
+
+
+class Verdict(NamedTuple):
+    """What follows from an update."""
+
+    state: session_pb2.SessionState
+    events: list[event_pb2.Event]
+    triggers: Array | None
+    """Why each row is stored, None when the update is not."""
+    entries: session_pb2.EntryList | None
+    """To be stored beside the rows, when it is time."""
+    saved: dict[bytes, bytes]
+    """To be stored with the events, in one transaction: the next recorder goes on from it."""
+
+
+class Scorer:
+    """Follows sessions and laps through the scoring updates."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        origin: session_pb2.SessionSource.ValueType,
+        saved: Mapping[bytes, bytes],
+        clock_s: float,
+    ) -> None:
+        self.sessions = sessions
+        self._origin = origin
+        self._entries = Entries()
+        self.saved = dict(saved)
+        """What the next recorder needs, as it was last handed out."""
+        cars = {int(name.removeprefix(_CAR)): state for name, state in saved.items() if name.startswith(_CAR)}
+        own = json.loads(saved.get(_OWN, b"{}"))
+        number = own.get("session", sessions.number)
+        sessions.ahead = number < sessions.number
+        sessions.flags = _flags(own.get("flags", []))
+        self._laps = Laps(number, own.get("track_length", 0.0), cars)
+        self._stored_s = own.get("stored_s", -np.inf)
+        self._clock_s = clock_s
+
+    def see(
+        self, update: Snapshot, ticks: int, terrains: list[str], plugin: str, compounds: Compounds
+    ) -> Verdict | None:
+        """Take an update; None for one of a session that telemetry has left already. `ticks` is
+        mTicksSessionStarted, `compounds` gives front and rear tyre by slot id.
+        """
+        info, records = update.info, update.records
+        assert info is not None
+        state = session_state(info, terrains, plugin, self._source(records))
+        told = self.sessions.see(info, records, ticks, state)
+        if self.sessions.ahead:
+            return None
+        events, saved = self._turn(state, told)
+        laps = self._laps.see(records, state.current_time, compounds)
+        triggers = self._triggers(laps.triggers, told, state.current_time)
+        saved |= _named(laps.changed) | self._own(state)
+        self.saved |= saved
+        entries = None if triggers is None else self._entries.due(records, compounds, state.current_time)
+        return Verdict(state, events + laps.events, triggers, entries, saved)
+
+    def left(self) -> tuple[list[event_pb2.Event], dict[bytes, bytes]]:
+        """The game is gone: what ends with the session."""
+        if self.sessions.state is None:
+            return [], {}
+        ended = self._laps.end(self._clock_s)
+        return ended.events + self.sessions.left(), _named(ended.changed)
+
+    def _own(self, state: session_pb2.SessionState) -> dict[bytes, bytes]:
+        """What is ours to go on from, when it has changed."""
+        facts = {
+            "session": self.sessions.number,
+            "track_length": state.track_length,
+            "stored_s": self._stored_s,
+            "flags": self.sessions.flags,
+        }
+        own = json.dumps(facts).encode()
+        return {} if own == self.saved.get(_OWN) else {_OWN: own}
+
+    def _source(self, records: Array) -> session_pb2.SessionSource.ValueType:
+        """The game shows a replay when it controls every car so."""
+        replay = len(records) > 0 and bool((records["mControl"] == _REPLAY_CONTROL).all())
+        return session_pb2.SESSION_SOURCE_REPLAY if replay else self._origin
+
+    def _turn(
+        self, state: session_pb2.SessionState, told: list[event_pb2.Event]
+    ) -> tuple[list[event_pb2.Event], dict[bytes, bytes]]:
+        """In a new session, end the laps of the one before and begin with new ones."""
+        if any(event.HasField("session_started") for event in told):
+            ended = self._laps.end(self._clock_s)
+            self._laps = Laps(self.sessions.number, state.track_length)
+            self._stored_s, self._clock_s = -np.inf, state.current_time
+            return ended.events + told, _named(ended.changed)
+        self._clock_s = state.current_time
+        return told, {}
+
+    def _triggers(self, rows: Array, told: list[event_pb2.Event], clock_s: float) -> Array | None:
+        if any(event.HasField("flag_changed") for event in told):
+            rows = rows | np.uint32(scoring_pb2.TRIGGER_FLAG)
+        if not 0 <= clock_s - self._stored_s < _PERIOD_S:
+            rows = rows | np.uint32(scoring_pb2.TRIGGER_PERIODIC)
+            self._stored_s = clock_s
+        return rows if rows.any() else None
+
+
+def _flags(saved: list[Any]) -> tuple[Any, ...]:
+    return tuple(tuple(part) if isinstance(part, list) else part for part in saved)
+
+
+def _named(states: Mapping[int, bytes]) -> dict[bytes, bytes]:
+    return {_CAR + str(slot).encode(): state for slot, state in states.items()}

@@ -1,0 +1,321 @@
+"""LapService: sessions and laps, found, read, marked, kept and deleted.
+
+The event loop streams live telemetry, so whatever reads a file or asks the index runs in a few threads beside
+it. Nothing is written here but marks and orders: the archiver alone writes laps.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+
+import grpc
+
+from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, NotFound, Unavailable
+from rig.lapfile import LapFile, pack
+from rig.v1 import lap_pb2, laps_pb2
+from rigd import ring as rings
+from rigd.archive.gather import Gathered
+from rigd.archive.inbox import Inbox
+from rigd.archive.index import IndexReader
+from rigd.archive.marks import Marks, mark_id
+from rigd.archive.running import running
+from rigd.archive.store import Store
+from rigd.ring import RingReader
+from rigd.serve import lapdata
+from rigd.serve.feed import Feed
+from rigd.serve.telemetry import capture_ns
+
+SERVICE: Final = "rig.v1.LapService"
+
+THREADS: Final = 4
+"""For files and the index. Two cores are busy with two; two more wait for the disk."""
+
+MAX_READS: Final = 16
+"""Laps read at once: each holds a file of 1 MB, up to 10 MB for one of ten minutes."""
+
+MAX_PENDING_MARKS: Final = 1000
+MAX_MARK_S: Final = 600.0
+MAX_MARK_CARS: Final = 128
+MAX_NOTE: Final = 1000
+"""Characters."""
+
+_ANSWER_WITHIN_S: Final = 3.0
+_POLL_S: Final = 0.005
+"""The archiver answers an order in some milliseconds, most of them for the disk."""
+
+_RUNNING: Final = re.compile(r"(sessions/[a-z0-9-]+)/laps/car(\d{3,10})-running")
+
+Context = Any
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Opened(NamedTuple):
+    """A lap that can be read."""
+
+    lap: lap_pb2.Lap
+    """As it is known today; the file has it as it was when written."""
+    file: LapFile
+    whole: Callable[[], bytes]
+    """Gives the bytes of the file."""
+
+
+class LapService:
+    """Answers from the index, the folder of laps and the ring."""
+
+    def __init__(self, feed: Feed, data: Path) -> None:
+        self._feed = feed
+        self._index = IndexReader(data / "index.sqlite")
+        self._store = Store(data / "laps")
+        self._marks = Marks(data)
+        self._inbox = Inbox(data)
+        self._threads = ThreadPoolExecutor(THREADS, "laps")
+        self._reads = 0
+        self._marked_ns = 0
+        self._suspects: set[str] = set()
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The service for a server. Streams send bytes that are ready, so they are not serialized again."""
+        answers: dict[str, tuple[Any, Any]] = {
+            "ListSessions": (self._list_sessions, laps_pb2.ListSessionsRequest),
+            "GetSession": (self._get_session, laps_pb2.GetSessionRequest),
+            "ListLaps": (self._list_laps, laps_pb2.ListLapsRequest),
+            "GetLap": (self._get_lap, laps_pb2.GetLapRequest),
+            "Mark": (self._mark, laps_pb2.MarkRequest),
+            "ListMarks": (self._list_marks, laps_pb2.ListMarksRequest),
+            "PinLap": (self._pin, laps_pb2.PinLapRequest),
+            "UnpinLap": (self._unpin, laps_pb2.UnpinLapRequest),
+            "DeleteLap": (self._delete, laps_pb2.DeleteLapRequest),
+        }
+        streams: dict[str, tuple[Any, Any]] = {
+            "ReadLap": (self._read_lap, laps_pb2.ReadLapRequest),
+            "ReadScoring": (self._read_scoring, laps_pb2.ReadScoringRequest),
+        }
+        unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
+        methods: dict[str, Any] = {
+            name: unary(behavior, request.FromString, lambda response: response.SerializeToString())
+            for name, (behavior, request) in answers.items()
+        }
+        methods |= {
+            name: stream(behavior, request.FromString) for name, (behavior, request) in streams.items()
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+        self._threads.shutdown(cancel_futures=True)
+        self._inbox.close()
+
+    def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
+        """Call in a thread."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
+
+    # Finding.
+
+    async def _list_sessions(
+        self, request: laps_pb2.ListSessionsRequest, _: Context
+    ) -> laps_pb2.ListSessionsResponse:
+        return await self._work(self._index.list_sessions, request)
+
+    async def _get_session(
+        self, request: laps_pb2.GetSessionRequest, _: Context
+    ) -> laps_pb2.GetSessionResponse:
+        session = await self._work(self._index.session, request.name)
+        if session is None:
+            raise NotFound(f"there is no session {request.name!r}", name=request.name)
+        return laps_pb2.GetSessionResponse(session=session)
+
+    async def _list_laps(self, request: laps_pb2.ListLapsRequest, _: Context) -> laps_pb2.ListLapsResponse:
+        return await self._work(self._index.list_laps, request)
+
+    async def _get_lap(self, request: laps_pb2.GetLapRequest, _: Context) -> laps_pb2.GetLapResponse:
+        if _RUNNING.fullmatch(request.name):
+            gathered = await self._work(self._running, self._feed.ring, request.name)
+            return laps_pb2.GetLapResponse(lap=gathered.header.lap)
+        return laps_pb2.GetLapResponse(lap=await self._work(self._listed, request.name))
+
+    def _listed(self, name: str) -> lap_pb2.Lap:
+        """What the index knows of a lap."""
+        lap = self._index.lap(name)
+        if lap is None:
+            raise NotFound(f"there is no lap {name!r}", name=name)
+        return lap
+
+    def _running(self, ring: RingReader, name: str) -> Gathered:
+        """The lap that is being driven, if its session is."""
+        match = _RUNNING.fullmatch(name)
+        assert match is not None
+        session, gathered = self._index.session(match[1]), running(ring, int(match[2]))
+        if (
+            session is None
+            or gathered is None
+            or (session.ring, session.ring_session) != (ring.id.hex(), gathered.header.lap.session)
+        ):
+            raise NotFound(f"there is no lap {name!r}: nobody is driving it", name=name)
+        gathered.header.lap.name = name
+        gathered.header.session.CopyFrom(session)
+        return gathered
+
+    # Reading.
+
+    async def _read_lap(self, request: laps_pb2.ReadLapRequest, context: Context) -> None:
+        lapdata.check(request)
+        await self._send(request.name, lambda opened: lapdata.samples(*opened, request), context)
+
+    async def _read_scoring(self, request: laps_pb2.ReadScoringRequest, context: Context) -> None:
+        lapdata.check_scoring(request)
+        await self._send(request.name, lambda opened: lapdata.scoring(opened.file, request), context)
+
+    async def _send(self, name: str, make: Callable[[_Opened], Iterator[bytes]], context: Context) -> None:
+        """Make the messages in a thread, each while the one before is sent."""
+        if self._reads >= MAX_READS:
+            raise Exhausted(f"{MAX_READS} laps are being read, which is the limit", limit=MAX_READS)
+        ring = self._feed.ring if _RUNNING.fullmatch(name) else None
+        messages = self._messages(name, ring, make)
+        self._reads += 1
+        try:
+            made = self._work(next, messages, None)
+            while (message := await made) is not None:
+                made = self._work(next, messages, None)
+                await context.write(message)
+        finally:
+            made.cancel()
+            self._reads -= 1
+
+    def _messages(
+        self, name: str, ring: RingReader | None, make: Callable[[_Opened], Iterator[bytes]]
+    ) -> Iterator[bytes]:
+        """The messages, made in whatever thread asks for the next. Damage is reported to the archiver."""
+        try:
+            with self._opened(name) if ring is None else self._taken(ring, name) as opened:
+                yield from make(opened)
+        except FileNotFoundError as error:
+            raise NotFound(f"the file of {name!r} is gone", name=name) from error
+        except Corrupt as error:
+            self._suspect(name)
+            raise Corrupt(f"{name}: {error.message}", hint=error.hint, name=name) from error
+
+    @contextlib.contextmanager
+    def _opened(self, name: str) -> Iterator[_Opened]:
+        """A lap with its file. Raises NotFound, Corrupt."""
+        lap = self._listed(name)
+        if lap.damage:
+            raise Corrupt(lap.damage)
+        path = self._store.path(name)
+        with LapFile.open(path) as file:
+            yield _Opened(lap, file, path.read_bytes)
+
+    @contextlib.contextmanager
+    def _taken(self, ring: RingReader, name: str) -> Iterator[_Opened]:
+        """The running lap, as if it had a file."""
+        gathered = self._running(ring, name)
+        data = pack(*gathered, plain=True)
+        yield _Opened(gathered.header.lap, LapFile(data), lambda: data)
+
+    def _suspect(self, name: str) -> None:
+        """Have the archiver look at a file, once."""
+        if name not in self._suspects:
+            self._suspects.add(name)
+            with contextlib.suppress(Exhausted):  # the caller learns of the damage all the same
+                self._inbox.post("examine", name)
+
+    # Marking.
+
+    async def _mark(self, request: laps_pb2.MarkRequest, _: Context) -> laps_pb2.MarkResponse:
+        moment = self._moment(request)
+        await self._work(self._keep, moment)
+        return laps_pb2.MarkResponse(mark=moment)
+
+    def _moment(self, request: laps_pb2.MarkRequest) -> laps_pb2.Moment:
+        """The mark that is asked for. Raises BadRequest, CursorExpired."""
+        _check_mark(request)
+        now_ns = time.time_ns()
+        # Two of the same nanosecond would be one file; a clock may stand still.
+        self._marked_ns = max(now_ns, self._marked_ns + 1)
+        time_ns = request.time_ns or now_ns
+        if time_ns > now_ns + int(request.after_s * 1e9):
+            raise BadRequest(
+                f"the moment is {(time_ns - now_ns) / 1e9:.1f} s ahead, after_s is {request.after_s}",
+                hint="mark what has happened, or at most after_s ahead",
+            )
+        self._check_held(time_ns)
+        return laps_pb2.Moment(
+            name=f"marks/{mark_id(self._marked_ns)}",
+            time_ns=time_ns,
+            before_s=request.before_s,
+            after_s=request.after_s,
+            cars=sorted(set(request.cars)),
+            note=request.note,
+            status=laps_pb2.MOMENT_STATUS_PENDING,
+        )
+
+    def _check_held(self, time_ns: int) -> None:
+        """Raises CursorExpired when the ring has let go of the moment."""
+        ring = self._feed.ring
+        first = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].first)
+        if first is not None and time_ns < capture_ns(first):
+            raise CursorExpired(
+                f"the ring begins {(capture_ns(first) - time_ns) / 1e9:.1f} s after the moment",
+                hint="enlarge the ring with --ring-size",
+                earliest_time_ns=capture_ns(first),
+                time_ns=time_ns,
+            )
+
+    def _keep(self, moment: laps_pb2.Moment) -> None:
+        if len(self._marks.pending()) >= MAX_PENDING_MARKS:
+            raise Exhausted(
+                f"{MAX_PENDING_MARKS} marks wait to be kept, which is the limit",
+                hint="is `rigd archive` running?",
+                limit=MAX_PENDING_MARKS,
+            )
+        self._marks.put(moment)
+        self._inbox.ring()
+
+    async def _list_marks(self, request: laps_pb2.ListMarksRequest, _: Context) -> laps_pb2.ListMarksResponse:
+        return await self._work(self._marks.page, request)
+
+    # Orders.
+
+    async def _pin(self, request: laps_pb2.PinLapRequest, _: Context) -> laps_pb2.PinLapResponse:
+        await self._ask("pin", request.name)
+        return laps_pb2.PinLapResponse(lap=await self._work(self._listed, request.name))
+
+    async def _unpin(self, request: laps_pb2.UnpinLapRequest, _: Context) -> laps_pb2.UnpinLapResponse:
+        await self._ask("unpin", request.name)
+        return laps_pb2.UnpinLapResponse(lap=await self._work(self._listed, request.name))
+
+    async def _delete(self, request: laps_pb2.DeleteLapRequest, _: Context) -> laps_pb2.DeleteLapResponse:
+        await self._ask("delete", request.name)
+        return laps_pb2.DeleteLapResponse()
+
+    async def _ask(self, kind: str, name: str) -> None:
+        """Have the archiver do something. Raises NotFound, Unavailable, and whatever it answers."""
+        await self._work(self._listed, name)
+        order = await self._work(self._inbox.post, kind, name)
+        deadline = time.monotonic() + _ANSWER_WITHIN_S
+        while not await self._work(self._inbox.settled, order):
+            if time.monotonic() > deadline:
+                await self._work(self._give_up, order)
+            await asyncio.sleep(_POLL_S)
+
+    def _give_up(self, order: str) -> None:
+        if self._inbox.withdraw(order):
+            raise Unavailable("the archiver does not answer", hint="start `rigd archive`")
+        if not self._inbox.settled(order):
+            raise Unavailable("the archiver has begun this and is slow to finish", hint="look again later")
+
+
+def _check_mark(request: laps_pb2.MarkRequest) -> None:
+    for name, seconds in (("before_s", request.before_s), ("after_s", request.after_s)):
+        if not 0 <= seconds <= MAX_MARK_S:  # nor is NaN
+            raise BadRequest(f"{name} is {seconds}", hint=f"0 to {MAX_MARK_S:g}")
+    if len(request.cars) > MAX_MARK_CARS:
+        raise BadRequest(f"{len(request.cars)} cars, the limit is {MAX_MARK_CARS}", hint="none means all")
+    if len(request.note) > MAX_NOTE:
+        raise BadRequest(f"the note has {len(request.note)} characters, the limit is {MAX_NOTE}")

@@ -1,0 +1,140 @@
+"""A race whose every frame is written only when the one before is durable, under a recorder and an archiver
+that are killed on the way: what they leave can be compared with what undisturbed ones leave.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rig.columns import read_head
+from rig.errors import RingMissing
+from rig.v1 import event_pb2
+from rigd import ring as rings
+from rigd.demo.plugin import Plugin
+from rigd.demo.race import Race
+from rigd.demo.scoring import Scoring
+from rigd.game.writer import BufferWriter
+from rigd.ring import RingReader
+
+_PATIENCE_S = 60.0
+
+
+def until(ready: Callable[[], bool], pause_s: float = 0.0005) -> None:
+    """Wait for something that must come."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not ready():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(pause_s)
+
+
+class Lockstep:
+    """Game, recorder and archiver. `kills` of each happen at random frames, drawn from `seed`."""
+
+    def __init__(self, buffers: Path, data: Path, *, cars: int, frames: int, kills: int, seed: int) -> None:
+        self.buffers, self.data, self.frames = buffers, data, frames
+        self.race = Race(cars, 3, laps=50, short=True)
+        self.scoring = Scoring(self.race)
+        self.plugin = Plugin(buffers, ticks=lambda: 1)
+        dice = random.Random(seed)
+        self.recorder_dies = set(dice.sample(range(100, frames - 100), kills))
+        self.archiver_dies = set(dice.sample(range(100, frames), kills))
+        self.dice = dice
+        self.ring: RingReader | None = None
+        self.recorder = self.start("record", "--buffers", str(buffers), "--ring-size", "2G")
+        self.archiver = self.start("archive")
+
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "rigd", *words, "--data", str(self.data)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    # The race.
+
+    def run(self) -> None:
+        """Drive, then wait until every closed lap is archived."""
+        until(lambda: self.looks() == 1, 0.05)
+        self.plugin.start_session(self.race)
+        time.sleep(0.2)  # the cleared buffers are looked at: they are frames too
+        self.score()
+        self.plugin.write_telemetry()
+        while self.race.frame < self.frames + 5:  # the last ones acknowledge scoring
+            self.frame()
+        until(self.scored)
+        self.plugin.end_session(self.scoring)
+        self.plugin.close()
+        until(lambda: self.kinds().count("session_ended") == 1, 0.05)
+        laps = self.kinds().count("lap_closed")
+        until(lambda: len(list(self.data.glob("laps/*/*.lap"))) == laps, 0.05)
+
+    def frame(self) -> None:
+        """The next frame. Scoring is acknowledged with a later one, so it is waited for ten frames on."""
+        self.race.step()
+        if self.race.scoring_due:
+            until(self.scored)
+            self.score()
+        self.plugin.write_telemetry()
+        if self.race.frame in self.recorder_dies:
+            time.sleep(self.dice.uniform(0.0, 0.004))
+            self.replace_recorder()
+        until(self.recorded)
+        if self.race.frame in self.archiver_dies:
+            self.archiver.kill()
+            self.archiver.wait()
+            self.archiver = self.start("archive")
+
+    def score(self) -> None:
+        self.scoring.update()
+        self.plugin.write_scoring(self.scoring, self.race)
+
+    def replace_recorder(self) -> None:
+        """Kill it. What is not durable is taken back and written again for the next one: as it stands, that
+        one would take it for old.
+        """
+        self.recorder.kill()
+        self.recorder.wait()
+        lives, lost, unscored = self.looks(), not self.recorded(), not self.scored()
+        self.plugin._telemetry._words[:] -= lost
+        self.plugin._scoring._words[:] -= unscored
+        self.recorder = self.start("record", "--buffers", str(self.buffers), "--ring-size", "2G")
+        until(lambda: self.looks() == lives + 1, 0.05)
+        if unscored:
+            self.plugin.write_scoring(self.scoring, self.race)
+        if lost:
+            self.plugin.write_telemetry()
+
+    # What the ring tells.
+
+    def recorded(self) -> bool:
+        ring = self.opened()
+        data = ring.get(rings.PHYSICS, ring.heads()[rings.PHYSICS])
+        return data is not None and read_head(data).frame == self.plugin.telemetry_version
+
+    def scored(self) -> bool:
+        return self.opened().meta(b"scored") == b"%d" % self.plugin._scoring.version
+
+    def kinds(self) -> list[str]:
+        """Kinds of all events."""
+        try:
+            found = self.opened().read(rings.EVENTS, 0, 1 << 20, 1 << 30)
+        except RingMissing:
+            return []
+        return [event_pb2.Event.FromString(data).WhichOneof("kind") or "" for _, data in found]
+
+    def looks(self) -> int:
+        """How many recorders have looked at the game; each says so when its first second is over."""
+        lives = " ".join(self.kinds()).split("recorder_started")[1:]
+        return sum("source_changed" in life for life in lives)
+
+    def opened(self) -> RingReader:
+        if self.ring is None:
+            self.ring = RingReader(self.data / "ring")
+        return self.ring
+
+    def close(self) -> None:
+        for process in (self.recorder, self.archiver):
+            process.terminate()
+            process.wait(20)
+        if self.ring is not None:
+            self.ring.close()

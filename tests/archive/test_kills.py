@@ -1,0 +1,65 @@
+"""`kill -9` of recorder and archiver at random moments: the archives are those of an undisturbed run."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rig.lapfile import SAMPLES, SCORINGS, LapFile
+from rig.v1 import archive_pb2
+from tests.archive.lockstep import Lockstep
+
+KILLS = int(os.environ.get("RIGD_ARCHIVE_KILLS", "6"))
+FRAMES = int(os.environ.get("RIGD_ARCHIVE_FRAMES", "2000"))
+CARS = 4
+
+
+def archives(folder: Path, buffers: Path, kills: int) -> dict[str, Any]:
+    """What each lap file holds, without the capture clock, by the lap's own name."""
+    lockstep = Lockstep(buffers, folder, cars=CARS, frames=FRAMES, kills=kills, seed=11)
+    try:
+        lockstep.run()
+    finally:
+        lockstep.close()
+    return {path.name: content(path) for path in sorted(folder.glob("laps/*/*.lap"))}
+
+
+def content(path: Path) -> Any:
+    with LapFile.open(path) as file:
+        file.verify()
+        blocks = {
+            (section, name): file.column(name, section).tobytes()
+            for section in (SAMPLES, SCORINGS)
+            for name in file.channels(section)
+            if name != "capture_time_ns"
+        }
+        return timeless(file.header), blocks
+
+
+def timeless(header: archive_pb2.LapHeader) -> str:
+    """The head without what the capture clock, and the name of the session made of it, decide."""
+    for column in header.columns:
+        column.offset = 0
+        if column.name == "capture_time_ns":
+            column.Clear()
+    for event in header.events:
+        event.capture_time_ns = 0
+    for field in ("name", "start_time_ns", "end_time_ns"):
+        header.lap.ClearField(field)
+    for field in ("name", "start_time_ns", "ring"):
+        header.session.ClearField(field)
+    return str(header)
+
+
+def test_killed_daemons_leave_the_same_archives(tmp_path: Path, buffers: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(archives, tmp_path / name, buffers / name, kills)
+            for name, kills in (("undisturbed", 0), ("killed", KILLS))
+        ]
+    undisturbed, found = (run.result() for run in runs)
+    assert len(undisturbed) >= CARS
+    assert found.keys() == undisturbed.keys()
+    for name, (head, blocks) in undisturbed.items():
+        assert found[name][0] == head, name
+        assert [key for key, block in blocks.items() if found[name][1][key] != block] == [], name
