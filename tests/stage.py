@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rig.v1 import rig_pb2
+from rig.v1 import event_pb2, rig_pb2
+from rigd import ring as rings
+from rigd.ring import RingReader
 from rigd.wake import Listener
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -38,6 +40,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def until(ready: Callable[[], bool], seconds: float = 40.0, pause_s: float = 0.05) -> None:
+    """Wait for something that must come."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(pause_s)
+
+
+def events(data: Path) -> list[event_pb2.Event]:
+    """All events of the ring in a data directory that no writer of this process has open."""
+    ring = RingReader(data / "ring")
+    try:
+        found = ring.read(rings.EVENTS, 0, 1 << 20, 1 << 30)
+    finally:
+        ring.close()
+    return [event_pb2.Event.FromString(value) for _, value in found]
 
 
 @dataclass
@@ -67,6 +87,15 @@ class Stage:
         assert process.stdout is not None
         process.stdout.readline()
         return process
+
+    def archive(self) -> subprocess.Popen[str]:
+        """The archiver."""
+        return self.start("rigd", "archive", "--data", str(self.data))
+
+    def archived(self) -> bool:
+        """Whether every lap that was closed has its file."""
+        closed = sum(event.HasField("lap_closed") for event in events(self.data))
+        return len(list(self.data.glob("laps/*/*.lap"))) == closed
 
     def game(self, cars: int, rate: int, seconds: float) -> subprocess.Popen[str]:
         """The stamping game."""

@@ -1,10 +1,12 @@
-"""rigclient: live telemetry of a sim rig, as numpy tables.
+"""rigclient: live telemetry and laps of a sim rig, as numpy tables.
 
     import rigclient
 
     with rigclient.connect("127.0.0.1:7340") as rig:
         for frame in rig.physics(channels=["speed", "engine_rpm"]):
             print(frame.session_time, frame.player.speed)
+        for info in rig.laps(best_of="car"):
+            print(info.driver, info.lap_time, rig.lap(info.name).speed.max())
 
 `rigclient.aio.connect` is the same for asyncio.
 """
@@ -17,7 +19,10 @@ from rig.errors import (
     Exhausted,
     ForeignCursor,
     MalformedCursor,
+    MalformedToken,
+    MissingChannel,
     NotFound,
+    Pinned,
     RigError,
     RingMissing,
     Unavailable,
@@ -26,6 +31,7 @@ from rig.errors import (
 from rigclient import aio
 from rigclient.connection import Rig, Stream, connect
 from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
+from rigclient.lap import Lap, ScoringRows
 
 __all__ = [
     "BadRequest",
@@ -36,13 +42,18 @@ __all__ = [
     "Exhausted",
     "ForeignCursor",
     "Frame",
+    "Lap",
     "MalformedCursor",
+    "MalformedToken",
+    "MissingChannel",
     "NotFound",
     "PhysicsFrame",
+    "Pinned",
     "Rig",
     "RigError",
     "RingMissing",
     "ScoringFrame",
+    "ScoringRows",
     "Stream",
     "Unavailable",
     "UnknownChannel",

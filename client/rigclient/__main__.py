@@ -4,54 +4,37 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import click
 from google.protobuf import json_format
 from rich.console import Console
 
-from rig.errors import BadRequest, RigError
+from rig.errors import BadRequest
 from rigclient import requests, watch
-from rigclient.commands import records, registry, report, tail
+from rigclient.commands import (
+    export,
+    lap,
+    laps,
+    mark,
+    plot,
+    records,
+    registry,
+    report,
+    sessions,
+    shell,
+    tail,
+)
 from rigclient.commands.bookmark import Bookmark, cursor_of
 from rigclient.connection import connect
 from rigclient.terminal.line import Line
 
-_INTERRUPTED: Final = 130
 _STARTS: Final = ("now", "earliest", "running_lap")
 
 
-class Failure(click.ClickException):
-    """An error of the tree as one sentence and a hint, on standard error."""
-
-    def __init__(self, error: RigError) -> None:
-        super().__init__(error.message)
-        self.hint = error.hint
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print it."""
-        click.secho(f"error: {self.message}", fg="red", err=True, file=file)
-        if self.hint:
-            click.secho(f"hint: {self.hint}", fg="yellow", err=True, file=file)
-
-
-class Commands(click.Group):
-    """A group whose commands end quietly: errors in one sentence, Ctrl-C without a word."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except RigError as error:
-            raise Failure(error) from error
-        except KeyboardInterrupt:
-            ctx.exit(_INTERRUPTED)
-
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=shell.Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--rig",
     "address",
@@ -65,7 +48,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.version_option(package_name="rigd", prog_name="rig")
 @click.pass_context
 def rig(ctx: click.Context, address: str) -> None:
-    """Look at a sim rig: its state, its live telemetry, its channels.
+    """Look at a sim rig: its state, its live telemetry, its sessions and laps.
 
     \b
     Example:
@@ -75,7 +58,7 @@ def rig(ctx: click.Context, address: str) -> None:
 
 
 @rig.command()
-@_as_json
+@shell.as_json
 @click.pass_obj
 def status(address: str, as_json: bool) -> None:
     """Show how the rig is: game, recorder, ring, and everyone who reads.
@@ -90,13 +73,13 @@ def status(address: str, as_json: bool) -> None:
     if as_json:
         click.echo(json_format.MessageToJson(answer, preserving_proto_field_name=True))
     else:
-        _console().print(report.report(address, answer))
+        shell.console().print(report.report(address, answer))
 
 
 @rig.command()
 @click.argument("pattern", default="")
 @click.option("--stream", type=click.Choice(["physics", "scoring"]), help="Only channels of this stream.")
-@_as_json
+@shell.as_json
 @click.pass_obj
 def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> None:
     """List the channels whose name, or whose field in the game, holds PATTERN.
@@ -112,13 +95,9 @@ def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> N
         return
     if not found.entries:
         raise BadRequest(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
-    console = _console()
+    console = shell.console()
     console.print(found.table(console.width))
     console.print(f"{len(found.entries)} channels, from {found.origin}", style="dim", highlight=False)
-
-
-def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def _cars(_ctx: click.Context, _param: click.Parameter, value: str) -> requests.Cars:
@@ -138,7 +117,11 @@ def _start(_ctx: click.Context, _param: click.Parameter, value: str) -> requests
 
 @rig.command("tail")
 @click.option(
-    "--channels", metavar="A,B", default="", callback=_names, help="Channels, or all; see `rig channels`."
+    "--channels",
+    metavar="A,B",
+    default="",
+    callback=shell.names,
+    help="Channels, or all; see `rig channels`.",
 )
 @click.option(
     "--cars", default="player", show_default=True, callback=_cars, help="all, player, or slot ids: 3,7."
@@ -170,7 +153,7 @@ def _start(_ctx: click.Context, _param: click.Parameter, value: str) -> requests
     type=click.Path(dir_okay=False, path_type=Path),
     help="Go on where this file says, and keep it up to date.",
 )
-@_as_json
+@shell.as_json
 @click.pass_obj
 def tail_command(address: str, /, cursor_file: Path | None, as_json: bool, **wishes: Any) -> None:
     """Follow a stream, one line per record and car. What is missing is said where it is missing.
@@ -184,7 +167,7 @@ def tail_command(address: str, /, cursor_file: Path | None, as_json: bool, **wis
     wish = tail.Wish(**wishes)
     shown = tail.channels_of(wish)
     form: records.Form = records.Json(shown) if as_json else records.Columns(shown)
-    show = _show_plain if as_json else _show_colours(_console())
+    show = _show_plain if as_json else _show_colours(shell.console())
     bookmark = Bookmark(cursor_file) if cursor_file else None
     with connect(address) as connection:
         tail.follow(connection, wish, form, show, bookmark)
@@ -211,7 +194,7 @@ def _show_colours(console: Console) -> Any:
     "--car", type=int, metavar="ID", help="Slot id of the car in the cockpit; default: the player's."
 )
 @click.option("--no-screen", is_flag=True, help="One line a second instead of the live view.")
-@_as_json
+@shell.as_json
 @click.pass_obj
 def watch_command(address: str, for_s: float | None, car: int | None, no_screen: bool, as_json: bool) -> None:
     """Watch the race live: leaderboard, cockpit, tyres. Press q to leave, j and k for other cars.
@@ -221,7 +204,7 @@ def watch_command(address: str, for_s: float | None, car: int | None, no_screen:
       rig watch
       rig watch --car 7 --for 60 --no-screen
     """
-    console = Console(stderr=True) if as_json else _console()
+    console = Console(stderr=True) if as_json else shell.console()
     summary = watch.watch(address, for_s, car, not no_screen, console)
     if as_json:
         click.echo(json.dumps(summary.plain()))
@@ -229,8 +212,19 @@ def watch_command(address: str, for_s: float | None, car: int | None, no_screen:
         click.echo(summary.text())
 
 
-def _console() -> Console:
-    return Console(highlight=False)
+for _command in (
+    sessions.sessions,
+    laps.laps,
+    lap.lap_command,
+    export.export,
+    plot.plot,
+    mark.mark,
+    mark.marks,
+    mark.pin,
+    mark.unpin,
+    mark.delete,
+):
+    rig.add_command(_command)
 
 
 def main() -> None:

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import grpc
 import grpc.aio
 
-from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
-from rigclient import requests
+from rig.v1 import event_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, session_pb2
+from rigclient import laps, requests
 from rigclient.connection import CHANNEL_OPTIONS
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
+from rigclient.lap import Lap, ScoringRows, plain_rows
+from rigclient.laps import Progress
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
 
@@ -76,6 +78,7 @@ class AsyncRig:
         self.address = address
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
+        self._laps: Any = laps_pb2_grpc.LapServiceStub(self._channel)
 
     def physics(self, *args: Any, reconnect: bool = True, **wishes: Any) -> AsyncStream[PhysicsFrame]:
         """Telemetry ticks. Takes what `requests.physics` takes: channels, cars, max_rate_hz, start, ..."""
@@ -105,6 +108,64 @@ class AsyncRig:
         answer = await self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest())
         return list(answer.channels)
 
+    def sessions(self, **filters: Any) -> AsyncIterator[session_pb2.Session]:
+        """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""
+        return self._pages(self._laps.ListSessions, laps.list_sessions(**filters), "sessions")
+
+    async def session(self, name: str) -> session_pb2.Session:
+        """One session. Raises NotFound."""
+        request = laps_pb2.GetSessionRequest(name=laps.session_name(name))
+        return cast(session_pb2.Session, (await self._ask(self._laps.GetSession, request)).session)
+
+    def laps(self, session: str | None = None, **filters: Any) -> AsyncIterator[lap_pb2.Lap]:
+        """Laps of a session, or of all, asked for as they are used. Takes what `laps.list_laps` takes."""
+        return self._pages(self._laps.ListLaps, laps.list_laps(session, **filters), "laps")
+
+    async def lap_info(self, name: str) -> lap_pb2.Lap:
+        """What a lap is, without its samples. Raises NotFound."""
+        answer = await self._ask(self._laps.GetLap, laps_pb2.GetLapRequest(name=name))
+        return cast(lap_pb2.Lap, answer.lap)
+
+    async def lap(self, name: str, *args: Any, progress: Progress | None = None, **wishes: Any) -> Lap:
+        """A lap, or a part of it. Takes what `laps.read_lap` takes: channels, lap_time, distance, ...
+
+        `progress` is told the bytes as they arrive. Raises NotFound, MissingChannel, Corrupt.
+        """
+        request = laps.read_lap(name, *args, **wishes)
+        total = (await self.lap_info(name)).bytes if progress and laps.whole(request) else 0
+        reading = laps.Reading(total, progress)
+        async for response in self._parts(self._laps.ReadLap, request):
+            reading.take(response)
+        return reading.lap()
+
+    async def lap_scoring(self, name: str, *args: Any, **wishes: Any) -> ScoringRows:
+        """Scoring updates of a lap. Takes what `laps.read_scoring` takes; raises as `lap` does."""
+        parts = self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes))
+        return plain_rows([column async for part in parts for column in part.columns])
+
+    async def mark(self, *args: Any, **wishes: Any) -> laps_pb2.Moment:
+        """Keep the time around a moment. Takes what `laps.mark` takes. Raises CursorExpired."""
+        return cast(laps_pb2.Moment, (await self._ask(self._laps.Mark, laps.mark(*args, **wishes))).mark)
+
+    def marks(self) -> AsyncIterator[laps_pb2.Moment]:
+        """Moments that were marked, newest first, asked for as they are used."""
+        request = laps_pb2.ListMarksRequest(page_size=laps.PAGE)
+        return self._pages(self._laps.ListMarks, request, "marks")
+
+    async def pin(self, name: str) -> lap_pb2.Lap:
+        """Keep a lap whatever else has to go. Raises NotFound, Unavailable."""
+        answer = await self._ask(self._laps.PinLap, laps_pb2.PinLapRequest(name=name))
+        return cast(lap_pb2.Lap, answer.lap)
+
+    async def unpin(self, name: str) -> lap_pb2.Lap:
+        """Let a lap go like any other. Raises as `pin` does."""
+        answer = await self._ask(self._laps.UnpinLap, laps_pb2.UnpinLapRequest(name=name))
+        return cast(lap_pb2.Lap, answer.lap)
+
+    async def delete_lap(self, name: str) -> None:
+        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        await self._ask(self._laps.DeleteLap, laps_pb2.DeleteLapRequest(name=name))
+
     async def close(self) -> None:
         """Close the connection and end its streams."""
         await self._channel.close()
@@ -122,6 +183,25 @@ class AsyncRig:
             return await method(request, timeout=_TIMEOUT_S)
         except grpc.RpcError as error:
             raise translated(error, self.address) from None
+
+    async def _pages(self, method: Any, request: Any, what: str) -> AsyncGenerator[Any]:
+        while True:
+            answer = await self._ask(method, request)
+            for item in getattr(answer, what):
+                yield item
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    async def _parts(self, method: Any, request: Any) -> AsyncGenerator[Any]:
+        call = method(request)
+        try:
+            async for part in call:
+                yield part
+        except grpc.RpcError as error:
+            raise translated(error, self.address) from None
+        finally:
+            call.cancel()
 
     def _stream(self, name: str, reception: Reception[T]) -> AsyncStream[T]:
         call: Any = self._channel.unary_stream(

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 import grpc
 
-from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
-from rigclient import requests
+from rig.v1 import event_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, session_pb2
+from rigclient import laps, requests
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
+from rigclient.lap import Lap, ScoringRows, plain_rows
+from rigclient.laps import Progress
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
 
@@ -87,6 +89,7 @@ class Rig:
         self.address = address
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig = rig_pb2_grpc.RigServiceStub(self._channel)
+        self._laps = laps_pb2_grpc.LapServiceStub(self._channel)
 
     def physics(self, *args: Any, reconnect: bool = True, **wishes: Any) -> Stream[PhysicsFrame]:
         """Telemetry ticks. Takes what `requests.physics` takes: channels, cars, max_rate_hz, start, ..."""
@@ -113,6 +116,61 @@ class Rig:
         """The rig's channel registry."""
         return list(self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest()).channels)
 
+    def sessions(self, **filters: Any) -> Iterator[session_pb2.Session]:
+        """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""
+        return self._pages(self._laps.ListSessions, laps.list_sessions(**filters), "sessions")
+
+    def session(self, name: str) -> session_pb2.Session:
+        """One session. Raises NotFound."""
+        request = laps_pb2.GetSessionRequest(name=laps.session_name(name))
+        return cast(session_pb2.Session, self._ask(self._laps.GetSession, request).session)
+
+    def laps(self, session: str | None = None, **filters: Any) -> Iterator[lap_pb2.Lap]:
+        """Laps of a session, or of all, asked for as they are used. Takes what `laps.list_laps` takes."""
+        return self._pages(self._laps.ListLaps, laps.list_laps(session, **filters), "laps")
+
+    def lap_info(self, name: str) -> lap_pb2.Lap:
+        """What a lap is, without its samples. Raises NotFound."""
+        return cast(lap_pb2.Lap, self._ask(self._laps.GetLap, laps_pb2.GetLapRequest(name=name)).lap)
+
+    def lap(self, name: str, *args: Any, progress: Progress | None = None, **wishes: Any) -> Lap:
+        """A lap, or a part of it. Takes what `laps.read_lap` takes: channels, lap_time, distance, ...
+
+        `progress` is told the bytes as they arrive. Raises NotFound, MissingChannel, Corrupt.
+        """
+        request = laps.read_lap(name, *args, **wishes)
+        total = self.lap_info(name).bytes if progress and laps.whole(request) else 0
+        reading = laps.Reading(total, progress)
+        for response in self._parts(self._laps.ReadLap, request):
+            reading.take(response)
+        return reading.lap()
+
+    def lap_scoring(self, name: str, *args: Any, **wishes: Any) -> ScoringRows:
+        """Scoring updates of a lap. Takes what `laps.read_scoring` takes; raises as `lap` does."""
+        parts = self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes))
+        return plain_rows(column for part in parts for column in part.columns)
+
+    def mark(self, *args: Any, **wishes: Any) -> laps_pb2.Moment:
+        """Keep the time around a moment. Takes what `laps.mark` takes. Raises CursorExpired."""
+        return cast(laps_pb2.Moment, self._ask(self._laps.Mark, laps.mark(*args, **wishes)).mark)
+
+    def marks(self) -> Iterator[laps_pb2.Moment]:
+        """Moments that were marked, newest first, asked for as they are used."""
+        request = laps_pb2.ListMarksRequest(page_size=laps.PAGE)
+        return self._pages(self._laps.ListMarks, request, "marks")
+
+    def pin(self, name: str) -> lap_pb2.Lap:
+        """Keep a lap whatever else has to go. Raises NotFound, Unavailable."""
+        return cast(lap_pb2.Lap, self._ask(self._laps.PinLap, laps_pb2.PinLapRequest(name=name)).lap)
+
+    def unpin(self, name: str) -> lap_pb2.Lap:
+        """Let a lap go like any other. Raises as `pin` does."""
+        return cast(lap_pb2.Lap, self._ask(self._laps.UnpinLap, laps_pb2.UnpinLapRequest(name=name)).lap)
+
+    def delete_lap(self, name: str) -> None:
+        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        self._ask(self._laps.DeleteLap, laps_pb2.DeleteLapRequest(name=name))
+
     def close(self) -> None:
         """Close the connection and end its streams."""
         self._channel.close()
@@ -130,6 +188,23 @@ class Rig:
             return method(request, timeout=_TIMEOUT_S)
         except grpc.RpcError as error:
             raise translated(error, self.address) from None
+
+    def _pages(self, method: Any, request: Any, what: str) -> Iterator[Any]:
+        while True:
+            answer = self._ask(method, request)
+            yield from getattr(answer, what)
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    def _parts(self, method: Any, request: Any) -> Iterator[Any]:
+        call = method(request)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise translated(error, self.address) from None
+        finally:
+            call.cancel()
 
     def _stream(self, name: str, reception: Reception[T]) -> Stream[T]:
         call: Any = self._channel.unary_stream(

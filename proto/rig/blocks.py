@@ -30,6 +30,10 @@ _packer: Final = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
 _unpacker: Final = zstandard.ZstdDecompressor()
 
 
+_SMALLEST: Final = [np.dtype(f"<u{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8)]
+"""Integer types by the number of planes they hold."""
+
+
 def unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The integer type of the same size."""
     return np.dtype(f"<u{dtype.itemsize}")
@@ -102,20 +106,28 @@ def coded(residuals: Array, codec: Codec) -> Array:
 
 
 def uncoded(numbers: Array, codec: Codec, first: Array) -> Array:
-    """The way back from `coded`; uses up `numbers`, shape (components, rows).
+    """The way back from `coded`; uses up `numbers`, shape (components, rows), of any size.
 
-    `first` are the first residuals, shape (components,); not read for DIRECT.
+    `first` are the first residuals, shape (components,), of the size wanted; none for DIRECT.
     """
     if codec == XOR:
-        numbers[:, 0] ^= first
-        return np.asarray(np.bitwise_xor.accumulate(numbers, axis=1, out=numbers))
-    out = unfolded(numbers)
+        out = numbers.astype(first.dtype)
+        out[:, 0] ^= first
+        return np.asarray(np.bitwise_xor.accumulate(out, axis=1, out=out))
+    # Unfolding bytes and then widening them takes a third of the time of the other order.
+    out = _widened(unfolded(numbers), first.dtype)
     if codec == DELTA_OF_DELTA:
         np.add.accumulate(out, axis=1, dtype=out.dtype, out=out)
     if codec in (DELTA, DELTA_OF_DELTA):
         out[:, 0] += first
         np.add.accumulate(out, axis=1, dtype=out.dtype, out=out)
     return out
+
+
+def _widened(numbers: Array, dtype: np.dtype[Any]) -> Array:
+    """Two's complement of more bytes."""
+    signed = numbers.view(f"<i{numbers.itemsize}")
+    return signed.astype(f"<i{dtype.itemsize}", copy=False).view(dtype)
 
 
 def planes(numbers: Array) -> list[bytes]:
@@ -125,8 +137,11 @@ def planes(numbers: Array) -> list[bytes]:
     return [plane.tobytes() for plane in shuffled]
 
 
-def unplaned(data: bytes, count: int, rows: int, dtype: np.dtype[Any]) -> Array:
-    """The way back from `planes` for components of `count` planes each, shape (components, rows)."""
+def unplaned(data: bytes, count: int, rows: int) -> Array:
+    """The way back from `planes` for components of `count` planes each, shape (components, rows), in the
+    smallest type that holds them.
+    """
+    dtype = _SMALLEST[count]
     shuffled = np.frombuffer(data, np.uint8).reshape(-1, count, rows)
     # Shifting in whole planes is ten times as fast as a transposed copy of bytes.
     out = shuffled[:, -1].astype(dtype)

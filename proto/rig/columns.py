@@ -60,6 +60,30 @@ def read_head(data: Bytes, at: int = 0) -> Head:
     return Head._make((*parts[1:17:2], bool(parts[17]), bool(parts[19])))
 
 
+_HEADS: Final = np.dtype(
+    {
+        "names": [f"tag{at}" for at in range(10)] + list(Head._fields),
+        "formats": ["u1"] * 10 + ["<u8", "<u8", "<u4", "<f8", "<u4", "<u4", "<u4", "<i4", "?", "?"],
+        "offsets": [0, 9, 18, 23, 32, 37, 42, 47, 52, 54, 1, 10, 19, 24, 33, 38, 43, 48, 53, 55],
+        "itemsize": HEAD_BYTES,
+    }
+)
+_PEEK: Final = struct.Struct("<19xIxd6xIxI")
+
+
+def read_heads(data: Bytes) -> np.ndarray[Any, np.dtype[Any]]:
+    """Many heads, one after another, as an array with a field for each of `Head`. Raises Corrupt."""
+    heads = np.frombuffer(data, _HEADS)
+    if any((heads[f"tag{at}"] != tag).any() for at, tag in enumerate(_TAGS)):
+        raise Corrupt("the bytes do not start with a record's head")
+    return heads
+
+
+def peek(data: Bytes) -> tuple[int, float, int, int]:
+    """Session, session clock, schema and rows of a record, unchecked: a tenth of the price of `read_head`."""
+    return _PEEK.unpack_from(data)
+
+
 def varint(value: int, least: int = 1) -> bytes:
     """`value` as a varint of at least `least` bytes."""
     out = bytearray()

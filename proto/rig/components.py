@@ -45,6 +45,28 @@ class Part(NamedTuple):
         return *shape, coding.grid, prediction.formula, *counts
 
 
+class Place(NamedTuple):
+    """Where a component's values are."""
+
+    group: Array
+    """Components decoded together, shape (components, rows)."""
+    at: int
+
+
+Places = dict[Key, Place]
+
+
+def column_of(name: str, width: int, places: Places) -> Array:
+    """A column, shape (rows,) or (rows, width): a view where its components lie side by side."""
+    found = [places[name, component] for component in range(width)]
+    group, at = found[0]
+    if width == 1:
+        return np.asarray(group[at])
+    if all(place.group is group and place.at == at + offset for offset, place in enumerate(found)):
+        return group[at : at + width].T
+    return np.stack([place.group[place.at] for place in found]).T
+
+
 def dtype_of(column: archive_pb2.Column) -> np.dtype[Any]:
     """Type of the values. Raises Corrupt for a column that this program does not know or that cannot be."""
     dtype = DTYPES.get(column.dtype)
@@ -159,15 +181,17 @@ def neighbours(coding: archive_pb2.Coding) -> list[Key]:
     return [(it.channel, it.component) for it in coding.prediction.neighbours]
 
 
-def decode(parts: Mapping[Key, Part], done: dict[Key, Array], rows: int) -> None:
-    """Add all components to those that are `done`, shape (rows,). Raises Corrupt.
+def decode(parts: Mapping[Key, Part], done: Places, rows: int) -> None:
+    """Add all components to those that are `done`. Raises Corrupt.
 
     Every neighbour has to be among one or the other.
     """
     with np.errstate(all="ignore"):
         for keys in _groups(parts, done.keys(), rows):
             values = _decoded([parts[key] for key in keys], done, rows)
-            done.update(zip(keys, np.broadcast_to(values, (len(keys), rows)), strict=True))
+            if values.shape[1] != rows:
+                values = np.broadcast_to(values, (len(keys), rows))
+            done.update((key, Place(values, at)) for at, key in enumerate(keys))
 
 
 def _groups(parts: Mapping[Key, Part], done: Iterable[Key], rows: int) -> Iterator[list[Key]]:
@@ -196,7 +220,7 @@ def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: i
     return depths[key]
 
 
-def _decoded(group: Sequence[Part], done: Mapping[Key, Array], rows: int) -> Array:
+def _decoded(group: Sequence[Part], done: Places, rows: int) -> Array:
     """Values of components of one kind, shape (components, rows); constant ones (components, 1)."""
     dtype, coding = group[0].dtype, group[0].coding
     if coding.codec == blocks.RAW:
@@ -208,7 +232,9 @@ def _decoded(group: Sequence[Part], done: Mapping[Key, Array], rows: int) -> Arr
         return np.asarray((whole / np.float64(coding.grid)).astype(dtype))
     if not coding.HasField("prediction"):
         return blocks.number(residuals, dtype)
-    return blocks.number(blocks.image(_foretold(group, done)) + residuals, dtype)
+    images = blocks.image(_foretold(group, done))
+    images += residuals
+    return blocks.number(images, dtype)
 
 
 def _residuals(group: Sequence[Part], rows: int) -> Array:
@@ -220,20 +246,20 @@ def _residuals(group: Sequence[Part], rows: int) -> Array:
     first = np.frombuffer(b"".join(part.coding.value for part in group), unsigned)
     if coding.codec == blocks.CONSTANT:
         return first[:, None]
-    numbers = blocks.unplaned(b"".join(part.data for part in group), coding.planes, rows, unsigned)
+    numbers = blocks.unplaned(b"".join(part.data for part in group), coding.planes, rows)
     return blocks.uncoded(numbers, coding.codec, first)
 
 
 def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
     """Residuals of a held component, each repeated up to the next change, shape (1, rows)."""
     assert part.changed is not None
-    count = int(np.count_nonzero(part.changed))
-    numbers = blocks.unplaned(part.data, part.coding.planes, count, unsigned)
+    starts = np.flatnonzero(part.changed)
+    numbers = blocks.unplaned(part.data, part.coding.planes, len(starts))
     kept = blocks.uncoded(numbers, part.coding.codec, np.frombuffer(part.coding.value, unsigned))
-    return kept[:, np.cumsum(part.changed) - 1]
+    return np.repeat(kept, np.diff(starts, append=len(part.changed)), axis=1)
 
 
-def _foretold(group: Sequence[Part], done: Mapping[Key, Array]) -> Array:
+def _foretold(group: Sequence[Part], done: Places) -> Array:
     """Predictions, shape (components, rows)."""
     keys = [neighbours(part.coding) for part in group]
     sources = [_doubles([done[key] for key in column]) for column in zip(*keys, strict=True)]
@@ -241,8 +267,8 @@ def _foretold(group: Sequence[Part], done: Mapping[Key, Array]) -> Array:
     return rounded(foretell(group[0].coding.prediction.formula, sources, list(factors)), group[0].dtype)
 
 
-def _doubles(values: list[Array]) -> Array:
-    out = np.empty((len(values), len(values[0])))
-    for row, one in zip(out, values, strict=True):
-        row[:] = one
+def _doubles(places: list[Place]) -> Array:
+    out = np.empty((len(places), places[0].group.shape[1]))
+    for row, place in zip(out, places, strict=True):
+        row[:] = place.group[place.at]
     return out

@@ -15,7 +15,7 @@ from rig import blocks, components
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
 from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel
 from rig.neighbours import Key
-from rig.trial import Trial
+from rig.trial import Trial, untried
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -77,18 +77,18 @@ def _rows(columns: Mapping[str, Array]) -> int:
 def _pack_section(
     head: archive_pb2.LapHeader, section: Section, table: Table, columns: Mapping[str, Array], plain: bool
 ) -> list[bytes]:
-    channels = {channel.name: channel for channel in (*table.channels, *LAP.channels)}
+    """Add the columns of a section to the head; their blocks."""
     table.pick(columns.keys() - LAP.by_name.keys())
-    present = [channel for name, channel in channels.items() if name in columns]
+    present = [channel for channel in (*table.channels, *LAP.channels) if channel.name in columns]
     split = {channel.name: _split(channel, columns[channel.name]) for channel in present}
-    trial = Trial({(name, at): part for name, parts in split.items() for at, part in enumerate(parts)})
-    blocks_ = []
+    trial = None if plain else Trial(split)
+    packed = []
     for channel in present:
-        column, data = _pack_column(trial, channel, split[channel.name], plain)
+        column, block = _pack_column(trial, channel, split[channel.name])
         column.section = section
         head.columns.append(column)
-        blocks_.append(data)
-    return blocks_
+        packed.append(block)
+    return packed
 
 
 def _split(channel: Channel, values: Array) -> Array:
@@ -101,9 +101,7 @@ def _split(channel: Channel, values: Array) -> Array:
     return np.ascontiguousarray(values.reshape(len(values), channel.width).T)
 
 
-def _pack_column(
-    trial: Trial, channel: Channel, parts: Array, plain: bool
-) -> tuple[archive_pb2.Column, bytes]:
+def _pack_column(trial: Trial | None, channel: Channel, parts: Array) -> tuple[archive_pb2.Column, bytes]:
     column = archive_pb2.Column(
         name=channel.name,
         dtype=channel.dtype.str,
@@ -113,17 +111,13 @@ def _pack_column(
     )
     planes: list[bytes] = []
     for component, values in enumerate(parts):
-        coding, more = _plain(values) if plain else trial.encode(channel, component)
+        coding, more = trial.encode(channel, component) if trial else untried(values)
         column.codings.append(coding)
         planes += more
-    block = b"".join(planes) if plain else blocks.packed(planes)
+    block = blocks.packed(planes) if trial else b"".join(planes)
     column.size, column.crc = len(block), zlib.crc32(block)
     column.unpacked = sum(map(len, planes))
     return column, block
-
-
-def _plain(values: Array) -> tuple[archive_pb2.Coding, list[bytes]]:
-    return archive_pb2.Coding(codec=blocks.RAW), [values.tobytes()]
 
 
 def _joined(head: archive_pb2.LapHeader, parts: list[bytes]) -> bytes:
@@ -198,15 +192,17 @@ class LapFile:
         wanted = list(names) or self.channels(section)
         rows = self._rows(section)
         parts: dict[Key, components.Part] = {}
-        done: dict[Key, Array] = {}
+        done: components.Places = {}
         for column in self._needed(wanted, section):
             if (constant := components.constant(column, rows)) is not None:
-                done.update(((column.name, at), values) for at, values in enumerate(constant))
+                places = (components.Place(constant, at) for at in range(column.width))
+                done.update(((column.name, place.at), place) for place in places)
                 continue
             found = components.split(column, self._unpacked(column, rows), rows)
             parts.update(((column.name, at), part) for at, part in enumerate(found))
         components.decode(parts, done, rows)
-        return {name: self._assembled(self._by_key[section, name], done) for name in wanted}
+        widths = {name: self._by_key[section, name].width for name in wanted}
+        return {name: components.column_of(name, width, done) for name, width in widths.items()}
 
     def block_bytes(self, names: Iterable[str], section: Section = SAMPLES) -> int:
         """Bytes of the file that reading these channels touches: the head, their blocks, the neighbours'."""
@@ -274,15 +270,6 @@ class LapFile:
             return blocks.unpacked(self._block(column), column.unpacked)
         except Corrupt as error:
             raise Corrupt(f"{column.name}: {error}") from error
-
-    def _assembled(self, column: archive_pb2.Column, done: Mapping[Key, Array]) -> Array:
-        """A column from its components; a constant one is a view of one row."""
-        found = [done[column.name, at] for at in range(column.width)]
-        if column.width == 1:
-            return found[0]
-        if not any(values.strides[0] for values in found):
-            return np.broadcast_to(np.array([values[:1] for values in found]), (len(found), len(found[0]))).T
-        return np.stack(found).T
 
 
 def _read_head(read: Read, size: int) -> tuple[archive_pb2.LapHeader, int]:

@@ -45,9 +45,12 @@ def distances(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2
         offset = float(np.median(told[:, 1] - told[:, 0])) if len(told) else 0.0
         return (driven + offset).astype(np.float32)
     end = _Anchor(float(driven[-1] + (lap.end_time - clock[-1]) * speed[-1]), lap.track_length)
-    anchors = _plausible([_Anchor(0.0, 0.0), *_at_splits(lap, clock, driven, told)], end)
+    splits = _at_splits(lap, clock, driven, told)
+    # The first lap of a race begins on the grid, somewhere before the line: there the line is no anchor.
+    anchors = _plausible(splits if lap.number == 0 and splits else [_Anchor(0.0, 0.0), *splits], end)
     ways, metres = zip(*anchors, strict=True)
-    along: Array = np.interp(driven, ways, metres).astype(np.float32)
+    before = np.minimum(driven - ways[0], 0.0)
+    along: Array = (np.interp(driven, ways, metres) + before).astype(np.float32)
     return along
 
 
@@ -69,24 +72,24 @@ def _told(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Arr
 
 
 def _at_splits(lap: lap_pb2.Lap, clock: Array, driven: Array, told: Array) -> list[_Anchor]:
-    """Where the car was at both splits: the nearest distance the game told, and the way from there."""
+    """Where the car was at both splits: between the two distances that the game told around them."""
     if not (lap.HasField("sector1") and lap.HasField("sector2") and len(told)):
         return []
     anchors = []
     for split in (lap.sector1, lap.sector1 + lap.sector2):
         way = float(np.interp(lap.start_time + split, clock, driven))
-        near = told[np.argmin(np.abs(told[:, 0] - way))]
-        anchors.append(_Anchor(way, float(near[1] + way - near[0])))
+        if told[0, 0] <= way <= told[-1, 0]:
+            anchors.append(_Anchor(way, float(np.interp(way, told[:, 0], told[:, 1]))))
     return anchors
 
 
 def _plausible(anchors: list[_Anchor], end: _Anchor) -> list[_Anchor]:
-    """Anchors between which the way driven agrees with the distance. The two at the line always stay."""
-    kept = anchors[:1]
-    for anchor in anchors[1:]:
-        if _agree(kept[-1], anchor) and _agree(anchor, end):
-            kept.append(anchor)
-    return [*kept, end]
+    """Anchors between which the way driven agrees with the distance. The one at the end always stays."""
+    kept = [end]
+    for anchor in reversed(anchors):
+        if anchor.distance == 0.0 or _agree(anchor, kept[0]):
+            kept.insert(0, anchor)
+    return kept
 
 
 def _agree(one: _Anchor, other: _Anchor) -> bool:

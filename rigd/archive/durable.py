@@ -9,14 +9,20 @@ UNFINISHED: Final = ".writing-"
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed."""
+    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. OSError when the
+    disk refuses; nothing is left then.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(UNFINISHED + path.name)
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,14 +1,13 @@
 """Gathering: from records of all cars to the columns of one car, in one pass over the ring."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 import rigd
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
-from rig.columns import Head, Layout, Layouts, read_head
+from rig.columns import HEAD_BYTES, Layout, Layouts, peek, read_head, read_heads
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.distance import distances, held
@@ -26,6 +25,8 @@ _LATE_S: Final = 0.25
 """A lap whose first sample comes later than this after its start has lost its beginning."""
 
 _WORD: Final = 4
+_MOST_WORDS: Final = 512
+"""More than any row has; a pass that met none still gives empty columns of the right shape."""
 
 
 class Gathered(NamedTuple):
@@ -43,55 +44,52 @@ class _Picker:
         words: list[Array] = []
         flags: list[Array] = []
         for channel in table.channels:
-            if channel.name in layout.spans:
-                first = layout.spans[channel.name][1] + row * channel.row_bytes
-                places = np.arange(first, first + channel.row_bytes)
-                (flags if channel.dtype.itemsize == 1 else words).append(places)
+            first = layout.spans[channel.name][1] + row * channel.row_bytes
+            places = np.arange(first, first + channel.row_bytes)
+            (flags if channel.dtype.itemsize == 1 else words).append(places)
         self.words = np.concatenate(words)[::_WORD] // _WORD
         self.flags = np.concatenate(flags)
-        first_id = layout.spans["id"][1]
-        self.slot = slice(first_id + row * _WORD, first_id + (row + 1) * _WORD)
-        self.word_bytes = layout.end // _WORD * _WORD
+        first_id = layout.spans["id"][1] + row * _WORD
+        self.slot = slice(first_id, first_id + _WORD)
+        self.count = layout.end // _WORD
 
 
-@dataclass
 class _Rows:
     """The rows of one car that a pass has met so far."""
 
-    table: Table
-    car: int
-    pickers: dict[tuple[int, int], _Picker | None] = field(default_factory=dict)
-    heads: list[Head] = field(default_factory=list)
-    words: list[Array] = field(default_factory=list)
-    flags: list[Array] = field(default_factory=list)
-    schema: int = -1
+    def __init__(self, table: Table, car: int) -> None:
+        self._table = table
+        self._car = car.to_bytes(_WORD, "little", signed=True)
+        self._pickers: dict[tuple[int, int], _Picker] = {}
+        self._heads: list[bytes] = []
+        self._words: list[Array] = []
+        self._flags: list[Array] = []
 
-    def take(self, head: Head, layout: Layout, data: Any) -> None:
-        """Copy the car's row, if it is in the record."""
-        key = (head.schema, head.rows)
-        picker = self.pickers.get(key)
-        if picker is None or int.from_bytes(data[picker.slot], "little", signed=True) != self.car:
-            picker = self.pickers[key] = self._find(layout, data)
-        if picker is None:
-            return
-        self.heads.append(head)
-        self.words.append(np.frombuffer(data, "<u4", picker.word_bytes // _WORD).take(picker.words))
-        self.flags.append(np.frombuffer(data, np.uint8).take(picker.flags))
+    def take(self, key: tuple[int, int], data: Any, layouts: Layouts) -> None:
+        """Copy the car's row, if it is in the record. `key` is schema and rows of the record."""
+        picker = self._pickers.get(key)
+        if picker is None or data[picker.slot] != self._car:
+            picker = self._find(data, layouts)
+            if picker is None:
+                return
+            self._pickers[key] = picker
+        self._heads.append(bytes(data[:HEAD_BYTES]))
+        self._words.append(np.frombuffer(data, "<u4", picker.count).take(picker.words))
+        self._flags.append(np.frombuffer(data, np.uint8).take(picker.flags))
 
-    def _find(self, layout: Layout, data: Any) -> _Picker | None:
-        rows = np.flatnonzero(layout.view(data, 0)["id"] == self.car)
-        return _Picker(self.table, layout, int(rows[0])) if len(rows) else None
+    def _find(self, data: Any, layouts: Layouts) -> _Picker | None:
+        layout = layouts.of(read_head(data), data, 0, len(data))
+        ids = layout.view(data, 0)["id"]
+        rows = np.flatnonzero(ids == int.from_bytes(self._car, "little", signed=True))
+        return _Picker(self._table, layout, int(rows[0])) if len(rows) else None
 
     def columns(self) -> dict[str, Array]:
-        """Every channel as an array of its own, contiguous, and what the head says of each row."""
-        out = _stamps(self.heads)
-        if not self.heads:
-            return out | {
-                c.name: np.empty((0, c.width)[: 1 + (c.width > 1)], c.dtype) for c in self.table.channels
-            }
-        words, flags = np.stack(self.words), np.stack(self.flags)
-        at = {4: 0, 1: 0}
-        for channel in self.table.channels:
+        """Every channel as an array of its own, and what the head says of each row."""
+        heads = read_heads(b"".join(self._heads))
+        out = {name: heads[name].copy() for name in ("seq", "capture_time_ns", "session_time")}
+        words, flags = _stacked(self._words, "<u4"), _stacked(self._flags, "u1")
+        at = {_WORD: 0, 1: 0}
+        for channel in self._table.channels:
             size = 1 if channel.dtype.itemsize == 1 else _WORD
             count = channel.row_bytes // size
             source = words if size == _WORD else flags
@@ -100,18 +98,13 @@ class _Rows:
         return out
 
 
-def _stamps(heads: list[Head]) -> dict[str, Array]:
-    seq, taken, _, clock = zip(*(head[:4] for head in heads), strict=True) if heads else ((), (), (), ())
-    return {
-        "seq": np.array(seq, np.uint64),
-        "capture_time_ns": np.array(taken, np.uint64),
-        "session_time": np.array(clock, np.float64),
-    }
+def _stacked(rows: list[Array], dtype: str) -> Array:
+    return np.stack(rows) if rows else np.empty((0, _MOST_WORDS), dtype)
 
 
 def _column(channel: Channel, raw: Array) -> Array:
     values = np.ascontiguousarray(raw).view(channel.dtype)
-    return values[:, 0] if channel.width == 1 else values
+    return values[:, 0].copy() if channel.width == 1 else values
 
 
 class _Pass:
@@ -120,20 +113,20 @@ class _Pass:
     def __init__(self, ring: RingReader, stream: bytes, table: Table, laps: Sequence[lap_pb2.Lap]) -> None:
         self.ring, self.stream = ring, stream
         self.layouts = Layouts(table, whole=True)
-        self.laps = laps
         self.rows = [_Rows(table, lap.car) for lap in laps]
         self.session = laps[0].session
         self.start = min(lap.start_time for lap in laps) - _SLACK_S
         self.end = max(lap.end_time for lap in laps) + _SLACK_S
-        self.tail = b""
-        """What stood beside the last scoring table."""
-        self.first = self.last = 0
+        self.wanted = [
+            (lap.start_time - _SLACK_S, lap.end_time + _SLACK_S, rows)
+            for lap, rows in zip(laps, self.rows, strict=True)
+        ]
+        self.last = 0
         self.walk()
 
     def walk(self) -> None:
         """From the last record before the start to the first after the end."""
         position = self.ring.bisect(self.stream, self._early)
-        self.first = self.last = position
         while (end := self.ring.visit(self.stream, position, _BATCH, self._see)) > position:
             position = end
 
@@ -142,17 +135,21 @@ class _Pass:
         return (head.session, head.session_time) < (self.session, self.start)
 
     def _see(self, seq: int, data: Any) -> bool:
-        head = read_head(data)
-        if head.session != self.session or head.session_time > self.end:
+        session, clock, *key = peek(data)
+        if session != self.session or clock > self.end:
             return False
+        for start, end, rows in self.wanted:
+            if start <= clock <= end:
+                rows.take((key[0], key[1]), data, self.layouts)
         self.last = seq
-        layout = self.layouts.of(head, data, 0, len(data))
-        for lap, rows in zip(self.laps, self.rows, strict=True):
-            if lap.start_time - _SLACK_S <= head.session_time <= lap.end_time + _SLACK_S:
-                rows.take(head, layout, data)
-        if len(data) > layout.end:
-            self.tail = bytes(data[layout.end :])
         return True
+
+    def tail(self) -> bytes:
+        """What stands beside the table of the last record."""
+        data = self.ring.get(self.stream, self.last) if self.last else None
+        if data is None:
+            return b""
+        return data[self.layouts.of(read_head(data), data, 0, len(data)).end :]
 
 
 def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.Session) -> list[Gathered]:
@@ -162,7 +159,8 @@ def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.S
     ticks = _Pass(ring, rings.PHYSICS, PHYSICS, laps)
     scoring = _Pass(ring, rings.SCORING, SCORING, laps)
     events = _events(ring, laps)
-    state = scoring_pb2.Scoring.FromString(scoring.tail).session_state if scoring.tail else session.state
+    tail = scoring.tail()
+    state = scoring_pb2.Scoring.FromString(tail).session_state if tail else session.state
     out = []
     for lap, samples, updates in zip(laps, ticks.rows, scoring.rows, strict=True):
         header = archive_pb2.LapHeader(lap=lap, session=session, version=rigd.__version__)
@@ -207,11 +205,11 @@ def _gaps(ring: RingReader, samples: dict[str, Array], lap: lap_pb2.Lap) -> list
     """
     before, last = (_position(ring, lap.session, clock) for clock in (lap.start_time, lap.end_time))
     gaps = [event_pb2.Gap.FromString(data) for data in ring.gaps(rings.PHYSICS, before + 1, last + 1)]
-    if not len(samples["seq"]) or samples["lap_time"][0] <= _LATE_S:
+    if len(samples["seq"]) and samples["lap_time"][0] <= _LATE_S:
         return gaps
-    first = int(samples["seq"][0])
+    first = int(samples["seq"][0]) if len(samples["seq"]) else last + 1
     explained = any(gap.first_seq <= first <= gap.last_seq + 1 for gap in gaps)
-    return gaps if explained else [_lost_beginning(ring, samples), *gaps]
+    return gaps if explained else [*_lost(ring, first, len(samples["seq"])), *gaps]
 
 
 def _position(ring: RingReader, session: int, clock: float) -> int:
@@ -224,18 +222,23 @@ def _position(ring: RingReader, session: int, clock: float) -> int:
     return ring.bisect(rings.PHYSICS, before)
 
 
-def _lost_beginning(ring: RingReader, samples: dict[str, Array]) -> event_pb2.Gap:
-    """The recorder came later than the lap, or the ring has let go of its beginning."""
-    first = int(samples["seq"][0])
-    evicted = ring.spans()[rings.PHYSICS].first > 1 and ring.get(rings.PHYSICS, first - 1) is None
-    return event_pb2.Gap(
+def _lost(ring: RingReader, first: int, samples: int) -> list[event_pb2.Gap]:
+    """What stood before tick `first` and nobody declared: the ring has let go of it, or the recorder came
+    later than the lap. Where the ring has ticks of that time, but not of this car, there is no loss.
+    """
+    evicted = ring.get(rings.PHYSICS, first - 1) is None and ring.spans()[rings.PHYSICS].first > 1
+    if not evicted and not samples:
+        return []
+    gap = event_pb2.Gap(
         stream=event_pb2.STREAM_PHYSICS,
         first_seq=first,
         last_seq=first - 1,
         reason=event_pb2.GAP_REASON_EVICTED if evicted else event_pb2.GAP_REASON_RECORDER_DOWN,
-        end_time_ns=int(samples["capture_time_ns"][0]),
-        detail="the beginning of the lap",
+        detail="the beginning of the lap" if samples else "the whole lap",
     )
+    if (data := ring.get(rings.PHYSICS, first)) is not None:
+        gap.end_time_ns = read_head(data).capture_time_ns
+    return [gap]
 
 
 def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Event]:

@@ -174,7 +174,7 @@ class Index:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.rollback()
             raise
         self._db.execute("COMMIT")
 

@@ -76,6 +76,7 @@ def _pressed(used: int, free: int, limits: Limits) -> str:
     """Which limit asks for room; empty when none does."""
     if used > limits.max_bytes:
         return f"the laps took more than {limits.max_bytes >> 20} MiB"
-    if free < limits.min_free_bytes:
-        return f"less than {limits.min_free_bytes >> 20} MiB were free"
+    least = max(limits.min_free_bytes, limits.hard_floor_bytes)
+    if free < least:
+        return f"less than {least >> 20} MiB were free"
     return ""

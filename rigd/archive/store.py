@@ -51,11 +51,7 @@ class Store:
         """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
         refuses.
         """
-        try:
-            replace(self.path(lap), data)
-        except OSError:
-            self.sweep()
-            raise
+        replace(self.path(lap), data)
 
     def settled(self, lap: str) -> bool:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""

@@ -25,6 +25,8 @@ DEFAULT_FOLDER: Final = Path("/dev/shm/rigd-demo")  # noqa: S108 - shared memory
 ENDLESS_LAPS: Final = 20
 """Length of each race when no number of laps is asked for."""
 RESTART_LAPS: Final = 2
+_RESTART_AFTER_S: Final = 2.0
+"""Session clock from the leader's lap to the restart: nobody presses the key on the line."""
 LOADING_S: Final = 0.5
 """Wall seconds between the start of a session and its first frame. The real game takes many."""
 
@@ -189,7 +191,9 @@ class Game:
         return self._stop.is_set() or time.monotonic() >= self._end
 
     def _restarting(self) -> bool:
-        return self._options.restart and self._sessions == 1 and self._race.leader_laps >= RESTART_LAPS
+        if not self._options.restart or self._sessions > 1 or self._race.leader_laps < RESTART_LAPS:
+            return False
+        return self._race.clock > self._race.leader_lap_start + _RESTART_AFTER_S
 
     def _close_session(self) -> bool:
         """EndSession; the number of the next one, if there is to be one."""

@@ -99,6 +99,12 @@ class Race:
         """Laps completed by the car that has completed most."""
         return int(self.timing.laps.max())
 
+    @property
+    def leader_lap_start(self) -> float:
+        """Session clock at which the first to have completed most laps did so."""
+        timing = self.timing
+        return float(timing.lap_start[timing.laps == timing.laps.max()].min())
+
     def step(self) -> list[Event]:
         """Advance the session by one frame; what happened on the way."""
         self.frame += 1

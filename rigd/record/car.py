@@ -77,16 +77,7 @@ class Car:
         self.away_s = None
         if not self.here:
             self._join(row, moment)
-        self._follow_lap(row, moment)
-        self._follow_pits(row, moment)
-        self._follow_garage(row, moment)
-        if self.running is not None and row.laps == self.number:
-            self.running.see(row, moment)
-        self._follow_driver(row, moment)
-        self._follow_state(row, moment)
-        self._latch_tyres(moment)
-        for ended in self.ended:
-            ended.hear(row)
+        self._follow(row, moment)
         self._close(moment)
 
     def miss(self, moment: Moment) -> None:
@@ -109,6 +100,18 @@ class Car:
         self._end_stint(moment)
         self.free_s = max(self.free_s, end_s)
         self.here, self.away_s, self.pits = False, None, Pits(0)
+
+    def _follow(self, row: Row, moment: Moment) -> None:
+        self._follow_state(row, moment)
+        self._follow_lap(row, moment)
+        self._follow_pits(row, moment)
+        self._follow_garage(row, moment)
+        if self.running is not None and row.laps == self.number:
+            self.running.see(row, moment)
+        self._follow_driver(row, moment)
+        self._latch_tyres(moment)
+        for ended in self.ended:
+            ended.hear(row)
 
     # In and out.
 
@@ -204,8 +207,10 @@ class Car:
             return
         lap.tell_sectors(self.slot, moment, now=True)
         self.free_s = max(self.free_s, end_s)
-        if not complete and (not lap.moved or end_s <= lap.start_s):
-            return
+        if complete or (lap.moved and end_s > lap.start_s):
+            self._keep(lap, end_s, moment, complete, to_garage)
+
+    def _keep(self, lap: Lap, end_s: float, moment: Moment, complete: bool, to_garage: bool) -> None:
         self.laps += 1
         self.stint_laps += complete
         lap.tyres = lap.tyres or moment.tyres(self.slot)

@@ -64,8 +64,9 @@ class Pits:
         """Session clock at which time alone decides something."""
         if self.outside_s is not None:
             return self.outside_s + _OUTSIDE_S
-        waiting = self.inside_s is not None and self.visit is None
-        return self.inside_s + _INSIDE_S if waiting and self.inside_s is not None else inf
+        if self.inside_s is not None and self.visit is None:
+            return self.inside_s + _INSIDE_S
+        return inf
 
     def see(self, row: Row, moment: Moment) -> Visit | None:
         """Follow the car; the stay that is over now."""

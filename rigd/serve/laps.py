@@ -178,9 +178,9 @@ class LapService:
             raise Exhausted(f"{MAX_READS} laps are being read, which is the limit", limit=MAX_READS)
         ring = self._feed.ring if _RUNNING.fullmatch(name) else None
         messages = self._messages(name, ring, make)
+        made = self._work(next, messages, None)
         self._reads += 1
         try:
-            made = self._work(next, messages, None)
             while (message := await made) is not None:
                 made = self._work(next, messages, None)
                 await context.write(message)
@@ -191,25 +191,24 @@ class LapService:
     def _messages(
         self, name: str, ring: RingReader | None, make: Callable[[_Opened], Iterator[bytes]]
     ) -> Iterator[bytes]:
-        """The messages, made in whatever thread asks for the next. Damage is reported to the archiver."""
+        """The messages, made in whatever thread asks for the next."""
+        with self._opened(name) if ring is None else self._taken(ring, name) as opened:
+            yield from make(opened)
+
+    @contextlib.contextmanager
+    def _opened(self, name: str) -> Iterator[_Opened]:
+        """A lap with its file. Raises NotFound, and Corrupt also for what is found out while it is read."""
+        lap, path = self._listed(name), self._store.path(name)
+        if lap.damage:
+            raise Corrupt(f"{name}: {lap.damage}", name=name)
         try:
-            with self._opened(name) if ring is None else self._taken(ring, name) as opened:
-                yield from make(opened)
+            with LapFile.open(path) as file:
+                yield _Opened(lap, file, path.read_bytes)
         except FileNotFoundError as error:
             raise NotFound(f"the file of {name!r} is gone", name=name) from error
         except Corrupt as error:
             self._suspect(name)
             raise Corrupt(f"{name}: {error.message}", hint=error.hint, name=name) from error
-
-    @contextlib.contextmanager
-    def _opened(self, name: str) -> Iterator[_Opened]:
-        """A lap with its file. Raises NotFound, Corrupt."""
-        lap = self._listed(name)
-        if lap.damage:
-            raise Corrupt(lap.damage)
-        path = self._store.path(name)
-        with LapFile.open(path) as file:
-            yield _Opened(lap, file, path.read_bytes)
 
     @contextlib.contextmanager
     def _taken(self, ring: RingReader, name: str) -> Iterator[_Opened]:

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rig.columns import read_head
@@ -16,18 +15,10 @@ from rigd import ring as rings
 from rigd.demo.plugin import Plugin
 from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring
-from rigd.game.writer import BufferWriter
 from rigd.ring import RingReader
+from tests.stage import until
 
-_PATIENCE_S = 60.0
-
-
-def until(ready: Callable[[], bool], pause_s: float = 0.0005) -> None:
-    """Wait for something that must come."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not ready():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(pause_s)
+_SOON_S = 0.0005
 
 
 class Lockstep:
@@ -54,31 +45,31 @@ class Lockstep:
 
     def run(self) -> None:
         """Drive, then wait until every closed lap is archived."""
-        until(lambda: self.looks() == 1, 0.05)
+        until(lambda: self.looks() == 1)
         self.plugin.start_session(self.race)
         time.sleep(0.2)  # the cleared buffers are looked at: they are frames too
         self.score()
         self.plugin.write_telemetry()
         while self.race.frame < self.frames + 5:  # the last ones acknowledge scoring
             self.frame()
-        until(self.scored)
+        until(self.scored, pause_s=_SOON_S)
         self.plugin.end_session(self.scoring)
         self.plugin.close()
-        until(lambda: self.kinds().count("session_ended") == 1, 0.05)
+        until(lambda: self.kinds().count("session_ended") == 1)
         laps = self.kinds().count("lap_closed")
-        until(lambda: len(list(self.data.glob("laps/*/*.lap"))) == laps, 0.05)
+        until(lambda: len(list(self.data.glob("laps/*/*.lap"))) == laps)
 
     def frame(self) -> None:
         """The next frame. Scoring is acknowledged with a later one, so it is waited for ten frames on."""
         self.race.step()
         if self.race.scoring_due:
-            until(self.scored)
+            until(self.scored, pause_s=_SOON_S)
             self.score()
         self.plugin.write_telemetry()
         if self.race.frame in self.recorder_dies:
             time.sleep(self.dice.uniform(0.0, 0.004))
             self.replace_recorder()
-        until(self.recorded)
+        until(self.recorded, pause_s=_SOON_S)
         if self.race.frame in self.archiver_dies:
             self.archiver.kill()
             self.archiver.wait()
@@ -98,7 +89,7 @@ class Lockstep:
         self.plugin._telemetry._words[:] -= lost
         self.plugin._scoring._words[:] -= unscored
         self.recorder = self.start("record", "--buffers", str(self.buffers), "--ring-size", "2G")
-        until(lambda: self.looks() == lives + 1, 0.05)
+        until(lambda: self.looks() == lives + 1)
         if unscored:
             self.plugin.write_scoring(self.scoring, self.race)
         if lost:

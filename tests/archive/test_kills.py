@@ -44,10 +44,9 @@ def timeless(header: archive_pb2.LapHeader) -> str:
             column.Clear()
     for event in header.events:
         event.capture_time_ns = 0
-    for field in ("name", "start_time_ns", "end_time_ns"):
-        header.lap.ClearField(field)
-    for field in ("name", "start_time_ns", "ring"):
-        header.session.ClearField(field)
+    lap, session = header.lap, header.session
+    lap.name = session.name = session.ring = ""
+    lap.start_time_ns = lap.end_time_ns = session.start_time_ns = 0
     return str(header)
 
 

@@ -108,7 +108,7 @@ def test_a_restart_begins_a_new_session_of_the_same_number(
     assert summary.sessions == 2
     assert [event["number"] for event in sessions] == [10, 10]
     first = [event for event in _journal(journal) if event["kind"] == "lap" and event["session"] == 0]
-    assert [event["number"] for event in first] == [0]
+    assert {event["number"] for event in first} == {0}  # the leader's, and of those two seconds behind
 
 
 def test_a_set_stop_ends_the_game(tmp_path: Path) -> None:

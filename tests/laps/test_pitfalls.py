@@ -49,6 +49,27 @@ def test_a_split_of_the_lap_before_is_not_taken_for_this_laps(game: Game) -> Non
     assert not game.laps()[1].HasField("sector1")
 
 
+def test_a_sector_that_follows_the_line_late_is_not_the_new_laps(game: Game) -> None:
+    game.lap(7, 60.0)
+    game.show(7, mSector=0, mCurSector1=20.0, mCurSector2=40.0)
+    game.run(0.2)
+    game.show(7, mSector=1, mCurSector1=0.0, mCurSector2=0.0)
+    game.run(20.0)
+    game.sector(7, 2)
+    game.run(2.0)
+    second = [one for one in game.told("sector_completed") if one.lap_index == 2]
+    assert [(one.sector, one.HasField("split_time")) for one in second] == [(1, False)]
+
+
+def test_the_time_of_the_next_lap_is_not_taken_for_one_that_waits(game: Game) -> None:
+    game.run(60.0)
+    game.cross(7, time=None)
+    game.run(5.0)
+    game.cross(7)
+    game.run(9.0)
+    assert [(lap.lap_time, lap.official) for lap in game.laps()] == [(60.0, False), (5.0, True)]
+
+
 def test_validity_is_decided_after_the_line(game: Game) -> None:
     game.lap(7, 60.0)
     game.lap(7, 55.0)
@@ -168,6 +189,14 @@ def test_numbers_that_are_not_finite_are_absent(game: Game) -> None:
     assert (lap.start_time, lap.end_time, lap.lap_time, lap.official) == (100.0, 160.0, 60.25, True)
 
 
+@pytest.mark.parametrize("time", [np.nan, np.inf])
+def test_a_time_that_is_not_finite_is_none(game: Game, time: float) -> None:
+    game.run(60.0)
+    game.cross(7, time=time)
+    game.run(10.0)
+    assert [(lap.lap_time, lap.official) for lap in game.laps()] == [(60.0, False)]
+
+
 def test_a_start_that_is_not_finite_at_the_line_is_waited_for(game: Game) -> None:
     game.run(60.0)
     game.cross(7)
@@ -176,6 +205,15 @@ def test_a_start_that_is_not_finite_at_the_line_is_waited_for(game: Game) -> Non
     game.show(7, mLapStartET=160.0)
     game.run(1.0)
     assert game.spans() == [(100.0, 160.0)]
+
+
+def test_a_start_that_moves_back_takes_no_time_from_the_lap_before(game: Game) -> None:
+    game.lap(7, 60.0)
+    game.run(20.0)
+    game.show(7, mLapStartET=130.0)
+    game.run(20.0)
+    game.end()
+    assert game.spans() == [(100.0, 160.0), (160.0, 200.0)]
 
 
 def test_unusual_bytes_of_enums_break_nothing(game: Game) -> None:
@@ -187,6 +225,24 @@ def test_unusual_bytes_of_enums_break_nothing(game: Game) -> None:
     game.run(5.0)
     assert [one.finish_status for one in game.told("finish_status_changed")] == [-7]
     assert [lap.complete for lap in game.laps()] == [True]
+
+
+def test_a_name_that_is_empty_for_a_moment_is_no_driver(game: Game) -> None:
+    for name in (b"", b"A. Alder"):
+        game.show(7, mDriverName=name)
+        game.run(0.2)
+    assert game.told("driver_changed") == []
+
+
+def test_what_is_kept_of_a_car_does_not_grow(game: Game) -> None:
+    sizes = []
+    for _ in range(6):
+        game.show(7, mInPits=True, mPitState=3)
+        game.run(5.0)
+        game.show(7, mInPits=False, mPitState=0)
+        game.lap(7, 60.0)
+        sizes.append(len(game.saved[7]))
+    assert max(sizes[2:]) <= sizes[1] + 10
 
 
 def test_names_may_be_in_the_old_code_page(game: Game) -> None:

@@ -69,9 +69,10 @@ def test_laps_before_in_and_after_the_pits_say_so(game: Game) -> None:
     game.show(7, mInPits=False, mPitState=0)
     game.run(40.0)
     game.cross(7)
+    game.lap(7, 60.0)
     game.run(1.0)
     told = [(lap.out_lap, lap.in_lap, len(lap.pit_visits)) for lap in game.laps()]
-    assert told == [(False, False, 0), (False, True, 1), (True, False, 1)]
+    assert told == [(False, False, 0), (False, True, 1), (True, False, 1), (False, False, 0)]
     assert game.laps()[2].pit_visits[0].exit_time == 240.2
 
 
@@ -217,3 +218,32 @@ def test_green_flag_after_a_formation_lap_leaves_that_as_a_piece() -> None:
     game.run(1.0)
     assert [(lap.index, lap.number, lap.complete) for lap in game.laps()] == [(1, 0, False), (2, 0, True)]
     assert game.spans() == [(0.0, 91.0), (91.0, 151.0)]
+
+
+def test_a_first_lap_out_of_the_pits_is_not_from_line_to_line() -> None:
+    for moves in (False, True):
+        game = Game(100.0)
+        game.join(7, mInPits=True)
+        game.run(20.0)
+        if moves:
+            game.show(7, mLapStartET=120.0)
+            game.run(5.0)
+        game.show(7, mInPits=False)
+        game.run(40.0)
+        game.cross(7)
+        game.run(2.0)
+        assert [(lap.complete, lap.valid) for lap in game.laps()] == [(False, False)] * (1 + moves)
+
+
+def test_who_crosses_the_line_drove_even_if_no_update_showed_it(game: Game) -> None:
+    game.show(7, mInGarageStall=True)
+    game.stand(7)
+    game.run(5.0)
+    game.show(7, mInGarageStall=False)
+    game.run(0.2)
+    game.lose(40.0)
+    game.cross(7)
+    game.run(0.2)
+    game.show(7, mInGarageStall=True)
+    game.run(2.0)
+    assert game.spans() == [(100.0, 100.2), (105.2, 145.2), (145.2, 145.6)]

@@ -114,6 +114,16 @@ def test_a_cut_decided_within_a_second_of_the_line_takes_the_time_away(game: Gam
     assert (second.valid, second.official, second.lap_time) == (False, False, 60.0)
 
 
+def test_the_place_of_a_lap_is_the_one_at_the_line(game: Game) -> None:
+    game.run(60.0)
+    game.cross(7)
+    game.show(7, mPlace=1)
+    game.run(0.2)
+    game.show(7, mPlace=3)
+    game.run(1.0)
+    assert [lap.place for lap in game.laps()] == [1]
+
+
 # Sectors.
 
 
@@ -166,6 +176,17 @@ def test_a_first_split_that_nobody_saw_leaves_two_sectors_out(game: Game) -> Non
     assert lap.sector3 == 20.0
 
 
+def test_a_split_still_waited_for_at_the_line_is_told_before_the_lap(game: Game) -> None:
+    game.run(59.8)
+    game.sector(7, 3)
+    game.run(0.2)
+    game.cross(7, time=-1.0)
+    game.show(7, mCountLapFlag=1)
+    game.run(11.0)
+    assert game.kinds()[2:] == ["sector_completed"] * 2 + ["lap_invalidated", "lap_closed"]
+    assert [one.lap_index for one in game.told("sector_completed")] == [1, 1]
+
+
 # Invalid laps.
 
 
@@ -181,6 +202,18 @@ def test_a_lap_that_stops_to_count_is_told_at_once_and_stays_invalid(game: Game)
     (lap,) = game.laps()
     assert (lap.valid, lap.official, lap.lap_time) == (False, False, 60.0)
     assert len(game.told("lap_invalidated")) == 1
+
+
+def test_an_invalid_lap_keeps_the_split_seen_before_it_was_taken_away(game: Game) -> None:
+    game.run(20.0)
+    game.sector(7, 2, 20.0)
+    game.run(10.0)
+    game.show(7, mCountLapFlag=1, mCurSector1=-1.0)
+    game.run(30.0)
+    game.cross(7, time=-1.0)
+    game.run(0.2)
+    (lap,) = game.laps()
+    assert (lap.sector1, lap.HasField("sector2")) == (20.0, False)
 
 
 def test_the_lap_after_an_invalid_one_counts_again(game: Game) -> None:

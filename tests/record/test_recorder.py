@@ -3,7 +3,6 @@
 import resource
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,7 @@ from rig.columns import read_head
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.ring import RingReader
-from tests.stage import Stage, stage
-
-
-def until(ready: Callable[[], bool], seconds: float = 40.0) -> None:
-    """Wait for something that must come."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
+from tests.stage import Stage, events, stage, until
 
 
 def ends(process: subprocess.Popen[str]) -> None:
@@ -40,13 +31,6 @@ def heads(data: Path) -> list[int]:
             assert seq == expected
             expected = seq + 1
             found.append(seq)
-    ring.close()
-    return found
-
-
-def events(data: Path) -> list[event_pb2.Event]:
-    ring = RingReader(data / "ring")
-    found = [event_pb2.Event.FromString(value) for _, value in ring.read(rings.EVENTS, 0, 10_000, 1 << 28)]
     ring.close()
     return found
 

@@ -1,0 +1,1 @@
+"""Laps as files of other programs: CSV, Parquet, MoTeC."""

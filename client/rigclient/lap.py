@@ -1,0 +1,286 @@
+"""A lap as numpy tables: its samples and its scoring updates, decoded as they are asked for."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from rig.channels import LAP
+from rig.errors import Corrupt, MissingChannel
+from rig.tables import LapColumns, PhysicsColumns, ScoringColumns
+from rig.v1 import archive_pb2, event_pb2, lap_pb2, laps_pb2, session_pb2
+from rigclient.extras import need
+
+if TYPE_CHECKING:
+    from rig.lapfile import LapFile
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Rowing = np.ndarray[Any, np.dtype[np.intp]]
+
+SAMPLES: Final = archive_pb2.SECTION_SAMPLES
+SCORING: Final = archive_pb2.SECTION_SCORING
+WHEELS: Final = ("fl", "fr", "rl", "rr")
+"""Endings of the columns of a channel with four values per row."""
+
+
+class Flat(NamedTuple):
+    """A column of single values: a channel, or one component of it."""
+
+    name: str
+    unit: str
+    description: str
+    values: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a column comes from: what it is, and how to read it."""
+
+    unit: str
+    description: str
+    read: Callable[[], Array]
+
+
+class Rows:
+    """Rows of one car in the order of time, an attribute per channel.
+
+    `rows.gear` and `rows["gear"]` are an array of one value per row, `rows.tyre_temp` one of twelve per row.
+    A channel that is not there raises AttributeError, with brackets MissingChannel.
+    """
+
+    def __init__(self, sources: Mapping[str, Source], rows: int) -> None:
+        self._sources: Final = dict(sources)
+        self._rows: Final = rows
+        self._read: Final[dict[str, Array]] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._sources:
+            have = ", ".join(self._sources)
+            raise MissingChannel(f"there is no channel {name!r}", hint=f"there are {have}", channels=have)
+        if name not in self._read:
+            self._read[name] = self._sources[name].read()
+        return self._read[name]
+
+    def __getattr__(self, name: str) -> Array:
+        if name.startswith("_"):
+            raise AttributeError(name)  # asked for by copy and pickle before there are columns
+        try:
+            return self[name]
+        except MissingChannel as error:
+            raise AttributeError(str(error)) from None
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._sources]
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels."""
+        return list(self._sources)
+
+    def unit(self, name: str) -> str:
+        """Unit of a channel; "" for a number without one."""
+        return self._sources[name].unit
+
+    def picked(self, name: str, rows: Rowing) -> Source:
+        """A channel at these rows; -1 is no row: NaN for numbers with a fraction, masked for all others."""
+        values = self[name]
+        return dataclasses.replace(self._sources[name], read=lambda: _picked(values, rows))
+
+    def flat(self, channels: Iterable[str] = ()) -> Iterator[Flat]:
+        """Columns of single values, all channels or these in their order.
+
+        Four values per row become name_fl, name_fr, name_rl, name_rr; other widths name_0, name_1, ...
+        """
+        for name in tuple(channels) or self._sources:
+            values, source = self[name], self._sources[name]
+            for ending, column in _components(values):
+                yield Flat(name + ending, source.unit, source.description, column)
+
+    def to_arrow(self, channels: Iterable[str] = ()) -> Any:
+        """A pyarrow.Table of `flat`, units in the metadata of the fields, masked values null.
+
+        Raises Unavailable without pyarrow.
+        """
+        pa = need("pyarrow", "export")
+        columns = list(self.flat(channels))
+        arrays = [pa.array(np.ma.getdata(c.values), mask=_mask(c.values)) for c in columns]
+        fields = [
+            pa.field(c.name, array.type, metadata={"unit": c.unit, "description": c.description})
+            for c, array in zip(columns, arrays, strict=True)
+        ]
+        return pa.table(arrays, schema=pa.schema(fields))
+
+    def to_pandas(self, channels: Iterable[str] = ()) -> Any:
+        """A pandas.DataFrame of `flat`, units in `attrs["units"]`, masked values missing.
+
+        Raises Unavailable without pandas.
+        """
+        pd = need("pandas", "export")
+        columns = list(self.flat(channels))
+        frame = pd.DataFrame({column.name: column.values for column in columns})
+        frame.attrs["units"] = {column.name: column.unit for column in columns}
+        return frame
+
+
+class ScoringRows(Rows, ScoringColumns, LapColumns):
+    """The scoring updates of a lap."""
+
+
+class Lap(Rows, PhysicsColumns, LapColumns):
+    """One lap of one car: its samples, and beside them `info`, `session`, `events`, `gaps` and `scoring`."""
+
+    def __init__(self, file: "LapFile", joined: Mapping[str, Source] | None = None) -> None:
+        self._header: Final[archive_pb2.LapHeader] = file.header
+        self._joined: Final = dict(joined or {})
+        super().__init__({**_sources(file, SAMPLES), **self._joined}, file.header.samples)
+        self._file = file
+        self._scoring: ScoringRows | None = None
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Lap":
+        """The lap in a file, without a rig. Raises Corrupt."""
+        return cls.from_bytes(Path(path).read_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Lap":
+        """The lap in the bytes of a lap file. Raises Corrupt."""
+        from rig.lapfile import LapFile  # loads zstandard, which those who only follow streams do without
+
+        return cls(LapFile(data))
+
+    def __repr__(self) -> str:
+        return f"<lap {self.info.name}: {len(self)} samples, {len(self.channels)} channels>"
+
+    @property
+    def info(self) -> lap_pb2.Lap:
+        """What the lap is: car, driver, times, whether it counts.
+
+        As it was when the file was written; `Rig.lap_info` tells its size and whether it is pinned.
+        """
+        return self._header.lap
+
+    @property
+    def session(self) -> session_pb2.Session:
+        """The session, as it was when the file was written."""
+        return self._header.session
+
+    @property
+    def events(self) -> list[event_pb2.Event]:
+        """What happened to this car, and to the whole session, during the lap."""
+        return list(self._header.events)
+
+    @property
+    def gaps(self) -> list[event_pb2.Gap]:
+        """What is missing among the samples."""
+        return list(self._header.gaps)
+
+    @property
+    def scoring(self) -> ScoringRows:
+        """The scoring updates of the lap."""
+        if self._scoring is None:
+            self._scoring = ScoringRows(_sources(self._file, SCORING), self._header.scorings)
+        return self._scoring
+
+    def with_scoring(self, channels: Iterable[str] = (), tolerance_s: float | None = None) -> "Lap":
+        """The lap with columns `scoring_<channel>`: of each sample the scoring update nearest in time.
+
+        No channels: all of Scoring. Where none is within `tolerance_s` (None: however far) on the session
+        clock, numbers with a fraction are NaN and all others masked. Raises MissingChannel.
+        """
+        scoring = self.scoring
+        names = tuple(channels) or [name for name in scoring.channels if name not in LAP.by_name]
+        rows = nearest(self["session_time"], scoring["session_time"], tolerance_s)
+        joined = {f"scoring_{name}": scoring.picked(name, rows) for name in names}
+        return Lap(self._file, self._joined | joined)
+
+    def over_distance(self, name: str, metres: Array) -> Array:
+        """A channel of single values at these distances from the line, linear in between; NaN outside.
+
+        Where the car rolled back, the farthest distance so far counts.
+        """
+        known = np.isfinite(self["distance"])
+        if not known.any():
+            return np.full(len(metres), np.nan)
+        distance = np.maximum.accumulate(self["distance"][known].astype(np.float64))
+        return np.interp(metres, distance, self[name][known].astype(np.float64), np.nan, np.nan)
+
+
+def plain_rows(columns: Iterable[laps_pb2.PlainColumn]) -> ScoringRows:
+    """The scoring updates that a rig sent as plain columns. Raises Corrupt."""
+    columns = list(columns)
+    sources = {column.name: Source(column.unit, "", _reader(_plain(column))) for column in columns}
+    return ScoringRows(sources, columns[0].rows if columns else 0)
+
+
+def nearest(at: Array, times: Array, tolerance_s: float | None = None) -> Rowing:
+    """Row of `times` nearest to each moment of `at`; -1 where none is within the tolerance.
+
+    Of two rows equally near the earlier counts, of several at one moment the last.
+    """
+    if not len(times):
+        return np.full(len(at), -1)
+    order = np.argsort(times, kind="stable")
+    rising = times[order]
+    after = np.searchsorted(rising, at, side="right")
+    left, right = np.maximum(after - 1, 0), np.minimum(after, len(times) - 1)
+    pick = np.where(rising[right] - at < at - rising[left], right, left)
+    last = np.searchsorted(rising, rising[pick], side="right") - 1
+    within = np.abs(rising[last] - at) <= (np.inf if tolerance_s is None else tolerance_s)
+    return np.where(within, order[last], -1)
+
+
+def _sources(file: "LapFile", section: "archive_pb2.Section.ValueType") -> dict[str, Source]:
+    def reader(name: str) -> Callable[[], Array]:
+        return lambda: file.column(name, section)
+
+    return {
+        column.name: Source(column.unit, column.description, reader(column.name))
+        for column in file.header.columns
+        if column.section == section
+    }
+
+
+def _reader(values: Array) -> Callable[[], Array]:
+    return lambda: values
+
+
+def _plain(column: laps_pb2.PlainColumn) -> Array:
+    dtype = np.dtype(column.dtype)
+    expected = column.rows * column.width * dtype.itemsize
+    if len(column.values) != expected:
+        raise Corrupt(f"column {column.name} has {len(column.values)} bytes, {expected} were announced")
+    values = np.frombuffer(column.values, dtype)
+    return values if column.width == 1 else values.reshape(column.rows, column.width)
+
+
+def _picked(values: Array, rows: Rowing) -> Array:
+    # -1 picks the row without a value that is put at the end.
+    fraction = values.dtype.kind == "f"
+    absent = np.full((1, *values.shape[1:]), np.nan if fraction else 0, values.dtype)
+    picked: Array = np.concatenate((values, absent))[rows]
+    if fraction:
+        return picked
+    missing = (rows < 0).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.ma.masked_array(picked, np.broadcast_to(missing, picked.shape))
+
+
+def _mask(values: Array) -> Array | None:
+    return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+
+
+def _components(values: Array) -> Iterator[tuple[str, Array]]:
+    if values.ndim == 1:
+        yield "", values
+        return
+    width = values.shape[1]
+    endings = WHEELS if width == len(WHEELS) else [str(at) for at in range(width)]
+    for at, ending in enumerate(endings):
+        yield f"_{ending}", values[:, at]

@@ -1,0 +1,175 @@
+"""Sessions, laps and marks: what a caller asks for, as the contract's messages."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from rig.errors import BadRequest
+from rig.v1 import lap_pb2, laps_pb2, session_pb2
+from rigclient.lap import Lap
+
+ALL: Final = "sessions/-"
+"""In place of a session: all of them."""
+
+PAGE: Final = 200
+"""Sessions or laps asked for at a time: some 50 kB."""
+
+Span = tuple[float | None, float | None]
+"""From (inclusive) and until (exclusive); None is open."""
+
+Progress = Callable[[int, int], None]
+"""Told the bytes read so far and of the whole, 0 while nobody knows."""
+
+
+def list_sessions(
+    *,
+    track: str = "",
+    kind: str = "",
+    source: str = "",
+    since: float = 0.0,
+    until: float = 0.0,
+    page_size: int = PAGE,
+) -> laps_pb2.ListSessionsRequest:
+    """A request for sessions: part of the track's name, `kind` such as "race", `source` such as "demo".
+
+    `since` and `until` are wall clocks, unix seconds. Raises BadRequest for an unknown word.
+    """
+    return laps_pb2.ListSessionsRequest(
+        track=track,
+        kind=_number(session_pb2.SessionKind, kind),
+        source=_number(session_pb2.SessionSource, source),
+        from_time_ns=_ns(since),
+        until_time_ns=_ns(until),
+        page_size=page_size,
+    )
+
+
+def list_laps(
+    session: str | None = None,
+    *,
+    best_of: str = "",
+    order_by: str = "",
+    page_size: int = PAGE,
+    since: float = 0.0,
+    until: float = 0.0,
+    session_kind: str = "",
+    source: str = "",
+    kind: str = "",
+    **conditions: Any,
+) -> laps_pb2.ListLapsRequest:
+    """A request for laps of a session, or of all.
+
+    `best_of` is session, class, car, driver or track; `order_by` is what ListLapsRequest says; `conditions`
+    are the other fields of LapFilter. Raises BadRequest for an unknown word.
+    """
+    unknown = conditions.keys() - laps_pb2.LapFilter.DESCRIPTOR.fields_by_name.keys()
+    if unknown:
+        known = ", ".join(laps_pb2.LapFilter.DESCRIPTOR.fields_by_name)
+        raise BadRequest(f"laps have no condition {min(unknown)!r}", hint=f"there are {known}")
+    chosen = laps_pb2.LapFilter(
+        from_time_ns=_ns(since),
+        until_time_ns=_ns(until),
+        session_kind=_number(session_pb2.SessionKind, session_kind),
+        source=_number(session_pb2.SessionSource, source),
+        kind=_number(lap_pb2.LapKind, kind),
+        **{name: value for name, value in conditions.items() if value is not None},
+    )
+    return laps_pb2.ListLapsRequest(
+        parent=session_name(session) if session else ALL,
+        filter=chosen,
+        best_of=_number(laps_pb2.BestOf, best_of),
+        order_by=order_by,
+        page_size=page_size,
+    )
+
+
+def read_lap(
+    name: str,
+    channels: Iterable[str] = (),
+    *,
+    lap_time: Span | None = None,
+    distance: Span | None = None,
+    max_rate_hz: float = 0.0,
+    step_m: float = 0.0,
+) -> laps_pb2.ReadLapRequest:
+    """A request for the samples of a lap. `lap_time` is in seconds, `distance` in metres since the line."""
+    return laps_pb2.ReadLapRequest(
+        name=name,
+        channels=list(channels),
+        lap_time=_range(lap_time),
+        distance=_range(distance),
+        max_rate_hz=max_rate_hz,
+        step_m=step_m,
+        encoding=laps_pb2.ENCODING_BLOCKS,
+    )
+
+
+def read_scoring(
+    name: str, channels: Iterable[str] = (), lap_time: Span | None = None, triggers: Iterable[int] = ()
+) -> laps_pb2.ReadScoringRequest:
+    """A request for the scoring updates of a lap."""
+    return laps_pb2.ReadScoringRequest(
+        name=name, channels=list(channels), lap_time=_range(lap_time), triggers=list(triggers)
+    )
+
+
+def mark(
+    before_s: float, after_s: float, at: float | None = None, cars: Iterable[int] = (), note: str = ""
+) -> laps_pb2.MarkRequest:
+    """A request to keep the time around `at`, a wall clock in unix seconds; None: now."""
+    return laps_pb2.MarkRequest(
+        time_ns=_ns(at or 0.0), before_s=before_s, after_s=after_s, cars=list(cars), note=note
+    )
+
+
+class Reading:
+    """A lap file as it arrives, part by part."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._parts: list[bytes] = []
+        self._done, self._total = 0, total
+        self._progress = progress
+
+    def take(self, response: laps_pb2.ReadLapResponse) -> None:
+        """The next part."""
+        self._parts.append(response.data)
+        self._done += len(response.data)
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def lap(self) -> Lap:
+        """The lap, once all parts are there. Raises Corrupt."""
+        return Lap.from_bytes(b"".join(self._parts))
+
+
+def whole(request: laps_pb2.ReadLapRequest) -> bool:
+    """The request is for the file as it lies on the disk, so that its size is known before."""
+    return request == laps_pb2.ReadLapRequest(name=request.name, encoding=request.encoding)
+
+
+def session_name(text: str) -> str:
+    """`sessions/{session}` for a session's name with or without `sessions/`."""
+    return text if text.startswith("sessions/") else f"sessions/{text}"
+
+
+def words(enum: Any) -> dict[str, int]:
+    """The values of an enum by the lower-case words that callers use, without the unspecified one."""
+    prefix = enum.keys()[0].removesuffix("UNSPECIFIED")
+    return {name.removeprefix(prefix).lower(): number for name, number in enum.items() if number}
+
+
+def _number(enum: Any, word: str) -> Any:
+    known = words(enum)
+    if word and word not in known:
+        raise BadRequest(f"{word!r} is no {enum.DESCRIPTOR.name}", hint=f"there are {', '.join(known)}")
+    return known.get(word, 0)
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * 1e9)
+
+
+def _range(span: Span | None) -> laps_pb2.Range | None:
+    if span is None:
+        return None
+    begin, end = span
+    return laps_pb2.Range(**{"from": begin, "until": end})  # `from` is a word of Python

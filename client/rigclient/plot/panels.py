@@ -1,0 +1,88 @@
+"""What a plot shows: panels one below the other, in each a curve per lap, all over the distance."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rigclient.lap import Array, Lap
+from rigclient.terminal.clock import lap_time
+
+COLORS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2")
+"""Of the laps; after the last the first comes again. Apart from each other in any eye and on any paper."""
+
+X_TITLE: Final = "distance [m]"
+
+_SHOWN_AS: Final = {"m/s": ("km/h", 3.6), "rad": ("°", 180 / np.pi)}
+"""Units that people think in, by those of the registry, and the factor."""
+_STEP_M: Final = 2.0
+"""Grid of the delta: at 80 m/s a 50 Hz sample lies every 1.6 m."""
+
+
+class Curve(NamedTuple):
+    """One lap in one panel."""
+
+    label: str
+    color: str
+    x: Array
+    y: Array
+
+
+class Panel(NamedTuple):
+    """One channel, or the delta."""
+
+    title: str
+    curves: list[Curve]
+
+
+def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
+    """A panel per column of `Rows.flat` of these channels, and, of several laps, the delta to the first.
+
+    Raises MissingChannel.
+    """
+    shown = _channels(laps, tuple(channels))
+    return [*shown, _delta(laps)] if len(laps) > 1 else shown
+
+
+def label(lap: Lap) -> str:
+    """For example: car012-0003 A. Alder 1:42.773."""
+    words = (lap.info.name.rpartition("/")[2], lap.info.driver, lap_time(lap.info.lap_time))
+    return " ".join(word for word in words if word)
+
+
+def title(laps: Sequence[Lap]) -> str:
+    """Tracks, each once: laps of several are not told apart by their curves."""
+    return ", ".join(dict.fromkeys(lap.session.track_name for lap in laps if lap.session.track_name))
+
+
+def color(at: int) -> str:
+    """The colour of the lap at this position."""
+    return COLORS[at % len(COLORS)]
+
+
+def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
+    flat = [list(lap.flat(channels)) for lap in laps]
+    drawn = []
+    for columns in zip(*flat, strict=True):
+        unit, factor = _SHOWN_AS.get(columns[0].unit, (columns[0].unit, 1.0))
+        curves = [
+            Curve(label(lap), color(at), lap.distance, column.values * factor)
+            for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
+        ]
+        drawn.append(Panel(f"{columns[0].name} [{unit}]" if unit else columns[0].name, curves))
+    return drawn
+
+
+def _delta(laps: Sequence[Lap]) -> Panel:
+    """Time lost (above zero) to the first lap at the same distance, of every other lap."""
+    metres = np.arange(0.0, _length(laps[0]), _STEP_M)
+    base = laps[0].over_distance("lap_time", metres)
+    curves = [
+        Curve(label(lap), color(at), metres, lap.over_distance("lap_time", metres) - base)
+        for at, lap in enumerate(laps[1:], start=1)
+    ]
+    return Panel("delta [s]", curves)
+
+
+def _length(lap: Lap) -> float:
+    return float(np.nanmax(lap.distance, initial=0.0))

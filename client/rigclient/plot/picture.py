@@ -1,0 +1,44 @@
+"""A plot as a picture: PNG for a chat, SVG or PDF for paper."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rigclient.extras import need
+from rigclient.plot.panels import X_TITLE, Panel
+
+_WIDTH_IN: Final = 12.0
+_PANEL_IN: Final = 1.9
+_HEAD_IN: Final = 1.1
+_DPI: Final = 130
+
+
+def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
+    """Write the picture in the format of the path's ending. Raises Unavailable without matplotlib."""
+    figure = _figure(title, panels)
+    figure.savefig(path, dpi=_DPI)
+
+
+def _figure(title: str, panels: Sequence[Panel]) -> Any:
+    # The class, not pyplot: no window system and no state that outlives the picture.
+    kind = need("matplotlib.figure", "plot").Figure
+    height = _HEAD_IN + _PANEL_IN * len(panels)
+    figure = kind(figsize=(_WIDTH_IN, height), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, panels, strict=True):
+        _draw(axis, panel)
+    axes[-1].set_xlabel(X_TITLE)
+    figure.align_ylabels(axes)
+    lines = axes[0].get_lines()
+    figure.legend(lines, [line.get_label() for line in lines], loc="outside upper right", frameon=False)
+    return figure
+
+
+def _draw(axis: Any, panel: Panel) -> None:
+    for curve in panel.curves:
+        axis.plot(curve.x, curve.y, label=curve.label, color=curve.color, linewidth=1.1)
+    axis.set_ylabel(panel.title.replace(" [", "\n["))  # long names are taller than a panel
+    axis.grid(visible=True, color="#e4e4e4", linewidth=0.6)
+    axis.margins(x=0)
+    axis.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,1 @@
+"""The archiver: closed laps become files, files become an index."""

@@ -1,0 +1,143 @@
+"""A recorded race without processes: the demo's frames through encoder and scorer into a ring."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rig.channels import PHYSICS, SCORING
+from rig.columns import Head, field
+from rig.v1 import event_pb2, lap_pb2, session_pb2
+from rigd import ring as rings
+from rigd.archive.archiver import Archiver, Settings
+from rigd.archive.retention import Limits
+from rigd.demo.race import Race
+from rigd.demo.scoring import Scoring
+from rigd.record.encoder import Encoder
+from rigd.record.numbers import Numbers
+from rigd.record.scorer import Scorer
+from rigd.record.sessions import Sessions
+from rigd.ring import Record, RingWriter
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+ROOMY = Limits(min_free_bytes=0, hard_floor_bytes=0)
+"""The tests' disk may be as full as it likes."""
+
+
+class Update(NamedTuple):
+    """What the scorer needs of a snapshot."""
+
+    info: Any
+    records: Any
+    version: int = 1
+
+
+class Tape:
+    """Drives a race and records it, a second of session clock being a second of wall clock."""
+
+    def __init__(self, data: Path, cars: int = 3, *, limit_bytes: int = 256 << 20) -> None:
+        self.data = data
+        self.ring = RingWriter(data / "ring", limit_bytes)
+        self.race = Race(cars, 3, laps=20, short=True)
+        self.scoring = Scoring(self.race)
+        self.numbers = Numbers(self.ring.spans())
+        self.sessions = Sessions()
+        self.scorer = Scorer(self.sessions, session_pb2.SESSION_SOURCE_DEMO, {}, 0.0)
+        self.encoders = Encoder(PHYSICS), Encoder(SCORING)
+        self.journal: list[dict[str, Any]] = []
+        self.taken_ns = START_NS
+        self.pending: list[Record] = []
+        self.score()
+
+    def drive(self, seconds: float) -> None:
+        """Record so many seconds."""
+        for _ in range(round(seconds / self.race.dt)):
+            self.frame()
+        self.commit()
+
+    def frame(self, *, lost: bool = False) -> None:
+        """A frame; a lost one takes a number and is declared with the next."""
+        self.journal += self.race.step()
+        self.taken_ns += round(self.race.dt * SECOND_NS)
+        if self.race.scoring_due:
+            self.score()
+        if lost:
+            self.numbers.lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_MISSED, "")
+            return
+        gap = self.numbers.declare(rings.PHYSICS, self.event())
+        head = self.head(rings.PHYSICS, PHYSICS.schema)
+        with np.errstate(all="ignore"):
+            data = self.encoders[0].encode(self.race.records[:], head)
+        self.pending += [*gap, Record(rings.PHYSICS, rings.key(head.seq), data)]
+
+    def score(self) -> None:
+        """A scoring update."""
+        self.scoring.update()
+        info, records = self.scoring.info[()], self.scoring.vehicles[:]
+        verdict = self.scorer.see(Update(info, records), 1, self.encoders[0].terrains, "3.7", dict)  # type: ignore[arg-type]
+        assert verdict is not None
+        self.tell(*verdict.events)
+        if verdict.triggers is not None:
+            self.encoders[1].triggers = verdict.triggers
+            head = self.head(rings.SCORING, SCORING.schema)
+            tail = field(11, verdict.state.SerializeToString())
+            if verdict.entries is not None:
+                tail += field(12, verdict.entries.SerializeToString())
+            data = self.encoders[1].encode(records, head, tail)
+            self.pending.append(Record(rings.SCORING, rings.key(head.seq), data))
+
+    def tell(self, *events: event_pb2.Event) -> None:
+        """Record events."""
+        self.pending += [self.numbers.record(event) for event in events]
+
+    def finish(self) -> None:
+        """End the session."""
+        self.tell(*self.scorer.left()[0])
+        self.commit()
+
+    def event(self) -> event_pb2.Event:
+        return event_pb2.Event(session=self.sessions.number, session_time=self.race.clock)
+
+    def head(self, stream: bytes, schema: int) -> Head:
+        seq = self.numbers.take(stream, self.taken_ns)
+        clock, rows = self.race.clock, self.race.field.cars
+        return Head(seq, self.taken_ns, self.sessions.number, clock, seq, schema, rows, -1, False, True)
+
+    def commit(self) -> None:
+        self.ring.append(self.pending, {})
+        self.pending = []
+
+    def closed(self) -> list[lap_pb2.Lap]:
+        """Every lap that was told to be closed."""
+        events = [event_pb2.Event.FromString(data) for data in self.values(rings.EVENTS)]
+        return [event.lap_closed.lap for event in events if event.HasField("lap_closed")]
+
+    def values(self, stream: bytes) -> list[bytes]:
+        with self.ring.env.begin() as txn:
+            return [bytes(value) for _, value in txn.cursor(self.ring.dbs[stream])]
+
+    def truth(self, car: int, number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The simulated lap: start, end, time."""
+        for event in self.journal:
+            if event["kind"] == "lap" and (event["id"], event["number"]) == (car, number):
+                return np.array([event["start"], event["end"], event["time"]])
+        raise AssertionError(f"car {car} did not drive lap {number}")
+
+    @property
+    def told(self) -> list[str]:
+        """Names of the files that all closed laps should have."""
+        return [f"car{lap.car:03d}-{lap.index:04d}.lap" for lap in self._closed]
+
+    def archiver(self, limits: Limits = ROOMY) -> Archiver:
+        """An archiver of this ring, in a process of its own as far as LMDB can tell: the ring is closed."""
+        self._closed = self.closed()
+        self.close()
+        return Archiver(Settings(self.data, limits))
+
+    def resume(self) -> None:
+        """Go on recording after an archiver has read."""
+        self.ring = RingWriter(self.data / "ring", self.ring.limit_bytes)
+
+    def close(self) -> None:
+        self.ring.close()

@@ -1,0 +1,271 @@
+"""The archiver: what is there after it, whatever happened to it on the way."""
+
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rig.errors import Busy
+from rig.lapfile import LapFile
+from rig.v1 import laps_pb2, session_pb2
+from rigd.archive.archiver import Archiver, Settings, archive
+from rigd.archive.inbox import Inbox
+from rigd.archive.index import Index
+from rigd.archive.marks import Marks
+from rigd.archive.reindex import reindex
+from rigd.archive.retention import Limits
+from rigd.ring import Lock
+from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
+
+RACE_S = 60.0
+
+
+def drained(archiver: Archiver) -> Archiver:
+    """An archiver that has done all there is to do."""
+    while archiver.turn():
+        pass
+    assert not archiver.trouble
+    return archiver
+
+
+def files(data: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(data.glob("laps/*/*.lap"))}
+
+
+@pytest.fixture(scope="module")
+def race(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a race whose laps are archived."""
+    tape = Tape(tmp_path_factory.mktemp("race") / "data")
+    tape.drive(RACE_S)
+    tape.finish()
+    drained(tape.archiver()).close()
+    return tape.data
+
+
+@pytest.fixture
+def archived(race: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(race, tmp_path / "copy")
+
+
+def test_every_closed_lap_has_its_file(tape: Tape) -> None:
+    tape.drive(RACE_S)
+    tape.finish()
+    closed = tape.closed()
+    archiver = drained(tape.archiver())
+    assert archiver.archived == len(closed) == len(files(tape.data))
+    for lap in closed:
+        name = f"car{lap.car:03d}-{lap.index:04d}.lap"
+        (path,) = tape.data.glob(f"laps/*/{name}")
+        with LapFile.open(path) as file:
+            file.verify()
+            assert file.header.lap.lap_time == lap.lap_time
+            assert archiver.index.lap(file.header.lap.name) is not None
+    archiver.close()
+
+
+def test_a_session_is_recording_until_it_has_ended(tape: Tape) -> None:
+    tape.drive(RACE_S)
+    archiver = drained(tape.archiver())
+    (session,) = archiver.store.sessions()
+    assert session.status == session_pb2.SESSION_STATUS_RECORDING
+    assert session.source == session_pb2.SESSION_SOURCE_DEMO
+    archiver.close()
+    tape.resume()
+    tape.finish()
+    archiver = drained(tape.archiver())
+    (session,) = archiver.store.sessions()
+    assert session.status == session_pb2.SESSION_STATUS_COMPLETED
+    assert session.end_time_ns >= session.start_time_ns
+    archiver.close()
+
+
+def test_one_that_comes_a_day_later_finds_everything(tape: Tape) -> None:
+    tape.drive(RACE_S)
+    drained(tape.archiver()).close()
+    before = files(tape.data)
+    tape.resume()
+    tape.drive(RACE_S)
+    tape.finish()
+    archiver = drained(tape.archiver())
+    assert {name: data for name, data in files(tape.data).items() if name in before} == before
+    assert len(files(tape.data)) > len(before)
+    archiver.close()
+
+
+def test_without_its_position_it_does_nothing_twice(archived: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in archived.glob("laps/*/*.lap")}
+    (archived / "index.sqlite").unlink()
+    archiver = drained(Archiver(Settings(archived, ROOMY)))
+    assert archiver.archived == 0
+    assert {path: path.stat().st_mtime_ns for path in archived.glob("laps/*/*.lap")} == before
+    assert len(list(archiver.index.laps_by_age())) == len(before)
+    archiver.close()
+
+
+def test_half_written_files_are_swept_away(archived: Path) -> None:
+    (folder,) = archived.glob("laps/*")
+    half = folder / ".writing-car000-0001.lap"
+    half.write_bytes(b"half")
+    Archiver(Settings(archived, ROOMY)).close()
+    assert not half.exists()
+
+
+def test_a_deleted_lap_does_not_come_back(archived: Path) -> None:
+    archiver = Archiver(Settings(archived, ROOMY))
+    lap = next(iter(archiver.store.laps()))
+    inbox = Inbox(archived)
+    order = inbox.post("delete", lap)
+    archiver.turn()
+    assert inbox.settled(order)
+    assert not archiver.store.path(lap).exists()
+    archiver.close()
+    (archived / "index.sqlite").unlink()
+    archiver = drained(Archiver(Settings(archived, ROOMY)))
+    assert archiver.index.lap(lap) is None
+    assert not archiver.store.path(lap).exists()
+    archiver.close()
+
+
+def test_a_deletion_cut_short_is_finished_at_the_next_start(archived: Path) -> None:
+    archiver = Archiver(Settings(archived, ROOMY))
+    lap = next(iter(archiver.store.laps()))
+    archiver.store.bury(lap, {"why": "deleted on request"})  # and then the power went
+    archiver.close()
+    archiver = Archiver(Settings(archived, ROOMY))
+    assert not archiver.store.path(lap).exists()
+    assert archiver.index.lap(lap) is None
+    archiver.close()
+
+
+@pytest.mark.parametrize("limit", [0, 5_000, 60_000])
+def test_a_disk_that_refuses_leaves_no_half_file_and_is_asked_again(tape: Tape, limit: int) -> None:
+    tape.drive(RACE_S)
+    tape.finish()
+    archiver = tape.archiver()
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, kept[1]))
+    try:
+        archiver.turn()
+        assert archiver.trouble
+        assert not list(tape.data.glob("laps/*/.writing-*"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    for data in files(tape.data).values():
+        LapFile(data).verify()
+    drained(archiver).close()
+    assert len(files(tape.data)) == len(tape.told)
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip", "empty"])
+def test_a_damaged_file_is_set_aside_and_listed(archived: Path, harm: str) -> None:
+    path = sorted(archived.glob("laps/*/*.lap"))[0]
+    data = bytearray(path.read_bytes())
+    if harm == "flip":
+        data[len(data) // 2] ^= 4
+    path.write_bytes({"cut": bytes(data[:-7]), "flip": bytes(data), "empty": b""}[harm])
+    tally = reindex(archived)
+    assert tally.damaged == 1
+    index = Index(archived / "index.sqlite")
+    lap = index.lap(f"sessions/{path.parent.name}/laps/{path.stem}")
+    assert lap is not None
+    assert lap.damage
+    index.close()
+    assert not path.exists()
+    assert path.with_name(path.name + ".damaged").exists()
+
+
+def test_an_index_made_anew_says_the_same(archived: Path) -> None:
+    index = Index(archived / "index.sqlite")
+    before = [index.lap(lap.name) for lap in index.laps_by_age()]
+    index.close()
+    steps: list[int] = []
+    tally = reindex(archived, lambda done, _: steps.append(done))
+    index = Index(archived / "index.sqlite")
+    assert [index.lap(lap.name) for lap in index.laps_by_age()] == before
+    index.close()
+    assert (tally.laps, tally.damaged) == (len(before), 0)
+    assert steps == list(range(len(before) + 1))
+
+
+def test_a_copied_file_under_another_name_is_not_believed(archived: Path) -> None:
+    path = sorted(archived.glob("laps/*/*.lap"))[0]
+    shutil.copy(path, path.with_name("car077-0001.lap"))
+    assert reindex(archived).damaged == 1
+
+
+def test_a_marked_moment_is_kept_for_all_cars_and_pinned(tape: Tape) -> None:
+    tape.drive(30.0)
+    marks = Marks(tape.data)
+    marks.put(moment("late", at_s=20.0, before_s=5.0, after_s=3.0))
+    marks.put(moment("overlapping", at_s=18.0, before_s=4.0, after_s=6.0, cars=[int(tape.race.field.ids[0])]))
+    marks.put(moment("before", at_s=-100.0, before_s=5.0, after_s=1.0))
+    archiver = drained(tape.archiver())
+    late, overlapping, before = (marks.get(name) for name in ("late", "overlapping", "before"))
+    assert late is not None
+    assert late.status == laps_pb2.MOMENT_STATUS_KEPT
+    assert len(late.laps) == 3
+    for name in late.laps:
+        with LapFile.open(archiver.store.path(name)) as file:
+            clock = file.column("elapsed_time")
+            assert abs(clock[0] - 15.0) < 0.05
+            assert abs(clock[-1] - 23.0) < 0.05
+            assert file.header.lap.driver
+        listed = archiver.index.lap(name)
+        assert listed is not None
+        assert listed.pinned
+    assert overlapping is not None
+    assert len(overlapping.laps) == 1
+    assert before is not None
+    assert before.status == laps_pb2.MOMENT_STATUS_LOST
+    archiver.close()
+
+
+def moment(
+    name: str, at_s: float, before_s: float, after_s: float, cars: list[int] | None = None
+) -> laps_pb2.Moment:
+    return laps_pb2.Moment(
+        name=f"marks/{name}",
+        time_ns=START_NS + int(at_s * SECOND_NS),
+        before_s=before_s,
+        after_s=after_s,
+        cars=cars or [],
+        status=laps_pb2.MOMENT_STATUS_PENDING,
+    )
+
+
+def test_laps_go_when_there_are_too_many_bytes_and_forced_ones_are_declared(archived: Path) -> None:
+    archiver = Archiver(Settings(archived, Limits(max_bytes=1, min_free_bytes=0, hard_floor_bytes=0)))
+    archiver.turn()
+    assert not files(archived)
+    assert archiver.index.losses() == {}
+    archiver.close()
+
+
+def test_below_the_hard_floor_unsynced_laps_go_and_the_loss_is_declared(archived: Path) -> None:
+    limits = Limits(min_free_bytes=0, hard_floor_bytes=1 << 60, keep_unsynced=True)
+    names = set(Archiver(Settings(archived, ROOMY)).store.laps())
+    archiver = Archiver(Settings(archived, limits))
+    archiver.turn()
+    assert not files(archived)
+    assert archiver.index.losses().keys() == names
+    archiver.close()
+    reindex(archived)
+    index = Index(archived / "index.sqlite")
+    assert index.losses().keys() == names
+    index.close()
+
+
+def test_a_second_archiver_refuses(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / "laps.lock", "laps are archived")
+    with pytest.raises(Busy, match="laps are archived by process"):
+        archive(Settings(tmp_path), lambda _: True)
+    lock.release()
+
+
+def test_without_a_ring_it_waits(tmp_path: Path) -> None:
+    archiver = Archiver(Settings(tmp_path, ROOMY))
+    assert not archiver.turn()
+    assert not archiver.trouble
+    archiver.close()

@@ -1,0 +1,166 @@
+"""From the ring's records to a lap's columns."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from rig.channels import PHYSICS, SCORING, Table
+from rig.columns import Layout, read_head
+from rig.v1 import event_pb2, lap_pb2, session_pb2
+from rigd import ring as rings
+from rigd.archive.gather import Gathered, gather
+from rigd.archive.running import running
+from rigd.ring import RingReader
+from tests.archive.tape import Tape
+
+LAP_S = 60.0
+"""The grid, and a lap of the short circuit by the slowest car."""
+
+
+class Driven(NamedTuple):
+    tape: Tape
+    laps: list[lap_pb2.Lap]
+    gathered: list[Gathered]
+    physics: list[bytes]
+    scoring: list[bytes]
+
+
+@pytest.fixture(scope="module")
+def driven(tmp_path_factory: pytest.TempPathFactory) -> Driven:
+    tape = Tape(tmp_path_factory.mktemp("gather"))
+    tape.drive(LAP_S)
+    laps = [lap for lap in tape.closed() if lap.complete]
+    records = tape.values(rings.PHYSICS), tape.values(rings.SCORING)
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    gathered = gather(ring, laps, session_pb2.Session(name="sessions/x"))
+    ring.close()
+    return Driven(tape, laps, gathered, *records)
+
+
+def plainly(table: Table, records: list[bytes], lap: lap_pb2.Lap) -> Iterator[dict[str, Any]]:
+    """The car's rows, one record after another."""
+    for data in records:
+        view = Layout(table, data, 0, len(data)).view(data, 0)
+        (row,) = np.flatnonzero(view["id"] == lap.car)
+        clock = view["elapsed_time"][row] if table is PHYSICS else read_head(data).session_time
+        if lap.start_time <= clock < lap.end_time:
+            yield {channel.name: view[channel.name][row] for channel in table.channels}
+
+
+def test_there_is_a_lap_of_every_car(driven: Driven) -> None:
+    assert sorted(lap.car for lap in driven.laps) == sorted(driven.tape.race.field.ids.tolist())
+
+
+@pytest.mark.parametrize("table", [PHYSICS, SCORING], ids=lambda table: table.name)
+def test_every_row_is_the_cars_own_bit_by_bit(driven: Driven, table: Table) -> None:
+    for gathered in driven.gathered:
+        physics = table is PHYSICS
+        found = gathered.samples if physics else gathered.scoring
+        rows = list(plainly(table, driven.physics if physics else driven.scoring, gathered.header.lap))
+        assert len(rows) > (1000 if physics else 20)
+        for channel in table.channels:
+            wanted = np.stack([row[channel.name] for row in rows])
+            assert found[channel.name].tobytes() == wanted.tobytes(), channel.name
+
+
+def test_the_lap_says_what_was_kept(driven: Driven) -> None:
+    for gathered in driven.gathered:
+        lap = gathered.header.lap
+        assert lap.samples == len(gathered.samples["speed"])
+        assert lap.scorings == len(gathered.scoring["place"])
+        assert lap.start_time_ns == gathered.samples["capture_time_ns"][0]
+        assert lap.end_time_ns == gathered.samples["capture_time_ns"][-1]
+        assert not gathered.header.gaps
+        assert gathered.header.session.state.track_name == driven.tape.race.circuit.name
+
+
+def test_events_are_the_cars_own_and_the_sessions(driven: Driven) -> None:
+    for gathered in driven.gathered:
+        lap = gathered.header.lap
+        kinds = [event.WhichOneof("kind") for event in gathered.header.events]
+        assert kinds.count("sector_completed") == 2
+        for event in gathered.header.events:
+            body = getattr(event, event.WhichOneof("kind") or "")
+            assert isinstance(body, event_pb2.FlagChanged) or body.car == lap.car
+            assert lap.start_time <= event.session_time < lap.end_time
+            assert event.seq == 0
+
+
+def test_lap_time_counts_from_the_line(driven: Driven) -> None:
+    for gathered in driven.gathered:
+        samples, lap = gathered.samples, gathered.header.lap
+        np.testing.assert_array_equal(samples["lap_time"], samples["elapsed_time"] - lap.start_time)
+        assert 0 <= samples["lap_time"][0] < 0.05
+        assert lap.lap_time - 0.05 < samples["lap_time"][-1] < lap.lap_time
+
+
+def test_lost_frames_are_declared_in_their_lap_and_in_no_other(tape: Tape) -> None:
+    tape.drive(20.0)
+    for _ in range(7):
+        tape.frame(lost=True)
+    tape.drive(LAP_S + 25)
+    laps = [lap for lap in tape.closed() if lap.complete]
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    found = gather(ring, laps, session_pb2.Session())
+    ring.close()
+    for gathered in found:
+        lap = gathered.header.lap
+        touched = lap.start_time < 20.0 < lap.end_time
+        assert lap.missing == (7 if touched else 0)
+        assert [gap.reason for gap in gathered.header.gaps] == [event_pb2.GAP_REASON_MISSED] * touched
+    assert {gathered.header.lap.missing for gathered in found} == {0, 7}
+
+
+def test_a_beginning_that_was_evicted_is_declared(tape: Tape) -> None:
+    tape.drive(LAP_S)
+    laps = [lap for lap in tape.closed() if lap.complete]
+    half = laps[0].start_time + 10
+    with tape.ring.env.begin(write=True) as txn:
+        cursor = txn.cursor(tape.ring.dbs[rings.PHYSICS])
+        while cursor.first() and read_head(cursor.value()).session_time < half:
+            cursor.delete()
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    (found,) = gather(ring, laps[:1], session_pb2.Session())
+    ring.close()
+    assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_EVICTED]
+    assert not found.header.gaps[0].HasField("count")
+    assert found.samples["elapsed_time"][0] >= half
+
+
+def test_a_lap_of_which_nothing_is_left_has_no_samples_and_says_so(tape: Tape) -> None:
+    tape.drive(LAP_S)
+    laps = [lap for lap in tape.closed() if lap.complete]
+    with tape.ring.env.begin(write=True) as txn:
+        cursor = txn.cursor(tape.ring.dbs[rings.PHYSICS])
+        while cursor.first() and txn.stat(tape.ring.dbs[rings.PHYSICS])["entries"] > 10:
+            cursor.delete()
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    (found,) = gather(ring, laps[:1], session_pb2.Session())
+    ring.close()
+    assert found.header.lap.samples == 0
+    assert found.samples["tyre_temp"].shape == (0, 12)
+    assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_EVICTED]
+
+
+def test_the_running_lap_is_read_up_to_the_newest_tick(tape: Tape) -> None:
+    tape.drive(LAP_S)
+    car = tape.race.field.ids.tolist()[0]
+    newest = tape.race.records["mElapsedTime"][0]
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    found, nobody = running(ring, car), running(ring, 999)
+    ring.close()
+    assert nobody is None
+    assert found is not None
+    lap = found.header.lap
+    assert lap.running
+    assert lap.driver
+    assert lap.track_name == tape.race.circuit.name
+    assert lap.start_time == tape.race.records["mLapStartET"][0]
+    assert found.samples["elapsed_time"][-1] == newest

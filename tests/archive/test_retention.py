@@ -1,0 +1,102 @@
+"""Which laps have to go."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rigd.archive.retention import Doomed, Kept, Limits, doomed
+
+DAY_S = 86_400.0
+
+
+def lap(
+    name: str,
+    size: int = 100,
+    days: float = 1.0,
+    *,
+    pinned: bool = False,
+    synced: bool = True,
+    best: bool = False,
+) -> Kept:
+    return Kept(name, 100, days * DAY_S, pinned, synced, best)
+
+
+def gone(laps: list[Kept], used: int, free: int, **limits: float | bool) -> list[str]:
+    wide: dict[str, float | bool] = {"max_bytes": 1 << 40, "min_free_bytes": 0, "hard_floor_bytes": 0}
+    return [one.lap.name for one in doomed(laps, used, free, Limits(**(wide | limits)))]  # type: ignore[arg-type]
+
+
+def test_nothing_goes_while_everything_fits() -> None:
+    assert gone([lap("a"), lap("b")], used=200, free=1000) == []
+
+
+def test_the_oldest_go_until_the_rest_fits() -> None:
+    laps = [lap("young", days=1), lap("old", days=3), lap("middle", days=2)]
+    assert gone(laps, used=300, free=1000, max_bytes=200) == ["old"]
+    assert gone(laps, used=300, free=1000, max_bytes=199) == ["old", "middle"]
+
+
+def test_too_little_room_on_the_disk_makes_the_oldest_go_too() -> None:
+    laps = [lap("young", days=1), lap("old", days=3)]
+    assert gone(laps, used=200, free=50, min_free_bytes=120) == ["old"]
+
+
+def test_age_alone_spares_the_best() -> None:
+    laps = [lap("old", days=40), lap("best", days=40, best=True), lap("young", days=1)]
+    assert gone(laps, used=300, free=1000, max_age_s=30 * DAY_S) == ["old"]
+
+
+def test_best_laps_go_after_all_others() -> None:
+    laps = [lap("best", days=9, best=True), lap("plain", days=1)]
+    assert gone(laps, used=200, free=1000, max_bytes=150) == ["plain"]
+    assert gone(laps, used=200, free=1000, max_bytes=50) == ["plain", "best"]
+
+
+def test_pinned_laps_stay_whatever_the_limits_say() -> None:
+    laps = [lap("pinned", days=90, pinned=True)]
+    assert gone(laps, used=100, free=1000, max_bytes=0, max_age_s=DAY_S) == []
+
+
+def test_what_the_warehouse_has_not_got_stays_when_asked_to() -> None:
+    laps = [lap("unsynced", synced=False), lap("synced")]
+    assert gone(laps, used=200, free=1000, max_bytes=0, keep_unsynced=True) == ["synced"]
+    assert gone(laps, used=200, free=1000, max_bytes=0) == ["unsynced", "synced"]
+
+
+def test_below_the_hard_floor_the_unsynced_go_after_all_that_may_and_the_pinned_last() -> None:
+    laps = [lap("pinned", days=9, pinned=True), lap("unsynced", days=1, synced=False), lap("synced", days=2)]
+    for free, wanted in (
+        (0, ["synced"]),
+        (-100, ["synced", "unsynced"]),
+        (-101, ["synced", "unsynced", "pinned"]),
+    ):
+        assert gone(laps, used=300, free=free, hard_floor_bytes=100, keep_unsynced=True) == wanted
+
+
+laps_of_any_kind = st.lists(
+    st.builds(
+        Kept,
+        name=st.uuids().map(str),
+        bytes=st.integers(1, 1000),
+        age_s=st.floats(0, 1e8),
+        pinned=st.booleans(),
+        synced=st.booleans(),
+        best=st.booleans(),
+    ),
+    max_size=30,
+)
+
+
+@given(laps_of_any_kind, st.integers(0, 5000), st.integers(0, 2000), st.booleans())
+def test_no_more_goes_than_has_to_and_only_forced_ones_are_missed(
+    laps: list[Kept], most: int, floor: int, keep: bool
+) -> None:
+    limits = Limits(max_bytes=most, min_free_bytes=0, hard_floor_bytes=floor, keep_unsynced=keep)
+    used, free = sum(one.bytes for one in laps), 5000
+    found: list[Doomed] = list(doomed(laps, used, free, limits))
+    assert len({one.lap.name for one in found}) == len(found)
+    for one in found:
+        assert one.forced == (one.lap.pinned or (keep and not one.lap.synced))
+    ordinary = [one for one in found if not one.forced]
+    if ordinary:
+        left = used - sum(one.lap.bytes for one in ordinary)
+        assert left + ordinary[-1].lap.bytes > most

@@ -1,0 +1,235 @@
+"""`rig sessions`, `rig laps`, `rig lap` and what keeps laps: found by short names, told in 80 columns."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from rich.cells import cell_len
+
+from rig.v1 import lap_pb2, laps_pb2, session_pb2
+from tests.cli.laps_shell import NARROW, WIDE, run, told
+from tests.client import driven, field
+from tests.client.lap_rig import LapRig
+
+RACE = driven.SESSION.removeprefix("sessions/")
+
+
+@pytest.fixture
+def lap_rig() -> Iterator[LapRig]:
+    serving = field.race()
+    yield serving
+    serving.stop()
+
+
+def widest(text: str) -> int:
+    return max(cell_len(line.rstrip()) for line in text.splitlines())
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The lines of a table, split, by their first word."""
+    return {words[0]: words[1:] for words in map(str.split, text.splitlines()) if words}
+
+
+class TestSessions:
+    def test_the_newest_comes_first_and_fits(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "sessions"))
+        table = rows(text)
+        assert list(table) == ["session", RACE, field.OLD.removeprefix("sessions/")]
+        assert table[RACE] == ["10", "3", "0:18.226", "3.4", "MB"]
+        assert widest(text) <= NARROW
+
+    def test_a_wide_terminal_shows_what_each_was(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "sessions", columns=WIDE))
+        assert "Meander Valley Grand" in text
+        assert "recording" in text
+        assert "practice  live" in text
+        assert "20 min 30 s" in text
+
+    def test_json_holds_every_fact(self, lap_rig: LapRig) -> None:
+        race, practice = json.loads(told(run(lap_rig, "sessions", "--json")))
+        assert (race["name"], race["kind"], race["laps"]) == (driven.SESSION, "SESSION_KIND_RACE", 10)
+        assert practice["end_time_ns"] == 1_795_091_230_000_000_000
+
+    def test_filters_are_the_servers(self, lap_rig: LapRig) -> None:
+        words = ("--track", "mean", "--kind", "race", "--since", "2026-11-20T00:00+00:00", "--limit", "1")
+        told(run(lap_rig, "sessions", *words))
+        (request,) = lap_rig.asked(laps_pb2.ListSessionsRequest)
+        assert (request.track, request.kind) == ("mean", 5)
+        assert request.from_time_ns == 1_795_132_800 * 10**9
+
+    def test_a_moment_that_is_none_is_refused(self, lap_rig: LapRig) -> None:
+        result = run(lap_rig, "sessions", "--since", "yesterday")
+        assert result.exit_code == 2
+        assert "'yesterday' is neither 20m (ago) nor 2026-11-20T13:45" in result.stderr
+
+
+class TestLaps:
+    def test_complete_laps_of_the_newest_session_come_newest_first(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "laps"))
+        lines = text.splitlines()
+        assert lines[0].strip() == RACE
+        assert [line.split()[0] for line in lines[2:]] == [
+            f"car{car:03}-{index:04}" for index in (3, 2, 1) for car in (7, 12, 31)
+        ]
+        assert widest(text) <= NARROW
+
+    def test_the_delta_is_to_the_best_valid_lap_of_the_class(self, lap_rig: LapRig) -> None:
+        table = rows(told(run(lap_rig, "laps", columns=WIDE)))
+        assert table["car012-0003"][-4:] == ["0:20.387", "6.796", "6.796", "6.796"]
+        assert table["car012-0002"][-1] == "+0.377"
+        assert table["car007-0003"][-1] == "6.075"
+        assert table["car031-0003"][-2:] == ["+0.613", "invalid"]
+        assert table["car012-0001"][-2:] == ["+0.754", "out"]
+        assert table["car007-0001"][-1] == "pinned"
+
+    def test_all_shows_pieces_as_well(self, lap_rig: LapRig) -> None:
+        assert "car031-0004" not in told(run(lap_rig, "laps"))
+        table = rows(told(run(lap_rig, "laps", "--all")))
+        assert table["car031-0004"][-1] == "piece"
+        assert "-" in table["car031-0004"]
+
+    def test_filters_are_the_servers(self, lap_rig: LapRig) -> None:
+        words = ("--driver", "alder", "--car", "12,31", "--class", "GT3", "--valid", "--best-of", "driver")
+        table = rows(told(run(lap_rig, "laps", *words)))
+        assert set(table) == {RACE, "lap", "car012-0003"}
+        request, *_ = lap_rig.asked(laps_pb2.ListLapsRequest)
+        assert (request.best_of, request.order_by) == (laps_pb2.BEST_OF_DRIVER, "lap_time")
+        assert (request.filter.driver, list(request.filter.cars)) == ("alder", [12, 31])
+        assert (request.filter.valid, request.filter.complete) == (True, True)
+
+    def test_a_limit_says_that_there_is_more(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "laps", "--limit", "4"))
+        assert text.count("car0") == 4
+        assert "4 laps shown, there are more; --limit 0 shows all" in text
+        assert "more" not in told(run(lap_rig, "laps", "--limit", "9"))
+
+    def test_a_part_of_its_name_finds_a_session_and_a_dash_means_all(self, lap_rig: LapRig) -> None:
+        assert "car001-0001" in told(run(lap_rig, "laps", "practice"))
+        short = told(run(lap_rig, "laps", "-"))
+        assert {"5f3a-1/car001-0001", "5f3a-2/car012-0003"} < set(short.split())
+        assert widest(short) <= NARROW
+        assert "Meander Valley Grand" in told(run(lap_rig, "laps", "-", columns=WIDE))
+
+    def test_long_names_give_way_and_times_never_do(self, lap_rig: LapRig) -> None:
+        for lap in lap_rig.laps.values():
+            lap.driver, lap.vehicle_class, lap.pinned = "A. Alder and C. Cherry", "Grand Tourer", True
+        text = told(run(lap_rig, "laps", "-"))
+        assert widest(text) <= NARROW
+        assert re.search(r"A\. .*… G.*… +0:21\.000 +7\.000 +7\.000 +7\.000 +\+2\.774 invalid", text)
+
+    def test_an_excerpt_goes_by_the_end_of_its_name(self, lap_rig: LapRig) -> None:
+        excerpt = f"{driven.SESSION}/laps/mark-20261120-143251-353135389-car031"
+        lap = lap_rig.laps[excerpt] = lap_rig.laps.pop(f"{driven.SESSION}/laps/car031-0004")
+        lap.name, lap.kind = excerpt, lap_pb2.LAP_KIND_EXCERPT
+        table = rows(told(run(lap_rig, "laps", "--all")))
+        assert table["353135389-car031"][-1] == "excerpt"
+        told(run(lap_rig, "pin", "353135389-car031"))
+        assert lap.pinned
+
+    def test_json_is_a_list_of_laps(self, lap_rig: LapRig) -> None:
+        first, *others = json.loads(told(run(lap_rig, "laps", "--order-by", "lap_time", "--json")))
+        assert (first["name"], len(others)) == (f"{driven.SESSION}/laps/car007-0003", 8)
+        assert first["lap_time"] == pytest.approx(18.2258, abs=1e-4)
+
+    def test_a_part_of_several_names_is_no_name(self, lap_rig: LapRig) -> None:
+        result = run(lap_rig, "laps", "meander")
+        assert result.exit_code == 1
+        assert "'meander' may be 20261120-134500-meander" in result.stderr
+        assert "hint: give more of the name" in result.stderr
+
+    def test_the_end_of_its_name_finds_a_session_also_when_it_is_within_another(
+        self, lap_rig: LapRig
+    ) -> None:
+        lap_rig.sessions.insert(0, session_pb2.Session(name=f"{driven.SESSION}1"))
+        assert told(run(lap_rig, "laps", "5f3a-2")).startswith(f"{RACE}\n")
+
+    def test_a_rig_that_recorded_nothing_says_so(self) -> None:
+        empty = LapRig()
+        result = run(empty, "laps")
+        empty.stop()
+        assert result.exit_code == 1
+        assert "error: no session has been kept yet" in result.stderr
+
+
+class TestLap:
+    def test_one_page_tells_everything_in_80_columns(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "lap", "car012-0003"))
+        assert widest(text) <= NARROW
+        for part in (
+            "car012-0003  A. Alder  GT3",
+            "Copper Racing #12, Copper Racing",
+            "Meander Valley Grand, 175.250 s into the session",
+            "0:20.387  S1 6.796  S2 6.796  S3 6.796  P4  valid",
+            "2 records missing (5100 to 5101): the game was faster than the recorder",
+            "km/h over 4600 m",
+            "position changed",
+            "tyre_temp_rr",
+        ):
+            assert part in text, part
+        assert any(0x2800 < ord(sign) < 0x2900 for sign in text)
+
+    @pytest.mark.parametrize(
+        ("words", "name"),
+        [
+            ("best", f"{driven.SESSION}/laps/car007-0003"),
+            ("031-0002", f"{driven.SESSION}/laps/car031-0002"),
+            ("5f3a-2/best", f"{driven.SESSION}/laps/car007-0003"),
+            ("practice/car001-0001", f"{field.OLD}/laps/car001-0001"),
+            (f"{field.OLD}/laps/car001-0001", f"{field.OLD}/laps/car001-0001"),
+        ],
+    )
+    def test_short_names_find_it(self, lap_rig: LapRig, words: str, name: str) -> None:
+        assert json.loads(told(run(lap_rig, "lap", words, "--json")))["lap"]["name"] == name
+
+    def test_a_name_of_several_laps_names_them(self, lap_rig: LapRig) -> None:
+        result = run(lap_rig, "lap", "0002")
+        assert result.exit_code == 1
+        assert "error: '0002' may be car007-0002, car012-0002, car031-0002" in result.stderr
+
+    def test_a_name_of_none_says_where_to_look(self, lap_rig: LapRig) -> None:
+        result = run(lap_rig, "lap", "car099-0001")
+        assert result.stderr.splitlines() == [
+            "error: nothing is named 'car099-0001'",
+            f"hint: `rig laps {RACE} --all` lists what there is",
+        ]
+
+    def test_no_valid_lap_is_no_best(self, lap_rig: LapRig) -> None:
+        assert "no valid lap" in run(lap_rig, "lap", "practice/best").stderr
+
+    def test_json_has_the_range_of_every_channel(self, lap_rig: LapRig) -> None:
+        facts = json.loads(told(run(lap_rig, "lap", "best", "--json")))
+        speed = driven.samples(facts["lap"]["lap_time"], rate=20)["speed"]
+        assert facts["channels"]["speed"]["max"] == float(speed.max())
+        assert facts["channels"]["speed_limiter"]["min"] == 0
+        assert facts["gaps"][0]["count"] == 2
+
+
+class TestKeeping:
+    def test_mark_says_what_it_keeps(self, lap_rig: LapRig) -> None:
+        words = ("--before", "20", "--after", "10", "--car", "7,12", "--note", "contact")
+        text = told(run(lap_rig, "mark", *words, "--at", "2026-11-20T13:00:00"))
+        assert text == "marks/1: 20 s before and 10 s after 13:00:00\n"
+        (mark,) = json.loads(told(run(lap_rig, "marks", "--json")))
+        assert (mark["note"], mark["cars"], mark["status"]) == ("contact", [7, 12], "MOMENT_STATUS_PENDING")
+        assert rows(told(run(lap_rig, "marks")))["1"][-2:] == ["0", "contact"]
+
+    def test_pin_and_unpin_take_short_names(self, lap_rig: LapRig) -> None:
+        assert "pinned" in told(run(lap_rig, "pin", "best", "car012-0002"))
+        assert lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
+        assert "pinned" not in told(run(lap_rig, "unpin", "car012-0002"))
+        assert not lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
+
+    def test_delete_asks_first(self, lap_rig: LapRig) -> None:
+        name = f"{driven.SESSION}/laps/car012-0002"
+        asked = run(lap_rig, "delete", "car012-0002", answer="n\n")
+        assert f"delete {name} for good?" in asked.stderr
+        assert (asked.exit_code, asked.stdout, name in lap_rig.laps) == (0, "", True)
+        assert told(run(lap_rig, "delete", "car012-0002", "--yes")) == f"{name} is deleted\n"
+        assert name not in lap_rig.laps
+        answer = json.loads(told(run(lap_rig, "delete", "car012-0001", "--yes", "--json")))
+        assert answer == [f"{driven.SESSION}/laps/car012-0001"]
+
+    def test_a_pinned_lap_stays(self, lap_rig: LapRig) -> None:
+        result = run(lap_rig, "delete", "car007-0001", "--yes")
+        assert (result.exit_code, "is pinned" in result.stderr) == (1, True)

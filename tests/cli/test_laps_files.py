@@ -1,0 +1,210 @@
+"""`rig export` and `rig plot`: files under the right names, nothing on standard error."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rig.v1 import laps_pb2
+from rigclient import extras
+from rigclient.commands import plot
+from rigclient.lap import Lap
+from rigclient.plot.panels import panels, title
+from tests.cli.laps_shell import run, told
+from tests.client import driven, field, ld_reader
+from tests.client.lap_rig import LapRig
+
+ALDER = tuple(f"car012-{index:04}" for index in (1, 2, 3))
+
+
+@pytest.fixture
+def lap_rig() -> Iterator[LapRig]:
+    serving = field.race()
+    yield serving
+    serving.stop()
+
+
+class TestExport:
+    def test_a_lap_goes_into_the_file_named_in_the_form_of_its_ending(
+        self, lap_rig: LapRig, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "best.parquet"
+        text = told(run(lap_rig, "export", "best", "--out", str(path), "--channels", "speed,tyre_pressure"))
+        assert text == f"{path}\n"
+        table = extras.need("pyarrow.parquet", "export").read_table(path)
+        assert table.column_names == [
+            "speed",
+            *(f"tyre_pressure_{wheel}" for wheel in ("fl", "fr", "rl", "rr")),
+        ]
+        (request,) = lap_rig.asked(laps_pb2.ReadLapRequest)
+        assert list(request.channels) == ["speed", "tyre_pressure"]
+
+    def test_several_laps_go_into_a_folder_a_file_each(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        folder = tmp_path / "new/folder"
+        text = told(run(lap_rig, "export", *ALDER, "--format", "csv", "--out", str(folder)))
+        files = [folder / f"{name}.csv" for name in ALDER]
+        assert text.splitlines() == [str(file) for file in files]
+        heads = {file.read_text().partition("\n")[0] for file in files}
+        assert len(heads) == 1
+        assert "speed [m/s]" in heads.pop().split(",")
+
+    def test_several_laps_do_not_fit_in_a_file(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        result = run(lap_rig, "export", *ALDER, "--out", str(tmp_path / "all.csv"))
+        assert (result.exit_code, "3 laps do not fit in" in result.stderr) == (1, True)
+        assert not list(tmp_path.iterdir())
+
+    def test_a_motec_log_holds_them_all_with_the_steering_in_degrees(
+        self, lap_rig: LapRig, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "run.ld"
+        words = ("--out", str(path), "--channels", "steering,speed", "--json")
+        text = told(run(lap_rig, "export", *ALDER, *words))
+        assert json.loads(text) == [str(path), str(tmp_path / "run.ldx")]
+        log = ld_reader.read(path.read_bytes())
+        assert list(log.channels) == ["Steered Angle", "Ground Speed"]
+        seconds = sum(lap.lap_time for lap in field.laps() if lap.car == 12)
+        assert len(log.channels["Ground Speed"].values) == round(seconds * 20)
+
+    def test_an_unknown_channel_is_one_sentence(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        result = run(lap_rig, "export", "best", "--out", str(tmp_path), "--channels", "camber")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("error: this lap has no channel 'camber'")
+
+
+class TestTerminal:
+    def test_a_bar_is_shown_on_a_terminal_and_taken_away_again(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        ours, theirs = pty.openpty()
+        process = self._export(lap_rig, tmp_path, theirs)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that everyone has left
+            while part := os.read(ours, 4096):
+                shown += part
+        os.close(ours)
+        assert process.wait(20) == 0
+        assert b"car007-0003" in shown
+        assert shown.endswith(b"\x1b[2K")
+
+    def test_nothing_is_shown_when_nobody_looks(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        process = self._export(lap_rig, tmp_path, subprocess.PIPE)
+        assert process.communicate(timeout=20)[1] == b""
+        assert process.returncode == 0
+
+    def _export(self, lap_rig: LapRig, folder: Path, stderr: int) -> "subprocess.Popen[bytes]":
+        words = ("-m", "rigclient", "--rig", lap_rig.address, "export", "best", "--out", str(folder))
+        environment = {**os.environ, "TERM": "xterm"}
+        return subprocess.Popen(
+            [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=stderr, env=environment
+        )
+
+
+class TestFailures:
+    def test_a_library_that_is_not_there_is_asked_for_in_one_sentence(
+        self, lap_rig: LapRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+        result = run(lap_rig, "plot", "best", "--out", str(tmp_path / "lap.html"))
+        assert result.exit_code == 1
+        assert result.stderr.splitlines() == [
+            "error: plotly.graph_objects is not installed",
+            "hint: pip install 'rigd[plot]'",
+        ]
+
+    @pytest.mark.parametrize("words", [("plot",), ("export",)])
+    def test_a_folder_that_is_not_there_is_named(
+        self, lap_rig: LapRig, tmp_path: Path, words: tuple[str, ...]
+    ) -> None:
+        path = tmp_path / "nowhere/lap.parquet" if words == ("export",) else tmp_path / "nowhere/lap.svg"
+        result = run(lap_rig, *words, "best", "--out", str(path))
+        assert result.exit_code == 1
+        assert f"{path}': No such file or directory" in result.stderr
+
+
+class _Scripts(HTMLParser):
+    """What a page loads from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreign: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.foreign += [
+            value or ""
+            for name, value in attrs
+            if name in ("src", "href") and tag in ("script", "link", "img")
+        ]
+
+
+class TestPlot:
+    def test_a_page_holds_every_lap_and_loads_nothing(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        path = tmp_path / "laps.html"
+        assert told(run(lap_rig, "plot", *ALDER, "--out", str(path))) == f"{path}\n"
+        page = path.read_text()
+        scripts = _Scripts()
+        scripts.feed(page)
+        assert scripts.foreign == []
+        curves = re.findall(r'"name":"(car012-\d+ A\. Alder [\d:.]+)"', page)
+        assert len(curves) == 3 * 3 + 2
+        assert set(curves) == {
+            f"car012-{i:04} A. Alder {t}" for i, t in ((1, "0:21.141"), (2, "0:20.764"), (3, "0:20.387"))
+        }
+
+    def test_a_picture_is_a_picture(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        path = tmp_path / "laps.png"
+        told(run(lap_rig, "plot", "best", "--channels", "speed,tyre_pressure", "--out", str(path)))
+        data = path.read_bytes()
+        assert data.startswith(b"\x89PNG")
+        width, height = struct.unpack_from(">2I", data, 16)
+        assert (width, height) == (1560, round(130 * (1.1 + 5 * 1.9)))
+
+    def test_only_what_is_drawn_is_read(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        told(run(lap_rig, "plot", "best", "--channels", "gear", "--out", str(tmp_path / "lap.svg")))
+        (request,) = lap_rig.asked(laps_pb2.ReadLapRequest)
+        assert list(request.channels) == ["gear", "distance", "lap_time"]
+
+    def test_an_ending_nobody_knows_is_refused_before_anything_is_read(self, lap_rig: LapRig) -> None:
+        result = run(lap_rig, "plot", "best", "--out", "lap.gif")
+        assert (result.exit_code, lap_rig.requests) == (1, [])
+        assert "hint: there are .html, .png, .svg, .pdf" in result.stderr
+
+
+class TestPanels:
+    @pytest.fixture
+    def laps(self) -> list[Lap]:
+        """The second is driven like the first, but a tenth slower everywhere."""
+        columns = driven.samples()
+        slow = {**columns, "lap_time": columns["lap_time"] * 1.1}
+        return [driven.lap(columns=columns), driven.lap(driven.info(4), columns=slow)]
+
+    def test_the_delta_is_the_time_lost_to_the_first_lap(self, laps: list[Lap]) -> None:
+        *_, delta = panels(laps, ["speed"])
+        (curve,) = delta.curves
+        at = np.searchsorted(curve.x, 2300.0)
+        into = np.interp(curve.x[at], laps[0].distance, laps[0].lap_time)
+        assert curve.y[at] == pytest.approx(0.1 * into, abs=1e-6)
+
+    def test_one_lap_has_nobody_to_lose_to(self, laps: list[Lap]) -> None:
+        assert [panel.title for panel in panels(laps[:1], ["speed", "gear"])] == ["speed [km/h]", "gear"]
+
+    def test_components_have_a_panel_each_and_speeds_are_in_km_h(self, laps: list[Lap]) -> None:
+        drawn = panels(laps, ["speed", "tyre_pressure"])
+        assert [panel.title for panel in drawn][1:3] == ["tyre_pressure_fl [kPa]", "tyre_pressure_fr [kPa]"]
+        np.testing.assert_allclose(drawn[0].curves[0].y, laps[0].speed * 3.6, rtol=1e-6)
+        assert len({curve.color for curve in drawn[0].curves}) == 2
+        assert title(laps) == "Meander Valley Grand"
+
+    def test_every_ending_has_a_writer(self, laps: list[Lap], tmp_path: Path) -> None:
+        for ending, writer in plot._WRITERS.items():
+            path = tmp_path / f"lap{ending}"
+            writer.write(path, title(laps), panels(laps, ["speed"]))
+            assert path.stat().st_size > 5000
