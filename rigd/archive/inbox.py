@@ -7,6 +7,7 @@ An order is `<id>.order` while it waits, `<id>.taken` while it is carried out, a
 import itertools
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,11 +41,13 @@ class Inbox:
         self._folder = data / "inbox"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._bell = Bell(data / "wake")
+        self._ringing = threading.Lock()  # a server rings from several threads
         self._numbers = itertools.count()
 
     def ring(self) -> None:
         """Tell the archiver that there is something to do, here or among the marks."""
-        self._bell.ring()
+        with self._ringing:
+            self._bell.ring()
 
     def close(self) -> None:
         """Release the bell."""

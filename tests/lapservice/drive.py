@@ -2,7 +2,7 @@
 
 python -m tests.lapservice.drive DATA TICKS
 
-It prints the ring's id. Laps last 10 s.
+It prints the ring's id. Laps last 10 s; scoring is updated for 12 s, five times a second.
 """
 
 import sys
@@ -25,6 +25,8 @@ class Driver(Author):
 if __name__ == "__main__":
     driver = Driver(Path(sys.argv[1]))
     driver.ticks(int(sys.argv[2]))
+    for _ in range(59):
+        driver.update()
     driver.update(entries=True)
     print(driver.identity())
     driver.close()

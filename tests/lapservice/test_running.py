@@ -51,6 +51,13 @@ async def test_the_running_lap_is_read_as_any_other(driven: str, stub: Any) -> N
     assert np.array_equal(joined(plain)["speed"], NUMBERS)
 
 
+async def test_the_scoring_of_the_running_lap_is_read_too(driven: str, stub: Any) -> None:
+    request = laps_pb2.ReadScoringRequest(name=NAME, channels=["id"], lap_time=laps_pb2.Range(until=1.1))
+    found = joined([message async for message in stub.ReadScoring(request)])
+    assert found["id"].tolist() == [7] * 6
+    assert np.allclose(found["lap_time"], np.arange(6) * 0.2)
+
+
 @pytest.mark.parametrize(
     "name",
     [
