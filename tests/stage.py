@@ -121,7 +121,7 @@ class Stage:
         raise RuntimeError("the recorder says nothing")
 
 
-def _disk() -> Path:
+def scratch() -> Path:
     """A folder on a real disk: a commit to memory costs nothing."""
     build = Path(__file__).resolve().parent.parent / "build"
     build.mkdir(exist_ok=True)
@@ -139,7 +139,7 @@ def stage() -> Iterator[Stage]:
     """A stage whose processes are stopped, each by its id, and whose folders are removed."""
     with (
         tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
-        tempfile.TemporaryDirectory(prefix="rigd-", dir=_disk()) as data,
+        tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as data,
     ):
         here = Stage(Path(buffers), Path(data), f"127.0.0.1:{free_port()}")
         try:

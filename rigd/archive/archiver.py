@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from rig.errors import RingMissing
-from rig.v1 import event_pb2, lap_pb2, session_pb2
+from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
 from rigd.archive.gather import gather
+from rigd.archive.heartbeat import Heartbeat
 from rigd.archive.inbox import Inbox
 from rigd.archive.keep import keep
 from rigd.archive.marks import Marks
@@ -29,6 +30,7 @@ from rigd.archive.retention import Limits
 from rigd.archive.sessions import Sessions
 from rigd.archive.store import Store
 from rigd.archive.warden import Warden
+from rigd.process import ProcessMeter
 from rigd.ring import Lock, RingReader
 
 _TURN_S: Final = 0.1
@@ -62,6 +64,7 @@ class Archiver:
         self._inbox = Inbox(settings.data)
         self._warden = Warden(self.store, self.index, settings.limits)
         self._marks = Marks(settings.data)
+        self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._ring: RingReader | None = None
         self._sessions: Sessions | None = None
         self.archived = 0
@@ -78,6 +81,8 @@ class Archiver:
 
     def turn(self) -> bool:
         """Do what there is to do; True when there may be more at once."""
+        if self._heartbeat.due:
+            self._heartbeat.beat(self._status())
         try:
             more = self._work()
         except (OSError, sqlite3.OperationalError) as error:
@@ -86,6 +91,19 @@ class Archiver:
             return False
         self.trouble = ""
         return more
+
+    def _status(self) -> rig_pb2.ArchiverStatus:
+        head = self._ring.heads()[rings.EVENTS] if self._ring else 0
+        return rig_pb2.ArchiverStatus(
+            archived=self.archived,
+            laps=self.index.count(),
+            bytes=self.index.total_bytes(),
+            behind=head - self._position(self._ring) if self._ring else 0,
+            trouble=self.trouble,
+            lost=len(self.index.losses()),
+            free_bytes=self.store.free_bytes(),
+            process=self._meter.status(),
+        )
 
     def _work(self) -> bool:
         obey(self._inbox, self.store, self.index)

@@ -254,6 +254,10 @@ class Index:
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield Kept(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
+    def count(self) -> int:
+        """Laps listed."""
+        return int(self._db.execute("SELECT total(laps) FROM seat").fetchone()[0])
+
     def total_bytes(self) -> int:
         """Bytes of all lap files."""
         return int(self._db.execute("SELECT total(bytes) FROM seat").fetchone()[0])

@@ -77,7 +77,11 @@ def _fill(store: Store, index: Index, progress: Progress) -> Tally:
 
 
 def examine(store: Store, index: Index, lap: str) -> None:
-    """Check a lap's file to its last byte; set it aside when it fails."""
+    """Check a lap's file to its last byte; set it aside when it fails, forget the lap when there is none."""
+    if not store.path(lap).exists():
+        if lap not in store.damaged():
+            index.remove_lap(lap)
+        return
     try:
         with LapFile.open(store.path(lap)) as file:
             file.verify()

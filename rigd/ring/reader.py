@@ -1,7 +1,9 @@
 """Readers of a ring: any number, in any process."""
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ class RingReader(Environment):
     """A reader. Every method is one short read transaction; none is held across a call."""
 
     def __init__(self, path: Path) -> None:
+        self._turn = threading.RLock()
         data = path / "data.mdb"
         if not data.exists():
             raise RingMissing(f"there is no ring in {path}", hint="is `rigd record` running?", path=path)
@@ -30,14 +33,25 @@ class RingReader(Environment):
             raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
         self.inode = os.stat(data).st_ino
 
-    def begin(self, **options: Any) -> Any:
-        """A read transaction. The writer may have enlarged the map, or made it after we opened."""
-        try:
-            return self.env.begin(**options)
-        except lmdb.MapResizedError:
-            self.env.set_mapsize(0)
-            self._mapped = []
-            return self.env.begin(**options)
+    @contextlib.contextmanager
+    def begin(self, **options: Any) -> Iterator[Any]:
+        """A read transaction. The writer may have enlarged the map, or made it after we opened; nobody may
+        be reading while ours is enlarged or closed, so threads take turns.
+        """
+        with self._turn:
+            try:
+                txn = self.env.begin(**options)
+            except lmdb.MapResizedError:
+                self.env.set_mapsize(0)
+                self._mapped = []
+                txn = self.env.begin(**options)
+            with txn:
+                yield txn
+
+    def close(self) -> None:
+        """Close the environment, once nobody reads."""
+        with self._turn:
+            super().close()
 
     def replaced(self) -> bool:
         """Whether another ring stands in the folder by now."""

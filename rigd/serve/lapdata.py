@@ -1,7 +1,6 @@
 """The rows of a lap as they are sent: whole files, cuts of them, chosen rows, plain columns.
 
-All of this reads and decodes, so a thread steps through it: every step gives one message, of about a
-mebibyte at most.
+All of this reads and decodes, so a thread steps through it: every step gives one message.
 """
 
 import math
@@ -19,11 +18,10 @@ from rig.v1 import lap_pb2, laps_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-CHUNK_BYTES: Final = 256 << 10
-"""Of a file in one message; 600 kB arrive faster in three pieces than in one."""
-
-COLUMN_BYTES: Final = 1 << 20
-"""Of plain columns in one message: one of 12 values a row is whole up to 7 minutes at 50 Hz."""
+CHUNK_BYTES: Final = (1 << 20) - 4096
+"""Values or bytes of a file in one message, which with the rest of it has a mebibyte at most. A lap of 100 s
+goes in one: in three messages it takes twice as long.
+"""
 
 _DECODED_AT_ONCE: Final = 16
 """Channels decoded in one step: some need others, all at once would be 25 MB for a lap of ten minutes."""
@@ -88,6 +86,12 @@ def _bounds(wanted: laps_pb2.Range) -> tuple[float, float]:
     return start, wanted.until if wanted.HasField("until") else math.inf
 
 
+def is_whole(request: laps_pb2.ReadLapRequest) -> bool:
+    """Whether a lap file is asked for as it is."""
+    only = laps_pb2.ReadLapRequest(name=request.name, encoding=request.encoding)
+    return request.encoding != laps_pb2.ENCODING_COLUMNS and request == only
+
+
 # Rows.
 
 
@@ -144,7 +148,7 @@ def samples(
     chosen = rows(file, request)
     if chosen is None and not request.channels:
         return _sound(file, whole())
-    return _chunks(_part(file, request, chosen))
+    return chunks(_part(file, request, chosen))
 
 
 def _sound(file: LapFile, data: bytes) -> Iterator[bytes]:
@@ -169,7 +173,8 @@ def _part(file: LapFile, request: laps_pb2.ReadLapRequest, chosen: Array | None)
     return pack(file.header, kept, {}, plain=True)
 
 
-def _chunks(data: bytes) -> Iterator[bytes]:
+def chunks(data: bytes) -> Iterator[bytes]:
+    """The bytes of a lap file as responses."""
     for at in range(0, len(data), CHUNK_BYTES):
         yield field(_DATA_FIELD, data[at : at + CHUNK_BYTES])
 
@@ -205,7 +210,7 @@ def _columns(
 
 def _pieces(name: str, unit: str, values: Array) -> Iterator[laps_pb2.PlainColumn]:
     width = values.shape[1] if values.ndim > 1 else 1
-    step = COLUMN_BYTES // (width * values.dtype.itemsize)
+    step = CHUNK_BYTES // (width * values.dtype.itemsize)
     for at in range(0, max(len(values), 1), step):
         piece = values[at : at + step]
         yield laps_pb2.PlainColumn(
@@ -222,7 +227,7 @@ def _together(columns: Iterable[laps_pb2.PlainColumn]) -> Iterator[list[laps_pb2
     """Columns in groups that fit a message."""
     group: list[laps_pb2.PlainColumn] = []
     for column in columns:
-        if group and sum(len(one.values) for one in group) + len(column.values) > COLUMN_BYTES:
+        if group and sum(len(one.values) for one in group) + len(column.values) > CHUNK_BYTES:
             yield group
             group = []
         group.append(column)

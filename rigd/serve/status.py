@@ -8,6 +8,7 @@ from rig.channels import PHYSICS, SCORING, Channel
 from rig.errors import RingMissing
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
+from rigd.archive.heartbeat import heard
 from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
 from rigd.serve.telemetry import TelemetryService, capture_ns
@@ -30,6 +31,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,
             recorder=self._feed.recorder(),
+            archiver=heard(self._feed.path.parent),
             ring=self._ring(),
             followers=[follower.status() for follower in self._telemetry.followers],
             process=self._meter.status(),

@@ -125,9 +125,8 @@ def readlap() -> Figures:
         index.put_lap(lap)
         index.close()
         with _connected(here) as stub:
-            whole, copy = _medians_ms(
-                lambda: _read(stub, name=name), lambda: shutil.copyfile(store.path(name), here.data / "copy")
-            )
+            whole = _median_ms(lambda: _read(stub, name=name))
+            copy = _median_ms(lambda: shutil.copyfile(store.path(name), here.data / "copy"))
             cut = _median_ms(
                 lambda: _read(stub, name=name, channels=["speed", "throttle", "brake", "distance"])
             )
@@ -178,19 +177,12 @@ class _connected:  # noqa: N801  used as a function
 
 
 def _median_ms(work: Callable[[], Any]) -> float:
-    return _medians_ms(work)[0]
-
-
-def _medians_ms(*works: Callable[[], Any]) -> list[float]:
-    """All in turn, so that they meet the same machine."""
-    times = [[_once_ms(work) for work in works] for _ in range(_REPEATS)]
-    return [float(value) for value in np.median(np.array(times), axis=0)]
-
-
-def _once_ms(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1e3
+    times = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)) * 1e3
 
 
 if __name__ == "__main__":

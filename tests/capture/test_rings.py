@@ -54,7 +54,7 @@ def game_events(values: list[bytes]) -> list[bytes]:
     found = []
     for value in values:
         event = event_pb2.Event.FromString(value)
-        if event.WhichOneof("kind") in ("session_started", "session_ended", "flag_changed"):
+        if event.WhichOneof("kind") not in ("source_changed", "recorder_started", "recorder_stopped"):
             event.seq = event.capture_time_ns = 0
             found.append(event.SerializeToString(deterministic=True))
     return found
@@ -76,7 +76,7 @@ def test_two_replays_give_the_same_ring_but_for_the_capture_clock(tmp_path: Path
         captured(here, file)
     first, second = whole(file), whole(file)
     assert len(first[rings.PHYSICS]) > 100
-    assert len(first[rings.SCORING]) > 10
+    assert len(first[rings.SCORING]) >= 3  # one a second, and when something changes
     for stream in (rings.PHYSICS, rings.SCORING):
         assert [timeless(value) for value in first[stream]] == [timeless(value) for value in second[stream]]
     assert game_events(first[rings.EVENTS]) == game_events(second[rings.EVENTS])

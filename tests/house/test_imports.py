@@ -32,13 +32,16 @@ def test_the_contracts_hold() -> None:
 
 
 def test_a_broken_contract_is_caught(tmp_path: Path) -> None:
-    """The same contracts over a recorder that learned to talk."""
-    for package in ("rig", "rigclient", "rigd", "rigd/record"):
+    """The same contracts over a recorder that learned to talk, and lap logic that reads the disk."""
+    for package in ("rig", "rigclient", "rigd", "rigd/archive", "rigd/record"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     (tmp_path / "rigd/record/__init__.py").write_text("import grpc\n")
     (tmp_path / "rig/__init__.py").write_text("import rigclient\n")
     (tmp_path / "rigclient/__init__.py").write_text("import lmdb\n")
+    (tmp_path / "rigd/record/laps.py").write_text("import lmdb\n")
+    for module in ("record/sessions.py", "ring.py", "wake.py"):
+        (tmp_path / "rigd" / module).touch()
     lint = Path(sys.executable).parent / "lint-imports"
     words = [str(lint), "--no-cache", "--config", str(ROOT / "pyproject.toml")]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -46,8 +49,10 @@ def test_a_broken_contract_is_caught(tmp_path: Path) -> None:
     assert " 0 kept" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("module", ["rigd.record.recorder", "rigd.ring", "rigd.game.reader"])
-def test_the_recorder_never_loads_the_network(module: str) -> None:
+@pytest.mark.parametrize(
+    "module", ["rigd.record.recorder", "rigd.archive.archiver", "rigd.ring", "rigd.game.reader"]
+)
+def test_recorder_and_archiver_never_load_the_network(module: str) -> None:
     found = packages(f"import {module}")
     assert not found & {"grpc", "grpc_status", "rigclient", "asyncio", "uvloop"}
 

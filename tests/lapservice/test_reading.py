@@ -72,7 +72,7 @@ async def test_a_whole_lap_is_the_file_byte_for_byte(shelf: Shelf, stub: Any) ->
         assert b"".join(message.data for message in messages) == written
 
 
-async def test_a_large_file_comes_in_pieces(shelf: Shelf, stub: Any) -> None:
+async def test_a_large_file_comes_in_messages_of_a_mebibyte_at_most(shelf: Shelf, stub: Any) -> None:
     rng = np.random.default_rng(1)
     columns = samples(60_000)
     columns["tyre_temp"] = rng.random((60_000, 12), np.float32)
@@ -80,9 +80,9 @@ async def test_a_large_file_comes_in_pieces(shelf: Shelf, stub: Any) -> None:
     assert len(written) > 2 << 20
     messages = await read(stub)
     assert b"".join(message.data for message in messages) == written
-    assert all(message.ByteSize() <= lapdata.CHUNK_BYTES + 16 for message in messages)
+    assert all(message.ByteSize() <= 1 << 20 for message in messages)
     plain = await read(stub, encoding=COLUMNS)
-    assert all(message.ByteSize() <= lapdata.COLUMN_BYTES + 1024 for message in plain)
+    assert all(message.ByteSize() <= 1 << 20 for message in plain)
     assert np.array_equal(joined(plain)["tyre_temp"], columns["tyre_temp"])
 
 
@@ -265,6 +265,22 @@ async def test_a_damaged_file_is_told_and_shown_to_the_archiver(shelf: Shelf, st
         assert NAME in str(error.details())
     with contextlib.closing(Inbox(shelf.data)) as inbox:
         assert [(order.kind, order.name) for order in inbox.orders()] == [("examine", NAME)]
+
+
+async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(shelf: Shelf, stub: Any) -> None:
+    """A sound file is not checked again, but another under its name is, and so are gone and damaged ones."""
+    written = shelf.put(lap())
+    for _ in range(2):
+        assert b"".join(message.data for message in await read(stub)) == written
+    anew = shelf.put(lap(), samples(100))
+    assert b"".join(message.data for message in await read(stub)) == anew
+    shelf.index.set_damage(NAME, "broken")
+    assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
+    shelf.index.set_damage(NAME, "")
+    shelf.path(lap()).write_bytes(anew[:-1])
+    assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
+    shelf.path(lap()).unlink()
+    assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_lap_listed_as_damaged_is_not_sent_and_not_looked_at_again(shelf: Shelf, stub: Any) -> None:

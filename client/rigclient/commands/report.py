@@ -24,7 +24,8 @@ def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))
     ]
-    parts += [Text(), *_recorder(status), Text(), *_ring(status), Text(), *_followers(status)]
+    parts += [Text(), *_recorder(status), Text(), *_ring(status), Text(), *_laps(status), Text()]
+    parts += _followers(status)
     parts += [Text(), _processes(status)]
     return Group(*parts)
 
@@ -112,6 +113,22 @@ def _held(held: rig_pb2.StreamSpan) -> str:
     return "nothing yet" if not held.last_seq else span((held.last_time_ns - held.first_time_ns) / _SECOND_NS)
 
 
+def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
+    if not status.HasField("archiver"):
+        yield Text.assemble((" NO ARCHIVER ", WARNING), "  laps stay in the ring; start `rigd archive`")
+        return
+    archiver = status.archiver
+    behind = f", {archiver.behind} events behind" if archiver.behind else ""
+    kept = (
+        f"{archiver.laps} kept, {size(archiver.bytes)}; {size(archiver.free_bytes)} free on the disk{behind}"
+    )
+    yield Text.assemble(("laps      ", TITLE), kept)
+    if archiver.trouble:
+        yield Text.assemble(("          ", TITLE), (archiver.trouble, RED))
+    if archiver.lost:
+        yield Text.assemble(("          ", TITLE), (f"{archiver.lost} deleted that should have stayed", RED))
+
+
 def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     if not status.followers:
         yield Text.assemble(("followers ", TITLE), ("nobody reads", DIM))
@@ -141,6 +158,8 @@ def _processes(status: rig_pb2.GetStatusResponse) -> Table:
     processes = [("server", status.process)]
     if status.HasField("recorder"):
         processes.insert(0, ("recorder", status.recorder.process))
+    if status.HasField("archiver"):
+        processes.append(("archiver", status.archiver.process))
     for name, process in processes:
         cost = f"{process.cpu_percent:.1f} %"
         table.add_row(name, str(process.pid), span(process.uptime_s), cost, size(process.rss_bytes))

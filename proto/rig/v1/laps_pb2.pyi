@@ -125,7 +125,7 @@ class ListSessionsRequest(_message.Message):
     page_size: _builtins.int
     """Most sessions of the answer, at most 1000; 0 means 50."""
     page_token: _builtins.str
-    """From the answer before; everything else must be as it was then."""
+    """From the answer before; everything else but `page_size` must be as it was then."""
     track: _builtins.str
     """Part of the track name, in any case; empty: all."""
     kind: _session_pb2.SessionKind.ValueType
@@ -367,7 +367,7 @@ class ListLapsRequest(_message.Message):
     page_size: _builtins.int
     """Most laps of the answer, at most 1000; 0 means 50."""
     page_token: _builtins.str
-    """From the answer before; everything else must be as it was then."""
+    """From the answer before; everything else but `page_size` must be as it was then."""
     @_builtins.property
     def filter(self) -> Global___LapFilter:
         """Which."""
@@ -605,7 +605,7 @@ class ReadLapResponse(_message.Message):
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlainColumn]:
-        """The next columns, for ENCODING_COLUMNS."""
+        """The next columns, for ENCODING_COLUMNS. A column above 1 MiB comes in pieces of the same name."""
 
     def __init__(
         self,

@@ -325,6 +325,58 @@ class RingStatus(_message.Message):
 Global___RingStatus: _TypeAlias = RingStatus  # noqa: Y015
 
 @_typing.final
+class ArchiverStatus(_message.Message):
+    """What the archiver says of itself, once a second."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    LAPS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    BEHIND_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    PROCESS_FIELD_NUMBER: _builtins.int
+    archived: _builtins.int
+    """Laps archived since it started."""
+    laps: _builtins.int
+    """Laps kept."""
+    bytes: _builtins.int
+    """Bytes of their files."""
+    behind: _builtins.int
+    """Events of the ring that it has not come to yet."""
+    trouble: _builtins.str
+    """What the disk last refused; empty when it works."""
+    lost: _builtins.int
+    """Laps that had to be deleted though someone wanted them."""
+    free_bytes: _builtins.int
+    """Room on the disk, bytes."""
+    @_builtins.property
+    def process(self) -> Global___ProcessStatus:
+        """Cost of the archiver."""
+
+    def __init__(
+        self,
+        *,
+        archived: _builtins.int = ...,
+        laps: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        behind: _builtins.int = ...,
+        trouble: _builtins.str = ...,
+        lost: _builtins.int = ...,
+        free_bytes: _builtins.int = ...,
+        process: Global___ProcessStatus | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "process", b"process", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiverStatus: _TypeAlias = ArchiverStatus  # noqa: Y015
+
+@_typing.final
 class Follower(_message.Message):
     """Someone who reads the ring through this server."""
 
@@ -394,6 +446,7 @@ class GetStatusResponse(_message.Message):
     FOLLOWERS_FIELD_NUMBER: _builtins.int
     PROCESS_FIELD_NUMBER: _builtins.int
     TIME_NS_FIELD_NUMBER: _builtins.int
+    ARCHIVER_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     time_ns: _builtins.int
@@ -414,6 +467,10 @@ class GetStatusResponse(_message.Message):
     def process(self) -> Global___ProcessStatus:
         """Cost of the server."""
 
+    @_builtins.property
+    def archiver(self) -> Global___ArchiverStatus:
+        """The archiver's own words; absent when it has not been heard for three seconds."""
+
     def __init__(
         self,
         *,
@@ -423,10 +480,11 @@ class GetStatusResponse(_message.Message):
         followers: _abc.Iterable[Global___Follower] | None = ...,
         process: Global___ProcessStatus | None = ...,
         time_ns: _builtins.int = ...,
+        archiver: Global___ArchiverStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process", "recorder", b"recorder", "ring", b"ring"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "process", b"process", "recorder", b"recorder", "ring", b"ring"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["followers", b"followers", "process", b"process", "recorder", b"recorder", "ring", b"ring", "time_ns", b"time_ns", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "ring", b"ring", "time_ns", b"time_ns", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,46 @@
+"""The archiver's word to the server, once a second: a small file that is worth nothing after a crash."""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from rig.v1 import rig_pb2
+
+_FILE: Final = "archiver.status"
+_EVERY_S: Final = 1.0
+_SILENT_S: Final = 3.0
+
+
+class Heartbeat:
+    """Writes the status when it is due."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / _FILE
+        self._next = 0.0
+
+    @property
+    def due(self) -> bool:
+        """A second has passed."""
+        return time.monotonic() >= self._next
+
+    def beat(self, status: rig_pb2.ArchiverStatus) -> None:
+        """Say it. Not flushed to the disk: a reader wants it now or not at all."""
+        self._next = time.monotonic() + _EVERY_S
+        beside = self._path.with_suffix(".new")
+        with contextlib.suppress(OSError):  # a full disk is in the words that do not fit on it
+            beside.write_bytes(status.SerializeToString())
+            beside.rename(self._path)
+
+
+def heard(data: Path) -> rig_pb2.ArchiverStatus | None:
+    """The archiver's last words, None when it has been silent for three seconds."""
+    path = data / _FILE
+    try:
+        if time.time() - path.stat().st_mtime > _SILENT_S:
+            return None
+        return rig_pb2.ArchiverStatus.FromString(path.read_bytes())
+    except (OSError, DecodeError):
+        return None

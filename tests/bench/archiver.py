@@ -1,0 +1,57 @@
+"""What archiving a lap costs: from the ring's records of a full grid to a durable file.
+
+python -m tests.bench.archiver
+"""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rig.lapfile import pack
+from rig.v1 import lap_pb2, session_pb2
+from rigd.archive.gather import gather
+from rigd.archive.store import Store
+from rigd.ring import RingReader
+from tests.archive.tape import Tape
+from tests.stage import scratch
+
+Figures = dict[str, float]
+
+_CARS: Final = 40
+_SECONDS: Final = 125.0
+"""The grid, and a lap of the long circuit by most cars."""
+_LAPS: Final = 9
+
+
+def archive_lap() -> Figures:
+    """CPU seconds of archiving a lap of 100 s out of a ring of 40 cars, alone and eight together."""
+    with tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as folder:
+        tape = Tape(Path(folder), _CARS, short=False, limit_bytes=2 << 30)
+        tape.drive(_SECONDS)
+        laps = [lap for lap in tape.closed() if lap.complete][:_LAPS]
+        tape.close()
+        ring, store = RingReader(Path(folder) / "ring"), Store(Path(folder) / "laps")
+        session = session_pb2.Session()
+        alone = [_cost_s(ring, store, [lap], session) for lap in laps]
+        together = _cost_s(ring, store, laps[:8], session) / 8
+        ring.close()
+    return {
+        "archive_lap_cpu_s": float(np.median(alone)),
+        "archive_lap_together_cpu_s": together,
+        "archive_lap_s": float(np.median([lap.lap_time for lap in laps])),
+    }
+
+
+def _cost_s(ring: RingReader, store: Store, laps: list[lap_pb2.Lap], session: session_pb2.Session) -> float:
+    began = time.process_time()
+    for number, found in enumerate(gather(ring, laps, session)):
+        store.write(f"sessions/bench/laps/lap-{number}", pack(found.header, found.samples, found.scoring))
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    print(json.dumps(archive_lap(), indent=2))
