@@ -32,7 +32,8 @@ bench: $(BIN)/.ready ## measure; ONLY=name runs one part
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 soak: $(BIN)/.ready ## the long forms of the tests that have one
-	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 $(BIN)/python -m pytest tests/reader/test_torn.py tests/faults -v -s
+	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 RIGD_ARCHIVE_KILLS=50 RIGD_ARCHIVE_FRAMES=14000 \
+		$(BIN)/python -m pytest tests/reader/test_torn.py tests/faults tests/archive/test_kills.py -v -s
 
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py

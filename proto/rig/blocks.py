@@ -23,8 +23,8 @@ DELTA: Final = archive_pb2.CODEC_DELTA
 DELTA_OF_DELTA: Final = archive_pb2.CODEC_DELTA_OF_DELTA
 DIRECT: Final = archive_pb2.CODEC_DIRECT
 
-LEVEL: Final = 3
-"""Of zstd. The planes of a lap gain 0.5 % at level 9, which takes four times as long."""
+LEVEL: Final = 7
+"""Of zstd. A lap is 0.7 % smaller than at level 3, for a tenth more time; 9 gains 0.2 % and costs a third."""
 
 _packer: Final = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
 _unpacker: Final = zstandard.ZstdDecompressor()

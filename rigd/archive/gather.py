@@ -121,7 +121,6 @@ class _Pass:
             (lap.start_time - _SLACK_S, lap.end_time + _SLACK_S, rows)
             for lap, rows in zip(laps, self.rows, strict=True)
         ]
-        self.last = 0
         self.walk()
 
     def walk(self) -> None:
@@ -134,22 +133,14 @@ class _Pass:
         head = read_head(value)
         return (head.session, head.session_time) < (self.session, self.start)
 
-    def _see(self, seq: int, data: Any) -> bool:
+    def _see(self, _: int, data: Any) -> bool:
         session, clock, *key = peek(data)
         if session != self.session or clock > self.end:
             return False
         for start, end, rows in self.wanted:
             if start <= clock <= end:
                 rows.take((key[0], key[1]), data, self.layouts)
-        self.last = seq
         return True
-
-    def tail(self) -> bytes:
-        """What stands beside the table of the last record."""
-        data = self.ring.get(self.stream, self.last) if self.last else None
-        if data is None:
-            return b""
-        return data[self.layouts.of(read_head(data), data, 0, len(data)).end :]
 
 
 def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.Session) -> list[Gathered]:
@@ -159,12 +150,9 @@ def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.S
     ticks = _Pass(ring, rings.PHYSICS, PHYSICS, laps)
     scoring = _Pass(ring, rings.SCORING, SCORING, laps)
     events = _events(ring, laps)
-    tail = scoring.tail()
-    state = scoring_pb2.Scoring.FromString(tail).session_state if tail else session.state
     out = []
     for lap, samples, updates in zip(laps, ticks.rows, scoring.rows, strict=True):
         header = archive_pb2.LapHeader(lap=lap, session=session, version=rigd.__version__)
-        header.session.state.CopyFrom(state)
         header.events.extend(event for event in events if _concerns(event, lap))
         out.append(_finished(ring, header, samples.columns(), updates.columns()))
     return out
@@ -178,6 +166,9 @@ def _finished(
     scoring = _within(scoring, scoring["session_time"], lap)
     _measure(samples, scoring, lap)
     header.gaps.extend(_gaps(ring, samples, lap))
+    if len(scoring["seq"]) and (data := ring.get(rings.SCORING, int(scoring["seq"][-1]))):
+        # As it was at the end of the lap, however late the lap is archived.
+        header.session.state.CopyFrom(scoring_pb2.Scoring.FromString(data).session_state)
     lap.samples, lap.scorings = len(samples["seq"]), len(scoring["seq"])
     lap.missing = sum(gap.count for gap in header.gaps)
     if lap.samples:

@@ -13,36 +13,43 @@ _ALWAYS: Final = {
     "throttle": (0.012, 0.12),
     "brake": (0.010, 0.08),
     "wander": (0.35, 2.5),  # m beside the line
-    "revs": (9.0, 0.01),  # rpm
-    "torque": (4.5, 0.02),  # Nm
+    "revs": (6.0, 0.02),  # rpm
+    "torque": (3.0, 0.03),  # Nm
     "air": (0.012, 0.25),  # share of drag and downforce
 }
 _MOVING: Final = {
     "surge": (0.16, 0.05),  # m/s², really driven
     "steering": (0.006, 0.10),
-    "shake_x": (0.55, 0.004),  # m/s² at the car's body
-    "shake_y": (0.80, 0.004),
-    "shake_z": (0.45, 0.004),
-    "heave": (0.018, 0.03),  # m/s
+    "shake_x": (0.40, 0.02),  # m/s² at the car's body
+    "shake_y": (0.55, 0.02),
+    "shake_z": (0.30, 0.02),
+    "heave": (0.012, 0.05),  # m/s
     "pitch": (0.0007, 0.06),  # rad
     "roll": (0.0009, 0.06),
     "slide": (0.0025, 0.15),  # rad
     "shaft": (0.35, 0.015),  # Nm
 }
 _WHEELS: Final = {
-    "load": (95.0, 0.015),  # N
-    "travel": (0.0007, 0.02),  # m
-    "scrub": (0.035, 0.012),  # m/s sideways
-    "spin": (0.05, 0.012),  # m/s lengthwise
+    "load": (60.0, 0.03),  # N
+    "travel": (0.0004, 0.03),  # m
+    "scrub": (0.022, 0.03),  # m/s sideways
+    "spin": (0.03, 0.03),  # m/s lengthwise
     "heat": (0.8, 0.03),  # K/s of tyre surface
-    "side": (45.0, 0.01),  # N
+    "side": (30.0, 0.03),  # N
 }
 _FULL_MPS: Final = 12.0
 """Speed from which the road shakes a car fully."""
 
 
+_MASS_S: Final = 0.03
+"""What moves has mass: a car answers the road within this, so its noise is no longer white at 50 Hz."""
+
+
 class Noise:
-    """First-order wander of every row, stepped once per frame. Rows are views that stay valid."""
+    """Wander of every row, stepped once per frame: first order, and what moves is smoothed once more.
+
+    Rows are views that stay valid.
+    """
 
     def __init__(self, rng: np.random.Generator, cars: int, dt: float) -> None:
         names = [*_ALWAYS, *_MOVING, *(f"{name}{wheel}" for name in _WHEELS for wheel in range(4))]
@@ -54,6 +61,8 @@ class Noise:
         self._rows = np.zeros((len(shapes), cars))
         self._shown = np.zeros_like(self._rows)
         self._fresh = np.empty_like(self._rows)
+        self._answer = ease(dt, _MASS_S)
+        self._moved = np.zeros((len(shapes) - len(_ALWAYS), cars))
         self._seats = {name: row for row, name in enumerate(names)}
 
     def step(self, speed: Floats) -> None:
@@ -65,7 +74,8 @@ class Noise:
         always = len(_ALWAYS)
         self._shown[:always] = self._rows[:always]
         moving = np.minimum(speed * (1.0 / _FULL_MPS), 1.0)
-        np.multiply(self._rows[always:], moving, out=self._shown[always:])
+        self._moved += (self._rows[always:] - self._moved) * self._answer
+        np.multiply(self._moved, moving, out=self._shown[always:])
 
     def car(self, name: str, count: int = 1) -> Floats:
         """One value per car; with `count`, that many rows from `name` on."""

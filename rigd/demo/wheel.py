@@ -22,6 +22,10 @@ _SIGN: Final = np.where(LEFT, 1.0, -1.0)
 _AXLE: Final = np.where(FRONT, 1.0, -1.0)
 _STRIPS: Final = np.array([-1.0, 0.0, 1.0])[:, None, None]
 """Left, centre and right of the tread, as seen from the driver's seat."""
+_DAMPER_STEPS: Final = 0.8
+"""Force of the damper, as spring travel, for a step's change of travel: 90 % of critical at 50 Hz."""
+_TYRE_STIFFENS_PER_M: Final = 4.0
+_ARM_CURVE_PER_M: Final = 1.7
 _THIRD_M: Final = np.array([[0.011], [0.013]])
 _FLEX_HEAT: Final = 1.5e-6
 """K per joule of load times distance, into the carcass."""
@@ -196,15 +200,22 @@ class Wheels:
         self._sliding_power = np.abs(across) + np.abs(lengthwise)
 
     def _spring(self) -> None:
-        """Suspension and tyre deflection, ride heights. The spring follows the load in 35 ms."""
+        """Suspension and tyre deflection, ride heights. The spring follows the load in 35 ms.
+
+        Nothing follows exactly from another: a damper adds to the spring, the tyre stiffens as it sinks in,
+        heights are over the road as it is, and the wheel's arm draws a curve. Else recordings would compress
+        better than a real car's.
+        """
         self._compressed += (self._load * self._per_spring - self._compressed) * self._settled
+        before = self._deflection.copy()
         travel = np.add(self._compressed + self._travel_noise, self._ripple * 0.35, out=self._deflection)
-        np.multiply(travel, self._spring_force, out=self._force)
-        np.multiply(self._load, self._per_tyre, out=self._squash)
+        np.multiply(travel + (travel - before) * _DAMPER_STEPS, self._spring_force, out=self._force)
+        squash = np.multiply(self._load, self._per_tyre, out=self._squash)
+        squash -= squash * squash * _TYRE_STIFFENS_PER_M
         sunk = travel - self._sunk_0
-        np.subtract(self._height_0, sunk, out=self._height)
-        np.add(sunk - 0.31, self._squash, out=self._axle_y)
-        np.subtract(self._camber_0, sunk * 0.55, out=self._camber)
+        np.subtract(self._height_0 + self._ripple * 0.5, sunk, out=self._height)
+        np.add(sunk - 0.31, squash, out=self._axle_y)
+        np.subtract(self._camber_0, sunk * (0.55 + _ARM_CURVE_PER_M * sunk), out=self._camber)
         np.add((sunk[::2] + sunk[1::2]) * 0.42, _THIRD_M, out=self._third)
         np.multiply(self._height[::2] + self._height[1::2], 0.5, out=self._body)
         np.subtract(self._body[0] * 1.25 + 0.028, self._body[1] * 0.25, out=self._wing)

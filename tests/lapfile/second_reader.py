@@ -98,16 +98,18 @@ def _unpack(packed: bytes, unpacked: int) -> bytes:
     try:
         _check(packed[:4] == _ZSTD_FRAME, "no zstd frame")
         _check(zstandard.frame_content_size(packed) == unpacked, "a frame of another size")
-        return zstandard.ZstdDecompressor().decompress(packed, unpacked, allow_extra_data=False)
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        data = frame.decompress(packed)
     except zstandard.ZstdError as error:
         raise ValueError(f"a frame that cannot be unpacked: {error}") from error
+    _check(frame.eof and not frame.unused_data and len(data) == unpacked, "not exactly one frame")
+    return data
 
 
 def _within_limits(header: LapHeader) -> None:
     columns, rows = header.columns, max(header.samples, header.scorings)
     _check(rows <= _MOST_ROWS, "too many rows")
     _check(len(columns) <= _MOST_COLUMNS, "too many columns")
-    _check(all(column.width <= _MOST_WIDTH for column in columns), "a column is too wide")
     _check(rows * sum(column.width for column in columns) <= _MOST_VALUES, "too many values")
     _check(len({(c.section, c.name) for c in columns}) == len(columns), "a channel comes twice")
 
@@ -133,7 +135,7 @@ def _add(parts: dict[Key, list[_Part]], header: LapHeader, column: Column, block
     rows = {1: header.samples, 2: header.scorings}.get(column.section)
     if rows is None or column.dtype not in _SIZES:
         return
-    _check(len(column.codings) == column.width, f"{column.name} has not one coding per component")
+    _check(1 <= column.width == len(column.codings) <= _MOST_WIDTH, f"{column.name}: wrong width")
     if all(map(_known, column.codings)):
         block = _unpacked(column, rows, block)
         parts[column.section, column.name] = _cut(column, rows, block)
@@ -164,10 +166,9 @@ def _cut(column: Column, rows: int, block: bytes) -> list[_Part]:
 def _length(part: _Part) -> int:
     """Bytes of a component that begins where `part.data` does."""
     coding = part.coding
-    if coding.codec == archive_pb2.CODEC_CONSTANT:
-        return 0
-    if coding.codec == archive_pb2.CODEC_RAW:
-        return part.rows * part.size
+    if coding.codec in _BARE:
+        _check(not (coding.planes or coding.held), "planes or a mask of what has none")
+        return part.rows * part.size if coding.codec == archive_pb2.CODEC_RAW else 0
     _check(coding.planes <= part.size, "more planes than a value has bytes")
     if not coding.held:
         return coding.planes * part.rows
@@ -183,7 +184,7 @@ def _mask(part: _Part) -> Array:
     stored = np.frombuffer(part.data[: _mask_bytes(part.rows)], np.uint8)
     _check(len(stored) == _mask_bytes(part.rows), "the block ends in a mask")
     mask = np.unpackbits(stored, count=part.rows, bitorder="little").astype(bool)
-    _check(part.rows == 0 or bool(mask[0]), "the first row is not coded")
+    _check(bool(mask[:1].any()), "the first row is not coded")
     return mask
 
 
@@ -198,43 +199,44 @@ def _residuals(part: _Part) -> Array:
         return _RESIDUALS[part.coding.codec](part, _integers(part, part.data, part.rows))
     mask = _mask(part)
     coded = _integers(part, part.data[_mask_bytes(part.rows) :], int(mask.sum()))
-    return _RESIDUALS[part.coding.codec](part, coded)[np.cumsum(mask) - 1]
+    residuals = _RESIDUALS[part.coding.codec](part, coded)
+    return np.asarray(residuals[np.cumsum(mask) - 1])
 
 
 def _integers(part: _Part, planes: bytes, count: int) -> Array:
-    out = np.zeros((count, part.size), np.uint8)
+    total = np.zeros(count, part.integer)
     for plane in range(part.coding.planes):
-        out[:, plane] = np.frombuffer(planes, np.uint8, count, plane * count)
-    return out.view(part.integer)[:, 0] if count else np.zeros(0, part.integer)
+        total += np.frombuffer(planes, np.uint8, count, plane * count).astype(part.integer) << 8 * plane
+    return total
 
 
 def _first(part: _Part) -> Any:
-    """F; nothing where there are no rows."""
-    value = part.coding.value
-    _check(len(value) == (part.size if part.rows else 0), "a first residual of the wrong size")
-    return np.frombuffer(value, part.integer)[0] if value else np.zeros(1, part.integer)[0]
+    """F; of no consequence where there are no rows."""
+    if not part.rows:
+        return np.dtype(part.integer).type(0)
+    _check(len(part.coding.value) == part.size, "a first residual of the wrong size")
+    return np.frombuffer(part.coding.value, part.integer)[0]
 
 
 def _unfold(z: Array) -> Array:
     one = z.dtype.type(1)
-    return (z >> one) ^ (np.zeros_like(z) - (z & one))
+    return np.asarray((z >> one) ^ (np.zeros_like(z) - (z & one)))
 
 
-def _direct(part: _Part, z: Array) -> Array:
-    _check(not part.coding.value, "a first residual that nothing needs")
+def _summed(values: Array) -> Array:
+    return np.cumsum(values, dtype=values.dtype)
+
+
+def _direct(_: _Part, z: Array) -> Array:
     return _unfold(z)
 
 
 def _delta(part: _Part, z: Array) -> Array:
-    return np.cumsum(_unfold(z), dtype=z.dtype) + _first(part)
+    return np.asarray(_first(part) + _summed(_unfold(z)))
 
 
 def _delta_of_delta(part: _Part, z: Array) -> Array:
-    """r[0] = F + unfold(z[0]), with d[0] = 0."""
-    steps = _unfold(z)
-    differences = np.cumsum(np.concatenate([steps[:1] * 0, steps[1:]]), dtype=z.dtype)
-    differences[:1] = steps[:1]
-    return np.cumsum(differences, dtype=z.dtype) + _first(part)
+    return np.asarray(_first(part) + _summed(_summed(_unfold(z))))
 
 
 def _xor(part: _Part, z: Array) -> Array:
@@ -247,7 +249,9 @@ _RESIDUALS: Final[dict[int, Callable[[_Part, Array], Array]]] = {
     archive_pb2.CODEC_DELTA_OF_DELTA: _delta_of_delta,
     archive_pb2.CODEC_DIRECT: _direct,
 }
-_CODECS: Final = {archive_pb2.CODEC_CONSTANT, archive_pb2.CODEC_RAW, *_RESIDUALS}
+_BARE: Final = {archive_pb2.CODEC_CONSTANT, archive_pb2.CODEC_RAW}
+"""Codecs without planes."""
+_CODECS: Final = _BARE | _RESIDUALS.keys()
 
 
 # From residuals to values
@@ -305,17 +309,22 @@ class _Lap:
 
 def _decode(part: _Part, neighbours: list[Array]) -> Array:
     coding, floats = part.coding, part.dtype in ("<f4", "<f8")
-    predicted = coding.HasField("prediction")
-    _check(floats or not (predicted or coding.grid), "only floats have a grid or a prediction")
+    raw, predicted = coding.codec == archive_pb2.CODEC_RAW, coding.HasField("prediction")
+    _check((floats and not raw) or not (predicted or coding.grid), "a grid or a prediction where none can be")
     _check(not (predicted and coding.grid), "a grid and a prediction")
-    if coding.codec == archive_pb2.CODEC_RAW:
+    if raw:
         return _whole(np.frombuffer(part.data, part.integer), part.dtype)
     image = _residuals(part)
     if coding.grid:
-        return _rounded(image.view(f"<i{part.size}").astype("<f8") / coding.grid, part.dtype)
+        return _on_grid(image.view(f"<i{part.size}"), coding.grid, part.dtype)
     if predicted:
         image = image + _turned(_foretold(coding.prediction, neighbours, part.dtype).view(part.integer))
     return _whole(_turned(image) if floats else image, part.dtype)
+
+
+def _on_grid(numbers: Array, grid: float, dtype: str) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray((numbers.astype("<f8") / grid).astype(dtype))
 
 
 def _whole(bits: Array, dtype: str) -> Array:
@@ -329,21 +338,13 @@ def _turned(bits: Array) -> Array:
     return np.where(bits & sign, bits ^ (sign - bits.dtype.type(1)), bits)
 
 
-def _rounded(values: Array, dtype: str) -> Array:
-    with np.errstate(all="ignore"):
-        return values.astype(dtype)
-
-
-# Predictions
-
-
 def _foretold(prediction: Prediction, neighbours: list[Array], dtype: str) -> Array:
     formula, fewest, most, factors = _FORMULAS[prediction.formula]
     _check(fewest <= len(neighbours) <= most, "a formula with another number of neighbours")
     _check(len(prediction.factors) == factors * (len(neighbours) + 1), "another number of factors")
     with np.errstate(all="ignore"):
         values = formula([values.astype("<f8") for values in neighbours], list(prediction.factors))
-    return _rounded(np.where(np.isnan(values), 0.0, values), dtype)
+        return np.where(np.isnan(values), 0.0, values).astype(dtype)
 
 
 def _linear(neighbours: list[Array], factors: list[float]) -> Array:

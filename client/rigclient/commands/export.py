@@ -14,6 +14,8 @@ from rigclient.lap import Lap
 
 _FORMATS: Final = ("csv", "parquet", "ld")
 
+_PLACE: Final = ("lap_time", "distance")
+
 
 @click.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
@@ -69,6 +71,9 @@ def _write_log(rig: Rig, names: list[str], out: Path, channels: tuple[str, ...])
 
 
 def _write_table(rig: Rig, name: str, form: str, out: Path, channels: tuple[str, ...]) -> Path:
+    """Numbers without their place in the lap are worth little, so that comes first."""
+    if channels:
+        channels = (*_PLACE, *(channel for channel in channels if channel not in _PLACE))
     lap, path = _read(rig, name, channels), _file(out, name, form)
     with shell.busy(f"writing {path}"):
         (csv if form == "csv" else parquet).write(lap, path, channels)
