@@ -94,7 +94,7 @@ class _Commands(click.Group):
             ctx.exit(REFUSED)
         except OSError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
-            click.echo(f"{error.strerror}: {error.filename}", err=True)
+            click.echo(f"{error.strerror}: {error.filename}" if error.filename else str(error), err=True)
             ctx.exit(REFUSED)
 
 
@@ -223,11 +223,14 @@ def reindex(data: Path) -> None:
 
     from rigd.archive.reindex import reindex as run
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking laps")
         tally = run(data, lambda done, total: progress.update(task, completed=done, total=total))
     click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
-    sys.exit(1 if tally.damaged else 0)
+    for path in tally.foreign:
+        click.echo(f"no lap: {path}")
+    sys.exit(1 if tally.damaged or tally.foreign else 0)
 
 
 @main.command()
@@ -276,7 +279,7 @@ def run(
     watch: bool,
     seconds: float | None,
 ) -> None:
-    """Start and supervise recorder and server, and with --demo the simulated game.
+    """Start and supervise recorder, archiver and server, and with --demo the simulated game.
 
     \b
     Example:  rigd run --demo --watch --for 20

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from google.protobuf import json_format
 from rich.console import Console
 
 from rig.errors import BadRequest
@@ -71,7 +70,7 @@ def status(address: str, as_json: bool) -> None:
     with connect(address) as connection:
         answer = connection.status()
     if as_json:
-        click.echo(json_format.MessageToJson(answer, preserving_proto_field_name=True))
+        shell.show_json(answer)
     else:
         shell.console().print(report.report(address, answer))
 

@@ -26,7 +26,7 @@ WHEELS: Final = ("fl", "fr", "rl", "rr")
 
 
 class Flat(NamedTuple):
-    """A column of single values: a channel, or one component of it."""
+    """A column of single values: a channel, or one component of it. Of `by_wheel` several values per row."""
 
     name: str
     unit: str
@@ -98,11 +98,32 @@ class Rows:
         """Columns of single values, all channels or these in their order.
 
         Four values per row become name_fl, name_fr, name_rl, name_rr; other widths name_0, name_1, ...
+        A channel may be one wheel's, such as tyre_temp_fl: then its columns alone.
         """
-        for name in tuple(channels) or self._sources:
-            values, source = self[name], self._sources[name]
-            for ending, column in _components(values):
-                yield Flat(name + ending, source.unit, source.description, column)
+        for wanted in tuple(channels) or self._sources:
+            name = self._channel(wanted)
+            source, values = self._sources[name], self[name]
+            for ending, wheel, column in _components(values):
+                if wanted in (name, f"{name}_{wheel}"):
+                    yield Flat(name + ending, source.unit, source.description, column)
+
+    def by_wheel(self, wanted: str) -> Iterator[Flat]:
+        """A channel wheel by wheel, each with as many values per row as it has; one of the car as it is.
+
+        `wanted` may be one wheel's, such as tyre_temp_fl. Raises MissingChannel.
+        """
+        name = self._channel(wanted)
+        values, source = self[name], self._sources[name]
+        for column, part in _wheels(name, values):
+            if wanted in (name, column):
+                yield Flat(column, source.unit, source.description, part)
+
+    def _channel(self, wanted: str) -> str:
+        """The name itself, or of one wheel's column its channel. Raises MissingChannel."""
+        name = channel_of(wanted)
+        known = name != wanted and name in self and _per_wheel(self[name])
+        self[name if known else wanted]
+        return name if known else wanted
 
     def to_arrow(self, channels: Iterable[str] = ()) -> Any:
         """A pyarrow.Table of `flat`, units in the metadata of the fields, masked values null.
@@ -195,9 +216,14 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         No channels: all of Scoring. Where none is within `tolerance_s` (None: however far) on the session
         clock, numbers with a fraction are NaN and all others masked. Raises MissingChannel.
         """
-        scoring = self.scoring
+        scoring, start = self.scoring, self.info.start_time
+        if not scoring.channels:
+            raise MissingChannel(
+                "this lap came without scoring updates",
+                hint="channels or a running lap bring none along: read it without `channels` once it is kept",
+            )
         names = tuple(channels) or [name for name in scoring.channels if name not in LAP.by_name]
-        rows = nearest(self["session_time"], scoring["session_time"], tolerance_s)
+        rows = nearest(_clock(self, start), _clock(scoring, start), tolerance_s)
         joined = {f"scoring_{name}": scoring.picked(name, rows) for name in names}
         return Lap(self._file, self._joined | joined)
 
@@ -241,10 +267,11 @@ def _sources(file: "LapFile", section: "archive_pb2.Section.ValueType") -> dict[
     def reader(name: str) -> Callable[[], Array]:
         return lambda: file.column(name, section)
 
+    asked = set(file.channels(section))
     return {
         column.name: Source(column.unit, column.description, reader(column.name))
         for column in file.header.columns
-        if column.section == section
+        if column.section == section and column.name in asked
     }
 
 
@@ -272,15 +299,40 @@ def _picked(values: Array, rows: Rowing) -> Array:
     return np.ma.masked_array(picked, np.broadcast_to(missing, picked.shape))
 
 
+def _clock(rows: Rows, start: float) -> Array:
+    """Session clock of the rows; where it was not asked for, from the time since `start`, always sent."""
+    return rows["session_time"] if "session_time" in rows else rows["lap_time"] + start
+
+
 def _mask(values: Array) -> Array | None:
     return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
 
 
-def _components(values: Array) -> Iterator[tuple[str, Array]]:
-    if values.ndim == 1:
-        yield "", values
+def channel_of(column: str) -> str:
+    """tyre_temp of tyre_temp_fl; any other name as it is. No channel's own name ends like a wheel."""
+    name, _, ending = column.rpartition("_")
+    return name if name and ending in WHEELS else column
+
+
+def _per_wheel(values: Array) -> int:
+    """Values that every wheel has per row; 0: they are the car's."""
+    return 0 if values.ndim == 1 or values.shape[1] % len(WHEELS) else values.shape[1] // len(WHEELS)
+
+
+def _wheels(name: str, values: Array) -> Iterator[tuple[str, Array]]:
+    if not _per_wheel(values):
+        yield name, values
         return
-    width = values.shape[1]
-    endings = WHEELS if width == len(WHEELS) else [str(at) for at in range(width)]
-    for at, ending in enumerate(endings):
-        yield f"_{ending}", values[:, at]
+    for wheel, part in zip(WHEELS, np.split(values, len(WHEELS), axis=1), strict=True):
+        yield f"{name}_{wheel}", part
+
+
+def _components(values: Array) -> Iterator[tuple[str, str, Array]]:
+    """Ending, wheel ("" of the car) and values of every component."""
+    if values.ndim == 1:
+        yield "", "", values
+        return
+    each = _per_wheel(values)
+    for at in range(values.shape[1]):
+        wheel = WHEELS[at // each] if each else ""
+        yield f"_{wheel if each == 1 else at}", wheel, values[:, at]

@@ -1,11 +1,12 @@
 """Sessions, laps and marks: what a caller asks for, as the contract's messages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from rig.errors import BadRequest
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigclient.lap import Lap
+from rigclient.requests import slots, time_ns
 
 ALL: Final = "sessions/-"
 """In place of a session: all of them."""
@@ -37,8 +38,8 @@ def list_sessions(
         track=track,
         kind=_number(session_pb2.SessionKind, kind),
         source=_number(session_pb2.SessionSource, source),
-        from_time_ns=_ns(since),
-        until_time_ns=_ns(until),
+        from_time_ns=time_ns(since),
+        until_time_ns=time_ns(until),
         page_size=page_size,
     )
 
@@ -59,15 +60,16 @@ def list_laps(
     """A request for laps of a session, or of all.
 
     `best_of` is session, class, car, driver or track; `order_by` is what ListLapsRequest says; `conditions`
-    are the other fields of LapFilter. Raises BadRequest for an unknown word.
+    are the other fields of LapFilter. Raises BadRequest for an unknown word, a slot id or clock out of range.
     """
     unknown = conditions.keys() - laps_pb2.LapFilter.DESCRIPTOR.fields_by_name.keys()
     if unknown:
         known = ", ".join(laps_pb2.LapFilter.DESCRIPTOR.fields_by_name)
         raise BadRequest(f"laps have no condition {min(unknown)!r}", hint=f"there are {known}")
+    conditions["cars"] = slots(conditions.get("cars") or ())
     chosen = laps_pb2.LapFilter(
-        from_time_ns=_ns(since),
-        until_time_ns=_ns(until),
+        from_time_ns=time_ns(since),
+        until_time_ns=time_ns(until),
         session_kind=_number(session_pb2.SessionKind, session_kind),
         source=_number(session_pb2.SessionSource, source),
         kind=_number(lap_pb2.LapKind, kind),
@@ -115,9 +117,12 @@ def read_scoring(
 def mark(
     before_s: float, after_s: float, at: float | None = None, cars: Iterable[int] = (), note: str = ""
 ) -> laps_pb2.MarkRequest:
-    """A request to keep the time around `at`, a wall clock in unix seconds; None: now."""
+    """A request to keep the time around `at`, a wall clock in unix seconds; None: now.
+
+    Raises BadRequest for a slot id or clock out of range.
+    """
     return laps_pb2.MarkRequest(
-        time_ns=_ns(at or 0.0), before_s=before_s, after_s=after_s, cars=list(cars), note=note
+        time_ns=time_ns(at or 0.0), before_s=before_s, after_s=after_s, cars=slots(cars), note=note
     )
 
 
@@ -151,6 +156,23 @@ def session_name(text: str) -> str:
     return text if text.startswith("sessions/") else f"sessions/{text}"
 
 
+def session_id(name: str) -> str:
+    """5f3a-2 of the name of a session or lap: the end of the session's, its ring and its number in there."""
+    session = name.removeprefix("sessions/").partition("/laps/")[0]
+    return "-".join(session.rsplit("-", 2)[-2:])
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """car012-0003 of laps of one session, 5f3a-2/car012-0003 of several; names that differ stay different."""
+    laps = [name.rpartition("/")[2] for name in names]
+    if len({name.partition("/laps/")[0] for name in names}) == 1:
+        return laps
+    short = [f"{session_id(name)}/{lap}" for name, lap in zip(names, laps, strict=True)]
+    if len(set(short)) == len(set(names)):
+        return short
+    return [name.removeprefix("sessions/").replace("/laps/", "/") for name in names]
+
+
 def words(enum: Any) -> dict[str, int]:
     """The values of an enum by the lower-case words that callers use, without the unspecified one."""
     prefix = enum.keys()[0].removesuffix("UNSPECIFIED")
@@ -162,10 +184,6 @@ def _number(enum: Any, word: str) -> Any:
     if word and word not in known:
         raise BadRequest(f"{word!r} is no {enum.DESCRIPTOR.name}", hint=f"there are {', '.join(known)}")
     return known.get(word, 0)
-
-
-def _ns(seconds: float) -> int:
-    return int(seconds * 1e9)
 
 
 def _range(span: Span | None) -> laps_pb2.Range | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from rig.errors import BadRequest
 from rig.v1 import telemetry_pb2
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7340"
@@ -14,6 +15,11 @@ Start = Literal["now", "earliest", "running_lap"] | bytes | float
 """Now, the oldest record, the running lap, after a cursor, or at a wall clock (unix seconds)."""
 
 Delivery = Literal["complete", "latest"]
+
+CLOCK_END_S: Final = 18_446_744_073
+"""Unix seconds that 64 bits of nanoseconds reach, in the year 2554."""
+_SLOT_END: Final = 1 << 31
+"""Slot ids are sint32 in the contract."""
 
 
 def physics(
@@ -82,7 +88,23 @@ def position(start: Start) -> telemetry_pb2.Start:
             return telemetry_pb2.Start(running_lap=True)
         case bytes():
             return telemetry_pb2.Start(cursor=start)
-    return telemetry_pb2.Start(time_ns=int(float(start) * 1e9))
+    return telemetry_pb2.Start(time_ns=time_ns(float(start)))
+
+
+def time_ns(seconds: float) -> int:
+    """A wall clock in unix nanoseconds. Raises BadRequest for one that they cannot tell."""
+    if not 0 <= seconds < CLOCK_END_S:
+        raise BadRequest(f"{seconds} is no wall clock", hint=f"unix seconds, 0 to {CLOCK_END_S}")
+    return int(seconds * 1e9)
+
+
+def slots(cars: Iterable[int]) -> list[int]:
+    """Slot ids. Raises BadRequest for numbers that are none."""
+    ids = [int(slot) for slot in cars]
+    for slot in ids:
+        if not 0 <= slot < _SLOT_END:
+            raise BadRequest(f"{slot} is no slot id", hint=f"they are numbers from 0 to {_SLOT_END - 1}")
+    return ids
 
 
 def _cars(cars: Cars) -> telemetry_pb2.Cars:
@@ -90,7 +112,7 @@ def _cars(cars: Cars) -> telemetry_pb2.Cars:
         return telemetry_pb2.Cars()
     if cars == "player":
         return telemetry_pb2.Cars(player=True)
-    return telemetry_pb2.Cars(ids=[int(slot) for slot in cars])
+    return telemetry_pb2.Cars(ids=slots(cars))
 
 
 def _compression(gzip: bool) -> "telemetry_pb2.Compression.ValueType":

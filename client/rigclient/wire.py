@@ -19,12 +19,25 @@ def translated(error: Any, address: str) -> RigError:
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error.trailing_metadata() or ())
     if info is not None and info.reason in _CLASSES:
-        found = _CLASSES[info.reason](error.details() or "")
+        message, hint = _parted(error.details() or "")
+        found = _CLASSES[info.reason](message, hint=hint)
         found.facts = dict(info.metadata)
         return found
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
         return Unavailable(f"no rig answers at {address}", hint="is `rigd run` running?", address=address)
     return _BY_STATUS.get(code.name, RigError)(f"{code.name}: {error.details()}")
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Message and hint of "message (hint)", in which parentheses come in pairs."""
+    depth = 0
+    for at in range(len(text) - 1, 0, -1):
+        depth += {")": 1, "(": -1}.get(text[at], 0)
+        if not depth:
+            break
+    else:
+        return text, ""
+    return (text[: at - 1], text[at + 1 : -1]) if text[at - 1 : at + 1] == " (" else (text, "")
 
 
 def _info(metadata: Any) -> error_details_pb2.ErrorInfo | None:

@@ -180,8 +180,9 @@ class LapFile:
         _check_head(self.header, size - self._base)
 
     def channels(self, section: Section = SAMPLES) -> list[str]:
-        """Names of the channels of a section, in the order of the file."""
-        return [column.name for column in self.header.columns if column.section == section]
+        """Names of the channels of a section, in the order of the file, auxiliary ones left out."""
+        columns = self.header.columns
+        return [column.name for column in columns if column.section == section and not column.auxiliary]
 
     def column(self, name: str, section: Section = SAMPLES) -> Array:
         """One channel, shape (rows,) or (rows, width). Raises MissingChannel, Corrupt."""
@@ -213,11 +214,14 @@ class LapFile:
 
         Blocks are copied, not decoded. Raises MissingChannel, Corrupt.
         """
-        kept = [*self._needed(names, SAMPLES), *self._needed(scoring_names, SCORINGS)]
+        asked = {SAMPLES: set(names), SCORINGS: set(scoring_names)}
+        kept = [column for section in asked for column in self._needed(asked[section], section)]
         head = archive_pb2.LapHeader()
         head.CopyFrom(self.header)
         del head.columns[:]
         head.columns.extend(kept)
+        for column in head.columns:
+            column.auxiliary = column.name not in asked[column.section]
         return _joined(head, [self._block(column) for column in kept])
 
     def verify(self) -> None:

@@ -8,6 +8,7 @@ on the disk.
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -28,7 +29,7 @@ from rigd.archive.orders import obey
 from rigd.archive.reindex import open_index, reconcile
 from rigd.archive.retention import Limits
 from rigd.archive.sessions import Sessions
-from rigd.archive.store import Store
+from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.archive.warden import Warden
 from rigd.process import ProcessMeter
 from rigd.ring import Lock, RingReader
@@ -40,6 +41,8 @@ _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
 _TOGETHER: Final = 8
 """Laps gathered in one pass over the ring: 40 MB of samples."""
+_MARKS_S: Final = 1.0
+"""Between two looks at the marks: a thousand of them take 13 ms to read."""
 _RETRY_S: Final = 1.0
 """After the disk has refused."""
 _POSITION: Final = "position"
@@ -60,10 +63,13 @@ class Archiver:
     def __init__(self, settings: Settings) -> None:
         self._data = settings.data
         self.store = Store(settings.data / "laps")
+        if self.store.free_bytes() < RESERVE_BYTES:
+            self.store.give_reserve()  # the index could not even be opened
         self.index = open_index(settings.data)
         self._inbox = Inbox(settings.data)
         self._warden = Warden(self.store, self.index, settings.limits)
         self._marks = Marks(settings.data)
+        self._marks_at = 0.0
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._ring: RingReader | None = None
         self._sessions: Sessions | None = None
@@ -87,10 +93,17 @@ class Archiver:
             more = self._work()
         except (OSError, sqlite3.OperationalError) as error:
             self.trouble = str(error)
-            self._warden.patrol()  # the disk may be full of laps that can go
+            self._make_room()
             return False
         self.trouble = ""
         return more
+
+    def _make_room(self) -> None:
+        """The disk may be full of laps that can go. If even that fails there is another turn."""
+        self.store.give_reserve()
+        with contextlib.suppress(OSError, sqlite3.OperationalError):
+            self._warden.patrol()
+            self.store.hold_reserve()
 
     def _status(self) -> rig_pb2.ArchiverStatus:
         head = self._ring.heads()[rings.EVENTS] if self._ring else 0
@@ -111,11 +124,20 @@ class Archiver:
         if ring is None:
             return False
         more = self._follow(ring)
+        if not more:
+            self._keep_marks(ring)
+        if self._warden.patrol_sometimes():
+            self.store.hold_reserve()
+        return more
+
+    def _keep_marks(self, ring: RingReader) -> None:
+        """Once a second, and when the sessions of the marked time are known."""
+        if time.monotonic() < self._marks_at:
+            return
+        self._marks_at = time.monotonic() + _MARKS_S
         assert self._sessions is not None
         if Excerpts(ring, self.store, self.index, self._sessions).keep(self._marks):
             ring.forget_pages()
-        self._warden.patrol_sometimes()
-        return more
 
     def _opened(self) -> RingReader | None:
         if self._ring is not None and self._ring.replaced():
@@ -124,7 +146,7 @@ class Archiver:
         if self._ring is None:
             with contextlib.suppress(RingMissing):
                 self._ring = RingReader(self._data / "ring")
-                self._sessions = Sessions(self.store, self.index, self._ring.id)
+                self._sessions = Sessions(self.store, self.index, self._ring)
         return self._ring
 
     def _follow(self, ring: RingReader) -> bool:
@@ -161,8 +183,9 @@ class Archiver:
     def _archive(self, ring: RingReader, events: list[event_pb2.Event]) -> None:
         """Write the laps of which `events`, all of one session, tell; not those that were deleted."""
         assert self._sessions is not None
-        session = self._sessions.of(events[0])
-        laps = [self._named(session, event.lap_closed.lap) for event in events]
+        first = events[0]
+        session = self._sessions.of(first.session, first.lap_closed.lap.end_time, first.capture_time_ns)
+        laps = [_named(session, event) for event in events]
         wanted = [lap for lap in laps if not self.store.settled(lap.name)]
         if wanted:
             for gathered in gather(ring, wanted, session):
@@ -170,16 +193,21 @@ class Archiver:
             self.archived += len(wanted)
             ring.forget_pages()
 
-    def _named(self, session: session_pb2.Session, lap: lap_pb2.Lap) -> lap_pb2.Lap:
-        lap.name = lap_name(session.name, lap)
-        lap.track_name = session.track_name
-        return lap
-
     def close(self) -> None:
         """Let go of everything."""
         self.index.close()
         if self._ring is not None:
             self._ring.close()
+
+
+def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
+    """The lap of an event with its name. Its wall clock is near enough for one that has no samples."""
+    lap = event.lap_closed.lap
+    lap.name = lap_name(session.name, lap)
+    lap.track_name = session.track_name
+    lap.start_time_ns = event.capture_time_ns - int((event.session_time - lap.start_time) * 1e9)
+    lap.end_time_ns = event.capture_time_ns - int((event.session_time - lap.end_time) * 1e9)
+    return lap
 
 
 def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2.Event]]:

@@ -8,14 +8,14 @@ import numpy as np
 
 from rig.channels import PHYSICS
 from rig.columns import Layouts, read_head
-from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
+from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.gather import gather
 from rigd.archive.index import Index
 from rigd.archive.keep import keep
 from rigd.archive.marks import Marks
 from rigd.archive.naming import excerpt_name
-from rigd.archive.running import introduce
+from rigd.archive.scene import scene
 from rigd.archive.sessions import Sessions
 from rigd.archive.store import Store
 from rigd.ring import RingReader
@@ -78,15 +78,16 @@ class Excerpts:
 
     def _excerpt(self, moment: laps_pb2.Moment, number: int, stretch: _Stretch) -> list[str]:
         """Write the excerpts of one session; returns their names."""
-        event = event_pb2.Event(session=number, capture_time_ns=moment.time_ns)
-        session = self._sessions.of(event)
+        session = self._sessions.of(number, stretch.start_s, moment.time_ns)
         cars = sorted(stretch.cars & set(moment.cars) if moment.cars else stretch.cars)
         laps = [_lap(moment, session, car, stretch) for car in cars]
-        introduce(self._ring, laps)
+        scene(self._ring, number, stretch.end_s).introduce(laps)
         wanted = [lap for lap in laps if not self._store.settled(lap.name)]
         for at in range(0, len(wanted), _TOGETHER):
             for gathered in gather(self._ring, wanted[at : at + _TOGETHER], session):
-                lap = keep(self._store, self._index, gathered)
+                keep(self._store, self._index, gathered)
+        for lap in laps:  # also those that a killed archiver had written and not yet pinned
+            if self._store.path(lap.name).exists():
                 self._store.pin(lap.name, pinned=True)
                 self._index.set_pinned(lap.name, True)
         return [lap.name for lap in laps]

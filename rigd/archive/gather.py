@@ -11,6 +11,7 @@ from rig.columns import HEAD_BYTES, Layout, Layouts, peek, read_head, read_heads
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.distance import distances, held
+from rigd.archive.gaps import gaps_of
 from rigd.ring import RingReader
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -21,9 +22,8 @@ _SLACK_S: Final = 0.25
 """A frame's clock is that of its earliest car; the player's sample may be 20 ms ahead of it."""
 _EVENT_SLACK_S: Final = 2.0
 """Events are told by two clocks, telemetry's and scoring's, which lie up to 0.2 s apart."""
-_LATE_S: Final = 0.25
-"""A lap whose first sample comes later than this after its start has lost its beginning."""
-
+MOST_ROWS: Final = 180_000
+"""Rows kept of a lap: an hour at 50 Hz, 170 MB on the way. A car that nobody drives home may stand longer."""
 _WORD: Final = 4
 _MOST_WORDS: Final = 512
 """More than any row has; a pass that met none still gives empty columns of the right shape."""
@@ -64,6 +64,8 @@ class _Rows:
         self._heads: list[bytes] = []
         self._words: list[Array] = []
         self._flags: list[Array] = []
+        self.left_out = 0
+        """Rows beyond the most that are kept."""
 
     def take(self, key: tuple[int, int], data: Any, layouts: Layouts) -> None:
         """Copy the car's row, if it is in the record. `key` is schema and rows of the record."""
@@ -73,6 +75,9 @@ class _Rows:
             if picker is None:
                 return
             self._pickers[key] = picker
+        if len(self._heads) >= MOST_ROWS:
+            self.left_out += 1
+            return
         self._heads.append(bytes(data[:HEAD_BYTES]))
         self._words.append(np.frombuffer(data, "<u4", picker.count).take(picker.words))
         self._flags.append(np.frombuffer(data, np.uint8).take(picker.flags))
@@ -154,18 +159,16 @@ def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.S
     for lap, samples, updates in zip(laps, ticks.rows, scoring.rows, strict=True):
         header = archive_pb2.LapHeader(lap=lap, session=session, version=rigd.__version__)
         header.events.extend(event for event in events if _concerns(event, lap))
-        out.append(_finished(ring, header, samples.columns(), updates.columns()))
+        out.append(_finished(ring, header, samples, updates))
     return out
 
 
-def _finished(
-    ring: RingReader, header: archive_pb2.LapHeader, samples: dict[str, Array], scoring: dict[str, Array]
-) -> Gathered:
-    lap = header.lap
+def _finished(ring: RingReader, header: archive_pb2.LapHeader, ticks: _Rows, updates: _Rows) -> Gathered:
+    lap, samples, scoring = header.lap, ticks.columns(), updates.columns()
     samples = _within(samples, samples["elapsed_time"], lap)
     scoring = _within(scoring, scoring["session_time"], lap)
     _measure(samples, scoring, lap)
-    header.gaps.extend(_gaps(ring, samples, lap))
+    header.gaps.extend(gaps_of(ring, samples, lap, ticks.left_out))
     if len(scoring["seq"]) and (data := ring.get(rings.SCORING, int(scoring["seq"][-1]))):
         # As it was at the end of the lap, however late the lap is archived.
         header.session.state.CopyFrom(scoring_pb2.Scoring.FromString(data).session_state)
@@ -188,48 +191,6 @@ def _measure(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.
     samples["game_distance"] = held(samples["elapsed_time"], scoring["session_time"], scoring["lap_distance"])
     scoring["lap_time"] = scoring["session_time"] - lap.start_time
     assert samples.keys() >= LAP.by_name.keys()
-
-
-def _gaps(ring: RingReader, samples: dict[str, Array], lap: lap_pb2.Lap) -> list[event_pb2.Gap]:
-    """Losses among the samples: those declared between the record before the lap and the one after it, and
-    the beginning where it is not there and nobody said why.
-    """
-    before, last = (_position(ring, lap.session, clock) for clock in (lap.start_time, lap.end_time))
-    gaps = [event_pb2.Gap.FromString(data) for data in ring.gaps(rings.PHYSICS, before + 1, last + 1)]
-    if len(samples["seq"]) and samples["lap_time"][0] <= _LATE_S:
-        return gaps
-    first = int(samples["seq"][0]) if len(samples["seq"]) else last + 1
-    explained = any(gap.first_seq <= first <= gap.last_seq + 1 for gap in gaps)
-    return gaps if explained else [*_lost(ring, first, len(samples["seq"])), *gaps]
-
-
-def _position(ring: RingReader, session: int, clock: float) -> int:
-    """Sequence number of the newest tick before `clock`."""
-
-    def before(value: Any) -> bool:
-        head = read_head(value)
-        return (head.session, head.session_time) < (session, clock)
-
-    return ring.bisect(rings.PHYSICS, before)
-
-
-def _lost(ring: RingReader, first: int, samples: int) -> list[event_pb2.Gap]:
-    """What stood before tick `first` and nobody declared: the ring has let go of it, or the recorder came
-    later than the lap. Where the ring has ticks of that time, but not of this car, there is no loss.
-    """
-    evicted = ring.get(rings.PHYSICS, first - 1) is None and ring.spans()[rings.PHYSICS].first > 1
-    if not evicted and not samples:
-        return []
-    gap = event_pb2.Gap(
-        stream=event_pb2.STREAM_PHYSICS,
-        first_seq=first,
-        last_seq=first - 1,
-        reason=event_pb2.GAP_REASON_EVICTED if evicted else event_pb2.GAP_REASON_RECORDER_DOWN,
-        detail="the beginning of the lap" if samples else "the whole lap",
-    )
-    if (data := ring.get(rings.PHYSICS, first)) is not None:
-        gap.end_time_ns = read_head(data).capture_time_ns
-    return [gap]
 
 
 def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Event]:

@@ -91,7 +91,7 @@ class Inbox:
                 self._path(order, _WAITING).rename(self._path(order, _TAKEN))
             except FileNotFoundError:
                 continue  # withdrawn
-        return [self._read(order) for order in self._ids(_TAKEN)]
+        return [found for order in self._ids(_TAKEN) if (found := self._read(order)) is not None]
 
     def done(self, order: Order) -> None:
         """The order was carried out."""
@@ -117,13 +117,14 @@ class Inbox:
         names = (name for name in os.listdir(self._folder) if not name.startswith(UNFINISHED))
         return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
 
-    def _read(self, order: str) -> Order:
-        path = self._path(order, _TAKEN)
+    def _read(self, order: str) -> Order | None:
+        """An order; None for what is none: that is refused, and must not keep others waiting."""
         try:
-            words = json.loads(path.read_bytes())
+            words = json.loads(self._path(order, _TAKEN).read_bytes())
             return Order(order, words["kind"], words["name"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise Corrupt(f"{path} is no order", hint="delete it", path=path) from error
+        except (ValueError, KeyError, TypeError):
+            self.refuse(Order(order, "", ""), Corrupt("the order cannot be read", hint="give it again"))
+            return None
 
 
 def _error(text: bytes) -> RigError:

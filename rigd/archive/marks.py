@@ -7,12 +7,12 @@ from typing import Final
 
 from google.protobuf import json_format
 
-from rig.errors import Corrupt
 from rig.v1 import laps_pb2
 from rigd.archive.durable import UNFINISHED, replace
 from rigd.archive.paging import Paging
 
 _SUFFIX: Final = ".json"
+_DAMAGED: Final = ".damaged"
 
 
 def mark_id(time_ns: int) -> str:
@@ -35,7 +35,7 @@ class Marks:
         replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", text.encode())
 
     def get(self, mark: str) -> laps_pb2.Moment | None:
-        """The mark of that id. Raises Corrupt."""
+        """The mark of that id. One that cannot be read is set aside: it must not keep others waiting."""
         path = self._folder / f"{mark}{_SUFFIX}"
         try:
             stat = path.stat()
@@ -43,6 +43,9 @@ class Marks:
             if mark not in self._read or self._read[mark][0] != state:
                 self._read[mark] = state, _parsed(path)
         except FileNotFoundError:
+            return None
+        except json_format.ParseError:
+            path.rename(path.with_suffix(_DAMAGED))
             return None
         moment = laps_pb2.Moment()
         moment.CopyFrom(self._read[mark][1])
@@ -71,11 +74,9 @@ class Marks:
             names = os.listdir(self._folder)
         except FileNotFoundError:
             return []
-        return sorted(name.removesuffix(_SUFFIX) for name in names if not name.startswith(UNFINISHED))
+        names = [name for name in names if name.endswith(_SUFFIX) and not name.startswith(UNFINISHED)]
+        return sorted(name.removesuffix(_SUFFIX) for name in names)
 
 
 def _parsed(path: Path) -> laps_pb2.Moment:
-    try:
-        return json_format.Parse(path.read_bytes(), laps_pb2.Moment(), ignore_unknown_fields=True)
-    except json_format.ParseError as error:
-        raise Corrupt(f"{path} is no mark: {error}", hint="delete it", path=path) from error
+    return json_format.Parse(path.read_bytes(), laps_pb2.Moment(), ignore_unknown_fields=True)

@@ -193,9 +193,15 @@ def read_order(text: str) -> list[Column]:
                 hint=f"each of {', '.join(ORDERS)} once at most, with or without ' desc'",
                 order_by=text,
             )
-        chosen[name] = ORDERS[name]._replace(descending=len(words) > 1)
+        chosen[name] = _falling(ORDERS[name]) if len(words) > 1 else ORDERS[name]
     *_, last = chosen.values()
     return [*chosen.values(), Column("lap.name", str, last.descending)]
+
+
+def _falling(column: Column) -> Column:
+    """The column from its greatest value on. A time that is absent stands last in either direction."""
+    sql = f"iif({column.sql} < 9e999, {column.sql}, -9e999)" if column.kind is float else column.sql
+    return Column(sql, column.kind, descending=True)
 
 
 def _seats(request: laps_pb2.ListLapsRequest) -> Where:

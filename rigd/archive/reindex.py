@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from rig.errors import Corrupt
+from rig.errors import Corrupt, NotFound
 from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.index import Index, remove_index
@@ -48,18 +48,28 @@ class Tally(NamedTuple):
 
     laps: int
     damaged: int
+    foreign: list[Path]
+    """What lies among the laps and is none."""
 
 
 def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
-    """Begin the index anew and check every file to its last byte. Raises Busy when an archiver runs."""
+    """Check every file to its last byte and make the index anew; the old one serves until then. Raises
+    NotFound where there are no laps, Busy when an archiver runs.
+    """
+    if not (data / "laps").is_dir():
+        raise NotFound(f"there are no laps in {data}", hint="choose the right --data", path=data)
     lock = Lock(data / "laps.lock", "laps are archived")
     try:
-        remove_index(data / "index.sqlite")
-        store, index = Store(data / "laps"), Index(data / "index.sqlite")
+        fresh = data / "index.new.sqlite"
+        remove_index(fresh)
+        index = Index(fresh)
         try:
-            return _fill(store, index, progress)
+            tally = _fill(Store(data / "laps"), index, progress)
         finally:
             index.close()
+        remove_index(data / "index.sqlite")
+        fresh.rename(data / "index.sqlite")
+        return tally
     finally:
         lock.release()
 
@@ -73,7 +83,7 @@ def _fill(store: Store, index: Index, progress: Progress) -> Tally:
         progress(done + 1, len(laps))
     reconcile(store, index)
     damaged = list(store.damaged())
-    return Tally(len(laps), len(damaged))
+    return Tally(len(laps), len(damaged), list(store.foreign()))
 
 
 def examine(store: Store, index: Index, lap: str) -> None:

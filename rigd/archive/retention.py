@@ -53,8 +53,8 @@ def doomed(laps: Iterable[Kept], used_bytes: int, free_bytes: int, limits: Limit
     """
     gone: set[str] = set()
     oldest = sorted(laps, key=lambda lap: -lap.age_s)
-    free = [lap for lap in oldest if not lap.pinned and (lap.synced or not limits.keep_unsynced)]
-    bound = [lap for lap in oldest if lap not in free]
+    free = [lap for lap in oldest if not _bound(lap, limits)]
+    bound = [lap for lap in oldest if _bound(lap, limits)]
     for lap in free:
         if limits.max_age_s and lap.age_s > limits.max_age_s and not lap.best:
             gone.add(lap.name)
@@ -70,6 +70,11 @@ def doomed(laps: Iterable[Kept], used_bytes: int, free_bytes: int, limits: Limit
             return
         free_bytes += lap.bytes
         yield Doomed(lap, f"less than {limits.hard_floor_bytes >> 20} MiB were free", forced=True)
+
+
+def _bound(lap: Kept, limits: Limits) -> bool:
+    """Whether someone wants the lap kept."""
+    return lap.pinned or (limits.keep_unsynced and not lap.synced)
 
 
 def _pressed(used: int, free: int, limits: Limits) -> str:

@@ -3,7 +3,9 @@
 from rig.v1 import event_pb2, session_pb2
 from rigd.archive.index import Index
 from rigd.archive.naming import session_name
+from rigd.archive.scene import scene
 from rigd.archive.store import Store
+from rigd.ring import RingReader
 
 
 class Sessions:
@@ -12,16 +14,16 @@ class Sessions:
     A session is written before its first lap, so that after a crash it has the name that its laps have.
     """
 
-    def __init__(self, store: Store, index: Index, ring: bytes) -> None:
+    def __init__(self, store: Store, index: Index, ring: RingReader) -> None:
         self._store, self._index, self._ring = store, index, ring
-        self._known = {s.ring_session: s for s in store.sessions() if s.ring == ring.hex()}
+        self._known = {s.ring_session: s for s in store.sessions() if s.ring == ring.id.hex()}
 
     def begin(self, event: event_pb2.Event) -> None:
         """A session has started; all others are over."""
         if event.session not in self._known:
-            self._put(self._made(event, event.session_started.session_state))
+            self._put(self._made(event.session, event.capture_time_ns, event.session_started.session_state))
         for session in self._store.sessions():
-            newer = session.ring == self._ring.hex() and session.ring_session >= event.session
+            newer = session.ring == self._ring.id.hex() and session.ring_session >= event.session
             if session.status == session_pb2.SESSION_STATUS_RECORDING and not newer:
                 self._close(session, event.capture_time_ns)
 
@@ -32,26 +34,26 @@ class Sessions:
             session.state.CopyFrom(event.session_ended.session_state)
             self._close(session, event.capture_time_ns)
 
-    def of(self, event: event_pb2.Event) -> session_pb2.Session:
-        """The session of an event. When its start is no longer in the ring, it is made from the lap."""
-        if event.session not in self._known:
-            lap = event.lap_closed.lap
-            state = session_pb2.SessionState(track_name=lap.track_name, track_length=lap.track_length)
-            self._put(self._made(event, state))
-        return self._known[event.session]
+    def of(self, number: int, clock_s: float, time_ns: int) -> session_pb2.Session:
+        """The session of that number. When its start is no longer in the ring, it is made from what scoring
+        told at session clock `clock_s`, which was `time_ns`.
+        """
+        if number not in self._known:
+            self._put(self._made(number, time_ns, scene(self._ring, number, clock_s).state))
+        return self._known[number]
 
-    def _made(self, event: event_pb2.Event, state: session_pb2.SessionState) -> session_pb2.Session:
+    def _made(self, number: int, time_ns: int, state: session_pb2.SessionState) -> session_pb2.Session:
         return session_pb2.Session(
-            name=session_name(self._ring, event.session, event.capture_time_ns, state),
+            name=session_name(self._ring.id, number, time_ns, state),
             track_name=state.track_name,
             track_length=state.track_length,
             kind=state.kind,
             number=state.number,
             source=state.source,
             status=session_pb2.SESSION_STATUS_RECORDING,
-            start_time_ns=event.capture_time_ns,
-            ring=self._ring.hex(),
-            ring_session=event.session,
+            start_time_ns=time_ns,
+            ring=self._ring.id.hex(),
+            ring_session=number,
             state=state,
         )
 
@@ -63,5 +65,5 @@ class Sessions:
     def _put(self, session: session_pb2.Session) -> None:
         self._store.put_session(session)
         self._index.put_session(session)
-        if session.ring == self._ring.hex():
+        if session.ring == self._ring.id.hex():
             self._known[session.ring_session] = session

@@ -22,6 +22,9 @@ _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
 _GONE: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
+_RESERVE: Final = ".reserve"
+RESERVE_BYTES: Final = 4 << 20
+"""Enough for the index to write its journal and for the names of a thousand laps."""
 _NAME: Final = re.compile(r"sessions/([a-z0-9-]+)(?:/laps/([a-z0-9-]+))?")
 
 
@@ -77,14 +80,24 @@ class Store:
         _sync_folder(path.parent)
 
     def laps(self) -> Iterator[str]:
-        """Names of all laps that have a file."""
+        """Names of all laps that have a file. What has no lap's name is none: somebody put it there."""
         for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
-            yield f"sessions/{path.parent.name}/laps/{path.stem}"
+            name = f"sessions/{path.parent.name}/laps/{path.stem}"
+            if _NAME.fullmatch(name) and path.is_file():
+                yield name
+
+    def foreign(self) -> Iterator[Path]:
+        """Files that look like laps and have no lap's name."""
+        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
+            if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
+                yield path
 
     def damaged(self) -> Iterator[str]:
         """Names of all laps whose file was set aside."""
         for path in sorted(self.folder.glob(f"*/*{SUFFIX}{DAMAGED}")):
-            yield f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
+            name = f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
+            if _NAME.fullmatch(name):
+                yield name
 
     def sweep(self) -> None:
         """Remove what an archiver that was killed left half written."""
@@ -154,6 +167,20 @@ class Store:
         """All sessions that have a folder."""
         for path in sorted(self.folder.glob(f"*/{_SESSION}")):
             yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
+
+    def hold_reserve(self) -> None:
+        """Take some room that can be given up when the disk is full: deleting needs a little, to write down
+        what is deleted.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / _RESERVE
+        if not path.exists():
+            with path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+
+    def give_reserve(self) -> None:
+        """Give that room up."""
+        (self.folder / _RESERVE).unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
         """Room on the disk."""

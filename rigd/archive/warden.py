@@ -18,17 +18,19 @@ class Warden:
         self._store, self._index, self._limits = store, index, limits
         self._next = 0.0
 
-    def patrol_sometimes(self) -> None:
-        """Look, unless that was done a moment ago."""
-        if time.monotonic() >= self._next:
-            self.patrol()
+    def patrol_sometimes(self) -> bool:
+        """Look, unless that was done a moment ago; True when it was done now."""
+        if time.monotonic() < self._next:
+            return False
+        self.patrol()
+        return True
 
     def patrol(self) -> list[Doomed]:
         """Delete what has to go; returns it."""
-        self._next = time.monotonic() + _PATROL_S
         gone = list(doomed(self._kept(), self._index.total_bytes(), self._store.free_bytes(), self._limits))
         for one in gone:
             self._delete(one)
+        self._next = time.monotonic() + _PATROL_S
         return gone
 
     def _kept(self) -> list[Kept]:

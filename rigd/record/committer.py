@@ -21,7 +21,7 @@ _GROUP_BYTES: Final = 8 << 20
 
 _RETRY_S: Final = 0.25
 
-_FORGET_EVERY_S: Final = 5.0
+_SWEEP_EVERY_S: Final = 5.0
 """Between two releases of mapped pages: 10 MB come together in that time, and go in 0.1 ms."""
 
 
@@ -60,7 +60,7 @@ class Committer:
         self.durable_seq = 0
         self.committed = 0
         """Ticks made durable."""
-        self._forget_at = 0.0
+        self._sweep_at = 0.0
         self._put = self._put_bytes = self._done = self._done_bytes = 0
         self._oldest_ns = 0
         self._thread = threading.Thread(target=self._run, name="committer")
@@ -167,6 +167,6 @@ class Committer:
         self._done += len(group)
         self._oldest_ns = group[-1].taken_ns  # what is pending now is younger
         self._bell.ring()
-        if time.monotonic() > self._forget_at:
-            self._ring.forget_pages()
-            self._forget_at = time.monotonic() + _FORGET_EVERY_S
+        if time.monotonic() > self._sweep_at:
+            self._ring.sweep()
+            self._sweep_at = time.monotonic() + _SWEEP_EVERY_S

@@ -32,7 +32,8 @@ class Laps:
     """Follows the cars of one session.
 
     Session clocks are seconds. `saved` is what earlier updates of the same session gave as `changed`, the
-    newest per slot: it goes on exactly there. Bytes of another session, or that cannot be read, are ignored.
+    newest per slot: it goes on exactly there. Bytes of another session are ignored; what cannot be read makes
+    it `unreadable`.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Laps:
         self._due: dict[int, float] = {}
         self._clock_s = -inf
         self._rows = Rows()
+        self.unreadable = False
+        """Some state of this session could not be read: its numbers must not be used again."""
         for slot, data in saved.items():
             self._restore(slot, data)
 
@@ -117,6 +120,7 @@ class Laps:
                 return
             self._cars[slot] = Car.restored(json.loads(state))
         except (ValueError, KeyError, TypeError):
+            self.unreadable = True
             return
         self._states[slot] = state
         self._clock_s = max(self._clock_s, float(clock))

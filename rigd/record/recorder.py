@@ -130,13 +130,16 @@ class Recorder:
         if (last := self.ring.last(rings.PHYSICS)) is not None:
             head = read_head(last)
             number, clock_s = head.session, head.session_time
-            self._clock_s = clock_s
             self._last_frame = head.frame
             self._numbers.resume(rings.PHYSICS, head.capture_time_ns)
             key = self.ring.meta(b"session") or b""
+        update = self.ring.last(rings.SCORING)
+        if update is not None and (scored := read_head(update)).session > number:
+            number, clock_s = scored.session, scored.session_time  # a session without a tick so far
+        self._clock_s = clock_s
         self._sessions = Sessions(number, key, clock_s)
         self._scorer = Scorer(self._sessions, self.settings.origin, self.ring.metas(SAVED), clock_s)
-        if (update := self.ring.last(rings.SCORING)) is not None:
+        if update is not None:
             known = scoring_pb2.Scoring.FromString(update).session_state.terrain_names
             self._physics.terrains += known  # what their numbers mean must not change within a lap
         self._game = self.ring.meta(b"game") or b""
@@ -189,11 +192,16 @@ class Recorder:
         self._pacer.arrived(now, frame.missed + 1)
         self._lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
-        self._clock_s = float(np.minimum.reduce(frame.records["mElapsedTime"]))
+        self._clock_s = self._clock_of(frame.records["mElapsedTime"])
         self._sessions.tick(self._clock_s)
         self._append_tick(frame, now)
         self.summary.captured += 1
         self._work.add(time.monotonic_ns() - now)
+
+    def _clock_of(self, clocks: Any) -> float:
+        """The frame's session clock: the earliest car's. One car alone does not begin a new session."""
+        earliest = float(np.minimum.reduce(clocks))
+        return earliest if earliest > self._clock_s - 1.0 else float(np.median(clocks))
 
     def _append_tick(self, frame: Snapshot, now: int) -> None:
         if self._committer.full:
@@ -255,6 +263,8 @@ class Recorder:
         self._meta[b"scored"] = b"%d" % update.version
         if verdict is None:
             return
+        if any(event.HasField("session_started") for event in verdict.events):
+            self._clock_s = verdict.state.current_time  # also when no car is on the track yet
         self._meta |= {b"session": self._sessions.key, **verdict.saved}
         records = [self._numbers.record(event) for event in verdict.events]
         if verdict.triggers is not None:

@@ -59,6 +59,8 @@ class Scorer:
         sessions.ahead = number < sessions.number
         sessions.flags = _flags(own.get("flags", []))
         self._laps = Laps(number, own.get("track_length", 0.0), cars)
+        if self._laps.unreadable:
+            sessions.key = b""  # begin another session: the numbers of these laps are taken
         self._stored_s = own.get("stored_s", -np.inf)
         self._clock_s = clock_s
 

@@ -40,6 +40,13 @@ class RingWriter(Environment):
             txn.put(b"limit", str(self.limit_bytes).encode(), db=self.dbs[META])
             self.id = bytes(txn.get(b"id", b"", db=self.dbs[META]))
 
+    def sweep(self) -> None:
+        """Free what a reader that was killed in mid-read holds: its slot keeps pages from being reused, until
+        the file has grown to its limit.
+        """
+        self.env.reader_check()
+        self.forget_pages()
+
     def reopen(self) -> None:
         """Close and open again: after some disk errors LMDB refuses an environment for good."""
         self.close()

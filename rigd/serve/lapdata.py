@@ -169,8 +169,19 @@ def _part(file: LapFile, request: laps_pb2.ReadLapRequest, chosen: Array | None)
     names = _names(file, request.channels)
     if chosen is None:
         return file.cut(names)
-    kept = {name: values[chosen] for name, values in file.columns(names).items()}
-    return pack(file.header, kept, {}, plain=True)
+    needed = file.columns({*names, "session_time"})
+    kept = {name: needed[name][chosen] for name in names}
+    return pack(file.header, kept, _scoring_beside(file, needed["session_time"][chosen]), plain=True)
+
+
+def _scoring_beside(file: LapFile, clock: Array) -> dict[str, Array]:
+    """The scoring updates of the time of some samples, the one before them included."""
+    told = file.columns((), SCORINGS)
+    if not len(clock) or "session_time" not in told:
+        return {}
+    first = max(int(np.searchsorted(told["session_time"], clock[0], "right")) - 1, 0)
+    last = int(np.searchsorted(told["session_time"], clock[-1], "right"))
+    return {name: values[first:last] for name, values in told.items()}
 
 
 def chunks(data: bytes) -> Iterator[bytes]:

@@ -75,9 +75,11 @@ class Tape:
         data = self.encoders[0].encode(self.race.records[:], head)
         self.pending += [*gap, Record(rings.PHYSICS, rings.key(head.seq), data)]
 
-    def score(self) -> None:
-        """A scoring update."""
+    def score(self, **changed: Any) -> None:
+        """A scoring update; `changed` replaces fields of the session's record."""
         self.scoring.update()
+        for name, value in changed.items():
+            self.scoring.info[name] = value
         info, records = self.scoring.info[()], self.scoring.vehicles[:]
         verdict = self.scorer.see(Update(info, records), 1, self.encoders[0].terrains, "3.7", dict)  # type: ignore[arg-type]
         assert verdict is not None
@@ -85,6 +87,7 @@ class Tape:
         if verdict.triggers is not None:
             self.encoders[1].triggers = verdict.triggers
             head = self.head(rings.SCORING, SCORING.schema)
+            head = head._replace(session_time=verdict.state.current_time)
             tail = field(11, verdict.state.SerializeToString())
             if verdict.entries is not None:
                 tail += field(12, verdict.entries.SerializeToString())

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from rig.errors import Busy
+from rig.errors import Busy, NotFound
 from rig.lapfile import LapFile
-from rig.v1 import laps_pb2, session_pb2
+from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.inbox import Inbox
 from rigd.archive.index import Index
 from rigd.archive.marks import Marks
 from rigd.archive.reindex import reindex
 from rigd.archive.retention import Limits
+from rigd.archive.store import RESERVE_BYTES
 from rigd.ring import Lock
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
@@ -105,7 +106,7 @@ def test_without_its_position_it_does_nothing_twice(archived: Path) -> None:
 
 
 def test_half_written_files_are_swept_away(archived: Path) -> None:
-    (folder,) = archived.glob("laps/*")
+    (folder,) = archived.glob("laps/*/")
     half = folder / ".writing-car000-0001.lap"
     half.write_bytes(b"half")
     Archiver(Settings(archived, ROOMY)).close()
@@ -156,6 +157,31 @@ def test_a_disk_that_refuses_leaves_no_half_file_and_is_asked_again(tape: Tape, 
         LapFile(data).verify()
     drained(archiver).close()
     assert len(files(tape.data)) == len(tape.told)
+
+
+def test_a_disk_too_full_even_to_delete_is_no_end(archived: Path) -> None:
+    limits = Limits(min_free_bytes=0, hard_floor_bytes=1 << 60)
+    archiver = Archiver(Settings(archived, limits))
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, kept[1]))
+    try:
+        archiver.turn()
+        assert archiver.trouble
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert files(archived)
+    archiver.turn()
+    assert not files(archived)
+    archiver.close()
+
+
+def test_room_is_held_for_deleting_and_given_up_when_the_disk_is_full(archived: Path) -> None:
+    archiver = drained(Archiver(Settings(archived, ROOMY)))
+    reserve = archived / "laps/.reserve"
+    assert reserve.stat().st_blocks * 512 >= RESERVE_BYTES
+    archiver.store.give_reserve()
+    assert not reserve.exists()
+    archiver.close()
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "empty"])
@@ -233,6 +259,93 @@ def moment(
         cars=cars or [],
         status=laps_pb2.MOMENT_STATUS_PENDING,
     )
+
+
+def test_an_excerpt_that_was_written_and_not_yet_pinned_is_pinned_by_the_next_archiver(tape: Tape) -> None:
+    tape.drive(30.0)
+    marks = Marks(tape.data)
+    marks.put(moment("one", at_s=20.0, before_s=5.0, after_s=3.0))
+    archiver = drained(tape.archiver())
+    kept = marks.get("one")
+    assert kept is not None
+    archiver.store.pin(kept.laps[0], pinned=False)  # as after a kill between the two
+    kept.status = laps_pb2.MOMENT_STATUS_PENDING
+    marks.put(kept)
+    archiver.close()
+    archiver = drained(Archiver(Settings(tape.data, ROOMY)))
+    assert archiver.store.pinned(kept.laps[0])
+    archiver.close()
+
+
+def test_an_excerpt_names_who_drove_then(tape: Tape) -> None:
+    tape.drive(15.0)
+    entries = tape.race.field.entries
+    wanted = {
+        int(slot): entry.driver.decode() for slot, entry in zip(tape.race.field.ids, entries, strict=True)
+    }
+    tape.race.relieved[:] = True  # everybody hands over
+    tape.drive(15.0)
+    marks = Marks(tape.data)
+    marks.put(moment("early", at_s=8.0, before_s=4.0, after_s=2.0))
+    archiver = drained(tape.archiver())
+    early = marks.get("early")
+    assert early is not None
+    for name in early.laps:
+        lap = archiver.index.lap(name)
+        assert lap is not None
+        assert lap.driver == wanted[lap.car]
+    archiver.close()
+
+
+def test_a_session_whose_start_is_gone_is_described_by_its_scoring(tape: Tape) -> None:
+    tape.drive(RACE_S)
+    with tape.ring.env.begin(write=True) as txn:
+        cursor = txn.cursor(tape.ring.dbs[b"events"])
+        cursor.first()
+        while not event_pb2.Event.FromString(cursor.value()).HasField("lap_closed"):
+            cursor.delete()
+    archiver = drained(tape.archiver())
+    (session,) = archiver.store.sessions()
+    assert session.track_name == tape.race.circuit.name
+    assert session.source == session_pb2.SESSION_SOURCE_DEMO
+    archiver.close()
+
+
+def test_a_lap_without_samples_is_as_old_as_it_is(tape: Tape) -> None:
+    tape.drive(RACE_S)
+    with tape.ring.env.begin(write=True) as txn:
+        txn.drop(tape.ring.dbs[b"physics"], delete=False)
+    archiver = drained(tape.archiver())
+    ages = [kept.start_time_ns for kept in archiver.index.laps_by_age()]
+    assert ages
+    assert min(ages) > START_NS
+    archiver.close()
+
+
+def test_foreign_files_among_the_laps_stop_nobody(archived: Path) -> None:
+    path = sorted(archived.glob("laps/*/*.lap"))[0]
+    shutil.copy(path, path.with_name("copy of it.lap"))
+    path.with_name("car100-0001.lap").mkdir()
+    archiver = drained(Archiver(Settings(archived, ROOMY)))
+    listed = archiver.index.count()
+    archiver.close()
+    tally = reindex(archived)
+    assert sorted(found.name for found in tally.foreign) == ["car100-0001.lap", "copy of it.lap"]
+    assert tally.laps == listed
+
+
+def test_a_failed_reindex_leaves_the_old_index(archived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (archived / "index.sqlite").read_bytes()
+    monkeypatch.setattr("rigd.archive.reindex.examine", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reindex(archived)
+    assert (archived / "index.sqlite").read_bytes() == before
+
+
+def test_a_reindex_of_nothing_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there are no laps in"):
+        reindex(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_laps_go_when_there_are_too_many_bytes_and_forced_ones_are_declared(archived: Path) -> None:

@@ -115,6 +115,38 @@ def test_lost_frames_are_declared_in_their_lap_and_in_no_other(tape: Tape) -> No
     assert {gathered.header.lap.missing for gathered in found} == {0, 7}
 
 
+def test_a_loss_across_the_line_is_shared_by_both_laps(tape: Tape) -> None:
+    tape.drive(30.0)
+    before = len(tape.journal)
+    while not any(event["kind"] == "lap" for event in tape.journal[before:]):
+        tape.frame(lost=len(tape.pending) > 0 and tape.race.clock > 40.0)
+    for _ in range(9):
+        tape.frame(lost=True)
+    tape.drive(60.0)
+    laps = [lap for lap in tape.closed() if lap.complete]
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    found = gather(ring, laps, session_pb2.Session())
+    ring.close()
+    assert any(gathered.header.lap.missing for gathered in found)
+    for gathered in found:
+        lap = gathered.header.lap
+        assert lap.samples + lap.missing == pytest.approx(lap.lap_time * 50, abs=1)
+
+
+def test_a_lap_longer_than_a_file_says_so(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rigd.archive.gather.MOST_ROWS", 1000)
+    tape.drive(LAP_S)
+    laps = [lap for lap in tape.closed() if lap.complete]
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    (found,) = gather(ring, laps[:1], session_pb2.Session())
+    ring.close()
+    lap = found.header.lap
+    assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_TOO_LONG]
+    assert lap.samples + lap.missing == pytest.approx(lap.lap_time * 50, abs=30)
+
+
 def test_a_beginning_that_was_evicted_is_declared(tape: Tape) -> None:
     tape.drive(LAP_S)
     laps = [lap for lap in tape.closed() if lap.complete]

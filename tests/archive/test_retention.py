@@ -72,6 +72,12 @@ def test_below_the_hard_floor_the_unsynced_go_after_all_that_may_and_the_pinned_
         assert gone(laps, used=300, free=free, hard_floor_bytes=100, keep_unsynced=True) == wanted
 
 
+def test_fifty_thousand_laps_are_decided_in_one_go() -> None:
+    """Each is looked at a few times; with a look per pair this would not end."""
+    laps = [lap(str(number), days=number / 1000) for number in range(50_000)]
+    assert len(gone(laps, used=5_000_000, free=1 << 40, max_bytes=2_500_000)) == 25_000
+
+
 laps_of_any_kind = st.lists(
     st.builds(
         Kept,

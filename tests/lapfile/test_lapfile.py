@@ -227,7 +227,14 @@ class TestCuts:
 
     def test_neighbours_come_along(self) -> None:
         cut = LapFile(LapFile(PACKED).cut(["speed", "camber"]))
-        assert cut.channels() == ["local_velocity", "suspension_deflection", "camber", "speed"]
+        there = [column.name for column in cut.header.columns]
+        assert there == ["local_velocity", "suspension_deflection", "camber", "speed"]
+
+    def test_neighbours_that_nobody_asked_for_are_not_listed(self) -> None:
+        cut = LapFile(LapFile(PACKED).cut(["speed", "camber"]))
+        assert cut.channels() == ["camber", "speed"]
+        assert cut.columns().keys() == {"camber", "speed"}
+        assert cut.column("local_velocity").shape == (1200, 3)
 
     def test_nothing_else_does(self) -> None:
         cut = LapFile(LapFile(PACKED).cut(["gear"]))

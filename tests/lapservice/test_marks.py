@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.errors import Corrupt
 from rig.v1 import laps_pb2
 from rigd.archive.marks import Marks, mark_id
 from rigd.wake import Listener
@@ -137,13 +136,14 @@ def test_another_process_sees_what_a_mark_became(tmp_path: Path) -> None:
     assert server.get("another") is None
 
 
-def test_a_file_that_is_no_mark_is_loud(tmp_path: Path) -> None:
+def test_a_file_that_is_no_mark_is_set_aside_and_keeps_no_other_waiting(tmp_path: Path) -> None:
     marks = Marks(tmp_path)
     marks.put(moment(1))
     (path,) = (tmp_path / "marks").iterdir()
     path.write_text('{"name": 3')
-    with pytest.raises(Corrupt, match="is no mark"):
-        marks.all()
+    marks.put(moment(2))
+    assert len(marks.all()) == 1
+    assert path.with_suffix(".damaged").exists()
 
 
 @given(count=st.integers(0, 12), size=st.integers(1, 5), later=st.integers(0, 3))

@@ -144,10 +144,15 @@ def test_half_written_orders_are_not_seen(inbox: Inbox, archiver: Inbox, tmp_pat
     assert archiver.orders() == []
 
 
-def test_an_order_that_is_none_is_loud(archiver: Inbox, tmp_path: Path) -> None:
-    (tmp_path / "inbox/1.order").write_text("{}")
-    with pytest.raises(Corrupt, match="is no order"):
-        archiver.orders()
+def test_an_order_that_is_none_is_refused_and_keeps_no_other_waiting(
+    archiver: Inbox, inbox: Inbox, tmp_path: Path
+) -> None:
+    broken = inbox.post("pin", "b")
+    (tmp_path / f"inbox/{broken}.order").write_text("{}")
+    inbox.post("pin", "a")
+    assert [order.name for order in archiver.orders()] == ["a"]
+    with pytest.raises(Corrupt, match="cannot be read"):
+        inbox.settled(broken)
 
 
 def test_more_orders_than_the_limit_are_refused(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ import click
 
 from rig.errors import BadRequest
 from rigclient.commands import shell
-from rigclient.commands.named import lap_named
+from rigclient.commands.named import laps_named
 from rigclient.connection import Rig, connect
 from rigclient.export import csv, motec, parquet
-from rigclient.lap import Lap
+from rigclient.lap import Lap, channel_of
+from rigclient.laps import short_names
 
 _FORMATS: Final = ("csv", "parquet", "ld")
 
@@ -24,8 +25,10 @@ _PLACE: Final = ("lap_time", "distance")
     "--out",
     type=click.Path(path_type=Path),
     default=Path(),
+    callback=shell.file,
     metavar="FILE|DIR",
-    help="A file for one lap or one .ld, a folder for several; default: here, under the lap's name.",
+    help="A file for one lap or one .ld, a folder for several; default: here, under the lap's name,"
+    " with its session's before it where the laps are of several.",
 )
 @click.option(
     "--channels", metavar="A,B", default="", callback=shell.names, help="Default: all; see `rig channels`."
@@ -49,45 +52,52 @@ def export(
       rig export best --out best.parquet
       rig export car012-0003 car012-0004 --format ld --out run.ld
     """
-    form = form or _format_of(out)
-    if form != "ld" and len(names) > 1 and _is_file(out):
-        raise BadRequest(f"{len(names)} laps do not fit in {out}", hint="give a folder")
+    form = _format(out, form)
     with connect(address) as rig:
-        found = [lap_named(rig, name) for name in names]
+        found = laps_named(rig, names)
         if form == "ld":
             files = _write_log(rig, found, out, channels)
         else:
-            files = [_write_table(rig, name, form, out, channels) for name in found]
+            paths = _files(out, found, form)
+            files = [_write_table(rig, *lap, form, channels) for lap in zip(found, paths, strict=True)]
     shell.show_files(files, as_json)
 
 
 def _write_log(rig: Rig, names: list[str], out: Path, channels: tuple[str, ...]) -> list[Path]:
     # All channels: MoTeC's steering angle needs more than the one that was asked for.
     laps = [_read(rig, name, ()) for name in names]
-    path = _file(out, names[0], "ld")
+    (path,) = _files(out, names[:1], "ld")
     with shell.busy(f"writing {path}"):
         motec.write(laps, path, channels)
     return [path, path.with_suffix(".ldx")]
 
 
-def _write_table(rig: Rig, name: str, form: str, out: Path, channels: tuple[str, ...]) -> Path:
+def _write_table(rig: Rig, name: str, path: Path, form: str, channels: tuple[str, ...]) -> Path:
     """Numbers without their place in the lap are worth little, so that comes first."""
     if channels:
         channels = (*_PLACE, *(channel for channel in channels if channel not in _PLACE))
-    lap, path = _read(rig, name, channels), _file(out, name, form)
+    lap = _read(rig, name, channels)
     with shell.busy(f"writing {path}"):
         (csv if form == "csv" else parquet).write(lap, path, channels)
     return path
 
 
-def _format_of(out: Path) -> str:
-    ending = out.suffix.removeprefix(".")
-    return ending if ending in _FORMATS else "csv"
+def _format(out: Path, form: str | None) -> str:
+    """What the file's ending says, else `form`, else csv. Raises BadRequest where the two do not agree."""
+    if not _is_file(out):
+        return form or "csv"
+    ending = out.suffix.lower().removeprefix(".")
+    if ending not in _FORMATS:
+        endings = ", ".join(f".{one}" for one in _FORMATS)
+        raise BadRequest(f"{out} has no known ending", hint=f"there are {endings}; a folder must be there")
+    if form not in (None, ending):
+        raise BadRequest(f"{out} does not end like {form}", hint=f"leave --format out, or end it in .{form}")
+    return ending
 
 
 def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
     with shell.progress(name.rpartition("/")[2]) as progress:
-        return rig.lap(name, channels, progress=progress)
+        return rig.lap(name, dict.fromkeys(map(channel_of, channels)), progress=progress)
 
 
 def _is_file(out: Path) -> bool:
@@ -95,9 +105,11 @@ def _is_file(out: Path) -> bool:
     return bool(out.suffix) and not out.is_dir()
 
 
-def _file(out: Path, name: str, form: str) -> Path:
-    """`out` itself when it names a file, else a file in that folder, which is made."""
+def _files(out: Path, names: list[str], form: str) -> list[Path]:
+    """`out` itself when it names a file, else a file per lap in that folder, which is made."""
     if _is_file(out):
-        return out
+        if len(names) > 1:
+            raise BadRequest(f"{len(names)} laps do not fit in {out}", hint="give a folder")
+        return [out]
     out.mkdir(parents=True, exist_ok=True)
-    return out / f"{name.rpartition('/')[2]}.{form}"
+    return [out / f"{name.replace('/', '-')}.{form}" for name in short_names(names)]

@@ -12,6 +12,8 @@ _REASONS: Final = {
     event_pb2.GAP_REASON_DISK: "the disk did not take them",
     event_pb2.GAP_REASON_EVICTED: "the ring let go of them before they were read",
     event_pb2.GAP_REASON_RING_REPLACED: "another ring began",
+    event_pb2.GAP_REASON_RETENTION: "the disk was full and they had to go",
+    event_pb2.GAP_REASON_TOO_LONG: "the lap is longer than a lap file holds",
 }
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import click
@@ -12,10 +11,10 @@ from rich.text import Text
 
 from rig.v1 import lap_pb2, laps_pb2
 from rigclient.commands import shell
-from rigclient.commands.named import session_named
+from rigclient.commands.named import KEPT_LATER, session_named
 from rigclient.commands.sessions import WIDE_FROM
 from rigclient.connection import Rig, connect
-from rigclient.laps import ALL, words
+from rigclient.laps import ALL, session_id, words
 from rigclient.terminal.clock import gap, lap_time
 from rigclient.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
 
@@ -75,23 +74,30 @@ def laps(
 ) -> None:
     """List complete laps of SESSION: a part of its name, - for all sessions; default: the newest.
 
+    The lap that a car is driving now is not listed; `rig lap car012-running` shows it.
+
     \b
     Example:
       rig laps --best-of driver
       rig laps - --track meander --class GT3 --valid --order-by lap_time --limit 10
     """
+    asked = bool(best_of) or any(filters.values())
     filters |= {} if everything else {"complete": True, "kind": "lap"}
     order_by = order_by or ("lap_time" if best_of else "start_time desc")
     with connect(address) as rig:
         parent = session_named(rig, session)
         found = rig.laps(parent, best_of=best_of or "", order_by=order_by, **filters)
-        kept = list(islice(found, limit + 1 if limit else None))
+        kept, more = shell.first(found, limit)
         bests: Bests = {} if as_json else _bests(rig, parent, filters)
-    more, kept = bool(limit) and len(kept) > limit, kept[: limit or None]
     if as_json:
         shell.show_json(kept)
         return
-    _show(kept, bests, parent, more)
+    console = shell.console()
+    if parent != ALL:
+        console.print(Text(parent.removeprefix("sessions/"), TITLE))
+    console.print(table(kept, bests, console.width, parent == ALL) if kept else _nothing(asked, everything))
+    if more:
+        console.print(shell.more(len(kept), "laps"))
 
 
 def _bests(rig: Rig, parent: str, filters: dict[str, Any]) -> Bests:
@@ -104,16 +110,11 @@ def _key(lap: lap_pb2.Lap, name: str) -> tuple[str, str, str]:
     return lap.track_name, lap.vehicle_class, name
 
 
-def _show(kept: Sequence[lap_pb2.Lap], bests: Bests, parent: str, more: bool) -> None:
-    console = shell.console()
-    if parent != ALL:
-        console.print(Text(parent.removeprefix("sessions/"), TITLE))
-    if not kept:
-        console.print(Text("no lap was found; --all shows pieces of laps as well", DIM))
-        return
-    console.print(table(kept, bests, console.width, parent == ALL))
-    if more:
-        console.print(Text(f"{len(kept)} laps shown, there are more; --limit 0 shows all", DIM))
+def _nothing(asked: bool, everything: bool) -> Text:
+    """Why no lap is shown: nothing passes what was asked for, or there is nothing yet."""
+    found = "no lap is like that" if asked else "no lap" if everything else "no complete lap"
+    hint = "--all looks at pieces of laps as well" if not everything else "" if asked else KEPT_LATER
+    return Text("; ".join(filter(None, (found, hint))), DIM)
 
 
 def table(kept: Sequence[lap_pb2.Lap], bests: Bests, width: int, several: bool) -> Grid:
@@ -176,12 +177,8 @@ def _short(lap: lap_pb2.Lap, several: bool) -> Text:
     """
     session, _, name = lap.name.removeprefix("sessions/").partition("/laps/")
     if lap.kind == lap_pb2.LAP_KIND_EXCERPT:
-        name = _end(name)
-    return Text.assemble((f"{_end(session)}/" if several else "", DIM), (name, STRONG))
-
-
-def _end(name: str) -> str:
-    return "-".join(name.rsplit("-", 2)[-2:])
+        name = "-".join(name.rsplit("-", 2)[-2:])
+    return Text.assemble((f"{session_id(session)}/" if several else "", DIM), (name, STRONG))
 
 
 def _time(lap: lap_pb2.Lap, name: Any, best: Bests, spell: Callable[[float], str]) -> Text:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 import click
@@ -12,7 +11,7 @@ from rich.text import Text
 from rig.v1 import laps_pb2
 from rigclient.commands import shell
 from rigclient.commands.laps import flags
-from rigclient.commands.named import lap_named
+from rigclient.commands.named import laps_named
 from rigclient.connection import Rig, connect
 from rigclient.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 
@@ -24,8 +23,24 @@ _STATUS: Final = {
 
 
 @click.command()
-@click.option("--before", "before_s", type=click.FloatRange(0, 600), default=20.0, show_default=True)
-@click.option("--after", "after_s", type=click.FloatRange(0, 600), default=10.0, show_default=True)
+@click.option(
+    "--before",
+    "before_s",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 600),
+    default=20.0,
+    show_default=True,
+    help="Kept before the moment, at most 600.",
+)
+@click.option(
+    "--after",
+    "after_s",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 600),
+    default=10.0,
+    show_default=True,
+    help="Kept after it, at most 600.",
+)
 @click.option("--at", callback=shell.moment, metavar="WHEN", help="30s or 5m ago, or a date; default: now.")
 @click.option("--car", "cars", metavar="ID,ID", default="", callback=shell.slots, help="Default: all cars.")
 @click.option("--note", default="", help="What there was to see.")
@@ -39,7 +54,10 @@ def mark(address: str, /, as_json: bool, **wishes: Any) -> None:
       rig mark --before 20 --after 10 --note 'contact in turn 4'
     """
     with connect(address) as rig:
+        waits = not rig.status().HasField("archiver")
         made = rig.mark(**wishes)
+    if waits:
+        shell.warn("no archiver runs; the mark waits for one: start `rigd archive`")
     if as_json:
         shell.show_json(made)
         return
@@ -59,11 +77,14 @@ def marks(address: str, limit: int, as_json: bool) -> None:
       rig marks --json | jq '.[0].laps'
     """
     with connect(address) as rig:
-        kept = list(islice(rig.marks(), limit or None))
+        kept, more = shell.first(rig.marks(), limit)
     if as_json:
         shell.show_json(kept)
         return
-    shell.console().print(_table(kept) if kept else Text("nothing was marked yet; see `rig mark`", DIM))
+    console = shell.console()
+    console.print(_table(kept) if kept else Text("nothing was marked yet; see `rig mark`", DIM))
+    if more:
+        console.print(shell.more(len(kept), "marks"))
 
 
 def _table(kept: list[laps_pb2.Moment]) -> Grid:
@@ -112,13 +133,13 @@ def unpin(address: str, names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _change(address: str, names: tuple[str, ...], as_json: bool, change: Callable[[Rig, str], Any]) -> None:
-    with connect(address) as rig:
-        changed = [change(rig, lap_named(rig, name)) for name in names]
-    if as_json:
-        shell.show_json(changed)
-        return
-    for lap in changed:
-        shell.console().print(Text.assemble((lap.name, STRONG), "  ", flags(lap)), soft_wrap=True)
+    changed: list[lap_pb2.Lap] = []
+    with connect(address) as rig, _told(changed, shell.show_json, as_json):
+        for name in laps_named(rig, names):
+            changed.append(change(rig, name))
+            if not as_json:
+                line = Text.assemble((name, STRONG), "  ", flags(changed[-1]))
+                shell.console().print(line, soft_wrap=True)
 
 
 @click.command()
@@ -133,14 +154,11 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
     Example:
       rig delete car012-0003 --yes
     """
-    deleted = []
-    with connect(address) as rig:
-        for name in [lap_named(rig, text) for text in names]:
+    deleted: list[str] = []
+    with connect(address) as rig, _told(deleted, lambda done: click.echo(shell.json_text(done)), as_json):
+        for name in laps_named(rig, names):
             if yes or click.confirm(f"delete {name} for good?", err=True):
                 rig.delete_lap(name)
                 deleted.append(name)
-    if as_json:
-        click.echo(shell.json_text(deleted))
-        return
-    for name in deleted:
-        click.echo(f"{name} is deleted")
+                if not as_json:
+                    click.echo(f"{name} is deleted")

@@ -12,6 +12,9 @@ from rigclient.laps import ALL
 BEST: Final = "best"
 """In place of a lap: the best valid one."""
 
+KEPT_LATER: Final = "a lap is kept some seconds after it ends"
+"""Hint where there is nothing yet."""
+
 _LISTED: Final = 5
 
 
@@ -32,7 +35,7 @@ def newest(rig: Rig) -> session_pb2.Session:
     """The newest session. Raises NotFound."""
     for session in rig.sessions(page_size=1):
         return session
-    raise NotFound("no session has been kept yet", hint="a lap is kept some seconds after it ends")
+    raise NotFound("no session has been kept yet", hint=KEPT_LATER)
 
 
 def lap_named(rig: Rig, text: str) -> str:
@@ -54,10 +57,17 @@ def lap_named(rig: Rig, text: str) -> str:
         return _only(text, found, f"`rig laps {session.removeprefix('sessions/')} --all`")
 
 
+def laps_named(rig: Rig, texts: Iterable[str]) -> list[str]:
+    """The names of laps, each once, all found before anything is done with one. Raises as `lap_named`."""
+    return list(dict.fromkeys(lap_named(rig, text) for text in texts))
+
+
 def _best(rig: Rig, session: str) -> str:
     for lap in rig.laps(session, valid=True, complete=True, order_by="lap_time", page_size=1):
         return lap.name
-    raise NotFound(f"no valid lap in {session}", hint="`rig laps --all` shows the others")
+    others = any(rig.laps(session, page_size=1))
+    hint = f"`rig laps {session.removeprefix('sessions/')} --all` shows the others" if others else KEPT_LATER
+    raise NotFound(f"no valid lap in {session}", hint=hint)
 
 
 def _only(text: str, found: Iterable[str], where: str) -> str:

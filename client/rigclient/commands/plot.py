@@ -7,9 +7,9 @@ import click
 
 from rig.errors import BadRequest
 from rigclient.commands import shell
-from rigclient.commands.named import lap_named
+from rigclient.commands.named import laps_named
 from rigclient.connection import Rig, connect
-from rigclient.lap import Lap
+from rigclient.lap import Lap, channel_of
 from rigclient.plot import page, picture
 from rigclient.plot.panels import panels, title
 
@@ -26,6 +26,7 @@ _NEEDED: Final = ("distance", "lap_time")
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("lap.html"),
+    callback=shell.file,
     show_default=True,
     help=".html to explore in a browser; .png, .svg or .pdf for a picture.",
 )
@@ -34,21 +35,22 @@ _NEEDED: Final = ("distance", "lap_time")
 def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: Path, as_json: bool) -> None:
     """Draw laps over the distance, and what each loses to the first. NAME is what `rig lap` takes.
 
+    What a wheel has several of, such as tyre_temp, is drawn as their mean; tyre_temp_fl is one wheel.
+
     \b
     Example:
       rig plot best car012-0003 --channels speed,throttle,brake,gear --out laps.html
     """
-    writer = _WRITERS.get(out.suffix)
+    writer = _WRITERS.get(out.suffix.lower())
     if writer is None:
         raise BadRequest(f"{out} has no known ending", hint=f"there are {', '.join(_WRITERS)}")
     with connect(address) as rig:
-        laps = [_read(rig, name, channels) for name in names]
+        laps = [_read(rig, name, channels) for name in laps_named(rig, names)]
     with shell.busy(f"drawing {out}"):
         writer.write(out, title(laps), panels(laps, channels))
     shell.show_files([out], as_json)
 
 
-def _read(rig: Rig, text: str, channels: tuple[str, ...]) -> Lap:
-    name = lap_named(rig, text)
+def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
     with shell.progress(name.rpartition("/")[2]) as progress:
-        return rig.lap(name, (*channels, *_NEEDED), progress=progress)
+        return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *_NEEDED))), progress=progress)

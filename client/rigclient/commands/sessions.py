@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 import click
@@ -42,12 +41,14 @@ def sessions(
     """
     with connect(address) as rig:
         found = rig.sessions(kind=kind or "", source=source or "", **filters)
-        kept = list(islice(found, limit or None))
+        kept, more = shell.first(found, limit)
     if as_json:
         shell.show_json(kept)
         return
     console = shell.console()
     console.print(table(kept, console.width >= WIDE_FROM) if kept else Text("no session was found", DIM))
+    if more:
+        console.print(shell.more(len(kept), "sessions"))
 
 
 def table(found: Sequence[session_pb2.Session], wide: bool) -> Grid:

@@ -2,25 +2,32 @@
 
 import contextlib
 import json
+import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import click
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from rig.errors import RigError
 from rigclient.commands.records import numbers
 from rigclient.laps import Progress
+from rigclient.requests import CLOCK_END_S
+from rigclient.terminal.palette import DIM
 
 _INTERRUPTED: Final = 130
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+T = TypeVar("T")
 
 
 class Failure(click.ClickException):
@@ -74,12 +81,46 @@ def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> f
     """An option that takes a moment, as unix seconds: 90s, 20m, 2h or 3d ago, or a local date and time."""
     if not value:
         return 0.0
-    if value[-1] in _UNITS_S and value[:-1].isdecimal():
-        return time.time() - int(value[:-1]) * _UNITS_S[value[-1]]
     try:
-        return datetime.fromisoformat(value).timestamp()
+        seconds = _unix(value)
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither 20m (ago) nor 2026-11-20T13:45") from None
+    if not 0 < seconds < CLOCK_END_S:
+        word = "late" if seconds > 0 else "early"
+        raise click.BadParameter(f"{value!r} is too {word}: clocks here go from 1970 to 2554")
+    return seconds
+
+
+def _unix(text: str) -> float:
+    """Unix seconds, infinite where a datetime has none. Raises ValueError for words that are no moment."""
+    if text[-1] in _UNITS_S and text[:-1].isdecimal():
+        return time.time() - float(text[:-1]) * _UNITS_S[text[-1]]
+    when = datetime.fromisoformat(text)
+    # The zone may lead out of what a datetime holds, from the year 1 to 9999.
+    return when.timestamp() if 1 < when.year < 9999 else math.copysign(math.inf, when.year - 2)
+
+
+def file(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
+    """An option that takes a path."""
+    if str(value) == "-":
+        raise click.BadParameter("laps do not go to standard output; name a file")
+    return value
+
+
+def first(found: Iterable[T], limit: int) -> tuple[list[T], bool]:
+    """The first `limit` of them, all for 0, and whether there are more."""
+    kept = list(islice(found, limit + 1 if limit else None))
+    return kept[: limit or None], bool(limit) and len(kept) > limit
+
+
+def more(shown: int, what: str) -> Text:
+    """That a limit has cut a table short."""
+    return Text(f"{shown} {what} shown, there are more; --limit 0 shows all", DIM)
+
+
+def warn(text: str) -> None:
+    """Say on standard error what does not keep a command from its work."""
+    click.secho(f"warning: {text}", fg="yellow", err=True)
 
 
 def console() -> Console:

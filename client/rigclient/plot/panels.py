@@ -1,11 +1,12 @@
 """What a plot shows: panels one below the other, in each a curve per lap, all over the distance."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from rigclient.lap import Array, Lap
+from rigclient.lap import Array, Flat, Lap
+from rigclient.laps import short_names
 from rigclient.terminal.clock import lap_time
 
 COLORS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2")
@@ -38,16 +39,17 @@ class Panel(NamedTuple):
 def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
     """A panel per column of `Rows.flat` of these channels, and, of several laps, the delta to the first.
 
-    Raises MissingChannel.
+    What a wheel has several of is drawn as their mean, a panel per wheel. Raises MissingChannel.
     """
     shown = _channels(laps, tuple(channels))
     return [*shown, _delta(laps)] if len(laps) > 1 else shown
 
 
-def label(lap: Lap) -> str:
-    """For example: car012-0003 A. Alder 1:42.773."""
-    words = (lap.info.name.rpartition("/")[2], lap.info.driver, lap_time(lap.info.lap_time))
-    return " ".join(word for word in words if word)
+def labels(laps: Sequence[Lap]) -> list[str]:
+    """For example: car012-0003 A. Alder 1:42.773; of several sessions 5f3a-2/car012-0003 ..."""
+    names = short_names([lap.info.name for lap in laps])
+    words = ((name, lap.info.driver, lap_time(lap.info.lap_time)) for name, lap in zip(names, laps, strict=True))
+    return [" ".join(filter(None, of_lap)) for of_lap in words]
 
 
 def title(laps: Sequence[Lap]) -> str:
@@ -61,24 +63,34 @@ def color(at: int) -> str:
 
 
 def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
-    flat = [list(lap.flat(channels)) for lap in laps]
-    drawn = []
+    flat = [list(_columns(lap, channels)) for lap in laps]
+    told, drawn = labels(laps), []
     for columns in zip(*flat, strict=True):
         unit, factor = _SHOWN_AS.get(columns[0].unit, (columns[0].unit, 1.0))
         curves = [
-            Curve(label(lap), color(at), lap.distance, column.values * factor)
+            Curve(told[at], color(at), lap.distance, column.values * factor)
             for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
         ]
         drawn.append(Panel(f"{columns[0].name} [{unit}]" if unit else columns[0].name, curves))
     return drawn
 
 
+def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[Flat]:
+    """Columns of single values; of several per wheel the mean."""
+    for name in channels:
+        wheels = list(lap.by_wheel(name))
+        if wheels[0].name == name and name in lap:
+            yield from lap.flat([name])  # the car's
+        else:
+            yield from (wheel._replace(values=wheel.values.mean(axis=1)) for wheel in wheels)
+
+
 def _delta(laps: Sequence[Lap]) -> Panel:
     """Time lost (above zero) to the first lap at the same distance, of every other lap."""
     metres = np.arange(0.0, _length(laps[0]), _STEP_M)
-    base = laps[0].over_distance("lap_time", metres)
+    base, told = laps[0].over_distance("lap_time", metres), labels(laps)
     curves = [
-        Curve(label(lap), color(at), metres, lap.over_distance("lap_time", metres) - base)
+        Curve(told[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
         for at, lap in enumerate(laps[1:], start=1)
     ]
     return Panel("delta [s]", curves)

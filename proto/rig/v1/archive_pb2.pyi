@@ -245,6 +245,7 @@ class Column(_message.Message):
     CRC_FIELD_NUMBER: _builtins.int
     CODINGS_FIELD_NUMBER: _builtins.int
     UNPACKED_FIELD_NUMBER: _builtins.int
+    AUXILIARY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Channel name."""
     section: Global___Section.ValueType
@@ -265,6 +266,8 @@ class Column(_message.Message):
     """CRC-32 of the block."""
     unpacked: _builtins.int
     """Bytes of the block once unpacked; the same as `size`: it was not packed."""
+    auxiliary: _builtins.bool
+    """Nobody asked for it: it is here because another column is foretold from it."""
     @_builtins.property
     def codings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Coding]:
         """One per component."""
@@ -283,10 +286,11 @@ class Column(_message.Message):
         crc: _builtins.int = ...,
         codings: _abc.Iterable[Global___Coding] | None = ...,
         unpacked: _builtins.int = ...,
+        auxiliary: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codings", b"codings", "crc", b"crc", "description", b"description", "dtype", b"dtype", "name", b"name", "offset", b"offset", "section", b"section", "size", b"size", "unit", b"unit", "unpacked", b"unpacked", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auxiliary", b"auxiliary", "codings", b"codings", "crc", b"crc", "description", b"description", "dtype", b"dtype", "name", b"name", "offset", b"offset", "section", b"section", "size", b"size", "unit", b"unit", "unpacked", b"unpacked", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

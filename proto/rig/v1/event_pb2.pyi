@@ -71,6 +71,8 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """The ring could not be read and was set aside; a new one began."""
     GAP_REASON_RETENTION: _GapReason.ValueType  # 7
     """The disk was full and retention had to delete what nobody else holds."""
+    GAP_REASON_TOO_LONG: _GapReason.ValueType  # 8
+    """The lap was longer than a lap file holds."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why records are missing."""
@@ -91,6 +93,8 @@ GAP_REASON_RING_REPLACED: GapReason.ValueType  # 6
 """The ring could not be read and was set aside; a new one began."""
 GAP_REASON_RETENTION: GapReason.ValueType  # 7
 """The disk was full and retention had to delete what nobody else holds."""
+GAP_REASON_TOO_LONG: GapReason.ValueType  # 8
+"""The lap was longer than a lap file holds."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,48 @@
+"""The scene: track, weather and who drives what, as scoring told it at some moment of a session."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from rig.columns import read_head
+from rig.v1 import lap_pb2, scoring_pb2, session_pb2
+from rigd import ring as rings
+from rigd.ring import RingReader
+
+_LOOK_BACK: Final = 64
+"""Updates searched for the entry list: it is written every ten seconds, which is 50 at most."""
+
+
+class Scene(NamedTuple):
+    """What was known; empty where scoring of that time is no longer in the ring."""
+
+    state: session_pb2.SessionState
+    entries: Mapping[int, session_pb2.Entry]
+    """By slot id."""
+
+    def introduce(self, laps: Iterable[lap_pb2.Lap]) -> None:
+        """Fill in who drives, and what."""
+        for lap in laps:
+            if (entry := self.entries.get(lap.car)) is not None:
+                lap.driver, lap.vehicle = entry.driver_name, entry.vehicle_name
+                lap.vehicle_class, lap.team = entry.vehicle_class, entry.pit_group
+                lap.front_compound, lap.rear_compound = entry.front_compound, entry.rear_compound
+
+
+def scene(ring: RingReader, session: int, clock_s: float) -> Scene:
+    """The scene of session number `session` at session clock `clock_s`."""
+
+    def before(value: Any) -> bool:
+        head = read_head(value)
+        return (head.session, head.session_time) <= (session, clock_s)
+
+    last = ring.bisect(rings.SCORING, before)
+    state = None
+    for seq in range(last, max(last - _LOOK_BACK, 0), -1):
+        data = ring.get(rings.SCORING, seq)
+        if data is None or read_head(data).session != session:
+            break
+        update = scoring_pb2.Scoring.FromString(data)
+        state = state or update.session_state
+        if update.HasField("entry_list"):
+            return Scene(state, {entry.id: entry for entry in update.entry_list.entries})
+    return Scene(state or session_pb2.SessionState(), {})
