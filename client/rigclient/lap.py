@@ -220,7 +220,7 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         if not scoring.channels:
             raise MissingChannel(
                 "this lap came without scoring updates",
-                hint="channels or a running lap bring none along: read it without `channels` once it is kept",
+                hint="none were told in its time, or its file has none",
             )
         names = tuple(channels) or [name for name in scoring.channels if name not in LAP.by_name]
         rows = nearest(_clock(self, start), _clock(scoring, start), tolerance_s)

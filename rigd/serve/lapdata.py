@@ -168,7 +168,7 @@ def _part(file: LapFile, request: laps_pb2.ReadLapRequest, chosen: Array | None)
     """A lap file with the channels that are asked for: blocks as they are, unless rows have to be chosen."""
     names = _names(file, request.channels)
     if chosen is None:
-        return file.cut(names)
+        return file.cut(names, file.channels(SCORINGS))
     needed = file.columns({*names, "session_time"})
     kept = {name: needed[name][chosen] for name in names}
     return pack(file.header, kept, _scoring_beside(file, needed["session_time"][chosen]), plain=True)

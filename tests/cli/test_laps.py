@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from rig.v1 import lap_pb2, laps_pb2, session_pb2
+from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
+from rigclient.commands import records
 from tests.cli.laps_shell import NARROW, WIDE, run, told
 from tests.client import driven, field
 from tests.client.lap_rig import LapRig
@@ -57,6 +60,37 @@ class TestSessions:
         (request,) = lap_rig.asked(laps_pb2.ListSessionsRequest)
         assert (request.track, request.kind) == ("mean", 5)
         assert request.from_time_ns == 1_795_132_800 * 10**9
+
+    def test_a_limit_says_that_there_is_more(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "sessions", "--limit", "1"))
+        assert text.splitlines()[-1] == "1 sessions shown, there are more; --limit 0 shows all"
+        assert "more" not in told(run(lap_rig, "sessions", "--limit", "2"))
+
+    @pytest.mark.parametrize(
+        ("command", "option"), [("laps", "--since"), ("sessions", "--since"), ("mark", "--at")]
+    )
+    @pytest.mark.parametrize(
+        ("when", "word"),
+        [
+            *((when, "early") for when in ("1900-01-01", "0001-01-01", "99999999999s", "9" * 5000 + "d")),
+            *((when, "late") for when in ("2600-01-01", "9999-12-31T23:59:59-12:00")),
+        ],
+    )
+    def test_a_moment_out_of_range_is_too_early_or_too_late(
+        self, lap_rig: LapRig, command: str, option: str, when: str, word: str
+    ) -> None:
+        result = run(lap_rig, command, option, when)
+        assert (result.exit_code, lap_rig.requests) == (2, [])
+        assert f"too {word}: clocks here go from 1970 to 2554" in " ".join(result.stderr.split())
+
+    @pytest.mark.parametrize("command", ["laps", "mark"])
+    def test_a_slot_id_out_of_range_is_one_sentence(self, lap_rig: LapRig, command: str) -> None:
+        result = run(lap_rig, command, "--car", "99999999999")
+        assert result.exit_code == 1
+        assert result.stderr.splitlines() == [
+            "error: 99999999999 is no slot id",
+            "hint: they are numbers from 0 to 2147483647",
+        ]
 
     def test_a_moment_that_is_none_is_refused(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "sessions", "--since", "yesterday")
@@ -144,6 +178,21 @@ class TestLaps:
         lap_rig.sessions.insert(0, session_pb2.Session(name=f"{driven.SESSION}1"))
         assert told(run(lap_rig, "laps", "5f3a-2")).startswith(f"{RACE}\n")
 
+    @pytest.mark.parametrize(
+        ("words", "hint"),
+        [
+            ((), "no complete lap; --all looks at pieces of laps as well"),
+            (("--all",), "no lap; a lap is kept some seconds after it ends"),
+            (("--driver", "x"), "no lap is like that; --all looks at pieces of laps as well"),
+            (("--driver", "x", "--all"), "no lap is like that"),
+        ],
+    )
+    def test_an_empty_list_says_what_else_there_may_be(self, words: tuple[str, ...], hint: str) -> None:
+        fresh = LapRig(field.sessions())
+        text = told(run(fresh, "laps", *words))
+        fresh.stop()
+        assert text.splitlines() == [RACE, hint]
+
     def test_a_rig_that_recorded_nothing_says_so(self) -> None:
         empty = LapRig()
         result = run(empty, "laps")
@@ -195,7 +244,58 @@ class TestLap:
         ]
 
     def test_no_valid_lap_is_no_best(self, lap_rig: LapRig) -> None:
-        assert "no valid lap" in run(lap_rig, "lap", "practice/best").stderr
+        old = field.OLD.removeprefix("sessions/")
+        assert run(lap_rig, "lap", "practice/best").stderr.splitlines() == [
+            f"error: no valid lap in {field.OLD}",
+            f"hint: `rig laps {old} --all` shows the others",
+        ]
+        lap_rig.laps.clear()
+        hint = run(lap_rig, "lap", "practice/best").stderr.splitlines()[1]
+        assert hint == "hint: a lap is kept some seconds after it ends"
+
+    def test_events_are_told_in_words_and_nothing_is_cut(self, lap_rig: LapRig) -> None:
+        text = told(run(lap_rig, "lap", "car012-0003"))
+        assert rows(text)["140.000"] == ["position", "changed", "place", "4,", "former", "place", "5"]
+
+    @pytest.mark.parametrize(
+        ("event", "words"),
+        [
+            (
+                {"sector_completed": {"car": 12, "sector": 1, "split_time": 9.5584}},
+                "sector 1, split time 9.558",
+            ),
+            ({"flag_changed": {"game_phase": 5, "sector_flags": [0, 1, 0]}}, "green, local yellow"),
+            (
+                {"flag_changed": {"game_phase": 6, "yellow_flag_state": 2}},
+                "full-course yellow, pits closed",
+            ),
+            ({"finish_status_changed": {"car": 12, "finish_status": 2}}, "finish status retired"),
+            ({"garage_changed": {"car": 12, "inside": True}}, "inside yes"),
+            ({"pit_exited": {"car": 12, "visit": {"enter_time": 1.5}}}, "enter time 1.500"),
+            ({"lap_closed": {"lap": driven.info()}}, "car 12, lap 3, A. Alder, 1:32.375"),
+            ({"gap": {"count": 1, "reason": 1}}, "1 record missing: the game was faster than the recorder"),
+            ({}, "of a newer kind"),
+        ],
+    )
+    def test_what_happened_is_told_in_words(self, event: dict[str, Any], words: str) -> None:
+        assert records.told(event_pb2.Event(**event), ("car", "lap_index")) == words
+
+    def test_an_excerpt_shows_its_own_stretch_of_the_track(self, lap_rig: LapRig) -> None:
+        name = f"{driven.SESSION}/laps/mark-20261120-143251-353135389-car012"
+        of = driven.info(name=name, kind=lap_pb2.LAP_KIND_EXCERPT, lap_time=20.0)
+        columns = driven.samples(20.0, rate=20)
+        columns["distance"] = columns["distance"] / 10 + np.float32(4300)
+        lap_rig.keep(driven.data(of, columns))
+        text = told(run(lap_rig, "lap", "353135389-car012"))
+        begin, end = columns["distance"].min(), columns["distance"].max()
+        assert f"km/h over {begin:.0f} to {end:.0f} m" in text
+        assert "of the car" not in text
+        trace = [line for line in text.splitlines() if any(0x2800 < ord(sign) < 0x2900 for sign in line)]
+        assert max(len(line.rstrip()) for line in trace) > NARROW - 3
+
+    @pytest.mark.parametrize("command", ["lap", "laps"])
+    def test_help_names_the_lap_that_is_being_driven(self, lap_rig: LapRig, command: str) -> None:
+        assert "car012-running" in told(run(lap_rig, command, "--help"))
 
     def test_json_has_the_range_of_every_channel(self, lap_rig: LapRig) -> None:
         facts = json.loads(told(run(lap_rig, "lap", "best", "--json")))
@@ -219,6 +319,35 @@ class TestKeeping:
         assert lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
         assert "pinned" not in told(run(lap_rig, "unpin", "car012-0002"))
         assert not lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
+
+    def test_a_mark_that_nobody_takes_says_so(self, lap_rig: LapRig) -> None:
+        lap_rig.status.ClearField("archiver")
+        result = run(lap_rig, "mark")
+        assert (result.exit_code, result.stdout.startswith("marks/1: ")) == (0, True)
+        assert result.stderr == "warning: no archiver runs; the mark waits for one: start `rigd archive`\n"
+
+    def test_a_limit_of_marks_says_that_there_is_more(self, lap_rig: LapRig) -> None:
+        for _ in range(2):
+            told(run(lap_rig, "mark"))
+        assert "1 marks shown, there are more" in told(run(lap_rig, "marks", "--limit", "1"))
+
+    @pytest.mark.parametrize("command", [("pin",), ("delete", "--yes")])
+    def test_nothing_is_changed_when_one_name_is_wrong(
+        self, lap_rig: LapRig, command: tuple[str, ...]
+    ) -> None:
+        result = run(lap_rig, *command, "car012-0002", "nosuch")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "nothing is named 'nosuch'" in result.stderr
+        assert not lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
+
+    def test_what_was_deleted_is_told_although_the_next_is_not(self, lap_rig: LapRig) -> None:
+        deleted = f"{driven.SESSION}/laps/car012-0002"
+        result = run(lap_rig, "delete", "--yes", "car012-0002", "car007-0001")
+        assert (result.exit_code, result.stdout) == (1, f"{deleted} is deleted\n")
+        pinned = f"{driven.SESSION}/laps/car007-0001"
+        assert result.stderr.splitlines() == [f"error: {pinned} is pinned", "hint: unpin it first"]
+        result = run(lap_rig, "delete", "--yes", "car012-0001", "car007-0001", "--json")
+        assert json.loads(result.stdout) == [f"{driven.SESSION}/laps/car012-0001"]
 
     def test_delete_asks_first(self, lap_rig: LapRig) -> None:
         name = f"{driven.SESSION}/laps/car012-0002"

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rig.errors import MissingChannel
 from rig.v1 import laps_pb2
 from rigclient import extras
 from rigclient.commands import plot
@@ -43,11 +44,66 @@ class TestExport:
         assert text == f"{path}\n"
         table = extras.need("pyarrow.parquet", "export").read_table(path)
         assert table.column_names == [
+            "lap_time",
+            "distance",
             "speed",
             *(f"tyre_pressure_{wheel}" for wheel in ("fl", "fr", "rl", "rr")),
         ]
         (request,) = lap_rig.asked(laps_pb2.ReadLapRequest)
-        assert list(request.channels) == ["speed", "tyre_pressure"]
+        assert list(request.channels) == ["lap_time", "distance", "speed", "tyre_pressure"]
+
+    def test_laps_of_one_name_from_two_sessions_are_two_files(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        twin = driven.info(3, name=f"{field.OLD}/laps/car012-0003", driver="B. Brook", lap_time=5.0)
+        lap_rig.keep(driven.data(twin, driven.samples(5.0, rate=5)))
+        words = ("car012-0003", "practice/car012-0003", "race/car012-0003")
+        text = told(run(lap_rig, "export", *words, "--out", str(tmp_path), "--channels", "gear"))
+        files = [tmp_path / "5f3a-2-car012-0003.csv", tmp_path / "5f3a-1-car012-0003.csv"]
+        assert text.splitlines() == [str(file) for file in files]
+        assert [file.read_text().count("\n") for file in files] == [1 + 408, 1 + 25]
+
+    def test_a_lap_named_twice_is_exported_once(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        path = tmp_path / "lap.csv"
+        assert told(run(lap_rig, "export", "best", "car007-0003", "--out", str(path))) == f"{path}\n"
+        assert len(lap_rig.asked(laps_pb2.ReadLapRequest)) == 1
+
+    @pytest.mark.parametrize(
+        ("words", "error", "hint"),
+        [
+            (("--out", "a.xlsx"), "a.xlsx has no known ending", "there are .csv, .parquet, .ld;"),
+            (("--out", "a.csv", "--format", "ld"), "a.csv does not end like ld", "leave --format out"),
+        ],
+    )
+    def test_an_ending_that_does_not_fit_is_refused_before_anything_is_read(
+        self, lap_rig: LapRig, words: tuple[str, ...], error: str, hint: str
+    ) -> None:
+        result = run(lap_rig, "export", "best", *words)
+        assert (result.exit_code, lap_rig.requests) == (1, [])
+        first, second = result.stderr.splitlines()
+        assert (first, second.startswith(f"hint: {hint}")) == (f"error: {error}", True)
+
+    def test_endings_ignore_case(self, lap_rig: LapRig, tmp_path: Path) -> None:
+        table, picture = tmp_path / "LAP.PARQUET", tmp_path / "LAP.PNG"
+        told(run(lap_rig, "export", "best", "--out", str(table)))
+        told(run(lap_rig, "plot", "best", "--out", str(picture)))
+        assert (table.read_bytes()[:4], picture.read_bytes()[:4]) == (b"PAR1", b"\x89PNG")
+
+    @pytest.mark.parametrize("command", ["export", "plot"])
+    def test_standard_output_is_refused(self, lap_rig: LapRig, command: str) -> None:
+        result = run(lap_rig, command, "best", "--out", "-")
+        assert (result.exit_code, lap_rig.requests) == (2, [])
+        assert "laps do not go to standard output; name a file" in result.stderr
+
+    def test_one_wheel_is_exported_by_the_name_that_rig_lap_shows(
+        self, lap_rig: LapRig, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "lap.csv"
+        told(
+            run(lap_rig, "export", "best", "--out", str(path), "--channels", "tyre_temp_fr,tyre_pressure_rl")
+        )
+        assert path.read_text().splitlines()[0].split(",")[2:] == [
+            *(f"tyre_temp_{at} [°C]" for at in (3, 4, 5)),
+            "tyre_pressure_rl [kPa]",
+        ]
 
     def test_several_laps_go_into_a_folder_a_file_each(self, lap_rig: LapRig, tmp_path: Path) -> None:
         folder = tmp_path / "new/folder"
@@ -202,6 +258,27 @@ class TestPanels:
         np.testing.assert_allclose(drawn[0].curves[0].y, laps[0].speed * 3.6, rtol=1e-6)
         assert len({curve.color for curve in drawn[0].curves}) == 2
         assert title(laps) == "Meander Valley Grand"
+
+    def test_twelve_tyre_temperatures_are_four_means(self, laps: list[Lap]) -> None:
+        drawn = panels(laps[:1], ["tyre_temp"])
+        assert [panel.title for panel in drawn] == [f"tyre_temp_{w} [°C]" for w in ("fl", "fr", "rl", "rr")]
+        mean = laps[0].tyre_temp[:, 6:9].mean(axis=1)
+        np.testing.assert_allclose(drawn[2].curves[0].y, mean, rtol=1e-6)
+        (only,) = panels(laps[:1], ["tyre_temp_rl"])
+        assert only.title == "tyre_temp_rl [°C]"
+        np.testing.assert_array_equal(only.curves[0].y, drawn[2].curves[0].y)
+
+    def test_a_wheel_of_a_channel_without_wheels_is_no_channel(self, laps: list[Lap]) -> None:
+        for name in ("speed_fl", "local_acceleration_fl"):
+            with pytest.raises(MissingChannel, match=name):
+                panels(laps, [name])
+
+    def test_laps_of_several_sessions_say_which(self) -> None:
+        old = driven.info(3, name=f"{field.OLD}/laps/car012-0003")
+        (panel, _) = panels([driven.lap(), driven.lap(old)], ["speed"])
+        assert [curve.label for curve in panel.curves] == [
+            f"5f3a-{at}/car012-0003 A. Alder 1:32.375" for at in (2, 1)
+        ]
 
     def test_every_ending_has_a_writer(self, laps: list[Lap], tmp_path: Path) -> None:
         for ending, writer in plot._WRITERS.items():

@@ -50,7 +50,7 @@ def test_an_empty_stream_holds_nothing_yet(run: Run, server: Server) -> None:
 def test_json_is_the_message_with_the_names_of_the_contract(run: Run) -> None:
     told = json.loads(run("status", "--json").output)
     assert told["recorder"]["physics_rate_hz"] == 50.0
-    assert told["ring"]["spans"][0]["last_seq"] == "998"
+    assert told["ring"]["spans"][0]["last_seq"] == 998
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("tail",), ("tail", "--json")])

@@ -103,7 +103,7 @@ def test_head_tells_session_flag_clock_and_weather() -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"game_phase": 6, "yellow_flag_state": 2}, "FULL COURSE YELLOW  pits closed"),
+        ({"game_phase": 6, "yellow_flag_state": 2}, "FULL-COURSE YELLOW  pits closed"),
         ({"game_phase": 8}, "CHEQUERED"),
         ({"game_phase": 4, "num_red_lights": 5, "start_light": 3}, "● ● ● ● ●"),
         ({"game_phase": 77}, "PHASE 77"),

@@ -1,4 +1,4 @@
-"""A rig of lap files: LapService on a loopback port over images in memory, no daemon behind it."""
+"""A rig of lap files: LapService and a status on a loopback port, no daemon behind it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from rig.errors import MalformedToken, NotFound, Pinned, RigError
 from rig.lapfile import LapFile
-from rig.v1 import archive_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
+from rig.v1 import archive_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, session_pb2
 
 PAGE = 3
 """Fewer than any test has, so that whoever lists has to turn pages."""
@@ -41,10 +41,17 @@ class LapRig(laps_pb2_grpc.LapServiceServicer):
         self.laps = {name: LapFile(data).header.lap for name, data in self.files.items()}
         self.marks: list[laps_pb2.Moment] = []
         self.requests: list[Any] = []
+        self.status = rig_pb2.GetStatusResponse(archiver=rig_pb2.ArchiverStatus(laps=len(files)))
         self._server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
         laps_pb2_grpc.add_LapServiceServicer_to_server(self, self._server)
+        self._server.add_generic_rpc_handlers((self._status_handler(),))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
+
+    def keep(self, data: bytes) -> None:
+        """One more lap."""
+        lap = LapFile(data).header.lap
+        self.files[lap.name], self.laps[lap.name] = data, lap
 
     def stop(self) -> None:
         self._server.stop(None).wait()
@@ -52,6 +59,14 @@ class LapRig(laps_pb2_grpc.LapServiceServicer):
     def asked(self, kind: type[Any]) -> list[Any]:
         """The requests of one kind."""
         return [request for request in self.requests if isinstance(request, kind)]
+
+    def _status_handler(self) -> grpc.GenericRpcHandler:
+        answer = grpc.unary_unary_rpc_method_handler(
+            lambda request, context: self.status,
+            rig_pb2.GetStatusRequest.FromString,
+            rig_pb2.GetStatusResponse.SerializeToString,
+        )
+        return grpc.method_handlers_generic_handler("rig.v1.RigService", {"GetStatus": answer})
 
     @_answering
     def ListSessions(self, request: Any) -> laps_pb2.ListSessionsResponse:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.channels import LAP, PHYSICS, SCORING
 from rig.errors import Corrupt, MissingChannel, Unavailable
 from rig.lapfile import LapFile
 from rig.v1 import laps_pb2
 from rigclient import Lap, extras
-from rigclient.lap import Array, nearest, plain_rows
+from rigclient.lap import Array, channel_of, nearest, plain_rows
+from rigclient.laps import short_names
 from tests.client import driven
 
 MOMENTS = st.integers(-40, 40).map(lambda quarter: quarter / 4)
@@ -139,6 +141,18 @@ class TestScoring:
         lap = driven.lap().with_scoring(["place"]).with_scoring(["in_pits"])
         assert lap.channels[-2:] == ["scoring_place", "scoring_in_pits"]
 
+    def test_a_lap_that_came_without_scoring_says_so(self) -> None:
+        lap = Lap.from_bytes(LapFile(driven.data()).cut(["speed", "lap_time"]))
+        with pytest.raises(MissingChannel, match="came without scoring updates") as told:
+            lap.with_scoring(["place"])
+        assert "without `channels`" in told.value.hint
+
+    def test_a_lap_without_the_session_clock_is_joined_by_its_own(self) -> None:
+        part = Lap.from_bytes(LapFile(driven.data()).cut(["speed", "lap_time"], ["place", "lap_time"]))
+        assert "session_time" not in part
+        whole = driven.lap().with_scoring(["place"])
+        np.testing.assert_array_equal(part.with_scoring(["place"])["scoring_place"], whole["scoring_place"])
+
     def test_a_channel_that_scoring_does_not_have_is_told_at_once(self) -> None:
         with pytest.raises(MissingChannel, match="'laps'"):
             driven.lap().with_scoring(["laps"])
@@ -160,6 +174,19 @@ class TestScoring:
         column = laps_pb2.PlainColumn(name="place", dtype="<u4", width=1, rows=3, values=b"1234")
         with pytest.raises(Corrupt, match="4 bytes, 12 were announced"):
             plain_rows([column])
+
+
+class TestNames:
+    def test_no_channel_is_named_like_one_wheel_of_another(self) -> None:
+        names = {name for table in (PHYSICS, SCORING, LAP) for name in table.by_name}
+        assert {channel_of(name) for name in names} == names
+        assert channel_of("tyre_temp_fl") == "tyre_temp"
+
+    def test_names_that_differ_stay_different_when_they_are_short(self) -> None:
+        race, rerun = f"{driven.SESSION}/laps/a", "sessions/20270101-000000-hollow-pass-race-5f3a-2/laps/a"
+        assert short_names([race, race.replace("laps/a", "laps/b")]) == ["a", "b"]
+        assert short_names([race, "sessions/x-5f3a-1/laps/a"]) == ["5f3a-2/a", "5f3a-1/a"]
+        assert len(set(short_names([race, rerun]))) == 2
 
 
 class TestOtherLibraries:

@@ -1,7 +1,9 @@
 """Sessions and laps over the wire: pages turned by themselves, laps read whole and in part, laps kept."""
 
+import math
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +35,28 @@ class TestLists:
         assert lap_rig.requests == []
         assert len(list(islice(found, PAGE))) == PAGE
         assert len(lap_rig.requests) == 1
+
+    @pytest.mark.parametrize(
+        "wishes",
+        [{"cars": [99999999999]}, {"cars": [-1]}, {"since": -1.0}, {"until": 1e12}, {"since": math.nan}],
+    )
+    def test_numbers_out_of_range_are_refused_here(
+        self, rig: Rig, lap_rig: LapRig, wishes: dict[str, Any]
+    ) -> None:
+        with pytest.raises(BadRequest, match=r"is no (slot id|wall clock)"):
+            rig.laps(**wishes)
+        assert lap_rig.requests == []
+
+    def test_a_stream_and_a_mark_take_only_slot_ids_and_clocks(self, rig: Rig) -> None:
+        for refused in (
+            lambda: rig.physics(cars=[1 << 31]),
+            lambda: rig.physics(start=-1.0),
+            lambda: rig.mark(1.0, 1.0, cars=[1 << 31]),
+            lambda: rig.mark(1.0, 1.0, at=-1.0),
+            lambda: rig.sessions(since=-1.0),
+        ):
+            with pytest.raises(BadRequest):
+                refused()
 
     def test_filters_go_to_the_server(self, rig: Rig, lap_rig: LapRig) -> None:
         found = rig.laps(

@@ -15,10 +15,10 @@ from rigclient.commands import shell
 from rigclient.commands.gaps import gap_text
 from rigclient.commands.laps import SECTORS, flags
 from rigclient.commands.named import lap_named
-from rigclient.commands.records import Columns, numbers
+from rigclient.commands.records import kind_words, numbers, told
 from rigclient.commands.report import size
 from rigclient.connection import connect
-from rigclient.lap import WHEELS, Array, Lap
+from rigclient.lap import Array, Lap
 from rigclient.terminal import braille, gauges
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.line import Line
@@ -59,6 +59,8 @@ _WIDEST_TRACE: Final = 160
 _STEP_KMH: Final = 50.0
 _MOST_EVENTS: Final = 12
 _MOST_GAPS: Final = 3
+_OF_THIS_LAP: Final = ("car", "lap_index")
+"""What all events of a lap have in common."""
 
 
 @click.command("lap")
@@ -69,7 +71,8 @@ def lap_command(address: str, name: str, as_json: bool) -> None:
     """Show a lap: its facts, its speed over the distance, what its channels went through.
 
     NAME is a lap of the newest session such as car012-0003 or the end of that, `best` for its best valid
-    lap, either after a part of a session's name and a slash, or a whole name.
+    lap, either after a part of a session's name and a slash, or a whole name. car012-running is the lap
+    that car 12 is driving now.
 
     \b
     Example:
@@ -144,7 +147,8 @@ def _facts(lap: Lap, info: lap_pb2.Lap) -> Grid:
 def _fact_lines(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, RenderableType]]:
     yield "car", ", ".join(word for word in (info.vehicle, info.team) if word)
     yield "track", f"{lap.session.track_name}, {info.start_time:.3f} s into the session"
-    yield "lap", f"{info.number + 1} of the car" + (f", stint {info.stint}" if info.stint else "")
+    if info.kind != lap_pb2.LAP_KIND_EXCERPT:
+        yield "lap", f"{info.number + 1} of the car" + (f", stint {info.stint}" if info.stint else "")
     if info.front_compound or info.rear_compound:
         yield "tyres", f"{info.front_compound} front, {info.rear_compound} rear"
     for visit in info.pit_visits:
@@ -179,17 +183,31 @@ def _visit(visit: lap_pb2.PitVisit) -> str:
 
 def _trace(lap: Lap, width: int) -> Iterator[Line]:
     """Speed over the distance, and below it the sectors."""
-    length = lap.info.track_length or float(np.nanmax(lap.distance, initial=1.0))
-    kmh = lap.over_distance("speed", np.linspace(0.0, length, 2 * width)) * 3.6
+    begin, end = _stretch(lap)
+    kmh = lap.over_distance("speed", np.linspace(begin, end, 2 * width)) * 3.6
     known = kmh[np.isfinite(kmh)]
     if not len(known):
         return
     low = math.floor(float(known.min()) / _STEP_KMH) * _STEP_KMH
     high = max(math.ceil(float(known.max()) / _STEP_KMH) * _STEP_KMH, low + _STEP_KMH)
-    yield Line("speed ", TITLE).put(f"{low:.0f} to {high:.0f} km/h over {length:.0f} m", DIM)
+    metres = f"{begin:.0f} to {end:.0f} m" if _is_excerpt(lap) else f"{end:.0f} m"
+    yield Line("speed ", TITLE).put(f"{low:.0f} to {high:.0f} km/h over {metres}", DIM)
     for row in braille.cells(braille.curve((kmh - low) / (high - low), _TRACE_ROWS)):
         yield Line(braille.text(row), CYAN)
-    yield gauges.lap(1.0, width, _splits(lap, length))
+    if not _is_excerpt(lap):
+        yield gauges.lap(1.0, width, _splits(lap, end))
+
+
+def _is_excerpt(lap: Lap) -> bool:
+    return lap.info.kind == lap_pb2.LAP_KIND_EXCERPT
+
+
+def _stretch(lap: Lap) -> tuple[float, float]:
+    """Metres from the line where the trace begins and ends: of an excerpt what its samples span."""
+    known = lap.distance[np.isfinite(lap.distance)]
+    if _is_excerpt(lap) and len(known):
+        return float(known.min()), float(known.max())
+    return 0.0, lap.info.track_length or float(known.max(initial=1.0))
 
 
 def _splits(lap: Lap, length: float) -> tuple[float, float]:
@@ -208,18 +226,9 @@ def _ranges(lap: Lap) -> Grid:
     for name in ("channel", "unit", "min", "mean", "max"):
         grid.add_column(name, justify="left" if name in ("channel", "unit") else "right", no_wrap=True)
     for name in (name for name in _MAIN if name in lap):
-        for ending, values in _by_wheel(lap[name]):
-            grid.add_row(Text(name + ending, STRONG), lap.unit(name), *map(_number, _range(values)))
+        for part in lap.by_wheel(name):
+            grid.add_row(Text(part.name, STRONG), part.unit, *map(_number, _range(part.values)))
     return grid
-
-
-def _by_wheel(values: Array) -> Iterator[tuple[str, Array]]:
-    """The values of each wheel, also where it has several; a channel of the car as it is."""
-    if values.ndim == 1 or values.shape[1] % len(WHEELS):
-        yield "", values
-        return
-    for wheel, part in zip(WHEELS, np.split(values, len(WHEELS), axis=1), strict=True):
-        yield f"_{wheel}", part
 
 
 def _range(values: Array) -> tuple[float | None, float | None, float | None]:
@@ -235,9 +244,14 @@ def _number(value: float | None) -> str:
 def _events(lap: Lap) -> Iterator[RenderableType]:
     if not lap.events:
         return
-    form = Columns(())
-    yield Text("\nevents", TITLE)
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
+    grid.add_column("clock, s", justify="right", no_wrap=True)
+    grid.add_column("event", no_wrap=True)
+    grid.add_column("what")
     for event in lap.events[:_MOST_EVENTS]:
-        yield from form.event(event)
+        clock = Text(f"{event.session_time:.3f}", DIM)
+        grid.add_row(clock, Text(kind_words(event), STRONG), Text(told(event, _OF_THIS_LAP), TEXT))
+    yield Text()
+    yield grid
     if len(lap.events) > _MOST_EVENTS:
         yield Text(f"and {len(lap.events) - _MOST_EVENTS} more; --json has them all", DIM)

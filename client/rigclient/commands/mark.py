@@ -8,7 +8,7 @@ import click
 from rich.table import Table as Grid
 from rich.text import Text
 
-from rig.v1 import laps_pb2
+from rig.v1 import lap_pb2, laps_pb2
 from rigclient.commands import shell
 from rigclient.commands.laps import flags
 from rigclient.commands.named import laps_named
@@ -134,12 +134,20 @@ def unpin(address: str, names: tuple[str, ...], as_json: bool) -> None:
 
 def _change(address: str, names: tuple[str, ...], as_json: bool, change: Callable[[Rig, str], Any]) -> None:
     changed: list[lap_pb2.Lap] = []
-    with connect(address) as rig, _told(changed, shell.show_json, as_json):
-        for name in laps_named(rig, names):
-            changed.append(change(rig, name))
-            if not as_json:
-                line = Text.assemble((name, STRONG), "  ", flags(changed[-1]))
-                shell.console().print(line, soft_wrap=True)
+    with connect(address) as rig:
+        found = laps_named(rig, names)
+        try:
+            for name in found:
+                changed.append(change(rig, name))
+                if not as_json:
+                    _print_kept(changed[-1])
+        finally:  # what was done is told, also when the next one fails
+            if as_json:
+                shell.show_json(changed)
+
+
+def _print_kept(lap: lap_pb2.Lap) -> None:
+    shell.console().print(Text.assemble((lap.name, STRONG), "  ", flags(lap)), soft_wrap=True)
 
 
 @click.command()
@@ -155,10 +163,15 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
       rig delete car012-0003 --yes
     """
     deleted: list[str] = []
-    with connect(address) as rig, _told(deleted, lambda done: click.echo(shell.json_text(done)), as_json):
-        for name in laps_named(rig, names):
-            if yes or click.confirm(f"delete {name} for good?", err=True):
-                rig.delete_lap(name)
-                deleted.append(name)
-                if not as_json:
-                    click.echo(f"{name} is deleted")
+    with connect(address) as rig:
+        found = laps_named(rig, names)
+        try:
+            for name in found:
+                if yes or click.confirm(f"delete {name} for good?", err=True):
+                    rig.delete_lap(name)
+                    deleted.append(name)
+                    if not as_json:
+                        click.echo(f"{name} is deleted")
+        finally:
+            if as_json:
+                click.echo(shell.json_text(deleted))

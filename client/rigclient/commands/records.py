@@ -3,23 +3,27 @@
 import base64
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final, Protocol
 
 import numpy as np
 from google.protobuf.message import Message
 
 from rig.channels import Channel
-from rig.v1 import event_pb2
+from rig.v1 import event_pb2, lap_pb2, session_pb2
 from rigclient.commands.gaps import gap_text
 from rigclient.frames import Frame
+from rigclient.terminal.clock import lap_time
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, STRONG, TEXT, TITLE, YELLOW
+from rigclient.watch.headline import flag_words
 
 _HEADINGS_EVERY: Final = 40
 _HEAD: Final = (("seq", 9), ("clock", 10), ("car", 4))
 _CELLS: Final = {"f": 9, "i": 5, "u": 5, "b": 3}
 """Cells of one value, by the kind of its numpy type."""
+
+_FINISH: Final = {0: "running", 1: "finished", 2: "retired", 3: "disqualified"}
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,8 +98,7 @@ class Columns:
             yield Line(f"-- {gap_text(event.gap)}", YELLOW)
             return
         line = Line().right(str(event.seq), 9, DIM).right(f"{event.session_time:.3f}", 11, DIM)
-        line.put(f" {(kind or 'event').replace('_', ' '):<18}", STRONG)
-        yield line.put(_told(getattr(event, kind)) if kind else "of a newer kind", TEXT)
+        yield line.put(f" {kind_words(event):<18}", STRONG).put(told(event), TEXT)
 
     def _headings(self) -> Line:
         line = Line()
@@ -169,10 +172,47 @@ def _one(value: Any) -> str:
     return str(value)
 
 
-def _told(message: Message) -> str:
-    """The fields that are set, as name value pairs; messages inside a message only by their track."""
-    facts = numbers(message)
-    state = facts.pop("session_state", None)
-    words = [str(state["track_name"])] if state else []
-    words += [f"{name} {value}" for name, value in facts.items() if value not in ("", [], None)]
-    return ", ".join(words)
+def kind_words(event: event_pb2.Event) -> str:
+    """What kind of event it is: sector completed."""
+    return (event.WhichOneof("kind") or "event").replace("_", " ")
+
+
+def told(event: event_pb2.Event, without: Container[str] = ()) -> str:
+    """What happened, in words, except these fields: sector 1, split time 9.558."""
+    match event.WhichOneof("kind"):
+        case None:
+            return "of a newer kind"
+        case "gap":
+            return gap_text(event.gap)
+        case "flag_changed":
+            return flag_words(event.flag_changed)
+        case "lap_closed":
+            return _closed(event.lap_closed.lap)
+        case kind:
+            return ", ".join(_facts(getattr(event, kind), without))
+
+
+def _closed(lap: lap_pb2.Lap) -> str:
+    """Car 12, lap 3, A. Alder, 1:32.375; what is valid has nothing more to say."""
+    words = (f"car {lap.car}", f"lap {lap.number + 1}", lap.driver, lap_time(lap.lap_time) or "no time")
+    return ", ".join(word for word in (*words, "" if lap.valid else "not valid") if word)
+
+
+def _facts(message: Message, without: Container[str]) -> Iterator[str]:
+    """The fields that are set, with their names; of a session its track, times to the millisecond."""
+    for name, value in numbers(message).items():
+        inner = getattr(message, name)
+        if isinstance(inner, session_pb2.SessionState):
+            yield inner.track_name
+        elif isinstance(inner, Message):
+            yield from _facts(inner, without)
+        elif name not in without and value not in ("", [], None):
+            yield f"{name.replace('_', ' ')} {_word(name, value)}"
+
+
+def _word(name: str, value: Any) -> str:
+    if name == "finish_status":
+        return _FINISH.get(value, str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

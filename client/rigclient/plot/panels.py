@@ -48,7 +48,9 @@ def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
 def labels(laps: Sequence[Lap]) -> list[str]:
     """For example: car012-0003 A. Alder 1:42.773; of several sessions 5f3a-2/car012-0003 ..."""
     names = short_names([lap.info.name for lap in laps])
-    words = ((name, lap.info.driver, lap_time(lap.info.lap_time)) for name, lap in zip(names, laps, strict=True))
+    words = (
+        (name, lap.info.driver, lap_time(lap.info.lap_time)) for name, lap in zip(names, laps, strict=True)
+    )
     return [" ".join(filter(None, of_lap)) for of_lap in words]
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from rich.style import Style
 
-from rig.v1 import session_pb2
+from rig.v1 import event_pb2, session_pb2
 from rigclient.terminal.clock import clock
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import ALARM, BLUE, DIM, FAINT, FLAGS, RED, STRONG, TEXT, WARNING
@@ -17,7 +17,7 @@ _PHASES: Final = {
     3: ("FORMATION", "white"),
     4: ("COUNTDOWN", "red"),
     5: ("GREEN", "green"),
-    6: ("FULL COURSE YELLOW", "yellow"),
+    6: ("FULL-COURSE YELLOW", "yellow"),
     7: ("STOPPED", "red"),
     8: ("CHEQUERED", "white"),
     9: ("PAUSED", "none"),
@@ -74,6 +74,14 @@ def _flag(session: session_pb2.SessionState) -> Line:
     if session.game_phase == _FULL_YELLOW and session.yellow_flag_state in _YELLOW_STEPS:
         line.put(f" {_YELLOW_STEPS[session.yellow_flag_state]}", TEXT)
     return line
+
+
+def flag_words(changed: event_pb2.FlagChanged) -> str:
+    """For example: green; green, local yellow; full-course yellow, pits closed."""
+    words = [_PHASES.get(changed.game_phase, (f"phase {changed.game_phase}", ""))[0].lower()]
+    words += ["local yellow"] if _YELLOW_SECTOR in changed.sector_flags else []
+    step = _YELLOW_STEPS.get(changed.yellow_flag_state)
+    return ", ".join([*words, step] if step else words)
 
 
 def _limits(board: Board, session: session_pb2.SessionState) -> Line:

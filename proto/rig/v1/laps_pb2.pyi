@@ -517,7 +517,9 @@ class ReadLapRequest(_message.Message):
     """How to send it."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Channels of Physics and LapTable; empty: all. `lap_time` is always sent."""
+        """Channels of Physics and LapTable; empty: all. `lap_time` is always sent. Blocks bring the scoring updates of
+        the same time along, whatever is chosen.
+        """
 
     @_builtins.property
     def lap_time(self) -> Global___Range:
