@@ -34,15 +34,18 @@ class Part(NamedTuple):
     """Its planes."""
     changed: Array | None
     """Rows whose residual is coded; None: all."""
+    below: list[Key]
+    """Components it is foretold from."""
 
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for components that can be decoded together."""
         coding = self.coding
+        shape = self.dtype, coding.codec, coding.planes, coding.held, coding.grid
+        if not self.below:
+            return shape
         prediction = coding.prediction
-        counts = len(prediction.neighbours), len(prediction.factors)
-        shape = self.dtype.str, coding.codec, coding.planes, coding.held
-        return *shape, coding.grid, prediction.formula, *counts
+        return *shape, prediction.formula, len(self.below), len(prediction.factors)
 
 
 class Place(NamedTuple):
@@ -148,7 +151,7 @@ def split(column: archive_pb2.Column, data: bytes, rows: int) -> list[Part]:
             changed = _mask(column.name, data[at : at + _mask_bytes(rows)], rows)
             at, count = at + _mask_bytes(rows), int(np.count_nonzero(changed))
         end = at + count * (dtype.itemsize if coding.codec == blocks.RAW else coding.planes)
-        parts.append(Part(coding, dtype, data[at:end], changed))
+        parts.append(Part(coding, dtype, data[at:end], changed, neighbours(coding)))
         at = end
     if at != len(data):
         raise Corrupt(f"the block of {column.name} has {len(data)} bytes, its components need {at}")
@@ -215,7 +218,7 @@ def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: i
             raise Corrupt(
                 f"{key[0]} is foretold over more than {DEEPEST} neighbours in a row, or from itself"
             )
-        below = [_depth(other, parts, depths, above + 1) + 1 for other in neighbours(parts[key].coding)]
+        below = [_depth(other, parts, depths, above + 1) + 1 for other in parts[key].below]
         depths[key] = max(below, default=0)
     return depths[key]
 
@@ -261,7 +264,7 @@ def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
 
 def _foretold(group: Sequence[Part], done: Places) -> Array:
     """Predictions, shape (components, rows)."""
-    keys = [neighbours(part.coding) for part in group]
+    keys = [part.below for part in group]
     sources = [_doubles([done[key] for key in column]) for column in zip(*keys, strict=True)]
     factors = np.array([part.coding.prediction.factors for part in group]).T[..., None]
     return rounded(foretell(group[0].coding.prediction.formula, sources, list(factors)), group[0].dtype)

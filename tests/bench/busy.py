@@ -1,6 +1,6 @@
 """Everything at once: half an hour of racing with laps closing all the time, archived, and eight subscribers.
 
-python -m tests.bench.busy [SPEED]
+python -m tests.bench.busy [SPEED [SECONDS]]
 """
 
 import json
@@ -19,9 +19,9 @@ _CARS: Final = 20
 _SUBSCRIBERS: Final = 8
 
 
-def busy(speed: float = _SPEED) -> Figures:
+def busy(speed: float = _SPEED, simulated_s: float = _SIMULATED_S) -> Figures:
     """Half an hour of 20 cars, laps of 35 s, archived as it goes, with 8 subscribers to 12 channels."""
-    seconds = _SIMULATED_S / speed
+    seconds = simulated_s / speed
     with stage() as here:
         here.record()
         here.serve()
