@@ -61,7 +61,7 @@ def doomed(laps: Iterable[Kept], used_bytes: int, free_bytes: int, limits: Limit
             used_bytes, free_bytes = used_bytes - lap.bytes, free_bytes + lap.bytes
             yield Doomed(lap, f"older than {limits.max_age_s / 86_400:g} days", forced=False)
     for lap in sorted(free, key=lambda lap: lap.best):
-        why = _pressed(used_bytes, free_bytes, limits)
+        why = pressed(used_bytes, free_bytes, limits)
         if why and lap.name not in gone:
             used_bytes, free_bytes = used_bytes - lap.bytes, free_bytes + lap.bytes
             yield Doomed(lap, why, forced=False)
@@ -77,7 +77,7 @@ def _bound(lap: Kept, limits: Limits) -> bool:
     return lap.pinned or (limits.keep_unsynced and not lap.synced)
 
 
-def _pressed(used: int, free: int, limits: Limits) -> str:
+def pressed(used: int, free: int, limits: Limits) -> str:
     """Which limit asks for room; empty when none does."""
     if used > limits.max_bytes:
         return f"the laps took more than {limits.max_bytes >> 20} MiB"

@@ -4,9 +4,10 @@ import time
 from typing import Final
 
 from rigd.archive.index import Index
-from rigd.archive.retention import Doomed, Kept, Limits, doomed
+from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed
 from rigd.archive.store import Store
 
+_AGE_S: Final = 3600.0
 _PATROL_S: Final = 10.0
 """A race of 40 cars writes 5 MB in that time."""
 
@@ -16,13 +17,18 @@ class Warden:
 
     def __init__(self, store: Store, index: Index, limits: Limits) -> None:
         self._store, self._index, self._limits = store, index, limits
-        self._next = 0.0
+        self._next = self._age_at = 0.0
 
     def patrol_sometimes(self) -> bool:
         """Look, unless that was done a moment ago; True when it was done now."""
         if time.monotonic() < self._next:
             return False
-        self.patrol()
+        # Listing 45,000 laps takes a third of a second; age can wait for an hour.
+        old = time.monotonic() >= self._age_at
+        if old or pressed(self._index.total_bytes(), self._store.free_bytes(), self._limits):
+            self.patrol()
+        self._next = time.monotonic() + _PATROL_S
+        self._age_at = time.monotonic() + _AGE_S if old else self._age_at
         return True
 
     def patrol(self) -> list[Doomed]:
@@ -30,7 +36,6 @@ class Warden:
         gone = list(doomed(self._kept(), self._index.total_bytes(), self._store.free_bytes(), self._limits))
         for one in gone:
             self._delete(one)
-        self._next = time.monotonic() + _PATROL_S
         return gone
 
     def _kept(self) -> list[Kept]:
