@@ -1,0 +1,27 @@
+"""The report of the last long campaign, as the table in the README: `python -m tests.faults.report`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tests.faults.campaign import REPORT
+
+_HEAD = ("fault", "tried", "survived", "lost", "declared")
+
+
+def table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown."""
+    yield f"| {' | '.join(_HEAD)} |"
+    yield "|---" * len(_HEAD) + "|"
+    for row in rows:
+        lost, declared = (f"{row[name]:,}" for name in ("lost", "declared"))
+        yield f"| {row['fault']} | {row['tried']:,} | {row['survived']:,} | {lost} {row['unit']} | {declared} |"
+    yield ""
+    yield f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes."
+
+
+if __name__ == "__main__":
+    if not REPORT.exists():
+        sys.exit("there is no report yet: `make soak` writes it")
+    print("\n".join(table([json.loads(line) for line in REPORT.read_text().splitlines()])))
