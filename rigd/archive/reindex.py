@@ -9,6 +9,7 @@ from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.index import Index, remove_index
 from rigd.archive.store import Store
+from rigd.durable import rename
 from rigd.ring import Lock
 
 Progress = Callable[[int, int], None]
@@ -68,7 +69,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
         finally:
             index.close()
         remove_index(data / "index.sqlite")
-        fresh.rename(data / "index.sqlite")
+        rename(fresh, data / "index.sqlite")
         return tally
     finally:
         lock.release()
