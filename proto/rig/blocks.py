@@ -29,7 +29,7 @@ LEVEL: Final = 7
 
 
 class _Zstd(threading.local):
-    """A packer and an unpacker for each thread. Two threads in one crash, or find damage that is not there."""
+    """A packer and an unpacker for each thread. Two threads in one crash, or find damage in sound bytes."""
 
     def __init__(self) -> None:
         self.packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from rig.errors import Corrupt, NotFound, RigError, Unavailable
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.archive import query
+from rigd.archive.store import State
 from rigd.durable import make_folder, sync_folder
 
 VERSION: Final = 1
@@ -254,6 +255,11 @@ class Index:
         """All laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield Kept(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
+
+    def states(self) -> dict[str, State]:
+        """All laps listed, with what is known of their files."""
+        rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
+        return {name: State(*map(bool, state)) for name, *state in rows}
 
     def count(self) -> int:
         """Laps listed."""

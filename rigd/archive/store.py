@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from google.protobuf import json_format
 
@@ -35,6 +35,14 @@ def _parts(name: str, wanted: int) -> tuple[str, ...]:
         form = "sessions/{session}" + "/laps/{lap}" * (wanted - 1)
         raise NotFound(f"{name!r} is no name of the form {form}", name=name)
     return parts
+
+
+class State(NamedTuple):
+    """What is known of a lap without opening its file."""
+
+    pinned: bool
+    synced: bool
+    damaged: bool
 
 
 class Store:
@@ -79,11 +87,8 @@ class Store:
         rename(path, _with(path, DAMAGED))
 
     def laps(self) -> Iterator[str]:
-        """Names of all laps that have a file. What has no lap's name is none: somebody put it there."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
-            name = f"sessions/{path.parent.name}/laps/{path.stem}"
-            if _NAME.fullmatch(name) and path.is_file():
-                yield name
+        """Names of all laps that have a file."""
+        return self._named("")
 
     def foreign(self) -> Iterator[Path]:
         """Files that look like laps and have no lap's name."""
@@ -93,9 +98,21 @@ class Store:
 
     def damaged(self) -> Iterator[str]:
         """Names of all laps whose file was set aside."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{DAMAGED}")):
-            name = f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
-            if _NAME.fullmatch(name):
+        return self._named(DAMAGED)
+
+    def states(self) -> dict[str, State]:
+        """All laps that have a file or had one, with what stands beside each."""
+        sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
+        return {
+            lap: State(lap in pinned, lap in synced, lap not in sound)
+            for lap in sound.union(self._named(DAMAGED))
+        }
+
+    def _named(self, suffix: str) -> Iterator[str]:
+        """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
+        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{suffix}")):
+            name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
+            if _NAME.fullmatch(name) and path.is_file():
                 yield name
 
     def sweep(self) -> None:

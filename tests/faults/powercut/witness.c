@@ -5,17 +5,20 @@
    It makes the system calls itself, so nothing here comes back to it.
 
    WITNESS_FOLDER is the folder, WITNESS_JOURNAL the file. journal.py reads it and knows what each kind means.
-   A write is recorded before it is made, a change of names after it, a sync when it begins and when it has
-   returned: what was written before a sync began is on the disk once it has returned, and nothing else is. */
+   A write is recorded before it is made, a sync when it begins and when it has returned: what was written
+   before a sync began is on the disk once it has returned, and nothing else is. Names are changed by one thread
+   of one process at a time, and recorded before the next one may: one renames what another has just made. */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -135,6 +138,24 @@ static int of_name(int base, const char *name, char *path) {
     return below(path);
 }
 
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static void enter(void) {
+    pthread_mutex_lock(&turn);
+    if (journal >= 0)
+        syscall(SYS_flock, journal, LOCK_EX);
+}
+
+/* Hands the result of the call through, and what it says about an error. */
+static int leave(int result) {
+    int error = errno;
+    if (journal >= 0)
+        syscall(SYS_flock, journal, LOCK_UN);
+    pthread_mutex_unlock(&turn);
+    errno = error;
+    return result;
+}
+
 static uint64_t inode_of(int fd) {
     struct stat found;
     return fstat(fd, &found) ? 0 : (uint64_t)found.st_ino;
@@ -145,16 +166,18 @@ static uint64_t inode_of(int fd) {
 static int opened(int base, const char *name, int flags, mode_t mode) {
     char path[PATH_MAX];
     struct stat before;
-    int ours = of_name(base, name, path) && flags & (O_CREAT | O_TRUNC);
-    int was = ours && !lstat(path, &before);
+    if (!(flags & (O_CREAT | O_TRUNC)) || !of_name(base, name, path))
+        return (int)syscall(SYS_openat, base, name, flags, mode);
+    enter();
+    int was = !lstat(path, &before);
     int fd = (int)syscall(SYS_openat, base, name, flags, mode);
-    if (fd < 0 || !ours)
-        return fd;
+    if (fd < 0)
+        return leave(fd);
     if (!was)
         record_name(CREATE, inode_of(fd), path);
     else if (flags & O_TRUNC && before.st_size)
         record(TRUNCATE, inode_of(fd), 0, NULL, 0, NULL, 0, 0);
-    return fd;
+    return leave(fd);
 }
 
 static mode_t mode_of(int flags, va_list more) {
@@ -314,29 +337,40 @@ int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 
 /* Names. */
 
-static int named(int base, const char *name, enum kind kind, int failed) {
+static int unlinked(int base, const char *name, int flags) {
+    char path[PATH_MAX];
+    enter();
+    int failed = (int)syscall(SYS_unlinkat, base, name, flags);
+    if (!failed && of_name(base, name, path))
+        record_name(flags & AT_REMOVEDIR ? RMDIR : UNLINK, 0, path);
+    return leave(failed);
+}
+
+static int made(int base, const char *name, mode_t mode) {
     char path[PATH_MAX];
     struct stat found;
-    if (failed || !of_name(base, name, path))
-        return failed;
-    record_name(kind, kind == MKDIR && !stat(path, &found) ? (uint64_t)found.st_ino : 0, path);
-    return 0;
+    enter();
+    int failed = (int)syscall(SYS_mkdirat, base, name, mode);
+    if (!failed && of_name(base, name, path) && !stat(path, &found))
+        record_name(MKDIR, (uint64_t)found.st_ino, path);
+    return leave(failed);
 }
 
 static int renamed(int base, const char *from, int other, const char *to, unsigned flags) {
     char path[2 * PATH_MAX], target[PATH_MAX];
+    enter();
     int failed = (int)syscall(SYS_renameat2, base, from, other, to, flags);
-    int ours = of_name(base, from, path) | of_name(other, to, target);
+    int ours = of_name(base, from, path) + of_name(other, to, target);
     if (failed || !ours)
-        return failed;
-    if (flags || !below(path) || !below(target)) {
+        return leave(failed);
+    if (flags || ours < 2) {
         record_name(ESCAPED, 0, "a rename across the border, or with flags");
-        return 0;
+        return leave(0);
     }
     size_t size = strlen(path) + 1;
     strcpy(path + size, target);
     record(RENAME, 0, 0, path, size + strlen(target), NULL, 0, 0);
-    return 0;
+    return leave(0);
 }
 
 int rename(const char *from, const char *to) { return renamed(AT_FDCWD, from, AT_FDCWD, to, 0); }
@@ -346,15 +380,11 @@ int renameat(int base, const char *from, int other, const char *to) {
 int renameat2(int base, const char *from, int other, const char *to, unsigned flags) {
     return renamed(base, from, other, to, flags);
 }
-int unlinkat(int base, const char *name, int flags) {
-    return named(base, name, flags & AT_REMOVEDIR ? RMDIR : UNLINK, (int)syscall(SYS_unlinkat, base, name, flags));
-}
-int unlink(const char *name) { return unlinkat(AT_FDCWD, name, 0); }
-int rmdir(const char *name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
-int mkdirat(int base, const char *name, mode_t mode) {
-    return named(base, name, MKDIR, (int)syscall(SYS_mkdirat, base, name, mode));
-}
-int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
+int unlink(const char *name) { return unlinked(AT_FDCWD, name, 0); }
+int rmdir(const char *name) { return unlinked(AT_FDCWD, name, AT_REMOVEDIR); }
+int unlinkat(int base, const char *name, int flags) { return unlinked(base, name, flags); }
+int mkdir(const char *name, mode_t mode) { return made(AT_FDCWD, name, mode); }
+int mkdirat(int base, const char *name, mode_t mode) { return made(base, name, mode); }
 
 /* What nobody here does, and what would have to be recorded before somebody may. */
 

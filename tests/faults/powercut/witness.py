@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 _SOURCE: Final = Path(__file__).with_name("witness.c")
 _HEAD: Final = struct.Struct("<4I4Q")
 _MARK: Final = 0x544E5457
-_PLAIN: Final = ("-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror")
+_PLAIN: Final = ("-shared", "-fPIC", "-pthread", "-O1", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror")
 
 
 class Kind(IntEnum):
