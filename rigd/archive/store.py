@@ -157,6 +157,7 @@ class Store:
             file.write("\n" + json.dumps({"lap": lap, **facts}) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        sync_folder(path.parent)
 
     def gone(self, session: str) -> dict[str, dict[str, Any]]:
         """What was buried of a session, by the lap's name. A line cut by a crash is passed over: the deletion

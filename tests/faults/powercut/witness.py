@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import random
 import struct
 import subprocess
 from dataclasses import dataclass
@@ -73,13 +74,28 @@ class Journal:
 
     def waited_ns(self, start_ns: int, end_ns: int) -> int:
         """For how long of this time the disk kept somebody waiting."""
-        waited, begun = 0, 0
+        waited = 0
         for before, entry in zip(self.entries, self.entries[1:], strict=False):
             if entry.time_ns <= start_ns or before.time_ns >= end_ns:
                 continue
             if entry.kind in (Kind.SYNC_END, Kind.WRITTEN):
                 waited += min(entry.time_ns, end_ns) - max(before.time_ns, start_ns)
-        return waited + begun
+        return waited
+
+    def moments(self, chance: random.Random, count: int) -> set[int]:
+        """Numbers of entries after which the power is cut: half of them anywhere, half after one of the kinds
+        that are rare among the writes, a sync, a wake-up, a new name.
+        """
+        turns: dict[Kind, list[int]] = {}
+        for number, entry in enumerate(self.entries):
+            if entry.kind not in (Kind.WRITE, Kind.SYNC_BEGIN):
+                turns.setdefault(entry.kind, []).append(number + 1)
+        found: set[int] = set()
+        while len(found) < count // 2:
+            found.add(chance.choice(turns[chance.choice(sorted(turns))]))
+        while len(found) < count:
+            found.add(chance.randrange(len(self.entries)))
+        return found
 
     def lapses(self) -> list[Entry]:
         """What must not be there: things that could not be recorded, or did not happen as recorded."""
