@@ -20,7 +20,7 @@ MOMENTS = tries(4, 120)
 @pytest.fixture(scope="module")
 def run() -> Iterator[ArchiveRun]:
     """An archiver that was watched for a while."""
-    with archive_run(240 if SOAK else 50) as run:
+    with archive_run(240 if SOAK else 55) as run:
         yield run
 
 

@@ -22,15 +22,16 @@ from tests.faults.powercut.ringrun import ring_run
 CHEAT = "tests.faults.powercut.cheat"
 _HEADS = """
 import json, pathlib, sys
-from tests.faults.powercut.keptring import spans
-print(json.dumps([span.last for span in spans(pathlib.Path(sys.argv[1])).values()]))
+from rigd.ring import RingReader
+ring = RingReader(pathlib.Path(sys.argv[1]) / "ring")
+print(json.dumps([span.last for span in ring.spans().values()]))
 """
 
 
 def test_a_recorder_that_does_not_wait_loses_and_damages(memory: Path) -> None:
     chance, found = random.Random(SEED), Counter[str]()
     with ring_run(2.0, CHEAT) as run:
-        for image in (image for disks in rings(run, memory, chance, 2) for image in disks):
+        for image in (image for disks in rings(run, memory, chance, 3) for image in disks):
             found[fate(image)] += 1
             shutil.rmtree(image.folder)
     print(f"a recorder that does not wait for the disk: {dict(found)}")
@@ -52,7 +53,7 @@ def fate(image: Image) -> str:
 
 def test_an_archiver_that_does_not_wait_loses_and_damages(memory: Path) -> None:
     chance, found = random.Random(SEED), Counter[str]()
-    with archive_run(30, CHEAT) as run:
+    with archive_run(55, CHEAT) as run:
         for image in (image for disks in archives(run, memory, chance, 3) for image in disks):
             try:
                 examine(image)
