@@ -105,9 +105,7 @@ async def test_a_reader_that_stopped_is_paused_and_goes_on_as_it_asked(
 @pytest.mark.usefixtures("impatient")
 async def test_a_paused_reader_still_gets_a_word_a_second(author: Remote, rig: AsyncRig, stub: Any) -> None:
     author.ticks(1)
-    request = telemetry_pb2.StreamPhysicsRequest(
-        subscription=NAME, start=telemetry_pb2.Start(earliest=True)
-    )
+    request = telemetry_pb2.StreamPhysicsRequest(subscription=NAME, start=telemetry_pb2.Start(earliest=True))
     call = stub.StreamPhysics(request)
     await records(call)
     await until_stalled(rig)
