@@ -68,11 +68,15 @@ class Stage:
     data: Path
     address: str
     running: list[subprocess.Popen[str]] = field(default_factory=list)
+    environment: dict[str, str] | None = None
+    """Of the processes started from now on; None: ours."""
 
     def start(self, *words: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """Start `python -m WORDS`."""
         command = [sys.executable, "-m", *words]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=self.environment
+        )
         self.running.append(process)
         return process
 
