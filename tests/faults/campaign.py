@@ -56,6 +56,10 @@ class Campaign:
                 self.survived += 1
                 bar.advance(task)
 
+    def survive_all(self) -> None:
+        """The planned tries were made elsewhere, and all that had to hold did."""
+        self.tried = self.survived = self.planned
+
     def lose(self, lost: int, declared: int) -> None:
         """Count a loss, and what of it was declared."""
         self.lost += lost

@@ -40,7 +40,8 @@ def stopped(address: str, _until: float) -> None:
 def silent(address: str, until: float) -> None:
     """Opens a stream, never reads from it, and never acknowledges."""
     with grpc.insecure_channel(address, (("grpc.max_receive_message_length", 64 << 20),)) as channel:
-        call = channel.unary_stream(_STREAM)(telemetry_pb2.StreamPhysicsRequest().SerializeToString())
+        stream: Any = channel.unary_stream(_STREAM)
+        call = stream(telemetry_pb2.StreamPhysicsRequest().SerializeToString())
         time.sleep(max(until - time.monotonic(), 0))
         call.cancel()
 
@@ -79,8 +80,9 @@ def garbage(address: str, until: float) -> None:
 
 def _requests(address: str, bodies: list[bytes]) -> None:
     with grpc.insecure_channel(address) as channel:
+        stream: Any = channel.unary_stream(_STREAM)
         for body in bodies:
-            call = channel.unary_stream(_STREAM)(body)
+            call = stream(body)
             assert call.code() is not grpc.StatusCode.OK
             call.cancel()
 
