@@ -48,9 +48,8 @@ def hostile() -> Figures:
 
 def _healthy(here: Stage, *, bad: bool) -> float:
     """99th percentile of the healthy readers' latency, milliseconds."""
-    crowd = [
-        here.start("tests.faults.hostile", here.address, habit, str(_LIVE_S + 5)) for habit in HABITS
-    ] * bad
+    habits, seconds = tuple(HABITS) if bad else (), str(_LIVE_S + 5)
+    crowd = [here.start("tests.faults.hostile", here.address, habit, seconds) for habit in habits]
     readers = here.subscribe(_HEALTHY, "all", "all", _LIVE_S)
     p99 = answer(readers, _LIVE_S + 60)["p99_ms"]
     for process in crowd:
