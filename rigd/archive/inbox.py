@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig.errors import Corrupt, Exhausted, RigError, by_reason
-from rigd.archive.durable import UNFINISHED, replace
+from rigd.durable import UNFINISHED, make_folder, replace
 from rigd.wake import Bell
 
 MAX_ORDERS: Final = 1000
@@ -39,7 +39,7 @@ class Inbox:
 
     def __init__(self, data: Path) -> None:
         self._folder = data / "inbox"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         self._bell = Bell(data / "wake")
         self._ringing = threading.Lock()  # a server rings from several threads
         self._numbers = itertools.count()

@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 from rig.errors import Corrupt, NotFound, RigError, Unavailable
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.archive import query
+from rigd.archive.store import State
+from rigd.durable import make_folder, sync_folder
 
 VERSION: Final = 1
 """Of the tables below."""
@@ -153,7 +155,7 @@ class Index:
     """The one writer. Every change is a transaction of its own, unless `transaction` binds several."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._db = _connect(path, "rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -254,6 +256,11 @@ class Index:
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield Kept(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
+    def states(self) -> dict[str, State]:
+        """All laps listed, with what is known of their files."""
+        rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
+        return {name: State(*map(bool, state)) for name, *state in rows}
+
     def count(self) -> int:
         """Laps listed."""
         return int(self._db.execute("SELECT total(laps) FROM seat").fetchone()[0])
@@ -290,6 +297,8 @@ def remove_index(path: Path) -> None:
     """Remove the file, readable or not, with its journal; the next Index begins an empty one."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    # Else a power cut might leave the old journal beside a new file, which would take it for its own.
+    sync_folder(path.parent)
 
 
 def _columns(lap: lap_pb2.Lap) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Final
 from google.protobuf import json_format
 
 from rig.v1 import laps_pb2
-from rigd.archive.durable import UNFINISHED, replace
 from rigd.archive.paging import Paging
+from rigd.durable import UNFINISHED, replace
 
 _SUFFIX: Final = ".json"
 _DAMAGED: Final = ".damaged"

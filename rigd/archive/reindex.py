@@ -9,6 +9,7 @@ from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.index import Index, remove_index
 from rigd.archive.store import Store
+from rigd.durable import rename
 from rigd.ring import Lock
 
 Progress = Callable[[int, int], None]
@@ -28,7 +29,8 @@ def open_index(data: Path) -> Index:
 def reconcile(store: Store, index: Index) -> None:
     """Bring the index to what the folder holds, after a crash between the two or somebody's own hands.
 
-    Only heads of files that the index does not know are read. A lap that was to be deleted is deleted.
+    Only heads of files are read that the index does not know, or knows otherwise: a power cut takes its last
+    words. A lap that was to be deleted is deleted.
     """
     for session in store.sessions():
         index.put_session(session)
@@ -36,11 +38,12 @@ def reconcile(store: Store, index: Index) -> None:
             store.delete(lap)
             if facts.get("forced"):
                 index.put_loss(lap, str(facts["why"]))
-    there, listed = {*store.laps(), *store.damaged()}, {lap.name for lap in index.laps_by_age()}
-    for lap in listed - there:
+    there, listed = store.states(), index.states()
+    for lap in listed.keys() - there.keys():
         index.remove_lap(lap)
-    for lap in sorted(there - listed):
-        _enlist(store, index, lap)
+    for lap, state in sorted(there.items()):
+        if listed.get(lap) != state:
+            _enlist(store, index, lap)
 
 
 class Tally(NamedTuple):
@@ -68,7 +71,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
         finally:
             index.close()
         remove_index(data / "index.sqlite")
-        fresh.rename(data / "index.sqlite")
+        rename(fresh, data / "index.sqlite")
         return tally
     finally:
         lock.release()
@@ -105,7 +108,9 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
     """List a lap by its file's head; without a readable head by its name alone."""
     path = store.path(lap)
     if not path.exists():
-        index.put_lap(_nameless(store, lap, "the file failed its check and was set aside"))
+        known = index.lap(lap) or _nameless(store, lap, "")
+        known.damage = known.damage or "the file failed its check and was set aside"
+        index.put_lap(store.described(known, known.bytes))
         return
     try:
         with LapFile.open(path) as file:

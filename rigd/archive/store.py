@@ -7,13 +7,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from google.protobuf import json_format
 
 from rig.errors import NotFound
 from rig.v1 import lap_pb2, session_pb2
-from rigd.archive.durable import UNFINISHED, replace
+from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
 
 SUFFIX: Final = ".lap"
 DAMAGED: Final = ".damaged"
@@ -35,6 +35,14 @@ def _parts(name: str, wanted: int) -> tuple[str, ...]:
         form = "sessions/{session}" + "/laps/{lap}" * (wanted - 1)
         raise NotFound(f"{name!r} is no name of the form {form}", name=name)
     return parts
+
+
+class State(NamedTuple):
+    """What is known of a lap without opening its file."""
+
+    pinned: bool
+    synced: bool
+    damaged: bool
 
 
 class Store:
@@ -71,20 +79,16 @@ class Store:
         path = self.path(lap)
         for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
             one.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def set_aside(self, lap: str) -> None:
         """Take a damaged file out of the way; nothing is deleted."""
         path = self.path(lap)
-        path.rename(_with(path, DAMAGED))
-        _sync_folder(path.parent)
+        rename(path, _with(path, DAMAGED))
 
     def laps(self) -> Iterator[str]:
-        """Names of all laps that have a file. What has no lap's name is none: somebody put it there."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
-            name = f"sessions/{path.parent.name}/laps/{path.stem}"
-            if _NAME.fullmatch(name) and path.is_file():
-                yield name
+        """Names of all laps that have a file."""
+        return self._named("")
 
     def foreign(self) -> Iterator[Path]:
         """Files that look like laps and have no lap's name."""
@@ -94,9 +98,21 @@ class Store:
 
     def damaged(self) -> Iterator[str]:
         """Names of all laps whose file was set aside."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{DAMAGED}")):
-            name = f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
-            if _NAME.fullmatch(name):
+        return self._named(DAMAGED)
+
+    def states(self) -> dict[str, State]:
+        """All laps that have a file or had one, with what stands beside each."""
+        sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
+        return {
+            lap: State(lap in pinned, lap in synced, lap not in sound)
+            for lap in sound.union(self._named(DAMAGED))
+        }
+
+    def _named(self, suffix: str) -> Iterator[str]:
+        """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
+        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{suffix}")):
+            name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
+            if _NAME.fullmatch(name) and path.is_file():
                 yield name
 
     def sweep(self) -> None:
@@ -128,14 +144,14 @@ class Store:
             raise NotFound(f"there is no lap {lap!r}", name=lap)
         flag = _with(path, suffix)
         flag.touch() if up else flag.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     # What is gone.
 
     def bury(self, lap: str, facts: dict[str, Any]) -> None:
         """Note for good that a lap is not here any more, or never was, and why."""
         path = self.path(lap).with_name(_GONE)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with path.open("a") as file:
             # On a line of its own, also after one that a crash cut.
             file.write("\n" + json.dumps({"lap": lap, **facts}) + "\n")
@@ -172,7 +188,7 @@ class Store:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
         what is deleted.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         path = self.folder / _RESERVE
         if not path.exists():
             with path.open("wb") as file:
@@ -184,17 +200,9 @@ class Store:
 
     def free_bytes(self) -> int:
         """Room on the disk."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         return shutil.disk_usage(self.folder).free
 
 
 def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import lmdb
 
+from rigd.durable import UNFINISHED, make_folder, rename
 from rigd.ring.environment import Environment
 from rigd.ring.lock import set_aside
 from rigd.ring.tables import FORMAT, GAPS, META, SHARES, STREAMS, Record, Span
@@ -19,7 +20,9 @@ class RingWriter(Environment):
     """The one writer. Use `open_ring`, which takes the lock and checks the files first."""
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
+        if not (path / "data.mdb").exists():
+            _begin(path / "data.mdb")
         # Twice the limit is address space, not disk: pages that a reader still sees cannot be reused at once.
         super().__init__(path, map_size=2 * limit_bytes + (64 << 20))
         self.limit_bytes = limit_bytes
@@ -33,10 +36,7 @@ class RingWriter(Environment):
         self.env.reader_check()
         with self.env.begin(write=True) as txn:
             for name in (*STREAMS, GAPS, META):
-                self.dbs[name] = self.env.open_db(name, txn=txn)
-            if txn.get(b"id", db=self.dbs[META]) is None:
-                txn.put(b"id", secrets.token_bytes(8), db=self.dbs[META])
-                txn.put(b"format", FORMAT, db=self.dbs[META])
+                self.dbs[name] = self.env.open_db(name, txn=txn, create=False)
             txn.put(b"limit", str(self.limit_bytes).encode(), db=self.dbs[META])
             self.id = bytes(txn.get(b"id", b"", db=self.dbs[META]))
 
@@ -101,3 +101,16 @@ class RingWriter(Environment):
             if txn.stat(self.dbs[table])["entries"] < 2 or not cursor.first():
                 return
             cursor.delete()
+
+
+def _begin(data: Path) -> None:
+    """An empty ring in the file `data`, which is on the disk before it has its name: after a power cut there
+    is all of it or none.
+    """
+    beside = data.with_name(UNFINISHED + data.name)
+    beside.unlink(missing_ok=True)
+    with lmdb.open(str(beside), subdir=False, lock=False, max_dbs=8) as env, env.begin(write=True) as txn:
+        tables = {name: env.open_db(name, txn=txn) for name in (*STREAMS, GAPS, META)}
+        txn.put(b"id", secrets.token_bytes(8), db=tables[META])
+        txn.put(b"format", FORMAT, db=tables[META])
+    rename(beside, data)

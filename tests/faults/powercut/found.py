@@ -1,0 +1,121 @@
+"""What a power cut has left of a ring, and what the next recorder makes of it."""
+
+import gc
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rig.columns import Head, read_head
+from rig.v1 import event_pb2
+from rigd import ring as rings
+from rigd.game.reader import Snapshot
+from rigd.game.source import SharedMemory
+from rigd.record.recorder import Settings, record
+from rigd.ring import RingReader, Span
+
+_FRAMES: Final = 2
+"""Taken by the next recorder before it is stopped."""
+_LIMIT: Final = 256 << 20
+"""Of the next recorder's ring, so that it evicts nothing."""
+
+
+class _Game(SharedMemory):
+    """A source that counts the frames it gave."""
+
+    given = 0
+
+    def telemetry(self, now_ns: int) -> Snapshot | None:
+        frame = super().telemetry(now_ns)
+        self.given += frame is not None
+        return frame
+
+
+def go_on(data: Path, buffers: Path) -> None:
+    """Run a recorder on what is left, until it has recorded some frames."""
+    game, interval = _Game(buffers), sys.getswitchinterval()
+    try:
+        record(game, Settings(data, _LIMIT), lambda: game.given >= _FRAMES)
+    finally:
+        game.close()
+        gc.unfreeze()
+        sys.setswitchinterval(interval)
+
+
+def spans(data: Path) -> dict[bytes, Span]:
+    """What a sound ring holds."""
+    ring = RingReader(data / "ring")
+    try:
+        return ring.spans()
+    finally:
+        ring.close()
+
+
+class Loss(NamedTuple):
+    """Frames that the game wrote and nobody has, and those of them that stand in a gap."""
+
+    lost: int
+    declared: int
+
+
+@dataclass
+class Found:
+    """A ring after a recorder went on with it; `until_ns` tells the old records from the new."""
+
+    old: dict[bytes, dict[int, int]] = field(default_factory=dict)
+    """Checksums by stream and number."""
+    ticks: list[Head] = field(default_factory=list)
+    """Heads of all ticks."""
+    new: int = 0
+    """How many of them are the new recorder's."""
+    gaps: list[event_pb2.Gap] = field(default_factory=list)
+    """Declared losses of ticks."""
+
+    @classmethod
+    def of(cls, data: Path, until_ns: int) -> "Found":
+        """Read all of it."""
+        self, ring = cls(), RingReader(data / "ring")
+        try:
+            for stream in rings.STREAMS:
+                rows = ring.read(stream, 0, 1 << 30, 1 << 40)
+                taken = {seq: _captured_ns(stream, value) for seq, value in rows}
+                self.old[stream] = {seq: zlib.crc32(value) for seq, value in rows if taken[seq] <= until_ns}
+                if stream == rings.PHYSICS:
+                    self.ticks = [read_head(value) for _, value in rows]
+            self.gaps = [event_pb2.Gap.FromString(data) for data in ring.gaps(rings.PHYSICS, 0, 1 << 62)]
+        finally:
+            ring.close()
+        self.new = len(self.ticks) - len(self.old[rings.PHYSICS])
+        return self
+
+    def holes(self) -> Iterator[tuple[int, int]]:
+        """First and last number of what is not there between two ticks that are."""
+        for before, after in zip(self.ticks, self.ticks[1:], strict=False):
+            if after.seq != before.seq + 1:
+                yield before.seq + 1, after.seq - 1
+
+    def explained(self) -> bool:
+        """Whether every hole is a declared loss, and its count."""
+        declared = {(gap.first_seq, gap.last_seq): gap.count for gap in self.gaps}
+        return all(declared.get((first, last)) == last - first + 1 for first, last in self.holes())
+
+    def loss(self) -> Loss:
+        """Between the last old tick and the first new one."""
+        if self.new == len(self.ticks):
+            return Loss(0, 0)  # nobody had recorded anything
+        last, first = self.ticks[-self.new - 1], self.ticks[-self.new]
+        between = [gap for gap in self.gaps if gap.first_seq == last.seq + 1]
+        return Loss(first.frame - last.frame - 1, sum(gap.count for gap in between))
+
+    def restarted(self) -> bool:
+        """Whether the ring says that the game was started anew, so that nobody can know what is missing."""
+        first = self.ticks[-self.new].seq
+        return any(gap.first_seq == first and not gap.HasField("count") for gap in self.gaps)
+
+
+def _captured_ns(stream: bytes, value: bytes) -> int:
+    if stream == rings.EVENTS:
+        return event_pb2.Event.FromString(value).capture_time_ns
+    return read_head(value).capture_time_ns
