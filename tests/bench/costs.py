@@ -7,7 +7,7 @@ One thing grows at a time; the others stay at 40 cars, 12 channels, 8 subscriber
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -55,7 +55,7 @@ def costs() -> Figures:
     return figures
 
 
-def grown(axes: dict[str, tuple[float, ...]], seconds: float) -> Figures:
+def grown(axes: Mapping[str, tuple[float, ...]], seconds: float) -> Figures:
     """What each point of each axis costs; a point that lies on several is measured once."""
     points = {(axis, value): Point(**{axis: value}) for axis, values in axes.items() for value in values}  # type: ignore[arg-type]
     seen = {point: _measured(point, seconds) for point in dict.fromkeys(points.values())}

@@ -6,21 +6,16 @@ python -m tests.bench.peers.append
 import json
 import shutil
 import subprocess
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from tests.bench.peers import daemons
-from tests.bench.peers.daemons import Absent
+from tests.bench.peers.rounds import Figures, in_turn, named
 from tests.bench.peers.stores import STORES
 from tests.bench.peers.ticks import keep, race_ticks
 from tests.stage import Stage, answer, stage
-
-Figures = dict[str, float]
 
 _RATE_HZ: Final = 50
 _POOL: Final = 128
@@ -56,33 +51,16 @@ def peers_append(plan: Plan = _WHOLE) -> Figures:
     """Append of a tick of 40 cars to a full store: our ring, SQLite, MCAP and Redis."""
     with stage() as here:
         keep(race_ticks(_POOL), here.data / "ticks")
-        seen: dict[str, list[Figures]] = defaultdict(list)
-        for _ in range(plan.rounds):  # in turn, so that all meet the same machine
-            for name in STORES:
-                seen[name].append(_or_absent(here, name, plan))
-        figures = {name: _medians(rounds) for name, rounds in seen.items()}
+        figures = in_turn(STORES, plan.rounds, lambda name: measured(here, name, plan))
         for name, found in figures.items():
             if "absent" not in found and name != "bare":
-                found["killed_loses_s"] = (
-                    max(_lost(here, name, plan, after) for after in plan.kills) / _RATE_HZ
-                )
-    return {
-        f"append.{name}.{figure}": value for name, found in figures.items() for figure, value in found.items()
-    }
+                lost = max(_lost(here, name, plan, after) for after in plan.kills)
+                found["killed_loses_s"] = lost / _RATE_HZ
+    return named("append", figures)
 
 
-def _medians(rounds: list[Figures]) -> Figures:
-    return {name: float(np.median([each[name] for each in rounds])) for name in rounds[0]}
-
-
-def _or_absent(here: Stage, name: str, plan: Plan) -> Figures:
-    try:
-        return _measured(here, name, plan)
-    except Absent:
-        return {"absent": 1.0}
-
-
-def _measured(here: Stage, name: str, plan: Plan) -> Figures:
+def measured(here: Stage, name: str, plan: Plan) -> Figures:
+    """One round of a store. Raises Absent."""
     with _place(here, name) as place:
         numbers = [plan.fast, plan.paced, *([place.daemon.pid] if place.daemon else [])]
         process = _appender(here, name, place, plan, *numbers)

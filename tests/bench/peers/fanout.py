@@ -8,19 +8,12 @@ age at which a follower of the ring has it, so what lies above is the server's a
 
 import json
 import subprocess
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from tests.bench.peers import daemons
-from tests.bench.peers.daemons import Absent
+from tests.bench.peers.rounds import Figures, in_turn, named
 from tests.stage import Stage, answer, free_port, stage
-
-Figures = dict[str, float]
-
-KINDS: Final = ("ours", "grpc", "redis", "foxglove", "mosquitto")
 
 
 class Plan(NamedTuple):
@@ -28,7 +21,7 @@ class Plan(NamedTuple):
 
     rounds: int = 3
     counts: tuple[int, ...] = (1, 8, 32, 100)
-    seconds: float = 2.0
+    seconds: float = 1.6
 
 
 class Served(NamedTuple):
@@ -43,29 +36,18 @@ _WHOLE: Final = Plan()
 
 def peers_fanout(plan: Plan = _WHOLE) -> Figures:
     """12 channels of 40 cars at 50 Hz to 1, 8, 32, 100 subscribers: ours, gRPC, Redis, Foxglove, MQTT."""
-    seen: dict[str, list[Figures]] = defaultdict(list)
     with stage() as here:
         here.record()
         here.status()
         here.game(40, 50, 900)
-        for _ in range(plan.rounds):  # in turn, so that all meet the same machine
-            for kind in KINDS:
-                seen[kind].append(_or_absent(here, kind, plan))
-            floor = _subscribed(here, "ring", Served(str(here.data), ()), plan._replace(counts=(1,)))
-            seen["ring"].append(floor)
-    return {
-        f"fanout.{kind}.{name}": float(np.median([each[name] for each in rounds]))
-        for kind, rounds in seen.items()
-        for name in rounds[0]
-    }
+        return named("fanout", in_turn(_SERVED, plan.rounds, lambda kind: measured(here, kind, plan)))
 
 
-def _or_absent(here: Stage, kind: str, plan: Plan) -> Figures:
-    try:
-        served = _SERVED[kind](here)
-    except Absent:
-        return {"absent": 1.0}
-    seen = _subscribed(here, kind, served, plan)
+def measured(here: Stage, kind: str, plan: Plan) -> Figures:
+    """One round of a server. Raises Absent."""
+    served = _SERVED[kind](here)
+    counts = (1,) if kind == "ring" else plan.counts
+    seen = _subscribed(here, kind, served, plan._replace(counts=counts))
     here.stop(*served.processes)
     return seen
 
@@ -80,6 +62,10 @@ def _subscribed(here: Stage, kind: str, served: Served, plan: Plan) -> Figures:
 
 def _ours(here: Stage) -> Served:
     return Served(here.address.rpartition(":")[2], (here.serve(),))
+
+
+def _ring(here: Stage) -> Served:
+    return Served(str(here.data), ())
 
 
 def _alone(kind: str) -> Callable[[Stage], Served]:
@@ -115,6 +101,7 @@ _SERVED: Final[dict[str, Callable[[Stage], Served]]] = {
     "redis": _redis,
     "foxglove": _alone("foxglove"),
     "mosquitto": _mosquitto,
+    "ring": _ring,
 }
 
 if __name__ == "__main__":
