@@ -13,8 +13,12 @@ from rig.v1 import physics_pb2
 from tests.bench.archiver import archive_lap
 from tests.bench.archives import archives
 from tests.bench.busy import busy
+from tests.bench.costs import costs
 from tests.bench.hostile import hostile
 from tests.bench.lapservice import listlaps, readlap
+from tests.bench.peers.append import peers_append
+from tests.bench.peers.fanout import peers_fanout
+from tests.bench.peers.laps import peers_laps
 from tests.bench.subscribers import TWELVE
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
@@ -186,6 +190,10 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "readlap": readlap,
     "busy": busy,
     "hostile": hostile,
+    "peers_append": peers_append,
+    "peers_fanout": peers_fanout,
+    "peers_laps": peers_laps,
+    "costs": costs,
 }
 
 TARGETS: Final = {
