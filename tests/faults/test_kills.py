@@ -107,7 +107,7 @@ def losses(town: Town) -> tuple[int, int]:
     first, last = read_head(stored[0][1]), read_head(stored[-1][1])
     assert last.frame == written, "the last frame that the game closed is the last in the ring"
     assert last.seq - first.seq == last.frame - first.frame, "every frame of the game has a number"
-    return lines[-1]["seq"] - received, declared  # type: ignore[operator,return-value]
+    return lines[-1]["seq"] - received, declared
 
 
 def read_all(ring: RingReader) -> list[tuple[int, bytes]]:
