@@ -27,7 +27,13 @@ class Cell(NamedTuple):
     ratio: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.text} ({self.ratio:.2g} x)" if self.ratio else self.text
+        return f"{self.text} ({self.times})" if self.ratio else self.text
+
+    @property
+    def times(self) -> str:
+        """The ratio in words."""
+        digits = 0 if self.ratio >= 10 else 1 if self.ratio >= 1 else 2
+        return f"{self.ratio:.{digits}f} x"
 
 
 class Sheet(NamedTuple):
@@ -55,8 +61,9 @@ class Sheet(NamedTuple):
             return Cell("")
         text = " / ".join(shown(value) for value in values if value is not None)
         ours = figures.get(f"{self.prefix}.ours.{column.names[0]}", 0.0)
-        compared = column.compared and row != "ours" and ours and values[0]
-        return Cell(text, values[0] / ours if compared and values[0] else 0.0)
+        if not column.compared or row == "ours" or not ours:
+            return Cell(text)
+        return Cell(text, (values[0] or 0.0) / ours)
 
     def rich(self, figures: Figures) -> Table:
         """For a terminal: green where ours is ahead, red where it is not."""
@@ -83,23 +90,23 @@ def _coloured(cell: Cell) -> Text:
     text = Text(cell.text)
     if cell.ratio:
         style = "green" if cell.ratio > 1 else "red"
-        text.append(f" {cell.ratio:.2g} x", style)
+        text.append(f" {cell.times}", style)
     return text
 
 
 _STORES: Final = {
     "ours": "rigd's ring (LMDB)",
-    "bare": "a bare file: one write, one fdatasync",
-    "sqlite_full": "SQLite WAL, synchronous=FULL",
-    "sqlite_normal": "SQLite WAL, synchronous=NORMAL *",
+    "bare": "bare file, write + fdatasync",
+    "sqlite_full": "SQLite WAL, FULL",
+    "sqlite_normal": "SQLite WAL, NORMAL *",
     "mcap_fsync": "MCAP, fsync per tick",
     "mcap": "MCAP, chunks *",
-    "redis_always": "Redis Streams, appendfsync always",
-    "redis_everysec": "Redis Streams, appendfsync everysec *",
+    "redis_always": "Redis Streams, fsync always",
+    "redis_everysec": "Redis Streams, fsync everysec *",
 }
 _SERVERS: Final = {
     "ours": "rigd serve",
-    "grpc": "plain grpc.aio, messages built per subscriber",
+    "grpc": "plain grpc.aio, a message built for each",
     "redis": "Redis Streams, XREAD BLOCK",
     "foxglove": "Foxglove SDK, WebSocket",
     "mosquitto": "mosquitto, MQTT",

@@ -108,7 +108,7 @@ class TestAbsentPeers:
     def test_the_page_says_how_to_get_them(self) -> None:
         (sheet, *_) = sheets.SHEETS
         page = sheet.markdown({"append.redis_always.absent": 1.0})
-        assert "| Redis Streams, appendfsync always | absent: apt-get install redis-server" in page
+        assert "| Redis Streams, fsync always | absent: apt-get install redis-server" in page
 
 
 @pytest.fixture(scope="module")

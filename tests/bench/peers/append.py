@@ -28,11 +28,11 @@ class Plan(NamedTuple):
     """How much is done."""
 
     rounds: int = 2
-    bound: int = 800
-    """Ticks held: 16 s, 28 MB."""
-    fast: int = 600
-    paced: int = 250
-    kills: tuple[int, ...] = (113, 158, 207)
+    bound: int = 400
+    """Ticks held: 8 s, 14 MB."""
+    fast: int = 400
+    paced: int = 200
+    kills: tuple[int, ...] = (113, 158)
     """After how many acknowledged ticks the store is killed."""
 
 
