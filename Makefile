@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 # Exact versions of all that is installed, so that today's green is tomorrow's.
 PINS := tests/constraints.txt
+# The tests that have a long form.
+SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py
 
 .PHONY: demo run test check bench soak proto clean
 
@@ -31,9 +33,10 @@ check: $(BIN)/.ready ## style and types
 bench: $(BIN)/.ready ## measure; ONLY=name runs one part
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
-soak: $(BIN)/.ready ## the long forms of the tests that have one
-	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 RIGD_ARCHIVE_KILLS=50 RIGD_ARCHIVE_FRAMES=14000 \
-		$(BIN)/python -m pytest tests/reader/test_torn.py tests/faults tests/archive/test_kills.py -v -s
+soak: $(BIN)/.ready ## the long campaigns of faults, and their report
+	@rm -f build/soak.jsonl
+	@RIGD_SOAK=1 $(BIN)/python -m pytest -s -q $(SOAK)
+	@$(BIN)/python -m tests.faults.report | tee build/soak.md
 
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py

@@ -392,6 +392,8 @@ class Follower(_message.Message):
     MISSED_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
     AGE_S_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_SEQ_FIELD_NUMBER: _builtins.int
+    STALLED_FIELD_NUMBER: _builtins.int
     peer: _builtins.str
     """Address as the server sees it."""
     stream: _event_pb2.Stream.ValueType
@@ -412,6 +414,10 @@ class Follower(_message.Message):
     """Channels it asked for; 0 is all."""
     age_s: _builtins.float
     """Seconds since it came."""
+    acknowledged_seq: _builtins.int
+    """Last sequence number that it acknowledged; absent when it does not acknowledge."""
+    stalled: _builtins.bool
+    """It has stopped reading: not acknowledged for two seconds, or the transport takes no more."""
     def __init__(
         self,
         *,
@@ -425,12 +431,16 @@ class Follower(_message.Message):
         missed: _builtins.int = ...,
         channels: _builtins.int = ...,
         age_s: _builtins.float = ...,
+        acknowledged_seq: _builtins.int | None = ...,
+        stalled: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_acknowledged_seq", b"_acknowledged_seq", "acknowledged_seq", b"acknowledged_seq"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "bytes", b"bytes", "channels", b"channels", "lag", b"lag", "messages", b"messages", "missed", b"missed", "peer", b"peer", "seq", b"seq", "skipped", b"skipped", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acknowledged_seq", b"_acknowledged_seq", "acknowledged_seq", b"acknowledged_seq", "age_s", b"age_s", "bytes", b"bytes", "channels", b"channels", "lag", b"lag", "messages", b"messages", "missed", b"missed", "peer", b"peer", "seq", b"seq", "skipped", b"skipped", "stalled", b"stalled", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__acknowledged_seq: _TypeAlias = _typing.Literal["acknowledged_seq"]  # noqa: Y015
+    _WhichOneofArgType__acknowledged_seq: _TypeAlias = _typing.Literal["_acknowledged_seq", b"_acknowledged_seq"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__acknowledged_seq) -> _WhichOneofReturnType__acknowledged_seq | None: ...
 
 Global___Follower: _TypeAlias = Follower  # noqa: Y015
 
