@@ -230,7 +230,9 @@ def reindex(data: Path) -> None:
     click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
     for path in tally.foreign:
         click.echo(f"no lap: {path}")
-    sys.exit(1 if tally.damaged or tally.foreign else 0)
+    for path in tally.aside:
+        click.echo(f"set aside: {path}")
+    sys.exit(1 if tally.damaged or tally.foreign or tally.aside else 0)
 
 
 @main.command()

@@ -22,6 +22,7 @@ from rigd.archive.excerpts import Excerpts
 from rigd.archive.gather import gather
 from rigd.archive.heartbeat import Heartbeat
 from rigd.archive.inbox import Inbox
+from rigd.archive.index import remove_index
 from rigd.archive.keep import keep
 from rigd.archive.marks import Marks
 from rigd.archive.naming import lap_name
@@ -61,7 +62,7 @@ class Archiver:
     """One life of the archiver. Use `archive` to run one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._data = settings.data
+        self._settings, self._data = settings, settings.data
         self.store = Store(settings.data / "laps")
         if self.store.free_bytes() < RESERVE_BYTES:
             self.store.give_reserve()  # the index could not even be opened
@@ -95,8 +96,20 @@ class Archiver:
             self.trouble = str(error)
             self._make_room()
             return False
+        except sqlite3.DatabaseError as error:
+            self._begin_again()
+            self.trouble = f"the index was damaged and is made anew: {error}"
+            return True
         self.trouble = ""
         return more
+
+    def _begin_again(self) -> None:
+        """Without the index: the folder has it all."""
+        archived = self.archived
+        self.close()
+        remove_index(self._data / "index.sqlite")
+        self.__init__(self._settings)  # type: ignore[misc]
+        self.archived = archived
 
     def _make_room(self) -> None:
         """The disk may be full of laps that can go. If even that fails there is another turn."""

@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from google.protobuf import json_format
-
+from rig.errors import Corrupt
 from rig.v1 import laps_pb2
 from rigd.archive.paging import Paging
-from rigd.durable import UNFINISHED, replace
+from rigd.archive.seal import seal_message, unseal_message
+from rigd.durable import UNFINISHED, rename, replace
 
 _SUFFIX: Final = ".json"
 _DAMAGED: Final = ".damaged"
@@ -31,8 +31,7 @@ class Marks:
 
     def put(self, moment: laps_pb2.Moment) -> None:
         """Add a mark, or replace the one of that name."""
-        text = json_format.MessageToJson(moment, preserving_proto_field_name=True)
-        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", text.encode())
+        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", seal_message(moment))
 
     def get(self, mark: str) -> laps_pb2.Moment | None:
         """The mark of that id. One that cannot be read is set aside: it must not keep others waiting."""
@@ -44,8 +43,8 @@ class Marks:
                 self._read[mark] = state, _parsed(path)
         except FileNotFoundError:
             return None
-        except json_format.ParseError:
-            path.rename(path.with_suffix(_DAMAGED))
+        except Corrupt:
+            rename(path, path.with_suffix(_DAMAGED))
             return None
         moment = laps_pb2.Moment()
         moment.CopyFrom(self._read[mark][1])
@@ -79,4 +78,7 @@ class Marks:
 
 
 def _parsed(path: Path) -> laps_pb2.Moment:
-    return json_format.Parse(path.read_bytes(), laps_pb2.Moment(), ignore_unknown_fields=True)
+    moment = unseal_message(laps_pb2.Moment, path.read_bytes())
+    if moment.name != f"marks/{path.stem}":
+        raise Corrupt(f"the mark in {path} says it is {moment.name!r}", path=path)
+    return moment

@@ -1,5 +1,6 @@
 """The index out of the folder: what is in the one and not in the other, or everything anew."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,13 +18,17 @@ Progress = Callable[[int, int], None]
 
 
 def open_index(data: Path) -> Index:
-    """The index of the data directory; one that cannot be read is begun anew, for the folder has it all."""
+    """The index of the data directory; one that is damaged is begun anew, for the folder has it all."""
     path = data / "index.sqlite"
-    try:
-        return Index(path)
-    except Corrupt:
-        remove_index(path)
-        return Index(path)
+    with contextlib.suppress(Corrupt):
+        index = Index(path)
+        try:
+            index.check()
+            return index
+        except Corrupt:
+            index.close()
+    remove_index(path)
+    return Index(path)
 
 
 def reconcile(store: Store, index: Index) -> None:
@@ -32,6 +37,7 @@ def reconcile(store: Store, index: Index) -> None:
     Only heads of files are read that the index does not know, or knows otherwise: a power cut takes its last
     words. A lap that was to be deleted is deleted.
     """
+    store.mend()
     for session in store.sessions():
         index.put_session(session)
         for lap, facts in store.gone(session.name).items():
@@ -53,6 +59,8 @@ class Tally(NamedTuple):
     damaged: int
     foreign: list[Path]
     """What lies among the laps and is none."""
+    aside: list[Path]
+    """What lay beside the laps, could not be read and was set aside."""
 
 
 def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
@@ -85,8 +93,7 @@ def _fill(store: Store, index: Index, progress: Progress) -> Tally:
         examine(store, index, lap)
         progress(done + 1, len(laps))
     reconcile(store, index)
-    damaged = list(store.damaged())
-    return Tally(len(laps), len(damaged), list(store.foreign()))
+    return Tally(len(laps), len(list(store.damaged())), list(store.foreign()), list(store.aside()))
 
 
 def examine(store: Store, index: Index, lap: str) -> None:

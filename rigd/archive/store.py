@@ -1,7 +1,6 @@
 """The folder of laps: the truth about what is archived. One file per lap, immutable once it has its name."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -9,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from google.protobuf import json_format
-
-from rig.errors import NotFound
+from rig.errors import Corrupt, NotFound
+from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
+from rigd.archive.gone import Gone
+from rigd.archive.seal import seal_message, unseal_message
 from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
 
 SUFFIX: Final = ".lap"
@@ -150,40 +150,80 @@ class Store:
 
     def bury(self, lap: str, facts: dict[str, Any]) -> None:
         """Note for good that a lap is not here any more, or never was, and why."""
-        path = self.path(lap).with_name(_GONE)
-        make_folder(path.parent)
-        with path.open("a") as file:
-            # On a line of its own, also after one that a crash cut.
-            file.write("\n" + json.dumps({"lap": lap, **facts}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
+        self._gone(lap.rpartition("/laps/")[0]).add(lap, facts)
 
     def gone(self, session: str) -> dict[str, dict[str, Any]]:
-        """What was buried of a session, by the lap's name. A line cut by a crash is passed over: the deletion
-        that it announced did not happen.
-        """
-        (own,) = _parts(session, 1)
-        found: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.folder / own / _GONE).read_text().splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    facts = json.loads(line)
-                    found[facts["lap"]] = facts
-        return found
+        """What was buried of a session, by the lap's name."""
+        return {lap: facts for lap, facts in self._gone(session).read().items() if _NAME.fullmatch(lap)}
+
+    def _gone(self, session: str) -> Gone:
+        (_,) = _parts(session, 1)
+        return Gone(self._beside(session, _GONE), session)
 
     # Sessions.
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
-        (own,) = _parts(session.name, 1)
-        text = json_format.MessageToJson(session, preserving_proto_field_name=True)
-        replace(self.folder / own / _SESSION, text.encode())
+        (_,) = _parts(session.name, 1)
+        replace(self._beside(session.name, _SESSION), seal_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
-        """All sessions that have a folder."""
-        for path in sorted(self.folder.glob(f"*/{_SESSION}")):
-            yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
+        """All sessions that have a folder, and in it a file that can be read."""
+        for name in self._folders():
+            with contextlib.suppress(FileNotFoundError, Corrupt):
+                yield self._session(name)
+
+    def mend(self) -> None:
+        """Set aside what stands beside the laps and cannot be read. A session without a file is what its laps
+        say of it: each has it as it was then.
+        """
+        for name in self._folders():
+            self._gone(name).mend(self._aside(name, _GONE))
+            try:
+                self._session(name)
+            except Corrupt:
+                rename(self._beside(name, _SESSION), self._aside(name, _SESSION))
+                self._restore(name)
+            except FileNotFoundError:
+                self._restore(name)
+
+    def aside(self) -> Iterator[Path]:
+        """What was set aside and is no lap."""
+        for path in sorted(self.folder.glob(f"*/*{DAMAGED}*")):
+            if SUFFIX + DAMAGED not in path.name:
+                yield path
+
+    def _aside(self, session: str, file: str) -> Path:
+        """Where a damaged file goes; one that is there stays."""
+        path = self._beside(session, file + DAMAGED)
+        while path.exists():
+            path = path.with_name(f"{path.name}+")
+        return path
+
+    def _folders(self) -> Iterator[str]:
+        """Names of all sessions that have a folder."""
+        names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
+        return (name for name in names if _NAME.fullmatch(name))
+
+    def _session(self, name: str) -> session_pb2.Session:
+        """A session from its file. Raises FileNotFoundError, Corrupt."""
+        path = self._beside(name, _SESSION)
+        session = unseal_message(session_pb2.Session, b"" if path.is_dir() else path.read_bytes())
+        if session.name != name:
+            raise Corrupt(f"the file of {name} says it is {session.name!r}")
+        return session
+
+    def _restore(self, name: str) -> None:
+        """Write the session's file anew, if one of its laps can be read."""
+        for path in sorted(self._beside(name, "").glob(f"*{SUFFIX}"), reverse=True):
+            with contextlib.suppress(Corrupt, OSError), LapFile.open(path) as file:
+                if file.header.session.name == name:
+                    self.put_session(file.header.session)
+                    return
+
+    def _beside(self, session: str, file: str) -> Path:
+        """A file in the folder of a session."""
+        return self.folder / session.removeprefix("sessions/") / file
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
