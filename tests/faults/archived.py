@@ -36,7 +36,7 @@ def files(folder: Path) -> Files:
 
 def race(data: Path) -> None:
     """Record a race and archive it: laps, one of them pinned, one deleted, a marked moment."""
-    tape = Tape(data)
+    tape = Tape(data, cars=2)
     tape.drive(60.0)
     tape.finish()
     mark = laps_pb2.Moment(name="marks/20261120-134500-000000001", time_ns=START_NS + 10 * 10**9)
