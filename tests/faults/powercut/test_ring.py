@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.campaign import SEED, SOAK, campaign, tries
-from tests.faults.powercut.disk import cuts
+from tests.faults.powercut.disk import cuts, replayed
 from tests.faults.powercut.keptring import Image, Loss, examine, images
 from tests.faults.powercut.ringrun import RingRun, ring_run
 
@@ -24,6 +24,13 @@ def run() -> Iterator[RingRun]:
     """A recorder that was watched for a while."""
     with ring_run(60.0 if SOAK else 7.0) as run:
         yield run
+
+
+def test_nothing_escapes_the_witness(run: RingRun, memory: Path) -> None:
+    """But what is stored through maps of what a restart makes anew."""
+    assert not run.journal.lapses()
+    assert {Path(name).name for name in run.journal.mapped()} <= {"lock.mdb"}
+    assert replayed(run.disk(), run.journal.entries, memory / "played") == ["data/ring/lock.mdb"]
 
 
 def test_whatever_is_on_the_disk_nothing_announced_is_lost(run: RingRun, memory: Path) -> None:

@@ -72,6 +72,10 @@ class Journal:
             self.entries.append(entry)
             self.ends.append(at)
 
+    def mapped(self) -> set[str]:
+        """Files that were mapped for writing."""
+        return {entry.name for entry in self.entries if entry.kind == Kind.MAPPED}
+
     def waited_ns(self, start_ns: int, end_ns: int) -> int:
         """For how long of this time the disk kept somebody waiting."""
         waited = 0
