@@ -10,6 +10,7 @@
    of one process at a time, and recorded before the next one may: one renames what another has just made. */
 
 #define _GNU_SOURCE
+#undef _FORTIFY_SOURCE /* it would define some of these functions itself */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
