@@ -30,7 +30,7 @@ check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-bench: $(BIN)/.ready ## measure; ONLY=name runs one part
+bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 soak: $(BIN)/.ready ## the long campaigns of faults, and their report
