@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from rig import parse
 from rig.errors import Corrupt, NotFound, RigError, Unavailable
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.archive import query
@@ -101,7 +102,7 @@ def _lap(db: sqlite3.Connection, name: str) -> lap_pb2.Lap | None:
     row = db.execute(
         "SELECT lap_message FROM message WHERE lap = (SELECT id FROM lap WHERE name = ?)", (name,)
     ).fetchone()
-    return lap_pb2.Lap.FromString(row[0]) if row else None
+    return parse.message(lap_pb2.Lap, row[0]) if row else None
 
 
 def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
@@ -111,7 +112,7 @@ def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
 
 def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     """The session with what is known of its laps."""
-    session = session_pb2.Session.FromString(message)
+    session = parse.message(session_pb2.Session, message)
     session.laps, session.cars, session.bytes = map(int, db.execute(_OF_SESSION, (session.name,)).fetchone())
     session.ClearField("best_lap_time")
     session.ClearField("best_lap")
@@ -396,4 +397,4 @@ def _narrow(db: sqlite3.Connection, seats: query.Where) -> bool:
 
 def _message(db: sqlite3.Connection, number: int) -> lap_pb2.Lap:
     (message,) = db.execute("SELECT lap_message FROM message WHERE lap = ?", (number,)).fetchone()
-    return lap_pb2.Lap.FromString(message)
+    return parse.message(lap_pb2.Lap, message)

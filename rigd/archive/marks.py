@@ -7,12 +7,16 @@ from typing import Final
 
 from google.protobuf import json_format
 
+from rig import parse
+from rig.errors import Corrupt
 from rig.v1 import laps_pb2
 from rigd.archive.durable import UNFINISHED, replace
 from rigd.archive.paging import Paging
 
 _SUFFIX: Final = ".json"
 _DAMAGED: Final = ".damaged"
+_LONGEST_S: Final = 86_400.0
+"""Before or after a moment: no server takes more than minutes."""
 
 
 def mark_id(time_ns: int) -> str:
@@ -44,7 +48,7 @@ class Marks:
                 self._read[mark] = state, _parsed(path)
         except FileNotFoundError:
             return None
-        except json_format.ParseError:
+        except Corrupt:
             path.rename(path.with_suffix(_DAMAGED))
             return None
         moment = laps_pb2.Moment()
@@ -79,4 +83,10 @@ class Marks:
 
 
 def _parsed(path: Path) -> laps_pb2.Moment:
-    return json_format.Parse(path.read_bytes(), laps_pb2.Moment(), ignore_unknown_fields=True)
+    moment = parse.json_message(laps_pb2.Moment, path.read_bytes())
+    if moment.name != f"marks/{path.stem}":
+        raise Corrupt(f"the mark in {path} says it is {moment.name!r}", path=path)
+    for seconds in (moment.before_s, moment.after_s):
+        if not 0 <= seconds <= _LONGEST_S:  # nor is NaN
+            raise Corrupt(f"the mark in {path} keeps {seconds} s, {_LONGEST_S:g} is the limit", path=path)
+    return moment

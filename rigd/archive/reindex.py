@@ -1,5 +1,6 @@
 """The index out of the folder: what is in the one and not in the other, or everything anew."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -30,17 +31,31 @@ def reconcile(store: Store, index: Index) -> None:
 
     Only heads of files that the index does not know are read. A lap that was to be deleted is deleted.
     """
+    _restore_sessions(store)
     for session in store.sessions():
         index.put_session(session)
         for lap, facts in store.gone(session.name).items():
             store.delete(lap)
             if facts.get("forced"):
-                index.put_loss(lap, str(facts["why"]))
+                index.put_loss(lap, str(facts.get("why", "")))
     there, listed = {*store.laps(), *store.damaged()}, {lap.name for lap in index.laps_by_age()}
     for lap in listed - there:
         index.remove_lap(lap)
     for lap in sorted(there - listed):
         _enlist(store, index, lap)
+
+
+def _restore_sessions(store: Store) -> None:
+    """Sessions without a readable file, from their laps: each has its session as it was then."""
+    known = {session.name for session in store.sessions()}
+    for lap in store.laps():
+        name = lap.rpartition("/laps/")[0]
+        if name in known:
+            continue
+        with contextlib.suppress(Corrupt), LapFile.open(store.path(lap)) as file:
+            if file.header.session.name == name:
+                store.put_session(file.header.session)
+                known.add(name)
 
 
 class Tally(NamedTuple):

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from google.protobuf import json_format
 
-from rig.errors import NotFound
+from rig import parse
+from rig.errors import Corrupt, NotFound
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.durable import UNFINISHED, replace
 
@@ -144,15 +145,16 @@ class Store:
 
     def gone(self, session: str) -> dict[str, dict[str, Any]]:
         """What was buried of a session, by the lap's name. A line cut by a crash is passed over: the deletion
-        that it announced did not happen.
+        that it announced did not happen. So is one that names no lap of this session.
         """
         (own,) = _parts(session, 1)
         found: dict[str, dict[str, Any]] = {}
         with contextlib.suppress(FileNotFoundError):
-            for line in (self.folder / own / _GONE).read_text().splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    facts = json.loads(line)
-                    found[facts["lap"]] = facts
+            for line in (self.folder / own / _GONE).read_bytes().splitlines():
+                with contextlib.suppress(Corrupt):
+                    facts = parse.json_object(line)
+                    if _lap_of(session, facts.get("lap")):
+                        found[facts["lap"]] = facts
         return found
 
     # Sessions.
@@ -164,9 +166,15 @@ class Store:
         replace(self.folder / own / _SESSION, text.encode())
 
     def sessions(self) -> Iterator[session_pb2.Session]:
-        """All sessions that have a folder."""
+        """All sessions that have a folder. A file that cannot be read is set aside, see `reconcile`."""
         for path in sorted(self.folder.glob(f"*/{_SESSION}")):
-            yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
+            session = session_pb2.Session()
+            with contextlib.suppress(Corrupt):
+                session = parse.json_message(session_pb2.Session, path.read_bytes())
+            if session.name == f"sessions/{path.parent.name}":
+                yield session
+            else:
+                path.rename(_with(path, DAMAGED))
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
@@ -186,6 +194,11 @@ class Store:
         """Room on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.folder).free
+
+
+def _lap_of(session: str, lap: object) -> bool:
+    """Whether that is the name of a lap of the session."""
+    return isinstance(lap, str) and _NAME.fullmatch(lap) is not None and lap.startswith(f"{session}/laps/")
 
 
 def _with(path: Path, suffix: str) -> Path:
