@@ -56,6 +56,10 @@ class Campaign:
                 self.survived += 1
                 bar.advance(task)
 
+    def count(self, tried: int) -> None:
+        """Tries whose number is known only now that they are over; all were survived."""
+        self.planned = self.tried = self.survived = tried
+
     def lose(self, lost: int, declared: int) -> None:
         """Count a loss, and what of it was declared."""
         self.lost += lost
@@ -68,7 +72,7 @@ def campaign(fault: str, planned: int, unit: str = "frames") -> Iterator[Campaig
     running, began = Campaign(fault, planned, unit), time.monotonic()
     yield running
     running.seconds = time.monotonic() - began
-    assert running.survived == running.tried == planned
+    assert running.survived == running.tried == running.planned
     assert running.lost == running.declared, "a loss that nobody declared"
     print(f"{fault}: {running.tried} tried, {running.lost} {unit} lost, {running.declared} declared")
     if SOAK:
