@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 # Exact versions of all that is installed, so that today's green is tomorrow's.
+# Most tests wait for processes most of their time: one worker more than two cores.
+WORKERS := 3
 PINS := tests/constraints.txt
 # The tests that have a long form.
 SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py
@@ -23,14 +25,14 @@ run: $(BIN)/.ready ## the real game
 
 test: $(BIN)/.ready ## checks and tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-bench: $(BIN)/.ready ## measure; ONLY=name runs one part
+bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 soak: $(BIN)/.ready ## the long campaigns of faults, and their report

@@ -29,7 +29,7 @@ LEVEL: Final = 7
 
 
 class _Zstd(threading.local):
-    """A packer and an unpacker for each thread. Two threads in one crash, or find damage in sound bytes."""
+    """A pair for each thread: they let go of the interpreter at work, and two threads in one spoil both."""
 
     def __init__(self) -> None:
         self.packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
@@ -37,7 +37,6 @@ class _Zstd(threading.local):
 
 
 _zstd: Final = _Zstd()
-
 
 _SMALLEST: Final = [np.dtype(f"<u{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8)]
 """Integer types by the number of planes they hold."""

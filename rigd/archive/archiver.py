@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from rig import parse
 from rig.errors import RingMissing
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
@@ -168,7 +169,7 @@ class Archiver:
         records = ring.read(rings.EVENTS, position, _BATCH, _BATCH_BYTES)
         if not records:
             return False
-        events = [event_pb2.Event.FromString(data) for _, data in records]
+        events = [parse.message(event_pb2.Event, data) for _, data in records]
         for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
             for together in _chunks(list(group), _TOGETHER):
                 self._take(ring, kind or "", together)

@@ -13,6 +13,8 @@ from rigd.durable import UNFINISHED, rename, replace
 
 _SUFFIX: Final = ".json"
 _DAMAGED: Final = ".damaged"
+_LONGEST_S: Final = 86_400.0
+"""Before or after a moment: no server takes more than minutes."""
 
 
 def mark_id(time_ns: int) -> str:
@@ -81,4 +83,7 @@ def _parsed(path: Path) -> laps_pb2.Moment:
     moment = unseal_message(laps_pb2.Moment, path.read_bytes())
     if moment.name != f"marks/{path.stem}":
         raise Corrupt(f"the mark in {path} says it is {moment.name!r}", path=path)
+    for seconds in (moment.before_s, moment.after_s):
+        if not 0 <= seconds <= _LONGEST_S:  # nor is NaN
+            raise Corrupt(f"the mark in {path} keeps {seconds} s, {_LONGEST_S:g} is the limit", path=path)
     return moment

@@ -1,6 +1,6 @@
 """Orders of the server, which may not write here itself."""
 
-from rig.errors import NotFound, Pinned, RigError
+from rig.errors import BadRequest, NotFound, Pinned, RigError
 from rigd.archive.inbox import Inbox, Order
 from rigd.archive.index import Index
 from rigd.archive.reindex import examine
@@ -34,3 +34,5 @@ def _carry_out(order: Order, store: Store, index: Index) -> None:
             index.remove_lap(lap)
         case "examine":
             examine(store, index, lap)
+        case _:
+            raise BadRequest(f"there is no order {order.kind!r}", hint="pin, unpin, delete, examine")

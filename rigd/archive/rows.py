@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
+from rig import parse
 from rig.errors import Corrupt
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive import query
@@ -43,7 +44,7 @@ def opened(kind: type[M], data: bytes) -> M:
     message = data[:-_CRC_BYTES]
     if message + zlib.crc32(message).to_bytes(_CRC_BYTES, "little") != data:
         raise Corrupt("a lap or session in the index is not what was written", hint="rigd reindex")
-    return kind.FromString(message)
+    return parse.message(kind, message)
 
 
 def session_row(session: session_pb2.Session) -> Row:

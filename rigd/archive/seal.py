@@ -4,7 +4,6 @@ A person can read it, and a flipped bit is noticed; without the seal it would be
 track. Objects without one are taken at their word: they were written before there were seals, or by hand.
 """
 
-import json
 import re
 import zlib
 from typing import Any, Final, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from rig import parse
 from rig.errors import Corrupt
 
 _SEAL: Final = re.compile(rb'(.*), "crc32": (\d{1,10})\s*\}\s*', re.DOTALL)
@@ -30,12 +30,7 @@ def unsealed(data: bytes) -> dict[str, Any]:
     seal = _SEAL.fullmatch(data)
     if seal and zlib.crc32(seal[1]) != int(seal[2]):
         raise Corrupt(f"{len(data)} bytes of JSON are not what was written: their CRC-32 differs")
-    try:
-        members = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise Corrupt(f"{len(data)} bytes are no JSON: {error}") from error
-    if not isinstance(members, dict):
-        raise Corrupt(f"{len(data)} bytes of JSON are no object")
+    members = parse.json_object(data)
     members.pop("crc32", None)
     return members
 
@@ -47,7 +42,4 @@ def seal_message(message: Message) -> bytes:
 
 def unseal_message(kind: type[M], data: bytes) -> M:
     """The message; fields from the future are passed over. Raises Corrupt."""
-    try:
-        return json_format.ParseDict(unsealed(data), kind(), ignore_unknown_fields=True)
-    except (ValueError, json_format.Error) as error:
-        raise Corrupt(f"{len(data)} bytes are no {kind.DESCRIPTOR.name}: {error}") from error
+    return parse.json_message(kind, unsealed(data))

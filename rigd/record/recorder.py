@@ -11,10 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 import rigd
+from rig import parse
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
 from rig.errors import Corrupt
-from rig.v1 import event_pb2, rig_pb2, scoring_pb2, session_pb2
+from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.game.reader import Snapshot
 from rigd.game.source import Source, SourceState
@@ -140,7 +141,7 @@ class Recorder:
         self._sessions = Sessions(number, key, clock_s)
         self._scorer = Scorer(self._sessions, self.settings.origin, self.ring.metas(SAVED), clock_s)
         if update is not None:
-            known = scoring_pb2.Scoring.FromString(update).session_state.terrain_names
+            known = parse.message(scoring_pb2.Scoring, update).session_state.terrain_names
             self._physics.terrains += known  # what their numbers mean must not change within a lap
         self._game = self.ring.meta(b"game") or b""
         self._fresh = self._last_frame is not None
@@ -384,14 +385,16 @@ class Recorder:
 
 
 def _unreadable(ring: RingWriter) -> str:
-    """Why the newest tick cannot be gone on from; the ring is another one then. Empty when it can."""
-    last = ring.last(rings.PHYSICS)
-    try:
-        if last is not None:
-            read_head(last)
-    except Corrupt as error:
-        ring.replace()
-        return f"the newest tick cannot be read: {error}; the damaged ring was set aside"
+    """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
+    for stream, kind in ((rings.PHYSICS, physics_pb2.Physics), (rings.SCORING, scoring_pb2.Scoring)):
+        last = ring.last(stream)
+        try:
+            if last is not None:
+                read_head(last)
+                parse.message(kind, last)
+        except Corrupt as error:
+            ring.replace()
+            return f"the newest record cannot be read: {error}; the damaged ring was set aside"
     return ""
 
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import grpc
 
+from rig import parse
 from rig.channels import PHYSICS, SCORING
-from rig.columns import Layout, field, read_head
+from rig.columns import Layouts, field, read_head
 from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
@@ -161,7 +162,8 @@ class TelemetryService:
 
     def _lap_began(self, tick: Tick, cars: Cars) -> float:
         assert tick.head is not None
-        view = Layout(PHYSICS, tick.data, 0, len(tick.data)).view(tick.data, 0)
+        layouts = Layouts(PHYSICS, whole=True)
+        view = layouts.of(tick.head, tick.data, 0, len(tick.data)).view(tick.data, 0)
         ids, starts = view["id"], view["lap_start_time"]
         wanted = cars.ids[0] if cars.ids else tick.head.player
         if wanted in ids:
@@ -217,7 +219,7 @@ class _Scoring:
             earlier = self._feed.at(rings.SCORING, seq)
             if earlier is None:
                 continue
-            message = scoring_pb2.Scoring.FromString(earlier.data)
+            message = parse.message(scoring_pb2.Scoring, earlier.data)
             if message.HasField("entry_list"):
                 own = seq == tick.seq
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())

@@ -1,12 +1,13 @@
 """The archiver: what is there after it, whatever happened to it on the way."""
 
+import json
 import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
-from rig.errors import Busy, NotFound
+from rig.errors import Busy, Corrupt, NotFound
 from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
@@ -467,7 +468,8 @@ def test_below_the_hard_floor_unsynced_laps_go_and_the_loss_is_declared(archived
     index.close()
 
 
-def test_a_second_archiver_refuses(tmp_path: Path) -> None:
+def test_a_second_archiver_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rigd.archive.archiver.yield_to_others", lambda: None)  # the tests do not
     lock = Lock(tmp_path / "laps.lock", "laps are archived")
     with pytest.raises(Busy, match="laps are archived by process"):
         archive(Settings(tmp_path), lambda _: True)
@@ -478,4 +480,57 @@ def test_without_a_ring_it_waits(tmp_path: Path) -> None:
     archiver = Archiver(Settings(tmp_path, ROOMY))
     assert not archiver.turn()
     assert not archiver.trouble
+    archiver.close()
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\xff", b'{"name": "sessions/another"}', b'{"laps": "many"}', None]
+)
+def test_a_session_that_cannot_be_read_is_made_anew_from_its_laps(archived: Path, text: bytes | None) -> None:
+    """It stopped the archiver, and a reindex."""
+    (path,) = archived.glob("laps/*/session.json")
+    before = path.read_bytes()
+    path.unlink() if text is None else path.write_bytes(text)
+    archiver = Archiver(Settings(archived, ROOMY))
+    (session,) = archiver.store.sessions()
+    archiver.close()
+    assert session.name == f"sessions/{path.parent.name}"
+    assert session.track_name.encode() in before
+    assert text is None or path.with_name("session.json.damaged").read_bytes() == text
+    assert reindex(archived).damaged == 0
+
+
+def test_what_is_written_about_laps_of_other_sessions_deletes_nothing(archived: Path) -> None:
+    path = sorted(archived.glob("laps/*/*.lap"))[0]
+    other = archived / "laps/another-one"
+    other.mkdir()
+    lines = [
+        json.dumps({"lap": f"sessions/{path.parent.name}/laps/{path.stem}", "why": "?"}).encode(),
+        b'{"lap": 3}',
+        b'{"why": "nothing"}',
+        b"[1, 2]",
+        b"\xff\xfe",
+        b"[" * 30_000,
+        json.dumps({"lap": "sessions/another-one/laps/car001-0001", "forced": True}).encode(),
+    ]
+    (other / "gone.jsonl").write_bytes(b"\n".join(lines))
+    store = Store(archived / "laps")
+    assert list(store.gone("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
+    session = session_pb2.Session(name="sessions/another-one")
+    store.put_session(session)
+    Archiver(Settings(archived, ROOMY)).close()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("stream", [b"events", b"scoring", b"physics"])
+def test_a_record_that_the_disk_has_spoiled_is_corrupt(tape: Tape, stream: bytes) -> None:
+    tape.drive(RACE_S)
+    values = tape.values(stream)
+    with tape.ring.env.begin(write=True) as txn:
+        for seq in range(1, len(values) + 1):
+            txn.put(seq.to_bytes(8, "big"), b"\xff" * 20, db=tape.ring.dbs[stream])
+    tape.close()
+    archiver = Archiver(Settings(tape.data, ROOMY))
+    with pytest.raises(Corrupt):
+        drained(archiver)
     archiver.close()

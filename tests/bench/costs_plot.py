@@ -19,6 +19,7 @@ _TITLES: Final = {
     "ring_gb": "GB of a full ring",
 }
 _ROWS: Final = {"core_pct": "% of a core", "rss_mb": "memory, MB"}
+_CAPTION: Final = "50 Hz; what does not grow is 40 cars, 12 channels, 8 subscribers"
 _COLOURS: Final = {"recorder": "#1f5fa8", "server": "#c2570c"}
 _STYLE: Final[Any] = {
     "svg.fonttype": "none",
@@ -62,5 +63,6 @@ def _panel(panel: Any, figures: Figures, axis: str, values: tuple[float, ...], w
 
 def _names(figure: Any, panel: Any) -> None:
     figure.tight_layout(rect=(0, 0, 1, 0.95))
-    words = {"loc": "upper center", "ncols": len(_COLOURS), "frameon": False}
+    figure.text(0.015, 0.955, _CAPTION, color="#555555")
+    words = {"loc": "upper right", "ncols": len(_COLOURS), "frameon": False}
     figure.legend(*panel.get_legend_handles_labels(), labelcolor="linecolor", **words)

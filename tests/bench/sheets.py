@@ -32,6 +32,8 @@ class Cell(NamedTuple):
     @property
     def times(self) -> str:
         """The ratio in words."""
+        if self.ratio < 0.01:
+            return "< 0.01 x"
         digits = 0 if self.ratio >= 10 else 1 if self.ratio >= 1 else 2
         return f"{self.ratio:.{digits}f} x"
 

@@ -12,6 +12,7 @@ import pytest
 from rig.channels import PHYSICS
 from rig.columns import Layout
 from tests.bench import costs, sheets
+from tests.bench.__main__ import joined
 from tests.bench.costs_plot import draw
 from tests.bench.parts import PARTS
 from tests.bench.peers import append, fanout, laps
@@ -159,6 +160,12 @@ def test_ratios_are_to_our_row() -> None:
     (sheet,) = (sheet for sheet in sheets.SHEETS if sheet.measured(figures))
     assert "| lap file | 10.0 |" in sheet.markdown(figures)
     assert "| MCAP, zstd | 25.0 (2.5 x) |" in sheet.markdown(figures)
+
+
+def test_a_peer_that_was_absent_may_be_there_the_next_time() -> None:
+    before = {"append.redis_always.absent": 1.0, "lap.ours.file_kb": 9.0, "decode_us": 5.0}
+    after = joined(before, {"append.redis_always.fast_p50_ms": 2.0})
+    assert after == {"append.redis_always.fast_p50_ms": 2.0, "lap.ours.file_kb": 9.0, "decode_us": 5.0}
 
 
 def test_every_part_says_what_it_measures() -> None:

@@ -56,9 +56,9 @@ class Campaign:
                 self.survived += 1
                 bar.advance(task)
 
-    def survive_all(self) -> None:
-        """The planned tries were made elsewhere, and all that had to hold did."""
-        self.tried = self.survived = self.planned
+    def count(self, tried: int) -> None:
+        """Tries that were made elsewhere, and are over; all were survived."""
+        self.planned = self.tried = self.survived = tried
 
     def lose(self, lost: int, declared: int) -> None:
         """Count a loss, and what of it was declared."""
@@ -72,7 +72,7 @@ def campaign(fault: str, planned: int, unit: str = "frames") -> Iterator[Campaig
     running, began = Campaign(fault, planned, unit), time.monotonic()
     yield running
     running.seconds = time.monotonic() - began
-    assert running.survived == running.tried == planned
+    assert running.survived == running.tried == running.planned
     assert running.lost == running.declared, "a loss that nobody declared"
     print(f"{fault}: {running.tried} tried, {running.lost} {unit} lost, {running.declared} declared")
     if SOAK:
