@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import rigclient
+from rig.errors import NotFound, Unavailable
 from rigd.archive.marks import Marks
 from tests.archive.tape import START_NS
 from tests.faults.powercut.disk import Disk
@@ -75,7 +76,7 @@ class ArchiveRun:
         finally:
             for process in (*daemons, race):
                 process.terminate()
-                process.communicate(timeout=20)
+                process.communicate(timeout=60)
         reindexing = self.start(program, "reindex", *data)
         reindexing.communicate(timeout=60)
         self.laps = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in self.files()}
@@ -96,7 +97,7 @@ class ArchiveRun:
         self.promises.append(Promise("marked", mark.name, self.witness.size))
 
     def _order(self, kind: str, name: str, give: Callable[[str], object]) -> None:
-        give(name)
+        until(lambda: _given(give, name))
         self.promises.append(Promise(kind, name, self.witness.size))
 
     def _archived(self) -> bool:
@@ -105,6 +106,17 @@ class ArchiveRun:
         files = [path for path in self.files() if not path.name.startswith("mark-")]
         pending = list(Marks(self.data).pending())
         return len(files) == closed - 1 and not pending
+
+
+def _given(give: Callable[[str], object], name: str) -> bool:
+    """Whether an order was carried out. The archiver runs when nobody else does, and may not come to it."""
+    try:
+        give(name)
+    except Unavailable:
+        return False
+    except NotFound:
+        pass  # it was slow to finish, and had deleted it
+    return True
 
 
 @contextlib.contextmanager
