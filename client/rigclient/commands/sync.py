@@ -43,11 +43,23 @@ _PASSING: Final = (Unavailable, Busy, Raced, Exhausted)
     metavar="SECONDS",
     help="Between two looks of --watch.",
 )
+@click.option(
+    "--load-rows",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Samples of a load; default: 250000, some 60 MB.",
+)
 @shell.as_json
 @click.pass_obj
 @exits.coded
 def sync(
-    address: str, rigs: tuple[str, ...], where: str | None, watch: bool, every: float, as_json: bool
+    address: str,
+    rigs: tuple[str, ...],
+    where: str | None,
+    watch: bool,
+    every: float,
+    load_rows: int | None,
+    as_json: bool,
 ) -> None:
     """Bring what the warehouse has not got from one or more rigs; default: from that of --rig.
 
@@ -61,7 +73,7 @@ def sync(
     """
     from rigclient.warehouse.place import place
 
-    jobs = [_Job(one, place(where), as_json) for one in dict.fromkeys(rigs or (address,))]
+    jobs = [_Job(one, place(where), load_rows, as_json) for one in dict.fromkeys(rigs or (address,))]
     with contextlib.ExitStack() as stack:
         for job in jobs:
             stack.callback(job.close)
@@ -91,8 +103,9 @@ def _finish(errors: list[RigError]) -> None:
 class _Job:
     """One rig and its way into the warehouse, connected when it is needed."""
 
-    def __init__(self, address: str, place: "Place", as_json: bool) -> None:
-        self._address, self._place, self._as_json = address, place, as_json
+    def __init__(self, address: str, place: "Place", load_rows: int | None, as_json: bool) -> None:
+        self._address, self._place = address, place
+        self._load_rows, self._as_json = load_rows, as_json
         self._open = contextlib.ExitStack()
         self._sync: Sync | None = None
         self._said: set[str] = set()
@@ -113,6 +126,7 @@ class _Job:
         return outcome.refused
 
     def _connected(self) -> "Sync":
+        from rigclient.warehouse.batch import LOAD_ROWS
         from rigclient.warehouse.rigs import Source
         from rigclient.warehouse.seat import Seat
         from rigclient.warehouse.sync import Sync
@@ -120,7 +134,7 @@ class _Job:
         rig = self._open.enter_context(Source(self._address))
         destination = self._open.enter_context(self._place.open())
         seat = self._open.enter_context(Seat(rig.rig_id, destination.name))
-        self._sync = Sync(rig, destination, seat.folder)
+        self._sync = Sync(rig, destination, seat.folder, self._load_rows or LOAD_ROWS)
         return self._sync
 
     def _say(self, errors: list[RigError], warnings: list[str]) -> None:
@@ -163,7 +177,7 @@ def _summary(outcome: "Outcome", seconds: float, delay_s: float | None) -> str:
     if not outcome.loads:
         return "nothing new"
     parts = ((outcome.laps, "lap"), (outcome.events, "event"))
-    what = ", ".join(_counted(*part) for part in parts if part[0]) or "1 session"
+    what = ", ".join(_counted(*part) for part in parts if part[0]) or "sessions"
     pace = f"{outcome.rows:,} rows in {seconds:.1f} s, {outcome.rows / seconds:,.0f} rows/s"
     behind = f", {span(delay_s)} after the newest lap ended" if delay_s is not None else ""
     return f"{what}: {pace}{behind}"
