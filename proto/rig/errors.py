@@ -7,20 +7,29 @@
     │   ├── MalformedToken
     │   └── ForeignCursor                            a cursor of another ring
     ├── NotFound                NOT_FOUND
+    │   ├── FileMissing
+    │   └── DatabaseMissing                          the warehouse has no such database or schema
     ├── CursorExpired           OUT_OF_RANGE         the ring no longer holds that position
     ├── Busy                    FAILED_PRECONDITION  somebody else owns it
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
-    ├── Denied                  PERMISSION_DENIED    who asks is not known, or may not
+    ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
+    │   ├── WrongPassword
+    │   ├── WrongKey
+    │   ├── WrongPassphrase                          the private key stays closed
+    │   └── TokenExpired
+    ├── Denied                  PERMISSION_DENIED    who asks is known, and may not
     ├── Raced                   ABORTED              somebody else was first; begin again
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
     ├── Unavailable             UNAVAILABLE          try again later
-    │   └── RingMissing
+    │   ├── RingMissing
+    │   └── Unreachable                              nobody answers there
     └── Corrupt                 DATA_LOSS            the bytes are not what was written
 
 Each error carries the gRPC status name it becomes on the wire, so a handler raises and never mentions
-status codes. One server interceptor and one client wrapper translate.
+status codes. One server interceptor and one client wrapper translate. It carries the exit status of a command
+that ends with it, too: 1 but for those that a script answers in its own way.
 """
 
 from typing import ClassVar
@@ -30,6 +39,7 @@ class RigError(Exception):
     """Base of all errors. `facts` are the values and limits behind the message, `hint` the way out."""
 
     status: ClassVar[str] = "INTERNAL"
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
         super().__init__(f"{message} ({hint})" if hint else message)
@@ -72,6 +82,18 @@ class NotFound(RigError):
     status = "NOT_FOUND"
 
 
+class FileMissing(NotFound):
+    """A file that a setting names."""
+
+    exit_code = 15
+
+
+class DatabaseMissing(NotFound):
+    """The warehouse has no such database or schema, or does not show it to this role."""
+
+    exit_code = 16
+
+
 class CursorExpired(RigError):
     """The ring has evicted that position; `facts["earliest"]` is the earliest it still holds."""
 
@@ -102,10 +124,42 @@ class Mismatch(RigError):
     status = "FAILED_PRECONDITION"
 
 
+class Unauthenticated(RigError):
+    """Who asks could not prove to be who they say."""
+
+    status = "UNAUTHENTICATED"
+    exit_code = 10
+
+
+class WrongPassword(Unauthenticated):
+    """The password is not that user's, or there is no such user: nobody is told which."""
+
+    exit_code = 11
+
+
+class WrongKey(Unauthenticated):
+    """The private key is none, or not that user's."""
+
+    exit_code = 12
+
+
+class WrongPassphrase(Unauthenticated):
+    """The passphrase does not open the private key."""
+
+    exit_code = 13
+
+
+class TokenExpired(Unauthenticated):
+    """What proved it has run out."""
+
+    exit_code = 14
+
+
 class Denied(RigError):
-    """Who asks is not known, or may not do this."""
+    """Who asks is known, and may not do this."""
 
     status = "PERMISSION_DENIED"
+    exit_code = 17
 
 
 class Raced(RigError):
@@ -128,6 +182,12 @@ class Unavailable(RigError):
 
 class RingMissing(Unavailable):
     """There is no ring where one was expected."""
+
+
+class Unreachable(Unavailable):
+    """Nobody answers at that address, or there is no network."""
+
+    exit_code = 18
 
 
 class Corrupt(RigError):
