@@ -28,8 +28,7 @@
     └── Corrupt                 DATA_LOSS            the bytes are not what was written
 
 Each error carries the gRPC status name it becomes on the wire, so a handler raises and never mentions
-status codes. One server interceptor and one client wrapper translate. It carries the exit status of a command
-that ends with it, too: 1 but for those that a script answers in its own way.
+status codes. One server interceptor and one client wrapper translate.
 """
 
 from typing import ClassVar
@@ -39,7 +38,6 @@ class RigError(Exception):
     """Base of all errors. `facts` are the values and limits behind the message, `hint` the way out."""
 
     status: ClassVar[str] = "INTERNAL"
-    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
         super().__init__(f"{message} ({hint})" if hint else message)
@@ -85,13 +83,9 @@ class NotFound(RigError):
 class FileMissing(NotFound):
     """A file that a setting names."""
 
-    exit_code = 15
-
 
 class DatabaseMissing(NotFound):
     """The warehouse has no such database or schema, or does not show it to this role."""
-
-    exit_code = 16
 
 
 class CursorExpired(RigError):
@@ -128,38 +122,28 @@ class Unauthenticated(RigError):
     """Who asks could not prove to be who they say."""
 
     status = "UNAUTHENTICATED"
-    exit_code = 10
 
 
 class WrongPassword(Unauthenticated):
     """The password is not that user's, or there is no such user: nobody is told which."""
 
-    exit_code = 11
-
 
 class WrongKey(Unauthenticated):
     """The private key is none, or not that user's."""
-
-    exit_code = 12
 
 
 class WrongPassphrase(Unauthenticated):
     """The passphrase does not open the private key."""
 
-    exit_code = 13
-
 
 class TokenExpired(Unauthenticated):
     """What proved it has run out."""
-
-    exit_code = 14
 
 
 class Denied(RigError):
     """Who asks is known, and may not do this."""
 
     status = "PERMISSION_DENIED"
-    exit_code = 17
 
 
 class Raced(RigError):
@@ -186,8 +170,6 @@ class RingMissing(Unavailable):
 
 class Unreachable(Unavailable):
     """Nobody answers at that address, or there is no network."""
-
-    exit_code = 18
 
 
 class Corrupt(RigError):

@@ -108,12 +108,6 @@ class TestTheTree:
         drawn = [line.strip("│├└─ ").split()[0] for line in drawing.splitlines() if "──" in line]
         assert sorted(["RigError", *drawn]) == [kind.__name__ for kind in EVERY_ERROR]
 
-    def test_exit_statuses_tell_kinds_apart(self) -> None:
-        """1 is any error, 2 is click's for wrong usage, 128 and more are signals."""
-        own = [kind.exit_code for kind in EVERY_ERROR if kind.exit_code != 1]
-        assert len(set(own)) == len(own)
-        assert all(2 < code < 128 for code in own)
-
     def test_a_hint_stands_behind_the_message(self) -> None:
         error = RigError("it broke", hint="mend it", at=5)
         assert str(error) == "it broke (mend it)"

@@ -31,12 +31,11 @@ T = TypeVar("T")
 
 
 class Failure(click.ClickException):
-    """An error of the tree as one sentence and a hint, on standard error, and its exit status."""
+    """An error of the tree as one sentence and a hint, on standard error."""
 
     def __init__(self, error: RigError) -> None:
         super().__init__(error.message)
         self.hint = error.hint
-        self.exit_code = error.exit_code
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""
