@@ -2,8 +2,8 @@
 
 python -m tests.warehouse.peer FOLDER [--port N] [--database RIG] [--token-s S] [--master-s S] [--ahead-s S]
 
-FOLDER keeps everything: `users.json`, `faults`, `journal.jsonl`, the databases, the staged files. It prints its
-port once it listens, and starts again on what it left behind, however it ended.
+FOLDER keeps everything: `users.json`, `faults`, `journal.jsonl`, the databases, the staged files. It prints
+its port once it listens, and starts again on what it left behind, however it ended.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
         Journal(folder / JOURNAL),
         wanted.ahead_s,
     )
-    config = uvicorn.Config(peer, host="127.0.0.1", port=wanted.port, http="h11", lifespan="off", log_level="error")
+    config = uvicorn.Config(peer, host="127.0.0.1", port=wanted.port, http="h11", lifespan="off")
     listening = config.bind_socket()
     print(listening.getsockname()[1], flush=True)
     asyncio.run(uvicorn.Server(config).serve([listening]))

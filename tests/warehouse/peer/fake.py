@@ -4,6 +4,7 @@ fakesnow is pinned exactly, and `test_peer.py` says that every name in `PRIVATE`
 """
 
 import contextlib
+import importlib
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from typing import Any, Final
 import duckdb
 import fakesnow.arrow
 import fakesnow.cursor
-import fakesnow.server
 import pyarrow as pa  # type: ignore[import-untyped]
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
@@ -29,12 +29,13 @@ PRIVATE: Final = {
     "fakesnow.transforms.stage": ("LOCAL_BUCKET_PATH",),
 }
 
-app: Final = fakesnow.server.app
-sessions: Final = fakesnow.server.sessions
+_server: Any = importlib.import_module("fakesnow.server")  # the name is also that of a function
+app: Final = _server.app
+sessions: Final[dict[str, FakeSnowflakeConnection]] = _server.sessions
 """Open sessions by their token."""
 
 _KEPT_RESULTS: Final = 8
-"""Results that RESULT_SCAN may still ask for. fakesnow keeps all of them: 2 GB after reading 15.7 million rows."""
+"""That RESULT_SCAN may still ask for. fakesnow keeps all: 2 GB after 15.7 million rows were read."""
 
 _SQL_ERRORS: Final = (
     (duckdb.ConstraintException, 100072, "22000"),
@@ -67,12 +68,12 @@ def install(folder: Path, databases: list[str]) -> None:
     stage.LOCAL_BUCKET_PATH = str(bucket)
     fake = FakeSnow(db_path=folder)
     fake.results_cache = Recent()
-    fakesnow.server.shared_fs = fake
+    _server.shared_fs = fake
     for database in databases:
         fake.connect(database, "PUBLIC").close()
     fake.create_database_on_connect = fake.create_schema_on_connect = False
     _restore_stages(fake, bucket)
-    fakesnow.arrow.timestamp_to_sf_struct = timestamps
+    fakesnow.arrow.timestamp_to_sf_struct = timestamps  # type: ignore[assignment]
     _patch_errors()
 
 
@@ -87,7 +88,7 @@ def _restore_stages(fake: FakeSnow, bucket: Path) -> None:
 
 
 def timestamps(column: Any) -> Any:
-    """Seconds and nanoseconds as the connectors expect them, NULL where there is none: fakesnow drops that."""
+    """Seconds and nanoseconds as the connectors expect them, and NULL, which fakesnow drops."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     whole = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()).fill_null(0).to_numpy()
@@ -99,7 +100,7 @@ def timestamps(column: Any) -> Any:
 
 
 def _patch_errors() -> None:
-    """Errors of DuckDB become errors of SQL: fakesnow answers HTTP 500, which clients send again for a minute."""
+    """Errors of DuckDB become errors of SQL: clients repeat for a minute what is answered with HTTP 500."""
     plain = fakesnow.cursor.FakeSnowflakeCursor.execute
 
     def execute(self: Any, *args: Any, **kwargs: Any) -> Any:

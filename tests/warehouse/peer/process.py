@@ -1,10 +1,10 @@
 """The peer as tests start, break and stop it. Needs nothing of what the peer itself needs.
 
-    with PeerProcess(tmp_path) as peer:
-        peer.add_user("RIGD", password="secret")
-        peer.faults(r"after\\t^COPY\\tdrop1")  # see faults.py
-        ...  # a client: host 127.0.0.1, port peer.port, protocol http, account FAKESNOW, database RIG
-        assert [line["subject"] for line in peer.journal("done")]
+with PeerProcess(tmp_path) as peer:
+    peer.add_user("RIGD", password="secret")
+    peer.faults(("after", "^COPY", "drop1"))
+    ...  # a client: host 127.0.0.1, port peer.port, protocol http, account FAKESNOW, database RIG
+    assert [line["subject"] for line in peer.journal("done")]
 """
 
 import hashlib
@@ -73,16 +73,18 @@ class PeerProcess:
             self._process.terminate()
             self.ended()
 
-    def add_user(self, name: str, *, password: str = "", roles: tuple[str, ...] = ("RIGD_LOADER",), **more: Any) -> None:
+    def add_user(
+        self, name: str, *, password: str = "", roles: tuple[str, ...] = ("RIGD_LOADER",), **more: Any
+    ) -> None:
         """Let somebody in. `more` as in users.py: keys, tokens, reads_only."""
         known = json.loads((self.folder / USERS).read_text())
         sha = hashlib.sha256(password.encode()).hexdigest() if password else ""
         known[name] = {"password_sha256": sha, "roles": list(roles), **more}
         (self.folder / USERS).write_text(json.dumps(known))
 
-    def faults(self, *lines: str) -> None:
-        """From now on these faults strike; none: no more."""
-        (self.folder / FAULTS).write_text("".join(f"{line}\n" for line in lines))
+    def faults(self, *wanted: tuple[str, str, str]) -> None:
+        """From now on these faults strike, see faults.py; none: no more."""
+        (self.folder / FAULTS).write_text("".join("\t".join(fault) + "\n" for fault in wanted))
 
     def journal(self, at: str = "done") -> list[dict[str, Any]]:
         """What was asked, or what came of it."""
@@ -91,7 +93,7 @@ class PeerProcess:
         return [line for line in lines if line["at"] == at]
 
     def abort_detached(self, idle_s: float = 0.0) -> list[int]:
-        """Throw out the sessions that asked nothing for so long, as Snowflake does with those who vanished."""
+        """Throw out who asked nothing for so long, as Snowflake does with the vanished. Their numbers."""
         url = f"http://127.0.0.1:{self.port}/__abort_detached?idle_s={idle_s}"
         with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=_WAIT_S) as reply:
             return list(json.load(reply)["data"])

@@ -11,12 +11,17 @@ from fakesnow.conn import FakeSnowflakeConnection
 from tests.warehouse.peer import fake
 from tests.warehouse.peer.users import User
 
-_WORDS: Final = re.compile(r"\bCURRENT_(ROLE|WAREHOUSE|USER|DATABASE|SCHEMA|SESSION|TIMESTAMP)\(\)", re.IGNORECASE)
+_WORDS: Final = re.compile(
+    r"\bCURRENT_(ROLE|WAREHOUSE|USER|DATABASE|SCHEMA|SESSION|TIMESTAMP)\(\)", re.IGNORECASE
+)
 _READS: Final = ("SELECT", "WITH", "SHOW", "DESC", "LIST", "USE", "BEGIN", "COMMIT", "ROLLBACK")
 GONE: Final = ("390111", "Session no longer exists. New login required to access the service.")
 EXPIRED: Final = ("390112", "Session token has expired.")
 MASTER_EXPIRED: Final = ("390114", "Authentication token has expired. The user must authenticate again.")
-NO_PRIVILEGE: Final = ("003001", "SQL access control error:\nInsufficient privileges to operate on schema '{}'.")
+NO_PRIVILEGE: Final = (
+    "003001",
+    "SQL access control error:\nInsufficient privileges to operate on schema '{}'.",
+)
 
 
 @dataclass

@@ -78,7 +78,8 @@ class Reply:
 
 def said(**fields: Any) -> Reply:
     """A reply of JSON."""
-    return Reply(200, json.dumps({"data": None, "code": None, "message": None, "success": True} | fields).encode())
+    empty = {"data": None, "code": None, "message": None, "success": True}
+    return Reply(200, json.dumps(empty | fields).encode())
 
 
 def refused(code: str, message: str, state: str = "08001") -> Reply:
@@ -170,10 +171,11 @@ class Peer:
         if session is None:
             return refused(*MASTER_EXPIRED)
         tokens = _tokens(session, now)
-        return said(data=tokens | {"sessionToken": session.token, "validityInSecondsST": tokens["validityInSeconds"]})
+        tokens |= {"sessionToken": session.token, "validityInSecondsST": tokens["validityInSeconds"]}
+        return said(data=tokens)
 
     def _abort_detached(self, since: float) -> Reply:
-        """Snowflake's clean-up after clients that vanished, at once: who has not asked lately is thrown out."""
+        """Snowflake's clean-up after clients that vanished: who has not asked lately is thrown out."""
         gone = self.sessions.idle(since)
         for session in gone:
             self.sessions.forget(session.token)
@@ -249,7 +251,8 @@ async def _read(scope: Any, receive: Any) -> Request:
 
 async def _forward(request: Request, body: bytes) -> Reply:
     """What fakesnow says to the request with this body."""
-    headers = [(k, v) for k, v in request.scope["headers"] if k not in (b"content-encoding", b"content-length")]
+    changed = (b"content-encoding", b"content-length")
+    headers = [(name, value) for name, value in request.scope["headers"] if name not in changed]
     headers.append((b"content-length", str(len(body)).encode()))
     status, parts = 500, []
 
@@ -262,8 +265,8 @@ async def _forward(request: Request, body: bytes) -> Reply:
         parts.append(message.get("body", b""))
 
     try:
-        await fake.app({**request.scope, "headers": headers}, receive, send)  # type: ignore[arg-type]
-    except Exception as error:  # its own page says 500 already; it raises for a log that nobody reads
+        await fake.app({**request.scope, "headers": headers}, receive, send)
+    except Exception as error:  # noqa: BLE001  it has answered 500 already, and raises for its log
         return Reply(500, str(error).encode())
     return Reply(status, b"".join(parts))
 
