@@ -1,7 +1,7 @@
 """Bringing a warehouse to the tables of this program: made where there are none, widened, never changed."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rig.errors import Mismatch
 from rigclient.warehouse import tables
@@ -9,19 +9,24 @@ from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import writer
 from rigclient.warehouse.tables import Column, Table
 
+Columns = dict[Table, dict[str, str]]
+"""The types of the columns that the tables of a warehouse have, by table and name."""
 
-def prepare(destination: Destination) -> None:
-    """Make what is not there. Raises Mismatch for tables of another version or a column of another type."""
-    if not destination.columns(tables.SCHEMA.name):
+
+def prepare(destination: Destination) -> Columns:
+    """Make what is not there; returns what is. Raises Mismatch for tables of another version or a column of
+    another type.
+    """
+    if not destination.columns(tables.SCHEMA.name) or not versions(destination):
         make(destination)
     check_version(destination)
-    widened = [widen(destination, table, table.columns) for table in tables.TABLES]
-    if any(widened):
-        make_views(destination)
+    there = {table: destination.columns(table.name) for table in tables.TABLES}
+    widen(destination, there, {table: table.columns for table in tables.TABLES})
+    return there
 
 
 def make(destination: Destination) -> None:
-    """Run the DDL; again is harmless."""
+    """Run the DDL; again is harmless. The version comes last: where it stands everything else does."""
     for statement in tables.ddl(destination.dialect):
         destination.execute(statement)
     destination.execute(
@@ -37,28 +42,35 @@ def make_views(destination: Destination) -> None:
         destination.execute(tables.create_view(name, destination.dialect))
 
 
+def versions(destination: Destination) -> set[int]:
+    """Of the tables; none while they are being made."""
+    return {int(version) for (version,) in destination.rows("SELECT VERSION FROM RIG_SCHEMA")}
+
+
 def check_version(destination: Destination) -> None:
     """Raises Mismatch when the tables have another meaning than this program gives them."""
-    versions = {int(version) for (version,) in destination.rows("SELECT VERSION FROM RIG_SCHEMA")}
-    if versions - {tables.VERSION}:
+    found = versions(destination)
+    if found - {tables.VERSION}:
         raise Mismatch(
-            f"the tables of {destination.name} have version {', '.join(map(str, sorted(versions)))}, "
+            f"the tables of {destination.name} have version {', '.join(map(str, sorted(found)))}, "
             f"this program writes version {tables.VERSION}",
             hint="update rigd here, or load into another warehouse",
         )
 
 
-def widen(destination: Destination, table: Table, wanted: Iterable[Column]) -> bool:
-    """Add the columns that are missing; True when there were any. Raises Mismatch before anything is added
-    when one is there with a type that cannot hold the values.
+def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> None:
+    """Add the columns that are missing, there and in `there`, and make the views over them. Raises Mismatch,
+    before anything is added, when one is there with a type that cannot hold the values.
     """
-    there = destination.columns(table.name)
-    missing = [column for column in wanted if column.name not in there]
-    for column in wanted:
-        check_type(destination.name, table, column, there.get(column.name, column.type))
-    for column in missing:
+    missing = [(table, c) for table, columns in wanted.items() for c in columns if c.name not in there[table]]
+    for table, columns in wanted.items():
+        for column in columns:
+            check_type(destination.name, table, column, there[table].get(column.name, column.type))
+    for table, column in missing:
         destination.execute(tables.add_column(table.name, column.name, column.type))
-    return bool(missing)
+        there[table][column.name] = column.type
+    if missing:
+        make_views(destination)
 
 
 def check_type(where: str, table: Table, column: Column, there: str) -> None:
