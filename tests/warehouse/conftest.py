@@ -1,4 +1,4 @@
-"""The peer, started once for all tests, and warehouses in it and beside it."""
+"""One recorded race for all tests and rigs on copies of it; the peer, and warehouses in it and beside it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,21 @@ import pytest
 from tests.warehouse.key_pair import Pair, pair
 from tests.warehouse.peer.process import PeerProcess
 from tests.warehouse.places import KINDS, PASSWORD, USER, Home, forget_settings, home, settings
+from tests.warehouse.town import Town, race
+
+
+@pytest.fixture(scope="session")
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a race."""
+    return race(tmp_path_factory.mktemp("race") / "data")
+
+
+@pytest.fixture
+def town(raced: Path, tmp_path: Path) -> Iterator[Town]:
+    """A rig that answers."""
+    made = Town(raced, tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
