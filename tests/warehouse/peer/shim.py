@@ -160,7 +160,7 @@ class Peer:
             "roleName": role,
             "warehouseName": warehouse or None,
         }
-        reply["data"] |= _tokens(session) | {"sessionId": session.number, "sessionInfo": info}
+        reply["data"] |= _tokens(session) | {"sessionInfo": info}
         return said(**reply)
 
     def _renew(self, request: Request) -> Reply:
@@ -212,6 +212,7 @@ class Peer:
 def _tokens(session: Session) -> dict[str, Any]:
     now = session.user.now()
     return {
+        "sessionId": session.number,
         "masterToken": session.master,
         "validityInSeconds": max(1, round(session.ends - now)),
         "masterValidityInSeconds": max(1, round(session.master_ends - now)),

@@ -24,8 +24,15 @@ from rig.errors import (
 from rigclient.warehouse.snowflake.login import Login
 
 _NUMBERED: Final = re.compile(r"^(?:\d{6} \(\w+\): )+")
+_PREAMBLE: Final = re.compile(
+    r"^(?:Failed to connect to DB: \S+\. |Failed to login: Login error: |SQL [a-z ]+ error:)|, code: \d+$"
+)
 _IDS: Final = re.compile(r" \((?:request_id|sfqid)=[^)]*\)$")
 _OF_DATABASE: Final = re.compile(r"\b(?:database|schema) '", re.IGNORECASE)
+
+
+_SELDOM: Final = ("host", "port")
+"""Options that are only worth a word when somebody has set them."""
 
 
 class Refusal(NamedTuple):
@@ -40,14 +47,15 @@ class Refusal(NamedTuple):
     def error(self, login: Login, said: str = "") -> RigError:
         """It, for this login."""
         named = {"role": "the user's default role", **login.options, "name": login.name, "said": said}
-        looks = " and ".join(login.source(option) for option in self.check)
+        looked_at = [option for option in self.check if option not in _SELDOM or option in login.sources]
+        looks = ", ".join(login.source(option) for option in looked_at)
         hint = "; ".join(part for part in (looks and f"check {looks}", self.hint.format(**named)) if part)
         return self.kind(self.text.format(**named), hint=hint)
 
 
-_KEY_HINT: Final = "and this machine's clock; DESC USER shows the fingerprint of the key it wants"
+_KEY_HINT: Final = "DESC USER shows the fingerprint of the key it wants; or this machine's clock is off"
 
-NO_ANSWER: Final = Refusal(Unreachable, "{name} does not answer: {said}", ("account",))
+NO_ANSWER: Final = Refusal(Unreachable, "{name} does not answer: {said}", ("account", "host", "port"))
 NO_DATABASE: Final = Refusal(
     DatabaseMissing,
     "{account} has no {database}.{schema}, or does not show it to {role}",
@@ -111,8 +119,7 @@ def refusal(error: Any, *, entering: bool = False) -> Refusal:
 def said(error: Any) -> str:
     """What the server said, on one line, without numbers."""
     text = _NUMBERED.sub("", _IDS.sub("", str(error.msg or error)))
-    text = text.removeprefix("SQL compilation error:").removeprefix("SQL access control error:")
-    return " ".join(text.split())
+    return " ".join(_PREAMBLE.sub("", text).split())
 
 
 def over(found: Refusal) -> bool:
