@@ -38,7 +38,7 @@ $(BIN5)/.ready: pyproject.toml $(PINS) Makefile
 
 test-snowflake5: $(BIN)/.ready $(BIN5)/.ready ## what meets Snowflake, with connector 5
 	@RIGD_CONNECTOR=$(SNOWFLAKE5) RIGD_PEER_PYTHON=$(CURDIR)/$(BIN)/python $(BIN5)/python -m pytest \
-		tests/warehouse/test_destination.py tests/warehouse/test_login.py tests/warehouse/test_keys.py
+		$(addprefix tests/warehouse/test_,destination.py login.py keys.py refusals.py)
 
 check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff check .
@@ -48,7 +48,7 @@ check: $(BIN)/.ready ## style and types
 bench: $(BIN)/.ready ## measure; ONLY=name runs one part
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
-soak: $(BIN)/.ready ## the long forms of the tests that have one
+soak: $(BIN)/.ready test-snowflake5 ## the long forms of the tests that have one
 	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 RIGD_ARCHIVE_KILLS=50 RIGD_ARCHIVE_FRAMES=14000 \
 		$(BIN)/python -m pytest tests/reader/test_torn.py tests/faults tests/archive/test_kills.py -v -s
 

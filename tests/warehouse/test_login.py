@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -327,6 +328,24 @@ class TestSessions:
             there.rollback()
             assert there.rows("SELECT COUNT(*) FROM T") == [(0,)]
 
+    def test_a_server_that_stops_answering_is_given_up_in_one_sentence(
+        self, account: PeerProcess, put: Put, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nor does the timer by which connector 4 cancels have anything to say."""
+        loud: list[Any] = []
+        monkeypatch.setattr(threading, "excepthook", loud.append)
+        put(NETWORK_TIMEOUT="1")
+        with connect("snowflake") as there:
+            account.faults(("before", "^SELECT 1|abort-request|/session", "http503"))
+            with pytest.raises(Unreachable, match="does not answer"):
+                there.rows("SELECT 1")
+            for thread in threading.enumerate():
+                if isinstance(thread, threading.Timer):
+                    thread.join(10)
+            account.faults()
+            assert there.rows("SELECT 1") == [(1,)]
+        assert loud == []
+
     def test_its_token_is_renewed_under_way(self, account: PeerProcess, put: Put) -> None:
         account.add_user("SHORT", password="s", token_s=0)
         put(USER="short", PASSWORD="s")
@@ -356,14 +375,16 @@ class TestSecrets:
         """Every way in, and every way out again, with all that the connector logs."""
         text = base64_of(keys.pem(PASSPHRASE))
         shown = []
-        with caplog.at_level(logging.DEBUG):
-            for more in (
-                {},
-                {"PASSWORD": "pa55-wrong"},
-                {"PRIVATE_KEY": text, "PRIVATE_KEY_PASSPHRASE": PASSPHRASE},
+        with caplog.at_level(logging.DEBUG, "snowflake"):
+            for way in ({}, {"PRIVATE_KEY": text, "PRIVATE_KEY_PASSPHRASE": PASSPHRASE}):
+                put(**way)
+                shown += [who(), repr(login()), str(login())]
+            for wrong in (
+                {"PRIVATE_KEY": base64_of(keys.public.encode())},
+                {"PRIVATE_KEY": None, "PASSWORD": "pa55-"},
             ):
-                put(**more)
-                shown += [run("warehouse", "init", "--in", "snowflake").output, repr(login()), str(login())]
+                put(**wrong)
+                shown.append(run("warehouse", "init", "--in", "snowflake").output)
         out, err = capfd.readouterr()
         everything = "".join(
             [*shown, out, err, caplog.text, *(str(record.__dict__) for record in caplog.records)]
@@ -376,7 +397,7 @@ class TestSecrets:
         forms = [keys.pem(), keys.pem(PASSPHRASE)]
         lines = [line.decode() for form in forms for line in form.splitlines()[3:6]]
         raw = [base64_of(form)[200:260] for form in (*forms, keys.der())]
-        return [PASSWORD, "pa55-wrong", PASSPHRASE, *lines, *raw, repr(keys.der()[300:320])[2:-1]]
+        return [PASSWORD, "pa55-", PASSPHRASE, *lines, *raw, repr(keys.der()[300:320])[2:-1]]
 
 
 def test_the_connector_is_the_one_that_is_to_be_tested() -> None:

@@ -43,6 +43,7 @@ def main() -> None:
     peer = Peer(Users(users, ACCOUNT), Sessions(), Faults(faults), Journal(journal))
     config = uvicorn.Config(peer, host="127.0.0.1", port=wanted.port, http="h11", lifespan="off")
     listening = config.bind_socket()
+    listening.listen(100)  # who reads the port may connect
     print(listening.getsockname()[1], flush=True)
     asyncio.run(uvicorn.Server(config).serve([listening]))
 

@@ -23,7 +23,7 @@ from rig.errors import (
 )
 from rigclient.warehouse.snowflake.login import Login
 
-_NUMBERED: Final = re.compile(r"^(?:\d{6} \(\w+\): )+")
+_NUMBERED: Final = re.compile(r"^(?:(\d{6})(?: \(\w+\))?: )+")
 _PREAMBLE: Final = re.compile(
     r"^(?:Failed to connect to DB: \S+\. |Failed to login: Login error: |SQL [a-z ]+ error:)|, code: \d+$"
 )
@@ -104,7 +104,7 @@ _REST_AT_LOGIN: Final = Refusal(Unauthenticated, check=("user", "proof"))
 
 def refusal(error: Any, *, entering: bool = False) -> Refusal:
     """What an error of the connector means; `entering`: it was raised by a login."""
-    number = abs(int(error.errno or 0))
+    number = _number(error)
     if entering and number in _AT_LOGIN:
         return _AT_LOGIN[number]
     if number in (2003, 2043) and _OF_DATABASE.search(said(error)):
@@ -116,9 +116,15 @@ def refusal(error: Any, *, entering: bool = False) -> Refusal:
     return _REST_AT_LOGIN if entering else _REST
 
 
+def _number(error: Any) -> int:
+    """The words say it better than `errno`, to which connector 4 adds 290000 twice for some of HTTP."""
+    found = _NUMBERED.match(str(error.msg or ""))
+    return int(found[1]) if found else abs(int(error.errno or 0))
+
+
 def said(error: Any) -> str:
     """What the server said, on one line, without numbers."""
-    text = _NUMBERED.sub("", _IDS.sub("", str(error.msg or error)))
+    text = _NUMBERED.sub("", _IDS.sub("", str(error.raw_msg or error)))
     return " ".join(_PREAMBLE.sub("", text).split())
 
 
