@@ -11,6 +11,9 @@
     ├── Busy                    FAILED_PRECONDITION  somebody else owns it
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
+    ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
+    ├── Denied                  PERMISSION_DENIED    who asks is not known, or may not
+    ├── Raced                   ABORTED              somebody else was first; begin again
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
     ├── Unavailable             UNAVAILABLE          try again later
     │   └── RingMissing
@@ -91,6 +94,24 @@ class Pinned(RigError):
     """The lap is kept on purpose."""
 
     status = "FAILED_PRECONDITION"
+
+
+class Mismatch(RigError):
+    """Two sides that must agree do not; the message says what each has. Nothing was changed."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Denied(RigError):
+    """Who asks is not known, or may not do this."""
+
+    status = "PERMISSION_DENIED"
+
+
+class Raced(RigError):
+    """Somebody else did it first. Nothing was changed; beginning again works."""
+
+    status = "ABORTED"
 
 
 class Exhausted(RigError):
