@@ -37,6 +37,8 @@ _DAY_MS: Final = 86_400_000
 _YELLOW: Final = "FCY"
 _GREEN: Final = "GF"
 _IN_PIT: Final = "B"
+_BEST: Final = ("2", "3")
+"""LAP_IMPROVEMENT of a driver's best lap, and of the best of all."""
 
 
 class Intermediate(NamedTuple):
@@ -60,6 +62,8 @@ class ChartLap:
     """Position of the car in the chart, from 0. Two cars may have the same number."""
     lap: int
     lap_time_ms: int
+    best: bool
+    """The timing's best lap of that driver: what is faster was not counted."""
     sectors_ms: tuple[int | None, int | None, int | None]
     elapsed_ms: int
     """Since the start of the race, when the lap ended."""
@@ -223,6 +227,7 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
         entry=0,
         lap=cells.lap_number("LAP_NUMBER", row["LAP_NUMBER"]),
         lap_time_ms=cells.time_ms("LAP_TIME", row["LAP_TIME"]),
+        best=row.cells.get("LAP_IMPROVEMENT") in _BEST,
         sectors_ms=sectors,  # type: ignore[arg-type]
         elapsed_ms=cells.time_ms("ELAPSED", row["ELAPSED"]),
         hour_ms=cells.clock_ms("HOUR", row["HOUR"]),

@@ -7,8 +7,8 @@ In the second form a file is one car's, and its lap is a value like any other. R
 late, in bursts, backwards in time.
 """
 
-import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from rigclient.warehouse.imports import cells
@@ -22,6 +22,8 @@ LAP: Final = "lap"
 """Name of the value that is the lap, in files that have no column for it."""
 
 _G: Final = 9.80665
+_CAR: Final = re.compile("[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
+_NAME: Final = re.compile("[^\\s\x00-\x1f][^\x00-\x1f]{0,63}")
 
 
 class Target(NamedTuple):
@@ -42,8 +44,9 @@ TARGETS: Final = {
     "speed": Target("SPEED", 1 / 3.6),
     "Laptrigger_lapdist_dls": Target("GAME_DISTANCE"),
 }
-"""Names of loggers that have a channel here. What has none is counted and left out: a brake's pressure in bar
-is no share of the pedal, degrees of a wheel no share of its lock."""
+"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was told: a brake's
+pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
+"""
 
 
 class Reading(NamedTuple):
@@ -51,7 +54,7 @@ class Reading(NamedTuple):
 
     line: int
     car: str
-    """Number of the car, or what else tells it from the others."""
+    """The vehicle, as the logger names it; car numbers change, and are 0 until somebody gave one."""
     lap: int | None
     """As the logger counts, from 0; None where another row of the car has to tell."""
     time_ns: int
@@ -66,8 +69,8 @@ def readings(sheet: Sheet, car: str) -> Iterator[Reading | Refused]:
     """The values of a file in its order; `car` where the file does not tell whose they are."""
     known = set(sheet.columns)
     own_clock = "timestamp" if "timestamp" in known else "meta_time"
-    lap = _column_lap if LAP in known else _no_lap
-    whose = next((name for name in ("vehicle_number", "vehicle_id") if name in known), None)
+    lap = _column_lap if LAP in known else _lap_value
+    whose = next((name for name in ("vehicle_id", "vehicle_number") if name in known), None)
 
     def reading(row: Row) -> Reading:
         return Reading(
@@ -76,16 +79,37 @@ def readings(sheet: Sheet, car: str) -> Iterator[Reading | Refused]:
             lap=lap(row),
             time_ns=cells.moment_ns(own_clock, row[own_clock]),
             received_ns=cells.moment_ns("meta_time", row["meta_time"]),
-            name=row["telemetry_name"],
+            name=_name(row),
             value=_value(row),
         )
 
     return parsed(sheet.rows(), reading)
 
 
-def distances(times: list[int], known: list[float | None]) -> list[float | None]:
-    """Distances at all times: those known, and between two of them on the line that joins them.
+def _car(row: Row, whose: str) -> str:
+    text = row[whose]
+    if not _CAR.fullmatch(text):
+        raise Malformed("no car", f"{whose} is {text!r}, which tells no car")
+    return text
 
-    Loggers tell the distance less often than the rest. Times are nanoseconds in order.
-    """
-    raise NotImplementedError
+
+def _column_lap(row: Row) -> int | None:
+    return cells.lap_number(LAP, row[LAP], first=0)
+
+
+def _lap_value(row: Row) -> int | None:
+    """The lap begins with the row that tells it; other rows are of the lap that was told last."""
+    if row["telemetry_name"] != LAP:
+        return None
+    return cells.lap_number(LAP, row["telemetry_value"].removesuffix(".0"), first=0)
+
+
+def _name(row: Row) -> str:
+    text = row["telemetry_name"]
+    if not _NAME.fullmatch(text):
+        raise Malformed("no channel", f"telemetry_name is {text!r}, which names no channel")
+    return text
+
+
+def _value(row: Row) -> float:
+    return cells.number(row["telemetry_name"], row["telemetry_value"])

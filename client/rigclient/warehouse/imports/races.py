@@ -1,0 +1,64 @@
+"""Which race a file is of: by what the caller says, else by its path.
+
+    Data/barber/23_AnalysisEnduranceWithSections_Race 1.CSV     barber, race 1
+    Data/road-america/Road America/Race 2/23_Analysis...CSV     Road America, race 2
+    Data/barber/Samples/R1_barber_telemetry_data_sample.csv     barber, race 1
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rig.errors import BadRequest
+
+_NUMBERED: Final = re.compile(r"(?<![a-z])r(?:ace)?[ _-]*([0-9]{1,2})(?![0-9])", re.IGNORECASE)
+_NO_TRACK: Final = re.compile(r"(data|samples?|csv|results?|race[ _-]*[0-9]*|r?[0-9]*|\.+)", re.IGNORECASE)
+_LONGEST: Final = 32
+"""Characters of a track in a session's name, as on the rig."""
+
+FIRST_RACE: Final = 10
+"""The game's session number of the first race of a weekend."""
+
+
+class Race(NamedTuple):
+    """A race of a track."""
+
+    track: str
+    number: int
+    """First, second, ... race of the weekend."""
+
+    @property
+    def slug(self) -> str:
+        """The track as in a session's name."""
+        plain = re.sub("[^a-z0-9]+", "-", self.track.lower()).strip("-")[:_LONGEST].strip("-")
+        return plain or "track"
+
+    def key(self, kind: str, *facts: object) -> str:
+        """What is the same for all files of that kind of the same race: hexadecimal, like a ring's identity."""
+        text = "|".join(map(str, (kind, self.slug, self.number, *facts)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def session(self, began: str, key: str) -> str:
+        """20250906-184041-barber-race-5f3a-1, as a rig names its sessions."""
+        return f"{began}-{self.slug}-race-{key[:4]}-{self.number}"
+
+
+def race_of(path: Path, track: str = "", number: int = 0) -> Race:
+    """The race of a file; `track` and `number` where the caller knows them. Raises BadRequest."""
+    folders = [part for part in path.absolute().parent.parts if not _NO_TRACK.fullmatch(part.strip("/"))]
+    track = track or (folders[-1] if folders else "")
+    if not track:
+        raise BadRequest(f"the path of {path} names no track", hint="--track NAME")
+    number = number or _number(path)
+    if not number:
+        raise BadRequest(f"the path of {path} tells no race", hint="--race 1 for the first of the weekend")
+    return Race(track, number)
+
+
+def _number(path: Path) -> int:
+    """Of the name first, then of the folders from the inside."""
+    for part in reversed(path.absolute().parts):
+        if found := _NUMBERED.findall(part):
+            return int(found[-1])
+    return 0
