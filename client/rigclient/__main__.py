@@ -23,6 +23,7 @@ from rigclient.commands import (
     sessions,
     shell,
     tail,
+    warehouse,
 )
 from rigclient.commands.bookmark import Bookmark, cursor_of
 from rigclient.connection import connect
@@ -222,6 +223,7 @@ for _command in (
     mark.pin,
     mark.unpin,
     mark.delete,
+    warehouse.warehouse,
 ):
     rig.add_command(_command)
 

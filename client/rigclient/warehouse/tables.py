@@ -44,6 +44,10 @@ class Table(NamedTuple):
     about: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    once: bool = False
+    """Nor have two rows of the whole table: a load that brings one again is refused."""
+    replaced: bool = False
+    """Rows with the same key that were there before go when a load brings new ones."""
 
     def type_of(self, name: str) -> str | None:
         """The type of a column, None when there is no such column."""
@@ -157,6 +161,7 @@ LAPS: Final = Table(
         _LOAD,
     ),
     ("RIG_ID", "SESSION", "LAP"),
+    once=True,
 )
 
 SESSIONS: Final = Table(
@@ -185,6 +190,7 @@ SESSIONS: Final = Table(
         _LOAD,
     ),
     ("RIG_ID", "SESSION"),
+    replaced=True,
 )
 
 EVENTS: Final = Table(
@@ -204,6 +210,7 @@ EVENTS: Final = Table(
         _LOAD,
     ),
     ("RIG_ID", "RING", "SEQ"),
+    once=True,
 )
 
 GAPS: Final = Table(
