@@ -38,7 +38,7 @@ def beacons(sheet: Sheet) -> Iterator[Beacon | Refused]:
 
 def _beacon(row: Row) -> Beacon:
     lap = cells.whole("lap", row["lap"])
-    value = row.cells.get("value", "")
+    value = row.get("value")
     return Beacon(
         line=row.line,
         vehicle=row["vehicle_id"],

@@ -18,7 +18,7 @@ UNKNOWN_LAP: Final = 32768
 
 
 class Malformed(Exception):
-    """A row that cannot be loaded. `reason` is the same for all rows of its kind, `detail` tells the value."""
+    """A row that cannot be loaded. `reason` is that of all rows of its kind, `detail` tells the value."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

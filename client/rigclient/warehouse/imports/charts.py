@@ -1,10 +1,10 @@
-"""Endurance lap charts as timing services publish them: a row per lap and car, with sectors and intermediates.
+"""Endurance lap charts of timing services: a row per lap and car, with sectors and intermediates.
 
     NUMBER; DRIVER_NUMBER; LAP_NUMBER; LAP_TIME; ...;FLAG_AT_FL;...;IM1a_time;IM1a_elapsed;...
     021;1;2;1:42.637;...;GF;...;24.855;24.855;...
 
-The rows of a car stand together, its laps in order. A row must fit the one before it, or it is refused: where a
-time, a sector or the running total is wrong nobody can tell which.
+The rows of a car stand together, its laps in order. A row must fit the one before it, or it is refused: where
+a time, a sector or the running total is wrong nobody can tell which.
 """
 
 from collections.abc import Iterable, Iterator
@@ -207,7 +207,7 @@ class _Chart:
         if min(away, _DAY_MS - away) > _ROUNDING_MS:
             raise Malformed(
                 "clock and total do not agree",
-                f"HOUR less ELAPSED is {_clock(lap.started_ms)}, of the rows before {_clock(self._started_ms)}",
+                f"HOUR less ELAPSED is {_clock(lap.started_ms)}, before it was {_clock(self._started_ms)}",
             )
 
 
@@ -227,22 +227,22 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
         entry=0,
         lap=cells.lap_number("LAP_NUMBER", row["LAP_NUMBER"]),
         lap_time_ms=cells.time_ms("LAP_TIME", row["LAP_TIME"]),
-        best=row.cells.get("LAP_IMPROVEMENT") in _BEST,
+        best=row.get("LAP_IMPROVEMENT") in _BEST,
         sectors_ms=sectors,  # type: ignore[arg-type]
         elapsed_ms=cells.time_ms("ELAPSED", row["ELAPSED"]),
         hour_ms=cells.clock_ms("HOUR", row["HOUR"]),
         flag=row["FLAG_AT_FL"],
         green=None,
         in_pit=row["CROSSING_FINISH_LINE_IN_PIT"] == _IN_PIT,
-        pit_time_ms=cells.maybe_time_ms("PIT_TIME", row.cells.get("PIT_TIME", "")),
-        kph=cells.maybe_number("KPH", row.cells.get("KPH", "")),
-        top_speed_kph=cells.maybe_number("TOP_SPEED", row.cells.get("TOP_SPEED", "")),
-        driver_number=cells.whole("DRIVER_NUMBER", row.cells.get("DRIVER_NUMBER") or "1"),
-        driver=row.cells.get("DRIVER_NAME", ""),
-        car_class=row.cells.get("CLASS", ""),
-        group=row.cells.get("GROUP", ""),
-        team=row.cells.get("TEAM", ""),
-        manufacturer=row.cells.get("MANUFACTURER", ""),
+        pit_time_ms=cells.maybe_time_ms("PIT_TIME", row.get("PIT_TIME")),
+        kph=cells.maybe_number("KPH", row.get("KPH")),
+        top_speed_kph=cells.maybe_number("TOP_SPEED", row.get("TOP_SPEED")),
+        driver_number=cells.whole("DRIVER_NUMBER", row.get("DRIVER_NUMBER", "1")),
+        driver=row.get("DRIVER_NAME"),
+        car_class=row.get("CLASS"),
+        group=row.get("GROUP"),
+        team=row.get("TEAM"),
+        manufacturer=row.get("MANUFACTURER"),
         intermediates=tuple(_intermediates(row, lines)),
     )
     _check_lap(lap)

@@ -1,7 +1,7 @@
 """The date of a race whose chart has clocks only, from beacons that have dates only in UTC.
 
-A chart says 13:42:35.322 where a beacon says 18:42:35.504 of some day. The midnight that brings most crossings
-together is the race's: on real charts half to all of the crossings agree with it, and at most half as many
+A chart says 13:42:35.322 where a beacon says 18:42:35.504 of some day. The midnight that brings most of the
+crossings together is the race's: on real charts half to all of them agree with it, and at most half as many
 with any other.
 """
 

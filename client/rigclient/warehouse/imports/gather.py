@@ -1,4 +1,4 @@
-"""Samples gathered from readings that come one by one and in no order: sorted on disk, whatever their number."""
+"""Samples gathered from readings that come one by one and in no order: sorted on disk."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -99,8 +99,8 @@ class Gathering:
     def _flush(self) -> None:
         if not self._some:
             return
-        columns = dict(zip(Reading._fields, zip(*self._some, strict=True), strict=True))
-        self._db.register("LATEST", self._arrow.table({name: list(column) for name, column in columns.items()}))
+        columns = zip(Reading._fields, zip(*self._some, strict=True), strict=True)
+        self._db.register("LATEST", self._arrow.table({name: list(values) for name, values in columns}))
         self._db.execute("INSERT INTO READINGS SELECT * FROM LATEST")
         self._db.unregister("LATEST")
         self._some = []

@@ -3,8 +3,8 @@
     expire_at,lap,...,telemetry_name,telemetry_value,timestamp,vehicle_id,vehicle_number
     meta_time,telemetry_name,telemetry_value
 
-In the second form a file is one car's, and its lap is a value like any other. Rows come as they were received:
-late, in bursts, backwards in time.
+In the second form a file is one car's, and its lap is a value like any other. Rows come as they were
+received: late, in bursts, backwards in time.
 """
 
 import re

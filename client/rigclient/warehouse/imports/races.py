@@ -1,8 +1,7 @@
 """Which race a file is of: by what the caller says, else by its path.
 
-    Data/barber/23_AnalysisEnduranceWithSections_Race 1.CSV     barber, race 1
-    Data/road-america/Road America/Race 2/23_Analysis...CSV     Road America, race 2
-    Data/barber/Samples/R1_barber_telemetry_data_sample.csv     barber, race 1
+Data/road-america/Road America/Race 2/23_Analysis...CSV is of race 2 at Road America, as the innermost folder
+that is no race's and no collection's says; Data/barber/Samples/R1_barber_telemetry.csv of race 1 at barber.
 """
 
 import hashlib
@@ -35,7 +34,7 @@ class Race(NamedTuple):
         return plain or "track"
 
     def key(self, kind: str, *facts: object) -> str:
-        """What is the same for all files of that kind of the same race: hexadecimal, like a ring's identity."""
+        """The same for all files of that kind of the race: hexadecimal, like the identity of a ring."""
         text = "|".join(map(str, (kind, self.slug, self.number, *facts)))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -6,6 +6,7 @@ every line, blanks around names. What cannot be a row of the header is refused, 
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 from rig.errors import BadRequest
@@ -17,14 +18,19 @@ _LONGEST_LINE: Final = 1 << 16
 T = TypeVar("T")
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """Cells by the names of the header, and the line they stand in, from 1."""
 
     line: int
     cells: dict[str, str]
 
-    def __getitem__(self, name: str) -> str:  # type: ignore[override]
+    def __getitem__(self, name: str) -> str:
         return self.cells[name]
+
+    def get(self, name: str, missing: str = "") -> str:
+        """The cell, `missing` where there is no such column or nothing stands in it."""
+        return self.cells.get(name) or missing
 
 
 class Refused(NamedTuple):
