@@ -222,7 +222,7 @@ GAPS: Final = Table(
         Column("N", WHOLE, "Position among the gaps of the load, from 0.", needed=True),
         Column("SESSION", TEXT, "Session of the lap."),
         Column("LAP", TEXT, "The lap whose samples are missing; NULL: the loss is the ring's."),
-        Column("RING", TEXT, "Identity of the ring, where the loss is the ring's."),
+        Column("RING", TEXT, "Identity of the ring whose loss it is, or checksum of the file."),
         Column("STREAM", TEXT, "What is missing: physics, scoring, events, or rows of a file."),
         Column("FIRST_SEQ", WHOLE, "First missing sequence number; of a file its line."),
         Column("LAST_SEQ", WHOLE, "Last missing sequence number; FIRST_SEQ - 1 when none were given."),

@@ -1,8 +1,8 @@
 """The date of a race whose chart has clocks only, from beacons that have dates only in UTC.
 
 A chart says 13:42:35.322 where a beacon says 18:42:35.504 of some day. The midnight that brings most of the
-crossings together is the race's: on real charts half to all of them agree with it, and at most half as many
-with any other.
+crossings together is the race's: on real charts half to all of them agree with it, at most half as many with
+any other midnight, and a tenth with the beacons of another race that go under the name of this one.
 """
 
 from typing import Any, Final

@@ -21,15 +21,13 @@ CREATE TABLE READINGS (
 )
 """
 # Readings that do not tell their lap are of the one that the car told last, at the same moment first of all.
-_SORTED: Final = """
+_FILLED: Final = """
 SELECT LINE, CAR, COALESCE(LAP, LAST_VALUE(LAP IGNORE NULLS) OVER (
-        PARTITION BY CAR ORDER BY TIME_NS, LAP NULLS LAST, LINE ROWS UNBOUNDED PRECEDING)) AS OF_LAP,
+        PARTITION BY CAR ORDER BY TIME_NS, LAP NULLS LAST, LINE ROWS UNBOUNDED PRECEDING)) AS LAP,
     TIME_NS, RECEIVED_NS, NAME, VALUE
-FROM READINGS ORDER BY CAR, OF_LAP, TIME_NS, LINE
+FROM READINGS
 """
-_SORTED_BY_LAP: Final = """
-SELECT LINE, CAR, LAP, TIME_NS, RECEIVED_NS, NAME, VALUE FROM READINGS ORDER BY CAR, LAP, TIME_NS, LINE
-"""
+_TOLD: Final = "SELECT * FROM READINGS"
 
 
 class Sample(NamedTuple):
@@ -56,17 +54,29 @@ class Gathering:
         self._some: list[Reading] = []
         self._laps_told = True
 
-    def take(self, readings: Iterable[Reading | Refused]) -> Iterator[Refused]:
-        """Keep the readings; gives back those that were refused before."""
+    def take(self, readings: Iterable[Reading]) -> None:
+        """Keep the readings."""
         for reading in readings:
-            if isinstance(reading, Refused):
-                yield reading
-                continue
             self._laps_told &= reading.lap is not None
             self._some.append(reading)
             if len(self._some) == _BATCH:
                 self._flush()
         self._flush()
+
+    def laps(self) -> list[tuple[str, int]]:
+        """Cars and their laps, in the order of `samples`."""
+        # ruff: noqa: S608  what is put into statements are the two above
+        rows = f"SELECT DISTINCT CAR, LAP FROM ({self._readings}) WHERE LAP IS NOT NULL ORDER BY CAR, LAP"
+        return [(str(car), int(lap)) for car, lap in self._db.execute(rows).fetchall()]
+
+    def begins_ns(self) -> dict[str, int]:
+        """The logger's clock at the first reading of every car."""
+        return dict(self._db.execute("SELECT CAR, MIN(TIME_NS) FROM READINGS GROUP BY CAR").fetchall())
+
+    def first_ns(self) -> int:
+        """Wall clock at which the first value arrived; 0 where there is none."""
+        ((first,),) = self._db.execute("SELECT COALESCE(MIN(RECEIVED_NS), 0) FROM READINGS").fetchall()
+        return int(first)
 
     def samples(self) -> Iterator[Sample | Refused]:
         """By car, lap and time. A second value at the same moment is refused: nobody can tell when it was."""
@@ -105,9 +115,14 @@ class Gathering:
         self._db.unregister("LATEST")
         self._some = []
 
+    @property
+    def _readings(self) -> str:
+        return _TOLD if self._laps_told else _FILLED
+
     def _rows(self) -> Iterator[Reading]:
-        sql = _SORTED_BY_LAP if self._laps_told else _SORTED
-        for batch in self._db.sql(sql).to_arrow_reader(_BATCH):
+        for batch in self._db.sql(f"{self._readings} ORDER BY CAR, LAP, TIME_NS, LINE").to_arrow_reader(
+            _BATCH
+        ):
             yield from map(Reading, *(column.to_pylist() for column in batch.columns))
 
 

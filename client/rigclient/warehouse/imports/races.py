@@ -6,6 +6,7 @@ that is no race's and no collection's says; Data/barber/Samples/R1_barber_teleme
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,7 +17,10 @@ _NO_TRACK: Final = re.compile(r"(data|samples?|csv|results?|race[ _-]*[0-9]*|r?[
 _LONGEST: Final = 32
 """Characters of a track in a session's name, as on the rig."""
 
-FIRST_RACE: Final = 10
+RIG_ID: Final = "import"
+"""In place of a rig."""
+
+_FIRST_RACE: Final = 10
 """The game's session number of the first race of a weekend."""
 
 
@@ -41,6 +45,39 @@ class Race(NamedTuple):
     def session(self, began: str, key: str) -> str:
         """20250906-184041-barber-race-5f3a-1, as a rig names its sessions."""
         return f"{began}-{self.slug}-race-{key[:4]}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The session that a file becomes, or adds to."""
+
+    session: str
+    key: str
+    """Of the race, in place of a ring's identity."""
+    race: Race
+    sha256: str
+    """Of the file."""
+
+    def session_row(self, begin_ns: int | None, end_ns: int | None) -> dict[str, str | int | None]:
+        """Its row of SESSIONS; wall clocks are unix nanoseconds."""
+        return {
+            "RIG_ID": RIG_ID,
+            "SESSION": self.session,
+            "TRACK": self.race.track,
+            "KIND": "race",
+            "SESSION_NUMBER": session_number(self.race.number),
+            "SOURCE": "import",
+            "STATUS": "completed",
+            "START_TIME_NS": begin_ns,
+            "END_TIME_NS": end_ns,
+            "RING": self.key,
+            "RING_SESSION": self.race.number,
+        }
+
+
+def session_number(race: int) -> int:
+    """The game's number of the first, second, ... race."""
+    return _FIRST_RACE - 1 + race
 
 
 def race_of(path: Path, track: str = "", number: int = 0) -> Race:
