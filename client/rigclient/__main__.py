@@ -17,6 +17,7 @@ from rigclient.commands import (
     laps,
     mark,
     plot,
+    questions,
     records,
     registry,
     report,
@@ -226,6 +227,7 @@ for _command in (
     warehouse.warehouse,
 ):
     rig.add_command(_command)
+questions.add_to(warehouse.warehouse)
 
 
 def main() -> None:

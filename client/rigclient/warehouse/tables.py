@@ -13,6 +13,7 @@ import numpy as np
 from rig.channels import LAP, PHYSICS, SCORING, Channel
 from rigclient.lap import WHEELS
 from rigclient.warehouse.destination import Dialect
+from rigclient.warehouse.views import QUESTIONS
 
 VERSION: Final = 1
 """Of what the tables mean. A column more is no new version, another meaning of one is."""
@@ -324,6 +325,7 @@ VIEWS: Final = {
         "{L.START_TIME_NS} AS TS FROM LAPS L "
         "LEFT JOIN SESSIONS S ON S.RIG_ID = L.RIG_ID AND S.SESSION = L.SESSION"
     ),
+    **QUESTIONS,
 }
 """Views by name; what stands in braces are unix nanoseconds that become a timestamp."""
 

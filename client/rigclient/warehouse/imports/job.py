@@ -19,7 +19,7 @@ from rigclient.warehouse.imports import beacons, finding
 from rigclient.warehouse.imports.dating import Clocks
 from rigclient.warehouse.imports.finding import Found, Search
 from rigclient.warehouse.imports.held import Held
-from rigclient.warehouse.imports.races import RIG_ID
+from rigclient.warehouse.imports.races import RIG_ID, Race, race_of
 from rigclient.warehouse.imports.refusals import Refusals, Tell
 from rigclient.warehouse.imports.source import (
     LOADED,
@@ -60,7 +60,8 @@ class Job:
             try:
                 yield self._read_beacons(file) if file.kind == finding.BEACONS else self._brought(file)
             except (Mismatch, BadRequest) as error:
-                yield Report(file.path, file.kind, REFUSED, why=str(error))
+                race = _race(file.path, self._named)
+                yield Report(file.path, file.kind, REFUSED, race=race, why=str(error))
 
     def _read_beacons(self, file: Found) -> Report:
         """Keep their clocks: they tell the dates of charts."""
@@ -84,7 +85,7 @@ class Job:
         number = loading.next_n(self._destination, RIG_ID, STREAM)
         session = self._held.session_of_file(file.sha256)
         if session is not None:
-            return Report(file.path, file.kind, THERE, session)
+            return Report(file.path, file.kind, THERE, session, _race(file.path, self._named))
         with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
             source = self._source(file, Spool(Path(folder)))
             report = self._spooled(source, Path(folder))
@@ -119,3 +120,11 @@ class Job:
         loading.load(
             self._destination, loading.Load(source.spool.id, RIG_ID, STREAM, number, number + 1, parts)
         )
+
+
+def _race(path: Path, named: Named) -> Race | None:
+    """The race, for a report on a file that is not read."""
+    try:
+        return race_of(path, *named)
+    except BadRequest:
+        return None

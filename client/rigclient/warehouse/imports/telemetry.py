@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from rigclient.warehouse.imports.held import another
 from rigclient.warehouse.imports.longform import LAP, TARGETS, readings
 from rigclient.warehouse.imports.races import RIG_ID, Imported
 from rigclient.warehouse.imports.source import Report, Source
+from rigclient.warehouse.portions import portions
 from rigclient.warehouse.spool import Array, Spool
 
 _AT_A_TIME: Final = 20_000
@@ -96,9 +97,8 @@ class Telemetry:
         }
 
     def _write_lap(self, spool: Spool, car: str, lap: int, samples: Iterable[Sample]) -> _Driven:
-        rows = placed(samples)
         driven: _Driven | None = None
-        while some := list(islice(rows, _AT_A_TIME)):
+        for some in portions(placed(samples), _AT_A_TIME):
             first = some[0].sample
             driven = driven or _Driven(car, lap, first.time_ns, first.received_ns)
             columns = self._columns(some, driven)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from rigclient.warehouse.imports.dating import Clocks, midnight
 from rigclient.warehouse.imports.held import another
 from rigclient.warehouse.imports.races import RIG_ID, Imported, Race
 from rigclient.warehouse.imports.source import Report, Source
+from rigclient.warehouse.portions import portions
 from rigclient.warehouse.spool import Spool
 
 _AT_A_TIME: Final = 2000
@@ -69,8 +69,7 @@ class Timing:
     def write(self, spool: Spool, laps: Iterable[ChartLap]) -> None:
         """The laps, their intermediates and the session."""
         stints = _Stints()
-        laps = iter(laps)
-        while some := list(islice(laps, _AT_A_TIME)):
+        for some in portions(laps, _AT_A_TIME):
             spool.put(tables.LAPS, [self._lap(lap, stints) for lap in some])
             spool.put(tables.READINGS, (row for lap in some for row in self._readings(lap)))
         begin_ns, end_ns = self._wall_clock(0), self._wall_clock(self.overview.end_ms)
