@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rig.errors import NotFound
 from rigclient.commands import shell
+from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import DIM, TITLE
 
 if TYPE_CHECKING:
@@ -101,6 +102,13 @@ def _widths(columns: Mapping[str, Any], rows: Sequence[Sequence[Text]], room: in
             break
         widths[longest] -= 1
     return widths
+
+
+def split(seconds: float | None) -> str:
+    """28.499, and from a minute on 1:08.499."""
+    if seconds is None:
+        return "-"
+    return f"{seconds:.3f}" if seconds < 60 else lap_time(seconds)
 
 
 def blank(text: str | None) -> Text:

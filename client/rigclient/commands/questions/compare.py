@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rigclient.commands import exits, shell
 from rigclient.commands.plot import writer_of
-from rigclient.commands.questions.asking import asked, choice_of, chosen, table
+from rigclient.commands.questions.asking import asked, choice_of, chosen, split, table
 from rigclient.commands.warehouse import at
 from rigclient.lap import Array
 from rigclient.plot.panels import Curve, Panel, color, shown_as, titled
@@ -195,7 +195,7 @@ def _splits(found: "Comparison", width: int) -> Iterator[RenderableType]:
     rows, before = [], 0.0
     for name, a, b in found.splits:
         delta = b - a
-        cells = (Text(name, TEXT), Text(lap_time(a), TEXT), Text(lap_time(b), TEXT))
+        cells = (Text(name, TEXT), Text(split(a), TEXT), Text(split(b), TEXT))
         rows.append((*cells, _lost(delta), _lost(delta - before)))
         before = delta
     yield table({"at": "left", "a": "right", "b": "right", "b to a": "right", "here": "right"}, rows, width)

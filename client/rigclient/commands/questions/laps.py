@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rigclient.commands import exits, shell
 from rigclient.commands.laps import SECTORS
-from rigclient.commands.questions.asking import asked, choice_of, chosen, nothing, table
+from rigclient.commands.questions.asking import asked, choice_of, chosen, nothing, split, table
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
@@ -82,7 +82,7 @@ def _row(lap: dict[str, Any], best: float) -> Sequence[Text]:
         Text(lap["lap"], STRONG),
         Text(lap["driver"] or "", TEXT),
         _time(lap["lap_time"], style),
-        *(_time(lap[name], DIM) for name in SECTORS),
+        *(Text(split(lap[name]), DIM) for name in SECTORS),
         Text(str(lap["place"] or ""), TEXT),
         Text(" ").join(_flags(lap)),
     )

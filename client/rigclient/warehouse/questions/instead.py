@@ -9,36 +9,46 @@ from typing import Any, Final
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.questions.choice import CAR, FROM, Choice
 
+_WITHOUT: Final = {"green": "under a yellow", "valid": "not valid", "telemetry": "without telemetry"}
+"""Conditions that name nothing: what the laps are that fail them."""
 _VALUES: Final = {
-    "track": ("track", "L.TRACK"),
-    "race": ("race", "CASE WHEN S.KIND = 'race' THEN S.SESSION_NUMBER - 9 END"),
-    "session": ("session", "L.SESSION"),
     "cars": ("car", CAR),
     "driver": ("driver", "L.DRIVER"),
     "vehicle_class": ("class", "L.VEHICLE_CLASS"),
+    "session": ("session", "L.SESSION"),
+    "race": ("race", "CASE WHEN S.KIND = 'race' THEN S.SESSION_NUMBER - 9 END"),
     "source": ("source", "S.SOURCE"),
+    "track": ("track", "L.TRACK"),
 }
-"""Conditions that name something: the word for it, and where it stands."""
-_WITHOUT: Final = {"green": "under a yellow", "valid": "not valid", "telemetry": "without telemetry"}
-"""Conditions that do not: what the laps are that fail them."""
+"""Conditions that name something: the word for it, and where it stands. Narrow ones are to blame first."""
 _MOST: Final = 500
 _SHOWN: Final = 6
 
 
 def instead(destination: Destination, choice: Choice, what: str = "lap") -> str:
-    """A sentence or two for people: no lap of driver 'Bob' at barber; drivers there: Rob, ..."""
-    for name in choice.given():
-        without = dataclasses.replace(choice, **{name: _default(name)})
-        if name in _WITHOUT:
-            if count := _count(destination, without):
-                laps = f"{count} lap{'s' * (count != 1)}" if count > 1 else "the only lap"
-                return f"no {what} is like that: {laps} that would fit {_be(count)} {_WITHOUT[name]}"
-        elif there := _there(destination, without, name):
-            return f"no {what} of {_asked(choice, name)}; {_list(name, there, getattr(choice, name))}"
+    """A sentence for people: no lap of driver 'Bob' among those of track 'barber'; there are drivers Rob, ..."""
+    for name in (*_WITHOUT, *_VALUES):
+        if getattr(choice, name):
+            without = dataclasses.replace(choice, **{name: _default(name)})
+            if told := _told(destination, choice, without, name):
+                return f"no {what} {told}"
     if not _count(destination, Choice()):
         return "the warehouse has no laps yet; `rig sync` and `rig warehouse load` bring some"
     tracks = _there(destination, Choice(), "track")
     return f"no {what} is like that; {_list('track', tracks, choice.track)}"
+
+
+def _told(destination: Destination, choice: Choice, without: Choice, name: str) -> str:
+    """What one condition keeps away; nothing when there is none without it either."""
+    if name in _WITHOUT:
+        count = _count(destination, without)
+        return f"is like that: {_laps(count)} that would fit {_be(count)} {_WITHOUT[name]}" if count else ""
+    there = _there(destination, without, name)
+    if not there:
+        return ""
+    others = ", ".join(_asked(choice, other) for other in _VALUES if getattr(without, other))
+    among = f" among those of {others}" if others else ""
+    return f"of {_asked(choice, name)}{among}; {_list(name, there, getattr(choice, name))}"
 
 
 def nearest(wanted: str, names: list[str]) -> list[str]:
@@ -49,6 +59,10 @@ def nearest(wanted: str, names: list[str]) -> list[str]:
 
 def _default(name: str) -> Any:
     return next(field.default for field in dataclasses.fields(Choice) if field.name == name)
+
+
+def _laps(count: int) -> str:
+    return "the only lap" if count == 1 else f"the {count} laps"
 
 
 def _be(count: int) -> str:
