@@ -23,6 +23,7 @@ from rigclient.commands import (
     report,
     sessions,
     shell,
+    sync,
     tail,
     warehouse,
 )
@@ -224,6 +225,7 @@ for _command in (
     mark.pin,
     mark.unpin,
     mark.delete,
+    sync.sync,
     warehouse.warehouse,
 ):
     rig.add_command(_command)

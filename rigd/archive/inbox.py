@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,9 +30,11 @@ class Order(NamedTuple):
 
     id: str
     kind: str
-    """pin, unpin, delete, examine."""
+    """pin, unpin, delete, examine, sync."""
     name: str
-    """Of the lap."""
+    """Of the lap; empty where there are several."""
+    laps: dict[str, str]
+    """Digests by name, for sync."""
 
 
 class Inbox:
@@ -53,14 +56,15 @@ class Inbox:
         """Release the bell."""
         self._bell.close()
 
-    def post(self, kind: str, name: str) -> str:
+    def post(self, kind: str, name: str, laps: Mapping[str, str] | None = None) -> str:
         """Ask for something; returns the order's id. Raises Exhausted when too many wait."""
         if len(self._ids(_WAITING)) >= MAX_ORDERS:
             raise Exhausted(
                 f"{MAX_ORDERS} orders wait for the archiver, which is the limit", limit=MAX_ORDERS
             )
         order = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
-        replace(self._path(order, _WAITING), json.dumps({"kind": kind, "name": name}).encode())
+        words = {"kind": kind, "name": name, "laps": dict(laps or {})}
+        replace(self._path(order, _WAITING), json.dumps(words).encode())
         self.ring()
         return order
 
@@ -121,9 +125,9 @@ class Inbox:
         """An order; None for what is none: that is refused, and must not keep others waiting."""
         try:
             words = json.loads(self._path(order, _TAKEN).read_bytes())
-            return Order(order, words["kind"], words["name"])
+            return Order(order, words["kind"], words["name"], words["laps"])
         except (ValueError, KeyError, TypeError):
-            self.refuse(Order(order, "", ""), Corrupt("the order cannot be read", hint="give it again"))
+            self.refuse(Order(order, "", "", {}), Corrupt("the order cannot be read", hint="give it again"))
             return None
 
 

@@ -19,8 +19,8 @@ from rig.errors import Corrupt, NotFound, RigError, Unavailable
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.archive import query
 
-VERSION: Final = 1
-"""Of the tables below."""
+VERSION: Final = 2
+"""Of the tables below and of what the messages in them hold. 2: laps have a digest."""
 
 _NARROW: Final = 5
 """When at most one lap in five is of a seat that matches, gathering those laps is faster than walking all in

@@ -109,14 +109,14 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
         return
     try:
         with LapFile.open(path) as file:
-            header = file.header
+            header, digest = file.header, file.digest
     except Corrupt as error:
         _condemn(store, index, lap, error)
         return
     if header.lap.name != lap:
         _condemn(store, index, lap, Corrupt(f"the file says it is {header.lap.name!r}"))
         return
-    index.put_lap(store.described(header.lap, path.stat().st_size))
+    index.put_lap(store.described(header.lap, path.stat().st_size, digest))
 
 
 def _condemn(store: Store, index: Index, lap: str, error: Corrupt) -> None:

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 
 from rig.errors import NotFound
 from rig.v1 import lap_pb2, session_pb2
-from rigd.archive.durable import UNFINISHED, replace
+from rigd.archive.durable import UNFINISHED, replace, sync_folder
 
 SUFFIX: Final = ".lap"
 DAMAGED: Final = ".damaged"
@@ -61,9 +61,10 @@ class Store:
         path = self.path(lap)
         return path.exists() or _with(path, DAMAGED).exists() or lap in self.gone(lap.rpartition("/laps/")[0])
 
-    def described(self, lap: lap_pb2.Lap, size: int) -> lap_pb2.Lap:
-        """The lap with what stands beside its file."""
-        lap.bytes, lap.pinned, lap.synced = size, self.pinned(lap.name), self.synced(lap.name)
+    def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
+        """The lap with what is known of its file and stands beside it."""
+        lap.bytes, lap.digest = size, digest
+        lap.pinned, lap.synced = self.pinned(lap.name), self.synced(lap.name)
         return lap
 
     def delete(self, lap: str) -> None:
@@ -71,13 +72,13 @@ class Store:
         path = self.path(lap)
         for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
             one.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def set_aside(self, lap: str) -> None:
         """Take a damaged file out of the way; nothing is deleted."""
         path = self.path(lap)
         path.rename(_with(path, DAMAGED))
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def laps(self) -> Iterator[str]:
         """Names of all laps that have a file. What has no lap's name is none: somebody put it there."""
@@ -128,7 +129,7 @@ class Store:
             raise NotFound(f"there is no lap {lap!r}", name=lap)
         flag = _with(path, suffix)
         flag.touch() if up else flag.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     # What is gone.
 
@@ -190,11 +191,3 @@ class Store:
 
 def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rig.errors import Corrupt, NotFound
 from rig.v1 import lap_pb2, laps_pb2
-from rigd.archive.index import Index, IndexReader, remove_index
+from rigd.archive.index import VERSION, Index, IndexReader, remove_index
 from tests.lapservice.shelf import SESSION, lap, session
 
 ALL = laps_pb2.ListLapsRequest(parent="sessions/-")
@@ -188,7 +188,7 @@ def test_an_index_of_another_version_is_refused_with_the_way_out(index: Index, p
         db.execute("PRAGMA user_version = 99")
     db.close()
     for opened in (Index, lambda path: names(IndexReader(path))):
-        with pytest.raises(Corrupt, match=r"version 99, this program uses 1 \(rigd reindex\)"):
+        with pytest.raises(Corrupt, match=rf"version 99, this program uses {VERSION} \(rigd reindex\)"):
             opened(path)
 
 
