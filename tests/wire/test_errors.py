@@ -237,6 +237,7 @@ class TestAnswersOfOthers:
             (grpc.StatusCode.DATA_LOSS, errors.Corrupt),
             (grpc.StatusCode.UNKNOWN, RigError),
             (grpc.StatusCode.PERMISSION_DENIED, errors.Denied),
+            (grpc.StatusCode.UNAUTHENTICATED, errors.Unauthenticated),
             (None, RigError),
         ],
     )
