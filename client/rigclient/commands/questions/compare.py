@@ -108,7 +108,9 @@ def compare(
     as_json: bool,
     **words: Any,
 ) -> None:
-    """Compare the best laps of two drivers: sectors, with telemetry the time between them over the distance.
+    """Compare the best laps of two drivers.
+
+    Sectors and intermediates, and with telemetry the time between the laps over the distance.
 
     \b
     Example:

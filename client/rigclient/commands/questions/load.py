@@ -62,11 +62,11 @@ def load(
     refused_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Load lap charts and telemetry tables of other programs, each file once.
+    """Load lap charts and telemetry of other programs.
 
-    Endurance lap charts (23_AnalysisEnduranceWithSections), telemetry in long form (telemetry_name,
-    telemetry_value), and lap beacons, which tell the dates of charts of the same race. Folders are searched.
-    A row that is not sound is refused with its line, its neighbours are loaded.
+    Each file once: endurance lap charts (23_AnalysisEnduranceWithSections), telemetry in long form
+    (telemetry_name, telemetry_value), and lap beacons, which tell the dates of charts of the same race.
+    Folders are searched. A row that is not sound is refused with its line, its neighbours are loaded.
 
     \b
     Example:

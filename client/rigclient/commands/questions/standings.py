@@ -44,7 +44,7 @@ def results(address: str, where: str | None, as_json: bool, **words: Any) -> Non
     from rigclient.warehouse.questions import standings
 
     with asked(where, address) as destination:
-        session, others = _session(destination, choice_of(words), as_json)
+        session, others = _session(destination, choice_of(words), "result", as_json)
         rows = list(standings.results(destination, session))
     if as_json:
         click.echo(shell.json_text(rows))
@@ -112,7 +112,7 @@ def statistics(address: str, where: str | None, order_by: Any, as_json: bool, **
     from rigclient.warehouse.questions import standings
 
     with asked(where, address) as destination:
-        session, others = _session(destination, choice_of(words), as_json)
+        session, others = _session(destination, choice_of(words), "statistics", as_json)
         rows = list(standings.statistics(destination, session, order_by))
     if as_json:
         click.echo(shell.json_text(rows))
@@ -156,7 +156,7 @@ def lap_chart(address: str, where: str | None, as_json: bool, **words: Any) -> N
     from rigclient.warehouse.questions import standings
 
     with asked(where, address) as destination:
-        session, others = _session(destination, choice_of(words), as_json)
+        session, others = _session(destination, choice_of(words), "lap chart", as_json)
         rows = list(standings.lap_chart(destination, session))
     if as_json:
         click.echo(shell.json_text(rows))
@@ -211,15 +211,17 @@ def _place(of_car: Mapping[int, Row], lap: int) -> tuple[str, Style]:
     return f"{now['place']:{_LAP_CELLS}}", style
 
 
-def _session(destination: "Destination", choice: "Choice", as_json: bool) -> "tuple[Session, list[Session]]":
-    """The newest session that fits, and the others. Raises NotFound."""
+def _session(
+    destination: "Destination", choice: "Choice", what: str, as_json: bool
+) -> "tuple[Session, list[Session]]":
+    """The newest session that fits, and the others. Raises NotFound, which tells `what` there is not."""
     from rigclient.warehouse.questions.named import sessions
 
     found = sessions(destination, choice, _LIKE)
     if not found:
         if as_json:
             click.echo("[]")
-        raise nothing(destination, choice, "session")
+        raise nothing(destination, choice, what)
     return found[0], found[1:]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import numpy as np
 from rich.text import Text
 
 from rig.errors import BadRequest
@@ -78,7 +79,19 @@ def _writer(out: Path | None) -> Callable[[Path, Iterable[Any]], None] | None:
 
 def _rows(batches: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
     for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        columns = zip(batch.schema.names, batch.columns, strict=True)
+        yield from zip(*(_values(name, column) for name, column in columns), strict=True)
+
+
+def _values(name: str, column: Any) -> list[Any]:
+    """The values; those of a float32 as short as they read back."""
+    from rigclient.warehouse import tables
+
+    values: list[Any] = column.to_pylist()
+    if tables.SAMPLES.type_of(name) != tables.REAL32:
+        return values
+    texts = np.array([np.nan if value is None else value for value in values], np.float32).astype(str)
+    return [None if value is None else float(text) for value, text in zip(values, texts, strict=True)]
 
 
 def _names(batch: Any) -> list[str]:

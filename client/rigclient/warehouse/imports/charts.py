@@ -114,11 +114,13 @@ class _Entry:
         """The lap is the first of this car once more."""
         return self.first is not None and (self.first.lap, self.first.hour_ms) == (lap.lap, lap.hour_ms)
 
-    def continued_by(self, lap: ChartLap) -> bool:
-        """The lap is the next one of this car, by its total."""
+    def can_have(self, lap: ChartLap) -> bool:
+        """The lap may be of this car: it lacks it, and after the lap before it the totals fit."""
+        if lap.lap in self.laps:
+            return False
         last = self.last
         if last is None or last.lap != lap.lap - 1:
-            return False
+            return True
         return abs(last.elapsed_ms + lap.lap_time_ms - lap.elapsed_ms) <= _ROUNDING_MS
 
 
@@ -166,15 +168,13 @@ class _Chart:
             yield _repeated(waiting)
 
     def _goes_on(self, first: ChartLap, following: ChartLap) -> bool:
-        """The lap after a first lap is of the same car, and of none that is known."""
+        """The lap after a first lap can be of the same car, and of none that is known."""
         known = self._entries[first.number]
         if following.number != first.number or any(entry.first_is(first) for entry in known):
             return False
-        if any(entry.continued_by(following) for entry in known):
+        if any(entry.can_have(following) for entry in known):
             return False
-        return _Entry(0, last=first).continued_by(following) or all(
-            following.lap in entry.laps for entry in known
-        )
+        return _Entry(0, {first.lap}, first, first).can_have(following)
 
     def _taken(self, lap: ChartLap, entry: _Entry | None = None) -> ChartLap | Refused:
         try:

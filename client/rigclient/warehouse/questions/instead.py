@@ -26,7 +26,7 @@ _SHOWN: Final = 6
 
 
 def instead(destination: Destination, choice: Choice, what: str = "lap") -> str:
-    """A sentence for people: no lap of driver 'Bob' among those of track 'barber'; there are drivers Rob, ..."""
+    """A sentence: no lap of driver 'Bob' among those of track 'barber'; there are drivers Rob, ..."""
     for name in (*_WITHOUT, *_VALUES):
         if getattr(choice, name):
             without = dataclasses.replace(choice, **{name: _default(name)})
