@@ -49,8 +49,8 @@ def check_version(destination: Destination) -> None:
 
 
 def widen(destination: Destination, table: Table, wanted: Iterable[Column]) -> bool:
-    """Add what is missing, columns or all of it; True when there was any. Raises Mismatch before anything is added
-    when one is there with a type that cannot hold the values.
+    """Add what is missing, columns or all of it; True when there was any. Raises Mismatch before anything is
+    added when a column is there with a type that cannot hold the values.
     """
     there = destination.columns(table.name)
     if not there:

@@ -174,6 +174,11 @@ class TestMalformedRows:
         assert [(one.line, one.reason) for one in refused] == [(3, reason)]
         assert [lap.lap for lap in laps] == [1, 3]
 
+    def test_the_first_row_does_not_decide_for_the_others(self) -> None:
+        laps, refused = read(table(row(lap=1, HOUR="11:00:00.000"), row(lap=2), row("9"), row("9", 2)))
+        assert [(lap.number, lap.lap) for lap in laps] == [("7", 2), ("9", 1), ("9", 2)]
+        assert [(one.line, one.reason) for one in refused] == [(2, "clock and total do not agree")]
+
     def test_a_total_that_does_not_grow_by_the_lap(self) -> None:
         laps, refused = read(table(row(lap=1), row(lap=2, total=200_500), row(lap=3)))
         assert [(one.line, one.reason) for one in refused] == [(3, "total does not fit the laps")]
@@ -240,7 +245,7 @@ class TestRepeats:
 
 @given(st.data())
 def test_whatever_happens_to_a_row_its_neighbours_are_read(data: st.DataObject) -> None:
-    """A byte of one row is another one: that row is read or refused, and no lap of another car depends on it."""
+    """A byte of one row is another one: that row is read or refused, and no other car depends on it."""
     lines = [row(number, lap).encode() for number in ("7", "9", "11") for lap in (1, 2, 3)]
     at = data.draw(st.integers(0, len(lines) - 1))
     place = data.draw(st.integers(0, len(lines[at]) - 1))

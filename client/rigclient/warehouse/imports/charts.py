@@ -33,6 +33,8 @@ _LINE: Final = "FL"
 """The finish line among the intermediates."""
 _ROUNDING_MS: Final = 2
 """Three sectors that are each rounded to the millisecond."""
+_UNDECIDED: Final = 100
+"""Rows that wait for two to agree on the start of the race; then the last of them is believed."""
 _DAY_MS: Final = 86_400_000
 _YELLOW: Final = "FCY"
 _GREEN: Final = "GF"
@@ -127,7 +129,8 @@ class _Entry:
 def laps(sheet: Sheet) -> Iterator[ChartLap | Refused]:
     """The laps of a chart in its order, in their place the rows that are refused."""
     lines = _timing_lines(sheet.columns)
-    return _Chart().fitted(parsed(sheet.rows(), lambda row: _lap(row, lines)))
+    rows = parsed(sheet.rows(), lambda row: _lap(row, lines))
+    return _Chart().fitted(_Start().agreed(rows))
 
 
 class _Chart:
@@ -136,7 +139,6 @@ class _Chart:
     def __init__(self) -> None:
         self._entries: dict[str, list[_Entry]] = {}
         self._count = 0
-        self._started_ms: int | None = None
         self._waiting: ChartLap | None = None
         """A first lap of a number that has one already: of another car, if the rows go on from it."""
 
@@ -178,7 +180,6 @@ class _Chart:
 
     def _taken(self, lap: ChartLap, entry: _Entry | None = None) -> ChartLap | Refused:
         try:
-            self._check_start(lap)
             return (entry or self._entry(lap)).add(lap)
         except Malformed as error:
             return Refused(lap.line, error.reason, error.detail)
@@ -199,16 +200,39 @@ class _Chart:
         self._entries.setdefault(number, []).append(entry)
         return entry
 
-    def _check_start(self, lap: ChartLap) -> None:
-        """Clock and total of all rows tell the same start of the race."""
-        if self._started_ms is None:
-            self._started_ms = lap.started_ms
-        away = abs(lap.started_ms - self._started_ms)
-        if min(away, _DAY_MS - away) > _ROUNDING_MS:
-            raise Malformed(
-                "clock and total do not agree",
-                f"HOUR less ELAPSED is {_clock(lap.started_ms)}, before it was {_clock(self._started_ms)}",
-            )
+
+class _Start:
+    """When the race began: clock and total of every row tell it, and what two of them tell is it."""
+
+    def __init__(self) -> None:
+        self._ms: int | None = None
+        self._told: list[ChartLap] = []
+
+    def agreed(self, rows: Iterable[ChartLap | Refused]) -> Iterator[ChartLap | Refused]:
+        """The rows in their order; those that tell another start are refused."""
+        for row in rows:
+            if isinstance(row, Refused) or self._ms is not None:
+                yield self._checked(row)
+                continue
+            if len(self._told) == _UNDECIDED or any(_close(row, other.started_ms) for other in self._told):
+                self._ms = row.started_ms
+            self._told.append(row)
+            if self._ms is not None:
+                yield from map(self._checked, self._told)
+        if self._ms is None and self._told:
+            self._ms = self._told[0].started_ms
+            yield from map(self._checked, self._told)
+
+    def _checked(self, row: ChartLap | Refused) -> ChartLap | Refused:
+        if isinstance(row, Refused) or self._ms is None or _close(row, self._ms):
+            return row
+        detail = f"HOUR less ELAPSED is {_clock(row.started_ms)}, of other rows {_clock(self._ms)}"
+        return Refused(row.line, "clock and total do not agree", detail)
+
+
+def _close(lap: ChartLap, started_ms: int) -> bool:
+    away = abs(lap.started_ms - started_ms)
+    return min(away, _DAY_MS - away) <= _ROUNDING_MS
 
 
 def _timing_lines(columns: Iterable[str]) -> tuple[str, ...]:
