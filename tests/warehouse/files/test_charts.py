@@ -1,6 +1,7 @@
 """Endurance lap charts: all that is in them, and every row that is not sound."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,14 @@ def spelled(ms: int) -> str:
     return f"{ms // 60_000}:{ms % 60_000 / 1000:06.3f}"
 
 
-def row(number: str = "7", lap: int = 1, ms: int = 100_000, total: int | None = None, **cells: str) -> str:
+def row(
+    number: str = "7",
+    lap: int = 1,
+    ms: int = 100_000,
+    total: int | None = None,
+    cells: Mapping[str, str] | None = None,
+    **more: str,
+) -> str:
     """A sound row; `total` is when the lap ended, since the start."""
     total = ms * lap if total is None else total
     hour = START_MS + total
@@ -41,7 +49,7 @@ def row(number: str = "7", lap: int = 1, ms: int = 100_000, total: int | None = 
         "IM1a_time": "20.000",
         "IM1a_elapsed": "20.000",
     }
-    filled = plain | cells
+    filled = {**plain, **(cells or {}), **more}
     return ";".join(filled.get(name.strip(), "") for name in HEAD.split(";"))
 
 
@@ -170,7 +178,7 @@ class TestMalformedRows:
         ],
     )
     def test_one_bad_cell(self, cells: dict[str, str], reason: str) -> None:
-        laps, refused = read(table(row(lap=1), row(lap=2, **cells), row(lap=3)))
+        laps, refused = read(table(row(lap=1), row(lap=2, cells=cells), row(lap=3)))
         assert [(one.line, one.reason) for one in refused] == [(3, reason)]
         assert [lap.lap for lap in laps] == [1, 3]
 

@@ -17,6 +17,8 @@ STEP_M: Final = 10.0
 
 _PAGE: Final = 10_000
 _SIDES: Final = ("A", "B")
+_STEP: Final = "CAST(? AS DOUBLE)"
+"""A bound number with a fraction arrives as text in one of the warehouses."""
 
 Values = Mapping[str, float | None]
 
@@ -61,8 +63,8 @@ def _side(side: str, columns: Sequence[str]) -> str:
     """The samples of one lap, each with its cell and the distance from there to its middle."""
     wanted = ", ".join(dict.fromkeys(("LAP_TIME", "SPEED", *columns)))
     return (
-        f"SELECT '{side}' AS SIDE, FLOOR(DISTANCE / ?) AS CELL, "
-        f"(FLOOR(DISTANCE / ?) + 0.5) * ? - DISTANCE AS AWAY, {wanted} "
+        f"SELECT '{side}' AS SIDE, FLOOR(DISTANCE / {_STEP}) AS CELL, "
+        f"(FLOOR(DISTANCE / {_STEP}) + 0.5) * {_STEP} - DISTANCE AS AWAY, {wanted} "
         "FROM PHYSICS WHERE RIG_ID = ? AND SESSION = ? AND LAP = ? AND DISTANCE >= 0"
     )
 
