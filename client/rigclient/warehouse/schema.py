@@ -49,10 +49,13 @@ def check_version(destination: Destination) -> None:
 
 
 def widen(destination: Destination, table: Table, wanted: Iterable[Column]) -> bool:
-    """Add the columns that are missing; True when there were any. Raises Mismatch before anything is added
-    when one is there with a type that cannot hold the values.
+    """Add what is missing, columns or all of it; True when there was any. Raises Mismatch before anything is
+    added when a column is there with a type that cannot hold the values.
     """
     there = destination.columns(table.name)
+    if not there:
+        destination.execute(tables.create(table))
+        return True
     missing = [column for column in wanted if column.name not in there]
     for column in wanted:
         check_type(destination.name, table, column, there.get(column.name, column.type))
