@@ -14,12 +14,20 @@ CODES: Final = {
     errors.BadRequest: 2,
     errors.Unavailable: 3,
     errors.Denied: 4,
+    errors.Unauthenticated: 4,
     errors.NotFound: 5,
     errors.Mismatch: 6,
     errors.Busy: 7,
     errors.Raced: 7,
     errors.Corrupt: 8,
     errors.Exhausted: 9,
+    errors.WrongPassword: 10,
+    errors.WrongKey: 11,
+    errors.WrongPassphrase: 12,
+    errors.TokenExpired: 13,
+    errors.FileMissing: 14,
+    errors.DatabaseMissing: 15,
+    errors.Unreachable: 16,
 }
 """By the class of the error, its narrowest one that stands here; click ends with 2 as well."""
 
@@ -28,7 +36,10 @@ Exit codes:
   0 done, 2 wrong command line, 3 rig or warehouse not reachable,
   4 login or rights refused, 5 something named is not there,
   6 two sides do not agree, 7 somebody else is at it, 8 damaged data,
-  9 a limit is reached, 1 anything else
+  9 a limit is reached, 1 anything else;
+  of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,
+  13 expired token, 14 a file is missing, 15 no such database,
+  16 nobody answers
 """
 
 
