@@ -16,14 +16,18 @@ LAP_CHART: Final = f"""
 SELECT RIG_ID, SESSION, LAP, CAR, CAR_NUMBER, COALESCE(DRIVER, '') AS DRIVER, TEAM, VEHICLE_CLASS, TRACK,
   LAP_INDEX, LAP_NUMBER + 1 AS LAP_NO, LAP_TIME, SECTOR1, SECTOR2, SECTOR3, END_TIME, VALID, GREEN, FLAG,
   OUT_LAP, IN_LAP, PIT_VISITS, TOP_SPEED, SAMPLES,
-  COALESCE(PLACE, RANK() OVER ({_OF_LAP} ORDER BY END_TIME)) AS PLACE,
+  CASE WHEN COALESCE(MAX(PLACE) OVER ({_OF_LAP}), 0) > COUNT(*) OVER ({_OF_LAP})
+    THEN PLACE ELSE RANK() OVER ({_OF_LAP} ORDER BY END_TIME) END AS PLACE,
   END_TIME - MIN(END_TIME) OVER ({_OF_LAP}) AS GAP,
   CASE WHEN COALESCE(VALID, TRUE) THEN LAP_TIME END AS COUNTED,
   CASE WHEN COALESCE(VALID, TRUE) AND COALESCE(GREEN, TRUE)
     AND NOT COALESCE(OUT_LAP, FALSE) AND NOT COALESCE(IN_LAP, FALSE) THEN LAP_TIME END AS FLYING
 FROM LAPS WHERE KIND = 'lap' AND COMPLETE AND LAP_TIME IS NOT NULL
 """
-"""Every complete lap: the place after it, the gap to who was first to complete as many, whether it counts."""
+"""Every complete lap: the place after it, the gap to who was first to complete as many, whether it counts.
+
+The place is the order in which cars completed as many laps; where not all of those are here, the game's own.
+"""
 
 BEST_LAPS: Final = """
 SELECT * FROM (

@@ -71,6 +71,15 @@ def asked(where: str | None, address: str) -> "Iterator[Destination]":
         yield destination
 
 
+@contextlib.contextmanager
+def asked_alone(where: str | None) -> "Iterator[Destination]":
+    """The warehouse, for questions about samples: no index of a rig tells them."""
+    from rigclient.warehouse import connect
+
+    with connect(where, read_only=True) as destination:
+        yield destination
+
+
 def nothing(destination: "Destination", choice: "Choice", what: str = "lap") -> NotFound:
     """The error that says what there is instead."""
     from rigclient.warehouse.questions.instead import instead
@@ -78,24 +87,24 @@ def nothing(destination: "Destination", choice: "Choice", what: str = "lap") -> 
     return NotFound(instead(destination, choice, what))
 
 
-def table(columns: Mapping[str, Any], rows: Iterable[Sequence[Text]], width: int) -> Grid:
-    """A grid of these columns, by name with their justification, in `width` cells: where there is no room the
+def table(columns: Iterable[tuple[str, Any]], rows: Iterable[Sequence[Text]], width: int) -> Grid:
+    """A grid of these columns, names with their justification, in `width` cells: where there is no room the
     longest text gives way, for a cut number is another number.
     """
+    columns = tuple(columns)
     kept = [tuple(row) for row in rows]
     grid = Grid(box=None, pad_edge=False, padding=(0, _BETWEEN, 0, 0), header_style=TITLE)
     widths = _widths(columns, kept, width - _BETWEEN * (len(columns) - 1))
-    for (name, justify), cells in zip(columns.items(), widths, strict=True):
-        grid.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis", width=cells)
+    for (name, justify), cells in zip(columns, widths, strict=True):
+        grid.add_column(Text(name), justify=justify, no_wrap=True, overflow="ellipsis", width=cells)
     for row in kept:
         grid.add_row(*row)
     return grid
 
 
-def _widths(columns: Mapping[str, Any], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
-    heads = [len(name) for name in columns]
-    widths = [max([head, *(row[at].cell_len for row in rows)]) for at, head in enumerate(heads)]
-    texts = [at for at, justify in enumerate(columns.values()) if justify == "left"]
+def _widths(columns: Sequence[tuple[str, Any]], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
+    widths = [max([len(name), *(row[at].cell_len for row in rows)]) for at, (name, _) in enumerate(columns)]
+    texts = [at for at, (_, justify) in enumerate(columns) if justify == "left"]
     while sum(widths) > room and texts:
         longest = max(texts, key=lambda at: widths[at])
         if widths[longest] <= _LEAST:

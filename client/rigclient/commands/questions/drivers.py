@@ -1,6 +1,6 @@
 """`rig warehouse drivers`: who drove where, and of whom there is telemetry."""
 
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.text import Text
@@ -10,6 +10,16 @@ from rigclient.commands.questions.asking import asked, blank, choice_of, chosen,
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import DIM, STRONG, TEXT
+
+_COLUMNS: Final = (
+    ("track", "left"),
+    ("driver", "left"),
+    ("class", "left"),
+    ("best", "right"),
+    ("laps", "right"),
+    ("telemetry", "right"),
+    ("samples", "right"),
+)
 
 
 @click.command(epilog=exits.HELP)
@@ -42,10 +52,7 @@ def drivers(
     if as_json:
         return
     console = shell.console()
-    columns = {"track": "left", "driver": "left", "class": "left", "best": "right", "laps": "right"}
-    console.print(
-        table({**columns, "with telemetry": "right", "samples": "right"}, map(_row, kept), console.width)
-    )
+    console.print(table(_COLUMNS, map(_row, kept), console.width))
     if more:
         console.print(shell.more(len(kept), "drivers"))
 

@@ -67,7 +67,7 @@ def laps(
     best = min((lap["lap_time"] for lap in kept if _counts(lap)), default=0.0)
     for session, of_session in groupby(kept, lambda lap: str(lap["session"])):
         console.print(Text(session, TITLE))
-        console.print(table(_COLUMNS, (_row(lap, best) for lap in of_session), console.width))
+        console.print(table(_COLUMNS.items(), (_row(lap, best) for lap in of_session), console.width))
     if more:
         console.print(shell.more(len(kept), "laps"))
 

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 _MOST_TOLD: Final = 10
 """Refused rows that are printed; --refused writes them all."""
 _FIELDS: Final = ("file", "line", "reason", "detail")
+_COLUMNS: Final = (
+    ("race", "left"),
+    ("what", "left"),
+    ("laps", "right"),
+    ("samples", "right"),
+    ("refused", "right"),
+    ("", "left"),
+)
+_REASONS: Final = (("rows refused", "left"), ("rows", "right"), ("first in", "left"), ("line", "right"))
 _BEACONS: Final = "beacons"
 _THERE: Final = "there already"
 _REFUSED: Final = "refused"
@@ -152,17 +161,8 @@ def _report(reports: "Sequence[Report]", found: "Search", told: Told, width: int
 
 def _files(reports: "Sequence[Report]", width: int) -> RenderableType:
     """A row per file that has laps to tell."""
-    columns = {
-        "race": "left",
-        "what": "left",
-        "laps": "right",
-        "samples": "right",
-        "refused": "right",
-        "": "left",
-    }
-    return table(
-        columns, (_row(report) for report in reports if report.kind != _BEACONS or report.why), width
-    )
+    shown = (report for report in reports if report.kind != _BEACONS or report.why)
+    return table(_COLUMNS, map(_row, shown), width)
 
 
 def _row(report: "Report") -> Sequence[Text]:
@@ -184,11 +184,13 @@ def _count(number: int, style: Style) -> Text:
 def _reasons(reports: "Sequence[Report]", told: Told, width: int) -> RenderableType:
     """Rows that were refused, by reason."""
     total = sum((report.refused for report in reports), Counter[str]())
-    rows = (
-        (Text(reason, YELLOW), Text(str(count), TEXT), Text(_place(told.where[reason]), DIM))
-        for reason, count in total.most_common()
-    )
-    return table({"rows refused": "left", "rows": "right", "first at": "left"}, rows, width)
+    rows = (_reason(reason, count, told.where[reason]) for reason, count in total.most_common())
+    return table(_REASONS, rows, width)
+
+
+def _reason(reason: str, count: int, first: "Refusal") -> Sequence[Text]:
+    where = Text(first.path.name, DIM), Text(str(first.line), DIM)
+    return Text(reason, YELLOW), Text(str(count), TEXT), *where
 
 
 def _place(refusal: "Refusal") -> str:
@@ -235,7 +237,7 @@ def _plain(reports: "Sequence[Report]", found: "Search", told: Told) -> dict[str
         ],
         "others": found.others,
         "refused": told.count,
-        "refused_rows": [{**row._asdict(), "path": str(row.path)} for row in told.first],
+        "first_refused": [{**row._asdict(), "path": str(row.path)} for row in told.first],
     }
 
 

@@ -229,7 +229,7 @@ def _print(
     session: "Session", others: "Sequence[Session]", columns: Mapping[str, str], rows: list[Sequence[Text]]
 ) -> None:
     console = shell.console()
-    _print_shown(console, session, others, table(columns, rows, console.width))
+    _print_shown(console, session, others, table(columns.items(), rows, console.width))
 
 
 def _print_shown(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from rig.errors import BadRequest
 from rigclient.commands import exits, shell
-from rigclient.commands.questions.asking import asked, choice_of, chosen, nothing, table
+from rigclient.commands.questions.asking import asked_alone, choice_of, chosen, nothing, table
 from rigclient.commands.warehouse import at
 from rigclient.extras import need
 from rigclient.terminal.palette import DIM, TEXT
@@ -37,10 +37,9 @@ _PLACES: Final = 3
     help="All of them into a .csv or .parquet file; else the first are shown.",
 )
 @shell.as_json
-@click.pass_obj
 @exits.coded
 def telemetry(
-    address: str, where: str | None, channels: tuple[str, ...], out: Path | None, as_json: bool, **words: Any
+    where: str | None, channels: tuple[str, ...], out: Path | None, as_json: bool, **words: Any
 ) -> None:
     """Get samples of laps, ordered by car, lap and distance. --json prints a line for each.
 
@@ -53,7 +52,7 @@ def telemetry(
 
     write = _writer(out)
     choice = choice_of(words, telemetry=True)
-    with asked(where, address) as destination:
+    with asked_alone(where) as destination:
         found = iter(samples.samples(destination, choice, channels))
         first = next(found, None)
         if first is None:
@@ -157,7 +156,7 @@ def _show(batches: Iterable[Any]) -> None:
     console = shell.console()
     columns = {name: "left" if name == "lap" else "right" for name in shown}
     console.print(
-        table(columns, ([_cell(row[at]) for at in at_name] for row in rows[:_SHOWN]), console.width)
+        table(columns.items(), ([_cell(row[at]) for at in at_name] for row in rows[:_SHOWN]), console.width)
     )
     if len(rows) > _SHOWN:
         console.print(Text(f"the first {_SHOWN} samples; --out FILE or --json gives all", DIM))
