@@ -17,6 +17,7 @@ from rigclient.commands import (
     laps,
     mark,
     plot,
+    questions,
     records,
     registry,
     report,
@@ -228,6 +229,7 @@ for _command in (
     warehouse.warehouse,
 ):
     rig.add_command(_command)
+questions.add_to(warehouse.warehouse)
 
 
 def main() -> None:

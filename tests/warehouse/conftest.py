@@ -62,3 +62,12 @@ def warehouse(
     """An empty warehouse of every kind."""
     with home(request.param, tmp_path, peer, monkeypatch) as made:
         yield made
+
+
+@pytest.fixture(params=KINDS[1:])
+def shared(
+    request: pytest.FixtureRequest, tmp_path: Path, peer: PeerProcess, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
+    """One in which several can be at once."""
+    with home(request.param, tmp_path, peer, monkeypatch) as made:
+        yield made

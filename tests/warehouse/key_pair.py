@@ -1,6 +1,7 @@
 """Key pairs for logins, in every form that people have them in."""
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +29,12 @@ class Pair:
         """PEM, as an account is told it."""
         der = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
         return self.private.public_key().public_bytes(*der).decode()
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the public key, as an account shows it."""
+        der = self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return "SHA256:" + base64.b64encode(hashlib.sha256(der).digest()).decode()
 
     def form(
         self, encoding: Encoding, passphrase: str = "", kind: PrivateFormat = PrivateFormat.PKCS8

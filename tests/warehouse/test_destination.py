@@ -1,6 +1,5 @@
 """What every warehouse does: one body for a DuckDB file, the peer through the real connector, an account."""
 
-import contextlib
 import math
 import threading
 from collections.abc import Iterator
@@ -198,21 +197,6 @@ class TestTransactions:
         there.commit()
         assert count(there) == 5
 
-    def test_others_see_it_when_it_is_committed(self, warehouse: Home, there: Destination) -> None:
-        there.release()
-        there.begin()
-        there.execute("INSERT INTO SAMPLES (N) SELECT 1")
-        seen: list[int] = []
-        looking = threading.Thread(target=lambda: seen.append(_seen(warehouse, there)))
-        looking.start()
-        looking.join(0.2)
-        before = list(seen)
-        there.commit()
-        there.release()
-        looking.join(60)
-        assert before in ([], [0])  # a file that is in use makes others wait
-        assert count(there) == 1
-
     def test_after_an_error_all_of_it_is_undone(self, there: Destination) -> None:
         there.begin()
         there.execute("INSERT INTO SAMPLES (N) SELECT 1")
@@ -228,45 +212,43 @@ class TestTransactions:
         there.rollback()
         assert there.rows("SELECT 1") == [(1,)]
 
-    def test_of_two_who_move_the_same_mark_one_succeeds(self, warehouse: Home, there: Destination) -> None:
-        there.execute("INSERT INTO SAMPLES (N, NAME) SELECT 0, 'mark'")
-        there.release()
-        moved = []
-        threads = [threading.Thread(target=lambda: moved.append(_move(warehouse, there))) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert sorted(moved) == [0, 1]
-        assert there.rows("SELECT N FROM SAMPLES") == [(1,)]
+
+class TestSessions:
+    """Of an account; a file has one at a time."""
+
+    def test_others_see_it_when_it_is_committed(self, shared: Home) -> None:
+        with shared.open() as one, shared.open() as other:
+            one.execute(tables.create(TABLE))
+            one.begin()
+            one.execute("INSERT INTO SAMPLES (N) SELECT 1")
+            assert (count(one), count(other)) == (1, 0)
+            one.commit()
+            assert count(other) == 1
+
+    def test_of_two_who_move_the_same_mark_one_succeeds(self, shared: Home) -> None:
+        with shared.open() as one, shared.open() as other:
+            one.execute(tables.create(TABLE))
+            one.execute("INSERT INTO SAMPLES (N) SELECT 0")
+            moved = []
+            both = [threading.Thread(target=lambda by=by: moved.append(_moves(by))) for by in (one, other)]
+            for thread in both:
+                thread.start()
+            for thread in both:
+                thread.join(60)
+            assert sorted(moved) == [False, True]
+            assert one.rows("SELECT N FROM SAMPLES") == [(1,)]
 
 
-def _other(warehouse: Home, there: Destination) -> contextlib.AbstractContextManager[Destination]:
-    """A second connection; a file has only one in a process."""
-    return contextlib.nullcontext(there) if warehouse.kind == "duckdb" else warehouse.open()
-
-
-def _seen(warehouse: Home, there: Destination) -> int:
-    if warehouse.kind == "duckdb":
-        return 0
-    with warehouse.open() as other:
-        return count(other)
-
-
-_TURN = threading.Lock()
-
-
-def _move(warehouse: Home, there: Destination) -> int:
-    """Compare and set, as the last statement of a load; 1 for the winner."""
-    with _TURN if warehouse.kind == "duckdb" else contextlib.nullcontext(), _other(warehouse, there) as mine:
-        mine.begin()
-        try:
-            done = mine.execute("UPDATE SAMPLES SET N = 1 WHERE NAME = 'mark' AND N = 0")
-            mine.commit()
-        except Raced:
-            mine.rollback()
-            return 0
-        return done
+def _moves(mine: Destination) -> bool:
+    """Compare and set, as the last statement of a load."""
+    mine.begin()
+    try:
+        done = mine.execute("UPDATE SAMPLES SET N = 1 WHERE N = 0")
+        mine.commit()
+    except Raced:
+        mine.rollback()
+        return False
+    return done == 1
 
 
 class TestConnections:

@@ -115,7 +115,7 @@ def test_a_damaged_lap_stays_behind_and_is_named_while_all_others_arrive(town: T
     data[-10] ^= 1
     path.write_bytes(data)
     done = run(town, duck, "--json")
-    assert done.exit_code == 7
+    assert done.exit_code == 8
     assert "is not what was written" in done.stderr
     assert json.loads(done.stdout)["laps"] == len(town.laps()) - 1
     index = Index(town.data / "index.sqlite")
@@ -196,7 +196,7 @@ def test_watching_goes_on_when_the_rig_is_away_and_lets_nobody_of_this_machine_i
     assert watching.stderr is not None
     assert json.loads(watching.stdout.readline())["laps"] == len(town.laps())
     done = run(town, duck)
-    assert (done.exit_code, "another sync" in done.stderr) == (5, True)
+    assert (done.exit_code, "another sync" in done.stderr) == (7, True)
     town.stop()
     assert "no rig answers" in watching.stderr.readline()
     town.serve()

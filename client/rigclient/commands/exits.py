@@ -13,35 +13,33 @@ OTHER: Final = 1
 CODES: Final = {
     errors.BadRequest: 2,
     errors.Unavailable: 3,
-    errors.Unreachable: 4,
-    errors.Busy: 5,
-    errors.Raced: 5,
+    errors.Denied: 4,
+    errors.Unauthenticated: 4,
+    errors.NotFound: 5,
     errors.Mismatch: 6,
-    errors.Corrupt: 7,
-    errors.Exhausted: 8,
-    errors.NotFound: 9,
-    errors.Unauthenticated: 10,
-    errors.WrongPassword: 11,
-    errors.WrongKey: 12,
-    errors.WrongPassphrase: 13,
-    errors.TokenExpired: 14,
-    errors.Denied: 15,
-    errors.DatabaseMissing: 16,
-    errors.FileMissing: 17,
+    errors.Busy: 7,
+    errors.Raced: 7,
+    errors.Corrupt: 8,
+    errors.Exhausted: 9,
+    errors.WrongPassword: 10,
+    errors.WrongKey: 11,
+    errors.WrongPassphrase: 12,
+    errors.TokenExpired: 13,
+    errors.FileMissing: 14,
+    errors.DatabaseMissing: 15,
+    errors.Unreachable: 16,
 }
 """By the class of the error, its narrowest one that stands here; click ends with 2 as well."""
 
 HELP: Final = """\b
 Exit codes:
-  0 done                        9 something named is not there
-  1 none of these              10 login refused
-  2 wrong command line         11 wrong password
-  3 try again later            12 wrong key
-  4 nobody answers there       13 wrong passphrase of the key
-  5 somebody else is at it     14 token expired
-  6 two sides do not agree     15 no right to do this
-  7 damaged data               16 no such database
-  8 a limit is reached         17 no such file
+  0 done, 2 wrong command line, 3 rig or warehouse not reachable,
+  4 login or rights refused, 5 something named is not there,
+  6 two sides do not agree, 7 somebody else is at it, 8 damaged data,
+  9 a limit is reached, 1 anything else;
+  of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,
+  13 expired token, 14 a file is missing, 15 no such database,
+  16 nobody answers
 """
 
 

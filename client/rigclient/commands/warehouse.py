@@ -53,4 +53,5 @@ def init(where: str | None, show: bool) -> None:
             )
             return
         schema.prepare(destination)
+        schema.make_views(destination)
         click.echo(f"{destination.name} has all tables, version {tables.VERSION}")

@@ -59,18 +59,30 @@ def check_version(destination: Destination) -> None:
 
 
 def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> None:
-    """Add the columns that are missing, there and in `there`, and make the views over them. Raises Mismatch,
-    before anything is added, when one is there with a type that cannot hold the values.
+    """Add what is missing, columns or all of a table, there and in `there`, and make the views over it. Raises
+    Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
     """
-    missing = [(table, c) for table, columns in wanted.items() for c in columns if c.name not in there[table]]
     for table, columns in wanted.items():
         for column in columns:
             check_type(destination.name, table, column, there[table].get(column.name, column.type))
-    for table, column in missing:
-        destination.execute(tables.add_column(table.name, column.name, column.type))
-        there[table][column.name] = column.type
-    if missing:
+    grown = [_widened(destination, table, there[table], columns) for table, columns in wanted.items()]
+    if any(grown):
         make_views(destination)
+
+
+def _widened(
+    destination: Destination, table: Table, there: dict[str, str], columns: Iterable[Column]
+) -> bool:
+    """Whether there was anything to add to one table."""
+    if not there:
+        destination.execute(tables.create(table))
+        there |= {column.name: column.type for column in table.columns}
+        return True
+    missing = [column for column in columns if column.name not in there]
+    for column in missing:
+        destination.execute(tables.add_column(table.name, column.name, column.type))
+        there[column.name] = column.type
+    return bool(missing)
 
 
 def check_type(where: str, table: Table, column: Column, there: str) -> None:

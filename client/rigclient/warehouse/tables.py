@@ -13,6 +13,7 @@ import numpy as np
 from rig.channels import LAP, PHYSICS, SCORING, Channel
 from rigclient.lap import WHEELS
 from rigclient.warehouse.destination import Dialect
+from rigclient.warehouse.views import QUESTIONS
 
 VERSION: Final = 1
 """Of what the tables mean. A column more is no new version, another meaning of one is."""
@@ -142,6 +143,7 @@ LAPS: Final = Table(
         Column("OUT_LAP", FLAG, "Began in the pit lane or the garage."),
         Column("IN_LAP", FLAG, "Ended in the pit lane or the garage."),
         Column("GREEN", FLAG, "No yellow, full-course or local, during it; NULL when nobody knows."),
+        Column("FLAG", TEXT, "Shown when the lap ended, in the timekeeper's letters: GF, FCY, FF."),
         Column("PIT_VISITS", WHOLE, "Stays in the pit lane that touch the lap."),
         Column("PIT_TIME", REAL64, "Time of those that ended, entry to exit [s]."),
         Column("PLACE", WHOLE, "Position at the end of the lap, 1 is first."),
@@ -221,12 +223,12 @@ GAPS: Final = Table(
         Column("N", WHOLE, "Position among the gaps of the load, from 0.", needed=True),
         Column("SESSION", TEXT, "Session of the lap."),
         Column("LAP", TEXT, "The lap whose samples are missing; NULL: the loss is the ring's."),
-        Column("RING", TEXT, "Identity of the ring, where the loss is the ring's."),
-        Column("STREAM", TEXT, "What is missing: physics, scoring or events."),
-        Column("FIRST_SEQ", WHOLE, "First missing sequence number."),
+        Column("RING", TEXT, "Identity of the ring whose loss it is, or checksum of the file."),
+        Column("STREAM", TEXT, "What is missing: physics, scoring, events, or rows of a file."),
+        Column("FIRST_SEQ", WHOLE, "First missing sequence number; of a file its line."),
         Column("LAST_SEQ", WHOLE, "Last missing sequence number; FIRST_SEQ - 1 when none were given."),
         Column("MISSING", WHOLE, "How many are missing; NULL when nobody can know."),
-        Column("REASON", TEXT, "missed, torn, recorder_down, disk, evicted, ..."),
+        Column("REASON", TEXT, "missed, torn, recorder_down, disk, evicted, ...; refused: rows of a file."),
         Column("BEGIN_TIME_NS", WHOLE, "Wall clock of the last record before, unix time [ns]."),
         Column("END_TIME_NS", WHOLE, "Wall clock of the first record after, unix time [ns]."),
         Column("DETAIL", TEXT, "A sentence for people."),
@@ -235,12 +237,49 @@ GAPS: Final = Table(
     ("RIG_ID", "N"),
 )
 
+READINGS: Final = Table(
+    "READINGS",
+    "What files of other programs tell and no channel holds: intermediate times, foreign sensors.",
+    (
+        *_OF_ROWS[:-1],
+        Column(
+            "SEQ",
+            WHOLE,
+            "SEQ of its sample; without samples its place in the lap.",
+            needed=True,
+        ),
+        Column("NAME", TEXT, "What it is, in the file's own words.", needed=True),
+        Column("LAP_TIME", REAL64, "Since the lap began [s]."),
+        Column("VALUE", REAL64, "In the file's own unit; of intermediates since the one before [s]."),
+        _LOAD,
+    ),
+    ("RIG_ID", "SESSION", "LAP", "SEQ", "NAME"),
+)
+
+FILES: Final = Table(
+    "FILES",
+    "Files of other programs that were loaded, each once: what has the same checksum is the same file.",
+    (
+        _RIG,
+        Column("SHA256", TEXT, "Of its bytes.", needed=True),
+        Column("PATH", TEXT, "Where it lay."),
+        Column("KIND", TEXT, "chart, or telemetry."),
+        Column("SESSION", TEXT, "The session that it is of.", needed=True),
+        Column("BYTES", WHOLE, "Its size."),
+        Column("LAPS", WHOLE, "Laps that came from it."),
+        Column("REFUSED", WHOLE, "Rows that did not; see GAPS."),
+        _LOAD,
+    ),
+    ("RIG_ID", "SHA256"),
+    once=True,
+)
+
 LOADS: Final = Table(
     "RIG_LOADS",
     "The ledger: one row per load. Per rig and stream the ranges follow each other without gap or overlap.",
     (
         _RIG,
-        Column("STREAM", TEXT, "laps, events/{ring}, or import.", needed=True),
+        Column("STREAM", TEXT, "laps, events/{ring}, or files.", needed=True),
         Column("FROM_N", WHOLE, "First number of the load.", needed=True),
         Column("TO_N", WHOLE, "First number after it.", needed=True),
         Column("ROW_COUNTS", TEXT, "Rows by table, as JSON.", needed=True),
@@ -275,7 +314,8 @@ SCHEMA: Final = Table(
     ("VERSION",),
 )
 
-TABLES: Final = (WATERMARK, LOADS, SESSIONS, LAPS, SAMPLES, UPDATES, EVENTS, GAPS, SCHEMA)
+TABLES: Final = (WATERMARK, LOADS, SESSIONS, LAPS, SAMPLES, UPDATES, EVENTS, GAPS, READINGS, FILES, SCHEMA)
+"""In the order in which they are made; the version comes last."""
 
 VIEWS: Final = {
     "PHYSICS_V": "SELECT P.*, {P.CAPTURE_TIME_NS} AS TS FROM PHYSICS P",
@@ -286,6 +326,7 @@ VIEWS: Final = {
         "{L.START_TIME_NS} AS TS FROM LAPS L "
         "LEFT JOIN SESSIONS S ON S.RIG_ID = L.RIG_ID AND S.SESSION = L.SESSION"
     ),
+    **QUESTIONS,
 }
 """Views by name; what stands in braces are unix nanoseconds that become a timestamp."""
 

@@ -1,6 +1,6 @@
 """The peer as a process of its own.
 
-python -m tests.warehouse.peer FOLDER [--port N] [--database RIG] [--token-s S] [--master-s S] [--ahead-s S]
+python -m tests.warehouse.peer FOLDER [--port N] [--database RIG]
 
 FOLDER keeps everything: `users.json`, `faults`, `journal.jsonl`, the databases, the staged files. It prints
 its port once it listens, and starts again on what it left behind, however it ended.
@@ -29,9 +29,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--database", action="append", default=[])
-    parser.add_argument("--token-s", type=float, default=3600.0)
-    parser.add_argument("--master-s", type=float, default=14400.0)
-    parser.add_argument("--ahead-s", type=float, default=0.0)
     return parser.parse_args()
 
 
@@ -42,15 +39,11 @@ def main() -> None:
     logging.disable()  # the journal says what happened
     warnings.simplefilter("ignore")
     fake.install(folder, wanted.database)
-    peer = Peer(
-        Users(folder / USERS, ACCOUNT),
-        Sessions(wanted.token_s, wanted.master_s),
-        Faults(folder / FAULTS),
-        Journal(folder / JOURNAL),
-        wanted.ahead_s,
-    )
+    users, faults, journal = (folder / name for name in (USERS, FAULTS, JOURNAL))
+    peer = Peer(Users(users, ACCOUNT), Sessions(), Faults(faults), Journal(journal))
     config = uvicorn.Config(peer, host="127.0.0.1", port=wanted.port, http="h11", lifespan="off")
     listening = config.bind_socket()
+    listening.listen(100)  # who reads the port may connect
     print(listening.getsockname()[1], flush=True)
     asyncio.run(uvicorn.Server(config).serve([listening]))
 

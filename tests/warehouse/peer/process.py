@@ -32,10 +32,9 @@ _WAIT_S: Final = 60
 class PeerProcess:
     """A peer on a free port of this machine, which it keeps when it is started again."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = 0
-        self._options = options
         self._process: subprocess.Popen[str] | None = None
         if not (folder / USERS).exists():
             (folder / USERS).write_text("{}")
@@ -49,7 +48,7 @@ class PeerProcess:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         command = [PYTHON, "-m", "tests.warehouse.peer", str(self.folder), "--port", str(self.port)]
-        words = [*command, "--database", DATABASE, *self._options]
+        words = [*command, "--database", DATABASE]
         self._process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())

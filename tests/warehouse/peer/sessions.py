@@ -15,6 +15,7 @@ _WORDS: Final = re.compile(
     r"\bCURRENT_(ROLE|WAREHOUSE|USER|DATABASE|SCHEMA|SESSION|TIMESTAMP)\(\)", re.IGNORECASE
 )
 _READS: Final = ("SELECT", "WITH", "SHOW", "DESC", "LIST", "USE", "BEGIN", "COMMIT", "ROLLBACK")
+_RENEWED_S: Final = 3600.0
 GONE: Final = ("390111", "Session no longer exists. New login required to access the service.")
 EXPIRED: Final = ("390112", "Session token has expired.")
 MASTER_EXPIRED: Final = ("390114", "Authentication token has expired. The user must authenticate again.")
@@ -36,8 +37,8 @@ class Session:
     token: str
     ends: float
     """Unix second at which the token expires."""
+    master_ends: float
     master: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    master_ends: float = 0.0
     used: float = 0.0
     """Unix second of the last request."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -54,7 +55,7 @@ class Session:
         """Whether the user may run a statement."""
         return not self.user.reads_only or sql.lstrip().upper().startswith(_READS)
 
-    def spelled(self, sql: str, ahead_s: float) -> str:
+    def spelled(self, sql: str) -> str:
         """A statement with the words that fakesnow does not know, or tells of itself, filled in."""
         facts: dict[str, Any] = {
             "ROLE": self.role,
@@ -68,7 +69,7 @@ class Session:
         def fact(found: re.Match[str]) -> str:
             word = found[1].upper()
             if word == "TIMESTAMP":
-                return f"DATEADD(SECOND, {ahead_s:.0f}, CURRENT_TIMESTAMP())" if ahead_s else found[0]
+                return f"DATEADD(SECOND, {self.user.ahead_s:.0f}, CURRENT_TIMESTAMP())"
             return f"'{facts[word]}'" if facts[word] else "CAST(NULL AS VARCHAR)"
 
         return fake.readable(_WORDS.sub(fact, sql))
@@ -78,19 +79,15 @@ class Session:
 class Sessions:
     """All that are open."""
 
-    token_s: float
-    """How long a token is good, before it has to be renewed with the master token."""
-    master_s: float
-    """How long that one is."""
     opened: int = 0
     _open: dict[str, Session] = field(default_factory=dict)
 
-    def add(self, token: str, user: User, role: str, warehouse: str, now: float) -> Session:
+    def add(self, token: str, user: User, role: str, warehouse: str) -> Session:
         """A session that fakesnow has opened under `token`."""
         self.opened += 1
-        connection = fake.sessions[token]
-        session = Session(self.opened, user, role, warehouse, connection, token, now + self.token_s)
-        session.master_ends, session.used = now + self.master_s, now
+        now = user.now()
+        ends = now + user.token_s, now + user.master_s
+        session = Session(self.opened, user, role, warehouse, fake.sessions[token], token, *ends)
         session.settle()
         self._open[token] = session
         return session
@@ -99,15 +96,15 @@ class Sessions:
         """The session of a token."""
         return self._open.get(token)
 
-    def renew(self, master: str, now: float) -> Session | None:
+    def renew(self, master: str) -> Session | None:
         """Give the session of a master token a new token; None when that one is not good any more."""
         session = next((one for one in self._open.values() if one.master == master), None)
-        if session is None or session.master_ends < now:
+        if session is None or session.master_ends < session.user.now():
             return None
         old, session.token = session.token, secrets.token_urlsafe(32)
         self._open[session.token] = self._open.pop(old)
         fake.sessions[session.token] = fake.sessions.pop(old)
-        session.ends = now + self.token_s
+        session.ends = session.user.now() + _RENEWED_S
         return session
 
     def forget(self, token: str) -> None:

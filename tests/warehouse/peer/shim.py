@@ -96,8 +96,6 @@ class Peer:
     sessions: Sessions
     faults: Faults
     journal: Journal
-    ahead_s: float = 0.0
-    """How far the peer's clock is ahead of the client's."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -135,20 +133,19 @@ class Peer:
         return fault
 
     async def _answer(self, request: Request) -> Reply:
-        now = time.time() + self.ahead_s
         if request.path == LOGIN:
-            return await self._login(request, now)
+            return await self._login(request)
         if request.path == RENEW:
-            return self._renew(request, now)
+            return self._renew(request)
         if request.path == ABORT_DETACHED:
-            return self._abort_detached(now - float(request.query.get("idle_s", "0")))
+            return self._abort_detached(time.time() - float(request.query.get("idle_s", "0")))
         if request.path in (QUERY, ABORT, "/session"):
-            return await self._in_session(request, now)
+            return await self._in_session(request)
         return await _forward(request, request.body)
 
-    async def _login(self, request: Request, now: float) -> Reply:
+    async def _login(self, request: Request) -> Reply:
         try:
-            user = self.users.admit(request.data["data"], request.query.get("roleName", ""), now)
+            user = self.users.admit(request.data["data"], request.query.get("roleName", ""))
         except Refused as error:
             return refused(error.code, error.message)
         data = request.data
@@ -156,21 +153,21 @@ class Peer:
         reply = json.loads((await _forward(request, json.dumps(data).encode())).body)
         role = request.query.get("roleName", user.roles[0] if user.roles else "PUBLIC").upper()
         warehouse = request.query.get("warehouse", "").upper()
-        session = self.sessions.add(reply["data"]["token"], user, role, warehouse, now)
+        session = self.sessions.add(reply["data"]["token"], user, role, warehouse)
         info = {
             "databaseName": session.connection.database,
             "schemaName": session.connection.schema,
             "roleName": role,
             "warehouseName": warehouse or None,
         }
-        reply["data"] |= _tokens(session, now) | {"sessionId": session.number, "sessionInfo": info}
+        reply["data"] |= _tokens(session) | {"sessionInfo": info}
         return said(**reply)
 
-    def _renew(self, request: Request, now: float) -> Reply:
-        session = self.sessions.renew(request.token, now)
+    def _renew(self, request: Request) -> Reply:
+        session = self.sessions.renew(request.token)
         if session is None:
             return refused(*MASTER_EXPIRED)
-        tokens = _tokens(session, now)
+        tokens = _tokens(session)
         tokens |= {"sessionToken": session.token, "validityInSecondsST": tokens["validityInSeconds"]}
         return said(data=tokens)
 
@@ -181,13 +178,13 @@ class Peer:
             self.sessions.forget(session.token)
         return said(data=[session.number for session in gone])
 
-    async def _in_session(self, request: Request, now: float) -> Reply:
+    async def _in_session(self, request: Request) -> Reply:
         session = self.sessions.of(request.token)
         if session is None:
             return refused(*GONE)
-        if session.ends < now:
+        if session.ends < session.user.now():
             return refused(*EXPIRED)
-        session.used = now
+        session.used = time.time()
         if request.path == "/session":
             if request.query.get("delete"):
                 self.sessions.forget(session.token)
@@ -207,13 +204,15 @@ class Peer:
         if removed:
             names = fake.remove(removed[1], session.connection)
             data["sqlText"] = f"SELECT '{len(names)} removed' AS RESULT"
-        data["sqlText"] = session.spelled(data["sqlText"], self.ahead_s)
+        data["sqlText"] = session.spelled(data["sqlText"])
         reply = await _forward(request, json.dumps(data).encode())
         return _mended(reply, data["sqlText"])
 
 
-def _tokens(session: Session, now: float) -> dict[str, Any]:
+def _tokens(session: Session) -> dict[str, Any]:
+    now = session.user.now()
     return {
+        "sessionId": session.number,
         "masterToken": session.master,
         "validityInSeconds": max(1, round(session.ends - now)),
         "masterValidityInSeconds": max(1, round(session.master_ends - now)),

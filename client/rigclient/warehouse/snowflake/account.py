@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -88,9 +89,10 @@ class Snowflake:
         }
         try:
             session = self._connector.connect(**arguments)
+            _hush(session)
+            ((database, schema),) = session.cursor().execute(_PLACE).fetchall()
         except self._connector.errors.Error as error:
             raise refusals.refusal(error, entering=True).error(wanted, refusals.said(error)) from None
-        ((database, schema),) = session.cursor().execute(_PLACE).fetchall()
         if not database or not schema:  # a login succeeds without what it names
             session.close()
             raise refusals.NO_DATABASE.error(wanted)
@@ -207,7 +209,11 @@ class Snowflake:
 
     def close(self) -> None:
         """Log out."""
-        session, self._open, self._within = self._open, None, False
+        self._drop()
+        self._within = False
+
+    def _drop(self) -> None:
+        session, self._open = self._open, None
         if session is not None:
             with contextlib.suppress(self._connector.errors.Error):  # it is gone already
                 session.close()
@@ -227,8 +233,19 @@ class Snowflake:
         except self._connector.errors.Error as error:
             found = refusals.refusal(error)
             if refusals.over(found):
-                self._open = None
+                self._drop()
             raise found.error(self._login, refusals.said(error)) from None
+
+
+def _hush(session: Any) -> None:
+    """No traceback of the timer by which connector 4 ends a statement: what happened is raised as well."""
+    plain = session.errorhandler
+
+    def handle(*error: Any) -> None:
+        if not isinstance(threading.current_thread(), threading.Timer):
+            plain(*error)
+
+    session.errorhandler = handle
 
 
 def _knock(wanted: Login) -> None:

@@ -94,7 +94,7 @@ def login(connection: str = "") -> Login:
     for name in _NEEDED:
         if name not in found:
             raise BadRequest(f"no {name} for Snowflake is set", hint=_ways(name, connection))
-    proof, source = _proof(named) or _proof(around) or _unproved(found, connection)
+    proof, source = _proof(named) or _proof(around) or _unproved(found)
     options = {"schema": "PUBLIC"} | {
         name: setting.value for name, setting in found.items() if name not in (*_PROOFS, _OPENS_KEY)
     }
@@ -148,13 +148,13 @@ def _key(kind: str, settings: Mapping[str, Setting]) -> keys.PrivateKey:
     return keys.from_file(Path(setting.value), passphrase.value, setting.source, passphrase.source)
 
 
-def _unproved(found: Mapping[str, Setting], connection: str) -> tuple[dict[str, Any], str]:
+def _unproved(found: Mapping[str, Setting]) -> tuple[dict[str, Any], str]:
     """Ways that need no secret here, such as a browser. Raises BadRequest."""
     for name in _WITHOUT_SECRET:
         if name in found:
             return {}, found[name].source
-    ways = _ways(_KEY_FILE, connection)
-    raise BadRequest("no password, private key or token for Snowflake is set", hint=ways)
+    ways = ", ".join(_variable(name) for name in _PROOFS)
+    raise BadRequest("no private key, token or password for Snowflake is set", hint=f"set one of {ways}")
 
 
 def _named(connection: str) -> dict[str, Setting]:

@@ -23,9 +23,16 @@ from rig.errors import (
 )
 from rigclient.warehouse.snowflake.login import Login
 
-_NUMBERED: Final = re.compile(r"^(?:\d{6} \(\w+\): )+")
+_NUMBERED: Final = re.compile(r"^(?:(\d{6})(?: \(\w+\))?: )+")
+_PREAMBLE: Final = re.compile(
+    r"^(?:Failed to connect to DB: \S+\. |Failed to login: Login error: |SQL [a-z ]+ error:)|, code: \d+$"
+)
 _IDS: Final = re.compile(r" \((?:request_id|sfqid)=[^)]*\)$")
 _OF_DATABASE: Final = re.compile(r"\b(?:database|schema) '", re.IGNORECASE)
+
+
+_SELDOM: Final = ("host", "port")
+"""Options that are only worth a word when somebody has set them."""
 
 
 class Refusal(NamedTuple):
@@ -40,14 +47,15 @@ class Refusal(NamedTuple):
     def error(self, login: Login, said: str = "") -> RigError:
         """It, for this login."""
         named = {"role": "the user's default role", **login.options, "name": login.name, "said": said}
-        looks = " and ".join(login.source(option) for option in self.check)
+        looked_at = [option for option in self.check if option not in _SELDOM or option in login.sources]
+        looks = ", ".join(login.source(option) for option in looked_at)
         hint = "; ".join(part for part in (looks and f"check {looks}", self.hint.format(**named)) if part)
         return self.kind(self.text.format(**named), hint=hint)
 
 
-_KEY_HINT: Final = "and this machine's clock; DESC USER shows the fingerprint of the key it wants"
+_KEY_HINT: Final = "DESC USER shows the fingerprint of the key it wants; or this machine's clock is off"
 
-NO_ANSWER: Final = Refusal(Unreachable, "{name} does not answer: {said}", ("account",))
+NO_ANSWER: Final = Refusal(Unreachable, "{name} does not answer: {said}", ("account", "host", "port"))
 NO_DATABASE: Final = Refusal(
     DatabaseMissing,
     "{account} has no {database}.{schema}, or does not show it to {role}",
@@ -96,7 +104,7 @@ _REST_AT_LOGIN: Final = Refusal(Unauthenticated, check=("user", "proof"))
 
 def refusal(error: Any, *, entering: bool = False) -> Refusal:
     """What an error of the connector means; `entering`: it was raised by a login."""
-    number = abs(int(error.errno or 0))
+    number = _number(error)
     if entering and number in _AT_LOGIN:
         return _AT_LOGIN[number]
     if number in (2003, 2043) and _OF_DATABASE.search(said(error)):
@@ -108,11 +116,16 @@ def refusal(error: Any, *, entering: bool = False) -> Refusal:
     return _REST_AT_LOGIN if entering else _REST
 
 
+def _number(error: Any) -> int:
+    """The words say it better than `errno`, to which connector 4 adds 290000 twice for some of HTTP."""
+    found = _NUMBERED.match(str(error.msg or ""))
+    return int(found[1]) if found else abs(int(error.errno or 0))
+
+
 def said(error: Any) -> str:
     """What the server said, on one line, without numbers."""
-    text = _NUMBERED.sub("", _IDS.sub("", str(error.msg or error)))
-    text = text.removeprefix("SQL compilation error:").removeprefix("SQL access control error:")
-    return " ".join(text.split())
+    text = _NUMBERED.sub("", _IDS.sub("", str(error.raw_msg or error)))
+    return " ".join(_PREAMBLE.sub("", text).split())
 
 
 def over(found: Refusal) -> bool:
