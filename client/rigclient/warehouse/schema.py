@@ -59,8 +59,9 @@ def check_version(destination: Destination) -> None:
 
 
 def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> None:
-    """Add what is missing, columns or all of a table, there and in `there`, and make the views over it. Raises
-    Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
+    """Add what is missing, columns or all of a table, there and in `there`, and make the views over it.
+
+    Raises Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
     """
     for table, columns in wanted.items():
         for column in columns:
