@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -188,6 +188,12 @@ class Index:
     def put_session(self, session: session_pb2.Session) -> None:
         """Add a session, or replace the one of that name. Its laps are counted here, not taken from it."""
         self._insert("REPLACE", "session", {**session_row(session), "message": sealed(session)})
+
+    def keep_sessions(self, names: Collection[str]) -> None:
+        """Forget all other sessions."""
+        for (name,) in self._db.execute("SELECT name FROM session").fetchall():
+            if name not in names:
+                self._db.execute("DELETE FROM session WHERE name = ?", (name,))
 
     def put_lap(self, lap: lap_pb2.Lap) -> None:
         """Add a lap, or replace the one of that name."""

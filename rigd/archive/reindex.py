@@ -38,7 +38,9 @@ def reconcile(store: Store, index: Index) -> None:
     words. A lap that was to be deleted is deleted.
     """
     store.mend()
-    for session in store.sessions():
+    sessions = {session.name: session for session in store.sessions()}
+    index.keep_sessions(sessions.keys())
+    for session in sessions.values():
         index.put_session(session)
         for lap, facts in store.gone(session.name).items():
             store.delete(lap)

@@ -203,6 +203,103 @@ def test_a_damaged_file_is_set_aside_and_listed(archived: Path, harm: str) -> No
     assert path.with_name(path.name + ".damaged").exists()
 
 
+def restarted(data: Path) -> Archiver:
+    """One that has looked at everything, and done what there was to do."""
+    return drained(Archiver(Settings(data, ROOMY)))
+
+
+def test_pins_that_the_index_forgot_are_found_again(archived: Path) -> None:
+    """Its last words may be lost with the power. Retention asks the index."""
+    store = Store(archived / "laps")
+    pinned, aside, *_ = store.laps()
+    store.pin(pinned, True)
+    store.sync(pinned)
+    store.set_aside(aside)
+    archiver = restarted(archived)
+    assert {kept.name for kept in archiver.index.laps_by_age() if kept.pinned and kept.synced} == {pinned}
+    lap = archiver.index.lap(aside)
+    assert lap is not None
+    assert "was set aside" in lap.damage
+    assert lap.driver
+    store.pin(pinned, False)
+    archiver.close()
+    archiver = restarted(archived)
+    assert not any(kept.pinned for kept in archiver.index.laps_by_age())
+    archiver.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"name": "sessions/another"}', None])
+def test_a_session_that_cannot_be_read_is_what_its_laps_say(archived: Path, content: bytes | None) -> None:
+    (path,) = archived.glob("laps/*/session.json")
+    before = next(Store(archived / "laps").sessions())
+    path.unlink() if content is None else path.write_bytes(content)
+    archiver = restarted(archived)
+    (session,) = archiver.store.sessions()
+    assert (session.name, session.track_name) == (before.name, before.track_name)
+    assert archiver.index.session(session.name) is not None
+    archiver.close()
+    assert [found.read_bytes() for found in reindex(archived).aside] == ([] if content is None else [content])
+
+
+def test_a_flipped_bit_among_the_gone_deletes_no_other_lap(archived: Path) -> None:
+    store = Store(archived / "laps")
+    gone, neighbour, *_ = store.laps()
+    store.bury(gone, {"why": "deleted on request"})
+    store.delete(gone)
+    path = store.path(gone).with_name("gone.jsonl")
+    path.write_bytes(path.read_bytes().replace(gone.encode(), neighbour.encode()))
+    restarted(archived).close()
+    assert store.path(neighbour).exists()
+    assert len(reindex(archived).aside) == 1
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE lap SET start_ns = 1",
+        "UPDATE lap SET bytes = bytes + 1",
+        "UPDATE seat SET bytes = 1 << 50",
+        "UPDATE seat SET driver = 'z' WHERE id = 1",
+        "UPDATE message SET lap_message = substr(lap_message, 2)",
+        "UPDATE session SET start_ns = 1",
+        "DELETE FROM message",
+        "PRAGMA writable_schema = 1; DELETE FROM sqlite_master WHERE name = 'lap_by_age'",
+    ],
+)
+def test_an_index_that_differs_from_itself_is_made_anew(archived: Path, harm: str) -> None:
+    """Laps would be deleted for what it says."""
+    index = Index(archived / "index.sqlite")
+    before = [index.lap(kept.name) for kept in index.laps_by_age()]
+    index._db.executescript(harm)
+    index.close()
+    archiver = restarted(archived)
+    assert [archiver.index.lap(kept.name) for kept in archiver.index.laps_by_age()] == before
+    archiver.close()
+
+
+def test_a_position_that_is_not_what_was_written_is_none(archived: Path) -> None:
+    """Else laps that were never archived would be passed over."""
+    index = Index(archived / "index.sqlite")
+    index._db.execute("UPDATE meta SET value = value || '0'")
+    assert index.meta("position") is None
+    index.close()
+
+
+def test_an_index_that_breaks_under_the_archiver_is_made_anew(archived: Path) -> None:
+    archiver = restarted(archived)
+    listed = archiver.index.count()
+    archiver.index._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = archived / "index.sqlite"
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
+    archiver.index._db.execute("PRAGMA shrink_memory")
+    assert archiver.turn()
+    assert "made anew" in archiver.trouble
+    drained(archiver)
+    assert archiver.index.count() == listed
+    archiver.close()
+
+
 def test_an_index_made_anew_says_the_same(archived: Path) -> None:
     index = Index(archived / "index.sqlite")
     before = [index.lap(lap.name) for lap in index.laps_by_age()]

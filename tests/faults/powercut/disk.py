@@ -7,7 +7,7 @@ bytes. Journaling file systems promise more; rigd does not rely on it.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -216,15 +216,6 @@ class Disk:
         assert folder is target, "a rename from folder to folder is two changes, of which one may be lost"
         folder.change(Link(self.number, last, name, folder.seen[last]))
 
-    def settle(self) -> None:
-        """Everything is on the disk, as after a good while."""
-        todo: list[File | Folder] = [self.top]
-        while todo:
-            node = todo.pop()
-            node.sync(self.number)
-            if isinstance(node, Folder):
-                todo += node.seen.values()
-
     def write(self, target: Path, cut: "Cut") -> None:
         """Make `target` the folder that is found after the power was cut now."""
         _write(self.top, target, cut)
@@ -237,6 +228,26 @@ def _write(folder: Folder, target: Path, cut: "Cut") -> None:
             _write(node, target / name, cut)
         else:
             (target / name).write_bytes(node.found(cut.choose, cut.sector))
+
+
+def replayed(disk: Disk, entries: Iterable[Entry], target: Path) -> list[str]:
+    """Play all entries, lay out in `target` what programs see then, and name the files that are otherwise in
+    the folder that was watched.
+    """
+    for entry in entries:
+        disk.see(entry)
+    disk.write(target, Cut("everything", all_of))
+    found, there = _content(target), _content(disk.root)
+    return sorted(name for name in found.keys() | there.keys() if found.get(name) != there.get(name))
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    """Files and folders below."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in folder.rglob("*")
+        if not path.is_socket()
+    }
 
 
 # What the disk has done of what it was not told to finish.

@@ -98,16 +98,16 @@ class RingRun:
         return Disk(self.witness.folder, self.inode)
 
     def record(self, seconds: float, program: str) -> None:
-        """Run a recorder until its ring has long been full, then kill it."""
+        """Run a recorder until so many seconds of ticks are committed."""
         words = ["record", "--data", str(self.data), "--buffers", str(self.buffers), "--ring-size", "16M"]
         follower = Follower(self.data)
-        recorder = self.witness.start([sys.executable, "-m", program, *words])
+        recorder = self.witness.start([sys.executable, "-m", program, *words], stdout=subprocess.PIPE)
         try:
             follower.start()
             until(lambda: len(follower.captured) > seconds * RATE)
         finally:
-            recorder.kill()
-            recorder.wait()
+            recorder.terminate()
+            recorder.communicate(timeout=20)
             follower.stop()
         self.seen, self.captured = follower.seen, follower.captured
         self.journal = self.witness.journal()
@@ -121,7 +121,7 @@ def game(buffers: Path, cars: int, rate: int) -> "subprocess.Popen[bytes]":
 
 @contextlib.contextmanager
 def ring_run(seconds: float, program: str = "rigd") -> Iterator[RingRun]:
-    """A run whose recorder was killed after so many seconds of ticks, and whose games run on."""
+    """A run that is over after so many seconds of ticks, and whose games run on."""
     with (
         tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
         tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as place,

@@ -10,10 +10,10 @@ import pytest
 
 from tests.faults.campaign import SEED, SOAK, campaign, tries
 from tests.faults.powercut.archiverun import ArchiveRun, archive_run
-from tests.faults.powercut.disk import cuts
+from tests.faults.powercut.disk import cuts, replayed
 from tests.faults.powercut.keptlaps import Image, examine, images
 
-MOMENTS = tries(4, 120)
+MOMENTS = tries(4, 80)
 """Moments of a power cut, each with a disk of every kind."""
 
 
@@ -22,6 +22,17 @@ def run() -> Iterator[ArchiveRun]:
     """An archiver that was watched for a while."""
     with archive_run(240 if SOAK else 55) as run:
         yield run
+
+
+def test_nothing_escapes_the_witness(run: ArchiveRun, memory: Path) -> None:
+    """But what is stored through maps of what a restart makes anew."""
+    assert not run.journal.lapses()
+    assert {Path(name).name for name in run.journal.mapped()} <= {
+        "lock.mdb",
+        "index.sqlite-shm",
+        "index.new.sqlite-shm",
+    }
+    assert replayed(run.disk(), run.journal.entries, memory / "played") == ["data/ring/lock.mdb"]
 
 
 def test_whatever_is_on_the_disk_nothing_archived_is_lost(run: ArchiveRun, memory: Path) -> None:

@@ -18,7 +18,7 @@ from tests.faults.powercut.disk import Disk, cuts
 from tests.faults.powercut.storing import BROKEN, GONE, KEPT, MARK, SESSION
 from tests.faults.powercut.witness import Kind, Witness
 
-DISKS = tries(1, 20)
+DISKS = tries(1, 10)
 """Of every kind, after every step."""
 
 

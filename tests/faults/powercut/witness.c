@@ -10,6 +10,7 @@
    of one process at a time, and recorded before the next one may: one renames what another has just made. */
 
 #define _GNU_SOURCE
+#undef _FORTIFY_SOURCE /* it would define some of these functions itself */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -113,6 +114,13 @@ static int of_descriptor(int fd, char *path) {
     return below(path);
 }
 
+/* Whether a path of a call is below the folder. One that goes up again may lead anywhere. */
+static int led_below(const char *path) {
+    if (below(path) && strstr(path, "/../"))
+        record_name(ESCAPED, 0, "a path that goes up");
+    return below(path);
+}
+
 /* The absolute path of a name as a call gives it. */
 static int of_name(int base, const char *name, char *path) {
     char start[PATH_MAX];
@@ -122,7 +130,7 @@ static int of_name(int base, const char *name, char *path) {
         if (strlen(name) >= PATH_MAX)
             return 0;
         strcpy(path, name);
-        return below(path);
+        return led_below(path);
     }
     if (base == AT_FDCWD) {
         if (syscall(SYS_getcwd, start, sizeof start) < 0)
@@ -135,7 +143,7 @@ static int of_name(int base, const char *name, char *path) {
     strcpy(path, start);
     strcat(path, "/");
     strcat(path, name);
-    return below(path);
+    return led_below(path);
 }
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -412,7 +420,7 @@ int symlink(const char *from, const char *to) { return symlinkat(from, AT_FDCWD,
 
 #define SENDFILE(function)                                                                                    \
     ssize_t function(int out, int in, off_t *at, size_t bytes) {                                              \
-        escape(out, #function);                                                                               \
+        escape(out, "sendfile");                                                                              \
         return syscall(SYS_sendfile, out, in, at, bytes);                                                     \
     }
 SENDFILE(sendfile)

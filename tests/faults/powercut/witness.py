@@ -10,10 +10,11 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tests.faults.conditions import compiled
+
 _SOURCE: Final = Path(__file__).with_name("witness.c")
 _HEAD: Final = struct.Struct("<4I4Q")
 _MARK: Final = 0x544E5457
-_PLAIN: Final = ("-shared", "-fPIC", "-pthread", "-O1", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror")
 
 
 class Kind(IntEnum):
@@ -71,6 +72,10 @@ class Journal:
             entry, at = _entry(view, at)
             self.entries.append(entry)
             self.ends.append(at)
+
+    def mapped(self) -> set[str]:
+        """Files that were mapped for writing."""
+        return {entry.name for entry in self.entries if entry.kind == Kind.MAPPED}
 
     def waited_ns(self, start_ns: int, end_ns: int) -> int:
         """For how long of this time the disk kept somebody waiting."""
@@ -134,7 +139,7 @@ class Witness:
         """Variables for a process that is to be watched."""
         library = self.scratch / "witness.so"
         if not library.exists():
-            subprocess.run(["cc", *_PLAIN, "-o", str(library), str(_SOURCE)], check=True)
+            compiled(_SOURCE, self.scratch)
         watched = {"LD_PRELOAD": library, "WITNESS_FOLDER": self.folder, "WITNESS_JOURNAL": self.path}
         return {**os.environ, **{name: str(value) for name, value in watched.items()}}
 
