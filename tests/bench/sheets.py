@@ -116,15 +116,15 @@ _SERVERS: Final = {
 _FORMATS: Final = {
     "ours": "lap file",
     "parquet_quick": "Parquet, zstd",
-    "parquet_small": "Parquet, zstd 9, byte stream split",
+    "parquet_small": "Parquet, zstd 9, bytes split",
     "mcap": "MCAP, zstd",
 }
 _COUNTS: Final = (1, 8, 32, 100)
 _LOADS: Final = {
-    "cars": "{} cars",
-    "channels": "{} channels",
-    "subscribers": "{} subscribers",
-    "ring_gb": "a full ring of {} GB",
+    "cars": "cars",
+    "channels": "channels",
+    "subscribers": "subscribers",
+    "ring_gb": "GB of full ring",
 }
 
 SHEETS: Final = (
@@ -148,10 +148,10 @@ SHEETS: Final = (
         tuple(Column(f"{count}", (f"{count}.p50_ms", f"{count}.p99_ms")) for count in _COUNTS),
     ),
     Sheet(
-        "The same: CPU of the server, us per message",
+        "The same: CPU us per message, server / client",
         "fanout",
         _SERVERS,
-        tuple(Column(f"{count}", (f"{count}.server_us",)) for count in _COUNTS),
+        tuple(Column(f"{count}", (f"{count}.server_us", f"{count}.client_us")) for count in _COUNTS),
     ),
     Sheet(
         "The same: messages a second that each subscriber got, of 50",
@@ -175,7 +175,7 @@ SHEETS: Final = (
         "Costs at 50 Hz; what is not named is 40 cars, 12 channels, 8 subscribers, an unfilled ring",
         "costs",
         {
-            f"{axis}_{value:g}": _LOADS[axis].format(f"{value:g}")
+            f"{axis}_{value:g}": f"{_LOADS[axis]}: {value:g}"
             for axis, values in AXES.items()
             for value in values
         },
