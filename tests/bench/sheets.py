@@ -69,7 +69,9 @@ class Sheet(NamedTuple):
 
     def rich(self, figures: Figures) -> Table:
         """For a terminal: green where ours is ahead, red where it is not."""
-        out = Table("", *(column.title for column in self.columns), title=self.title, title_justify="left")
+        out = Table("", title=self.title, title_justify="left")
+        for column in self.columns:
+            out.add_column(column.title, justify="right")
         for row, label in self.rows.items():
             out.add_row(label, *map(_coloured, self.cells(row, figures)))
         return out
@@ -92,7 +94,7 @@ def _coloured(cell: Cell) -> Text:
     text = Text(cell.text)
     if cell.ratio:
         style = "green" if cell.ratio > 1 else "red"
-        text.append(f" {cell.times}", style)
+        text.append(f"\n{cell.times}", style)
     return text
 
 
