@@ -2,19 +2,24 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 # Exact versions of all that is installed, so that today's green is tomorrow's.
+PINS := tests/constraints.txt
 # Most tests wait for processes most of their time: one worker more than two cores.
 WORKERS := 3
-PINS := tests/constraints.txt
 # The tests that have a long form.
 SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py
 
-.PHONY: demo run test check bench soak proto clean
+# The connector of Snowflake that is rewritten in Rust: an environment of its own, since what plays the account
+# in the tests needs the other one.
+SNOWFLAKE5 := 5.2.0
+BIN5 := .venv-snowflake5/bin
+
+.PHONY: demo run test test-snowflake5 check bench soak proto clean
 
 $(BIN)/.ready: pyproject.toml $(PINS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv (half a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,plot]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,plot,snowflake]'
 	@touch $@
 
 demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s
@@ -27,6 +32,18 @@ test: $(BIN)/.ready ## checks and tests
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+$(BIN5)/.ready: pyproject.toml $(PINS) Makefile
+	@test -x $(BIN5)/python || $(PYTHON) -m venv .venv-snowflake5
+	@echo "setting up .venv-snowflake5"
+	@grep -v '^snowflake-connector-python==' $(PINS) > $(BIN5)/pins.txt
+	@$(BIN5)/python -m pip install --quiet --disable-pip-version-check --constraint $(BIN5)/pins.txt \
+		snowflake-connector-python==$(SNOWFLAKE5) pytest pytest-asyncio hypothesis --editable '.[daemon,snowflake]'
+	@touch $@
+
+test-snowflake5: $(BIN)/.ready $(BIN5)/.ready ## what meets Snowflake, with connector 5
+	@RIGD_CONNECTOR=$(SNOWFLAKE5) RIGD_PEER_PYTHON=$(CURDIR)/$(BIN)/python $(BIN5)/python -m pytest \
+		$(addprefix tests/warehouse/test_,destination.py login.py keys.py refusals.py)
+
 check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -35,7 +52,7 @@ check: $(BIN)/.ready ## style and types
 bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
-soak: $(BIN)/.ready ## the long campaigns of faults, and their report
+soak: $(BIN)/.ready test-snowflake5 ## the long campaigns of faults, and their report
 	@rm -f build/soak.jsonl
 	@RIGD_SOAK=1 $(BIN)/python -m pytest -s -q $(SOAK)
 	@$(BIN)/python -m tests.faults.report | tee build/soak.md
@@ -44,4 +61,4 @@ proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py
 
 clean:
-	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build dist .venv .venv-snowflake5 .mypy_cache .ruff_cache .pytest_cache

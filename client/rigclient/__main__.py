@@ -17,12 +17,15 @@ from rigclient.commands import (
     laps,
     mark,
     plot,
+    questions,
     records,
     registry,
     report,
     sessions,
     shell,
+    sync,
     tail,
+    warehouse,
 )
 from rigclient.commands.bookmark import Bookmark, cursor_of
 from rigclient.connection import connect
@@ -222,8 +225,11 @@ for _command in (
     mark.pin,
     mark.unpin,
     mark.delete,
+    sync.sync,
+    warehouse.warehouse,
 ):
     rig.add_command(_command)
+questions.add_to(warehouse.warehouse)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The asyncio client. Faster with uvloop, which the caller chooses."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -153,6 +153,10 @@ class AsyncRig:
             reading.take(response)
         return reading.lap()
 
+    async def lap_file(self, name: str) -> bytes:
+        """The bytes of a lap's file, as it lies on the rig. Raises NotFound, Corrupt."""
+        return b"".join([part.data async for part in self._parts(self._laps.ReadLap, laps.read_lap(name))])
+
     async def lap_scoring(self, name: str, *args: Any, **wishes: Any) -> ScoringRows:
         """Scoring updates of a lap. Takes what `laps.read_scoring` takes; raises as `lap` does."""
         parts = self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes))
@@ -180,6 +184,14 @@ class AsyncRig:
     async def delete_lap(self, name: str) -> None:
         """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
         await self._ask(self._laps.DeleteLap, laps_pb2.DeleteLapRequest(name=name))
+
+    async def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
+        """Tell that a warehouse has these laps, by name with their digests, at most 200 at a time.
+
+        Returns the names of those that are gone or have another digest. Raises Exhausted, Unavailable.
+        """
+        request = laps.mark_synced(digests)
+        return list((await self._ask(self._laps.MarkLapsSynced, request)).unmarked)
 
     async def close(self) -> None:
         """Close the connection and end its streams."""

@@ -1,7 +1,7 @@
 """The blocking client."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
@@ -164,6 +164,10 @@ class Rig:
             reading.take(response)
         return reading.lap()
 
+    def lap_file(self, name: str) -> bytes:
+        """The bytes of a lap's file, as it lies on the rig. Raises NotFound, Corrupt."""
+        return b"".join(part.data for part in self._parts(self._laps.ReadLap, laps.read_lap(name)))
+
     def lap_scoring(self, name: str, *args: Any, **wishes: Any) -> ScoringRows:
         """Scoring updates of a lap. Takes what `laps.read_scoring` takes; raises as `lap` does."""
         parts = self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes))
@@ -189,6 +193,14 @@ class Rig:
     def delete_lap(self, name: str) -> None:
         """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
         self._ask(self._laps.DeleteLap, laps_pb2.DeleteLapRequest(name=name))
+
+    def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
+        """Tell that a warehouse has these laps, by name with their digests, at most 200 at a time.
+
+        Returns the names of those that are gone or have another digest. Raises Exhausted, Unavailable.
+        """
+        request = laps.mark_synced(digests)
+        return list(self._ask(self._laps.MarkLapsSynced, request).unmarked)
 
     def close(self) -> None:
         """Close the connection and end its streams."""

@@ -1,6 +1,6 @@
 """Sessions, laps and marks: what a caller asks for, as the contract's messages."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rig.errors import BadRequest
@@ -124,6 +124,12 @@ def mark(
     return laps_pb2.MarkRequest(
         time_ns=time_ns(at or 0.0), before_s=before_s, after_s=after_s, cars=slots(cars), note=note
     )
+
+
+def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
+    """A request that tells which laps a warehouse has."""
+    told = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
+    return laps_pb2.MarkLapsSyncedRequest(laps=told)
 
 
 class Reading:

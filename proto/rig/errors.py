@@ -7,13 +7,24 @@
     │   ├── MalformedToken
     │   └── ForeignCursor                            a cursor of another ring
     ├── NotFound                NOT_FOUND
+    │   ├── FileMissing
+    │   └── DatabaseMissing                          the warehouse has no such database or schema
     ├── CursorExpired           OUT_OF_RANGE         the ring no longer holds that position
     ├── Busy                    FAILED_PRECONDITION  somebody else owns it
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
+    ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
+    ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
+    │   ├── WrongPassword
+    │   ├── WrongKey
+    │   ├── WrongPassphrase                          the private key stays closed
+    │   └── TokenExpired
+    ├── Denied                  PERMISSION_DENIED    who asks is known, and may not
+    ├── Raced                   ABORTED              somebody else was first; begin again
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
     ├── Unavailable             UNAVAILABLE          try again later
-    │   └── RingMissing
+    │   ├── RingMissing
+    │   └── Unreachable                              nobody answers there
     └── Corrupt                 DATA_LOSS            the bytes are not what was written
 
 Each error carries the gRPC status name it becomes on the wire, so a handler raises and never mentions
@@ -69,6 +80,14 @@ class NotFound(RigError):
     status = "NOT_FOUND"
 
 
+class FileMissing(NotFound):
+    """A file that a setting names."""
+
+
+class DatabaseMissing(NotFound):
+    """The warehouse has no such database or schema, or does not show it to this role."""
+
+
 class CursorExpired(RigError):
     """The ring has evicted that position; `facts["earliest"]` is the earliest it still holds."""
 
@@ -93,6 +112,46 @@ class Pinned(RigError):
     status = "FAILED_PRECONDITION"
 
 
+class Mismatch(RigError):
+    """Two sides that must agree do not; the message says what each has. Nothing was changed."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Unauthenticated(RigError):
+    """Who asks could not prove to be who they say."""
+
+    status = "UNAUTHENTICATED"
+
+
+class WrongPassword(Unauthenticated):
+    """The password is not that user's, or there is no such user: nobody is told which."""
+
+
+class WrongKey(Unauthenticated):
+    """The private key is none, or not that user's."""
+
+
+class WrongPassphrase(Unauthenticated):
+    """The passphrase does not open the private key."""
+
+
+class TokenExpired(Unauthenticated):
+    """What proved it has run out."""
+
+
+class Denied(RigError):
+    """Who asks is known, and may not do this."""
+
+    status = "PERMISSION_DENIED"
+
+
+class Raced(RigError):
+    """Somebody else did it first. Nothing was changed; beginning again works."""
+
+    status = "ABORTED"
+
+
 class Exhausted(RigError):
     """A stated limit is reached; the message names it."""
 
@@ -107,6 +166,10 @@ class Unavailable(RigError):
 
 class RingMissing(Unavailable):
     """There is no ring where one was expected."""
+
+
+class Unreachable(Unavailable):
+    """Nobody answers at that address, or there is no network."""
 
 
 class Corrupt(RigError):

@@ -1,5 +1,6 @@
 """Lap files: a head that says what is inside, then a block per channel. ARCHIVE.md is the format."""
 
+import hashlib
 import os
 import struct
 import zlib
@@ -36,6 +37,7 @@ HEAD_LIMIT: Final = 1 << 24
 ROWS_LIMIT: Final = 1 << 20
 """Rows of a section: five hours at 50 Hz."""
 COLUMNS_LIMIT: Final = 1024
+DIGEST_DIGITS: Final = 16
 VALUES_LIMIT: Final = 1 << 29
 """Values of a section: `ROWS_LIMIT` rows of all channels of today hold half of that."""
 
@@ -177,6 +179,11 @@ class LapFile:
         self.header, self._base = _read_head(read, size)
         self._by_key = {(column.section, column.name): column for column in self.header.columns}
         _check_head(self.header, size - self._base)
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the whole file, by its head, which holds the CRC of every block."""
+        return hashlib.sha256(self._read(0, self._base)).hexdigest()[:DIGEST_DIGITS]
 
     def channels(self, section: Section = SAMPLES) -> list[str]:
         """Names of the channels of a section, in the order of the file, auxiliary ones left out."""

@@ -10,6 +10,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,9 +33,11 @@ class Order(NamedTuple):
 
     id: str
     kind: str
-    """pin, unpin, delete, examine."""
+    """pin, unpin, delete, examine, sync."""
     name: str
-    """Of the lap."""
+    """Of the lap; empty where there are several."""
+    laps: dict[str, str]
+    """Digests by name, for sync."""
 
 
 class Inbox:
@@ -56,14 +59,15 @@ class Inbox:
         """Release the bell."""
         self._bell.close()
 
-    def post(self, kind: str, name: str) -> str:
+    def post(self, kind: str, name: str, laps: Mapping[str, str] | None = None) -> str:
         """Ask for something; returns the order's id. Raises Exhausted when too many wait."""
         if len(self._ids(_WAITING)) >= MAX_ORDERS:
             raise Exhausted(
                 f"{MAX_ORDERS} orders wait for the archiver, which is the limit", limit=MAX_ORDERS
             )
         order = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
-        replace(self._path(order, _WAITING), json.dumps({"kind": kind, "name": name}).encode())
+        words = {"kind": kind, "name": name, "laps": dict(laps or {})}
+        replace(self._path(order, _WAITING), json.dumps(words).encode())
         self.ring()
         return order
 
@@ -125,11 +129,12 @@ class Inbox:
         """An order; None for what is none: that is refused, and must not keep others waiting."""
         try:
             words = parse.json_object(self._path(order, _TAKEN).read_bytes())
-            for word in ("kind", "name"):
-                words[word].encode()  # a text, and one that the index can look for
-            return Order(order, words["kind"], words["name"])
-        except (Corrupt, KeyError, AttributeError, UnicodeEncodeError):
-            self.refuse(Order(order, "", ""), Corrupt("the order cannot be read", hint="give it again"))
+            laps = dict(words.get("laps", {}))
+            for word in (words["kind"], words["name"], *laps, *laps.values()):
+                word.encode()  # a text, and one that the index can look for
+            return Order(order, words["kind"], words["name"], laps)
+        except (Corrupt, KeyError, TypeError, ValueError, AttributeError):
+            self.refuse(Order(order, "", "", {}), Corrupt("the order cannot be read", hint="give it again"))
             return None
 
 

@@ -22,8 +22,8 @@ from rigd.archive.rows import check, lap_row, opened, sealed, seat_row, session_
 from rigd.archive.store import State
 from rigd.durable import make_folder, sync_folder
 
-VERSION: Final = 3
-"""Of the tables below, and of what is in them. 3: messages carry a checksum."""
+VERSION: Final = 4
+"""Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
 
 _NARROW: Final = 5
 """When at most one lap in five is of a seat that matches, gathering those laps is faster than walking all in

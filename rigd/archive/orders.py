@@ -1,5 +1,7 @@
 """Orders of the server, which may not write here itself."""
 
+import contextlib
+
 from rig.errors import BadRequest, NotFound, Pinned, RigError
 from rigd.archive.inbox import Inbox, Order
 from rigd.archive.index import Index
@@ -19,6 +21,11 @@ def obey(inbox: Inbox, store: Store, index: Index) -> None:
 
 
 def _carry_out(order: Order, store: Store, index: Index) -> None:
+    if order.kind == "sync":
+        with index.transaction():
+            for name, digest in order.laps.items():
+                _sync(name, digest, store, index)
+        return
     lap = order.name
     if index.lap(lap) is None:
         raise NotFound(f"there is no lap {lap!r}", name=lap)
@@ -36,3 +43,12 @@ def _carry_out(order: Order, store: Store, index: Index) -> None:
             examine(store, index, lap)
         case _:
             raise BadRequest(f"there is no order {order.kind!r}", hint="pin, unpin, delete, examine")
+
+
+def _sync(name: str, digest: str, store: Store, index: Index) -> None:
+    """Note that the warehouse has a lap; one that is gone by now, or another, stays as it is."""
+    lap = index.lap(name)
+    if lap is not None and lap.digest == digest and not lap.synced:
+        with contextlib.suppress(NotFound):  # somebody's own hands took the file
+            store.sync(name)
+            index.set_synced(name)

@@ -22,7 +22,7 @@ ABSENT: Final = math.inf
 """What the index holds for a time that a lap does not have: longer than any, so it sorts last."""
 
 _PARENT: Final = re.compile(r"sessions/([a-z0-9-]+)")
-_FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player")
+_FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player", "synced")
 
 
 class Column(NamedTuple):

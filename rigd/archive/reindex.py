@@ -119,18 +119,18 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
     if not path.exists():
         known = index.lap(lap) or _nameless(store, lap, "")
         known.damage = known.damage or "the file failed its check and was set aside"
-        index.put_lap(store.described(known, known.bytes))
+        index.put_lap(store.described(known, known.bytes, known.digest))
         return
     try:
         with LapFile.open(path) as file:
-            header = file.header
+            header, digest = file.header, file.digest
     except Corrupt as error:
         _condemn(store, index, lap, error)
         return
     if header.lap.name != lap:
         _condemn(store, index, lap, Corrupt(f"the file says it is {header.lap.name!r}"))
         return
-    index.put_lap(store.described(header.lap, path.stat().st_size))
+    index.put_lap(store.described(header.lap, path.stat().st_size, digest))
 
 
 def _condemn(store: Store, index: Index, lap: str, error: Corrupt) -> None:

@@ -69,9 +69,10 @@ class Store:
         path = self.path(lap)
         return path.exists() or _with(path, DAMAGED).exists() or lap in self.gone(lap.rpartition("/laps/")[0])
 
-    def described(self, lap: lap_pb2.Lap, size: int) -> lap_pb2.Lap:
-        """The lap with what stands beside its file."""
-        lap.bytes, lap.pinned, lap.synced = size, self.pinned(lap.name), self.synced(lap.name)
+    def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
+        """The lap with what is known of its file and stands beside it."""
+        lap.bytes, lap.digest = size, digest
+        lap.pinned, lap.synced = self.pinned(lap.name), self.synced(lap.name)
         return lap
 
     def delete(self, lap: str) -> None:

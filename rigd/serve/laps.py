@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,9 @@ THREADS: Final = 4
 
 MAX_READS: Final = 16
 """Laps read at once: each holds a file of 1 MB, up to 10 MB for one of ten minutes."""
+
+MAX_SYNCED: Final = 200
+"""Laps marked at once: each is a file beside its own and a flushed folder, so all take a second at most."""
 
 MAX_PENDING_MARKS: Final = 1000
 MAX_MARK_S: Final = 600.0
@@ -98,6 +101,7 @@ class LapService:
             "PinLap": (self._pin, laps_pb2.PinLapRequest),
             "UnpinLap": (self._unpin, laps_pb2.UnpinLapRequest),
             "DeleteLap": (self._delete, laps_pb2.DeleteLapRequest),
+            "MarkLapsSynced": (self._mark_synced, laps_pb2.MarkLapsSyncedRequest),
         }
         streams: dict[str, tuple[Any, Any]] = {
             "ReadLap": (self._read_lap, laps_pb2.ReadLapRequest),
@@ -326,10 +330,27 @@ class LapService:
         await self._ask("delete", request.name)
         return laps_pb2.DeleteLapResponse()
 
+    async def _mark_synced(
+        self, request: laps_pb2.MarkLapsSyncedRequest, _: Context
+    ) -> laps_pb2.MarkLapsSyncedResponse:
+        laps = {lap.name: lap.digest for lap in request.laps}
+        if len(laps) > MAX_SYNCED:
+            raise Exhausted(f"{len(laps)} laps, the limit is {MAX_SYNCED}", limit=MAX_SYNCED)
+        await self._settle(await self._work(self._inbox.post, "sync", "", laps))
+        return laps_pb2.MarkLapsSyncedResponse(unmarked=await self._work(self._unmarked, laps))
+
+    def _unmarked(self, laps: Mapping[str, str]) -> list[str]:
+        """Those that are not marked as they are there."""
+        known = {name: self._index.lap(name) for name in laps}
+        return [name for name, lap in known.items() if not (lap and lap.synced and lap.digest == laps[name])]
+
     async def _ask(self, kind: str, name: str) -> None:
         """Have the archiver do something. Raises NotFound, Unavailable, and whatever it answers."""
         await self._work(self._listed, name)
-        order = await self._work(self._inbox.post, kind, name)
+        await self._settle(await self._work(self._inbox.post, kind, name))
+
+    async def _settle(self, order: str) -> None:
+        """Wait until an order is carried out."""
         deadline = time.monotonic() + _ANSWER_WITHIN_S
         while not await self._work(self._inbox.settled, order):
             if time.monotonic() > deadline:

@@ -11,6 +11,7 @@ from rigd import ring as rings
 from rigd.archive.heartbeat import heard
 from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
+from rigd.serve.identity import identity
 from rigd.serve.telemetry import TelemetryService, capture_ns
 
 SERVICE: Final = "rig.v1.RigService"
@@ -25,6 +26,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         self._feed = feed
         self._telemetry = telemetry
         self._meter = ProcessMeter()
+        self._rig_id = identity(feed.path.parent)
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
         """State of recorder, ring and followers."""
@@ -36,6 +38,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             followers=[follower.status() for follower in self._telemetry.followers],
             process=self._meter.status(),
             time_ns=time.time_ns(),
+            rig_id=self._rig_id,
         )
 
     async def ListChannels(

@@ -50,7 +50,7 @@ AXES: Final[dict[str, tuple[float, ...]]] = {
 
 def costs() -> Figures:
     """Recorder and server as cars, channels, subscribers and the ring grow; draws costs.svg."""
-    figures = grown(AXES, 5.0)
+    figures = grown(AXES, 4.0)
     draw(figures, AXES, SVG)
     return figures
 

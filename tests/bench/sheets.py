@@ -69,7 +69,9 @@ class Sheet(NamedTuple):
 
     def rich(self, figures: Figures) -> Table:
         """For a terminal: green where ours is ahead, red where it is not."""
-        out = Table("", *(column.title for column in self.columns), title=self.title, title_justify="left")
+        out = Table("", title=self.title, title_justify="left")
+        for column in self.columns:
+            out.add_column(column.title, justify="right")
         for row, label in self.rows.items():
             out.add_row(label, *map(_coloured, self.cells(row, figures)))
         return out
@@ -92,7 +94,7 @@ def _coloured(cell: Cell) -> Text:
     text = Text(cell.text)
     if cell.ratio:
         style = "green" if cell.ratio > 1 else "red"
-        text.append(f" {cell.times}", style)
+        text.append(f"\n{cell.times}", style)
     return text
 
 
@@ -116,15 +118,15 @@ _SERVERS: Final = {
 _FORMATS: Final = {
     "ours": "lap file",
     "parquet_quick": "Parquet, zstd",
-    "parquet_small": "Parquet, zstd 9, byte stream split",
+    "parquet_small": "Parquet, zstd 9, bytes split",
     "mcap": "MCAP, zstd",
 }
 _COUNTS: Final = (1, 8, 32, 100)
 _LOADS: Final = {
-    "cars": "{} cars",
-    "channels": "{} channels",
-    "subscribers": "{} subscribers",
-    "ring_gb": "a full ring of {} GB",
+    "cars": "cars",
+    "channels": "channels",
+    "subscribers": "subscribers",
+    "ring_gb": "GB of full ring",
 }
 
 SHEETS: Final = (
@@ -148,10 +150,10 @@ SHEETS: Final = (
         tuple(Column(f"{count}", (f"{count}.p50_ms", f"{count}.p99_ms")) for count in _COUNTS),
     ),
     Sheet(
-        "The same: CPU of the server, us per message",
+        "The same: CPU us per message, server / client",
         "fanout",
         _SERVERS,
-        tuple(Column(f"{count}", (f"{count}.server_us",)) for count in _COUNTS),
+        tuple(Column(f"{count}", (f"{count}.server_us", f"{count}.client_us")) for count in _COUNTS),
     ),
     Sheet(
         "The same: messages a second that each subscriber got, of 50",
@@ -175,7 +177,7 @@ SHEETS: Final = (
         "Costs at 50 Hz; what is not named is 40 cars, 12 channels, 8 subscribers, an unfilled ring",
         "costs",
         {
-            f"{axis}_{value:g}": _LOADS[axis].format(f"{value:g}")
+            f"{axis}_{value:g}": f"{_LOADS[axis]}: {value:g}"
             for axis, values in AXES.items()
             for value in values
         },

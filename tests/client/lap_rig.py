@@ -153,6 +153,12 @@ class LapRig(laps_pb2_grpc.LapServiceServicer):
         del self.laps[request.name]
         return laps_pb2.DeleteLapResponse()
 
+    @_answering
+    def MarkLapsSynced(self, request: Any) -> laps_pb2.MarkLapsSyncedResponse:
+        for known in request.laps:
+            self._lap(known.name).synced = True
+        return laps_pb2.MarkLapsSyncedResponse()
+
     def _lap(self, name: str) -> lap_pb2.Lap:
         if name not in self.laps:
             raise NotFound(f"there is no lap {name!r}")

@@ -38,7 +38,7 @@ def test_a_broken_contract_is_caught(tmp_path: Path) -> None:
         (tmp_path / package / "__init__.py").touch()
     (tmp_path / "rigd/record/__init__.py").write_text("import grpc\n")
     (tmp_path / "rig/__init__.py").write_text("import rigclient\n")
-    (tmp_path / "rigclient/__init__.py").write_text("import lmdb\n")
+    (tmp_path / "rigclient/__init__.py").write_text("import lmdb\nimport duckdb\n")
     (tmp_path / "rigd/record/laps.py").write_text("import lmdb\n")
     for module in ("record/sessions.py", "ring.py", "wake.py"):
         (tmp_path / "rigd" / module).touch()

@@ -43,10 +43,16 @@ def clerk(shelf: Shelf) -> Iterator[Clerk]:
 
 
 @pytest.fixture
-async def stub(tmp_path: Path) -> AsyncIterator["laps_pb2_grpc.LapServiceAsyncStub"]:
-    """The service of a server on `tmp_path`, with or without laps and a ring in it."""
+async def address(tmp_path: Path) -> AsyncIterator[str]:
+    """A server on `tmp_path`, with or without laps and a ring in it."""
     server = Server(Settings(tmp_path, "127.0.0.1:0"))
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        yield laps_pb2_grpc.LapServiceStub(channel)
+    yield f"127.0.0.1:{server.port}"
     await server.stop()
+
+
+@pytest.fixture
+async def stub(address: str) -> AsyncIterator["laps_pb2_grpc.LapServiceAsyncStub"]:
+    """The service of that server."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield laps_pb2_grpc.LapServiceStub(channel)

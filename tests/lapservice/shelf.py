@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rig.channels import LAP, PHYSICS, SCORING
-from rig.lapfile import pack
+from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigd.archive.inbox import Inbox
 from rigd.archive.index import Index
@@ -106,7 +106,8 @@ class Shelf:
         self.store.write(made.name, data)
         listed = lap_pb2.Lap()
         listed.CopyFrom(made)
-        listed.bytes, listed.samples = len(data), len(columns["lap_time"])
+        listed.bytes, listed.digest = len(data), LapFile(data).digest
+        listed.samples = len(columns["lap_time"])
         self.index.put_lap(listed)
         return data
 

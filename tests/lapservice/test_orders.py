@@ -210,7 +210,7 @@ def test_files_that_are_named_otherwise_are_no_orders(archiver: Inbox, tmp_path:
     for name in ("x.order", "notes.txt", "1-2.taken", "later.refused"):
         (tmp_path / "inbox" / name).write_text("{}")
     assert archiver.orders() == []
-    archiver.refuse(Order("1-2-3", "pin", "a"), NotFound("there is no lap"))
+    archiver.refuse(Order("1-2-3", "pin", "a", {}), NotFound("there is no lap"))
     assert len(os.listdir(tmp_path / "inbox")) == 4, "theirs, and ours is old enough to be forgotten"
 
 

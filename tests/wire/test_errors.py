@@ -236,7 +236,8 @@ class TestAnswersOfOthers:
             (grpc.StatusCode.RESOURCE_EXHAUSTED, errors.Exhausted),
             (grpc.StatusCode.DATA_LOSS, errors.Corrupt),
             (grpc.StatusCode.UNKNOWN, RigError),
-            (grpc.StatusCode.PERMISSION_DENIED, RigError),
+            (grpc.StatusCode.PERMISSION_DENIED, errors.Denied),
+            (grpc.StatusCode.UNAUTHENTICATED, errors.Unauthenticated),
             (None, RigError),
         ],
     )

@@ -1,7 +1,7 @@
 """`rig plot`: laps over the distance, as a page or a picture."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -41,14 +41,20 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     Example:
       rig plot best car012-0003 --channels speed,throttle,brake,gear --out laps.html
     """
-    writer = _WRITERS.get(out.suffix.lower())
-    if writer is None:
-        raise BadRequest(f"{out} has no known ending", hint=f"there are {', '.join(_WRITERS)}")
+    writer = writer_of(out)
     with connect(address) as rig:
         laps = [_read(rig, name, channels) for name in laps_named(rig, names)]
     with shell.busy(f"drawing {out}"):
         writer.write(out, title(laps), panels(laps, channels))
     shell.show_files([out], as_json)
+
+
+def writer_of(out: Path) -> Any:
+    """What draws panels into a file with this ending. Raises BadRequest."""
+    writer = _WRITERS.get(out.suffix.lower())
+    if writer is None:
+        raise BadRequest(f"{out} has no known ending", hint=f"there are {', '.join(_WRITERS)}")
+    return writer
 
 
 def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:

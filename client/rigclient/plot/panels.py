@@ -64,16 +64,26 @@ def color(at: int) -> str:
     return COLORS[at % len(COLORS)]
 
 
+def shown_as(unit: str) -> tuple[str, float]:
+    """The unit that people think in, and the factor from that of the registry."""
+    return _SHOWN_AS.get(unit, (unit, 1.0))
+
+
+def titled(name: str, unit: str) -> str:
+    """The title of a panel: speed [km/h]."""
+    return f"{name} [{unit}]" if unit else name
+
+
 def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
     flat = [list(_columns(lap, channels)) for lap in laps]
     told, drawn = labels(laps), []
     for columns in zip(*flat, strict=True):
-        unit, factor = _SHOWN_AS.get(columns[0].unit, (columns[0].unit, 1.0))
+        unit, factor = shown_as(columns[0].unit)
         curves = [
             Curve(told[at], color(at), lap.distance, column.values * factor)
             for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
         ]
-        drawn.append(Panel(f"{columns[0].name} [{unit}]" if unit else columns[0].name, curves))
+        drawn.append(Panel(titled(columns[0].name, unit), curves))
     return drawn
 
 

@@ -26,19 +26,19 @@ from rig.v1 import lap_pb2 as rig_dot_v1_dot_lap__pb2
 from rig.v1 import session_pb2 as rig_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11rig/v1/laps.proto\x12\x06rig.v1\x1a\x10rig/v1/lap.proto\x1a\x14rig/v1/session.proto\"\xc2\x01\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05track\x18\x03 \x01(\t\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.rig.v1.SessionKind\x12%\n\x06source\x18\x05 \x01(\x0e\x32\x15.rig.v1.SessionSource\x12\x14\n\x0c\x66rom_time_ns\x18\x06 \x01(\x06\x12\x15\n\runtil_time_ns\x18\x07 \x01(\x06\"R\n\x14ListSessionsResponse\x12!\n\x08sessions\x18\x01 \x03(\x0b\x32\x0f.rig.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x12GetSessionResponse\x12 \n\x07session\x18\x01 \x01(\x0b\x32\x0f.rig.v1.Session\"\xfa\x03\n\tLapFilter\x12\r\n\x05track\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61rs\x18\x02 \x03(\x11\x12\x0f\n\x07vehicle\x18\x03 \x01(\t\x12\x15\n\rvehicle_class\x18\x04 \x01(\t\x12\x0e\n\x06\x64river\x18\x05 \x01(\t\x12\x12\n\x05valid\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08\x63omplete\x18\x07 \x01(\x08H\x01\x88\x01\x01\x12\x13\n\x06pinned\x18\x08 \x01(\x08H\x02\x88\x01\x01\x12\x14\n\x07\x64\x61maged\x18\t \x01(\x08H\x03\x88\x01\x01\x12\x13\n\x06player\x18\n \x01(\x08H\x04\x88\x01\x01\x12\x14\n\x0c\x66rom_time_ns\x18\x0b \x01(\x06\x12\x15\n\runtil_time_ns\x18\x0c \x01(\x06\x12\x19\n\x0cmin_lap_time\x18\r \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0cmax_lap_time\x18\x0e \x01(\x01H\x06\x88\x01\x01\x12)\n\x0csession_kind\x18\x0f \x01(\x0e\x32\x13.rig.v1.SessionKind\x12%\n\x06source\x18\x10 \x01(\x0e\x32\x15.rig.v1.SessionSource\x12\x1d\n\x04kind\x18\x11 \x01(\x0e\x32\x0f.rig.v1.LapKindB\x08\n\x06_validB\x0b\n\t_completeB\t\n\x07_pinnedB\n\n\x08_damagedB\t\n\x07_playerB\x0f\n\r_min_lap_timeB\x0f\n\r_max_lap_time\"\x9e\x01\n\x0fListLapsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12!\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x11.rig.v1.LapFilter\x12\x1f\n\x07\x62\x65st_of\x18\x03 \x01(\x0e\x32\x0e.rig.v1.BestOf\x12\x10\n\x08order_by\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"F\n\x10ListLapsResponse\x12\x19\n\x04laps\x18\x01 \x03(\x0b\x32\x0b.rig.v1.Lap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\rGetLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"*\n\x0eGetLapResponse\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\"A\n\x05Range\x12\x11\n\x04\x66rom\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05until\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x07\n\x05_fromB\x08\n\x06_until\"\xbb\x01\n\x0eReadLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12\x1f\n\x08lap_time\x18\x03 \x01(\x0b\x32\r.rig.v1.Range\x12\x1f\n\x08\x64istance\x18\x04 \x01(\x0b\x32\r.rig.v1.Range\x12\x13\n\x0bmax_rate_hz\x18\x05 \x01(\x01\x12\x0e\n\x06step_m\x18\x06 \x01(\x01\x12\"\n\x08\x65ncoding\x18\x07 \x01(\x0e\x32\x10.rig.v1.Encoding\"e\n\x0bPlainColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x0e\n\x06values\x18\x06 \x01(\x0c\"_\n\x0fReadLapResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x18\n\x03lap\x18\x02 \x01(\x0b\x32\x0b.rig.v1.Lap\x12$\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x13.rig.v1.PlainColumn\"g\n\x12ReadScoringRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12\x1f\n\x08lap_time\x18\x03 \x01(\x0b\x32\r.rig.v1.Range\x12\x10\n\x08triggers\x18\x04 \x03(\r\";\n\x13ReadScoringResponse\x12$\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x13.rig.v1.PlainColumn\"]\n\x0bMarkRequest\x12\x0f\n\x07time_ns\x18\x01 \x01(\x06\x12\x10\n\x08\x62\x65\x66ore_s\x18\x02 \x01(\x01\x12\x0f\n\x07\x61\x66ter_s\x18\x03 \x01(\x01\x12\x0c\n\x04\x63\x61rs\x18\x04 \x03(\x11\x12\x0c\n\x04note\x18\x05 \x01(\t\"\x9a\x01\n\x06Moment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07time_ns\x18\x02 \x01(\x06\x12\x10\n\x08\x62\x65\x66ore_s\x18\x03 \x01(\x01\x12\x0f\n\x07\x61\x66ter_s\x18\x04 \x01(\x01\x12\x0c\n\x04\x63\x61rs\x18\x05 \x03(\x11\x12\x0c\n\x04note\x18\x06 \x01(\t\x12$\n\x06status\x18\x07 \x01(\x0e\x32\x14.rig.v1.MomentStatus\x12\x0c\n\x04laps\x18\x08 \x03(\t\",\n\x0cMarkResponse\x12\x1c\n\x04mark\x18\x01 \x01(\x0b\x32\x0e.rig.v1.Moment\"9\n\x10ListMarksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"K\n\x11ListMarksResponse\x12\x1d\n\x05marks\x18\x01 \x03(\x0b\x32\x0e.rig.v1.Moment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\rPinLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"*\n\x0ePinLapResponse\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\"\x1f\n\x0fUnpinLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\",\n\x10UnpinLapResponse\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\" \n\x10\x44\x65leteLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteLapResponse*\x81\x01\n\x06\x42\x65stOf\x12\x17\n\x13\x42\x45ST_OF_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x42\x45ST_OF_SESSION\x10\x01\x12\x11\n\rBEST_OF_CLASS\x10\x02\x12\x0f\n\x0b\x42\x45ST_OF_CAR\x10\x03\x12\x12\n\x0e\x42\x45ST_OF_DRIVER\x10\x04\x12\x11\n\rBEST_OF_TRACK\x10\x05*O\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45NCODING_BLOCKS\x10\x01\x12\x14\n\x10\x45NCODING_COLUMNS\x10\x02*x\n\x0cMomentStatus\x12\x1d\n\x19MOMENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15MOMENT_STATUS_PENDING\x10\x01\x12\x16\n\x12MOMENT_STATUS_KEPT\x10\x02\x12\x16\n\x12MOMENT_STATUS_LOST\x10\x03\x32\xcb\x05\n\nLapService\x12I\n\x0cListSessions\x12\x1b.rig.v1.ListSessionsRequest\x1a\x1c.rig.v1.ListSessionsResponse\x12\x43\n\nGetSession\x12\x19.rig.v1.GetSessionRequest\x1a\x1a.rig.v1.GetSessionResponse\x12=\n\x08ListLaps\x12\x17.rig.v1.ListLapsRequest\x1a\x18.rig.v1.ListLapsResponse\x12\x37\n\x06GetLap\x12\x15.rig.v1.GetLapRequest\x1a\x16.rig.v1.GetLapResponse\x12<\n\x07ReadLap\x12\x16.rig.v1.ReadLapRequest\x1a\x17.rig.v1.ReadLapResponse0\x01\x12H\n\x0bReadScoring\x12\x1a.rig.v1.ReadScoringRequest\x1a\x1b.rig.v1.ReadScoringResponse0\x01\x12\x31\n\x04Mark\x12\x13.rig.v1.MarkRequest\x1a\x14.rig.v1.MarkResponse\x12@\n\tListMarks\x12\x18.rig.v1.ListMarksRequest\x1a\x19.rig.v1.ListMarksResponse\x12\x37\n\x06PinLap\x12\x15.rig.v1.PinLapRequest\x1a\x16.rig.v1.PinLapResponse\x12=\n\x08UnpinLap\x12\x17.rig.v1.UnpinLapRequest\x1a\x18.rig.v1.UnpinLapResponse\x12@\n\tDeleteLap\x12\x18.rig.v1.DeleteLapRequest\x1a\x19.rig.v1.DeleteLapResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11rig/v1/laps.proto\x12\x06rig.v1\x1a\x10rig/v1/lap.proto\x1a\x14rig/v1/session.proto\"\xc2\x01\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05track\x18\x03 \x01(\t\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.rig.v1.SessionKind\x12%\n\x06source\x18\x05 \x01(\x0e\x32\x15.rig.v1.SessionSource\x12\x14\n\x0c\x66rom_time_ns\x18\x06 \x01(\x06\x12\x15\n\runtil_time_ns\x18\x07 \x01(\x06\"R\n\x14ListSessionsResponse\x12!\n\x08sessions\x18\x01 \x03(\x0b\x32\x0f.rig.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x12GetSessionResponse\x12 \n\x07session\x18\x01 \x01(\x0b\x32\x0f.rig.v1.Session\"\x9a\x04\n\tLapFilter\x12\r\n\x05track\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61rs\x18\x02 \x03(\x11\x12\x0f\n\x07vehicle\x18\x03 \x01(\t\x12\x15\n\rvehicle_class\x18\x04 \x01(\t\x12\x0e\n\x06\x64river\x18\x05 \x01(\t\x12\x12\n\x05valid\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08\x63omplete\x18\x07 \x01(\x08H\x01\x88\x01\x01\x12\x13\n\x06pinned\x18\x08 \x01(\x08H\x02\x88\x01\x01\x12\x14\n\x07\x64\x61maged\x18\t \x01(\x08H\x03\x88\x01\x01\x12\x13\n\x06player\x18\n \x01(\x08H\x04\x88\x01\x01\x12\x14\n\x0c\x66rom_time_ns\x18\x0b \x01(\x06\x12\x15\n\runtil_time_ns\x18\x0c \x01(\x06\x12\x19\n\x0cmin_lap_time\x18\r \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0cmax_lap_time\x18\x0e \x01(\x01H\x06\x88\x01\x01\x12)\n\x0csession_kind\x18\x0f \x01(\x0e\x32\x13.rig.v1.SessionKind\x12%\n\x06source\x18\x10 \x01(\x0e\x32\x15.rig.v1.SessionSource\x12\x1d\n\x04kind\x18\x11 \x01(\x0e\x32\x0f.rig.v1.LapKind\x12\x13\n\x06synced\x18\x12 \x01(\x08H\x07\x88\x01\x01\x42\x08\n\x06_validB\x0b\n\t_completeB\t\n\x07_pinnedB\n\n\x08_damagedB\t\n\x07_playerB\x0f\n\r_min_lap_timeB\x0f\n\r_max_lap_timeB\t\n\x07_synced\"\x9e\x01\n\x0fListLapsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12!\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x11.rig.v1.LapFilter\x12\x1f\n\x07\x62\x65st_of\x18\x03 \x01(\x0e\x32\x0e.rig.v1.BestOf\x12\x10\n\x08order_by\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"F\n\x10ListLapsResponse\x12\x19\n\x04laps\x18\x01 \x03(\x0b\x32\x0b.rig.v1.Lap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\rGetLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"*\n\x0eGetLapResponse\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\"A\n\x05Range\x12\x11\n\x04\x66rom\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05until\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x07\n\x05_fromB\x08\n\x06_until\"\xbb\x01\n\x0eReadLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12\x1f\n\x08lap_time\x18\x03 \x01(\x0b\x32\r.rig.v1.Range\x12\x1f\n\x08\x64istance\x18\x04 \x01(\x0b\x32\r.rig.v1.Range\x12\x13\n\x0bmax_rate_hz\x18\x05 \x01(\x01\x12\x0e\n\x06step_m\x18\x06 \x01(\x01\x12\"\n\x08\x65ncoding\x18\x07 \x01(\x0e\x32\x10.rig.v1.Encoding\"e\n\x0bPlainColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x0e\n\x06values\x18\x06 \x01(\x0c\"_\n\x0fReadLapResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x18\n\x03lap\x18\x02 \x01(\x0b\x32\x0b.rig.v1.Lap\x12$\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x13.rig.v1.PlainColumn\"g\n\x12ReadScoringRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12\x1f\n\x08lap_time\x18\x03 \x01(\x0b\x32\r.rig.v1.Range\x12\x10\n\x08triggers\x18\x04 \x03(\r\";\n\x13ReadScoringResponse\x12$\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x13.rig.v1.PlainColumn\"]\n\x0bMarkRequest\x12\x0f\n\x07time_ns\x18\x01 \x01(\x06\x12\x10\n\x08\x62\x65\x66ore_s\x18\x02 \x01(\x01\x12\x0f\n\x07\x61\x66ter_s\x18\x03 \x01(\x01\x12\x0c\n\x04\x63\x61rs\x18\x04 \x03(\x11\x12\x0c\n\x04note\x18\x05 \x01(\t\"\x9a\x01\n\x06Moment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07time_ns\x18\x02 \x01(\x06\x12\x10\n\x08\x62\x65\x66ore_s\x18\x03 \x01(\x01\x12\x0f\n\x07\x61\x66ter_s\x18\x04 \x01(\x01\x12\x0c\n\x04\x63\x61rs\x18\x05 \x03(\x11\x12\x0c\n\x04note\x18\x06 \x01(\t\x12$\n\x06status\x18\x07 \x01(\x0e\x32\x14.rig.v1.MomentStatus\x12\x0c\n\x04laps\x18\x08 \x03(\t\",\n\x0cMarkResponse\x12\x1c\n\x04mark\x18\x01 \x01(\x0b\x32\x0e.rig.v1.Moment\"9\n\x10ListMarksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"K\n\x11ListMarksResponse\x12\x1d\n\x05marks\x18\x01 \x03(\x0b\x32\x0e.rig.v1.Moment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\rPinLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"*\n\x0ePinLapResponse\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\"\x1f\n\x0fUnpinLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\",\n\x10UnpinLapResponse\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\" \n\x10\x44\x65leteLapRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteLapResponse\")\n\tSyncedLap\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"8\n\x15MarkLapsSyncedRequest\x12\x1f\n\x04laps\x18\x01 \x03(\x0b\x32\x11.rig.v1.SyncedLap\"*\n\x16MarkLapsSyncedResponse\x12\x10\n\x08unmarked\x18\x01 \x03(\t*\x81\x01\n\x06\x42\x65stOf\x12\x17\n\x13\x42\x45ST_OF_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x42\x45ST_OF_SESSION\x10\x01\x12\x11\n\rBEST_OF_CLASS\x10\x02\x12\x0f\n\x0b\x42\x45ST_OF_CAR\x10\x03\x12\x12\n\x0e\x42\x45ST_OF_DRIVER\x10\x04\x12\x11\n\rBEST_OF_TRACK\x10\x05*O\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45NCODING_BLOCKS\x10\x01\x12\x14\n\x10\x45NCODING_COLUMNS\x10\x02*x\n\x0cMomentStatus\x12\x1d\n\x19MOMENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15MOMENT_STATUS_PENDING\x10\x01\x12\x16\n\x12MOMENT_STATUS_KEPT\x10\x02\x12\x16\n\x12MOMENT_STATUS_LOST\x10\x03\x32\x9c\x06\n\nLapService\x12I\n\x0cListSessions\x12\x1b.rig.v1.ListSessionsRequest\x1a\x1c.rig.v1.ListSessionsResponse\x12\x43\n\nGetSession\x12\x19.rig.v1.GetSessionRequest\x1a\x1a.rig.v1.GetSessionResponse\x12=\n\x08ListLaps\x12\x17.rig.v1.ListLapsRequest\x1a\x18.rig.v1.ListLapsResponse\x12\x37\n\x06GetLap\x12\x15.rig.v1.GetLapRequest\x1a\x16.rig.v1.GetLapResponse\x12<\n\x07ReadLap\x12\x16.rig.v1.ReadLapRequest\x1a\x17.rig.v1.ReadLapResponse0\x01\x12H\n\x0bReadScoring\x12\x1a.rig.v1.ReadScoringRequest\x1a\x1b.rig.v1.ReadScoringResponse0\x01\x12\x31\n\x04Mark\x12\x13.rig.v1.MarkRequest\x1a\x14.rig.v1.MarkResponse\x12@\n\tListMarks\x12\x18.rig.v1.ListMarksRequest\x1a\x19.rig.v1.ListMarksResponse\x12\x37\n\x06PinLap\x12\x15.rig.v1.PinLapRequest\x1a\x16.rig.v1.PinLapResponse\x12=\n\x08UnpinLap\x12\x17.rig.v1.UnpinLapRequest\x1a\x18.rig.v1.UnpinLapResponse\x12@\n\tDeleteLap\x12\x18.rig.v1.DeleteLapRequest\x1a\x19.rig.v1.DeleteLapResponse\x12O\n\x0eMarkLapsSynced\x12\x1d.rig.v1.MarkLapsSyncedRequest\x1a\x1e.rig.v1.MarkLapsSyncedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rig.v1.laps_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BESTOF']._serialized_start=2525
-  _globals['_BESTOF']._serialized_end=2654
-  _globals['_ENCODING']._serialized_start=2656
-  _globals['_ENCODING']._serialized_end=2735
-  _globals['_MOMENTSTATUS']._serialized_start=2737
-  _globals['_MOMENTSTATUS']._serialized_end=2857
+  _globals['_BESTOF']._serialized_start=2702
+  _globals['_BESTOF']._serialized_end=2831
+  _globals['_ENCODING']._serialized_start=2833
+  _globals['_ENCODING']._serialized_end=2912
+  _globals['_MOMENTSTATUS']._serialized_start=2914
+  _globals['_MOMENTSTATUS']._serialized_end=3034
   _globals['_LISTSESSIONSREQUEST']._serialized_start=70
   _globals['_LISTSESSIONSREQUEST']._serialized_end=264
   _globals['_LISTSESSIONSRESPONSE']._serialized_start=266
@@ -48,49 +48,55 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSESSIONRESPONSE']._serialized_start=385
   _globals['_GETSESSIONRESPONSE']._serialized_end=439
   _globals['_LAPFILTER']._serialized_start=442
-  _globals['_LAPFILTER']._serialized_end=948
-  _globals['_LISTLAPSREQUEST']._serialized_start=951
-  _globals['_LISTLAPSREQUEST']._serialized_end=1109
-  _globals['_LISTLAPSRESPONSE']._serialized_start=1111
-  _globals['_LISTLAPSRESPONSE']._serialized_end=1181
-  _globals['_GETLAPREQUEST']._serialized_start=1183
-  _globals['_GETLAPREQUEST']._serialized_end=1212
-  _globals['_GETLAPRESPONSE']._serialized_start=1214
-  _globals['_GETLAPRESPONSE']._serialized_end=1256
-  _globals['_RANGE']._serialized_start=1258
-  _globals['_RANGE']._serialized_end=1323
-  _globals['_READLAPREQUEST']._serialized_start=1326
-  _globals['_READLAPREQUEST']._serialized_end=1513
-  _globals['_PLAINCOLUMN']._serialized_start=1515
-  _globals['_PLAINCOLUMN']._serialized_end=1616
-  _globals['_READLAPRESPONSE']._serialized_start=1618
-  _globals['_READLAPRESPONSE']._serialized_end=1713
-  _globals['_READSCORINGREQUEST']._serialized_start=1715
-  _globals['_READSCORINGREQUEST']._serialized_end=1818
-  _globals['_READSCORINGRESPONSE']._serialized_start=1820
-  _globals['_READSCORINGRESPONSE']._serialized_end=1879
-  _globals['_MARKREQUEST']._serialized_start=1881
-  _globals['_MARKREQUEST']._serialized_end=1974
-  _globals['_MOMENT']._serialized_start=1977
-  _globals['_MOMENT']._serialized_end=2131
-  _globals['_MARKRESPONSE']._serialized_start=2133
-  _globals['_MARKRESPONSE']._serialized_end=2177
-  _globals['_LISTMARKSREQUEST']._serialized_start=2179
-  _globals['_LISTMARKSREQUEST']._serialized_end=2236
-  _globals['_LISTMARKSRESPONSE']._serialized_start=2238
-  _globals['_LISTMARKSRESPONSE']._serialized_end=2313
-  _globals['_PINLAPREQUEST']._serialized_start=2315
-  _globals['_PINLAPREQUEST']._serialized_end=2344
-  _globals['_PINLAPRESPONSE']._serialized_start=2346
-  _globals['_PINLAPRESPONSE']._serialized_end=2388
-  _globals['_UNPINLAPREQUEST']._serialized_start=2390
-  _globals['_UNPINLAPREQUEST']._serialized_end=2421
-  _globals['_UNPINLAPRESPONSE']._serialized_start=2423
-  _globals['_UNPINLAPRESPONSE']._serialized_end=2467
-  _globals['_DELETELAPREQUEST']._serialized_start=2469
-  _globals['_DELETELAPREQUEST']._serialized_end=2501
-  _globals['_DELETELAPRESPONSE']._serialized_start=2503
-  _globals['_DELETELAPRESPONSE']._serialized_end=2522
-  _globals['_LAPSERVICE']._serialized_start=2860
-  _globals['_LAPSERVICE']._serialized_end=3575
+  _globals['_LAPFILTER']._serialized_end=980
+  _globals['_LISTLAPSREQUEST']._serialized_start=983
+  _globals['_LISTLAPSREQUEST']._serialized_end=1141
+  _globals['_LISTLAPSRESPONSE']._serialized_start=1143
+  _globals['_LISTLAPSRESPONSE']._serialized_end=1213
+  _globals['_GETLAPREQUEST']._serialized_start=1215
+  _globals['_GETLAPREQUEST']._serialized_end=1244
+  _globals['_GETLAPRESPONSE']._serialized_start=1246
+  _globals['_GETLAPRESPONSE']._serialized_end=1288
+  _globals['_RANGE']._serialized_start=1290
+  _globals['_RANGE']._serialized_end=1355
+  _globals['_READLAPREQUEST']._serialized_start=1358
+  _globals['_READLAPREQUEST']._serialized_end=1545
+  _globals['_PLAINCOLUMN']._serialized_start=1547
+  _globals['_PLAINCOLUMN']._serialized_end=1648
+  _globals['_READLAPRESPONSE']._serialized_start=1650
+  _globals['_READLAPRESPONSE']._serialized_end=1745
+  _globals['_READSCORINGREQUEST']._serialized_start=1747
+  _globals['_READSCORINGREQUEST']._serialized_end=1850
+  _globals['_READSCORINGRESPONSE']._serialized_start=1852
+  _globals['_READSCORINGRESPONSE']._serialized_end=1911
+  _globals['_MARKREQUEST']._serialized_start=1913
+  _globals['_MARKREQUEST']._serialized_end=2006
+  _globals['_MOMENT']._serialized_start=2009
+  _globals['_MOMENT']._serialized_end=2163
+  _globals['_MARKRESPONSE']._serialized_start=2165
+  _globals['_MARKRESPONSE']._serialized_end=2209
+  _globals['_LISTMARKSREQUEST']._serialized_start=2211
+  _globals['_LISTMARKSREQUEST']._serialized_end=2268
+  _globals['_LISTMARKSRESPONSE']._serialized_start=2270
+  _globals['_LISTMARKSRESPONSE']._serialized_end=2345
+  _globals['_PINLAPREQUEST']._serialized_start=2347
+  _globals['_PINLAPREQUEST']._serialized_end=2376
+  _globals['_PINLAPRESPONSE']._serialized_start=2378
+  _globals['_PINLAPRESPONSE']._serialized_end=2420
+  _globals['_UNPINLAPREQUEST']._serialized_start=2422
+  _globals['_UNPINLAPREQUEST']._serialized_end=2453
+  _globals['_UNPINLAPRESPONSE']._serialized_start=2455
+  _globals['_UNPINLAPRESPONSE']._serialized_end=2499
+  _globals['_DELETELAPREQUEST']._serialized_start=2501
+  _globals['_DELETELAPREQUEST']._serialized_end=2533
+  _globals['_DELETELAPRESPONSE']._serialized_start=2535
+  _globals['_DELETELAPRESPONSE']._serialized_end=2554
+  _globals['_SYNCEDLAP']._serialized_start=2556
+  _globals['_SYNCEDLAP']._serialized_end=2597
+  _globals['_MARKLAPSSYNCEDREQUEST']._serialized_start=2599
+  _globals['_MARKLAPSSYNCEDREQUEST']._serialized_end=2655
+  _globals['_MARKLAPSSYNCEDRESPONSE']._serialized_start=2657
+  _globals['_MARKLAPSSYNCEDRESPONSE']._serialized_end=2699
+  _globals['_LAPSERVICE']._serialized_start=3037
+  _globals['_LAPSERVICE']._serialized_end=3833
 # @@protoc_insertion_point(module_scope)

@@ -252,6 +252,7 @@ class LapFilter(_message.Message):
     SESSION_KIND_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    SYNCED_FIELD_NUMBER: _builtins.int
     track: _builtins.str
     """Part of the track name, in any case."""
     vehicle: _builtins.str
@@ -284,6 +285,8 @@ class LapFilter(_message.Message):
     """Of sessions from this source; unspecified: all."""
     kind: _lap_pb2.LapKind.ValueType
     """Laps, or excerpts around marks; unspecified: both."""
+    synced: _builtins.bool
+    """Laps that the warehouse has, or others."""
     @_builtins.property
     def cars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Slot ids."""
@@ -308,10 +311,11 @@ class LapFilter(_message.Message):
         session_kind: _session_pb2.SessionKind.ValueType = ...,
         source: _session_pb2.SessionSource.ValueType = ...,
         kind: _lap_pb2.LapKind.ValueType = ...,
+        synced: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_valid", b"_valid", "complete", b"complete", "damaged", b"damaged", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "valid", b"valid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "complete", b"complete", "damaged", b"damaged", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "synced", b"synced", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_valid", b"_valid", "cars", b"cars", "complete", b"complete", "damaged", b"damaged", "driver", b"driver", "from_time_ns", b"from_time_ns", "kind", b"kind", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "session_kind", b"session_kind", "source", b"source", "track", b"track", "until_time_ns", b"until_time_ns", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "cars", b"cars", "complete", b"complete", "damaged", b"damaged", "driver", b"driver", "from_time_ns", b"from_time_ns", "kind", b"kind", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "session_kind", b"session_kind", "source", b"source", "synced", b"synced", "track", b"track", "until_time_ns", b"until_time_ns", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015
@@ -325,6 +329,8 @@ class LapFilter(_message.Message):
     _WhichOneofArgType__pinned: _TypeAlias = _typing.Literal["_pinned", b"_pinned"]  # noqa: Y015
     _WhichOneofReturnType__player: _TypeAlias = _typing.Literal["player"]  # noqa: Y015
     _WhichOneofArgType__player: _TypeAlias = _typing.Literal["_player", b"_player"]  # noqa: Y015
+    _WhichOneofReturnType__synced: _TypeAlias = _typing.Literal["synced"]  # noqa: Y015
+    _WhichOneofArgType__synced: _TypeAlias = _typing.Literal["_synced", b"_synced"]  # noqa: Y015
     _WhichOneofReturnType__valid: _TypeAlias = _typing.Literal["valid"]  # noqa: Y015
     _WhichOneofArgType__valid: _TypeAlias = _typing.Literal["_valid", b"_valid"]  # noqa: Y015
     @_typing.overload
@@ -339,6 +345,8 @@ class LapFilter(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pinned) -> _WhichOneofReturnType__pinned | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__player) -> _WhichOneofReturnType__player | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__synced) -> _WhichOneofReturnType__synced | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__valid) -> _WhichOneofReturnType__valid | None: ...
 
@@ -990,3 +998,77 @@ class DeleteLapResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteLapResponse: _TypeAlias = DeleteLapResponse  # noqa: Y015
+
+@_typing.final
+class SyncedLap(_message.Message):
+    """A lap that the warehouse has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`sessions/{session}/laps/{lap}`."""
+    digest: _builtins.str
+    """Its digest, as the warehouse has it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SyncedLap: _TypeAlias = SyncedLap  # noqa: Y015
+
+@_typing.final
+class MarkLapsSyncedRequest(_message.Message):
+    """Tells which laps the warehouse has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def laps(self) -> _containers.RepeatedCompositeFieldContainer[Global___SyncedLap]:
+        """They."""
+
+    def __init__(
+        self,
+        *,
+        laps: _abc.Iterable[Global___SyncedLap] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["laps", b"laps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkLapsSyncedRequest: _TypeAlias = MarkLapsSyncedRequest  # noqa: Y015
+
+@_typing.final
+class MarkLapsSyncedResponse(_message.Message):
+    """The laps are marked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNMARKED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def unmarked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of those that are not: they are gone, or have another digest by now."""
+
+    def __init__(
+        self,
+        *,
+        unmarked: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unmarked", b"unmarked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkLapsSyncedResponse: _TypeAlias = MarkLapsSyncedResponse  # noqa: Y015

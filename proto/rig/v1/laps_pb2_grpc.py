@@ -90,6 +90,11 @@ class LapServiceStub(object):
                 request_serializer=rig_dot_v1_dot_laps__pb2.DeleteLapRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_laps__pb2.DeleteLapResponse.FromString,
                 _registered_method=True)
+        self.MarkLapsSynced = channel.unary_unary(
+                '/rig.v1.LapService/MarkLapsSynced',
+                request_serializer=rig_dot_v1_dot_laps__pb2.MarkLapsSyncedRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_laps__pb2.MarkLapsSyncedResponse.FromString,
+                _registered_method=True)
 
 
 class LapServiceServicer(object):
@@ -177,6 +182,14 @@ class LapServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MarkLapsSynced(self, request, context):
+        """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
+        than 200, with UNAVAILABLE when no archiver runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LapServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -234,6 +247,11 @@ def add_LapServiceServicer_to_server(servicer, server):
                     servicer.DeleteLap,
                     request_deserializer=rig_dot_v1_dot_laps__pb2.DeleteLapRequest.FromString,
                     response_serializer=rig_dot_v1_dot_laps__pb2.DeleteLapResponse.SerializeToString,
+            ),
+            'MarkLapsSynced': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkLapsSynced,
+                    request_deserializer=rig_dot_v1_dot_laps__pb2.MarkLapsSyncedRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_laps__pb2.MarkLapsSyncedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -534,6 +552,33 @@ class LapService(object):
             '/rig.v1.LapService/DeleteLap',
             rig_dot_v1_dot_laps__pb2.DeleteLapRequest.SerializeToString,
             rig_dot_v1_dot_laps__pb2.DeleteLapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkLapsSynced(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.LapService/MarkLapsSynced',
+            rig_dot_v1_dot_laps__pb2.MarkLapsSyncedRequest.SerializeToString,
+            rig_dot_v1_dot_laps__pb2.MarkLapsSyncedResponse.FromString,
             options,
             channel_credentials,
             insecure,

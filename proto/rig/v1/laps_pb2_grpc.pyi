@@ -63,6 +63,10 @@ class LapServiceStub:
     """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
     when no archiver runs.
     """
+    MarkLapsSynced: _grpc.UnaryUnaryMultiCallable[_laps_pb2.MarkLapsSyncedRequest, _laps_pb2.MarkLapsSyncedResponse]
+    """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
+    than 200, with UNAVAILABLE when no archiver runs.
+    """
 
 @_typing.type_check_only
 class LapServiceAsyncStub(LapServiceStub):
@@ -98,6 +102,10 @@ class LapServiceAsyncStub(LapServiceStub):
     DeleteLap: _aio.UnaryUnaryMultiCallable[_laps_pb2.DeleteLapRequest, _laps_pb2.DeleteLapResponse]  # type: ignore[assignment]
     """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
     when no archiver runs.
+    """
+    MarkLapsSynced: _aio.UnaryUnaryMultiCallable[_laps_pb2.MarkLapsSyncedRequest, _laps_pb2.MarkLapsSyncedResponse]  # type: ignore[assignment]
+    """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
+    than 200, with UNAVAILABLE when no archiver runs.
     """
 
 class LapServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -197,6 +205,16 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_laps_pb2.DeleteLapResponse, _abc.Awaitable[_laps_pb2.DeleteLapResponse]]:
         """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
         when no archiver runs.
+        """
+
+    @_abc_1.abstractmethod
+    def MarkLapsSynced(
+        self,
+        request: _laps_pb2.MarkLapsSyncedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_laps_pb2.MarkLapsSyncedResponse, _abc.Awaitable[_laps_pb2.MarkLapsSyncedResponse]]:
+        """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
+        than 200, with UNAVAILABLE when no archiver runs.
         """
 
 def add_LapServiceServicer_to_server(servicer: LapServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -457,10 +457,13 @@ class GetStatusResponse(_message.Message):
     PROCESS_FIELD_NUMBER: _builtins.int
     TIME_NS_FIELD_NUMBER: _builtins.int
     ARCHIVER_FIELD_NUMBER: _builtins.int
+    RIG_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     time_ns: _builtins.int
     """Wall clock of the server, unix nanoseconds."""
+    rig_id: _builtins.str
+    """Identity of the data directory, hexadecimal: the same for its whole life, whatever ring is in it."""
     @_builtins.property
     def recorder(self) -> Global___RecorderStatus:
         """The recorder's own words; absent when it has not been heard for three seconds."""
@@ -491,10 +494,11 @@ class GetStatusResponse(_message.Message):
         process: Global___ProcessStatus | None = ...,
         time_ns: _builtins.int = ...,
         archiver: Global___ArchiverStatus | None = ...,
+        rig_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "process", b"process", "recorder", b"recorder", "ring", b"ring"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "ring", b"ring", "time_ns", b"time_ns", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

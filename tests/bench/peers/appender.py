@@ -57,7 +57,8 @@ def run(store: Store, ticks: Numbered, count: int, account: Account, period_s: f
     took, due = [], began
     for seq, tick in itertools.islice(ticks, count):
         due += period_s
-        time.sleep(max(due - time.perf_counter(), 0)) if period_s else None
+        if period_s:
+            time.sleep(max(due - time.perf_counter(), 0))
         started = time.perf_counter()
         store.append(seq, tick)
         took.append(time.perf_counter() - started)

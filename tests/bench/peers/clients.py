@@ -152,11 +152,17 @@ async def main(kind: str, where: str, counts: list[int], seconds: float, pids: l
         following += [asyncio.create_task(FOLLOWERS[kind](where, watch.see)) for _ in more]
         await asyncio.sleep(settle_s)
         settle_s = _SETTLE * seconds
+        check(following)
         seen[count] = await watch.measure(count, seconds, pids)
-        for task in following:
-            if task.done():
-                task.result()
+    check(following)
     return seen
+
+
+def check(following: list[asyncio.Task[None]]) -> None:
+    """Raise what ended a subscriber: none should end."""
+    for task in following:
+        if task.done():
+            task.result()
 
 
 if __name__ == "__main__":

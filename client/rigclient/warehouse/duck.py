@@ -1,0 +1,151 @@
+"""A warehouse in a file: DuckDB, embedded."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rig.errors import Busy, Corrupt, Exhausted, NotFound, RigError, Unavailable
+from rigclient.extras import need
+from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
+
+DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
+
+_WAIT_S: Final = 30.0
+"""For whoever holds the file: a load of 250,000 rows takes some seconds."""
+_AGAIN_S: Final = 0.05
+
+
+class DuckDB:
+    """A connection to the file at `path`, which is made when it is not there.
+
+    The file belongs to one process at a time, so it is opened with the first statement and let go by
+    `release`; whoever finds it taken waits.
+    """
+
+    dialect: Final = DIALECT
+
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+        self._duckdb = need("duckdb", "warehouse")
+        self._path, self._read_only = Path(path), read_only
+        self._open: Any = None
+        self.name: Final = f"duckdb:{path}"
+
+    @property
+    def _db(self) -> Any:
+        if self._open is None:
+            self._open = self._connected()
+        return self._open
+
+    def _connected(self) -> Any:
+        if self._read_only and not self._path.exists():
+            raise NotFound(f"there is no warehouse at {self._path}", hint="`rig sync` makes it")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        until = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                return self._duckdb.connect(str(self._path), read_only=self._read_only)
+            except self._duckdb.IOException as error:
+                if "lock" not in str(error) or time.monotonic() > until:
+                    raise self._meaning(error) from error
+            except self._duckdb.Error as error:
+                raise self._meaning(error) from error
+            time.sleep(_AGAIN_S)
+
+    def execute(self, sql: str, params: Sequence[Value] = ()) -> int:
+        """Run a statement. The rows it changed, 0 where that says nothing."""
+        with self._translated():
+            answer = self._db.execute(sql, list(params))
+            counted = answer.description and answer.description[0][0] == "Count" and answer.fetchone()
+            return int(counted[0]) if counted else 0
+
+    def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        """The whole answer."""
+        with self._translated():
+            found: list[Row] = self._db.execute(sql, list(params)).fetchall()
+            return found
+
+    def batches(self, sql: str, params: Sequence[Value] = (), rows: int = PAGE_ROWS) -> Iterator[Batch]:
+        """The answer in batches."""
+        with self._translated():
+            # A cursor of its own, so that statements in between do not end it.
+            yield from self._db.cursor().sql(sql, params=list(params)).to_arrow_reader(rows)
+
+    def stage(self, path: Path, name: str) -> str:  # noqa: ARG002
+        """The file is where it can be read already."""
+        return str(path)
+
+    def copy(self, table: str, staged: str) -> int:
+        """Append the rows of the file."""
+        return self.execute(f"INSERT INTO {table} BY NAME SELECT * FROM read_parquet(?)", [staged])  # noqa: S608
+
+    def unstage(self, staged: str) -> None:
+        """The file is the caller's."""
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.execute("BEGIN TRANSACTION")
+
+    def commit(self) -> None:
+        """Commit it."""
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo it."""
+        if self._open is not None:
+            with contextlib.suppress(self._duckdb.Error):  # there is no transaction
+                self._open.execute("ROLLBACK")
+
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table, in its order."""
+        sql = "SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = ? "
+        return dict(self.rows(sql + "ORDER BY ORDINAL_POSITION", [table]))
+
+    def health(self) -> Iterator[Finding]:
+        """That the file opens."""
+        ((version,),) = self.rows("SELECT VERSION()")
+        yield Finding("file", well=True, text=f"{self._path}, DuckDB {version}")
+
+    def release(self) -> None:
+        """Let go of the file until the next statement."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._duckdb.Error as error:
+            raise self._meaning(error) from error
+
+    def _meaning(self, error: Exception) -> RigError:
+        """The error of the tree."""
+        text = str(error).partition("\n")[0]
+        if isinstance(error, self._duckdb.IOException):
+            if "lock" in text:
+                return Busy(f"{self._path} is in use by another program", hint="try again when it is done")
+            return Unavailable(f"{self._path} cannot be read or written: {text}")
+        if isinstance(error, self._duckdb.OutOfMemoryException):
+            return Exhausted(f"{self._path}: {text}")
+        if isinstance(error, self._duckdb.CatalogException):
+            return NotFound(f"{self.name}: {text}", hint="`rig warehouse init` makes the tables")
+        if isinstance(error, self._duckdb.TransactionException):
+            return Busy(f"{self.name}: {text}")
+        if isinstance(error, self._duckdb.SerializationException | self._duckdb.FatalException):
+            return Corrupt(f"{self._path} is no sound DuckDB file: {text}")
+        return RigError(f"{self.name}: {text}")

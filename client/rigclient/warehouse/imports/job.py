@@ -1,0 +1,130 @@
+"""Files into the warehouse, each in one transaction, each once.
+
+What a file is told by is its checksum: loaded again it changes nothing. A race whose laps are there from
+another file is refused, because nobody can tell which of the two is right.
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rig.errors import BadRequest, Mismatch, Raced
+from rigclient.warehouse import loading, schema, tables
+from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.imports import beacons, finding
+from rigclient.warehouse.imports.dating import Clocks
+from rigclient.warehouse.imports.finding import Found, Search
+from rigclient.warehouse.imports.held import Held
+from rigclient.warehouse.imports.races import RIG_ID, Race, race_of
+from rigclient.warehouse.imports.refusals import Refusals, Tell
+from rigclient.warehouse.imports.source import (
+    LOADED,
+    REFUSED,
+    THERE,
+    USED,
+    Named,
+    Progress,
+    Report,
+    Source,
+)
+from rigclient.warehouse.imports.telemetry import read_telemetry
+from rigclient.warehouse.imports.timing import read_chart
+from rigclient.warehouse.spool import Spool
+
+STREAM: Final = "files"
+"""Of the ledger: a number for every file."""
+
+_ATTEMPTS: Final = 5
+"""To be first, where others load at the same time."""
+
+
+class Job:
+    """One run over some files."""
+
+    def __init__(self, destination: Destination, named: Named, tell: Tell, progress: Progress) -> None:
+        self._destination = destination
+        self._named = named
+        self._tell = tell
+        self._progress = progress
+        self._held = Held(destination)
+        self._clocks: dict[tuple[str, int], list[Clocks]] = defaultdict(list)
+
+    def run(self, found: Search) -> Iterator[Report]:
+        """Load the files; a report of each as soon as it is done."""
+        schema.prepare(self._destination)
+        for file in sorted(found.files, key=lambda file: file.kind != finding.BEACONS):
+            try:
+                yield self._read_beacons(file) if file.kind == finding.BEACONS else self._brought(file)
+            except (Mismatch, BadRequest) as error:
+                race = _race(file.path, self._named)
+                yield Report(file.path, file.kind, REFUSED, race=race, why=str(error))
+
+    def _read_beacons(self, file: Found) -> Report:
+        """Keep their clocks: they tell the dates of charts."""
+        with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
+            source = self._source(file, Spool(Path(folder)))
+            race = source.race(source.said("meta_session"))
+            times = [beacon.time_ns for beacon in source.sound(beacons.beacons)]
+        self._clocks[race.slug, race.number].append(np.array(times, np.int64))
+        return Report(file.path, file.kind, USED, race=race, refused=source.refusals.by_reason)
+
+    def _brought(self, file: Found) -> Report:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._attempt(file)
+            except Raced:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(self, file: Found) -> Report:
+        number = loading.next_n(self._destination, RIG_ID, STREAM)
+        session = self._held.session_of_file(file.sha256)
+        if session is not None:
+            return Report(file.path, file.kind, THERE, session, _race(file.path, self._named))
+        with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
+            source = self._source(file, Spool(Path(folder)))
+            report = self._spooled(source, Path(folder))
+            if report.outcome == LOADED:
+                self._load(source, report, number)
+        return report
+
+    def _source(self, file: Found, spool: Spool) -> Source:
+        refusals = Refusals(file.path, file.sha256, RIG_ID, spool, self._tell)
+        return Source(file, self._named, self._held, spool, refusals, self._progress)
+
+    def _spooled(self, source: Source, folder: Path) -> Report:
+        if source.file.kind == finding.CHART:
+            race = source.race()
+            return read_chart(source, race, self._clocks[race.slug, race.number])
+        return read_telemetry(source, folder)
+
+    def _load(self, source: Source, report: Report, number: int) -> None:
+        source.refusals.flush()
+        row = {
+            "RIG_ID": RIG_ID,
+            "SHA256": source.file.sha256,
+            "PATH": str(source.file.path),
+            "KIND": source.file.kind,
+            "SESSION": report.session,
+            "BYTES": source.file.bytes,
+            "LAPS": report.laps,
+            "REFUSED": report.refused.total(),
+        }
+        source.spool.put(tables.FILES, [row])
+        parts = source.spool.parts()
+        loading.load(
+            self._destination, loading.Load(source.spool.id, RIG_ID, STREAM, number, number + 1, parts)
+        )
+
+
+def _race(path: Path, named: Named) -> Race | None:
+    """The race, for a report on a file that is not read."""
+    try:
+        return race_of(path, *named)
+    except BadRequest:
+        return None

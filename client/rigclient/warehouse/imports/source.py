@@ -1,0 +1,96 @@
+"""A file while it is loaded: its rows, what is refused of them, and the spool they go to."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from rigclient.warehouse.imports.finding import Found
+from rigclient.warehouse.imports.held import Held
+from rigclient.warehouse.imports.races import Race, race_of
+from rigclient.warehouse.imports.refusals import Refusals
+from rigclient.warehouse.imports.sheet import Refused, Sheet
+from rigclient.warehouse.spool import Spool
+
+LOADED: Final = "loaded"
+THERE: Final = "there already"
+REFUSED: Final = "refused"
+EMPTY: Final = "no laps"
+USED: Final = "dates"
+"""What became of a file: the last, that it told the date of others."""
+
+_EVERY: Final = 2000
+"""Rows between two words about how far it is."""
+
+T = TypeVar("T")
+
+Progress = Callable[[Path, int], None]
+"""Told what is read, and how many of its bytes have been."""
+
+
+class Named(NamedTuple):
+    """What the caller knows of the files, where their paths do not tell."""
+
+    track: str = ""
+    race: int = 0
+
+
+@dataclass
+class Report:
+    """What became of a file."""
+
+    path: Path
+    kind: str
+    outcome: str
+    session: str = ""
+    race: Race | None = None
+    laps: int = 0
+    samples: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Rows by reason."""
+    why: str = ""
+    """Why the whole file is refused."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file on its way."""
+
+    file: Found
+    named: Named
+    held: Held
+    spool: Spool
+    refusals: Refusals
+    progress: Progress
+
+    def race(self, told: str = "") -> Race:
+        """The race it is of; `told` is what the file itself says, such as R1. Raises BadRequest."""
+        digits = told.removeprefix("R")
+        return race_of(
+            self.file.path, self.named.track, self.named.race or int(digits.isdecimal() and digits)
+        )
+
+    def said(self, column: str) -> str:
+        """What its first sound row says; nothing where it has no such column."""
+        return self.file.first.get(column) if self.file.first else ""
+
+    def rows(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T | Refused]:
+        """What a parser makes of the file, from its beginning."""
+        with self.file.path.open("rb") as file:
+            sheet = Sheet(str(self.file.path), file)
+            for n, row in enumerate(parse(sheet)):
+                if n % _EVERY == 0:
+                    self.progress(self.file.path, sheet.bytes_read)
+                yield row
+        self.progress(self.file.path, self.file.bytes)
+
+    def sound(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T]:
+        """The same without what is refused, which is told."""
+        return self.refusals.kept(self.rows(parse))
+
+    def report(self, session: str, race: Race, *, laps: int, samples: int = 0) -> Report:
+        """What came of it."""
+        outcome = LOADED if laps else EMPTY
+        refused = self.refusals.by_reason
+        return Report(self.file.path, self.file.kind, outcome, session, race, laps, samples, refused)

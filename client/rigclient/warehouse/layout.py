@@ -1,0 +1,90 @@
+"""Which columns of a warehouse the channels of a lap file become, and whether they may."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from rig.channels import LAP, PHYSICS, SCORING, Channel
+from rig.errors import Mismatch
+from rig.lapfile import SAMPLES, SCORINGS, LapFile
+from rig.v1 import archive_pb2
+from rigclient.warehouse import facts, schema, tables
+from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.tables import Column, Table
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_TABLES: Final = {SAMPLES: tables.SAMPLES, SCORINGS: tables.UPDATES}
+_KNOWN: Final = {
+    SAMPLES: {**PHYSICS.by_name, **LAP.by_name},
+    SCORINGS: {**SCORING.by_name, **LAP.by_name},
+}
+
+
+class Layout(NamedTuple):
+    """How the laps of one make go into the tables."""
+
+    crc: int
+    """The same for laps that have the same channels."""
+    columns: dict[Table, tuple[Column, ...]]
+    names: dict[Table, dict[str, list[str]]]
+    """Columns of each channel, one per component."""
+
+    def arrays(self, table: Table, columns: Mapping[str, Array]) -> dict[str, Array]:
+        """The columns of a table, of single values, from the channels of a lap."""
+        return dict(_split(self.names[table], columns))
+
+
+def _split(names: Mapping[str, list[str]], columns: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    for channel, values in columns.items():
+        own = names[channel]
+        if len(own) == 1:
+            yield own[0], values
+        else:
+            yield from ((name, values[:, at]) for at, name in enumerate(own))
+
+
+class Layouts:
+    """The layouts met so far, each checked once against the tables of a warehouse."""
+
+    def __init__(self, where: str, there: schema.Columns) -> None:
+        self._where, self._there = where, there
+        self._known: dict[int, Layout] = {}
+
+    def of(self, file: LapFile) -> Layout:
+        """The layout of a lap. Raises Mismatch, with what each side has, for one that does not fit."""
+        crc = facts.schema_crc(file)
+        if crc not in self._known:
+            self._known[crc] = self._made(crc, file)
+        return self._known[crc]
+
+    def _made(self, crc: int, file: LapFile) -> Layout:
+        layout = Layout(crc, {}, {})
+        for section, table in _TABLES.items():
+            channels = [c for c in file.header.columns if c.section == section and not c.auxiliary]
+            names = {channel.name: tables.components(channel.name, channel.width) for channel in channels}
+            for channel in channels:
+                _check_width(channel, _KNOWN[section].get(channel.name), file.header.lap.name)
+            layout.names[table] = names
+            layout.columns[table] = tuple(
+                self._checked(table, name, channel) for channel in channels for name in names[channel.name]
+            )
+        return layout
+
+    def _checked(self, table: Table, name: str, channel: archive_pb2.Column) -> Column:
+        column = Column(name, tables.type_of(np.dtype(channel.dtype)), channel.description)
+        schema.check_type(self._where, table, column, self._there[table].get(name, column.type))
+        return column
+
+    def widen(self, destination: Destination, layout: Layout) -> None:
+        """Give the tables the columns that they do not have yet. Not within a transaction."""
+        schema.widen(destination, self._there, layout.columns)
+
+
+def _check_width(channel: archive_pb2.Column, known: Channel | None, lap: str) -> None:
+    if known is not None and known.width != channel.width:
+        raise Mismatch(
+            f"{channel.name} has {channel.width} values a row in {lap}, this program knows {known.width}",
+            hint="update rigd here, or on the rig",
+        )

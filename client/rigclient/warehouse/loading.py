@@ -1,0 +1,213 @@
+"""Loading, exactly once: files, ledger and watermark in one transaction, counted before it commits.
+
+The watermark of a stream says how far it is loaded, and it stands in the warehouse alone. A load moves it
+from where it was when the load was put together: whoever finds it elsewhere was beaten by somebody, undoes
+everything and begins again. Every statement may be sent twice (connectors do that when a reply is lost): the
+counts that follow find out.
+"""
+
+# ruff: noqa: S608  what is put into statements are names of tables and columns, from `tables`
+
+import importlib.metadata
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rig.errors import Raced, RigError
+from rigclient.warehouse.destination import Destination, Value
+from rigclient.warehouse.tables import Table
+
+_ONE: Final = "(SELECT 1 AS ONE) X"
+"""A row to select from: not every warehouse takes a condition without one."""
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TIME_DIGITS: Final = 8
+"""In base 36 milliseconds have eight digits until the year 2059."""
+
+
+class Part(NamedTuple):
+    """The rows that a load brings for one table: a Parquet file, in which all have its LOAD_ID."""
+
+    table: Table
+    path: Path
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is loaded together: the numbers from `from_n` to below `to_n` of a stream of a rig."""
+
+    id: str
+    """New for every attempt; see `load_id`."""
+    rig_id: str
+    stream: str
+    from_n: int
+    to_n: int
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """Of all tables."""
+        return sum(part.rows for part in self.parts)
+
+
+def load_id() -> str:
+    """An id for an attempt: the time and some chance. Later ones sort later, so that a warehouse finds the
+    rows of one without looking at those of all others.
+    """
+    now = time.time_ns() // 1_000_000
+    digits = (_DIGITS[now // 36**place % 36] for place in reversed(range(_TIME_DIGITS)))
+    return "".join(digits) + secrets.token_hex(6)
+
+
+def next_n(destination: Destination, rig_id: str, stream: str) -> int:
+    """First number of the stream that is not loaded."""
+    sql = "SELECT COALESCE(MAX(NEXT_N), 0) FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
+    return int(destination.rows(sql, [rig_id, stream])[0][0])
+
+
+def load(destination: Destination, wanted: Load) -> None:
+    """Load it, or nothing of it. Raises Raced when somebody else was first or a statement ran twice; after
+    that, as after any other error, the whole is to be put together anew.
+    """
+    staged = [destination.stage(part.path, _staged_name(wanted, part)) for part in wanted.parts]
+    _stand(destination, wanted)
+    _begin(destination)
+    try:
+        for part, file in zip(wanted.parts, staged, strict=True):
+            _copy(destination, part, file, wanted.id)
+        _enter(destination, wanted, staged)
+        for part in wanted.parts:
+            _count(destination, part, wanted)
+        _move(destination, wanted)
+        destination.commit()
+    except BaseException:
+        destination.rollback()
+        raise
+    _verify(destination, wanted)
+    for file in staged:
+        destination.unstage(file)
+
+
+def _begin(destination: Destination) -> None:
+    """A BEGIN whose reply was lost is sent again, and may be refused because there is one already."""
+    try:
+        destination.begin()
+    except RigError:
+        destination.rollback()
+        destination.begin()
+
+
+def _staged_name(wanted: Load, part: Part) -> str:
+    return f"{wanted.rig_id}/{wanted.stream}/{wanted.id}/{part.table.name}.parquet"
+
+
+def _stand(destination: Destination, wanted: Load) -> None:
+    """See that the stream has a watermark. Two who do this at once may make two: see `_move`."""
+    destination.execute(
+        f"INSERT INTO RIG_WATERMARK (RIG_ID, STREAM, NEXT_N) SELECT ?, ?, 0 FROM {_ONE} "
+        "WHERE NOT EXISTS (SELECT 1 FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?)",
+        [wanted.rig_id, wanted.stream] * 2,
+    )
+
+
+def _copy(destination: Destination, part: Part, file: str, own: str) -> None:
+    loaded = destination.copy(part.table.name, file)
+    if loaded != part.rows:
+        raise Raced(f"{loaded} rows came into {part.table.name}, the file has {part.rows}")
+    if part.table.replaced:
+        _replace(destination, part.table, own)
+    if part.table.once:
+        _check_new(destination, part.table, own)
+
+
+def _replace(destination: Destination, table: Table, own: str) -> None:
+    """Remove the rows that the load has brought anew."""
+    rig, key = table.key
+    new = f"FROM {table.name} WHERE LOAD_ID = ?"
+    destination.execute(
+        f"DELETE FROM {table.name} WHERE LOAD_ID <> ? AND {rig} IN (SELECT {rig} {new}) "
+        f"AND {key} IN (SELECT {key} {new})",
+        [own] * 3,
+    )
+
+
+def _check_new(destination: Destination, table: Table, own: str) -> None:
+    """Raises Raced for a row that an earlier load has brought."""
+    same = " AND ".join(f"O.{key} = N.{key}" for key in table.key)
+    sql = f"SELECT COUNT(*) FROM {table.name} N JOIN {table.name} O ON {same} WHERE N.LOAD_ID = ?"
+    ((twice,),) = destination.rows(f"{sql} AND O.LOAD_ID <> ?", [own, own])
+    if twice:
+        raise Raced(f"{twice} rows of {table.name} are in the warehouse already")
+
+
+def _enter(destination: Destination, wanted: Load, staged: Sequence[str]) -> None:
+    """The ledger's row, if it follows the last one of the stream."""
+    row: dict[str, Value] = {
+        "RIG_ID": wanted.rig_id,
+        "STREAM": wanted.stream,
+        "FROM_N": wanted.from_n,
+        "TO_N": wanted.to_n,
+        "ROW_COUNTS": json.dumps({part.table.name: part.rows for part in wanted.parts}),
+        "LOAD_ID": wanted.id,
+        "STAGE_PATH": " ".join(staged),
+        "SHA256": " ".join(part.sha256 for part in wanted.parts),
+        "WRITER": writer(),
+        "LOADED_AT_MS": time.time_ns() // 1_000_000,
+    }
+    entered = destination.execute(
+        f"INSERT INTO RIG_LOADS ({', '.join(row)}) SELECT {', '.join('?' * len(row))} FROM {_ONE} "
+        "WHERE ? = (SELECT COALESCE(MAX(TO_N), 0) FROM RIG_LOADS WHERE RIG_ID = ? AND STREAM = ?)",
+        [*row.values(), wanted.from_n, wanted.rig_id, wanted.stream],
+    )
+    if entered != 1:
+        raise Raced(f"{wanted.stream} of {wanted.rig_id} was loaded from {wanted.from_n} on by somebody else")
+
+
+def writer() -> str:
+    """Who loads, for the ledger."""
+    return f"rigd {importlib.metadata.version('rigd')} on {socket.gethostname()}, process {os.getpid()}"
+
+
+def _count(destination: Destination, part: Part, wanted: Load) -> None:
+    """As many rows as the file has, no two with the same key: nothing came twice."""
+    sql = (
+        "SELECT COUNT(*), COALESCE(SUM(N), 0) FROM (SELECT COUNT(*) AS N "
+        f"FROM {part.table.name} WHERE RIG_ID = ? AND LOAD_ID = ? GROUP BY {', '.join(part.table.key)}) K"
+    )
+    different, rows = map(int, destination.rows(sql, [wanted.rig_id, wanted.id])[0])
+    if not different == rows == part.rows:
+        raise Raced(
+            f"{part.table.name} has {rows} rows of the load, {different} of them different, "
+            f"the file has {part.rows}"
+        )
+
+
+def _move(destination: Destination, wanted: Load) -> None:
+    """Move the watermark: the last statement, so that its lock is held for milliseconds.
+
+    Where two watermarks were made at once both move together, and whoever does not find all of them where
+    they were has been beaten.
+    """
+    of = "RIG_ID = ? AND STREAM = ?"
+    moved = destination.execute(
+        f"UPDATE RIG_WATERMARK SET NEXT_N = ? WHERE {of} AND NEXT_N <= ?",
+        [wanted.to_n, wanted.rig_id, wanted.stream, wanted.from_n],
+    )
+    sql = f"SELECT COUNT(*) FROM RIG_WATERMARK WHERE {of}"
+    ((there,),) = destination.rows(sql, [wanted.rig_id, wanted.stream])
+    if not moved or moved != there:
+        raise Raced(f"the watermark of {wanted.stream} of {wanted.rig_id} is no longer at {wanted.from_n}")
+
+
+def _verify(destination: Destination, wanted: Load) -> None:
+    """That a commit was reported proves nothing: a new question has to find the load."""
+    ((found,),) = destination.rows("SELECT COUNT(*) FROM RIG_LOADS WHERE LOAD_ID = ?", [wanted.id])
+    if found != 1:
+        raise Raced(f"{destination.name} reported a commit, and does not have load {wanted.id}")

@@ -1,0 +1,131 @@
+"""What a warehouse has not got of a rig: both are asked, nothing is remembered that a crash could take."""
+
+# ruff: noqa: S608  what is put into statements are question marks
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from rig.errors import Mismatch, RigError
+from rig.v1 import lap_pb2, session_pb2
+from rigclient.warehouse import facts
+from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.loading import next_n
+from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.tables import parted
+
+STREAM: Final = "laps"
+"""The stream of closed laps: its numbers count loads."""
+
+_SESSIONS_AT_ONCE: Final = 50
+
+Settled = dict[str, tuple[int, ...]]
+"""Sessions of which nothing was missing, as they were then. Saves asking for their laps again."""
+
+
+class Wanted(NamedTuple):
+    """A lap that is to be loaded."""
+
+    name: str
+    digest: str
+    rows: int
+    """Samples and scoring updates."""
+
+
+@dataclass
+class Plan:
+    """What is to be done."""
+
+    next_n: int
+    """Number of the next load."""
+    laps: list[Wanted] = field(default_factory=list)
+    sessions: dict[str, facts.Facts] = field(default_factory=dict)
+    """Rows of the sessions that the warehouse does not have as they are now, by name."""
+    marks: dict[str, str] = field(default_factory=dict)
+    """Digests of laps that the warehouse has and the rig does not know of, by name."""
+    there: int = 0
+    """Laps that the warehouse has."""
+    refused: list[RigError] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """To be loaded."""
+        return sum(lap.rows for lap in self.laps)
+
+
+def plan(rig: Source, destination: Destination, settled: Settled) -> Plan:
+    """What is missing now. The number of the next load is asked for first: whoever loads while this looks
+    around makes it wrong, and the load that follows finds out.
+    """
+    made = Plan(next_n(destination, rig.rig_id, STREAM))
+    sessions = [one for one in rig.sessions() if settled.get(one.name) != _state(one)]
+    for at in range(0, len(sessions), _SESSIONS_AT_ONCE):
+        some = sessions[at : at + _SESSIONS_AT_ONCE]
+        there = _laps(destination, rig.rig_id, some)
+        for session in some:
+            _compare(made, session.name, rig, there, destination.name)
+        for session in _changed(destination, rig.rig_id, some):
+            made.sessions[session.name] = facts.session(rig.rig_id, session)
+    busy = {lap.name.partition("/laps/")[0] for lap in made.laps} | made.sessions.keys()
+    settled |= {one.name: _state(one) for one in sessions if one.name not in busy}
+    return made
+
+
+def _state(session: session_pb2.Session) -> tuple[int, ...]:
+    """Differs when laps came or went, or the session ended."""
+    return session.laps, session.bytes, session.end_time_ns
+
+
+def _compare(
+    made: Plan, session: str, rig: Source, there: dict[tuple[str, str], str], destination: str
+) -> None:
+    """The laps of a session on both sides."""
+    for lap in rig.laps(session):
+        digest = there.get(parted(lap.name))
+        made.there += digest is not None
+        if digest is None and lap.damage:
+            made.damaged.append(f"{lap.name} is damaged on the rig and stays there: {lap.damage}")
+        elif digest is None:
+            made.laps.append(Wanted(lap.name, lap.digest, lap.samples + lap.scorings))
+        elif lap.digest and lap.digest != digest:
+            made.refused.append(_other(lap, rig.address, digest, destination))
+        elif lap.digest and not lap.synced:
+            made.marks[lap.name] = lap.digest
+
+
+def _other(lap: lap_pb2.Lap, rig: str, digest: str, destination: str) -> Mismatch:
+    return Mismatch(
+        f"{lap.name} has digest {lap.digest} on the rig at {rig} and {digest} in {destination}",
+        hint="what was loaded is never replaced: find out which file is right",
+        name=lap.name,
+    )
+
+
+def _laps(
+    destination: Destination, rig_id: str, sessions: Iterable[session_pb2.Session]
+) -> dict[tuple[str, str], str]:
+    """Digests of the laps of these sessions that the warehouse has."""
+    names = _short(sessions)
+    sql = f"SELECT SESSION, LAP, DIGEST FROM LAPS WHERE RIG_ID = ? AND SESSION IN ({_marks(names)})"
+    return {(session, lap): digest for session, lap, digest in destination.rows(sql, [rig_id, *names])}
+
+
+def _changed(
+    destination: Destination, rig_id: str, sessions: list[session_pb2.Session]
+) -> Iterator[session_pb2.Session]:
+    """Sessions that the warehouse does not have, or has as they were before they ended."""
+    names = _short(sessions)
+    sql = f"SELECT SESSION, END_TIME_NS FROM SESSIONS WHERE RIG_ID = ? AND SESSION IN ({_marks(names)})"
+    there: dict[str, int | None] = dict(destination.rows(sql, [rig_id, *names]))
+    for name, session in zip(names, sessions, strict=True):
+        if name not in there or there[name] != (session.end_time_ns or None):
+            yield session
+
+
+def _short(sessions: Iterable[session_pb2.Session]) -> list[str]:
+    return [session.name.removeprefix("sessions/") for session in sessions]
+
+
+def _marks(values: list[str]) -> str:
+    return ", ".join("?" * len(values))

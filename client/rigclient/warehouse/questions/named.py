@@ -1,0 +1,87 @@
+"""Laps, drivers and sessions by the words people use."""
+
+# ruff: noqa: S608  what is put into statements are names from this package; values are bound
+
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from rig.errors import BadRequest, NotFound
+from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.questions.choice import FROM, Choice, Where
+from rigclient.warehouse.questions.instead import instead
+from rigclient.warehouse.questions.laps import LapKey
+
+BEST: Final = "best"
+"""In place of a lap: the best one of its session that counts."""
+
+_SHOWN: Final = 5
+
+
+class Session(NamedTuple):
+    """A session with complete laps."""
+
+    rig_id: str
+    name: str
+    track: str
+    kind: str
+    laps: int
+    start_time_ns: int | None
+
+
+def sessions(destination: Destination, choice: Choice, limit: int) -> list[Session]:
+    """The sessions that have such complete laps, newest first."""
+    where = choice.where() & "L.COMPLETE"
+    sql = (
+        f"SELECT L.RIG_ID, L.SESSION, MAX(L.TRACK), MAX(S.KIND), COUNT(*), MAX(S.START_TIME_NS) {FROM} "
+        f"WHERE {where.sql} GROUP BY L.RIG_ID, L.SESSION "
+        f"ORDER BY COALESCE(MAX(S.START_TIME_NS), 0) DESC, L.SESSION LIMIT {limit}"
+    )
+    return [Session(*row) for row in destination.rows(sql, where.params)]
+
+
+def lap_named(destination: Destination, text: str) -> LapKey:
+    """A lap by its name, after a part of its session's name and a slash where other sessions have one of that
+    name: 8c3b-1/car13-0008, 8c3b-1/best. Raises NotFound, BadRequest.
+    """
+    part, _, own = text.removeprefix("sessions/").replace("/laps/", "/").rpartition("/")
+    where = Where("CONTAINS(SESSION, ?)", (part,))
+    found = _best(destination, where) if own == BEST else _named(destination, where, own)
+    if not found:
+        raise NotFound(
+            f"no lap is named {text!r}", hint="`rig warehouse laps` lists them, such as 8c3b-1/car13-0008"
+        )
+    if len(found) > 1:
+        few = ", ".join(f"{session}/{lap}" for _, session, lap in found[:_SHOWN])
+        raise BadRequest(
+            f"{text!r} may be {few}{', ...' * (len(found) > _SHOWN)}", hint="give more of the session's name"
+        )
+    return LapKey(*found[0])
+
+
+def _named(destination: Destination, where: Where, own: str) -> list[Any]:
+    sql = f"SELECT RIG_ID, SESSION, LAP FROM LAPS WHERE {where.sql} AND LAP = ? ORDER BY SESSION"
+    return destination.rows(f"{sql} LIMIT {_SHOWN + 1}", [*where.params, own])
+
+
+def _best(destination: Destination, where: Where) -> list[Any]:
+    sql = (
+        f"SELECT RIG_ID, SESSION, LAP FROM BEST_LAPS_V WHERE {where.sql} ORDER BY COUNTED, LAP_INDEX LIMIT 1"
+    )
+    return destination.rows(sql, where.params)
+
+
+def driver_named(destination: Destination, choice: Choice, text: str) -> str:
+    """The driver whose name is `text` or has it as a part. Raises NotFound, BadRequest."""
+    wanted = replace(choice, driver=text)
+    where = wanted.where()
+    sql = f"SELECT DISTINCT L.DRIVER {FROM} WHERE {where.sql} ORDER BY L.DRIVER LIMIT 1000"
+    names = [str(name) for (name,) in destination.rows(sql, where.params)]
+    exact = [name for name in names if name.lower() == text.lower()]
+    if not names:
+        raise NotFound(instead(destination, wanted))
+    if len(names) > 1 and not exact:
+        few = ", ".join(names[:_SHOWN])
+        raise BadRequest(
+            f"{text!r} may be {few}{', ...' * (len(names) > _SHOWN)}", hint="give more of the name"
+        )
+    return (exact or names)[0]

@@ -1,0 +1,121 @@
+"""What a rig has, as a warehouse wants it: sessions from the oldest on, laps by digest, events by number."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from rig.errors import Corrupt, Mismatch
+from rig.lapfile import LapFile
+from rig.v1 import event_pb2, lap_pb2, session_pb2
+from rigclient.connection import Rig, connect
+
+_MARKED_AT_ONCE: Final = 200
+"""The rig's own limit."""
+_LISTED_AT_ONCE: Final = 1000
+_CLOCK_S: Final = 1e-3
+"""A wall clock as a float is good to a quarter of a microsecond."""
+_LONGEST_S: Final = 60.0
+"""For reading events; those that did not come by then come with the next load."""
+
+
+class Ring(NamedTuple):
+    """The events that a rig holds."""
+
+    id: str
+    first: int
+    """Number of the oldest; 0 when there is none."""
+    last: int
+
+
+class Read(NamedTuple):
+    """A lap, read whole."""
+
+    file: LapFile
+    size: int
+
+
+class Source:
+    """One rig. Its identity is asked for at once. Raises Unavailable, Mismatch for one without."""
+
+    def __init__(self, address: str) -> None:
+        self.address: Final = address
+        self._rig: Final[Rig] = connect(address)
+        self.rig_id: Final = self._rig.status().rig_id
+        """Identity of its data directory."""
+        if not self.rig_id:
+            raise Mismatch(f"the rig at {address} tells no identity", hint="update rigd there")
+
+    def ring(self) -> Ring | None:
+        """The ring of now; None when there is none."""
+        status = self._rig.status()
+        for span in status.ring.spans:
+            if span.stream == event_pb2.STREAM_EVENTS:
+                return Ring(status.ring.id, span.first_seq, span.last_seq)
+        return None
+
+    def sessions(self) -> list[session_pb2.Session]:
+        """All of them, oldest first."""
+        return list(self._rig.sessions(page_size=_LISTED_AT_ONCE))[::-1]
+
+    def laps(self, session: str) -> Iterator[lap_pb2.Lap]:
+        """The laps of a session, oldest first."""
+        return self._rig.laps(session, page_size=_LISTED_AT_ONCE)
+
+    def read(self, name: str, digest: str) -> Read:
+        """A lap's file. Raises NotFound for one that is gone, Corrupt for one that is not what was listed."""
+        data = self._rig.lap_file(name)
+        file = LapFile(data)
+        if digest and file.digest != digest:
+            raise Corrupt(f"{name} was listed with digest {digest} and came with {file.digest}", name=name)
+        return Read(file, len(data))
+
+    def events(self, ring: Ring, after: int, since_ns: int) -> Iterator[event_pb2.Event]:
+        """The events with numbers above `after`, up to the newest that `ring` tells of.
+
+        `since_ns` is the wall clock of event `after`, or 0: it saves walking over those before.
+        """
+        if after >= ring.last:
+            return
+        found = self._events(ring, after, since_ns / 1e9 - _CLOCK_S if since_ns else None)
+        head = next(found, None)
+        if since_ns and (head is None or head.seq != after + 1):
+            # The clock was set, or events were evicted: from the oldest on nothing is passed over.
+            found = self._events(ring, after, None)
+            head = next(found, None)
+        if head is not None:
+            yield head
+            yield from found
+
+    def _events(self, ring: Ring, after: int, since_s: float | None) -> Iterator[event_pb2.Event]:
+        stream = self._rig.events("earliest" if since_s is None else since_s, reconnect=False)
+        # A ring that was replaced meanwhile may never come so far.
+        guard = threading.Timer(_LONGEST_S, stream.close)
+        guard.start()
+        try:
+            for event in stream:
+                if event.seq > after:
+                    yield event
+                if event.seq >= ring.last:
+                    return
+        finally:
+            guard.cancel()
+            stream.close()
+
+    def mark(self, digests: Mapping[str, str]) -> None:
+        """Tell which laps a warehouse has, verified. Those that are gone by now need no mark."""
+        laps = list(digests.items())
+        for at in range(0, len(laps), _MARKED_AT_ONCE):
+            self._rig.mark_synced(dict(laps[at : at + _MARKED_AT_ONCE]))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._rig.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

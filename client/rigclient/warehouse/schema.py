@@ -1,0 +1,95 @@
+"""Bringing a warehouse to the tables of this program: made where there are none, widened, never changed."""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from rig.errors import Mismatch
+from rigclient.warehouse import tables
+from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.loading import writer
+from rigclient.warehouse.tables import Column, Table
+
+Columns = dict[Table, dict[str, str]]
+"""The types of the columns that the tables of a warehouse have, by table and name."""
+
+
+def prepare(destination: Destination) -> Columns:
+    """Make what is not there; returns what is. Raises Mismatch for tables of another version or a column of
+    another type.
+    """
+    if not destination.columns(tables.SCHEMA.name) or not versions(destination):
+        make(destination)
+    check_version(destination)
+    there = {table: destination.columns(table.name) for table in tables.TABLES}
+    widen(destination, there, {table: table.columns for table in tables.TABLES})
+    return there
+
+
+def make(destination: Destination) -> None:
+    """Run the DDL; again is harmless. The version comes last: where it stands everything else does."""
+    for statement in tables.ddl(destination.dialect):
+        destination.execute(statement)
+    destination.execute(
+        "INSERT INTO RIG_SCHEMA (VERSION, WRITER, MADE_AT_MS) SELECT ?, ?, ? "
+        "FROM (SELECT 1 AS ONE) X WHERE NOT EXISTS (SELECT 1 FROM RIG_SCHEMA)",
+        [tables.VERSION, writer(), time.time_ns() // 1_000_000],
+    )
+
+
+def make_views(destination: Destination) -> None:
+    """Make the views anew, over the columns that there are now."""
+    for name in tables.VIEWS:
+        destination.execute(tables.create_view(name, destination.dialect))
+
+
+def versions(destination: Destination) -> set[int]:
+    """Of the tables; none while they are being made."""
+    return {int(version) for (version,) in destination.rows("SELECT VERSION FROM RIG_SCHEMA")}
+
+
+def check_version(destination: Destination) -> None:
+    """Raises Mismatch when the tables have another meaning than this program gives them."""
+    found = versions(destination)
+    if found - {tables.VERSION}:
+        raise Mismatch(
+            f"the tables of {destination.name} have version {', '.join(map(str, sorted(found)))}, "
+            f"this program writes version {tables.VERSION}",
+            hint="update rigd here, or load into another warehouse",
+        )
+
+
+def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> None:
+    """Add what is missing, columns or all of a table, there and in `there`, and make the views over it.
+
+    Raises Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
+    """
+    for table, columns in wanted.items():
+        for column in columns:
+            check_type(destination.name, table, column, there[table].get(column.name, column.type))
+    grown = [_widened(destination, table, there[table], columns) for table, columns in wanted.items()]
+    if any(grown):
+        make_views(destination)
+
+
+def _widened(
+    destination: Destination, table: Table, there: dict[str, str], columns: Iterable[Column]
+) -> bool:
+    """Whether there was anything to add to one table."""
+    if not there:
+        destination.execute(tables.create(table))
+        there |= {column.name: column.type for column in table.columns}
+        return True
+    missing = [column for column in columns if column.name not in there]
+    for column in missing:
+        destination.execute(tables.add_column(table.name, column.name, column.type))
+        there[column.name] = column.type
+    return bool(missing)
+
+
+def check_type(where: str, table: Table, column: Column, there: str) -> None:
+    """Raises Mismatch when a column of type `there` cannot hold the values of `column`."""
+    if not tables.fits(column.type, there):
+        raise Mismatch(
+            f"{table.name}.{column.name} is {there} in {where}, here it is {column.type}",
+            hint="a column's type is never changed; load into another warehouse",
+        )

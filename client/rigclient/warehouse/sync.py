@@ -1,0 +1,168 @@
+"""The job: what a rig has and the warehouse has not goes there, in loads of bounded size.
+
+It may be killed at any moment and run any number of times at once: what is missing is found by asking both
+sides, and a load that somebody else was faster with is undone. While one load is copied the next is read from
+the rig, decoded and encoded in a thread. The rig is told what the warehouse has once a new question has found
+it there.
+"""
+
+import random
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rig.errors import Raced, RigError, Unavailable
+from rigclient.warehouse import schema
+from rigclient.warehouse.batch import LOAD_ROWS, Batch, Batcher
+from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.events import LOAD_EVENTS, next_load
+from rigclient.warehouse.layout import Layouts
+from rigclient.warehouse.loading import load
+from rigclient.warehouse.plan import Settled, plan
+from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.spool import sweep
+
+_ATTEMPTS: Final = 50
+"""Of a run; three at once need two or three for every load."""
+_AGAIN_S: Final = 0.5
+
+Progress = Callable[[int, int], None]
+"""Told the rows done, of those there are to do."""
+T = TypeVar("T")
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    loads: int = 0
+    laps: int = 0
+    rows: int = 0
+    """Of all tables."""
+    events: int = 0
+    raced: int = 0
+    """Attempts that somebody else was faster with."""
+    newest_ns: int = 0
+    """Wall clock at which the newest of the laps ended."""
+    refused: list[RigError] = field(default_factory=list)
+    """What stays on the rig, and why."""
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Tally:
+    """Rows done: a lap counts half when it is read and half when it is loaded."""
+
+    def __init__(self, rows: int, progress: Progress) -> None:
+        self._rows, self._progress = rows, progress
+        self._read = self._loaded = 0
+        progress(0, rows)
+
+    def read(self, rows: int) -> None:
+        """So many more rows were read."""
+        self._read += rows
+        self._tell()
+
+    def loaded(self, rows: int) -> None:
+        """A load of so many was loaded; it has a few rows of other tables as well."""
+        self._loaded = min(self._loaded + rows, self._rows)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._progress((self._read + self._loaded) // 2, self._rows)
+
+
+class Sync:
+    """Brings one rig into one warehouse. `folder` is its own alone."""
+
+    def __init__(
+        self, rig: Source, destination: Destination, folder: Path, load_rows: int = LOAD_ROWS
+    ) -> None:
+        self._rig, self._db, self._folder = rig, destination, folder
+        self._load_rows = load_rows
+        self._settled: Settled = {}
+        self._layouts: Layouts | None = None
+        sweep(folder)
+
+    def run(self, progress: Progress = lambda *_: None) -> Outcome:
+        """Load what is missing now. Raises what keeps it from going on; what was loaded stays loaded."""
+        outcome = Outcome()
+        while True:
+            try:
+                self._laps(outcome, progress)
+                self._events(outcome)
+                return outcome
+            except Raced as error:
+                outcome.raced += 1
+                if outcome.raced == _ATTEMPTS:
+                    raise Raced(f"given up after {_ATTEMPTS} attempts, the last: {error}") from error
+            finally:
+                self._db.release()
+            time.sleep(random.uniform(0.1, 1.0) * _AGAIN_S)
+
+    def _laps(self, outcome: Outcome, progress: Progress) -> None:
+        layouts = self._prepared()
+        wanted = plan(self._rig, self._db, self._settled)
+        self._db.release()
+        outcome.refused, outcome.warnings = wanted.refused, wanted.damaged
+        self._mark(wanted.marks, outcome)
+        tally = _Tally(wanted.rows, progress)
+        batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
+        ahead = _ahead(batcher.batches(wanted, tally.read, self._load_rows))
+        try:
+            for batch in ahead:
+                self._load(batch, layouts)
+                tally.loaded(batch.load.rows)
+                outcome.loads += 1
+                outcome.laps += len(batch.digests)
+                outcome.rows += batch.load.rows
+                outcome.newest_ns = max(outcome.newest_ns, batch.newest_ns)
+                self._mark(batch.digests, outcome)
+        finally:
+            batcher.stopped = True
+            ahead.close()
+            sweep(self._folder)
+
+    def _prepared(self) -> Layouts:
+        """The tables are there, and known."""
+        if self._layouts is None:
+            self._layouts = Layouts(self._db.name, schema.prepare(self._db))
+        return self._layouts
+
+    def _load(self, batch: Batch, layouts: Layouts) -> None:
+        """Load it, verified, and let others in again."""
+        if batch.layout is not None:
+            layouts.widen(self._db, batch.layout)
+        load(self._db, batch.load)
+        self._db.release()
+        batch.spool.remove()
+
+    def _mark(self, digests: dict[str, str], outcome: Outcome) -> None:
+        """Tell the rig. When it cannot be told now, the next run does."""
+        try:
+            self._rig.mark(digests)
+        except Unavailable as error:
+            outcome.warnings.append(f"the rig was not told of {len(digests)} laps: {error}")
+
+    def _events(self, outcome: Outcome) -> None:
+        more = True
+        while more and (found := next_load(self._rig, self._db, self._folder)):
+            wanted, spool = found
+            load(self._db, wanted)
+            spool.remove()
+            outcome.loads += 1
+            outcome.rows += wanted.rows
+            outcome.events += wanted.to_n - wanted.from_n
+            # Those that came meanwhile would be a load of their own each.
+            more = wanted.to_n - wanted.from_n >= LOAD_EVENTS
+
+
+def _ahead(items: Iterator[T]) -> Generator[T]:
+    """The items, each made in a thread while the one before is used."""
+    with ThreadPoolExecutor(1, "spool") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

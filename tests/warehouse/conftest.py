@@ -1,0 +1,73 @@
+"""One recorded race for all tests and rigs on copies of it; the peer, and warehouses in it and beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.warehouse.key_pair import Pair, pair
+from tests.warehouse.peer.process import PeerProcess
+from tests.warehouse.places import KINDS, PASSWORD, USER, Home, forget_settings, home, settings
+from tests.warehouse.town import Town, race
+
+
+@pytest.fixture(scope="session")
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a race."""
+    return race(tmp_path_factory.mktemp("race") / "data")
+
+
+@pytest.fixture
+def town(raced: Path, tmp_path: Path) -> Iterator[Town]:
+    """A rig that answers."""
+    made = Town(raced, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def keys() -> Pair:
+    """Of the user."""
+    return pair()
+
+
+@pytest.fixture(scope="session")
+def running_peer(tmp_path_factory: pytest.TempPathFactory, keys: Pair) -> Iterator[PeerProcess]:
+    with PeerProcess(tmp_path_factory.mktemp("peer")) as peer:
+        peer.add_user(USER, password=PASSWORD, keys=[keys.public])
+        yield peer
+
+
+@pytest.fixture
+def peer(running_peer: PeerProcess) -> Iterator[PeerProcess]:
+    """Without faults, before and after."""
+    running_peer.faults()
+    yield running_peer
+    running_peer.faults()
+
+
+@pytest.fixture
+def account(peer: PeerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PeerProcess:
+    """The settings of the environment are those of the peer, with the right password."""
+    forget_settings(monkeypatch, tmp_path)
+    for name, value in settings(peer).items():
+        monkeypatch.setenv(name, value)
+    return peer
+
+
+@pytest.fixture(params=KINDS)
+def warehouse(
+    request: pytest.FixtureRequest, tmp_path: Path, peer: PeerProcess, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
+    """An empty warehouse of every kind."""
+    with home(request.param, tmp_path, peer, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS[1:])
+def shared(
+    request: pytest.FixtureRequest, tmp_path: Path, peer: PeerProcess, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
+    """One in which several can be at once."""
+    with home(request.param, tmp_path, peer, monkeypatch) as made:
+        yield made
