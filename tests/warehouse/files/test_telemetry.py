@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ MS = 1_000_000
 @contextmanager
 def gathered(folder: Path, rows: Iterable[Reading | Refused]) -> Iterator[list[Sample | Refused]]:
     folder.mkdir(exist_ok=True)
-    with Gathering(folder) as gathering:
+    with closing(Gathering(folder)) as gathering:
         gathering.take(row for row in rows if isinstance(row, Reading))
         yield list(gathering.samples())
 

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -170,7 +171,7 @@ def _typed(column: str, values: Array) -> Array:
 def read_telemetry(source: Source, folder: Path) -> Report:
     """Put a telemetry table into the spool. Raises Mismatch when one of its laps is there."""
     race = source.race(source.said("meta_session"))
-    with Gathering(folder) as gathering:
+    with closing(Gathering(folder)) as gathering:
         gathering.take(source.sound(lambda sheet: readings(sheet, source.file.path.stem)))
         key = race.key(source.file.kind, source.said("meta_event"))
         held = source.held.session_of_race(key)
