@@ -258,6 +258,16 @@ class TestTheCommand:
         result = run(where, tmp_path / "nowhere.csv")
         assert (result.exit_code, "nowhere.csv" in result.stderr) == (5, True)
 
+    def test_telemetry_without_a_sound_row_loads_nothing(
+        self, where: str, recordings: Path, tmp_path: Path
+    ) -> None:
+        head = (recordings / SAMPLE).read_text().splitlines()[0]
+        path = tmp_path / "barber_R1.csv"
+        path.write_text(f"{head}\n{',' * 12}\n")
+        result = run(where, path, "--json", "--track", "barber")
+        (file,) = json.loads(result.stdout)["files"]
+        assert (file["outcome"], file["refused"]) == ("no laps", {"an empty row": 1})
+
     def test_a_file_of_which_no_row_is_sound_loads_nothing(
         self, where: str, recordings: Path, tmp_path: Path
     ) -> None:

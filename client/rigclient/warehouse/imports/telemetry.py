@@ -81,9 +81,9 @@ class Telemetry:
             self._write_lap(spool, car, lap, rows)
             for (car, lap), rows in groupby(samples, lambda sample: (sample.car, sample.lap))
         ]
-        around = zip([None, *driven[:-1]], driven, [*driven[1:], None], strict=True)
+        around = zip([None, *driven][:-1], driven, [*driven, None][1:], strict=True)
         spool.put(tables.LAPS, (self._lap(*three) for three in around))
-        if self.is_new:
+        if self.is_new and driven:
             end_ns = max(lap.last_received_ns for lap in driven)
             spool.put(tables.SESSIONS, [self.of.session_row(self.first_ns, end_ns)])
         return len(driven)
