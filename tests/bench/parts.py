@@ -20,6 +20,7 @@ from tests.bench.peers.append import peers_append
 from tests.bench.peers.fanout import peers_fanout
 from tests.bench.peers.laps import peers_laps
 from tests.bench.subscribers import TWELVE
+from tests.bench.warehouse import warehouse
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
@@ -194,6 +195,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "peers_fanout": peers_fanout,
     "peers_laps": peers_laps,
     "costs": costs,
+    "warehouse": warehouse,
 }
 
 TARGETS: Final = {
@@ -220,9 +222,14 @@ TARGETS: Final = {
     "healthy_p99_rise_ms": 1.0,
     "stopped_noticed_s": 2.0,
     "stopped_holds_kb": 256.0,
+    "load_vs_write_pandas": 1.0,
+    "load_vs_by_hand": 0.8,
+    "load_rss_over_idle_mb": 300.0,
 }
 """What each figure should not exceed, or not fall below."""
 
-AT_LEAST: Final = frozenset({"decode_vs_protobuf", "lap_decode_mb_s"})
+AT_LEAST: Final = frozenset(
+    {"decode_vs_protobuf", "lap_decode_mb_s", "load_vs_by_hand", "load_vs_write_pandas"}
+)
 
 BUILD: Final = Path("build")

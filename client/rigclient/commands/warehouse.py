@@ -88,7 +88,7 @@ def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool)
         for finding in checking.findings(destination, sources):
             found.append(finding)
             if not as_json:
-                shell.console().print(_line(finding))
+                shell.console().print(_line(finding), soft_wrap=True)
     if as_json:
         click.echo(shell.json_text([finding._asdict() for finding in found]))
     if not all(finding.well for finding in found):

@@ -15,20 +15,24 @@ Columns = dict[Table, dict[str, str]]
 
 def prepare(destination: Destination) -> Columns:
     """Make what is not there; returns what is. Raises Mismatch for tables of another version or a column of
-    another type.
+    another type, before anything is made.
+
+    The version is noted last: where it stands everything else does.
     """
-    if not destination.columns(tables.SCHEMA.name) or not versions(destination):
-        make(destination)
-    check_version(destination)
     there = {table: destination.columns(table.name) for table in tables.TABLES}
+    made = bool(there[tables.SCHEMA]) and bool(versions(destination))
+    if made:
+        check_version(destination)
     widen(destination, there, {table: table.columns for table in tables.TABLES})
+    if not made:
+        for statement in destination.dialect.setup:
+            destination.execute(statement)
+        make_views(destination)
+        _note_version(destination)
     return there
 
 
-def make(destination: Destination) -> None:
-    """Run the DDL; again is harmless. The version comes last: where it stands everything else does."""
-    for statement in tables.ddl(destination.dialect):
-        destination.execute(statement)
+def _note_version(destination: Destination) -> None:
     destination.execute(
         "INSERT INTO RIG_SCHEMA (VERSION, WRITER, MADE_AT_MS) SELECT ?, ?, ? "
         "FROM (SELECT 1 AS ONE) X WHERE NOT EXISTS (SELECT 1 FROM RIG_SCHEMA)",
