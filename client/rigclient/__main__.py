@@ -15,6 +15,7 @@ from rigclient.commands import (
     export,
     lap,
     laps,
+    losses,
     mark,
     plot,
     records,
@@ -214,6 +215,7 @@ def watch_command(address: str, for_s: float | None, car: int | None, no_screen:
 for _command in (
     sessions.sessions,
     laps.laps,
+    losses.gaps,
     lap.lap_command,
     export.export,
     plot.plot,

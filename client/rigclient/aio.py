@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, session_pb2
-from rigclient import laps, requests
+from rigclient import laps, losses, requests
 from rigclient.connection import CHANNEL_OPTIONS
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
@@ -107,6 +107,15 @@ class AsyncRig:
         """The rig's channel registry."""
         answer = await self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest())
         return list(answer.channels)
+
+    async def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """What a session was to bring and what of it is missing, with every gap; "": the newest session, all
+        streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(await self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
 
     def sessions(self, **filters: Any) -> AsyncIterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 import grpc
 
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, session_pb2
-from rigclient import laps, requests
+from rigclient import laps, losses, requests
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
@@ -115,6 +115,15 @@ class Rig:
     def channels(self) -> list[rig_pb2.ChannelInfo]:
         """The rig's channel registry."""
         return list(self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest()).channels)
+
+    def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """What a session was to bring and what of it is missing, with every gap; "": the newest session, all
+        streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
 
     def sessions(self, **filters: Any) -> Iterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""

@@ -121,6 +121,11 @@ def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     return session
 
 
+def _meta(db: sqlite3.Connection, key: str) -> str | None:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
     try:
@@ -264,8 +269,7 @@ class Index:
 
     def meta(self, key: str) -> str | None:
         """A small value that the archiver keeps."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        return _meta(self._db, key)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value."""
@@ -338,6 +342,11 @@ class IndexReader:
         """The session of that name, with what is known of its laps."""
         with self._reading() as db:
             return _session(db, name) if db else None
+
+    def meta(self, key: str) -> str | None:
+        """A small value that the archiver keeps."""
+        with self._reading() as db:
+            return _meta(db, key) if db else None
 
     def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
         """A page of sessions. Raises BadRequest and MalformedToken."""

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 
 from rig.errors import NotFound
 from rig.v1 import lap_pb2, session_pb2
-from rigd.archive.durable import UNFINISHED, replace
+from rigd.archive.durable import UNFINISHED, append, replace, sync_folder
 
 SUFFIX: Final = ".lap"
 DAMAGED: Final = ".damaged"
@@ -22,6 +22,7 @@ _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
 _GONE: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
+_LEDGER: Final = "losses.log"
 _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
@@ -56,10 +57,16 @@ class Store:
         """
         replace(self.path(lap), data)
 
+    def damaged_path(self, lap: str) -> Path:
+        """Where the file of that lap lies if it was set aside."""
+        return _with(self.path(lap), DAMAGED)
+
     def settled(self, lap: str) -> bool:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
         path = self.path(lap)
-        return path.exists() or _with(path, DAMAGED).exists() or lap in self.gone(lap.rpartition("/laps/")[0])
+        if path.exists() or self.damaged_path(lap).exists():
+            return True
+        return lap in self.gone(lap.rpartition("/laps/")[0])
 
     def described(self, lap: lap_pb2.Lap, size: int) -> lap_pb2.Lap:
         """The lap with what stands beside its file."""
@@ -71,13 +78,13 @@ class Store:
         path = self.path(lap)
         for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
             one.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def set_aside(self, lap: str) -> None:
         """Take a damaged file out of the way; nothing is deleted."""
         path = self.path(lap)
-        path.rename(_with(path, DAMAGED))
-        _sync_folder(path.parent)
+        path.rename(self.damaged_path(lap))
+        sync_folder(path.parent)
 
     def laps(self) -> Iterator[str]:
         """Names of all laps that have a file. What has no lap's name is none: somebody put it there."""
@@ -92,9 +99,9 @@ class Store:
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
-    def damaged(self) -> Iterator[str]:
-        """Names of all laps whose file was set aside."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{DAMAGED}")):
+    def damaged(self, session: str = "sessions/*") -> Iterator[str]:
+        """Names of all laps whose file was set aside, or of those of one session."""
+        for path in sorted(self.folder.glob(f"{session.partition('/')[2]}/*{SUFFIX}{DAMAGED}")):
             name = f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
             if _NAME.fullmatch(name):
                 yield name
@@ -128,19 +135,15 @@ class Store:
             raise NotFound(f"there is no lap {lap!r}", name=lap)
         flag = _with(path, suffix)
         flag.touch() if up else flag.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     # What is gone.
 
     def bury(self, lap: str, facts: dict[str, Any]) -> None:
         """Note for good that a lap is not here any more, or never was, and why."""
-        path = self.path(lap).with_name(_GONE)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            # On a line of its own, also after one that a crash cut.
-            file.write("\n" + json.dumps({"lap": lap, **facts}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        # On a line of its own, also after one that a crash cut.
+        line = "\n" + json.dumps({"lap": lap, **facts}) + "\n"
+        append(self.path(lap).with_name(_GONE), line.encode())
 
     def gone(self, session: str) -> dict[str, dict[str, Any]]:
         """What was buried of a session, by the lap's name. A line cut by a crash is passed over: the deletion
@@ -157,6 +160,11 @@ class Store:
 
     # Sessions.
 
+    def ledger(self, session: str) -> Path:
+        """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
+        (own,) = _parts(session, 1)
+        return self.folder / own / _LEDGER
+
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
         (own,) = _parts(session.name, 1)
@@ -167,6 +175,12 @@ class Store:
         """All sessions that have a folder."""
         for path in sorted(self.folder.glob(f"*/{_SESSION}")):
             yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
+
+    def set_ledger_aside(self, session: str) -> None:
+        """Take a damaged ledger out of the way; nothing is deleted."""
+        path = self.ledger(session)
+        path.rename(_with(path, DAMAGED))
+        sync_folder(path.parent)
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
@@ -190,11 +204,3 @@ class Store:
 
 def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
