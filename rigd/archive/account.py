@@ -27,6 +27,9 @@ GAP: Final = "gap"
 """`gap` is missing."""
 BEFORE: Final = "before"
 """`gap`, which is counted in the session before, reaches up to the beginning of this one."""
+_NEVER: Final = 1 << 64
+"""More than any number."""
+
 LAP: Final = "lap"
 """The file of `lap` lacks `gap`, which the ring had and has no more, or which is more than a file holds."""
 
@@ -84,22 +87,18 @@ class Account:
     def _take_gap(self, entry: Entry) -> None:
         assert entry.gap is not None
         gap, mine = entry.gap, entry.kind == GAP
+        counted = mine and gap.HasField("count")
         self.last[gap.stream] = max(gap.last_seq, self.last.get(gap.stream, gap.last_seq))
-        if mine:
-            self.trailing[gap.stream] = gap
+        if counted:
             self.first[gap.stream] = min(gap.first_seq - 1, self.first.get(gap.stream, gap.first_seq - 1))
-        else:
+        self.trailing[gap.stream] = gap
+        if not mine:
             self.borders.append(gap)
             self.first[gap.stream] = max(gap.last_seq, self.first.get(gap.stream, 0))
         found = self._reasons.setdefault((gap.stream, gap.reason), rig_pb2.ReasonLosses(reason=gap.reason))
-        counted = mine and gap.HasField("count")
         found.missing += gap.count if counted else 0
         found.uncounted += not counted
         found.gaps += 1
-
-    def lacks(self, stream: int, reason: int) -> bool:
-        """Whether something is missing of the stream for this reason."""
-        return (stream, reason) in self._reasons
 
     def losses(self, stream: "event_pb2.Stream.ValueType") -> rig_pb2.StreamLosses:
         """What the account says of a stream."""
@@ -171,7 +170,7 @@ class Books:
         if not former.over:
             yield event.session - 1, Entry(OVER, event.seq, time_ns, heads)
         for stream, gap in former.trailing.items():
-            if gap.last_seq == heads.get(stream):
+            if gap.last_seq >= heads.get(stream, _NEVER):
                 yield event.session, Entry(BEFORE, event.seq, time_ns, gap=gap)
 
     def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
@@ -182,9 +181,9 @@ class Books:
             self._waiting.setdefault(number, []).append(event)
             return
         yield number, Entry(GAP, event.seq, event.capture_time_ns, gap=event.gap)
-        following = self._account(number + 1)
-        if following is not None and event.gap.last_seq >= following.first.get(event.gap.stream, 1 << 64):
-            yield number + 1, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
+        while (following := self._account(number := number + 1)) is not None:
+            if event.gap.last_seq >= following.first.get(event.gap.stream, _NEVER):
+                yield number, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
 
 
 def heads_of(heads: Iterable[event_pb2.StreamHead]) -> dict[int, int]:

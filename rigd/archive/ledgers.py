@@ -52,21 +52,26 @@ class Ledgers:
     def take(self, event: event_pb2.Event) -> None:
         """Book an event. The session whose beginning it tells is known already."""
         self._event = event.seq
-        for untold in self._untold(event):
-            self._sessions.of(untold.session, untold.session_time, untold.capture_time_ns)
+        for late in self._untold(event):
+            number = late.gap.session or late.session
+            session = self._sessions.of(number, late.session_time, late.capture_time_ns)
+            self._begin_late(session, late.seq)
+            self._book(self._books.introduce(number))
         self._book(self._books.take(event))
 
     def _untold(self, event: event_pb2.Event) -> Iterator[event_pb2.Event]:
-        """Events of sessions that have an account and whose beginning nobody is going to tell any more."""
-        if event.HasField("session_ended") and event.session:
-            yield event
-        elif event.HasField("session_started"):
+        """Events of sessions without an account, which from this event on are not going to be told any more."""
+        kind, begun = event.WhichOneof("kind"), self._account(event.session) is not None
+        if kind in ("session_ended", "lap_closed") and event.session and not begun:
+            waiting = {one.gap.session: one for one in self._books.waiting}
+            yield waiting.get(event.session, event)
+        elif kind == "session_started":
             yield from (one for one in self._books.waiting if one.gap.session < event.session)
 
     def miss(self, first: int, event: event_pb2.Event) -> None:
         """The ring let go of the events from `first` until `event` before they were given."""
         session = self._newest()
-        if session is None:
+        if session is None or self._account(session.ring_session) is None:
             return
         now_ns = event.capture_time_ns
         gap = _uncounted(session, event_pb2.STREAM_EVENTS, first - 1, event_pb2.GAP_REASON_EVICTED, now_ns)
@@ -101,7 +106,7 @@ class Ledgers:
         self._attend_at = time.monotonic() + _ATTEND_S
         for session in self._sessions.known():
             if not self._opened(session).account.begun:
-                self._begin_late(session, self._event)  # not even events are left of it
+                self._begin_late(session, self._event)  # not even an event is left of it
         if (newest := self._newest()) is not None:
             self._note_reach(newest)
         self.flush()
@@ -109,14 +114,11 @@ class Ledgers:
     def _note_reach(self, session: session_pb2.Session) -> None:
         account = self._opened(session).account
         heads = extent.reach(self._ring, session.ring_session, self._event)
-        if not account.over and heads != account.last:
+        if not account.over and heads.items() - account.last.items():
             self._put(session, Entry(REACHED, 0, time.time_ns(), heads))
 
     def flush(self) -> None:
         """Make durable what was taken."""
-        for event in self._books.waiting:
-            if self._account(event.gap.session) is not None:
-                self._book(self._books.introduce(event.gap.session))
         for name in list(self._pending):
             self._ledgers[name].append(self._pending[name])
             del self._pending[name]
@@ -127,8 +129,10 @@ class Ledgers:
         return self._sessions.known()[-1] if self._sessions.known() else None
 
     def _account(self, number: int) -> Account | None:
+        """The account of a session, None before its beginning is booked."""
         session = self._sessions.numbered(number)
-        return None if session is None else self._opened(session).account
+        account = self._opened(session).account if session else None
+        return account if account and account.begun else None
 
     def _opened(self, session: session_pb2.Session) -> Ledger:
         if session.name not in self._ledgers:
@@ -153,19 +157,18 @@ class Ledgers:
         ledger = self._opened(session)
         if 0 < entry.event <= ledger.newest or (entry.kind == BEFORE and entry.gap in ledger.account.borders):
             return  # it was told again
-        if entry.kind != BEGAN and not ledger.account.begun and session.ring == self._ring.id.hex():
-            self._begin_late(session, entry.event or self._event, told=_tells_of_another_ring(entry))
         ledger.account.take(entry)
         self._pending.setdefault(session.name, []).append(entry)
 
-    def _begin_late(self, session: session_pb2.Session, event: int, *, told: bool = False) -> None:
-        """Nobody told how the session began: it began with the first of it that the ring has, which was
-        before event number `event`. What it lacks is `told` when the ring itself is younger than the session.
+    def _begin_late(self, session: session_pb2.Session, event: int) -> None:
+        """Nobody told how the session began: it began with the first of it that the ring has, and with event
+        number `event`. What it lacks is told all the same when the ring itself is younger than the session.
         """
         now_ns = time.time_ns()
         heads = extent.before(self._ring, session.ring_session, event)
         self._put(session, Entry(BEGAN, 0, now_ns, heads))
-        if not told:
+        gaps = [one.gap for one in self._books.waiting if one.gap.session == session.ring_session]
+        if not any(gap.reason == event_pb2.GAP_REASON_RING_REPLACED for gap in gaps):
             self._doubt(session, 0, now_ns)
 
     def _doubt(self, session: session_pb2.Session, event: int, now_ns: int) -> None:
@@ -175,10 +178,6 @@ class Ledgers:
             gap = _uncounted(session, stream, account.last[stream], event_pb2.GAP_REASON_EVICTED, now_ns)
             gap.detail = "events that may have declared losses had left the ring before they were read"
             self._put(session, Entry(GAP, event, now_ns, gap=gap))
-
-
-def _tells_of_another_ring(entry: Entry) -> bool:
-    return entry.gap is not None and entry.gap.reason == event_pb2.GAP_REASON_RING_REPLACED
 
 
 def _uncounted(

@@ -173,7 +173,17 @@ class Store:
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder."""
-        for path in sorted(self.folder.glob(f"*/{_SESSION}")):
+        yield from self._sessions("*")
+
+    def numbered(self, ring: str, number: int) -> session_pb2.Session | None:
+        """The session of that number in the ring of that identity, hexadecimal."""
+        for session in self._sessions(f"*-{ring[:4]}-{number}"):
+            if (session.ring, session.ring_session) == (ring, number):
+                return session
+        return None
+
+    def _sessions(self, folders: str) -> Iterator[session_pb2.Session]:
+        for path in sorted(self.folder.glob(f"{folders}/{_SESSION}")):
             yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
 
     def set_ledger_aside(self, session: str) -> None:

@@ -25,7 +25,7 @@ from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
-from rigd.record.scorer import SAVED, Scorer, Verdict
+from rigd.record.scorer import SAVED, Scorer, Verdict, told
 from rigd.record.sessions import Sessions
 from rigd.ring import Lock, Record, RingWriter, open_ring
 from rigd.wake import Bell
@@ -126,43 +126,44 @@ class Recorder:
 
     def _resume(self, trouble: str) -> None:
         """Take up numbers and session from the ring, and tell that we are here."""
-        number, clock_s = 0, 0.0
-        last_frame: int | None = None
-        if (last := self.ring.last(rings.PHYSICS)) is not None:
-            head = read_head(last)
-            number, clock_s = head.session, head.session_time
-            last_frame = head.frame
-            self._numbers.resume(rings.PHYSICS, head.capture_time_ns)
-        if (update := self.ring.last(rings.SCORING)) is not None:
-            scored = read_head(update)
-            self._numbers.resume(rings.SCORING, scored.capture_time_ns)
-            if scored.session > number:
-                number, clock_s = scored.session, scored.session_time  # a session without a tick so far
-        key = self.ring.meta(b"session") or b"" if number else b""
-        self._clock_s = clock_s
-        self._sessions = Sessions(number, key, clock_s)
-        self._scorer = Scorer(self._sessions, self.settings.origin, self.ring.metas(SAVED), clock_s)
-        if update is not None:
-            known = scoring_pb2.Scoring.FromString(update).session_state.terrain_names
-            self._physics.terrains += known  # what their numbers mean must not change within a lap
+        saved, frame = self.ring.metas(SAVED), None
+        newest = [told(saved)]  # its number is taken, also when no record of it could be stored
+        for stream in (rings.SCORING, rings.PHYSICS):
+            if (last := self.ring.last(stream)) is not None:
+                head = read_head(last)
+                newest.append((head.session, head.session_time))
+                self._numbers.resume(stream, head.capture_time_ns)
+                frame = head.frame if stream == rings.PHYSICS else None
+        number = max(number for number, _ in newest)
+        self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
+        key = self.ring.meta(b"session") or b""
+        self._sessions = Sessions(number, key, self._clock_s)
+        self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
         if self._sessions.ahead:
             self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
-        scored_frame = self.ring.meta(b"scored")
+        update = self.ring.meta(b"scored")
         self._absence = Absence(
             session=number if key else 0,
             game=self.ring.meta(b"game") or b"",
-            frame=last_frame,
-            update=None if scored_frame is None else int(scored_frame),
+            frame=frame,
+            update=None if update is None else int(update),
         )
+        self._resume_terrains()
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
         if trouble:
             self._lose_ring(trouble)
 
+    def _resume_terrains(self) -> None:
+        """What their numbers mean must not change within a lap."""
+        if (update := self.ring.last(rings.SCORING)) is not None:
+            self._physics.terrains += scoring_pb2.Scoring.FromString(update).session_state.terrain_names
+
     def _lose_ring(self, why: str) -> None:
         """Another ring took the place of a damaged one: nobody knows how much is missing."""
+        session = self._sessions.booked or 1  # before the first one, that is the one to know of it
         for stream in (rings.PHYSICS, rings.SCORING):
-            self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why)
+            self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why, session)
 
     def _catch_up(self, frame: Snapshot) -> bool:
         """First frame after a restart: declare what the game wrote while nobody recorded. False when the
@@ -313,8 +314,7 @@ class Recorder:
         """Note a loss, of the running session unless it is another's; it is declared with the next record of
         the stream. `count` 0: nobody knows.
         """
-        running = self._sessions.number + self._sessions.over
-        self._numbers.lose(stream, count, reason, detail, session or running)
+        self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
         if stream == rings.PHYSICS:
             self.summary.missed += count
 

@@ -54,7 +54,7 @@ class Scorer:
         self.saved = dict(saved)
         """What the next recorder needs, as it was last handed out."""
         cars = {int(name.removeprefix(_CAR)): state for name, state in saved.items() if name.startswith(_CAR)}
-        own = json.loads(saved.get(_OWN, b"{}"))
+        own = _saved_own(saved)
         number = own.get("session", sessions.number)
         sessions.ahead = number < sessions.number
         sessions.flags = _flags(own.get("flags", []))
@@ -126,6 +126,17 @@ class Scorer:
             rows = rows | np.uint32(scoring_pb2.TRIGGER_PERIODIC)
             self._stored_s = clock_s
         return rows if rows.any() else None
+
+
+def told(saved: Mapping[bytes, bytes]) -> tuple[int, float]:
+    """Number of the session that was told last, and its clock when an update of it was last stored."""
+    own = _saved_own(saved)
+    return own.get("session", 0), own.get("stored_s", 0.0)
+
+
+def _saved_own(saved: Mapping[bytes, bytes]) -> dict[str, Any]:
+    own: dict[str, Any] = json.loads(saved.get(_OWN, b"{}"))
+    return own
 
 
 def _flags(saved: list[Any]) -> tuple[Any, ...]:

@@ -61,6 +61,11 @@ class Sessions:
         """The session of that number has ended and no other has begun."""
         return not self.key and self.number > 0 and not self.ahead
 
+    @property
+    def booked(self) -> int:
+        """Number of the session in which a loss of now is counted: the running one, else the next."""
+        return self.number + self.over
+
     def tick(self, clock_s: float) -> bool:
         """A telemetry frame's clock. It falls before scoring tells of the new session, and what comes after
         the end of one is of the next: count that already. True when the next begins with this frame.

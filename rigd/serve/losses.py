@@ -64,7 +64,44 @@ class Losses:
         entries = read_ledger(self._store.ledger(session.name), session.name)
         if ring is None or session.ring != ring.id.hex():
             return entries
-        return [*entries, *_news(entries, session.ring_session, ring, position(self._index, ring))]
+        accounts = _Accounts(self._store, ring, session.ring_session, entries)
+        return [*entries, *accounts.go_on(position(self._index, ring))]
+
+
+class _Accounts:
+    """The accounts of a ring's sessions, for one of which more is asked."""
+
+    def __init__(self, store: Store, ring: RingReader, number: int, entries: list[Entry]) -> None:
+        self._store, self._ring, self._number = store, ring, number
+        self._known = newest(entries)
+        self._accounts: dict[int, Account] = {number: Account(entries)}
+
+    def get(self, number: int) -> Account | None:
+        """The account of a session, None when the archive does not have it yet."""
+        if number not in self._accounts:
+            session = self._store.numbered(self._ring.id.hex(), number)
+            if session is not None:
+                ledger = read_ledger(self._store.ledger(session.name), session.name)
+                self._accounts[number] = Account(ledger)
+        account = self._accounts.get(number)
+        return account if account and account.begun else None
+
+    def go_on(self, after: int) -> Iterator[Entry]:
+        """What events after number `after`, and the records of the ring, tell beyond the ledger."""
+        mine, ring = self._accounts[self._number], self._ring
+        # Before the events, lest a loss that is declared meanwhile is taken for records.
+        heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
+        books = Books(self.get)
+        for event in _events(ring, after):
+            for number, entry in books.take(event):
+                account = self._accounts.setdefault(number, Account())
+                if number != self._number:
+                    account.take(entry)
+                elif entry.event > self._known:
+                    account.take(entry)
+                    yield entry
+        if mine.begun and not mine.over:
+            yield Entry(REACHED, 0, 0, heads)
 
 
 def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesRequest:
@@ -73,25 +110,6 @@ def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesReq
     named.CopyFrom(request)
     named.session = session
     return named
-
-
-def _news(entries: list[Entry], number: int, ring: RingReader, after: int) -> Iterator[Entry]:
-    """What the ring tells of session `number` beyond its ledger, in events after number `after`."""
-    accounts = {number: Account(entries)}
-    if accounts[number].over:
-        return
-    last = max(after, ring.heads()[rings.EVENTS])
-    heads = extent.reach(ring, number, last)  # before the events: so no loss is counted as received
-    books, known = Books(accounts.get), newest(entries)
-    for event in _events(ring, after):
-        for of, entry in books.take(event):
-            if of != number:
-                accounts.setdefault(of, Account()).take(entry)
-            elif entry.event > known:
-                accounts[of].take(entry)
-                yield entry
-    if accounts[number].begun and not accounts[number].over:
-        yield Entry(REACHED, 0, 0, heads)
 
 
 def _events(ring: RingReader, after: int) -> Iterator[event_pb2.Event]:
