@@ -60,7 +60,7 @@ class Ledgers:
         self._book(self._books.take(event))
 
     def _untold(self, event: event_pb2.Event) -> Iterator[event_pb2.Event]:
-        """Events of sessions without an account, which from this event on are not going to be told any more."""
+        """Events of sessions without an account whose beginning is not going to be told any more."""
         kind, begun = event.WhichOneof("kind"), self._account(event.session) is not None
         if kind in ("session_ended", "lap_closed") and event.session and not begun:
             waiting = {one.gap.session: one for one in self._books.waiting}

@@ -1,4 +1,4 @@
-"""A recorder and an archiver on one data directory, in turns: LMDB wants one of them at a time in a process."""
+"""A recorder and an archiver on one data directory, in turns: a process may open a ring only once."""
 
 import contextlib
 import os

@@ -169,7 +169,7 @@ class Losses(RuleBasedStateMachine):
 
     def check_stream(self, told: rig_pb2.StreamLosses, stream: Stream, number: int) -> None:
         expected, missing = stream.sums(number)
-        assert (told.expected, told.missing) == (expected, sum(missing.values())), (number, told, expected, missing)
+        assert (told.expected, told.missing) == (expected, sum(missing.values()))
         assert {reason.reason: reason.missing for reason in told.reasons if reason.missing} == missing
 
     def span_of_events(self, number: int) -> tuple[int, int]:
