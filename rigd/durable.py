@@ -29,6 +29,27 @@ def replace(path: Path, data: bytes) -> None:
         raise
 
 
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to the file at `path`, made if there is none. A crash may leave a part of it. OSError when
+    the disk refuses.
+    """
+    make_folder(path.parent)
+    new = not path.exists()
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        sync_folder(path.parent)
+
+
+def cut(path: Path, size: int) -> None:
+    """Take off what stands after the first `size` bytes."""
+    with path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
 def rename(old: Path, new: Path) -> None:
     """Give a file, or a folder, another name beside it."""
     old.rename(new)

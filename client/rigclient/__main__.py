@@ -15,6 +15,7 @@ from rigclient.commands import (
     export,
     lap,
     laps,
+    losses,
     mark,
     plot,
     questions,
@@ -217,6 +218,7 @@ def watch_command(address: str, for_s: float | None, car: int | None, no_screen:
 for _command in (
     sessions.sessions,
     laps.laps,
+    losses.gaps,
     lap.lap_command,
     export.export,
     plot.plot,

@@ -18,7 +18,7 @@ from rig.v1 import (
     session_pb2,
     telemetry_pb2_grpc,
 )
-from rigclient import laps, requests
+from rigclient import laps, losses, requests
 from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
@@ -122,6 +122,15 @@ class AsyncRig:
         """The rig's channel registry."""
         answer = await self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest())
         return list(answer.channels)
+
+    async def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """What a session was to bring and what of it is missing, with every gap; "": the newest session, all
+        streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(await self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
 
     def sessions(self, **filters: Any) -> AsyncIterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""

@@ -17,7 +17,7 @@ from rig.v1 import (
     session_pb2,
     telemetry_pb2_grpc,
 )
-from rigclient import laps, requests
+from rigclient import laps, losses, requests
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
@@ -134,6 +134,15 @@ class Rig:
     def channels(self) -> list[rig_pb2.ChannelInfo]:
         """The rig's channel registry."""
         return list(self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest()).channels)
+
+    def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """What a session was to bring and what of it is missing, with every gap; "": the newest session, all
+        streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
 
     def sessions(self, **filters: Any) -> Iterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""

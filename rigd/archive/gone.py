@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from rig.errors import Corrupt
 from rigd.archive.seal import sealed, unsealed
-from rigd.durable import make_folder, replace, sync_folder
+from rigd.durable import append, replace
 
 Facts = dict[str, Any]
 
@@ -21,13 +20,8 @@ class Gone:
 
     def add(self, lap: str, facts: Facts) -> None:
         """Write a line, for good."""
-        make_folder(self._path.parent)
-        with self._path.open("ab") as file:
-            # On a line of its own, also after one that a crash cut.
-            file.write(b"\n" + sealed(json.dumps({"lap": lap, **facts})) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._path.parent)
+        # On a line of its own, also after one that a crash cut.
+        append(self._path, b"\n" + sealed(json.dumps({"lap": lap, **facts})) + b"\n")
 
     def read(self) -> dict[str, Facts]:
         """All lines, by the lap's name. One that was cut by a crash is passed over: the deletion that it

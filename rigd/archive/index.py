@@ -124,6 +124,12 @@ def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     return session
 
 
+def _meta(db: sqlite3.Connection, key: str) -> str | None:
+    """A small value; None also for one that is not what was written."""
+    row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row and zlib.crc32(row[0].encode()) == row[1] else None
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
     try:
@@ -272,9 +278,8 @@ class Index:
         return int(self._db.execute("SELECT total(bytes) FROM seat").fetchone()[0])
 
     def meta(self, key: str) -> str | None:
-        """A small value that the archiver keeps; None also for one that is not what was written."""
-        row = self._db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row and zlib.crc32(row[0].encode()) == row[1] else None
+        """A small value that the archiver keeps."""
+        return _meta(self._db, key)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value."""
@@ -322,6 +327,11 @@ class IndexReader:
         """The session of that name, with what is known of its laps."""
         with self._reading() as db:
             return _session(db, name) if db else None
+
+    def meta(self, key: str) -> str | None:
+        """A small value that the archiver keeps."""
+        with self._reading() as db:
+            return _meta(db, key) if db else None
 
     def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
         """A page of sessions. Raises BadRequest and MalformedToken."""

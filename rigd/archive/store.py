@@ -22,6 +22,7 @@ _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
 _GONE: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
+_LEDGER: Final = "losses.log"
 _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
@@ -64,10 +65,16 @@ class Store:
         """
         replace(self.path(lap), data)
 
+    def damaged_path(self, lap: str) -> Path:
+        """Where the file of that lap lies if it was set aside."""
+        return _with(self.path(lap), DAMAGED)
+
     def settled(self, lap: str) -> bool:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
         path = self.path(lap)
-        return path.exists() or _with(path, DAMAGED).exists() or lap in self.gone(lap.rpartition("/laps/")[0])
+        if path.exists() or self.damaged_path(lap).exists():
+            return True
+        return lap in self.gone(lap.rpartition("/laps/")[0])
 
     def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
         """The lap with what is known of its file and stands beside it."""
@@ -85,7 +92,7 @@ class Store:
     def set_aside(self, lap: str) -> None:
         """Take a damaged file out of the way; nothing is deleted."""
         path = self.path(lap)
-        rename(path, _with(path, DAMAGED))
+        rename(path, self.damaged_path(lap))
 
     def laps(self) -> Iterator[str]:
         """Names of all laps that have a file."""
@@ -97,9 +104,9 @@ class Store:
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
-    def damaged(self) -> Iterator[str]:
-        """Names of all laps whose file was set aside."""
-        return self._named(DAMAGED)
+    def damaged(self, session: str = "sessions/*") -> Iterator[str]:
+        """Names of all laps whose file was set aside, or of those of one session."""
+        return self._named(DAMAGED, session)
 
     def states(self) -> dict[str, State]:
         """All laps that have a file or had one, with what stands beside each."""
@@ -109,9 +116,9 @@ class Store:
             for lap in sound.union(self._named(DAMAGED))
         }
 
-    def _named(self, suffix: str) -> Iterator[str]:
+    def _named(self, suffix: str, session: str = "sessions/*") -> Iterator[str]:
         """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{suffix}")):
+        for path in sorted(self.folder.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
             name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
             if _NAME.fullmatch(name) and path.is_file():
                 yield name
@@ -163,6 +170,11 @@ class Store:
 
     # Sessions.
 
+    def ledger(self, session: str) -> Path:
+        """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
+        (own,) = _parts(session, 1)
+        return self.folder / own / _LEDGER
+
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
         (_,) = _parts(session.name, 1)
@@ -173,6 +185,13 @@ class Store:
         for name in self._folders():
             with contextlib.suppress(FileNotFoundError, Corrupt):
                 yield self._session(name)
+
+    def numbered(self, ring: str, number: int) -> session_pb2.Session | None:
+        """The session of that number in the ring of that identity, hexadecimal."""
+        for session in self.sessions():
+            if (session.ring, session.ring_session) == (ring, number):
+                return session
+        return None
 
     def mend(self) -> None:
         """Set aside what stands beside the laps and cannot be read. A session without a file is what its laps
@@ -225,6 +244,10 @@ class Store:
     def _beside(self, session: str, file: str) -> Path:
         """A file in the folder of a session."""
         return self.folder / session.removeprefix("sessions/") / file
+
+    def set_ledger_aside(self, session: str) -> None:
+        """Take a damaged ledger out of the way; nothing is deleted."""
+        rename(self.ledger(session), self._aside(session, _LEDGER))
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down

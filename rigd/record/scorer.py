@@ -25,6 +25,8 @@ _OWN: Final = SAVED + b"own"
 _PERIOD_S: Final = 1.0
 """An update is stored at least this often, by the session clock."""
 _REPLAY_CONTROL: Final = 3
+_MOST_SESSIONS: Final = (1 << 32) - 1
+"""Their number is a fixed32 of the contract."""
 
 
 class Verdict(NamedTuple):
@@ -126,6 +128,14 @@ class Scorer:
             rows = rows | np.uint32(scoring_pb2.TRIGGER_PERIODIC)
             self._stored_s = clock_s
         return rows if rows.any() else None
+
+
+def told(saved: Mapping[bytes, bytes]) -> tuple[int, float]:
+    """Number of the session that was told last, and its clock when an update of it was last stored."""
+    own = _own(saved, _MOST_SESSIONS)
+    if _OWN not in saved or own.unreadable:
+        return 0, 0.0
+    return own.session, max(own.stored_s, 0.0)
 
 
 class _Own(NamedTuple):

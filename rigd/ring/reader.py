@@ -139,26 +139,6 @@ class RingReader(Environment):
                 found = cursor.next()
         return after
 
-    def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
-        """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
-        number before the oldest.
-
-        `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
-        the call.
-        """
-        with self.begin(buffers=True) as txn:
-            first, last = self.span(txn, stream)
-            low, high = max(first, 1) - 1, last
-            cursor = txn.cursor(self.dbs[stream])
-            while low < high:
-                middle = (low + high + 1) // 2
-                cursor.set_range(key(middle))
-                if before(cursor.value()):
-                    low = max(middle, int.from_bytes(cursor.key(), "big"))
-                else:
-                    high = middle - 1
-            return low
-
     def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
         """Losses declared in `stream` that begin between `first` and `last`, both included."""
         out = []

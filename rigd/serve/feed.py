@@ -73,6 +73,11 @@ class Feed:
         return self._ring
 
     @property
+    def opened(self) -> RingReader | None:
+        """The open ring, if there is one."""
+        return self._ring
+
+    @property
     def path(self) -> Path:
         """The ring's folder."""
         return self._data / "ring"
