@@ -65,6 +65,8 @@ def _session(data: bytes) -> None:
     """The archiver starts on them: what is listed has its own name, what is gone are laps of it."""
     store, index = _archive("sessions")
     kept, gone = _parts(data, 2)
+    for aside in store.aside():
+        aside.unlink()
     file_of(f"sessions/laps/{_OWN}/session.json", kept)
     file_of(f"sessions/laps/{_OWN}/gone.jsonl", gone)
     file_of(f"sessions/laps/{_OWN}-b/car001-0001.lap", b"of another session")
