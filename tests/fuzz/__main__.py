@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from rich.progress import Progress
 from tests.faults.campaign import SEED, campaign
 from tests.fuzz.mutants import WORDS
 from tests.fuzz.table import TARGETS
-from tests.fuzz.target import Target, feed_measured, limit_memory
+from tests.fuzz.target import PLACE, Target, feed_measured, limit_memory
 
 SECONDS: Final = float(os.environ.get("RIGD_FUZZ_SECONDS", "10"))
 """Per decoder, without the second in which it starts."""
@@ -73,7 +74,16 @@ def _fuzz(target: Target, seconds: float) -> int:
 
 
 def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    """Run it; what it leaves in memory goes."""
+    with tempfile.TemporaryDirectory(prefix="rigd-fuzz-", dir="/dev/shm") as place:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, PLACE: place},
+        )
 
 
 def _said(output: str, target: Target) -> str:
