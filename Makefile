@@ -52,9 +52,14 @@ check: $(BIN)/.ready ## style and types
 bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
-soak: $(BIN)/.ready test-snowflake5 ## the long campaigns of faults, and their report
+$(BIN)/.fuzz: $(BIN)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group fuzz
+	@touch $@
+
+soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their report
 	@rm -f build/soak.jsonl
 	@RIGD_SOAK=1 $(BIN)/python -m pytest -s -q $(SOAK)
+	@RIGD_SOAK=1 $(BIN)/python -m tests.fuzz run
 	@$(BIN)/python -m tests.faults.report | tee build/soak.md
 
 proto: $(BIN)/.ready ## generate the code of the contract

@@ -1,6 +1,7 @@
 """The folder of laps: the truth about what is archived. One file per lap, immutable once it has its name."""
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -215,10 +216,9 @@ class Store:
 
     def _aside(self, session: str, file: str) -> Path:
         """Where a damaged file goes; one that is there stays."""
-        path = self._beside(session, file + DAMAGED)
-        while path.exists():
-            path = path.with_name(f"{path.name}+")
-        return path
+        names = (f"{file}{DAMAGED}{number or ''}" for number in itertools.count())
+        paths = (self._beside(session, name) for name in names)
+        return next(path for path in paths if not path.exists())
 
     def _folders(self) -> Iterator[str]:
         """Names of all sessions that have a folder."""

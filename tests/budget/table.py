@@ -28,7 +28,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "flushes per commit": Limit(1, "measured 1, exact: LMDB flushes the pages, and writes its root through"),
     "writes per commit": Limit(5, "measured 4 or 5: pages that are neighbours go together; one root"),
     "wake-ups per commit and follower": Limit(1, "measured 1, exact: an empty datagram"),
-    "other calls of a commit": Limit(0, "measured 0, exact; twice a second followers are looked for besides"),
+    "other calls of a commit": Limit(0, "measured 0, exact; twice a second it looks for followers besides"),
     "bytes written per byte of a tick": Limit(
         1.5, "measured 1.41: 35 kB lie in 9 pages, and 3 of the tree are written anew; half a page of margin"
     ),

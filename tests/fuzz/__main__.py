@@ -9,9 +9,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
 from rich.console import Console
@@ -20,7 +21,7 @@ from rich.progress import Progress
 from tests.faults.campaign import SEED, campaign
 from tests.fuzz.mutants import WORDS
 from tests.fuzz.table import TARGETS
-from tests.fuzz.target import Target, feed_measured, limit_memory
+from tests.fuzz.target import PLACE, Target, feed_measured, limit_memory
 
 SECONDS: Final = float(os.environ.get("RIGD_FUZZ_SECONDS", "10"))
 """Per decoder, without the second in which it starts."""
@@ -31,16 +32,6 @@ _INPUT_S: Final = 20
 _RESIDENT_MB: Final = 2048
 _SHORTEST_MAX: Final = 4096
 _RAN: Final = re.compile(r"number_of_executed_units: (\d+)")
-
-
-class Verdict(NamedTuple):
-    """What became of a decoder."""
-
-    name: str
-    ran: int
-    """Inputs."""
-    seconds: float
-    trouble: str = ""
 
 
 def _options(target: Target, seconds: float) -> list[str]:
@@ -67,18 +58,32 @@ def _options(target: Target, seconds: float) -> list[str]:
     ]
 
 
-def _fuzz(target: Target, seconds: float) -> Verdict:
-    """Fuzz a decoder, then take the memory of whatever was new to it."""
-    done = subprocess.run(
-        _options(target, seconds), capture_output=True, text=True, errors="replace", check=False
-    )
+def _fuzz(target: Target, seconds: float) -> int:
+    """Fuzz a decoder, then measure the memory of whatever was new to it; how many inputs it had. Raises
+    AssertionError when it does not hold.
+    """
+    done = _run(_options(target, seconds))
     ran = _RAN.search(done.stderr)
     if done.returncode or ran is None:
-        return Verdict(target.name, 0, seconds, _said(done.stdout + done.stderr, target))
+        raise AssertionError(_said(done.stdout + done.stderr, target))
     again = [sys.executable, "-m", "tests.fuzz", "again", target.name, str(BUILD / target.name / "corpus")]
-    measured = subprocess.run(again, capture_output=True, text=True, check=False)
-    trouble = measured.stdout + measured.stderr if measured.returncode else ""
-    return Verdict(target.name, int(ran[1]), seconds, trouble)
+    measured = _run(again)
+    if measured.returncode:
+        raise AssertionError(measured.stdout + measured.stderr)
+    return int(ran[1])
+
+
+def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run it; what it leaves in memory goes."""
+    with tempfile.TemporaryDirectory(prefix="rigd-fuzz-", dir="/dev/shm") as place:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, PLACE: place},
+        )
 
 
 def _said(output: str, target: Target) -> str:
@@ -89,14 +94,15 @@ def _said(output: str, target: Target) -> str:
     return "\n".join([*lines[-25:], how])
 
 
-def _campaign(verdict: Verdict) -> bool:
-    """The row of the report; False when the decoder did not hold."""
-    if verdict.trouble:
-        click.secho(f"{verdict.name} does not hold", fg="red")
-        click.echo(verdict.trouble)
+def _held(target: Target, seconds: float) -> bool:
+    """Whether a decoder held; the row of the report if it did, what went wrong if not."""
+    try:
+        with campaign(f"bytes for {target.name}", 0, unit="inputs") as running:
+            running.count(_fuzz(target, seconds))
+    except AssertionError as trouble:
+        click.secho(f"{target.name} does not hold", fg="red")
+        click.echo(str(trouble))
         return False
-    with campaign(f"bytes for {verdict.name}", 0, unit="inputs") as running:
-        running.count(verdict.ran)
     return True
 
 
@@ -119,8 +125,8 @@ def run(names: tuple[str, ...], seconds: float) -> None:
         task = bar.add_task("fuzzing", total=len(targets))
         held = []
         with ThreadPoolExecutor(os.cpu_count()) as workers:
-            for verdict in workers.map(lambda target: _fuzz(target, seconds), targets):
-                held.append(_campaign(verdict))
+            for each in workers.map(lambda target: _held(target, seconds), targets):
+                held.append(each)
                 bar.advance(task)
     click.echo(f"{sum(held)} of {len(held)} decoders held")
     sys.exit(not all(held))
@@ -139,7 +145,11 @@ def again(name: str, paths: tuple[Path, ...]) -> None:
     for path in paths:
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             signal.alarm(_INPUT_S)
-            feed_measured(TARGETS[name], file.read_bytes())
+            try:
+                feed_measured(TARGETS[name], file.read_bytes())
+            except BaseException as error:
+                error.add_note(f"again: python -m tests.fuzz again {name} {file}")
+                raise
     click.echo("it holds")
 
 

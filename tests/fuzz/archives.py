@@ -16,6 +16,7 @@ from rigd.archive.index import Index, IndexReader
 from rigd.archive.marks import Marks
 from rigd.archive.orders import obey
 from rigd.archive.reindex import reconcile
+from rigd.archive.seal import unsealed
 from rigd.archive.store import Store
 from tests.fuzz.target import Target, file_of, folder
 from tests.lapservice.shelf import SESSION, lap, session
@@ -50,14 +51,22 @@ def _session_files() -> list[bytes]:
     store, _ = _archive("seeds")
     store.bury(_LAP, {"why": "deleted on request"})
     store.bury(_LAP, {"why": "the disk was full", "forced": True})
-    found = [(store.folder / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl")]
-    return [found[0] + _PART + found[1], found[0], b"{}" + _PART + found[1]]
+    kept, gone = ((store.folder / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl"))
+    bare = b"\n".join(_bare(line) for line in gone.splitlines() if line)
+    return [kept + _PART + gone, _bare(kept) + _PART + bare, kept, b"{}" + _PART + bare]
+
+
+def _bare(data: bytes) -> bytes:
+    """An object without its seal, as somebody's own hand writes it: a changed one is looked at closely."""
+    return json.dumps(unsealed(data)).encode()
 
 
 def _session(data: bytes) -> None:
     """The archiver starts on them: what is listed has its own name, what is gone are laps of it."""
     store, index = _archive("sessions")
     kept, gone = _parts(data, 2)
+    for aside in store.aside():
+        aside.unlink()
     file_of(f"sessions/laps/{_OWN}/session.json", kept)
     file_of(f"sessions/laps/{_OWN}/gone.jsonl", gone)
     file_of(f"sessions/laps/{_OWN}-b/car001-0001.lap", b"of another session")
@@ -135,7 +144,8 @@ def _mark_files() -> list[bytes]:
     moment.status = laps_pb2.MOMENT_STATUS_KEPT
     moment.laps.append(_LAP)
     marks.put(moment)
-    return [first, (folder() / "mark-seeds/marks/one.json").read_bytes()]
+    second = (folder() / "mark-seeds/marks/one.json").read_bytes()
+    return [first, second, _bare(first), _bare(second)]
 
 
 def _mark(data: bytes) -> None:

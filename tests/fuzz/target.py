@@ -1,6 +1,7 @@
 """A decoder under fuzzing: what it is fed with, and what must hold whatever the bytes are."""
 
 import atexit
+import os
 import resource
 import shutil
 import tempfile
@@ -19,6 +20,9 @@ there as bytes, as a message and once more as a copy.
 
 ADDRESS_SPACE: Final = 4 << 30
 """Of a process that decodes unknown bytes: libraries, rings and a fuzzer's tables take one."""
+
+PLACE: Final = "RIGD_FUZZ_PLACE"
+"""Variable that says where files go; a fuzzer that has enough ends without tidying up."""
 
 
 class Target(NamedTuple):
@@ -61,7 +65,7 @@ def feed_measured(target: Target, data: bytes) -> bool:
 @cache
 def folder() -> Path:
     """A folder in memory for decoders that read files; it goes with the process."""
-    made = Path(tempfile.mkdtemp(prefix="rigd-fuzz-", dir="/dev/shm"))
+    made = Path(tempfile.mkdtemp(prefix="rigd-fuzz-", dir=os.environ.get(PLACE, "/dev/shm")))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
 
