@@ -45,7 +45,7 @@ def reconcile(store: Store, index: Index) -> None:
         for lap, facts in store.gone(session.name).items():
             store.delete(lap)
             if facts.get("forced"):
-                index.put_loss(lap, str(facts["why"]))
+                index.put_loss(lap, str(facts.get("why", "")))
     there, listed = store.states(), index.states()
     for lap in listed.keys() - there.keys():
         index.remove_lap(lap)
