@@ -233,8 +233,6 @@ def _by_pandas(frame: Any) -> None:
             chunk_size=_CHUNK,
             compression="snappy",
             parallel=4,
-            quote_identifiers=False,
-            use_logical_type=True,
         )
         assert done
         assert rows == len(frame)

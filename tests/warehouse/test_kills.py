@@ -20,7 +20,7 @@ from tests.warehouse.places import Home, home
 from tests.warehouse.town import Town
 from tests.warehouse.truth import SECTIONS, broken, contents, differences, expected
 
-ROWS = "3000"
+ROWS = "4000"
 LONGEST_S = 1.5
 """A run is over by then on a free machine, so that a kill at a random moment hits most of them."""
 

@@ -12,17 +12,35 @@ from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import Load, Part, load, load_id, next_n
 from rigclient.warehouse.spool import Spool
-from tests.warehouse.places import Home
+from tests.warehouse.peer.process import PeerProcess
+from tests.warehouse.places import KINDS, home
 from tests.warehouse.truth import broken
 
 ROWS = 40
+TABLES = ("RIG_LOADS", "LAPS", "PHYSICS", "SESSIONS")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def prepared(
+    request: pytest.FixtureRequest, running_peer: PeerProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Destination]:
+    """A warehouse with tables."""
+    folder = tmp_path_factory.mktemp("loading")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        home(request.param, folder, running_peer, patch) as place,
+        place.open() as destination,
+    ):
+        schema.prepare(destination)
+        yield destination
 
 
 @pytest.fixture
-def there(warehouse: Home) -> Iterator[Destination]:
-    with warehouse.open() as destination:
-        schema.prepare(destination)
-        yield destination
+def there(prepared: Destination) -> Destination:
+    """With nothing in the tables."""
+    for name in (*TABLES, "RIG_WATERMARK"):
+        prepared.execute(f"DELETE FROM {name}")
+    return prepared
 
 
 def made(folder: Path, number: int = 0, *, lap: str = "", rig: str = "r", track: str = "one") -> Load:
@@ -51,8 +69,7 @@ def made(folder: Path, number: int = 0, *, lap: str = "", rig: str = "r", track:
 
 
 def counts(there: Destination) -> list[int]:
-    names = ("RIG_LOADS", "LAPS", "PHYSICS", "SESSIONS")
-    return [int(there.rows(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in names]
+    return [int(there.rows(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in TABLES]
 
 
 def test_loads_follow_each_other(there: Destination, tmp_path: Path) -> None:

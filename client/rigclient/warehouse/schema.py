@@ -23,11 +23,12 @@ def prepare(destination: Destination) -> Columns:
     made = bool(there[tables.SCHEMA]) and bool(versions(destination))
     if made:
         check_version(destination)
-    widen(destination, there, {table: table.columns for table in tables.TABLES})
+    grown = _grown(destination, there, {table: table.columns for table in tables.TABLES})
+    if grown or not made:
+        make_views(destination)
     if not made:
         for statement in destination.dialect.setup:
             destination.execute(statement)
-        make_views(destination)
         _note_version(destination)
     return there
 
@@ -67,12 +68,19 @@ def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Itera
 
     Raises Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
     """
+    if _grown(destination, there, wanted):
+        make_views(destination)
+
+
+def _grown(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> bool:
+    """Whether there was anything to add."""
     for table, columns in wanted.items():
         for column in columns:
             check_type(destination.name, table, column, there[table].get(column.name, column.type))
-    grown = [_widened(destination, table, there[table], columns) for table, columns in wanted.items()]
-    if any(grown):
-        make_views(destination)
+    grown = False
+    for table, columns in wanted.items():
+        grown |= _widened(destination, table, there[table], columns)
+    return grown
 
 
 def _widened(
