@@ -15,6 +15,7 @@ from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.subscribers import TWELVE
+from tests.bench.warehouse import warehouse
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
@@ -184,6 +185,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "listlaps": listlaps,
     "readlap": readlap,
     "busy": busy,
+    "warehouse": warehouse,
 }
 
 TARGETS: Final = {
@@ -207,9 +209,14 @@ TARGETS: Final = {
     "listlaps_100k_ms": 20.0,
     "busy_tick_lateness_p99_ms": 1.0,
     "busy_missed": 0.0,
+    "load_vs_write_pandas": 1.0,
+    "load_vs_by_hand": 0.8,
+    "load_rss_over_idle_mb": 300.0,
 }
 """What each figure should not exceed, or not fall below."""
 
-AT_LEAST: Final = frozenset({"decode_vs_protobuf", "lap_decode_mb_s"})
+AT_LEAST: Final = frozenset(
+    {"decode_vs_protobuf", "lap_decode_mb_s", "load_vs_by_hand", "load_vs_write_pandas"}
+)
 
 BUILD: Final = Path("build")
