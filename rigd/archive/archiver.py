@@ -99,9 +99,9 @@ class Archiver:
 
     def turn(self) -> bool:
         """Do what there is to do; True when there may be more at once."""
-        if self._heartbeat.due:
-            self._heartbeat.beat(self._status())
         try:
+            if self._heartbeat.due:
+                self._heartbeat.beat(self._status())
             more = self._work()
         except (OSError, sqlite3.OperationalError) as error:
             self.trouble = str(error)
