@@ -24,6 +24,7 @@ from rigclient.commands import (
     sessions,
     shell,
     tail,
+    verify,
 )
 from rigclient.commands.bookmark import Bookmark, cursor_of
 from rigclient.connection import connect
@@ -224,6 +225,7 @@ for _command in (
     mark.pin,
     mark.unpin,
     mark.delete,
+    verify.verify,
 ):
     rig.add_command(_command)
 

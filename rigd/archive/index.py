@@ -126,7 +126,7 @@ def _meta(db: sqlite3.Connection, key: str) -> str | None:
     return row[0] if row else None
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
@@ -159,7 +159,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = _connect(path, "rwc")
+        self._db = connect(path, "rwc")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         if _version(self._db) is None:
@@ -199,7 +199,7 @@ class Index:
         """Add a lap, or replace the one of that name."""
         with self.transaction():
             self.remove_lap(lap.name)
-            number = self._insert("INSERT", "lap", {**_columns(lap), "seat": self._seat(lap)})
+            number = self._insert("INSERT", "lap", {**columns_of(lap), "seat": self._seat(lap)})
             self._insert("INSERT", "message", {"lap": number, "lap_message": lap.SerializeToString()})
 
     def _seat(self, lap: lap_pb2.Lap) -> int:
@@ -296,7 +296,7 @@ def remove_index(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _columns(lap: lap_pb2.Lap) -> dict[str, Any]:
+def columns_of(lap: lap_pb2.Lap) -> dict[str, Any]:
     """A lap's row, without its seat."""
     lap_time = _seconds(lap, "lap_time")
     return {
@@ -342,6 +342,11 @@ class IndexReader:
         """The session of that name, with what is known of its laps."""
         with self._reading() as db:
             return _session(db, name) if db else None
+
+    def lap_names(self) -> list[str]:
+        """Names of all laps."""
+        with self._reading() as db:
+            return [name for (name,) in db.execute("SELECT name FROM lap")] if db else []
 
     def meta(self, key: str) -> str | None:
         """A small value that the archiver keeps."""
@@ -389,7 +394,7 @@ class IndexReader:
         except FileNotFoundError:
             return None
         if getattr(self._mine, "inode", None) != inode:
-            self._mine.db, self._mine.inode = _connect(self._path, "ro"), inode
+            self._mine.db, self._mine.inode = connect(self._path, "ro"), inode
         db: sqlite3.Connection = self._mine.db
         return None if _version(db) is None else db
 

@@ -1,6 +1,7 @@
 """RigService: how the rig is, and which channels it has."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
 from rigd.serve.losses import Losses
 from rigd.serve.telemetry import TelemetryService, capture_ns
+from rigd.serve.verification import Verification
 
 SERVICE: Final = "rig.v1.RigService"
 
@@ -25,7 +27,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     def __init__(self, feed: Feed, telemetry: TelemetryService) -> None:
         self._feed = feed
         self._telemetry = telemetry
-        self._losses = Losses(feed.path.parent)
+        self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
         self._meter = ProcessMeter()
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
@@ -56,6 +58,12 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
         """What is missing of a session."""
         return await asyncio.to_thread(self._losses.answer, request, self._feed.opened)
+
+    async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
+        """Walks everything that is kept."""
+        async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
         ring = self._feed.opened
