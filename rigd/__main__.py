@@ -237,6 +237,25 @@ def reindex(data: Path) -> None:
 
 @main.command()
 @data_option
+@click.option("--deep", is_flag=True, help="Compare all laps that the ring still holds with it.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_context
+def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
+    """Check everything that is kept, to the last byte: ring, ledgers, laps, index.
+
+    Nothing is changed, and recorder and archiver may run. Ends with code 1 when something is found.
+
+    \b
+    Example:  rigd verify --data /srv/rigd --deep
+    """
+    from rigclient.commands.verify import show
+    from rigd.verify.run import run
+
+    ctx.exit(1 if show(run(data, deep), as_json) else 0)
+
+
+@main.command()
+@data_option
 @address_option
 def serve(data: Path, address: str) -> None:
     """Serve the ring over gRPC.

@@ -26,6 +26,7 @@ from rigclient.commands import (
     shell,
     sync,
     tail,
+    verify,
     warehouse,
 )
 from rigclient.commands.bookmark import Bookmark, cursor_of
@@ -229,6 +230,7 @@ for _command in (
     mark.delete,
     sync.sync,
     warehouse.warehouse,
+    verify.verify,
 ):
     rig.add_command(_command)
 questions.add_to(warehouse.warehouse)

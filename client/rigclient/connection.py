@@ -144,6 +144,12 @@ class Rig:
             pass
         return pages.answer
 
+    def verify(self, *, deep: bool = False) -> Iterator[rig_pb2.VerifyResponse]:
+        """Check everything that the rig keeps, `deep` with every lap that its ring still holds: how far that
+        is, and what is found. Raises Exhausted while another check runs.
+        """
+        return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
+
     def sessions(self, **filters: Any) -> Iterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""
         return self._pages(self._laps.ListSessions, laps.list_sessions(**filters), "sessions")

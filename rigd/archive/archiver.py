@@ -6,7 +6,6 @@ on the disk.
 """
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +34,7 @@ from rigd.archive.retention import Limits
 from rigd.archive.sessions import Sessions
 from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.archive.warden import Warden
-from rigd.process import ProcessMeter
+from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 
 _TURN_S: Final = 0.1
@@ -269,10 +268,3 @@ def archive(settings: Settings, stop: Callable[[float], bool]) -> int:
             archiver.close()
     finally:
         lock.release()
-
-
-def yield_to_others() -> None:
-    """Run when nobody else wants the processor; the disk follows the nice value."""
-    os.nice(19)
-    with contextlib.suppress(PermissionError):  # some containers forbid it; the nice value stands
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -31,6 +31,17 @@ def reach(ring: RingReader, session: int, event: int) -> Heads:
     return heads
 
 
+def held(ring: RingReader, session: int) -> dict[int, tuple[int, int]]:
+    """By stream the numbers of the first and the last record of that session, where the ring holds any."""
+    found: dict[int, tuple[int, int]] = {}
+    for stream, number in _STREAMS.items():
+        before, last = (_last(ring, stream, of) for of in (session - 1, session))
+        if records := ring.read(stream, before, 1, 1):
+            first = records[0][0]
+            found |= {number: (first, last)} if first <= last else {}
+    return found
+
+
 def _last(ring: RingReader, stream: bytes, session: int) -> int:
     """Number of the newest record of that session or an older one; the number before the oldest when the ring
     holds none.

@@ -130,7 +130,7 @@ def _meta(db: sqlite3.Connection, key: str) -> str | None:
     return row[0] if row and zlib.crc32(row[0].encode()) == row[1] else None
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
@@ -163,7 +163,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         make_folder(path.parent)
-        self._db = _connect(path, "rwc")
+        self._db = connect(path, "rwc")
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -328,6 +328,11 @@ class IndexReader:
         with self._reading() as db:
             return _session(db, name) if db else None
 
+    def lap_names(self) -> list[str]:
+        """Names of all laps."""
+        with self._reading() as db:
+            return [name for (name,) in db.execute("SELECT name FROM lap")] if db else []
+
     def meta(self, key: str) -> str | None:
         """A small value that the archiver keeps."""
         with self._reading() as db:
@@ -375,7 +380,7 @@ class IndexReader:
         except FileNotFoundError:
             return None
         if getattr(self._mine, "inode", None) != inode:
-            self._mine.db, self._mine.inode = _connect(self._path, "ro"), inode
+            self._mine.db, self._mine.inode = connect(self._path, "ro"), inode
         db: sqlite3.Connection = self._mine.db
         return None if _version(db) is None else db
 

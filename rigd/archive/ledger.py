@@ -48,6 +48,11 @@ def read_ledger(path: Path, session: str) -> list[Entry]:
     return _parsed(_read(path), session)[2]
 
 
+def entry_text(entry: Entry) -> str:
+    """An entry as it stands in the file."""
+    return json.dumps(_words(entry), ensure_ascii=False)
+
+
 def newest(entries: Iterable[Entry]) -> int:
     """Number of the newest event that told one of them."""
     return max((entry.event for entry in entries), default=0)

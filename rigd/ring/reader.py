@@ -12,7 +12,7 @@ import lmdb
 
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment
-from rigd.ring.tables import GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
+from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ class RingReader(Environment):
             # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
             for name in (*STREAMS, GAPS, META):
                 self.dbs[name] = self._grown(partial(self.env.open_db, name, create=False))
+            with contextlib.suppress(lmdb.NotFoundError):  # a ring of an earlier version has none
+                self.dbs[CHECKS] = self._grown(partial(self.env.open_db, CHECKS, create=False))
             with self.begin() as txn:
                 self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
         except lmdb.Error as error:

@@ -17,6 +17,7 @@ from rig.columns import Head, read_head
 from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
+from rigd.holes import uncovered
 from rigd.ring import RingReader, Span
 from rigd.serve.cursor import CURSOR_BYTES, Cursor
 from rigd.wake import Listener
@@ -156,7 +157,7 @@ class Feed:
     def _refuse_expired(self, cursor: Cursor, stream: bytes, span: Span) -> None:
         """The cursor is before the oldest record: fine if all between was declared missing."""
         gaps = self.gaps(stream, cursor.seq + 1, span.first)
-        if _uncovered(cursor.seq + 1, span.first - 1, gaps):
+        if uncovered(cursor.seq + 1, span.first - 1, gaps):
             earliest = self.cursor(stream, span.first - 1)
             raise CursorExpired(
                 f"record {cursor.seq + 1} is no longer in the ring, which begins at {span.first}",
@@ -179,7 +180,7 @@ class Feed:
         gaps = self.gaps(stream, first, tick.seq)
         evicted = self.ring.spans()[stream].first > first
         reason = event_pb2.GAP_REASON_EVICTED if evicted else event_pb2.GAP_REASON_UNSPECIFIED
-        for start, stop in _uncovered(first, last, gaps):
+        for start, stop in uncovered(first, last, gaps):
             gaps.append(
                 event_pb2.Gap(
                     stream=rings.STREAMS.index(stream) + 1,  # type: ignore[arg-type]
@@ -287,15 +288,3 @@ def _ticks(stream: bytes, records: list[tuple[int, bytes]]) -> Iterator[Tick]:
 
 def _time_ns(tick: Tick) -> int:
     return tick.head.capture_time_ns if tick.head else 0
-
-
-def _uncovered(first: int, last: int, gaps: list[event_pb2.Gap]) -> list[tuple[int, int]]:
-    """The parts of first..last that no gap covers."""
-    out = []
-    for gap in sorted(gaps, key=lambda gap: gap.first_seq):
-        if first < gap.first_seq:
-            out.append((first, min(gap.first_seq - 1, last)))
-        first = max(first, gap.last_seq + 1)
-    if first <= last:
-        out.append((first, last))
-    return [(start, stop) for start, stop in out if start <= stop]

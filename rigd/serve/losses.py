@@ -15,12 +15,10 @@ from rigd.archive.lost import lost_laps
 from rigd.archive.paging import Paging
 from rigd.archive.position import position
 from rigd.archive.store import Store
+from rigd.archive.told import events_after
 from rigd.ring import RingReader
 
 _NEWEST: Final = ("", "-", "sessions/-")
-_BATCH: Final = 4096
-"""Events of one read transaction."""
-_BATCH_BYTES: Final = 1 << 20
 
 
 class Losses:
@@ -92,7 +90,7 @@ class _Accounts:
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
         books = Books(self.get)
-        for event in _events(ring, after):
+        for event in events_after(ring, after):
             for number, entry in books.take(event):
                 account = self._accounts.setdefault(number, Account())
                 if number != self._number:
@@ -110,12 +108,6 @@ def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesReq
     named.CopyFrom(request)
     named.session = session
     return named
-
-
-def _events(ring: RingReader, after: int) -> Iterator[event_pb2.Event]:
-    while records := ring.read(rings.EVENTS, after, _BATCH, _BATCH_BYTES):
-        yield from (event_pb2.Event.FromString(data) for _, data in records)
-        after = records[-1][0]
 
 
 def _page(

@@ -1,6 +1,7 @@
 """RigService: how the rig is, and which channels it has."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from rigd.serve.feed import Feed
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
 from rigd.serve.telemetry import TelemetryService, capture_ns
+from rigd.serve.verification import Verification
 
 SERVICE: Final = "rig.v1.RigService"
 
@@ -26,7 +28,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     def __init__(self, feed: Feed, telemetry: TelemetryService) -> None:
         self._feed = feed
         self._telemetry = telemetry
-        self._losses = Losses(feed.path.parent)
+        self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
@@ -42,10 +44,6 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             time_ns=time.time_ns(),
             rig_id=self._rig_id,
         )
-
-    async def Verify(self, request: rig_pb2.VerifyRequest, _context: Any) -> Any:
-        """Not yet."""
-        raise RingMissing("not yet")
 
     async def ListChannels(
         self, request: rig_pb2.ListChannelsRequest, _context: Any
@@ -63,6 +61,12 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
         """What is missing of a session."""
         return await asyncio.to_thread(self._losses.answer, request, self._feed.opened)
+
+    async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
+        """Walks everything that is kept."""
+        async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
         ring = self._feed.opened
