@@ -249,9 +249,9 @@ def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
     Example:  rigd verify --data /srv/rigd --deep
     """
     from rigclient.commands.verify import show
-    from rigd.verify.run import run
+    from rigd.verify.run import Check
 
-    ctx.exit(1 if show(run(data, deep), as_json) else 0)
+    ctx.exit(1 if show(Check(data, deep).responses(), as_json) else 0)
 
 
 @main.command()

@@ -1,6 +1,7 @@
-"""One part of a check, or `all`: a message of JSON per line.
+"""A part of a check, which says how far it is and what it finds: a message of JSON per line.
 
-python -m rigd.verify DATA ring|rest|all [deep] [without-ring]
+python -m rigd.verify DATA ring
+python -m rigd.verify DATA rest [deep] [without-ring]
 """
 
 import sys
@@ -13,7 +14,6 @@ from google.protobuf import json_format
 from rig.v1 import rig_pb2
 from rigd.process import yield_to_others
 from rigd.verify.parts import check_rest, check_ring
-from rigd.verify.run import run
 
 _EVERY_S: Final = 0.2
 """Between two lines that tell nothing but how far it is."""
@@ -49,16 +49,10 @@ def main(data: Path, part: str, *words: str) -> None:
     """Check."""
     yield_to_others()
     lines = _Lines()
-    if part == "all":
-        for response in run(data, deep="deep" in words):
-            lines.say(response)
-        return
-    rest = part == "rest"
-    findings = (
-        check_rest(data, "deep" in words, "without-ring" not in words, lines.told)
-        if rest
-        else check_ring(data, lines.told)
-    )
+    if part == "ring":
+        findings = check_ring(data, lines.told)
+    else:
+        findings = check_rest(data, "deep" in words, "without-ring" not in words, lines.told)
     for finding in findings:
         lines.found(finding)
 

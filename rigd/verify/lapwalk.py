@@ -28,7 +28,7 @@ class LapWalk:
         path, where = self._store.path(name), self._where(name)
         row = self._index.lap(name) if self._index else None
         if self._store.damaged_path(name).exists():
-            yield finding("lap-set-aside", where, row.damage if row else "its file was damaged")
+            yield finding("lap-set-aside", where, (row and row.damage) or "its file was damaged")
             if row is None and self._index:
                 yield finding("lap-unlisted", where, "the index does not have it")
         elif not path.exists():

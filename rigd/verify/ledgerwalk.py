@@ -49,14 +49,20 @@ class LedgerWalk:
         for session in readable_sessions(self._store):
             if session.ring != ring.id.hex():
                 continue
-            try:
-                books.know(session, read_ledger(self._store.ledger(session.name), session.name))
-            except Corrupt:
-                continue  # told by `check`
+            entries = self._entries_of(session)
+            if Account(entries).begun:
+                books.know(session, entries)
         books.read()
         for session in books.sessions:
             yield from self._entries(session, books)
             yield from self._numbers(session, books, ring)
+
+    def _entries_of(self, session: session_pb2.Session) -> list[Entry]:
+        """Its ledger; none when it is damaged, which is told by `check`."""
+        try:
+            return read_ledger(self._store.ledger(session.name), session.name)
+        except Corrupt:
+            return []
 
     def _entries(self, session: session_pb2.Session, books: "_Retold") -> Findings:
         where = self._where(session)

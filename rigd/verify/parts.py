@@ -1,11 +1,14 @@
 """The two parts of a check: the ring by itself, which may end the process that reads it, and all the rest."""
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import lmdb
 
 from rig.errors import Corrupt, RingMissing
+from rig.v1 import rig_pb2
 from rigd.archive.heartbeat import heard
 from rigd.archive.index import IndexReader
 from rigd.archive.store import Store
@@ -19,6 +22,9 @@ from rigd.verify.sessionwalk import SessionWalk, readable_sessions
 from rigd.verify.truthwalk import TruthWalk
 from rigd.verify.walk import Findings, Told, twice
 
+_UNREADABLE: Final = frozenset({"ring-unreadable", "ring-disordered", "record-malformed", "record-misplaced"})
+"""Findings after which nothing is compared with the ring."""
+
 
 def check_ring(data: Path, told: Told) -> Findings:
     """The ring by itself; nothing when there is none."""
@@ -29,6 +35,11 @@ def check_ring(data: Path, told: Told) -> Findings:
             yield from RingWalk(ring, told).walk()
     except (Corrupt, RingMissing, lmdb.Error) as error:
         yield finding("ring-unreadable", "ring", str(error))
+
+
+def trusted(findings: Iterable[rig_pb2.Finding]) -> bool:
+    """Whether the ring, of which this was found, can be read for what it says."""
+    return not _UNREADABLE & {found.kind for found in findings}
 
 
 def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:

@@ -86,13 +86,14 @@ class Tape:
         self.tell(*verdict.events)
         if verdict.triggers is not None:
             self.encoders[1].triggers = verdict.triggers
+            gap = self.numbers.declare(rings.SCORING, self.event())
             head = self.head(rings.SCORING, SCORING.schema)
-            head = head._replace(session_time=verdict.state.current_time)
+            head = head._replace(session_time=verdict.state.current_time, after_gap=bool(gap))
             tail = field(11, verdict.state.SerializeToString())
             if verdict.entries is not None:
                 tail += field(12, verdict.entries.SerializeToString())
             data = self.encoders[1].encode(records, head, tail)
-            self.pending.append(Record(rings.SCORING, rings.key(head.seq), data))
+            self.pending += [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
 
     def tell(self, *events: event_pb2.Event) -> None:
         """Record events."""
