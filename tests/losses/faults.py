@@ -19,6 +19,9 @@ from rigd import ring as rings
 from rigd.archive.account import GAP, Entry
 from rigd.archive.index import Index
 from rigd.archive.ledger import Ledger, read_ledger
+from rigd.archive.rows import opened
+from rigd.archive.rows import sealed as sealed_row
+from rigd.archive.seal import sealed, unsealed
 from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
 
@@ -183,13 +186,14 @@ def repacked(change: Callable[[Any, dict[str, Any]], None]) -> Plant:
 
 def list_again(db: sqlite3.Connection, data: Path) -> None:
     """The row of a lap whose file has another size by now."""
-    name, size = LapFile(lap(data).read_bytes()).header.lap.name, lap(data).stat().st_size
+    file, size = LapFile(lap(data).read_bytes()), lap(data).stat().st_size
+    name = file.header.lap.name
     found = "SELECT id, seat, bytes, lap_message FROM lap JOIN message ON message.lap = lap.id WHERE name = ?"
     row, seat, old, message = db.execute(found, (name,)).fetchone()
-    known = lap_pb2.Lap.FromString(message)
-    known.bytes = size
+    known = opened(lap_pb2.Lap, message)
+    known.bytes, known.digest = size, file.digest
     db.execute("UPDATE lap SET bytes = ? WHERE id = ?", (size, row))
-    db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (known.SerializeToString(), row))
+    db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (sealed_row(known), row))
     db.execute("UPDATE seat SET bytes = bytes + ? WHERE id = ?", (size - old, seat))
 
 
@@ -290,9 +294,16 @@ def another_reason(entries: list[Entry]) -> list[Entry]:
 def change_session(data: Path) -> None:
     """session.json says something that the index does not."""
     path = folder(data) / "session.json"
-    words = json.loads(path.read_text())
+    words = unsealed(path.read_bytes())
     words["track_name"] = "Elsewhere"
-    path.write_text(json.dumps(words))
+    path.write_bytes(sealed(json.dumps(words)))
+
+
+def archiver_ahead(data: Path) -> None:
+    """The index says that the archiver has seen events that there are not."""
+    index = Index(data / "index.sqlite")
+    index.set_meta("position", f"{index.meta('position')}999")
+    index.close()
 
 
 def anothers_ledger(data: Path) -> None:
