@@ -43,7 +43,7 @@ _PER_FILE: Final = 250_000
 """Of those who load by hand, as of `rig sync`."""
 _CHUNK: Final = 100_000
 """Of `write_pandas`: with snappy instead of gzip this is 18 times as fast as what it does by itself."""
-_RUNS: Final = 1
+_RUNS: Final = 3
 _KINDS: Final = ("snowflake", "duckdb")
 _SESSION: Final = "sessions/20261120-134500-meander-valley-race-5f3a-1"
 
