@@ -3,6 +3,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 # Exact versions of all that is installed, so that today's green is tomorrow's.
 PINS := tests/constraints.txt
+# Most tests wait for processes most of their time: one worker more than two cores.
+WORKERS := 3
+# The tests that have a long form.
+SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py
 
 # The connector of Snowflake that is rewritten in Rust: an environment of its own, since what plays the account
 # in the tests needs the other one.
@@ -26,7 +30,7 @@ run: $(BIN)/.ready ## the real game
 
 test: $(BIN)/.ready ## checks and tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 $(BIN5)/.ready: pyproject.toml $(PINS) Makefile
 	@test -x $(BIN5)/python || $(PYTHON) -m venv .venv-snowflake5
@@ -45,12 +49,18 @@ check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-bench: $(BIN)/.ready ## measure; ONLY=name runs one part
+bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
-soak: $(BIN)/.ready test-snowflake5 ## the long forms of the tests that have one
-	@RIGD_TORN_SNAPSHOTS=1000000 RIGD_KILLS=200 RIGD_ARCHIVE_KILLS=50 RIGD_ARCHIVE_FRAMES=14000 \
-		$(BIN)/python -m pytest tests/reader/test_torn.py tests/faults tests/archive/test_kills.py -v -s
+$(BIN)/.fuzz: $(BIN)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group fuzz
+	@touch $@
+
+soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their report
+	@rm -f build/soak.jsonl
+	@RIGD_SOAK=1 $(BIN)/python -m pytest -s -q $(SOAK)
+	@RIGD_SOAK=1 $(BIN)/python -m tests.fuzz run
+	@$(BIN)/python -m tests.faults.report | tee build/soak.md
 
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py

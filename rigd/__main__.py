@@ -230,7 +230,28 @@ def reindex(data: Path) -> None:
     click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
     for path in tally.foreign:
         click.echo(f"no lap: {path}")
-    sys.exit(1 if tally.damaged or tally.foreign else 0)
+    for path in tally.aside:
+        click.echo(f"set aside: {path}")
+    sys.exit(1 if tally.damaged or tally.foreign or tally.aside else 0)
+
+
+@main.command()
+@data_option
+@click.option("--deep", is_flag=True, help="Compare all laps that the ring still holds with it.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_context
+def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
+    """Check everything that is kept, to the last byte: ring, ledgers, laps, index.
+
+    Nothing is changed, and recorder and archiver may run. Ends with code 1 when something is found.
+
+    \b
+    Example:  rigd verify --data /srv/rigd --deep
+    """
+    from rigclient.commands.verify import show
+    from rigd.verify.run import run
+
+    ctx.exit(1 if show(run(data, deep), as_json) else 0)
 
 
 @main.command()

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -18,13 +17,16 @@ from rigd import ring as rings
 from rigd.ring import RingReader
 from rigd.wake import Listener
 
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_CPUCLOCK_SCHED = 2
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK_S
+    """CPU seconds that a running process has used, all its threads, to the nanosecond.
+
+    By the process's own clock, whose number is made as clock_getcpuclockid(3) does: /proc counts in steps of
+    10 ms, which is a third of what a server uses in a second with one subscriber.
+    """
+    return time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
 
 
 def rss_mb(pid: int) -> float:
@@ -68,13 +70,28 @@ class Stage:
     data: Path
     address: str
     running: list[subprocess.Popen[str]] = field(default_factory=list)
+    environment: dict[str, str] | None = None
+    """Of the processes started from now on; None: ours."""
 
     def start(self, *words: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """Start `python -m WORDS`."""
-        command = [sys.executable, "-m", *words]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        return self.launch(sys.executable, "-m", *words, stderr=stderr)
+
+    def launch(self, *command: str, stderr: int | None = None) -> subprocess.Popen[str]:
+        """Start a program."""
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=self.environment
+        )
         self.running.append(process)
         return process
+
+    def stop(self, *processes: subprocess.Popen[str]) -> None:
+        """Stop some processes before the others."""
+        for process in processes:
+            self.running.remove(process)
+            process.terminate()
+        for process in processes:
+            process.wait(20)
 
     def record(self, *more: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """The recorder."""
@@ -145,7 +162,4 @@ def stage() -> Iterator[Stage]:
         try:
             yield here
         finally:
-            for process in reversed(here.running):
-                process.terminate()
-            for process in reversed(here.running):
-                process.wait(20)
+            here.stop(*reversed(here.running))

@@ -15,6 +15,7 @@ from rigclient.commands import (
     export,
     lap,
     laps,
+    losses,
     mark,
     plot,
     questions,
@@ -25,6 +26,7 @@ from rigclient.commands import (
     shell,
     sync,
     tail,
+    verify,
     warehouse,
 )
 from rigclient.commands.bookmark import Bookmark, cursor_of
@@ -217,6 +219,7 @@ def watch_command(address: str, for_s: float | None, car: int | None, no_screen:
 for _command in (
     sessions.sessions,
     laps.laps,
+    losses.gaps,
     lap.lap_command,
     export.export,
     plot.plot,
@@ -227,6 +230,7 @@ for _command in (
     mark.delete,
     sync.sync,
     warehouse.warehouse,
+    verify.verify,
 ):
     rig.add_command(_command)
 questions.add_to(warehouse.warehouse)

@@ -8,9 +8,18 @@ from typing import Any, Final, Generic, TypeVar, cast
 import grpc
 import grpc.aio
 
-from rig.v1 import event_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, session_pb2
-from rigclient import laps, requests
-from rigclient.connection import CHANNEL_OPTIONS
+from rig.v1 import (
+    event_pb2,
+    lap_pb2,
+    laps_pb2,
+    laps_pb2_grpc,
+    rig_pb2,
+    rig_pb2_grpc,
+    session_pb2,
+    telemetry_pb2_grpc,
+)
+from rigclient import laps, losses, requests
+from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
@@ -18,16 +27,18 @@ from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
 
 _METHOD: Final = "/rig.v1.TelemetryService/"
-_TIMEOUT_S: Final = 5.0
-
 T = TypeVar("T")
 
 
 class AsyncStream(Generic[T]):
     """An endless asynchronous iterator that reconnects and goes on where it was."""
 
-    def __init__(self, call: Callable[[Any], Any], reception: Reception[T], address: str) -> None:
+    def __init__(
+        self, call: Callable[[Any], Any], acknowledge: Any, reception: Reception[T], address: str
+    ) -> None:
         self._call = call
+        self._acknowledge = acknowledge
+        self._acknowledging: Any = None
         self._reception = reception
         self._address = address
         self._cursor = reception.cursor
@@ -64,6 +75,9 @@ class AsyncStream(Generic[T]):
                     self._cursor = self._reception.cursor
                     for item in items[-1:]:
                         yield item
+                    if (done := self._reception.acknowledgement()) is not None:
+                        # Kept: a call that nobody holds is cancelled. One that fails is like one not made.
+                        self._acknowledging = self._acknowledge(done, timeout=TIMEOUT_S)
                 await running.code()
             except grpc.RpcError as error:
                 await asyncio.sleep(self._reception.recover(translated(error, self._address)))
@@ -79,6 +93,7 @@ class AsyncRig:
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
         self._laps: Any = laps_pb2_grpc.LapServiceStub(self._channel)
+        self._telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
 
     def physics(self, *args: Any, reconnect: bool = True, **wishes: Any) -> AsyncStream[PhysicsFrame]:
         """Telemetry ticks. Takes what `requests.physics` takes: channels, cars, max_rate_hz, start, ..."""
@@ -107,6 +122,21 @@ class AsyncRig:
         """The rig's channel registry."""
         answer = await self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest())
         return list(answer.channels)
+
+    async def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """What a session was to bring and what of it is missing, with every gap; "": the newest session, all
+        streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(await self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
+
+    def verify(self, *, deep: bool = False) -> AsyncIterator[rig_pb2.VerifyResponse]:
+        """Check everything that the rig keeps, `deep` with every lap that its ring still holds: how far that
+        is, and what is found. Raises Exhausted while another check runs.
+        """
+        return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
 
     def sessions(self, **filters: Any) -> AsyncIterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""
@@ -192,7 +222,7 @@ class AsyncRig:
 
     async def _ask(self, method: Any, request: Any) -> Any:
         try:
-            return await method(request, timeout=_TIMEOUT_S)
+            return await method(request, timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             raise translated(error, self.address) from None
 
@@ -219,7 +249,7 @@ class AsyncRig:
         call: Any = self._channel.unary_stream(
             _METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return AsyncStream(call, reception, self.address)
+        return AsyncStream(call, self._telemetry.Acknowledge, reception, self.address)
 
 
 def connect(address: str = requests.DEFAULT_ADDRESS) -> AsyncRig:

@@ -7,8 +7,17 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 import grpc
 
-from rig.v1 import event_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, session_pb2
-from rigclient import laps, requests
+from rig.v1 import (
+    event_pb2,
+    lap_pb2,
+    laps_pb2,
+    laps_pb2_grpc,
+    rig_pb2,
+    rig_pb2_grpc,
+    session_pb2,
+    telemetry_pb2_grpc,
+)
+from rigclient import laps, losses, requests
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
@@ -16,7 +25,7 @@ from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
 
 _METHOD: Final = "/rig.v1.TelemetryService/"
-_TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 5.0
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", 64 << 20),
@@ -25,6 +34,8 @@ CHANNEL_OPTIONS: Final = (
     # Reconnecting is ours: gRPC's own backoff would keep a stream away for up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # A connection of its own for every Rig: gRPC would have all of a process share one.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 T = TypeVar("T")
@@ -34,8 +45,12 @@ P = ParamSpec("P")
 class Stream(Generic[T]):
     """An endless iterator that reconnects and goes on where it was. `close` ends it from any thread."""
 
-    def __init__(self, call: Callable[[Any], Any], reception: Reception[T], address: str) -> None:
+    def __init__(
+        self, call: Callable[[Any], Any], acknowledge: Any, reception: Reception[T], address: str
+    ) -> None:
         self._call = call
+        self._acknowledge = acknowledge
+        self._acknowledging: Any = None
         self._reception = reception
         self._address = address
         self._running: Any = None
@@ -74,6 +89,9 @@ class Stream(Generic[T]):
                     yield from items[:-1]
                     self._cursor = self._reception.cursor
                     yield from items[-1:]
+                    if (done := self._reception.acknowledgement()) is not None:
+                        # Kept: a call that nobody holds is cancelled. One that fails is like one not made.
+                        self._acknowledging = self._acknowledge.future(done, timeout=TIMEOUT_S)
             except grpc.RpcError as error:
                 if self._closed:
                     return
@@ -90,6 +108,7 @@ class Rig:
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig = rig_pb2_grpc.RigServiceStub(self._channel)
         self._laps = laps_pb2_grpc.LapServiceStub(self._channel)
+        self._telemetry = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
 
     def physics(self, *args: Any, reconnect: bool = True, **wishes: Any) -> Stream[PhysicsFrame]:
         """Telemetry ticks. Takes what `requests.physics` takes: channels, cars, max_rate_hz, start, ..."""
@@ -115,6 +134,21 @@ class Rig:
     def channels(self) -> list[rig_pb2.ChannelInfo]:
         """The rig's channel registry."""
         return list(self._ask(self._rig.ListChannels, rig_pb2.ListChannelsRequest()).channels)
+
+    def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """What a session was to bring and what of it is missing, with every gap; "": the newest session, all
+        streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
+
+    def verify(self, *, deep: bool = False) -> Iterator[rig_pb2.VerifyResponse]:
+        """Check everything that the rig keeps, `deep` with every lap that its ring still holds: how far that
+        is, and what is found. Raises Exhausted while another check runs.
+        """
+        return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
 
     def sessions(self, **filters: Any) -> Iterator[session_pb2.Session]:
         """Sessions, newest first, asked for as they are used. Takes what `laps.list_sessions` takes."""
@@ -197,7 +231,7 @@ class Rig:
 
     def _ask(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, timeout=_TIMEOUT_S)
+            return method(request, timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             raise translated(error, self.address) from None
 
@@ -222,7 +256,7 @@ class Rig:
         call: Any = self._channel.unary_stream(
             _METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return Stream(call, reception, self.address)
+        return Stream(call, self._telemetry.Acknowledge, reception, self.address)
 
 
 def connect(address: str = requests.DEFAULT_ADDRESS) -> Rig:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
-from google.protobuf.message import DecodeError, Message
 
+from rig import parse
 from rig.channels import PHYSICS, SCORING, Table
 from rig.columns import Head, Layout, Layouts, read_head
 from rig.errors import Corrupt
@@ -146,12 +146,12 @@ class ScoringFrame(Frame, ScoringColumns):
     @property
     def session_state(self) -> session_pb2.SessionState:
         """Track, kind, clock, flags, weather."""
-        return parse(scoring_pb2.Scoring, self.tail()).session_state
+        return parse.message(scoring_pb2.Scoring, self.tail()).session_state
 
     @property
     def entry_list(self) -> session_pb2.EntryList | None:
         """Who is who: on the first frame of a stream, on change, and every ten seconds; else None."""
-        message = parse(scoring_pb2.Scoring, self.tail())
+        message = parse.message(scoring_pb2.Scoring, self.tail())
         return message.entry_list if message.HasField("entry_list") else None
 
 
@@ -199,9 +199,9 @@ class Envelope:
         elif tag == _CURSOR:
             self.cursor = data[at:end]
         elif tag == _GAP:
-            self.gaps.append(parse(event_pb2.Gap, data[at:end]))
+            self.gaps.append(parse.message(event_pb2.Gap, data[at:end]))
         elif tag == _PROGRESS:
-            self.progress = parse(telemetry_pb2.Progress, data[at:end])
+            self.progress = parse.message(telemetry_pb2.Progress, data[at:end])
         return end
 
     def _pass(self, data: bytes, tag: int, at: int) -> int:
@@ -230,17 +230,6 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise Corrupt(f"the response has a number without an end at byte {at}")
 
 
-M = TypeVar("M", bound=Message)
-
-
-def parse(kind: type[M], data: bytes) -> M:
-    """A message out of its bytes. Raises Corrupt."""
-    try:
-        return kind.FromString(data)
-    except DecodeError as error:
-        raise Corrupt(f"{len(data)} bytes are no {kind.DESCRIPTOR.name}") from error
-
-
 class Decoder(Generic[F]):
     """Turns the responses of one stream into frames."""
 
@@ -249,7 +238,7 @@ class Decoder(Generic[F]):
         self._layouts = Layouts(kind.table)
 
     def frames(self, data: bytes, envelope: Envelope) -> list[F]:
-        """The frames of a response, oldest first."""
+        """The frames of a response, oldest first. Raises Corrupt."""
         out = []
         for at, end in envelope.records:
             head = read_head(data, at)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from rig.channels import LAP
+from rig.channels import DTYPES, LAP
 from rig.errors import Corrupt, MissingChannel
 from rig.tables import LapColumns, PhysicsColumns, ScoringColumns
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, laps_pb2, session_pb2
@@ -240,10 +240,18 @@ class Lap(Rows, PhysicsColumns, LapColumns):
 
 
 def plain_rows(columns: Iterable[laps_pb2.PlainColumn]) -> ScoringRows:
-    """The scoring updates that a rig sent as plain columns. Raises Corrupt."""
-    columns = list(columns)
-    sources = {column.name: Source(column.unit, "", _reader(_plain(column))) for column in columns}
-    return ScoringRows(sources, columns[0].rows if columns else 0)
+    """The scoring updates that a rig sent as plain columns, long ones in pieces. Raises Corrupt."""
+    pieces: dict[str, list[Array]] = {}
+    units: dict[str, str] = {}
+    for column in columns:
+        pieces.setdefault(column.name, []).append(_plain(column))
+        units[column.name] = column.unit
+    whole = {name: _joined(name, parts) for name, parts in pieces.items()}
+    rows = {len(values) for values in whole.values()} or {0}
+    if len(rows) > 1:
+        raise Corrupt(f"the columns have {sorted(rows)} rows")
+    sources = {name: Source(units[name], "", _reader(values)) for name, values in whole.items()}
+    return ScoringRows(sources, rows.pop())
 
 
 def nearest(at: Array, times: Array, tolerance_s: float | None = None) -> Rowing:
@@ -279,8 +287,19 @@ def _reader(values: Array) -> Callable[[], Array]:
     return lambda: values
 
 
+def _joined(name: str, parts: list[Array]) -> Array:
+    """A column out of its pieces. Raises Corrupt for pieces of different columns."""
+    if len({(part.dtype, part.shape[1:]) for part in parts}) > 1:
+        raise Corrupt(f"the pieces of column {name} do not fit together")
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def _plain(column: laps_pb2.PlainColumn) -> Array:
-    dtype = np.dtype(column.dtype)
+    dtype = DTYPES.get(column.dtype)
+    if dtype is None:
+        raise Corrupt(f"column {column.name} has values of an unknown type {column.dtype!r}")
+    if not column.width:
+        raise Corrupt(f"column {column.name} has no values in a row")
     expected = column.rows * column.width * dtype.itemsize
     if len(column.values) != expected:
         raise Corrupt(f"column {column.name} has {len(column.values)} bytes, {expected} were announced")

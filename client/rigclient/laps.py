@@ -36,8 +36,8 @@ def list_sessions(
     """
     return laps_pb2.ListSessionsRequest(
         track=track,
-        kind=_number(session_pb2.SessionKind, kind),
-        source=_number(session_pb2.SessionSource, source),
+        kind=enum_number(session_pb2.SessionKind, kind),
+        source=enum_number(session_pb2.SessionSource, source),
         from_time_ns=time_ns(since),
         until_time_ns=time_ns(until),
         page_size=page_size,
@@ -70,15 +70,15 @@ def list_laps(
     chosen = laps_pb2.LapFilter(
         from_time_ns=time_ns(since),
         until_time_ns=time_ns(until),
-        session_kind=_number(session_pb2.SessionKind, session_kind),
-        source=_number(session_pb2.SessionSource, source),
-        kind=_number(lap_pb2.LapKind, kind),
+        session_kind=enum_number(session_pb2.SessionKind, session_kind),
+        source=enum_number(session_pb2.SessionSource, source),
+        kind=enum_number(lap_pb2.LapKind, kind),
         **{name: value for name, value in conditions.items() if value is not None},
     )
     return laps_pb2.ListLapsRequest(
         parent=session_name(session) if session else ALL,
         filter=chosen,
-        best_of=_number(laps_pb2.BestOf, best_of),
+        best_of=enum_number(laps_pb2.BestOf, best_of),
         order_by=order_by,
         page_size=page_size,
     )
@@ -185,7 +185,8 @@ def words(enum: Any) -> dict[str, int]:
     return {name.removeprefix(prefix).lower(): number for name, number in enum.items() if number}
 
 
-def _number(enum: Any, word: str) -> Any:
+def enum_number(enum: Any, word: str) -> Any:
+    """The number of a word of an enum, 0 for none. Raises BadRequest for another."""
     known = words(enum)
     if word and word not in known:
         raise BadRequest(f"{word!r} is no {enum.DESCRIPTOR.name}", hint=f"there are {', '.join(known)}")

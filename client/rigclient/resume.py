@@ -1,15 +1,23 @@
 """Resuming: what a stream has received, and how to ask for what comes next. No I/O here."""
 
 import random
+import secrets
+import time
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
-from rig.errors import CursorExpired, ForeignCursor, RigError, Unavailable
+from rig import parse
+from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, Unavailable
 from rig.v1 import event_pb2, telemetry_pb2
-from rigclient.frames import Decoder, Envelope, Frame, parse
+from rigclient.frames import Decoder, Envelope, Frame
 
 _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 2.0
+
+_ACKNOWLEDGE_S: Final = 0.7
+"""Between two words to the server of how far we are. It takes us for stopped after 1.8 s without one."""
+
+_MOST_SEQ: Final = (1 << 64) - 1
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Frame)
@@ -17,6 +25,8 @@ F = TypeVar("F", bound=Frame)
 
 class Request(Protocol):
     """Any stream's request."""
+
+    subscription: bytes
 
     @property
     def start(self) -> telemetry_pb2.Start:
@@ -49,6 +59,7 @@ class Reception(Generic[T]):
         self._reconnect = reconnect
         self._received = self._away = self._from_cursor = False
         self._delay_s = _FIRST_DELAY_S
+        self._acknowledged_at = 0.0
         self._gaps: list[event_pb2.Gap] = []
         self._evicted: event_pb2.Gap | None = None
 
@@ -76,7 +87,16 @@ class Reception(Generic[T]):
         """What to ask for now: at first what the caller wants, later what comes after the last message."""
         if self._from_cursor:
             self.request.start.cursor = self.cursor
+        self.request.subscription = secrets.token_bytes(8)  # a new one: the server may not know that we left
         return self.request
+
+    def acknowledgement(self) -> telemetry_pb2.AcknowledgeRequest | None:
+        """What to tell the server when all items so far are dealt with; None when it was told just now."""
+        now = time.monotonic()
+        if now - self._acknowledged_at < _ACKNOWLEDGE_S:
+            return None
+        self._acknowledged_at = now
+        return telemetry_pb2.AcknowledgeRequest(subscription=self.request.subscription, cursor=self.cursor)
 
     def recover(self, error: RigError) -> float:
         """Seconds to wait before asking again, or the error when asking again cannot help."""
@@ -97,14 +117,9 @@ class Reception(Generic[T]):
 
     def _expired(self, error: CursorExpired) -> None:
         """The ring let go of records while we were away: say which, and go on at the oldest."""
-        seq, first = int(error.facts["seq"]), int(error.facts["first_seq"])
-        self._evicted = event_pb2.Gap(
-            first_seq=seq + 1,
-            last_seq=first - 1,
-            count=first - 1 - seq,
-            reason=event_pb2.GAP_REASON_EVICTED,
-        )
-        self._gaps.append(self._evicted)
+        gap = _evicted(error)
+        self._evicted = gap if gap.count else None
+        self._gaps.append(gap)
         self.request.start.earliest, self._from_cursor = True, False
 
     def _meet(self, data: bytes, envelope: Envelope) -> None:
@@ -116,6 +131,8 @@ class Reception(Generic[T]):
         at = envelope.records[0][0] + 1
         first = int.from_bytes(data[at : at + 8], "little") - envelope.skipped
         first -= sum(declared.last_seq - declared.first_seq + 1 for declared in envelope.gaps)
+        if first > _MOST_SEQ:
+            raise Corrupt(f"the gaps of the response leave {first} as its first number")
         if first - 1 > gap.last_seq:
             gap.count += first - 1 - gap.last_seq
             gap.last_seq = first - 1
@@ -124,6 +141,19 @@ class Reception(Generic[T]):
         """Another ring stands there now: how much is missing nobody knows."""
         self._gaps.append(event_pb2.Gap(reason=event_pb2.GAP_REASON_RING_REPLACED, detail=error.message))
         self.request.start.earliest, self._from_cursor = True, False
+
+
+def _evicted(error: CursorExpired) -> event_pb2.Gap:
+    """What the server says is gone; without a count when it does not say it in numbers."""
+    told = [error.facts.get(name, "") for name in ("seq", "first_seq")]
+    if all(text.isdecimal() and len(text) <= len(str(_MOST_SEQ)) for text in told):
+        first, last = int(told[0]) + 1, int(told[1]) - 1
+        if first <= last < _MOST_SEQ:
+            count = last - first + 1
+            return event_pb2.Gap(
+                first_seq=first, last_seq=last, count=count, reason=event_pb2.GAP_REASON_EVICTED
+            )
+    return event_pb2.Gap(reason=event_pb2.GAP_REASON_EVICTED, detail=error.message)
 
 
 def framed(
@@ -143,4 +173,4 @@ def framed(
 def unpack_events(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[event_pb2.Event]:
     """Events of a response; what is missing before them comes first, as events of its own."""
     lost = [event_pb2.Event(gap=gap) for gap in gaps]
-    return lost + [parse(event_pb2.Event, data[at:end]) for at, end in envelope.records]
+    return lost + [parse.message(event_pb2.Event, data[at:end]) for at, end in envelope.records]

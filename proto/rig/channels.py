@@ -26,6 +26,9 @@ _DTYPES: Final[dict[int, str]] = {
 }
 """Wire types of columns. All have a fixed width, so that a column's place never depends on its values."""
 
+DTYPES: Final = {np.dtype(name).str: np.dtype(name) for name in _DTYPES.values()}
+"""The types that values have in files and messages, by the name they have there."""
+
 FIRST_COLUMN: Final = 16
 """Lowest field number of a column; below are the head and the messages beside the table."""
 

@@ -73,6 +73,8 @@ _PEEK: Final = struct.Struct("<19xIxd6xIxI")
 
 def read_heads(data: Bytes) -> np.ndarray[Any, np.dtype[Any]]:
     """Many heads, one after another, as an array with a field for each of `Head`. Raises Corrupt."""
+    if len(data) % HEAD_BYTES:
+        raise Corrupt(f"{len(data)} bytes are no heads of {HEAD_BYTES}")
     heads = np.frombuffer(data, _HEADS)
     if any((heads[f"tag{at}"] != tag).any() for at, tag in enumerate(_TAGS)):
         raise Corrupt("the bytes do not start with a record's head")
@@ -80,8 +82,13 @@ def read_heads(data: Bytes) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def peek(data: Bytes) -> tuple[int, float, int, int]:
-    """Session, session clock, schema and rows of a record, unchecked: a tenth of the price of `read_head`."""
-    return _PEEK.unpack_from(data)
+    """Session, session clock, schema and rows of a record: a tenth of the price of `read_head`, for its tags
+    are not looked at. Raises Corrupt when it is too short for a head.
+    """
+    try:
+        return _PEEK.unpack_from(data)
+    except struct.error as error:
+        raise Corrupt(f"a record needs {HEAD_BYTES} bytes, this one has {len(data)}") from error
 
 
 def varint(value: int, least: int = 1) -> bytes:
@@ -283,12 +290,21 @@ class Layouts:
         self._known: dict[tuple[int, int], Layout] = {}
 
     def of(self, head: Head, data: Bytes, at: int, end: int) -> Layout:
-        """The layout of the record at `at`, whose head is `head`."""
+        """The layout of the record at `at`, whose head is `head`. Raises Corrupt."""
         key = (head.schema, head.rows)
         layout = self._known.get(key)
         if layout is None or not (self._whole or layout.fits(data, at, end)):
-            layout = self._known[key] = Layout(self.table, data, at, end)
+            layout = Layout(self.table, data, at, end)
+            if self._whole:
+                self._check(head, layout)
+            self._known[key] = layout
         return layout
+
+    def _check(self, head: Head, layout: Layout) -> None:
+        """A record of today's channels has them all, any other at least says whose its rows are."""
+        due = self.table.by_name.keys() if head.schema == self.table.schema else {"id"}
+        if missing := due - layout.spans.keys():
+            raise Corrupt(f"record {head.seq} has no column {min(missing)!r}")
 
 
 class Cut:

@@ -11,13 +11,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rig import blocks
+from rig.channels import DTYPES
 from rig.errors import Corrupt
 from rig.neighbours import COUNTS, LINEAR, Key, foretell, rounded
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-DTYPES: Final = {name: np.dtype(name) for name in ("<f4", "<f8", "<i4", "<u4", "<u8", "|b1")}
 WIDTH_LIMIT: Final = 64
 DEEPEST: Final = 8
 """Most neighbours in a row from a component to one that is not foretold; the chain of a lap has five."""
@@ -246,11 +246,18 @@ def _residuals(group: Sequence[Part], rows: int) -> Array:
         return np.empty((len(group), 0), unsigned)
     if coding.held:
         return np.concatenate([_spread(part, unsigned) for part in group])
-    first = np.frombuffer(b"".join(part.coding.value for part in group), unsigned)
+    first = _first(group, unsigned)
     if coding.codec == blocks.CONSTANT:
         return first[:, None]
     numbers = blocks.unplaned(b"".join(part.data for part in group), coding.planes, rows)
     return blocks.uncoded(numbers, coding.codec, first)
+
+
+def _first(group: Sequence[Part], unsigned: np.dtype[Any]) -> Array:
+    """First residuals, shape (components,); none for DIRECT, of which readers do not look at `value`."""
+    if group[0].coding.codec == blocks.DIRECT:
+        return np.empty(0, unsigned)
+    return np.frombuffer(b"".join(part.coding.value for part in group), unsigned)
 
 
 def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
@@ -258,7 +265,7 @@ def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
     assert part.changed is not None
     starts = np.flatnonzero(part.changed)
     numbers = blocks.unplaned(part.data, part.coding.planes, len(starts))
-    kept = blocks.uncoded(numbers, part.coding.codec, np.frombuffer(part.coding.value, unsigned))
+    kept = blocks.uncoded(numbers, part.coding.codec, _first([part], unsigned))
     return np.repeat(kept, np.diff(starts, append=len(part.changed)), axis=1)
 
 

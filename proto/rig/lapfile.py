@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
-from rig import blocks, components
+from rig import blocks, components, parse
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
 from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel
 from rig.neighbours import Key
@@ -300,14 +299,8 @@ def _read_head(read: Read, size: int) -> tuple[archive_pb2.LapHeader, int]:
         raise Corrupt(f"the file ends after {size} bytes, within a head of {stored}")
     if zlib.crc32(data, zlib.crc32(start[: _START.size])) != _CRC.unpack_from(start, _START.size)[0]:
         raise Corrupt("the head is not what was written: its CRC-32 differs")
-    return _parsed(blocks.unpacked(data, plain)), START_BYTES + stored
-
-
-def _parsed(data: bytes) -> archive_pb2.LapHeader:
-    try:
-        return archive_pb2.LapHeader.FromString(data)
-    except DecodeError as error:
-        raise Corrupt(f"the head is no LapHeader: {error}") from error
+    header = parse.message(archive_pb2.LapHeader, blocks.unpacked(data, plain))
+    return header, START_BYTES + stored
 
 
 def _check_head(head: archive_pb2.LapHeader, size: int) -> None:

@@ -6,15 +6,15 @@ on the disk.
 """
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from rig import parse
 from rig.errors import RingMissing
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
@@ -22,16 +22,19 @@ from rigd.archive.excerpts import Excerpts
 from rigd.archive.gather import gather
 from rigd.archive.heartbeat import Heartbeat
 from rigd.archive.inbox import Inbox
+from rigd.archive.index import remove_index
 from rigd.archive.keep import keep
+from rigd.archive.ledgers import Ledgers
 from rigd.archive.marks import Marks
 from rigd.archive.naming import lap_name
 from rigd.archive.orders import obey
+from rigd.archive.position import position, set_position
 from rigd.archive.reindex import open_index, reconcile
 from rigd.archive.retention import Limits
 from rigd.archive.sessions import Sessions
 from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.archive.warden import Warden
-from rigd.process import ProcessMeter
+from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 
 _TURN_S: Final = 0.1
@@ -45,7 +48,6 @@ _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
 _RETRY_S: Final = 1.0
 """After the disk has refused."""
-_POSITION: Final = "position"
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,19 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
 
+class _Followed(NamedTuple):
+    """A ring, and what is kept of it."""
+
+    ring: RingReader
+    sessions: Sessions
+    ledgers: Ledgers
+
+
 class Archiver:
     """One life of the archiver. Use `archive` to run one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._data = settings.data
+        self._settings, self._data = settings, settings.data
         self.store = Store(settings.data / "laps")
         if self.store.free_bytes() < RESERVE_BYTES:
             self.store.give_reserve()  # the index could not even be opened
@@ -71,8 +81,9 @@ class Archiver:
         self._marks = Marks(settings.data)
         self._marks_at = 0.0
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
-        self._ring: RingReader | None = None
-        self._sessions: Sessions | None = None
+        self._followed: _Followed | None = None
+        self._cursor = 0
+        """The newest event that was taken. Up to which everything is done for good, the index knows."""
         self.archived = 0
         """Laps archived in this life."""
         self.trouble = ""
@@ -87,16 +98,29 @@ class Archiver:
 
     def turn(self) -> bool:
         """Do what there is to do; True when there may be more at once."""
-        if self._heartbeat.due:
-            self._heartbeat.beat(self._status())
         try:
+            if self._heartbeat.due:
+                self._heartbeat.beat(self._status())
             more = self._work()
         except (OSError, sqlite3.OperationalError) as error:
             self.trouble = str(error)
+            self._let_go()  # what is on the disk decides where to go on
             self._make_room()
             return False
+        except sqlite3.DatabaseError as error:
+            self._begin_again()
+            self.trouble = f"the index was damaged and is made anew: {error}"
+            return True
         self.trouble = ""
         return more
+
+    def _begin_again(self) -> None:
+        """Without the index: the folder has it all."""
+        archived = self.archived
+        self.close()
+        remove_index(self._data / "index.sqlite")
+        self.__init__(self._settings)  # type: ignore[misc]
+        self.archived = archived
 
     def _make_room(self) -> None:
         """The disk may be full of laps that can go. If even that fails there is another turn."""
@@ -106,12 +130,12 @@ class Archiver:
             self.store.hold_reserve()
 
     def _status(self) -> rig_pb2.ArchiverStatus:
-        head = self._ring.heads()[rings.EVENTS] if self._ring else 0
+        head = self._followed.ring.heads()[rings.EVENTS] if self._followed else 0
         return rig_pb2.ArchiverStatus(
             archived=self.archived,
             laps=self.index.count(),
             bytes=self.index.total_bytes(),
-            behind=head - self._position(self._ring) if self._ring else 0,
+            behind=max(head - self._cursor, 0),
             trouble=self.trouble,
             lost=len(self.index.losses()),
             free_bytes=self.store.free_bytes(),
@@ -120,84 +144,101 @@ class Archiver:
 
     def _work(self) -> bool:
         obey(self._inbox, self.store, self.index)
-        ring = self._opened()
-        if ring is None:
+        followed = self._opened()
+        if followed is None:
             return False
-        more = self._follow(ring)
+        more = self._follow(followed)
         if not more:
-            self._keep_marks(ring)
+            self._keep_marks(followed)
+            followed.ledgers.attend()
         if self._warden.patrol_sometimes():
             self.store.hold_reserve()
         return more
 
-    def _keep_marks(self, ring: RingReader) -> None:
+    def _keep_marks(self, followed: _Followed) -> None:
         """Once a second, and when the sessions of the marked time are known."""
         if time.monotonic() < self._marks_at:
             return
         self._marks_at = time.monotonic() + _MARKS_S
-        assert self._sessions is not None
-        if Excerpts(ring, self.store, self.index, self._sessions).keep(self._marks):
-            ring.forget_pages()
+        if Excerpts(followed.ring, self.store, self.index, followed.sessions).keep(self._marks):
+            followed.ring.forget_pages()
 
-    def _opened(self) -> RingReader | None:
-        if self._ring is not None and self._ring.replaced():
-            self._ring.close()
-            self._ring = None
-        if self._ring is None:
+    def _opened(self) -> _Followed | None:
+        if self._followed is not None and self._followed.ring.replaced():
+            self._let_go()
+        if self._followed is None:
             with contextlib.suppress(RingMissing):
-                self._ring = RingReader(self._data / "ring")
-                self._sessions = Sessions(self.store, self.index, self._ring)
-        return self._ring
+                self._followed = self._taken_up(RingReader(self._data / "ring"))
+        return self._followed
 
-    def _follow(self, ring: RingReader) -> bool:
+    def _taken_up(self, ring: RingReader) -> _Followed:
+        """The ring, to go on in from where everything is done; from its first event when a ledger is to be
+        made again.
+        """
+        self._cursor = position(self.index, ring)
+        sessions = Sessions(self.store, self.index, ring)
+        ledgers = Ledgers(self.store, sessions, ring, self._cursor)
+        if not ledgers.whole():
+            self._cursor = 0
+        return _Followed(ring, sessions, ledgers)
+
+    def _let_go(self) -> None:
+        if self._followed is not None:
+            self._followed.ring.close()
+            self._followed = None
+
+    def _follow(self, followed: _Followed) -> bool:
         """Take the next events; True when there were any."""
-        position = self._position(ring)
-        records = ring.read(rings.EVENTS, position, _BATCH, _BATCH_BYTES)
+        ring, _, ledgers = followed
+        records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False
-        events = [event_pb2.Event.FromString(data) for _, data in records]
+        events = [parse.message(event_pb2.Event, data) for _, data in records]
+        if self._cursor and events[0].seq > self._cursor + 1:
+            ledgers.miss(self._cursor + 1, events[0])
         for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
             for together in _chunks(list(group), _TOGETHER):
-                self._take(ring, kind or "", together)
-        self.index.set_meta(_POSITION, f"{ring.id.hex()} {records[-1][0]}")
+                self._take(followed, kind or "", together)
+        ledgers.flush()
+        self._cursor = records[-1][0]
+        set_position(self.index, ring, ledgers.settled)
         return True
 
-    def _position(self, ring: RingReader) -> int:
-        """Number of the last event that is done with; 0 in a ring that is new to us."""
-        own, _, seq = (self.index.meta(_POSITION) or "").partition(" ")
-        return int(seq) if own == ring.id.hex() else 0
+    def _take(self, followed: _Followed, kind: str, events: list[event_pb2.Event]) -> None:
+        """Take events of one kind."""
+        for event in events:
+            if kind == "session_started":
+                self._begin(followed, event)
+            followed.ledgers.take(event)
+            if kind == "session_ended":
+                followed.sessions.end(event)
+        if kind == "lap_closed":
+            for _, group in groupby(events, lambda event: event.session):
+                self._archive(followed, list(group))
 
-    def _take(self, ring: RingReader, kind: str, events: list[event_pb2.Event]) -> None:
-        assert self._sessions is not None
-        match kind:
-            case "session_started":
-                for event in events:
-                    self._sessions.begin(event)
-            case "session_ended":
-                for event in events:
-                    self._sessions.end(event)
-            case "lap_closed":
-                for _, group in groupby(events, lambda event: event.session):
-                    self._archive(ring, list(group))
+    def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
+        """A session begins; those that another ring left behind are over."""
+        for session in followed.sessions.left_behind():
+            followed.ledgers.abandon(session)
+        followed.sessions.begin(event)
 
-    def _archive(self, ring: RingReader, events: list[event_pb2.Event]) -> None:
+    def _archive(self, followed: _Followed, events: list[event_pb2.Event]) -> None:
         """Write the laps of which `events`, all of one session, tell; not those that were deleted."""
-        assert self._sessions is not None
         first = events[0]
-        session = self._sessions.of(first.session, first.lap_closed.lap.end_time, first.capture_time_ns)
+        session = followed.sessions.of(first.session, first.lap_closed.lap.end_time, first.capture_time_ns)
         laps = [_named(session, event) for event in events]
         wanted = [lap for lap in laps if not self.store.settled(lap.name)]
         if wanted:
-            for gathered in gather(ring, wanted, session):
+            for gathered in gather(followed.ring, wanted, session):
+                followed.ledgers.lose(session, gathered.header.lap.name, gathered.header.gaps)
                 keep(self.store, self.index, gathered)
             self.archived += len(wanted)
-            ring.forget_pages()
+            followed.ring.forget_pages()
 
     def close(self) -> None:
         """Let go of everything."""
         self.index.close()
-        if self._ring is not None:
-            self._ring.close()
+        self._let_go()
 
 
 def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
@@ -227,10 +268,3 @@ def archive(settings: Settings, stop: Callable[[float], bool]) -> int:
             archiver.close()
     finally:
         lock.release()
-
-
-def yield_to_others() -> None:
-    """Run when nobody else wants the processor; the disk follows the nice value."""
-    os.nice(19)
-    with contextlib.suppress(PermissionError):  # some containers forbid it; the nice value stands
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

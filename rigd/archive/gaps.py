@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from rig import parse
 from rig.columns import read_head
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
@@ -23,7 +24,7 @@ def gaps_of(
     nobody said why, and `left_out` samples at the end that are more than a file holds.
     """
     before, last = (_position(ring, lap.session, clock) for clock in (lap.start_time, lap.end_time))
-    declared = [event_pb2.Gap.FromString(data) for data in ring.gaps(rings.PHYSICS, before + 1, last + 1)]
+    declared = [parse.message(event_pb2.Gap, data) for data in ring.gaps(rings.PHYSICS, before + 1, last + 1)]
     gaps = [part for gap in declared if (part := _part(ring, gap, lap)) is not None]
     return [*_beginning(ring, samples, declared, last), *gaps, *_end(samples, left_out)]
 

@@ -6,8 +6,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 import rigd
+from rig import parse
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
 from rig.columns import HEAD_BYTES, Layout, Layouts, peek, read_head, read_heads
+from rig.errors import Corrupt
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.distance import distances, held
@@ -41,6 +43,8 @@ class _Picker:
     """Where one row's values lie in a record of one layout: words of four bytes, and flags of one."""
 
     def __init__(self, table: Table, layout: Layout, row: int) -> None:
+        if missing := table.by_name.keys() - layout.spans.keys():
+            raise Corrupt(f"a record of the ring has no column {min(missing)!r}")
         words: list[Array] = []
         flags: list[Array] = []
         for channel in table.channels:
@@ -52,6 +56,7 @@ class _Picker:
         first_id = layout.spans["id"][1] + row * _WORD
         self.slot = slice(first_id, first_id + _WORD)
         self.count = layout.end // _WORD
+        self.end = layout.end
 
 
 class _Rows:
@@ -78,6 +83,8 @@ class _Rows:
         if len(self._heads) >= MOST_ROWS:
             self.left_out += 1
             return
+        if len(data) < picker.end:
+            raise Corrupt(f"a record of the ring has {len(data)} bytes, its columns need {picker.end}")
         self._heads.append(bytes(data[:HEAD_BYTES]))
         self._words.append(np.frombuffer(data, "<u4", picker.count).take(picker.words))
         self._flags.append(np.frombuffer(data, np.uint8).take(picker.flags))
@@ -171,7 +178,7 @@ def _finished(ring: RingReader, header: archive_pb2.LapHeader, ticks: _Rows, upd
     header.gaps.extend(gaps_of(ring, samples, lap, ticks.left_out))
     if len(scoring["seq"]) and (data := ring.get(rings.SCORING, int(scoring["seq"][-1]))):
         # As it was at the end of the lap, however late the lap is archived.
-        header.session.state.CopyFrom(scoring_pb2.Scoring.FromString(data).session_state)
+        header.session.state.CopyFrom(parse.message(scoring_pb2.Scoring, data).session_state)
     lap.samples, lap.scorings = len(samples["seq"]), len(scoring["seq"])
     lap.missing = sum(gap.count for gap in header.gaps)
     if lap.samples:
@@ -200,13 +207,13 @@ def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Eve
     end = max(lap.end_time for lap in laps) + _EVENT_SLACK_S
 
     def early(value: Any) -> bool:
-        event = event_pb2.Event.FromString(bytes(value))
+        event = parse.message(event_pb2.Event, bytes(value))
         return (event.session, event.session_time) < (session, start)
 
     out: list[event_pb2.Event] = []
 
     def see(_: int, data: Any) -> bool:
-        event = event_pb2.Event.FromString(bytes(data))
+        event = parse.message(event_pb2.Event, bytes(data))
         out.append(event)
         return (event.session, event.session_time) <= (session, end)
 

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from google.protobuf.message import DecodeError
-
+from rig import parse
+from rig.errors import Corrupt
 from rig.v1 import rig_pb2
 
 _FILE: Final = "archiver.status"
@@ -41,6 +41,6 @@ def heard(data: Path) -> rig_pb2.ArchiverStatus | None:
     try:
         if time.time() - path.stat().st_mtime > _SILENT_S:
             return None
-        return rig_pb2.ArchiverStatus.FromString(path.read_bytes())
-    except (OSError, DecodeError):
+        return parse.message(rig_pb2.ArchiverStatus, path.read_bytes())
+    except (OSError, Corrupt):
         return None

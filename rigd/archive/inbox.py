@@ -7,20 +7,23 @@ An order is `<id>.order` while it waits, `<id>.taken` while it is carried out, a
 import itertools
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rig import parse
 from rig.errors import Corrupt, Exhausted, RigError, by_reason
-from rigd.archive.durable import UNFINISHED, replace
+from rigd.durable import make_folder, replace
 from rigd.wake import Bell
 
 MAX_ORDERS: Final = 1000
 """Orders that may wait. An archiver that runs takes them within a tenth of a second."""
 
 _WAITING, _TAKEN, _REFUSED = ".order", ".taken", ".refused"
+_ID: Final = re.compile(r"\d+-\d+-\d+")
 _FORGOTTEN_NS: Final = 60_000_000_000
 """Nobody waits a minute for an answer: the server that asked is gone."""
 
@@ -42,7 +45,7 @@ class Inbox:
 
     def __init__(self, data: Path) -> None:
         self._folder = data / "inbox"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         self._bell = Bell(data / "wake")
         self._ringing = threading.Lock()  # a server rings from several threads
         self._numbers = itertools.count()
@@ -118,20 +121,31 @@ class Inbox:
         return self._folder / f"{order}{suffix}"
 
     def _ids(self, suffix: str) -> list[str]:
-        names = (name for name in os.listdir(self._folder) if not name.startswith(UNFINISHED))
-        return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
+        """Oldest first. Files that are not named as orders are none of ours."""
+        names = (name.removesuffix(suffix) for name in os.listdir(self._folder) if name.endswith(suffix))
+        return sorted(name for name in names if _ID.fullmatch(name))
 
     def _read(self, order: str) -> Order | None:
         """An order; None for what is none: that is refused, and must not keep others waiting."""
         try:
-            words = json.loads(self._path(order, _TAKEN).read_bytes())
-            return Order(order, words["kind"], words["name"], words["laps"])
-        except (ValueError, KeyError, TypeError):
+            words = parse.json_object(self._path(order, _TAKEN).read_bytes())
+            laps = dict(words.get("laps", {}))
+            for word in (words["kind"], words["name"], *laps, *laps.values()):
+                word.encode()  # a text, and one that the index can look for
+            return Order(order, words["kind"], words["name"], laps)
+        except (Corrupt, KeyError, TypeError, ValueError, AttributeError):
             self.refuse(Order(order, "", "", {}), Corrupt("the order cannot be read", hint="give it again"))
             return None
 
 
 def _error(text: bytes) -> RigError:
-    words = json.loads(text)
-    kind = by_reason().get(words["reason"], RigError)
-    return kind(words["message"], hint=words["hint"], **words["facts"])
+    """The error in an answer; Corrupt when it cannot be read."""
+    try:
+        words = parse.json_object(text)
+        error = by_reason().get(str(words["reason"]), RigError)(
+            str(words["message"]), hint=str(words["hint"])
+        )
+        error.facts = {name: str(fact) for name, fact in words["facts"].items()}
+    except (Corrupt, KeyError, AttributeError):
+        return Corrupt("the order was refused, and the answer cannot be read", hint="give it again")
+    return error

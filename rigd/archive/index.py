@@ -7,20 +7,23 @@ commit: a power cut may take the last ones, and never breaks it. The archiver wr
 # ruff: noqa: S608  what is put into statements are names of tables and columns, all from these two files
 
 import contextlib
-import math
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rig.errors import Corrupt, NotFound, RigError, Unavailable
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.archive import query
+from rigd.archive.rows import check, lap_row, opened, sealed, seat_row, session_row
+from rigd.archive.store import State
+from rigd.durable import make_folder, sync_folder
 
-VERSION: Final = 2
-"""Of the tables below and of what the messages in them hold. 2: laps have a digest."""
+VERSION: Final = 4
+"""Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
 
 _NARROW: Final = 5
 """When at most one lap in five is of a seat that matches, gathering those laps is faster than walking all in
@@ -28,7 +31,7 @@ order: at 100,000 laps both take 12 ms there.
 """
 
 _TABLES: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE loss (lap TEXT PRIMARY KEY, why TEXT NOT NULL);
 CREATE TABLE session (
     name TEXT PRIMARY KEY, track TEXT NOT NULL, kind INTEGER NOT NULL, source INTEGER NOT NULL,
@@ -101,7 +104,7 @@ def _lap(db: sqlite3.Connection, name: str) -> lap_pb2.Lap | None:
     row = db.execute(
         "SELECT lap_message FROM message WHERE lap = (SELECT id FROM lap WHERE name = ?)", (name,)
     ).fetchone()
-    return lap_pb2.Lap.FromString(row[0]) if row else None
+    return opened(lap_pb2.Lap, row[0]) if row else None
 
 
 def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
@@ -111,7 +114,7 @@ def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
 
 def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     """The session with what is known of its laps."""
-    session = session_pb2.Session.FromString(message)
+    session = opened(session_pb2.Session, message)
     session.laps, session.cars, session.bytes = map(int, db.execute(_OF_SESSION, (session.name,)).fetchone())
     session.ClearField("best_lap_time")
     session.ClearField("best_lap")
@@ -121,7 +124,13 @@ def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     return session
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _meta(db: sqlite3.Connection, key: str) -> str | None:
+    """A small value; None also for one that is not what was written."""
+    row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row and zlib.crc32(row[0].encode()) == row[1] else None
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
@@ -153,12 +162,16 @@ class Index:
     """The one writer. Every change is a transaction of its own, unless `transaction` binds several."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = _connect(path, "rwc")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        if _version(self._db) is None:
-            self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        make_folder(path.parent)
+        self._db = connect(path, "rwc")
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            if _version(self._db) is None:
+                self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise _meaning(path, error) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -180,32 +193,23 @@ class Index:
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Add a session, or replace the one of that name. Its laps are counted here, not taken from it."""
-        row = {
-            "name": session.name,
-            "track": session.track_name.casefold(),
-            "kind": session.kind,
-            "source": session.source,
-            "start_ns": min(session.start_time_ns, query.LATEST_NS),
-            "message": session.SerializeToString(),
-        }
-        self._insert("REPLACE", "session", row)
+        self._insert("REPLACE", "session", {**session_row(session), "message": sealed(session)})
+
+    def keep_sessions(self, names: Collection[str]) -> None:
+        """Forget all other sessions."""
+        for (name,) in self._db.execute("SELECT name FROM session").fetchall():
+            if name not in names:
+                self._db.execute("DELETE FROM session WHERE name = ?", (name,))
 
     def put_lap(self, lap: lap_pb2.Lap) -> None:
         """Add a lap, or replace the one of that name."""
         with self.transaction():
             self.remove_lap(lap.name)
-            number = self._insert("INSERT", "lap", {**_columns(lap), "seat": self._seat(lap)})
-            self._insert("INSERT", "message", {"lap": number, "lap_message": lap.SerializeToString()})
+            number = self._insert("INSERT", "lap", {**lap_row(lap), "seat": self._seat(lap)})
+            self._insert("INSERT", "message", {"lap": number, "lap_message": sealed(lap)})
 
     def _seat(self, lap: lap_pb2.Lap) -> int:
-        seat = {
-            "session": lap.name.partition("/laps/")[0],
-            "car": lap.car,
-            "driver": lap.driver.casefold(),
-            "vehicle": lap.vehicle.casefold(),
-            "class": lap.vehicle_class.casefold(),
-            "track": lap.track_name.casefold(),
-        }
+        seat = seat_row(lap)
         self._insert("INSERT OR IGNORE", "seat", seat)
         same = " AND ".join(f"{column} = :{column}" for column in seat)
         found: int = self._db.execute(f"SELECT id FROM seat WHERE {same}", seat).fetchone()[0]
@@ -254,6 +258,17 @@ class Index:
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield Kept(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
+    def states(self) -> dict[str, State]:
+        """All laps listed, with what is known of their files."""
+        rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
+        return {name: State(*map(bool, state)) for name, *state in rows}
+
+    def check(self) -> None:
+        """Raises Corrupt unless every row says what its message says and every sum is right: retention acts
+        on rows. 3 s for 100,000 laps.
+        """
+        check(self._db)
+
     def count(self) -> int:
         """Laps listed."""
         return int(self._db.execute("SELECT total(laps) FROM seat").fetchone()[0])
@@ -264,12 +279,11 @@ class Index:
 
     def meta(self, key: str) -> str | None:
         """A small value that the archiver keeps."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        return _meta(self._db, key)
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value."""
-        self._insert("REPLACE", "meta", {"key": key, "value": value})
+        self._insert("REPLACE", "meta", {"key": key, "value": value, "crc": zlib.crc32(value.encode())})
 
     def put_loss(self, name: str, why: str) -> None:
         """Declare that a lap had to go although someone wanted it, or nobody else had it."""
@@ -290,33 +304,8 @@ def remove_index(path: Path) -> None:
     """Remove the file, readable or not, with its journal; the next Index begins an empty one."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _columns(lap: lap_pb2.Lap) -> dict[str, Any]:
-    """A lap's row, without its seat."""
-    lap_time = _seconds(lap, "lap_time")
-    return {
-        "name": lap.name,
-        "kind": lap.kind,
-        "number": lap.number,
-        "start_ns": min(lap.start_time_ns, query.LATEST_NS),
-        "lap_time": lap_time,
-        **{sector: _seconds(lap, sector) for sector in ("sector1", "sector2", "sector3")},
-        "place": lap.place,
-        "valid": lap.valid,
-        "complete": lap.complete,
-        "pinned": lap.pinned,
-        "damaged": bool(lap.damage),
-        "player": lap.player,
-        "synced": lap.synced,
-        "counted": lap.valid and lap_time < query.ABSENT and lap.kind != lap_pb2.LAP_KIND_EXCERPT,
-        "bytes": lap.bytes,
-    }
-
-
-def _seconds(lap: lap_pb2.Lap, name: str) -> float:
-    value: float = getattr(lap, name)
-    return value if lap.HasField(name) and not math.isnan(value) else query.ABSENT  # type: ignore[arg-type]
+    # Else a power cut might leave the old journal beside a new file, which would take it for its own.
+    sync_folder(path.parent)
 
 
 class IndexReader:
@@ -338,6 +327,16 @@ class IndexReader:
         """The session of that name, with what is known of its laps."""
         with self._reading() as db:
             return _session(db, name) if db else None
+
+    def lap_names(self) -> list[str]:
+        """Names of all laps."""
+        with self._reading() as db:
+            return [name for (name,) in db.execute("SELECT name FROM lap")] if db else []
+
+    def meta(self, key: str) -> str | None:
+        """A small value that the archiver keeps."""
+        with self._reading() as db:
+            return _meta(db, key) if db else None
 
     def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
         """A page of sessions. Raises BadRequest and MalformedToken."""
@@ -362,17 +361,18 @@ class IndexReader:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """The connection of this thread, in one read transaction; None without an index."""
-        db = self._connection()
-        if db is None:
-            yield None
-            return
         try:
+            db = self._connection()
+            if db is None:
+                yield None
+                return
             db.execute("BEGIN")
-            yield db
+            try:
+                yield db
+            finally:
+                db.rollback()
         except sqlite3.DatabaseError as error:
             raise _meaning(self._path, error) from error
-        finally:
-            db.rollback()
 
     def _connection(self) -> sqlite3.Connection | None:
         try:
@@ -380,7 +380,7 @@ class IndexReader:
         except FileNotFoundError:
             return None
         if getattr(self._mine, "inode", None) != inode:
-            self._mine.db, self._mine.inode = _connect(self._path, "ro"), inode
+            self._mine.db, self._mine.inode = connect(self._path, "ro"), inode
         db: sqlite3.Connection = self._mine.db
         return None if _version(db) is None else db
 
@@ -396,4 +396,4 @@ def _narrow(db: sqlite3.Connection, seats: query.Where) -> bool:
 
 def _message(db: sqlite3.Connection, number: int) -> lap_pb2.Lap:
     (message,) = db.execute("SELECT lap_message FROM message WHERE lap = ?", (number,)).fetchone()
-    return lap_pb2.Lap.FromString(message)
+    return opened(lap_pb2.Lap, message)

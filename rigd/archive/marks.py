@@ -5,14 +5,16 @@ import time
 from pathlib import Path
 from typing import Final
 
-from google.protobuf import json_format
-
+from rig.errors import Corrupt
 from rig.v1 import laps_pb2
-from rigd.archive.durable import UNFINISHED, replace
 from rigd.archive.paging import Paging
+from rigd.archive.seal import seal_message, unseal_message
+from rigd.durable import UNFINISHED, rename, replace
 
 _SUFFIX: Final = ".json"
 _DAMAGED: Final = ".damaged"
+_LONGEST_S: Final = 86_400.0
+"""Before or after a moment: no server takes more than minutes."""
 
 
 def mark_id(time_ns: int) -> str:
@@ -31,8 +33,7 @@ class Marks:
 
     def put(self, moment: laps_pb2.Moment) -> None:
         """Add a mark, or replace the one of that name."""
-        text = json_format.MessageToJson(moment, preserving_proto_field_name=True)
-        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", text.encode())
+        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", seal_message(moment))
 
     def get(self, mark: str) -> laps_pb2.Moment | None:
         """The mark of that id. One that cannot be read is set aside: it must not keep others waiting."""
@@ -44,8 +45,8 @@ class Marks:
                 self._read[mark] = state, _parsed(path)
         except FileNotFoundError:
             return None
-        except json_format.ParseError:
-            path.rename(path.with_suffix(_DAMAGED))
+        except Corrupt:
+            rename(path, path.with_suffix(_DAMAGED))
             return None
         moment = laps_pb2.Moment()
         moment.CopyFrom(self._read[mark][1])
@@ -79,4 +80,10 @@ class Marks:
 
 
 def _parsed(path: Path) -> laps_pb2.Moment:
-    return json_format.Parse(path.read_bytes(), laps_pb2.Moment(), ignore_unknown_fields=True)
+    moment = unseal_message(laps_pb2.Moment, path.read_bytes())
+    if moment.name != f"marks/{path.stem}":
+        raise Corrupt(f"the mark in {path} says it is {moment.name!r}", path=path)
+    for seconds in (moment.before_s, moment.after_s):
+        if not 0 <= seconds <= _LONGEST_S:  # nor is NaN
+            raise Corrupt(f"the mark in {path} keeps {seconds} s, {_LONGEST_S:g} is the limit", path=path)
+    return moment

@@ -1,12 +1,17 @@
 """Orders of the server, which may not write here itself."""
 
 import contextlib
+import time
+from typing import Final
 
-from rig.errors import NotFound, Pinned, RigError
+from rig.errors import BadRequest, NotFound, Pinned, RigError
 from rigd.archive.inbox import Inbox, Order
 from rigd.archive.index import Index
 from rigd.archive.reindex import examine
 from rigd.archive.store import Store
+
+REQUESTED: Final = "deleted on request"
+"""Why a lap is gone that somebody did not want any more."""
 
 
 def obey(inbox: Inbox, store: Store, index: Index) -> None:
@@ -36,11 +41,13 @@ def _carry_out(order: Order, store: Store, index: Index) -> None:
         case "delete":
             if store.pinned(lap):
                 raise Pinned(f"{lap} is pinned", hint="`rig unpin` it first", name=lap)
-            store.bury(lap, {"why": "deleted on request"})
+            store.bury(lap, {"why": REQUESTED, "time_ns": time.time_ns()})
             store.delete(lap)
             index.remove_lap(lap)
         case "examine":
             examine(store, index, lap)
+        case _:
+            raise BadRequest(f"there is no order {order.kind!r}", hint="pin, unpin, delete, examine")
 
 
 def _sync(name: str, digest: str, store: Store, index: Index) -> None:

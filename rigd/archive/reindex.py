@@ -1,5 +1,6 @@
 """The index out of the folder: what is in the one and not in the other, or everything anew."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.index import Index, remove_index
 from rigd.archive.store import Store
+from rigd.durable import rename
 from rigd.ring import Lock
 
 Progress = Callable[[int, int], None]
@@ -16,31 +18,40 @@ Progress = Callable[[int, int], None]
 
 
 def open_index(data: Path) -> Index:
-    """The index of the data directory; one that cannot be read is begun anew, for the folder has it all."""
+    """The index of the data directory; one that is damaged is begun anew, for the folder has it all."""
     path = data / "index.sqlite"
-    try:
-        return Index(path)
-    except Corrupt:
-        remove_index(path)
-        return Index(path)
+    with contextlib.suppress(Corrupt):
+        index = Index(path)
+        try:
+            index.check()
+            return index
+        except Corrupt:
+            index.close()
+    remove_index(path)
+    return Index(path)
 
 
 def reconcile(store: Store, index: Index) -> None:
     """Bring the index to what the folder holds, after a crash between the two or somebody's own hands.
 
-    Only heads of files that the index does not know are read. A lap that was to be deleted is deleted.
+    Only heads of files are read that the index does not know, or knows otherwise: a power cut takes its last
+    words. A lap that was to be deleted is deleted.
     """
-    for session in store.sessions():
+    store.mend()
+    sessions = {session.name: session for session in store.sessions()}
+    index.keep_sessions(sessions.keys())
+    for session in sessions.values():
         index.put_session(session)
         for lap, facts in store.gone(session.name).items():
             store.delete(lap)
             if facts.get("forced"):
-                index.put_loss(lap, str(facts["why"]))
-    there, listed = {*store.laps(), *store.damaged()}, {lap.name for lap in index.laps_by_age()}
-    for lap in listed - there:
+                index.put_loss(lap, str(facts.get("why", "")))
+    there, listed = store.states(), index.states()
+    for lap in listed.keys() - there.keys():
         index.remove_lap(lap)
-    for lap in sorted(there - listed):
-        _enlist(store, index, lap)
+    for lap, state in sorted(there.items()):
+        if listed.get(lap) != state:
+            _enlist(store, index, lap)
 
 
 class Tally(NamedTuple):
@@ -50,6 +61,8 @@ class Tally(NamedTuple):
     damaged: int
     foreign: list[Path]
     """What lies among the laps and is none."""
+    aside: list[Path]
+    """What lay beside the laps, could not be read and was set aside."""
 
 
 def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
@@ -68,7 +81,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
         finally:
             index.close()
         remove_index(data / "index.sqlite")
-        fresh.rename(data / "index.sqlite")
+        rename(fresh, data / "index.sqlite")
         return tally
     finally:
         lock.release()
@@ -82,8 +95,7 @@ def _fill(store: Store, index: Index, progress: Progress) -> Tally:
         examine(store, index, lap)
         progress(done + 1, len(laps))
     reconcile(store, index)
-    damaged = list(store.damaged())
-    return Tally(len(laps), len(damaged), list(store.foreign()))
+    return Tally(len(laps), len(list(store.damaged())), list(store.foreign()), list(store.aside()))
 
 
 def examine(store: Store, index: Index, lap: str) -> None:
@@ -105,7 +117,9 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
     """List a lap by its file's head; without a readable head by its name alone."""
     path = store.path(lap)
     if not path.exists():
-        index.put_lap(_nameless(store, lap, "the file failed its check and was set aside"))
+        known = index.lap(lap) or _nameless(store, lap, "")
+        known.damage = known.damage or "the file failed its check and was set aside"
+        index.put_lap(store.described(known, known.bytes, known.digest))
         return
     try:
         with LapFile.open(path) as file:

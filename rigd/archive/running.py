@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from rig.channels import PHYSICS
-from rig.columns import Head, Layout, read_head
+from rig.columns import Head, Layouts, read_head
 from rig.v1 import lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.gather import Gathered, gather
@@ -26,7 +26,7 @@ def running(ring: RingReader, car: int) -> Gathered | None:
     if data is None:
         return None
     head = read_head(data)
-    view = Layout(PHYSICS, data, 0, len(data)).view(data, 0)
+    view = Layouts(PHYSICS, whole=True).of(head, data, 0, len(data)).view(data, 0)
     rows = np.flatnonzero(view["id"] == car)
     if not len(rows):
         return None

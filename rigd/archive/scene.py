@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from rig import parse
 from rig.columns import read_head
 from rig.v1 import lap_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
@@ -41,7 +42,7 @@ def scene(ring: RingReader, session: int, clock_s: float) -> Scene:
         data = ring.get(rings.SCORING, seq)
         if data is None or read_head(data).session != session:
             break
-        update = scoring_pb2.Scoring.FromString(data)
+        update = parse.message(scoring_pb2.Scoring, data)
         state = state or update.session_state
         if update.HasField("entry_list"):
             return Scene(state, {entry.id: entry for entry in update.entry_list.entries})

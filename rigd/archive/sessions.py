@@ -18,6 +18,20 @@ class Sessions:
         self._store, self._index, self._ring = store, index, ring
         self._known = {s.ring_session: s for s in store.sessions() if s.ring == ring.id.hex()}
 
+    def known(self) -> list[session_pb2.Session]:
+        """The sessions of this ring, in the order of their numbers."""
+        return [self._known[number] for number in sorted(self._known)]
+
+    def numbered(self, number: int) -> session_pb2.Session | None:
+        """The session of that number, None when it is not known yet."""
+        return self._known.get(number)
+
+    def left_behind(self) -> list[session_pb2.Session]:
+        """Sessions of other rings that were never told to be over."""
+        recording = session_pb2.SESSION_STATUS_RECORDING
+        own = self._ring.id.hex()
+        return [one for one in self._store.sessions() if one.status == recording and one.ring != own]
+
     def begin(self, event: event_pb2.Event) -> None:
         """A session has started; all others are over."""
         if event.session not in self._known:

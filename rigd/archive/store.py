@@ -1,19 +1,20 @@
 """The folder of laps: the truth about what is archived. One file per lap, immutable once it has its name."""
 
 import contextlib
-import json
+import itertools
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from google.protobuf import json_format
-
-from rig.errors import NotFound
+from rig.errors import Corrupt, NotFound
+from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
-from rigd.archive.durable import UNFINISHED, replace, sync_folder
+from rigd.archive.gone import Gone
+from rigd.archive.seal import seal_message, unseal_message
+from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
 
 SUFFIX: Final = ".lap"
 DAMAGED: Final = ".damaged"
@@ -22,6 +23,7 @@ _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
 _GONE: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
+_LEDGER: Final = "losses.log"
 _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
@@ -35,6 +37,14 @@ def _parts(name: str, wanted: int) -> tuple[str, ...]:
         form = "sessions/{session}" + "/laps/{lap}" * (wanted - 1)
         raise NotFound(f"{name!r} is no name of the form {form}", name=name)
     return parts
+
+
+class State(NamedTuple):
+    """What is known of a lap without opening its file."""
+
+    pinned: bool
+    synced: bool
+    damaged: bool
 
 
 class Store:
@@ -56,10 +66,16 @@ class Store:
         """
         replace(self.path(lap), data)
 
+    def damaged_path(self, lap: str) -> Path:
+        """Where the file of that lap lies if it was set aside."""
+        return _with(self.path(lap), DAMAGED)
+
     def settled(self, lap: str) -> bool:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
         path = self.path(lap)
-        return path.exists() or _with(path, DAMAGED).exists() or lap in self.gone(lap.rpartition("/laps/")[0])
+        if path.exists() or self.damaged_path(lap).exists():
+            return True
+        return lap in self.gone(lap.rpartition("/laps/")[0])
 
     def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
         """The lap with what is known of its file and stands beside it."""
@@ -77,15 +93,11 @@ class Store:
     def set_aside(self, lap: str) -> None:
         """Take a damaged file out of the way; nothing is deleted."""
         path = self.path(lap)
-        path.rename(_with(path, DAMAGED))
-        sync_folder(path.parent)
+        rename(path, self.damaged_path(lap))
 
     def laps(self) -> Iterator[str]:
-        """Names of all laps that have a file. What has no lap's name is none: somebody put it there."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
-            name = f"sessions/{path.parent.name}/laps/{path.stem}"
-            if _NAME.fullmatch(name) and path.is_file():
-                yield name
+        """Names of all laps that have a file."""
+        return self._named("")
 
     def foreign(self) -> Iterator[Path]:
         """Files that look like laps and have no lap's name."""
@@ -93,11 +105,23 @@ class Store:
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
-    def damaged(self) -> Iterator[str]:
-        """Names of all laps whose file was set aside."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}{DAMAGED}")):
-            name = f"sessions/{path.parent.name}/laps/{path.name.split('.')[0]}"
-            if _NAME.fullmatch(name):
+    def damaged(self, session: str = "sessions/*") -> Iterator[str]:
+        """Names of all laps whose file was set aside, or of those of one session."""
+        return self._named(DAMAGED, session)
+
+    def states(self) -> dict[str, State]:
+        """All laps that have a file or had one, with what stands beside each."""
+        sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
+        return {
+            lap: State(lap in pinned, lap in synced, lap not in sound)
+            for lap in sound.union(self._named(DAMAGED))
+        }
+
+    def _named(self, suffix: str, session: str = "sessions/*") -> Iterator[str]:
+        """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
+        for path in sorted(self.folder.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
+            name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
+            if _NAME.fullmatch(name) and path.is_file():
                 yield name
 
     def sweep(self) -> None:
@@ -135,45 +159,101 @@ class Store:
 
     def bury(self, lap: str, facts: dict[str, Any]) -> None:
         """Note for good that a lap is not here any more, or never was, and why."""
-        path = self.path(lap).with_name(_GONE)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            # On a line of its own, also after one that a crash cut.
-            file.write("\n" + json.dumps({"lap": lap, **facts}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._gone(lap.rpartition("/laps/")[0]).add(lap, facts)
 
     def gone(self, session: str) -> dict[str, dict[str, Any]]:
-        """What was buried of a session, by the lap's name. A line cut by a crash is passed over: the deletion
-        that it announced did not happen.
-        """
-        (own,) = _parts(session, 1)
-        found: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.folder / own / _GONE).read_text().splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    facts = json.loads(line)
-                    found[facts["lap"]] = facts
-        return found
+        """What was buried of a session, by the lap's name."""
+        return {lap: facts for lap, facts in self._gone(session).read().items() if _NAME.fullmatch(lap)}
+
+    def _gone(self, session: str) -> Gone:
+        (_,) = _parts(session, 1)
+        return Gone(self._beside(session, _GONE), session)
 
     # Sessions.
 
+    def ledger(self, session: str) -> Path:
+        """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
+        (own,) = _parts(session, 1)
+        return self.folder / own / _LEDGER
+
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
-        (own,) = _parts(session.name, 1)
-        text = json_format.MessageToJson(session, preserving_proto_field_name=True)
-        replace(self.folder / own / _SESSION, text.encode())
+        (_,) = _parts(session.name, 1)
+        replace(self._beside(session.name, _SESSION), seal_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
-        """All sessions that have a folder."""
-        for path in sorted(self.folder.glob(f"*/{_SESSION}")):
-            yield json_format.Parse(path.read_text(), session_pb2.Session(), ignore_unknown_fields=True)
+        """All sessions that have a folder, and in it a file that can be read."""
+        for name in self._folders():
+            with contextlib.suppress(FileNotFoundError, Corrupt):
+                yield self._session(name)
+
+    def numbered(self, ring: str, number: int) -> session_pb2.Session | None:
+        """The session of that number in the ring of that identity, hexadecimal."""
+        for session in self.sessions():
+            if (session.ring, session.ring_session) == (ring, number):
+                return session
+        return None
+
+    def mend(self) -> None:
+        """Set aside what stands beside the laps and cannot be read. A session without a file is what its laps
+        say of it: each has it as it was then.
+        """
+        for name in self._folders():
+            self._gone(name).mend(self._aside(name, _GONE))
+            try:
+                self._session(name)
+            except Corrupt:
+                rename(self._beside(name, _SESSION), self._aside(name, _SESSION))
+                self._restore(name)
+            except FileNotFoundError:
+                self._restore(name)
+
+    def aside(self) -> Iterator[Path]:
+        """What was set aside and is no lap."""
+        for path in sorted(self.folder.glob(f"*/*{DAMAGED}*")):
+            if SUFFIX + DAMAGED not in path.name:
+                yield path
+
+    def _aside(self, session: str, file: str) -> Path:
+        """Where a damaged file goes; one that is there stays."""
+        names = (f"{file}{DAMAGED}{number or ''}" for number in itertools.count())
+        paths = (self._beside(session, name) for name in names)
+        return next(path for path in paths if not path.exists())
+
+    def _folders(self) -> Iterator[str]:
+        """Names of all sessions that have a folder."""
+        names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
+        return (name for name in names if _NAME.fullmatch(name))
+
+    def _session(self, name: str) -> session_pb2.Session:
+        """A session from its file. Raises FileNotFoundError, Corrupt."""
+        path = self._beside(name, _SESSION)
+        session = unseal_message(session_pb2.Session, b"" if path.is_dir() else path.read_bytes())
+        if session.name != name:
+            raise Corrupt(f"the file of {name} says it is {session.name!r}")
+        return session
+
+    def _restore(self, name: str) -> None:
+        """Write the session's file anew, if one of its laps can be read."""
+        for path in sorted(self._beside(name, "").glob(f"*{SUFFIX}"), reverse=True):
+            with contextlib.suppress(Corrupt, OSError), LapFile.open(path) as file:
+                if file.header.session.name == name:
+                    self.put_session(file.header.session)
+                    return
+
+    def _beside(self, session: str, file: str) -> Path:
+        """A file in the folder of a session."""
+        return self.folder / session.removeprefix("sessions/") / file
+
+    def set_ledger_aside(self, session: str) -> None:
+        """Take a damaged ledger out of the way; nothing is deleted."""
+        rename(self.ledger(session), self._aside(session, _LEDGER))
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
         what is deleted.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         path = self.folder / _RESERVE
         if not path.exists():
             with path.open("wb") as file:
@@ -185,7 +265,7 @@ class Store:
 
     def free_bytes(self) -> int:
         """Room on the disk."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         return shutil.disk_usage(self.folder).free
 
 

@@ -24,10 +24,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import zstandard
 
+from rig import parse
 from rig.errors import BadRequest, Corrupt, NotFound
 from rigd.game.layout import BUFFERS, Extended, Scoring, Telemetry
 from rigd.game.reader import BufferReader, Snapshot
@@ -44,6 +45,12 @@ BLOCK_NS: Final = 1_000_000_000
 BLOCK_BYTES: Final = 32 << 20
 """A block is closed early beyond this, so that reading one needs a bounded amount of memory."""
 
+BLOCK_LIMIT: Final = BLOCK_BYTES + (1 << 20)
+"""Most bytes of a block: what closes it, and a frame more, of a quarter of a mebibyte."""
+
+HEADER_LIMIT: Final = 64 << 10
+"""Bytes of a header: the one we write has 150."""
+
 POLL_S: Final = 0.001
 """Frames are 20 ms apart and stay for 20 ms; the stamp is at most this late."""
 
@@ -55,6 +62,8 @@ _BLOCK: Final = struct.Struct("<4sIIII")
 _RECORD: Final = struct.Struct("<QBBHII")
 _DATA: Final = b"DATA"
 _DONE: Final = b"DONE"
+_UNTOLD: Final = -1
+"""A zstd frame that does not say how much it holds; such are ours."""
 
 
 class Record(NamedTuple):
@@ -199,10 +208,15 @@ class CaptureReader:
         if not start.startswith(MAGIC) or len(start) < len(MAGIC) + _LENGTHS.size:
             raise Corrupt(f"{self.path} is no capture that this version reads", offset=0)
         length, crc = _LENGTHS.unpack_from(start, len(MAGIC))
+        if length > HEADER_LIMIT:
+            raise self._damage(0, f"it claims a header of {length} bytes, {HEADER_LIMIT} is the limit")
         text = file.read(length)
         if zlib.crc32(text) != crc:
             raise self._damage(len(start), "the header fails its check")
-        return Header(**json.loads(text))
+        try:
+            return _header(parse.json_object(text))
+        except (Corrupt, KeyError, TypeError) as error:
+            raise self._damage(len(start), f"the header cannot be read: {error}") from error
 
     def _read_block(self, file: BinaryIO) -> tuple[int, bytes] | None:
         """Offset and raw bytes of the next block; None at the end, be it marked or missing."""
@@ -217,6 +231,8 @@ class CaptureReader:
         if kind == _DONE:
             self._expect_end(file)
             return None
+        if max(stored, raw) > BLOCK_LIMIT:
+            raise self._damage(offset, f"a block claims {max(stored, raw)} bytes, {BLOCK_LIMIT} is the limit")
         return self._read_data(file, offset, stored, raw, crc)
 
     def _read_data(
@@ -228,17 +244,33 @@ class CaptureReader:
             return None
         if zlib.crc32(data) != crc:
             raise self._damage(offset, "a block fails its check")
-        return offset, zstandard.ZstdDecompressor().decompress(data, max_output_size=raw)
+        return offset, self._unpacked(offset, data, raw)
+
+    def _unpacked(self, offset: int, data: bytes, raw: int) -> bytes:
+        """The records of a block. A frame that names its size is made so large, whatever is asked for."""
+        try:
+            if zstandard.frame_content_size(data) in (_UNTOLD, raw):
+                found = zstandard.ZstdDecompressor().decompress(data, raw, allow_extra_data=False)
+                if len(found) == raw:
+                    return found
+        except zstandard.ZstdError as error:
+            raise self._damage(offset, f"a block cannot be unpacked: {error}") from error
+        raise self._damage(offset, f"a block does not hold {raw} bytes")
 
     def _records(self, offset: int, raw: bytes) -> Iterator[Record]:
-        names, at = list(self.header.buffers), 0
+        buffers, at = list(self.header.buffers.items()), 0
         while at < len(raw):
+            if len(raw) - at < _RECORD.size:
+                raise self._damage(offset, "a block ends within a record")
             offset_ns, index, flags, _, length, crc = _RECORD.unpack_from(raw, at)
             head, at = raw[at : at + _RECORD.size - 4], at + _RECORD.size
             payload, at = raw[at : at + length], at + length
             if zlib.crc32(payload, zlib.crc32(head)) != crc:
                 raise self._damage(offset, "a record fails its check")
-            yield Record(offset_ns, names[index], bool(flags & WHOLE), payload)
+            name, size = buffers[index] if index < len(buffers) else ("", -1)
+            if length > size:
+                raise self._damage(offset, f"a record of {length} bytes fits no buffer {name or index}")
+            yield Record(offset_ns, name, bool(flags & WHOLE), payload)
 
     def _expect_end(self, file: BinaryIO) -> None:
         offset = file.tell()
@@ -312,6 +344,17 @@ class _Run:
         self._summary.seconds = (now_ns - self._start_ns) / 1e9
         self._summary.raw_bytes = self._writer.raw_bytes
         self._summary.file_bytes = self._writer.file_bytes
+
+
+def _header(words: dict[str, Any]) -> Header:
+    """The header out of its JSON; what is from the future is passed over. Raises KeyError, TypeError."""
+    header = Header(words["created"], words["folder"], words["buffers"])
+    sizes = header.buffers.values() if isinstance(header.buffers, dict) else [None]
+    if not all(type(size) is int and 0 <= size <= BLOCK_LIMIT for size in sizes):
+        raise TypeError(f"its buffers are {header.buffers!r}")
+    if not isinstance(header.created, str) or not isinstance(header.folder, str):
+        raise TypeError("it does not say when and where in words")
+    return header
 
 
 def _block_head(kind: bytes, stored: bytes, raw: int) -> bytes:

@@ -135,6 +135,9 @@ class SharedMemory:
         self._starts = 0
         self._trusted = False
         self._trusted_life = -1
+        self._given_epoch = -1
+        self._refused = 0
+        """Frames not given since the last that was, because the plugin was not one that rigd reads."""
 
     def _reader(self, buffer: Buffer, *, first: bool = False) -> BufferReader:
         return BufferReader(self.folder, buffer, first=first)
@@ -153,7 +156,15 @@ class SharedMemory:
         """The next whole telemetry frame with at least one car, or None."""
         self._now_ns = now_ns
         found = self.telemetry_reader.snapshot(now_ns)
-        return found if self._trust() else None
+        if found is None:
+            return None
+        if not self._trust():
+            self._refused += found.missed + 1
+            return None
+        if self._given_epoch == self.epoch:
+            found.missed += self._refused
+        self._given_epoch, self._refused = self.epoch, 0
+        return found
 
     def scoring(self, now_ns: int) -> Snapshot | None:
         """The next scoring frame with at least one car, or None."""

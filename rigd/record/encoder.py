@@ -21,6 +21,10 @@ Step = Callable[[], object]
 _SECTOR_AFTER: Final = np.array([1, 2, 3, 0], np.int32)
 """Sector by the game's count from 0; what it does not name is 0."""
 _SIGN: Final = 0x7FFF_FFFF
+_MOST_TERRAINS: Final = 1000
+"""Names that are told apart, and that every scoring record lists; tracks have some twenty. What comes on top
+is memory that nobody has written, or a game gone mad, and has no name.
+"""
 _SECTOR_LAST_IS_ZERO: Final = np.array([3, 1, 2], np.int32)
 
 
@@ -125,6 +129,8 @@ class Encoder:
         if index is None:
             name = text(raw)
             if name not in self.terrains:
+                if len(self.terrains) >= _MOST_TERRAINS:
+                    return -1
                 self.terrains.append(name)
             index = self._terrain_index[raw] = self.terrains.index(name)
         return index

@@ -1,12 +1,14 @@
 """The laps of a session: from scoring updates to closed laps and events. A pure state machine, no I/O."""
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigd.record.car import Car
 from rigd.record.moment import Moment
@@ -110,17 +112,26 @@ class Laps:
             state = json.dumps(car, default=vars)
             if state != self._states.get(slot):
                 self._states[slot] = state
-                changed[slot] = f"{self._session} {self._clock_s!r} {state}".encode()
+                clock = repr(self._clock_s)
+                crc = _crc(self._session, clock, state)
+                changed[slot] = f"{self._session} {clock} {crc} {state}".encode()
         return changed
 
     def _restore(self, slot: int, data: bytes) -> None:
         try:
-            session, clock, state = data.decode().split(" ", 2)
+            session, clock, crc, state = data.decode().split(" ", 3)
             if int(session) != self._session:
                 return
+            if crc != _crc(self._session, clock, state):
+                raise Corrupt("it is not what was written")
             self._cars[slot] = Car.restored(json.loads(state))
-        except (ValueError, KeyError, TypeError):
+        except (Corrupt, ValueError, KeyError, TypeError):
             self.unreadable = True
             return
         self._states[slot] = state
         self._clock_s = max(self._clock_s, float(clock))
+
+
+def _crc(session: int, clock: str, state: str) -> str:
+    """The store has no checks of its own, and one wrong digit would go on as if it were true."""
+    return f"{zlib.crc32(f'{session} {clock} {state}'.encode()):08x}"

@@ -1,7 +1,7 @@
 """Sequence numbers of the streams, and what is missing among them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rig.v1 import event_pb2
@@ -21,7 +21,9 @@ class Numbers:
     def __init__(self, spans: Mapping[bytes, Span]) -> None:
         self._next = {stream: span.last + 1 for stream, span in spans.items()}
         self._last_ns = dict.fromkeys(self._next, 0)
-        self._lost: dict[bytes, event_pb2.Gap] = {}
+        self._lost: dict[bytes, list[event_pb2.Gap]] = {}
+        self._parted: dict[bytes, int] = {}
+        """Where physics stood when it left the session that scoring still tells of."""
 
     def take(self, stream: bytes, taken_ns: int) -> int:
         """The number of a record captured at wall clock `taken_ns`."""
@@ -34,39 +36,80 @@ class Numbers:
         """Note the capture time of the newest record that is in the ring already."""
         self._last_ns[stream] = taken_ns
 
+    def heads(self) -> dict[bytes, int]:
+        """Newest number of each stream that is handed over, as a record or as a declared loss."""
+        return {
+            stream: (self._lost[stream][0].first_seq if stream in self._lost else following) - 1
+            for stream, following in self._next.items()
+        }
+
+    def part(self, head: int | None = None) -> None:
+        """The next ticks, those after number `head`, are of a session that scoring has not told of yet."""
+        self._parted = {rings.PHYSICS: self.heads()[rings.PHYSICS] if head is None else head}
+
     def record(self, event: event_pb2.Event) -> Record:
-        """The event with its number and time, as the ring stores it."""
+        """The event with its number and time, as the ring stores it. One that begins or ends a session gets
+        the heads of the streams.
+        """
+        match event.WhichOneof("kind"):
+            case "session_started":
+                event.session_started.heads.extend(self._stream_heads(0))
+                self._parted = {}
+            case "session_ended":
+                event.session_ended.heads.extend(self._stream_heads(1))
         event.capture_time_ns = time.time_ns()
         event.seq = self.take(rings.EVENTS, event.capture_time_ns)
         return Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString())
 
-    def lose(self, stream: bytes, count: int, reason: Any, detail: str) -> None:
-        """Note a loss; it is declared with the next record of the stream. `count` 0: nobody knows."""
-        gap = self._lost.get(stream)
-        if gap is None:
-            first = self._next[stream]
-            gap = self._lost[stream] = event_pb2.Gap(
-                stream=_STREAMS[stream],
-                first_seq=first,
-                last_seq=first - 1,
-                reason=reason,
-                detail=detail,
-                begin_time_ns=self._last_ns[stream],
-            )
-        gap.last_seq += count
+    def _stream_heads(self, own: int) -> Iterator[event_pb2.StreamHead]:
+        """Where the streams stand at the turn of a session, `own` events further on."""
+        heads = self.heads() | self._parted
+        heads[rings.EVENTS] += own
+        return (event_pb2.StreamHead(stream=_STREAMS[stream], seq=seq) for stream, seq in heads.items())
+
+    def lose(self, stream: bytes, count: int, reason: Any, detail: str, session: int = 0) -> None:
+        """Note a loss of `session`; it is declared with the next record of the stream, and is of that one's
+        session when there was none before. `count` 0: nobody knows.
+        """
+        gaps = self._lost.setdefault(stream, [])
+        if not gaps or not _alike(gaps[-1], count, reason, session):
+            gaps.append(self._gap(stream, reason, detail, session))
+        gaps[-1].last_seq += count
         self._next[stream] += count
         if count:
-            gap.count += count
+            gaps[-1].count += count
+
+    def _gap(self, stream: bytes, reason: Any, detail: str, session: int) -> event_pb2.Gap:
+        first = self._next[stream]
+        return event_pb2.Gap(
+            stream=_STREAMS[stream],
+            first_seq=first,
+            last_seq=first - 1,
+            reason=reason,
+            detail=detail,
+            begin_time_ns=self._last_ns[stream],
+            session=session,
+        )
 
     def declare(self, stream: bytes, event: event_pb2.Event) -> list[Record]:
-        """The records that declare, in `event`, what was lost before the next record of the stream."""
-        gap = self._lost.pop(stream, None)
-        if gap is None:
+        """The records that declare, in copies of `event`, what the stream lost before its next record."""
+        gaps = self._lost.pop(stream, None)
+        if gaps is None:
             return []
+        return [record for gap in gaps for record in self._declared(stream, event, gap)]
+
+    def _declared(self, stream: bytes, event: event_pb2.Event, gap: event_pb2.Gap) -> tuple[Record, Record]:
         gap.end_time_ns = time.time_ns()
-        event.gap.CopyFrom(gap)
-        record = self.record(event)
-        return [
-            record,
-            Record(rings.GAPS, rings.gap_key(stream, gap.first_seq, event.seq), gap.SerializeToString()),
-        ]
+        gap.session = gap.session or event.session
+        own = event_pb2.Event()
+        own.CopyFrom(event)
+        own.gap.CopyFrom(gap)
+        return (
+            self.record(own),
+            Record(rings.GAPS, rings.gap_key(stream, gap.first_seq, own.seq), gap.SerializeToString()),
+        )
+
+
+def _alike(gap: event_pb2.Gap, count: int, reason: Any, session: int) -> bool:
+    """Whether another loss is part of the same gap: what is counted and what is not are two."""
+    return (gap.reason, gap.session, gap.HasField("count")) == (reason, session, count > 0)

@@ -11,20 +11,22 @@ from typing import Any, Final
 import numpy as np
 
 import rigd
+from rig import parse
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
 from rig.errors import Corrupt
-from rig.v1 import event_pb2, rig_pb2, scoring_pb2, session_pb2
+from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.game.reader import Snapshot
 from rigd.game.source import Source, SourceState
 from rigd.process import ProcessMeter
+from rigd.record.absence import Absence
 from rigd.record.committer import Bundle, Committer
 from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
-from rigd.record.scorer import SAVED, Scorer, Verdict
+from rigd.record.scorer import SAVED, Scorer, Verdict, told
 from rigd.record.sessions import Sessions
 from rigd.ring import Lock, Record, RingWriter, open_ring
 from rigd.wake import Bell
@@ -125,53 +127,65 @@ class Recorder:
 
     def _resume(self, trouble: str) -> None:
         """Take up numbers and session from the ring, and tell that we are here."""
-        number, key, clock_s = 0, b"", 0.0
-        self._last_frame: int | None = None
-        if (last := self.ring.last(rings.PHYSICS)) is not None:
-            head = read_head(last)
-            number, clock_s = head.session, head.session_time
-            self._last_frame = head.frame
-            self._numbers.resume(rings.PHYSICS, head.capture_time_ns)
-            key = self.ring.meta(b"session") or b""
-        update = self.ring.last(rings.SCORING)
-        if update is not None and (scored := read_head(update)).session > number:
-            number, clock_s = scored.session, scored.session_time  # a session without a tick so far
-        self._clock_s = clock_s
-        self._sessions = Sessions(number, key, clock_s)
-        self._scorer = Scorer(self._sessions, self.settings.origin, self.ring.metas(SAVED), clock_s)
-        if update is not None:
-            known = scoring_pb2.Scoring.FromString(update).session_state.terrain_names
-            self._physics.terrains += known  # what their numbers mean must not change within a lap
-        self._game = self.ring.meta(b"game") or b""
-        self._fresh = self._last_frame is not None
+        saved, frame = self.ring.metas(SAVED), None
+        newest = [told(saved)]  # its number is taken, also when no record of it could be stored
+        for stream in (rings.SCORING, rings.PHYSICS):
+            if (last := self.ring.last(stream)) is not None:
+                head = read_head(last)
+                newest.append((head.session, head.session_time))
+                self._numbers.resume(stream, head.capture_time_ns)
+                frame = head.frame if stream == rings.PHYSICS else None
+        number = max(number for number, _ in newest)
+        self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
+        key = self.ring.meta(b"session") or b""
+        self._sessions = Sessions(number, key, self._clock_s)
+        self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
+        if self._sessions.ahead:
+            self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
+        update = self.ring.meta(b"scored")
+        self._absence = Absence(
+            session=number if key else 0,
+            game=self.ring.meta(b"game") or b"",
+            frame=frame,
+            update=None if update is None else int(update),
+        )
+        self._resume_terrains()
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
         if trouble:
             self._lose_ring(trouble)
 
+    def _resume_terrains(self) -> None:
+        """What their numbers mean must not change within a lap."""
+        if (update := self.ring.last(rings.SCORING)) is not None:
+            self._physics.terrains += parse.message(scoring_pb2.Scoring, update).session_state.terrain_names
+
     def _lose_ring(self, why: str) -> None:
         """Another ring took the place of a damaged one: nobody knows how much is missing."""
+        session = self._sessions.booked or 1  # before the first one, that is the one to know of it
         for stream in (rings.PHYSICS, rings.SCORING):
-            self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why)
+            self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why, session)
 
     def _catch_up(self, frame: Snapshot) -> bool:
         """First frame after a restart: declare what the game wrote while nobody recorded. False when the
-        frame is in the ring already, because the game has stood still.
+        frame is in the ring already.
 
         The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
         game nobody can know it.
         """
-        assert self._last_frame is not None
-        reason = event_pb2.GAP_REASON_RECORDER_DOWN
-        passed = (frame.version - self._last_frame) & 0xFFFF_FFFF
-        if self._game != self._birth():
-            self._lose(rings.PHYSICS, 0, reason, "the game was restarted while no recorder ran")
-        elif not passed:
+        if self._absence.repeats(frame.version, self._birth()):
             return False
-        elif 1 < passed < 1 << 31:
-            self._lose(rings.PHYSICS, passed - 1, reason, "no recorder ran")
-        self._fresh = False
+        count, why = self._absence.frames(frame.version, self._birth())
+        if why:
+            reason = event_pb2.GAP_REASON_RECORDER_DOWN
+            self._lose(rings.PHYSICS, count, reason, why, self._absence.session)
         return True
+
+    def _catch_up_scoring(self, update: Snapshot) -> None:
+        """First update after a restart."""
+        if why := self._absence.updates(update.version):
+            reason = event_pb2.GAP_REASON_RECORDER_DOWN
+            self._lose(rings.SCORING, 0, reason, why, self._absence.session)
 
     def _birth(self) -> bytes:
         return b"%d %d" % self.source.telemetry_reader.file.birth
@@ -182,7 +196,7 @@ class Recorder:
         if self._epoch != self.source.epoch:
             self._epoch = self.source.epoch
             self._meta[b"game"] = self._birth()
-        if self._fresh:
+        if self._absence.frame is not None:
             if not self._catch_up(frame):
                 return
         elif frame.missed:
@@ -193,7 +207,8 @@ class Recorder:
         self._lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
         self._clock_s = self._clock_of(frame.records["mElapsedTime"])
-        self._sessions.tick(self._clock_s)
+        if self._sessions.tick(self._clock_s):
+            self._numbers.part()
         self._append_tick(frame, now)
         self.summary.captured += 1
         self._work.add(time.monotonic_ns() - now)
@@ -254,6 +269,8 @@ class Recorder:
 
     def _score(self, update: Snapshot, now: int) -> None:
         self._scorings += 1
+        if self._absence.update is not None:
+            self._catch_up_scoring(update)
         extended = self.source.extended()
         if extended is not None:
             self._ticks = int(extended["mTicksSessionStarted"])
@@ -294,9 +311,11 @@ class Recorder:
         rows = self._records[["mID", "mFrontTireCompoundName", "mRearTireCompoundName"]].tolist()
         return {slot: (text(front), text(rear)) for slot, front, rear in rows}
 
-    def _lose(self, stream: bytes, count: int, reason: Any, detail: str) -> None:
-        """Note a loss; it is declared with the next record of the stream. `count` 0: nobody knows."""
-        self._numbers.lose(stream, count, reason, detail)
+    def _lose(self, stream: bytes, count: int, reason: Any, detail: str, session: int = 0) -> None:
+        """Note a loss, of the running session unless it is another's; it is declared with the next record of
+        the stream. `count` 0: nobody knows.
+        """
+        self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
         if stream == rings.PHYSICS:
             self.summary.missed += count
 
@@ -384,14 +403,16 @@ class Recorder:
 
 
 def _unreadable(ring: RingWriter) -> str:
-    """Why the newest tick cannot be gone on from; the ring is another one then. Empty when it can."""
-    last = ring.last(rings.PHYSICS)
-    try:
-        if last is not None:
-            read_head(last)
-    except Corrupt as error:
-        ring.replace()
-        return f"the newest tick cannot be read: {error}; the damaged ring was set aside"
+    """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
+    for stream, kind in ((rings.PHYSICS, physics_pb2.Physics), (rings.SCORING, scoring_pb2.Scoring)):
+        last = ring.last(stream)
+        try:
+            if last is not None:
+                read_head(last)
+                parse.message(kind, last)
+        except Corrupt as error:
+            ring.replace()
+            return f"the newest record cannot be read: {error}; the damaged ring was set aside"
     return ""
 
 

@@ -6,6 +6,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rig import parse
+from rig.errors import Corrupt
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
 from rigd.game.reader import Snapshot
 from rigd.record.entries import Entries
@@ -23,6 +25,8 @@ _OWN: Final = SAVED + b"own"
 _PERIOD_S: Final = 1.0
 """An update is stored at least this often, by the session clock."""
 _REPLAY_CONTROL: Final = 3
+_MOST_SESSIONS: Final = (1 << 32) - 1
+"""Their number is a fixed32 of the contract."""
 
 
 class Verdict(NamedTuple):
@@ -53,15 +57,13 @@ class Scorer:
         self._entries = Entries()
         self.saved = dict(saved)
         """What the next recorder needs, as it was last handed out."""
-        cars = {int(name.removeprefix(_CAR)): state for name, state in saved.items() if name.startswith(_CAR)}
-        own = json.loads(saved.get(_OWN, b"{}"))
-        number = own.get("session", sessions.number)
-        sessions.ahead = number < sessions.number
-        sessions.flags = _flags(own.get("flags", []))
-        self._laps = Laps(number, own.get("track_length", 0.0), cars)
-        if self._laps.unreadable:
+        own = _own(saved, sessions.number)
+        sessions.ahead = own.session < sessions.number
+        sessions.flags = own.flags
+        self._laps = Laps(own.session, own.track_length, _cars(saved))
+        if own.unreadable or self._laps.unreadable:
             sessions.key = b""  # begin another session: the numbers of these laps are taken
-        self._stored_s = own.get("stored_s", -np.inf)
+        self._stored_s = own.stored_s
         self._clock_s = clock_s
 
     def see(
@@ -128,8 +130,38 @@ class Scorer:
         return rows if rows.any() else None
 
 
-def _flags(saved: list[Any]) -> tuple[Any, ...]:
-    return tuple(tuple(part) if isinstance(part, list) else part for part in saved)
+def told(saved: Mapping[bytes, bytes]) -> tuple[int, float]:
+    """Number of the session that was told last, and its clock when an update of it was last stored."""
+    own = _own(saved, _MOST_SESSIONS)
+    if _OWN not in saved or own.unreadable:
+        return 0, 0.0
+    return own.session, max(own.stored_s, 0.0)
+
+
+class _Own(NamedTuple):
+    """What is ours to go on from, beside the cars."""
+
+    session: int
+    track_length: float = 0.0
+    stored_s: float = -np.inf
+    flags: tuple[Any, ...] = ()
+    unreadable: bool = False
+
+
+def _own(saved: Mapping[bytes, bytes], session: int) -> _Own:
+    if _OWN not in saved:
+        return _Own(session)
+    try:
+        own = parse.json_object(saved[_OWN])
+        flags = tuple(tuple(part) if isinstance(part, list) else part for part in own["flags"])
+        found = _Own(int(own["session"]), float(own["track_length"]), float(own["stored_s"]), flags)
+    except (Corrupt, KeyError, TypeError, ValueError, OverflowError):
+        return _Own(session, unreadable=True)
+    return found if 0 <= found.session <= session else _Own(session, unreadable=True)
+
+
+def _cars(saved: Mapping[bytes, bytes]) -> dict[int, bytes]:
+    return {int(name.removeprefix(_CAR)): state for name, state in saved.items() if name.startswith(_CAR)}
 
 
 def _named(states: Mapping[int, bytes]) -> dict[bytes, bytes]:

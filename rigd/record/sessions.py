@@ -56,13 +56,27 @@ class Sessions:
         self.ahead = False
         """Telemetry is in a session of which scoring has not told yet."""
 
-    def tick(self, clock_s: float) -> None:
-        """A telemetry frame's clock. It falls before scoring tells of the new session: count that already."""
-        if clock_s < self._clock_s - _BACK_S:
+    @property
+    def over(self) -> bool:
+        """The session of that number has ended and no other has begun."""
+        return not self.key and self.number > 0 and not self.ahead
+
+    @property
+    def booked(self) -> int:
+        """Number of the session in which a loss of now is counted: the running one, else the next."""
+        return self.number + self.over
+
+    def tick(self, clock_s: float) -> bool:
+        """A telemetry frame's clock. It falls before scoring tells of the new session, and what comes after
+        the end of one is of the next: count that already. True when the next begins with this frame.
+        """
+        begins = clock_s < self._clock_s - _BACK_S or self.over
+        if begins:
             self.number += 1
             self.player = -1
             self.ahead = True
         self._clock_s = clock_s
+        return begins
 
     def see(
         self, info: Any, records: Array, ticks: int, state: session_pb2.SessionState

@@ -2,12 +2,13 @@
 
 import ctypes
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import lmdb
 
-from rigd.ring.tables import KEY, META, Span
+from rigd.ring.tables import KEY, META, Span, key
 
 _LIBC: Final = ctypes.CDLL(None)
 _MADV_DONTNEED: Final = 4
@@ -43,6 +44,26 @@ class Environment:
         with self.begin() as txn:
             value = txn.get(name, db=self.dbs[META])
             return None if value is None else bytes(value)
+
+    def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
+        """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
+        number before the oldest.
+
+        `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
+        the call.
+        """
+        with self.begin(buffers=True) as txn:
+            first, last = self.span(txn, stream)
+            low, high = max(first, 1) - 1, last
+            cursor = txn.cursor(self.dbs[stream])
+            while low < high:
+                middle = (low + high + 1) // 2
+                cursor.set_range(key(middle))
+                if before(cursor.value()):
+                    low = max(middle, int.from_bytes(cursor.key(), "big"))
+                else:
+                    high = middle - 1
+            return low
 
     def used(self, txn: Any, table: bytes) -> int:
         """Bytes of the pages that a table occupies."""

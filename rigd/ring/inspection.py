@@ -13,7 +13,7 @@ import lmdb
 from rig.errors import Corrupt, Unavailable
 from rigd.ring.environment import DAMAGE, Environment
 from rigd.ring.lock import set_aside
-from rigd.ring.tables import FORMAT, GAPS, META, STREAMS
+from rigd.ring.tables import CHECKS, FORMAT, GAPS, META, STREAMS
 from rigd.ring.writer import DEFAULT_LIMIT_BYTES, RingWriter
 
 
@@ -63,13 +63,15 @@ def inspect(path: Path) -> None:
         if not size:
             raise Corrupt(f"the ring in {path} is empty")
         ring = Environment(path, map_size=size + (64 << 20), lock=False)
-        _inspect_size(ring)
+        inspect_size(ring)
         with contextlib.closing(ring), _trial(ring) as txn:
             for name in (*STREAMS, GAPS, META):
                 ring.dbs[name] = ring.env.open_db(name, txn=txn, create=False)
+            with contextlib.suppress(lmdb.NotFoundError):  # a ring of an earlier version has none
+                ring.dbs[CHECKS] = ring.env.open_db(CHECKS, txn=txn, create=False)
             _inspect_format(txn.get(b"format", db=ring.dbs[META]))
             for name, db in ring.dbs.items():
-                _inspect_order(name, txn.stat(db)["entries"], txn.cursor(db))
+                inspect_order(name, txn.stat(db)["entries"], txn.cursor(db).iternext(values=False))
             txn.put(b"trial", bytes(ring.env.stat()["psize"]), db=ring.dbs[META])
     except lmdb.Error as error:
         raise Corrupt(f"the ring in {path} cannot be read: {error}") from error
@@ -85,7 +87,8 @@ def _trial(ring: Environment) -> Iterator[Any]:
         txn.abort()
 
 
-def _inspect_size(ring: Environment) -> None:
+def inspect_size(ring: Environment) -> None:
+    """Raises Corrupt when the file ends before its pages do: reading those would end the process."""
     needed = (ring.env.info()["last_pgno"] + 1) * ring.env.stat()["psize"]
     size = os.stat(ring.path / "data.mdb").st_size
     if size < needed:
@@ -99,9 +102,10 @@ def _inspect_format(found: Any) -> None:
         )
 
 
-def _inspect_order(name: bytes, entries: int, rows: Iterable[tuple[Any, Any]]) -> None:
+def inspect_order(name: bytes, entries: int, keys: Iterable[Any]) -> None:
+    """Raises Corrupt when the keys of a table are out of order, or not as many as its page says."""
     count, before = 0, b""
-    for at, _ in rows:
+    for at in keys:
         if bytes(at) <= before:
             raise Corrupt(f"the keys of {name.decode()} are out of order")
         count, before = count + 1, bytes(at)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from rig.errors import Busy
+from rigd.durable import make_folder, rename
 
 
 class Lock:
@@ -16,7 +17,7 @@ class Lock:
     """
 
     def __init__(self, path: Path, what: str = "the ring is recorded") -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self.path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -42,5 +43,5 @@ def set_aside(path: Path) -> Path:
     target = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
     while target.exists():
         target = target.with_name(f"{target.name}+")
-    path.rename(target)
+    rename(path, target)
     return target

@@ -4,14 +4,17 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lmdb
 
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment
-from rigd.ring.tables import GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
+from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
+
+T = TypeVar("T")
 
 
 class RingReader(Environment):
@@ -26,7 +29,9 @@ class RingReader(Environment):
             super().__init__(path, readonly=True)
             # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
             for name in (*STREAMS, GAPS, META):
-                self.dbs[name] = self.env.open_db(name, create=False)
+                self.dbs[name] = self._grown(partial(self.env.open_db, name, create=False))
+            with contextlib.suppress(lmdb.NotFoundError):  # a ring of an earlier version has none
+                self.dbs[CHECKS] = self._grown(partial(self.env.open_db, CHECKS, create=False))
             with self.begin() as txn:
                 self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
         except lmdb.Error as error:
@@ -35,18 +40,22 @@ class RingReader(Environment):
 
     @contextlib.contextmanager
     def begin(self, **options: Any) -> Iterator[Any]:
-        """A read transaction. The writer may have enlarged the map, or made it after we opened; nobody may
-        be reading while ours is enlarged or closed, so threads take turns.
+        """A read transaction. Nobody may be reading while the map is enlarged or closed, so threads take
+        turns.
         """
-        with self._turn:
+        with self._turn, self._grown(partial(self.env.begin, **options)) as txn:
+            yield txn
+
+    def _grown(self, act: Callable[[], T]) -> T:
+        """What `act` gives, with our map as large as the writer has made its own: it may grow at any time,
+        also while we open.
+        """
+        while True:
             try:
-                txn = self.env.begin(**options)
+                return act()
             except lmdb.MapResizedError:
                 self.env.set_mapsize(0)
                 self._mapped = []
-                txn = self.env.begin(**options)
-            with txn:
-                yield txn
 
     def close(self) -> None:
         """Close the environment, once nobody reads."""
@@ -131,26 +140,6 @@ class RingReader(Environment):
                 after, count = seq, count - 1
                 found = cursor.next()
         return after
-
-    def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
-        """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
-        number before the oldest.
-
-        `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
-        the call.
-        """
-        with self.begin(buffers=True) as txn:
-            first, last = self.span(txn, stream)
-            low, high = max(first, 1) - 1, last
-            cursor = txn.cursor(self.dbs[stream])
-            while low < high:
-                middle = (low + high + 1) // 2
-                cursor.set_range(key(middle))
-                if before(cursor.value()):
-                    low = max(middle, int.from_bytes(cursor.key(), "big"))
-                else:
-                    high = middle - 1
-            return low
 
     def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
         """Losses declared in `stream` that begin between `first` and `last`, both included."""

@@ -9,6 +9,10 @@ SCORING: Final = b"scoring"
 EVENTS: Final = b"events"
 GAPS: Final = b"gaps"
 """Declared losses again, under stream and first missing number, so that a hole is explained by one seek."""
+CHECKS: Final = b"checks"
+"""CRC-32 of every record, under stream and number: the only way to know that its bytes are still those
+written.
+"""
 META: Final = b"meta"
 
 STREAMS: Final = (PHYSICS, SCORING, EVENTS)
@@ -39,6 +43,11 @@ def key(seq: int) -> bytes:
 def gap_key(stream: bytes, first_seq: int, event_seq: int) -> bytes:
     """Key of a declared loss in `stream` that begins at `first_seq`."""
     return GAP_KEY.pack(STREAMS.index(stream), first_seq, event_seq)
+
+
+def check_key(stream: bytes, at: bytes) -> bytes:
+    """Key of the CRC-32 of the record under the key `at`."""
+    return bytes((STREAMS.index(stream),)) + at
 
 
 class Span(NamedTuple):

@@ -5,15 +5,19 @@ behind read the ring in short batches. Nobody has a queue: a follower is a posit
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rig import parse
 from rig.columns import Head, read_head
-from rig.errors import CursorExpired, ForeignCursor, RigError, RingMissing
+from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
+from rigd.holes import uncovered
 from rigd.ring import RingReader, Span
 from rigd.serve.cursor import CURSOR_BYTES, Cursor
 from rigd.wake import Listener
@@ -70,6 +74,11 @@ class Feed:
         return self._ring
 
     @property
+    def opened(self) -> RingReader | None:
+        """The open ring, if there is one."""
+        return self._ring
+
+    @property
     def path(self) -> Path:
         """The ring's folder."""
         return self._data / "ring"
@@ -109,8 +118,12 @@ class Feed:
         return self._read(stream, seq, BATCH)
 
     def newest(self, stream: bytes) -> Tick:
-        """The newest record; the stream must not be empty."""
-        return next(reversed(self._tails[stream].values()))
+        """The newest record; the stream must not be empty. Raises Corrupt when it cannot be read."""
+        for tick in reversed(self._tails[stream].values()):
+            return tick
+        raise Corrupt(
+            "the newest record cannot be read", hint="it was damaged on the disk; wait for the next"
+        )
 
     def at(self, stream: bytes, seq: int) -> Tick | None:
         """One record."""
@@ -144,7 +157,7 @@ class Feed:
     def _refuse_expired(self, cursor: Cursor, stream: bytes, span: Span) -> None:
         """The cursor is before the oldest record: fine if all between was declared missing."""
         gaps = self.gaps(stream, cursor.seq + 1, span.first)
-        if _uncovered(cursor.seq + 1, span.first - 1, gaps):
+        if uncovered(cursor.seq + 1, span.first - 1, gaps):
             earliest = self.cursor(stream, span.first - 1)
             raise CursorExpired(
                 f"record {cursor.seq + 1} is no longer in the ring, which begins at {span.first}",
@@ -156,7 +169,7 @@ class Feed:
 
     def gaps(self, stream: bytes, first: int, last: int) -> list[event_pb2.Gap]:
         """Losses declared between two sequence numbers."""
-        return [event_pb2.Gap.FromString(data) for data in self.ring.gaps(stream, first, last)]
+        return [parse.message(event_pb2.Gap, data) for data in self.ring.gaps(stream, first, last)]
 
     def missing(self, stream: bytes, position: int, tick: Tick) -> list[event_pb2.Gap]:
         """What stands between a follower at `position` and its next record, with a reason for every number.
@@ -167,7 +180,7 @@ class Feed:
         gaps = self.gaps(stream, first, tick.seq)
         evicted = self.ring.spans()[stream].first > first
         reason = event_pb2.GAP_REASON_EVICTED if evicted else event_pb2.GAP_REASON_UNSPECIFIED
-        for start, stop in _uncovered(first, last, gaps):
+        for start, stop in uncovered(first, last, gaps):
             gaps.append(
                 event_pb2.Gap(
                     stream=rings.STREAMS.index(stream) + 1,  # type: ignore[arg-type]
@@ -205,13 +218,20 @@ class Feed:
                 self._tails[stream][tick.seq] = tick
 
     def _read(self, stream: bytes, seq: int, count: int) -> list[Tick]:
-        return [_tick(stream, at, data) for at, data in self.ring.read(stream, seq, count, BATCH_BYTES)]
+        """The next records that can be read; none when there are no more."""
+        while records := self.ring.read(stream, seq, count, BATCH_BYTES):
+            if ticks := list(_ticks(stream, records)):
+                return ticks
+            seq = records[-1][0]
+        return []
 
     def _rung(self) -> None:
         for message in self._listener.take():
-            if message:
-                self._status = rig_pb2.RecorderStatus.FromString(message)
-            self._heard = time.monotonic()
+            # Bytes that are no status are not the recorder's word: they do not keep it alive.
+            with contextlib.suppress(Corrupt):
+                if message:
+                    self._status = parse.message(rig_pb2.RecorderStatus, message)
+                self._heard = time.monotonic()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -226,9 +246,9 @@ class Feed:
 
     def _grow(self, stream: bytes, records: list[tuple[int, bytes]]) -> None:
         tail = self._tails[stream]
-        for seq, data in records:
-            tail[seq] = _tick(stream, seq, data)
-            self._heads[stream] = seq
+        for tick in _ticks(stream, records):
+            tail[tick.seq] = tick
+        self._heads[stream] = records[-1][0]
         while len(tail) > _TAIL:
             tail.popitem(last=False)
         self._wake(stream)
@@ -257,17 +277,14 @@ def _tick(stream: bytes, seq: int, data: bytes) -> Tick:
     return Tick(seq, None if stream == rings.EVENTS else read_head(data), data)
 
 
+def _ticks(stream: bytes, records: list[tuple[int, bytes]]) -> Iterator[Tick]:
+    """The records. One whose head was damaged on the disk is left out, and so becomes a gap to all: it must
+    not keep them from those after it.
+    """
+    for seq, data in records:
+        with contextlib.suppress(Corrupt):
+            yield _tick(stream, seq, data)
+
+
 def _time_ns(tick: Tick) -> int:
     return tick.head.capture_time_ns if tick.head else 0
-
-
-def _uncovered(first: int, last: int, gaps: list[event_pb2.Gap]) -> list[tuple[int, int]]:
-    """The parts of first..last that no gap covers."""
-    out = []
-    for gap in sorted(gaps, key=lambda gap: gap.first_seq):
-        if first < gap.first_seq:
-            out.append((first, min(gap.first_seq - 1, last)))
-        first = max(first, gap.last_seq + 1)
-    if first <= last:
-        out.append((first, last))
-    return [(start, stop) for start, stop in out if start <= stop]

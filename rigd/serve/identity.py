@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rig.errors import Corrupt
-from rigd.archive.durable import replace, sync_folder
+from rigd.durable import replace, sync_folder
 
 _FILE: Final = "rig.id"
 _BYTES: Final = 8

@@ -50,6 +50,8 @@ def _translated(behavior: Behavior) -> Behavior:
             await _abort(context, error)
         except grpc.aio.AbortError:
             raise
+        except grpc.aio.InternalError:
+            pass  # the connection broke under a write: the caller is gone, and there is nobody to tell
         except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
             _log.exception("call_failed method=%s", getattr(behavior, "__qualname__", behavior))
             await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause")

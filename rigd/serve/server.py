@@ -35,6 +35,8 @@ _OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.server_handshake_timeout_ms", 5_000),  # a connection that says nothing is closed
+    ("grpc.max_concurrent_streams", 2 * telemetry.MAX_STREAMS_PER_CLIENT),
 )
 
 

@@ -1,18 +1,21 @@
 """RigService: how the rig is, and which channels it has."""
 
+import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
 import rigd
 from rig.channels import PHYSICS, SCORING, Channel
-from rig.errors import RingMissing
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
 from rigd.archive.heartbeat import heard
 from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
 from rigd.serve.identity import identity
+from rigd.serve.losses import Losses
 from rigd.serve.telemetry import TelemetryService, capture_ns
+from rigd.serve.verification import Verification
 
 SERVICE: Final = "rig.v1.RigService"
 
@@ -25,6 +28,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     def __init__(self, feed: Feed, telemetry: TelemetryService) -> None:
         self._feed = feed
         self._telemetry = telemetry
+        self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
@@ -54,10 +58,19 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             ]
         )
 
+    async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
+        """What is missing of a session."""
+        return await asyncio.to_thread(self._losses.answer, request, self._feed.opened)
+
+    async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
+        """Walks everything that is kept."""
+        async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
+            async for response in responses:
+                await context.write(response)
+
     def _ring(self) -> rig_pb2.RingStatus | None:
-        try:
-            ring = self._feed.ring
-        except RingMissing:
+        ring = self._feed.opened
+        if ring is None:
             return None
         return rig_pb2.RingStatus(
             path=str(self._feed.path),

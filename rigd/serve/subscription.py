@@ -10,6 +10,7 @@ from rig.errors import Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.serve.feed import Feed, Tick
+from rigd.serve.receipts import Receipts
 
 MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
@@ -31,6 +32,9 @@ class CutTick(Protocol):
     def message(self, tick: Tick) -> bytes:
         """As a whole response with nothing else in it, shared by all who want the same."""
 
+    def rest(self) -> None:
+        """Let go of what is kept for others; it is made again when asked for."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -41,6 +45,8 @@ class Wishes:
     max_rate_hz: float = 0.0
     """At most one record per 1/rate of session time; 0: all."""
     ticks_per_message: int = 1
+    acknowledges: bool = False
+    """Says how far it is; paused when it does not."""
 
 
 class Subscription:
@@ -62,7 +68,8 @@ class Subscription:
         self._pending: list[bytes] = []
         self._lead: list[bytes] = []
         self._bucket = self._first_bucket()
-        self._peer, self._channels = peer, channels
+        self.peer, self._channels = peer, channels
+        self._receipts = Receipts(wishes.acknowledges, position)
         self._began = self._wrote = time.monotonic()
         self._messages = self._bytes = self._skipped = self._missed = 0
 
@@ -70,6 +77,9 @@ class Subscription:
         """Follow the stream for good."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
+            if self._receipts.overdue(time.monotonic()):
+                await self._pause(write)
+                continue
             ticks = feed.after(stream, self._position)
             if not ticks:
                 await feed.changed(stream)
@@ -80,12 +90,24 @@ class Subscription:
                 ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
                 await self._send(tick, write)
+                if self._receipts.overdue(self._wrote):
+                    break
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
+
+    def acknowledge(self, seq: int) -> None:
+        """The reader has dealt with everything up to `seq`."""
+        self._receipts.acknowledge(seq, time.monotonic())
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the reader has stopped reading."""
+        return self._receipts.stalled(time.monotonic())
 
     def status(self) -> rig_pb2.Follower:
         """As the rig's status shows it."""
+        receipts = self._receipts
         return rig_pb2.Follower(
-            peer=self._peer,
+            peer=self.peer,
             stream=rings.STREAMS.index(self.stream) + 1,  # type: ignore[arg-type]
             seq=self._position,
             lag=max(self._feed.head(self.stream) - self._position, 0),
@@ -95,7 +117,18 @@ class Subscription:
             missed=self._missed,
             channels=self._channels,
             age_s=time.monotonic() - self._began,
+            acknowledged_seq=receipts.acknowledged if receipts.acknowledges else None,
+            stalled=self.stalled,
         )
+
+    async def _pause(self, write: Write) -> None:
+        """The reader has stopped: nothing but a word a second, which it answers when it is back. Until then
+        it costs its position.
+        """
+        self._cut.rest()
+        await self._receipts.hear(_IDLE_S)
+        if self._receipts.overdue(time.monotonic()):
+            await self._rest(write)
 
     async def _send(self, tick: Tick, write: Write) -> None:
         if tick.seq != self._position + 1 or (tick.head is not None and tick.head.after_gap):
@@ -106,9 +139,7 @@ class Subscription:
         if self._wishes.max_rate_hz and not self._due(tick):
             return
         if self._alone and not self._lead:
-            message = self._cut.message(tick)
-            await write(message)
-            self._count(message)
+            await self._write(self._cut.message(tick), write)
         else:
             self._pending.append(self._cut(tick))
             if self._complete():
@@ -171,10 +202,12 @@ class Subscription:
         message = b"".join((cursor, *self._pending, *self._lead))
         self._pending.clear()
         self._lead.clear()
-        await write(message)
-        self._count(message)
+        await self._write(message, write)
 
-    def _count(self, message: bytes) -> None:
+    async def _write(self, message: bytes, write: Write) -> None:
         self._wrote = time.monotonic()
+        self._receipts.writing(self._position, self._wrote)
+        await write(message)
+        self._receipts.written()
         self._messages += 1
         self._bytes += len(message)

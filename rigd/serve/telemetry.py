@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import grpc
 
+from rig import parse
 from rig.channels import PHYSICS, SCORING
-from rig.columns import Layout, field, read_head
-from rig.errors import BadRequest, Exhausted
+from rig.columns import Layouts, field, read_head
+from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.serve.cursor import read_cursor
@@ -21,6 +22,11 @@ SERVICE: Final = "rig.v1.TelemetryService"
 MAX_STREAMS: Final = 1024
 """Streams this server carries at once. 100 take 40 % of a core at 90 Hz."""
 
+MAX_STREAMS_PER_CLIENT: Final = 128
+"""Of one connection, so that one program cannot take all. A gateway for a pit wall has a few dozen."""
+
+MAX_SUBSCRIPTION_BYTES: Final = 32
+
 _EVENTS_FIELD: Final = 2
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 _LOOK_BACK: Final = 64
@@ -28,6 +34,7 @@ _LOOK_BACK: Final = 64
 
 Context = Any
 TableRequest = telemetry_pb2.StreamPhysicsRequest | telemetry_pb2.StreamScoringRequest
+AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 
 
 class TelemetryService:
@@ -40,6 +47,7 @@ class TelemetryService:
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
         }
         self.followers: set[Subscription] = set()
+        self._named: dict[bytes, Subscription] = {}
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The service for a server. Responses are bytes already, so they are not serialized again."""
@@ -48,13 +56,16 @@ class TelemetryService:
             "StreamScoring": (self._scoring, telemetry_pb2.StreamScoringRequest),
             "StreamEvents": (self._events, telemetry_pb2.StreamEventsRequest),
         }
-        return grpc.method_handlers_generic_handler(
-            SERVICE,
-            {
-                name: grpc.unary_stream_rpc_method_handler(behavior, request.FromString)
-                for name, (behavior, request) in streams.items()
-            },
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            name: grpc.unary_stream_rpc_method_handler(behavior, request.FromString)
+            for name, (behavior, request) in streams.items()
+        }
+        handlers["Acknowledge"] = grpc.unary_unary_rpc_method_handler(
+            self._acknowledge,
+            telemetry_pb2.AcknowledgeRequest.FromString,
+            telemetry_pb2.AcknowledgeResponse.SerializeToString,
         )
+        return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     async def _physics(self, request: telemetry_pb2.StreamPhysicsRequest, context: Context) -> None:
         await self._table(rings.PHYSICS, request, context)
@@ -64,7 +75,8 @@ class TelemetryService:
 
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
-        await self._follow(rings.EVENTS, position, _Events(self._feed), Wishes(), context, 0)
+        wishes = Wishes(acknowledges=bool(request.subscription))
+        await self._follow(rings.EVENTS, position, _Events(self._feed), wishes, context, request)
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         wishes, cars = _wishes(request), _cars(request.cars)
@@ -74,21 +86,49 @@ class TelemetryService:
             context.set_compression(grpc.Compression.Gzip)
         cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
         try:
-            await self._follow(stream, position, cut, wishes, context, len(request.channels))
+            await self._follow(stream, position, cut, wishes, context, request)
         finally:
             self._selections[stream].release(selection)
 
     async def _follow(
-        self, stream: bytes, position: int, cut: Any, wishes: Wishes, context: Context, channels: int
+        self, stream: bytes, position: int, cut: Any, wishes: Wishes, context: Context, request: AnyRequest
     ) -> None:
-        if len(self.followers) >= MAX_STREAMS:
-            raise Exhausted(f"{MAX_STREAMS} streams are open, which is the limit", limit=MAX_STREAMS)
-        subscription = Subscription(self._feed, stream, position, cut, wishes, context.peer(), channels)
-        self.followers.add(subscription)
+        peer, channels = context.peer(), len(getattr(request, "channels", ()))
+        subscription = Subscription(self._feed, stream, position, cut, wishes, peer, channels)
+        self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
         finally:
             self.followers.discard(subscription)
+            self._named.pop(request.subscription, None)
+
+    def _admit(self, newcomer: Subscription, name: bytes) -> None:
+        """Take in a subscription, and keep it under its name. Raises Exhausted and BadRequest."""
+        if len(self.followers) >= MAX_STREAMS:
+            raise Exhausted(f"{MAX_STREAMS} streams are open, which is the limit", limit=MAX_STREAMS)
+        if sum(one.peer == newcomer.peer for one in self.followers) >= MAX_STREAMS_PER_CLIENT:
+            raise Exhausted(
+                f"this connection has {MAX_STREAMS_PER_CLIENT} streams, which is the limit",
+                hint="ask for more cars and channels in one stream",
+                limit=MAX_STREAMS_PER_CLIENT,
+            )
+        if len(name) > MAX_SUBSCRIPTION_BYTES or name in self._named:
+            raise BadRequest(
+                f"{name.hex()} cannot name this stream",
+                hint=f"choose up to {MAX_SUBSCRIPTION_BYTES} random bytes for each stream",
+            )
+        self.followers.add(newcomer)
+        if name:
+            self._named[name] = newcomer
+
+    async def _acknowledge(
+        self, request: telemetry_pb2.AcknowledgeRequest, _context: Context
+    ) -> telemetry_pb2.AcknowledgeResponse:
+        subscription = self._named.get(request.subscription)
+        if subscription is None:
+            raise NotFound(f"no open stream is named {request.subscription.hex()!r}")
+        subscription.acknowledge(self._feed.position(read_cursor(request.cursor), subscription.stream))
+        return telemetry_pb2.AcknowledgeResponse()
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         """The position a request begins at: the number of the record before its first."""
@@ -122,7 +162,8 @@ class TelemetryService:
 
     def _lap_began(self, tick: Tick, cars: Cars) -> float:
         assert tick.head is not None
-        view = Layout(PHYSICS, tick.data, 0, len(tick.data)).view(tick.data, 0)
+        layouts = Layouts(PHYSICS, whole=True)
+        view = layouts.of(tick.head, tick.data, 0, len(tick.data)).view(tick.data, 0)
         ids, starts = view["id"], view["lap_start_time"]
         wanted = cars.ids[0] if cars.ids else tick.head.player
         if wanted in ids:
@@ -146,6 +187,9 @@ class _Events:
         """A whole response."""
         return self._feed.cursor_field(rings.EVENTS, tick.seq) + self(tick)
 
+    def rest(self) -> None:
+        """Nothing is kept."""
+
 
 class _Scoring:
     """Cuts scoring; the first record gets the entry list in force, unless it brings its own."""
@@ -165,13 +209,17 @@ class _Scoring:
             return self._selection.message(tick)
         return self._feed.cursor_field(rings.SCORING, tick.seq) + self(tick)
 
+    def rest(self) -> None:
+        """Let go of what is kept for others."""
+        self._selection.rest()
+
     def _completed(self, tick: Tick) -> Tick:
         self._begun = True
         for seq in range(tick.seq, max(tick.seq - _LOOK_BACK, 0), -1):
             earlier = self._feed.at(rings.SCORING, seq)
             if earlier is None:
                 continue
-            message = scoring_pb2.Scoring.FromString(earlier.data)
+            message = parse.message(scoring_pb2.Scoring, earlier.data)
             if message.HasField("entry_list"):
                 own = seq == tick.seq
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
@@ -202,4 +250,5 @@ def _wishes(request: TableRequest) -> Wishes:
         latest=request.delivery == telemetry_pb2.DELIVERY_LATEST,
         max_rate_hz=rate,
         ticks_per_message=max(request.ticks_per_message, 1),
+        acknowledges=bool(request.subscription),
     )

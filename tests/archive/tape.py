@@ -71,7 +71,7 @@ class Tape:
             self.numbers.lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_MISSED, "")
             return
         gap = self.numbers.declare(rings.PHYSICS, self.event())
-        head = self.head(rings.PHYSICS, PHYSICS.schema)
+        head = self.head(rings.PHYSICS, PHYSICS.schema)._replace(after_gap=bool(gap))
         data = self.encoders[0].encode(self.race.records[:], head)
         self.pending += [*gap, Record(rings.PHYSICS, rings.key(head.seq), data)]
 

@@ -1,12 +1,13 @@
 """The archiver: what is there after it, whatever happened to it on the way."""
 
+import json
 import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
-from rig.errors import Busy, NotFound
+from rig.errors import Busy, Corrupt, NotFound
 from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
@@ -15,7 +16,7 @@ from rigd.archive.index import Index
 from rigd.archive.marks import Marks
 from rigd.archive.reindex import reindex
 from rigd.archive.retention import Limits
-from rigd.archive.store import RESERVE_BYTES
+from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.ring import Lock
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
@@ -202,6 +203,103 @@ def test_a_damaged_file_is_set_aside_and_listed(archived: Path, harm: str) -> No
     assert path.with_name(path.name + ".damaged").exists()
 
 
+def restarted(data: Path) -> Archiver:
+    """One that has looked at everything, and done what there was to do."""
+    return drained(Archiver(Settings(data, ROOMY)))
+
+
+def test_pins_that_the_index_forgot_are_found_again(archived: Path) -> None:
+    """Its last words may be lost with the power. Retention asks the index."""
+    store = Store(archived / "laps")
+    pinned, aside, *_ = store.laps()
+    store.pin(pinned, True)
+    store.sync(pinned)
+    store.set_aside(aside)
+    archiver = restarted(archived)
+    assert {kept.name for kept in archiver.index.laps_by_age() if kept.pinned and kept.synced} == {pinned}
+    lap = archiver.index.lap(aside)
+    assert lap is not None
+    assert "was set aside" in lap.damage
+    assert lap.driver
+    store.pin(pinned, False)
+    archiver.close()
+    archiver = restarted(archived)
+    assert not any(kept.pinned for kept in archiver.index.laps_by_age())
+    archiver.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"name": "sessions/another"}', None])
+def test_a_session_that_cannot_be_read_is_what_its_laps_say(archived: Path, content: bytes | None) -> None:
+    (path,) = archived.glob("laps/*/session.json")
+    before = next(Store(archived / "laps").sessions())
+    path.unlink() if content is None else path.write_bytes(content)
+    archiver = restarted(archived)
+    (session,) = archiver.store.sessions()
+    assert (session.name, session.track_name) == (before.name, before.track_name)
+    assert archiver.index.session(session.name) is not None
+    archiver.close()
+    assert [found.read_bytes() for found in reindex(archived).aside] == ([] if content is None else [content])
+
+
+def test_a_flipped_bit_among_the_gone_deletes_no_other_lap(archived: Path) -> None:
+    store = Store(archived / "laps")
+    gone, neighbour, *_ = store.laps()
+    store.bury(gone, {"why": "deleted on request"})
+    store.delete(gone)
+    path = store.path(gone).with_name("gone.jsonl")
+    path.write_bytes(path.read_bytes().replace(gone.encode(), neighbour.encode()))
+    restarted(archived).close()
+    assert store.path(neighbour).exists()
+    assert len(reindex(archived).aside) == 1
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE lap SET start_ns = 1",
+        "UPDATE lap SET bytes = bytes + 1",
+        "UPDATE seat SET bytes = 1 << 50",
+        "UPDATE seat SET driver = 'z' WHERE id = 1",
+        "UPDATE message SET lap_message = substr(lap_message, 2)",
+        "UPDATE session SET start_ns = 1",
+        "DELETE FROM message",
+        "PRAGMA writable_schema = 1; DELETE FROM sqlite_master WHERE name = 'lap_by_age'",
+    ],
+)
+def test_an_index_that_differs_from_itself_is_made_anew(archived: Path, harm: str) -> None:
+    """Laps would be deleted for what it says."""
+    index = Index(archived / "index.sqlite")
+    before = [index.lap(kept.name) for kept in index.laps_by_age()]
+    index._db.executescript(harm)
+    index.close()
+    archiver = restarted(archived)
+    assert [archiver.index.lap(kept.name) for kept in archiver.index.laps_by_age()] == before
+    archiver.close()
+
+
+def test_a_position_that_is_not_what_was_written_is_none(archived: Path) -> None:
+    """Else laps that were never archived would be passed over."""
+    index = Index(archived / "index.sqlite")
+    index._db.execute("UPDATE meta SET value = value || '0'")
+    assert index.meta("position") is None
+    index.close()
+
+
+def test_an_index_that_breaks_under_the_archiver_is_made_anew(archived: Path) -> None:
+    archiver = restarted(archived)
+    listed = archiver.index.count()
+    archiver.index._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = archived / "index.sqlite"
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
+    archiver.index._db.execute("PRAGMA shrink_memory")
+    assert archiver.turn()
+    assert "made anew" in archiver.trouble
+    drained(archiver)
+    assert archiver.index.count() == listed
+    archiver.close()
+
+
 def test_an_index_made_anew_says_the_same(archived: Path) -> None:
     index = Index(archived / "index.sqlite")
     before = [index.lap(lap.name) for lap in index.laps_by_age()]
@@ -370,7 +468,8 @@ def test_below_the_hard_floor_unsynced_laps_go_and_the_loss_is_declared(archived
     index.close()
 
 
-def test_a_second_archiver_refuses(tmp_path: Path) -> None:
+def test_a_second_archiver_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rigd.archive.archiver.yield_to_others", lambda: None)  # the tests do not
     lock = Lock(tmp_path / "laps.lock", "laps are archived")
     with pytest.raises(Busy, match="laps are archived by process"):
         archive(Settings(tmp_path), lambda _: True)
@@ -381,4 +480,57 @@ def test_without_a_ring_it_waits(tmp_path: Path) -> None:
     archiver = Archiver(Settings(tmp_path, ROOMY))
     assert not archiver.turn()
     assert not archiver.trouble
+    archiver.close()
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\xff", b'{"name": "sessions/another"}', b'{"laps": "many"}', None]
+)
+def test_a_session_that_cannot_be_read_is_made_anew_from_its_laps(archived: Path, text: bytes | None) -> None:
+    """It stopped the archiver, and a reindex."""
+    (path,) = archived.glob("laps/*/session.json")
+    before = path.read_bytes()
+    path.unlink() if text is None else path.write_bytes(text)
+    archiver = Archiver(Settings(archived, ROOMY))
+    (session,) = archiver.store.sessions()
+    archiver.close()
+    assert session.name == f"sessions/{path.parent.name}"
+    assert session.track_name.encode() in before
+    assert text is None or path.with_name("session.json.damaged").read_bytes() == text
+    assert reindex(archived).damaged == 0
+
+
+def test_what_is_written_about_laps_of_other_sessions_deletes_nothing(archived: Path) -> None:
+    path = sorted(archived.glob("laps/*/*.lap"))[0]
+    other = archived / "laps/another-one"
+    other.mkdir()
+    lines = [
+        json.dumps({"lap": f"sessions/{path.parent.name}/laps/{path.stem}", "why": "?"}).encode(),
+        b'{"lap": 3}',
+        b'{"why": "nothing"}',
+        b"[1, 2]",
+        b"\xff\xfe",
+        b"[" * 30_000,
+        json.dumps({"lap": "sessions/another-one/laps/car001-0001", "forced": True}).encode(),
+    ]
+    (other / "gone.jsonl").write_bytes(b"\n".join(lines))
+    store = Store(archived / "laps")
+    assert list(store.gone("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
+    session = session_pb2.Session(name="sessions/another-one")
+    store.put_session(session)
+    Archiver(Settings(archived, ROOMY)).close()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("stream", [b"events", b"scoring", b"physics"])
+def test_a_record_that_the_disk_has_spoiled_is_corrupt(tape: Tape, stream: bytes) -> None:
+    tape.drive(RACE_S)
+    values = tape.values(stream)
+    with tape.ring.env.begin(write=True) as txn:
+        for seq in range(1, len(values) + 1):
+            txn.put(seq.to_bytes(8, "big"), b"\xff" * 20, db=tape.ring.dbs[stream])
+    tape.close()
+    archiver = Archiver(Settings(tape.data, ROOMY))
+    with pytest.raises(Corrupt):
+        drained(archiver)
     archiver.close()

@@ -1,6 +1,5 @@
 """`kill -9` of recorder and archiver at random moments: the archives are those of an undisturbed run."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2
 from tests.archive.lockstep import Lockstep
+from tests.faults.campaign import campaign, tries
 
-KILLS = int(os.environ.get("RIGD_ARCHIVE_KILLS", "6"))
-FRAMES = int(os.environ.get("RIGD_ARCHIVE_FRAMES", "2000"))
+KILLS = tries(4, 50)
+FRAMES = tries(1500, 14_000)
 CARS = 4
 
 
@@ -51,14 +51,16 @@ def timeless(header: archive_pb2.LapHeader) -> str:
 
 
 def test_killed_daemons_leave_the_same_archives(tmp_path: Path, buffers: Path) -> None:
-    with ThreadPoolExecutor() as pool:
-        runs = [
-            pool.submit(archives, tmp_path / name, buffers / name, kills)
-            for name, kills in (("undisturbed", 0), ("killed", KILLS))
-        ]
-    undisturbed, found = (run.result() for run in runs)
-    assert len(undisturbed) >= CARS
-    assert found.keys() == undisturbed.keys()
-    for name, (head, blocks) in undisturbed.items():
-        assert found[name][0] == head, name
-        assert [key for key, block in blocks.items() if found[name][1][key] != block] == [], name
+    with campaign("kill -9 of recorder or archiver while laps are archived", 2 * KILLS, "laps") as faults:
+        with ThreadPoolExecutor() as pool:
+            runs = [
+                pool.submit(archives, tmp_path / name, buffers / name, kills)
+                for name, kills in (("undisturbed", 0), ("killed", KILLS))
+            ]
+        undisturbed, found = (run.result() for run in runs)
+        assert len(undisturbed) >= CARS
+        assert found.keys() == undisturbed.keys()
+        for name, (head, blocks) in undisturbed.items():
+            assert found[name][0] == head, name
+            assert [key for key, block in blocks.items() if found[name][1][key] != block] == [], name
+        faults.count(2 * KILLS)

@@ -1,6 +1,8 @@
-"""`make bench`: run the measurements, print a table, write `build/bench.json`.
+"""`make bench`: run the measurements, print them, write `build/bench.json`.
 
-python -m tests.bench [--only PART]
+python -m tests.bench [--only PART...]
+
+Figures of several programs side by side have dots in their names; `sheets.py` shows them.
 """
 
 import argparse
@@ -11,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tests.bench.parts import AT_LEAST, BUILD, PARTS, TARGETS, Figures
+from tests.bench.sheets import SHEETS
 
 
 def measured(names: list[str], console: Console) -> Figures:
@@ -26,8 +29,14 @@ def measured(names: list[str], console: Console) -> Figures:
     return figures | ({"server_cpu_vs_echo": max(ratios)} if ratios else {})
 
 
-def table(figures: Figures) -> Table:
-    """The figures beside what they should be."""
+def tables(figures: Figures) -> list[Table]:
+    """Ours beside others', and the other figures beside what they should be."""
+    sheets = [sheet.rich(figures) for sheet in SHEETS if sheet.measured(figures)]
+    single = {name: value for name, value in figures.items() if "." not in name}
+    return sheets + ([_aims(single)] if single else [])
+
+
+def _aims(figures: Figures) -> Table:
     out = Table("figure", "value", "target")
     for name, value in figures.items():
         target = TARGETS.get(name)
@@ -40,19 +49,27 @@ def table(figures: Figures) -> Table:
     return out
 
 
+def joined(before: Figures, figures: Figures) -> Figures:
+    """Old figures and new ones. A comparison is replaced as a whole: who was absent may be there now."""
+    anew = {name.split(".")[0] for name in figures if "." in name}
+    kept = {name: value for name, value in before.items() if name.split(".")[0] not in anew}
+    return kept | {name: round(value, 4) for name, value in figures.items()}
+
+
 def main() -> None:
     """Entry of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=sorted(PARTS), help="run one part")
+    parser.add_argument("--only", choices=sorted(PARTS), nargs="+", help="run these parts")
     only = parser.parse_args().only
     BUILD.mkdir(exist_ok=True)
     console = Console()
-    figures = measured([only] if only else list(PARTS), console)
+    figures = measured(only or list(PARTS), console)
     kept = BUILD / "bench.json"
     before = json.loads(kept.read_text()) if only and kept.exists() else {}
-    kept.write_text(json.dumps(before | {name: round(value, 4) for name, value in figures.items()}, indent=2))
-    console.print(table(figures))
-    console.print(f"written to {kept}")
+    kept.write_text(json.dumps(joined(before, figures), indent=2))
+    for table in tables(figures):
+        console.print(table)
+    console.print(f"written to {kept}; `python -m tests.bench.table` gives the comparisons as Markdown")
 
 
 if __name__ == "__main__":

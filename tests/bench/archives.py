@@ -7,6 +7,7 @@ other less well. Real telemetry is measured beside them where the recordings are
 """
 
 import csv
+import functools
 import io
 import json
 import time
@@ -59,6 +60,7 @@ def archives() -> Figures:
     return {**sizes([_floats(lap) for lap in laps]), **speeds(laps[0]), **reads(laps[0]), **real()}
 
 
+@functools.cache
 def demo_laps() -> list[Columns]:
     """One green lap of each of several cars, all channels of a lap file."""
     race, encoder = Race(_CARS), Encoder(PHYSICS)

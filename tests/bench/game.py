@@ -22,11 +22,16 @@ class StampedGame:
     """Writes telemetry of `cars` cars at `rate` Hz and scoring at 5 Hz."""
 
     def __init__(self, folder: Path, cars: int, rate: int) -> None:
-        self.cars, self.rate = cars, rate
-        self._telemetry = BufferWriter(folder, layout.Telemetry)
+        self.rate = rate
+        self.telemetry = BufferWriter(folder, layout.Telemetry)
         self._scoring = BufferWriter(folder, layout.Scoring)
-        self._extended = BufferWriter(folder, layout.Extended)
+        self.extended = BufferWriter(folder, layout.Extended)
         self._rng = np.random.default_rng(1)
+        self.resize(cars)
+
+    def resize(self, cars: int) -> None:
+        """So many cars from the next frame on."""
+        self.cars = cars
         self._ids = self._rng.permutation(cars + 50)[:cars]
         self._records = self._grid()
 
@@ -41,7 +46,7 @@ class StampedGame:
 
     def open_session(self) -> None:
         """Plugin up, session started, first scoring."""
-        extended = self._extended
+        extended = self.extended
         extended.begin()
         values = extended.array["mExtended"]
         values["mVersion"], values["is64bit"], values["mSessionStarted"] = b"3.7.15.1", True, True
@@ -65,7 +70,7 @@ class StampedGame:
 
     def frame(self, number: int) -> None:
         """One telemetry frame, stamped as it is closed."""
-        records, telemetry = self._records, self._telemetry
+        records, telemetry = self._records, self.telemetry
         records["mElapsedTime"] = number / self.rate
         records["mLocalVel"] += self._rng.normal(size=(self.cars, 3))
         telemetry.begin()

@@ -13,7 +13,12 @@ from rig.v1 import physics_pb2
 from tests.bench.archiver import archive_lap
 from tests.bench.archives import archives
 from tests.bench.busy import busy
+from tests.bench.costs import costs
+from tests.bench.hostile import hostile
 from tests.bench.lapservice import listlaps, readlap
+from tests.bench.peers.append import peers_append
+from tests.bench.peers.fanout import peers_fanout
+from tests.bench.peers.laps import peers_laps
 from tests.bench.subscribers import TWELVE
 from tests.bench.warehouse import warehouse
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
@@ -185,6 +190,11 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "listlaps": listlaps,
     "readlap": readlap,
     "busy": busy,
+    "hostile": hostile,
+    "peers_append": peers_append,
+    "peers_fanout": peers_fanout,
+    "peers_laps": peers_laps,
+    "costs": costs,
     "warehouse": warehouse,
 }
 
@@ -209,6 +219,9 @@ TARGETS: Final = {
     "listlaps_100k_ms": 20.0,
     "busy_tick_lateness_p99_ms": 1.0,
     "busy_missed": 0.0,
+    "healthy_p99_rise_ms": 1.0,
+    "stopped_noticed_s": 2.0,
+    "stopped_holds_kb": 256.0,
     "load_vs_write_pandas": 1.0,
     "load_vs_by_hand": 0.8,
     "load_rss_over_idle_mb": 300.0,

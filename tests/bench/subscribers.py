@@ -10,11 +10,13 @@ import json
 import sys
 import time
 
+import grpc.aio
 import numpy as np
 import uvloop
 
-import rigclient
 from rig.channels import PHYSICS
+from rigclient.aio import AsyncRig
+from rigclient.connection import CHANNEL_OPTIONS
 
 _WARM_UP_S = 3.0
 
@@ -24,13 +26,25 @@ TWELVE = (
 )  # fmt: skip
 """What an overlay asks for; the first is the stamp."""
 
+OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+"""Without it gRPC lays all channels of a process to one address on one connection."""
+
+
+class AloneRig(AsyncRig):
+    """A rig with a connection of its own."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._channel = grpc.aio.insecure_channel(address, (*CHANNEL_OPTIONS, OWN_CONNECTION))
+
 
 def channels(word: str) -> tuple[str, ...]:
-    """All channels, or the twelve."""
-    return () if word == "all" else TWELVE[: int(word)]
+    """All channels, or so many: the twelve, then the others."""
+    others = (name for name in PHYSICS.by_name if name not in TWELVE)
+    return () if word == "all" else (*TWELVE, *others)[: int(word)]
 
 
-async def follow(rig: rigclient.aio.AsyncRig, words: list[str], until: float, ages: list[float]) -> int:
+async def follow(rig: AsyncRig, words: list[str], until: float, ages: list[float]) -> int:
     """One subscriber: decode every frame and note its age."""
     count, warm = 0, time.monotonic() + _WARM_UP_S
     async for frame in rig.physics(channels(words[0]), words[1]):
@@ -47,7 +61,7 @@ async def main(address: str, count: int, words: list[str], seconds: float) -> No
     """Run all subscribers and print what they saw. Four share a connection, as overlays of one PC may."""
     ages: list[float] = []
     until = time.monotonic() + seconds
-    rigs = [rigclient.aio.connect(address) for _ in range(max(count // 4, 1))]
+    rigs = [AloneRig(address) for _ in range(max(count // 4, 1))]
     counts = await asyncio.gather(*(follow(rigs[i % len(rigs)], words, until, ages) for i in range(count)))
     for rig in rigs:
         await rig.close()

@@ -1,9 +1,15 @@
 """The capture file: what goes in comes out, what is cut is a prefix, what is damaged is said."""
 
+import json
+import struct
+import tracemalloc
+import zlib
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +48,12 @@ def write(path: Path, content: list[Record], *, killed: bool = False) -> bytes:
     if not killed:
         writer.close()
     return path.read_bytes()
+
+
+def sealed(offset_ns: int, buffer: int, payload: bytes) -> bytes:
+    """A record whose check holds."""
+    head = struct.pack("<QBBHI", offset_ns, buffer, 1, 0, len(payload))
+    return head + zlib.crc32(payload, zlib.crc32(head)).to_bytes(4, "little") + payload
 
 
 def read(path: Path) -> tuple[list[Record], bool]:
@@ -150,3 +162,82 @@ def test_a_missing_file_and_another_file_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"PK\3\4" * 100)
     with pytest.raises(Corrupt, match="no capture"):
         CaptureReader(tmp_path / "other")
+
+
+def framed(kind: bytes, stored: bytes, raw: int) -> bytes:
+    """A block whose checks hold."""
+    head = struct.pack("<4sIII", kind, len(stored), raw, zlib.crc32(stored))
+    return head + zlib.crc32(head).to_bytes(4, "little") + stored
+
+
+def started(header: bytes) -> bytes:
+    """The beginning of a capture whose check holds."""
+    return capture.MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header
+
+
+def sound_header() -> bytes:
+    return json.dumps(asdict(HEADER)).encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"{", b"[]", b"\xff", b"[" * 9000, b"{}", b'{"created": 3, "folder": "", "buffers": {}}']
+    + [
+        b'{"created": "", "folder": "", "buffers": %s}' % each
+        for each in (b"[]", b'{"Telemetry": "x"}', b'{"Telemetry": -1}', b'{"Telemetry": 1e9}')
+    ],
+)
+def test_a_header_that_cannot_be_read_is_damage(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "c").write_bytes(started(header))
+    with pytest.raises(Corrupt, match="the header cannot be read"):
+        CaptureReader(tmp_path / "c")
+
+
+def test_what_a_later_version_adds_to_the_header_is_passed_over(tmp_path: Path) -> None:
+    later = json.dumps(asdict(HEADER) | {"game": "rFactor 2"}).encode()
+    (tmp_path / "c").write_bytes(started(later) + framed(b"DONE", b"", 0))
+    assert read(tmp_path / "c") == ([], False)
+
+
+def test_lengths_take_no_memory_that_is_not_there(tmp_path: Path) -> None:
+    """A header and a block that say they are long, and a block that unpacks to a gigabyte."""
+    path = tmp_path / "c"
+    bomb = zstandard.ZstdCompressor().compressobj(size=1 << 30)
+    packed = b"".join(bomb.compress(bytes(1 << 24)) for _ in range(64)) + bomb.flush()
+    for data in (
+        capture.MAGIC + struct.pack("<II", 0xFFFF_FFFF, 0),
+        started(sound_header()) + framed(b"DATA", packed, 1 << 30),
+        started(sound_header()) + framed(b"DATA", packed, 1000),
+        started(sound_header()) + framed(b"DATA", b"x", 0xFFFF_FFFF),
+    ):
+        path.write_bytes(data)
+        tracemalloc.start()
+        with pytest.raises(Corrupt):
+            list(CaptureReader(path))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("raw", "claimed", "words"),
+    [
+        (bytes(11), 11, "ends within a record"),
+        (bytes(20), 21, "does not hold 21 bytes"),
+        (sealed(0, 9, b""), None, "fits no buffer 9"),
+        (sealed(0, 1, bytes(75_313)), None, "fits no buffer Scoring"),
+    ],
+)
+def test_records_that_cannot_be_are_damage(
+    tmp_path: Path, raw: bytes, claimed: int | None, words: str
+) -> None:
+    stored = zstandard.compress(raw)
+    data = started(sound_header()) + framed(b"DATA", stored, len(raw) if claimed is None else claimed)
+    (tmp_path / "c").write_bytes(data)
+    with pytest.raises(Corrupt, match=words):
+        list(CaptureReader(tmp_path / "c"))
+
+
+def test_a_block_that_is_no_frame_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(started(sound_header()) + framed(b"DATA", b"no frame at all", 30))
+    with pytest.raises(Corrupt, match="cannot be unpacked"):
+        list(CaptureReader(tmp_path / "c"))

@@ -54,6 +54,8 @@ class Server(rig_pb2_grpc.RigServiceServicer):
     def __init__(self, port: int = 0) -> None:
         self.physics, self.scoring, self.events = Script(), Script(), Script()
         self.status = rig_pb2.GetStatusResponse()
+        self.losses = rig_pb2.GetLossesResponse()
+        self.checks: list[rig_pb2.VerifyResponse] = []
         self.requests: list[Any] = []
         self._stop = threading.Event()
         self._server = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
@@ -74,6 +76,12 @@ class Server(rig_pb2_grpc.RigServiceServicer):
 
     def GetStatus(self, request: Any, context: Any) -> rig_pb2.GetStatusResponse:
         return self.status
+
+    def GetLosses(self, request: Any, context: Any) -> rig_pb2.GetLossesResponse:
+        return self.losses
+
+    def Verify(self, request: Any, context: Any) -> Iterator[rig_pb2.VerifyResponse]:
+        yield from self.checks
 
     def ListChannels(self, request: Any, context: Any) -> rig_pb2.ListChannelsResponse:
         tables = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: SCORING}

@@ -175,6 +175,33 @@ class TestScoring:
         with pytest.raises(Corrupt, match="4 bytes, 12 were announced"):
             plain_rows([column])
 
+    @pytest.mark.parametrize("dtype", ["O", "|S4", "<f2", ",u4", "<U1", "float32", ""])
+    def test_a_plain_column_of_an_unknown_type_is_corrupt(self, dtype: str) -> None:
+        column = laps_pb2.PlainColumn(name="place", dtype=dtype, width=1, rows=1, values=bytes(4))
+        with pytest.raises(Corrupt, match="unknown type"):
+            plain_rows([column])
+
+    def test_a_plain_column_without_a_width_is_corrupt(self) -> None:
+        with pytest.raises(Corrupt, match="no values in a row"):
+            plain_rows([laps_pb2.PlainColumn(name="place", dtype="<u4", rows=1)])
+
+    def test_plain_columns_of_different_length_are_corrupt(self) -> None:
+        columns = [plain_column("place", [1, 2, 3]), plain_column("laps", [1, 2])]
+        with pytest.raises(Corrupt, match=r"have \[2, 3\] rows"):
+            plain_rows(columns)
+
+    def test_a_long_plain_column_comes_in_pieces(self) -> None:
+        rows = plain_rows([plain_column("place", [1, 2, 3]), plain_column("place", [4])])
+        assert rows.place.tolist() == [1, 2, 3, 4]
+        other = laps_pb2.PlainColumn(name="place", dtype="<f4", width=1, rows=1, values=bytes(4))
+        with pytest.raises(Corrupt, match="do not fit together"):
+            plain_rows([plain_column("place", [1]), other])
+
+
+def plain_column(name: str, values: list[int]) -> laps_pb2.PlainColumn:
+    data = np.array(values, "<u4").tobytes()
+    return laps_pb2.PlainColumn(name=name, dtype="<u4", width=1, rows=len(values), values=data)
+
 
 class TestNames:
     def test_no_channel_is_named_like_one_wheel_of_another(self) -> None:

@@ -1,7 +1,7 @@
 """What a campaign of faults came to: a bar while it runs, a row of the report when it is over.
 
-Every campaign has a short form, which `make test` runs, and a long one for `make soak`, which sets RIGD_SOAK=1.
-Both draw from RIGD_SEED, so that what was found can be found again.
+Every campaign has a short form, which `make test` runs, and a long one for `make soak`, which sets
+RIGD_SOAK=1. Both draw from RIGD_SEED, so that what was found can be found again.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Campaign:
     seconds: float = 0.0
 
     def rounds(self) -> Iterator[int]:
-        """The planned tries, with a bar where someone looks. A try that ends without an error was survived."""
+        """The planned tries, with a bar where someone looks. One that ends without an error was survived."""
         shown = SOAK and sys.stderr.isatty()
         with Progress(console=Console(stderr=True), disable=not shown) as bar:
             task = bar.add_task(self.fault, total=self.planned)
@@ -55,6 +55,10 @@ class Campaign:
                 yield number
                 self.survived += 1
                 bar.advance(task)
+
+    def count(self, tried: int) -> None:
+        """Tries that were made elsewhere, and are over; all were survived."""
+        self.planned = self.tried = self.survived = tried
 
     def lose(self, lost: int, declared: int) -> None:
         """Count a loss, and what of it was declared."""
@@ -68,7 +72,7 @@ def campaign(fault: str, planned: int, unit: str = "frames") -> Iterator[Campaig
     running, began = Campaign(fault, planned, unit), time.monotonic()
     yield running
     running.seconds = time.monotonic() - began
-    assert running.survived == running.tried == planned
+    assert running.survived == running.tried == running.planned
     assert running.lost == running.declared, "a loss that nobody declared"
     print(f"{fault}: {running.tried} tried, {running.lost} {unit} lost, {running.declared} declared")
     if SOAK:

@@ -15,8 +15,8 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"| {' | '.join(_HEAD)} |"
     yield "|---" * len(_HEAD) + "|"
     for row in rows:
-        lost, declared = (f"{row[name]:,}" for name in ("lost", "declared"))
-        yield f"| {row['fault']} | {row['tried']:,} | {row['survived']:,} | {lost} {row['unit']} | {declared} |"
+        tried, survived, lost, declared = (f"{row[name]:,}" for name in _HEAD[1:])
+        yield f"| {row['fault']} | {tried} | {survived} | {lost} {row['unit']} | {declared} |"
     yield ""
     yield f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes."
 

@@ -1,7 +1,6 @@
 """`kill -9` of recorder, server and client at random moments: nothing committed is lost or sent twice."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -17,10 +16,10 @@ from rig.channels import PHYSICS
 from rig.columns import Layout, read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
+from tests.faults.campaign import SEED, campaign, tries
 from tests.stage import free_port
 
-KILLS = int(os.environ.get("RIGD_KILLS", "24"))
-SEED = int(os.environ.get("RIGD_SEED", "7"))
+KILLS = tries(12, 400)
 CARS, RATE = 6, 100
 
 
@@ -81,9 +80,15 @@ def town(tmp_path: Path, buffers: Path) -> Iterator[Town]:
 def test_every_committed_tick_arrives_once_and_every_loss_is_declared(town: Town) -> None:
     chance = random.Random(SEED)
     town.wait_for(lambda: len(town.lines()) > RATE)
-    for _ in range(KILLS):
-        town.kill(chance.choice(sorted(town.commands)))
-        time.sleep(chance.uniform(0.0, 0.9))
+    with campaign("kill -9 of recorder, server or client", KILLS) as faults:
+        for _ in faults.rounds():
+            town.kill(chance.choice(sorted(town.commands)))
+            time.sleep(chance.uniform(0.0, 0.9))
+        faults.lose(*losses(town))
+
+
+def losses(town: Town) -> tuple[int, int]:
+    """What is missing of a last look at everything, and how much of it was declared."""
     # A last stretch without kills, so that what was going on at the last one is declared.
     calm = len(town.lines())
     town.wait_for(lambda: len(town.lines()) > calm + RATE)
@@ -102,7 +107,7 @@ def test_every_committed_tick_arrives_once_and_every_loss_is_declared(town: Town
     first, last = read_head(stored[0][1]), read_head(stored[-1][1])
     assert last.frame == written, "the last frame that the game closed is the last in the ring"
     assert last.seq - first.seq == last.frame - first.frame, "every frame of the game has a number"
-    print(f"{KILLS} kills: {written} frames, {received} received, {declared} declared missing")
+    return lines[-1]["seq"] - received, declared
 
 
 def read_all(ring: RingReader) -> list[tuple[int, bytes]]:

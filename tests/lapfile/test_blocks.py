@@ -1,5 +1,7 @@
 """Blocks: numbers to planes and back, to the bit."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import zstandard
@@ -114,3 +116,17 @@ class TestPacking:
         packed = blocks.packed([bytes(range(256)) * 20])
         with pytest.raises(Corrupt, match="zstd"):
             blocks.unpacked(spoil(packed), 5120)  # type: ignore[operator]
+
+
+def test_threads_pack_and_unpack_at_once() -> None:
+    """A server reads laps in several threads; two in one zstd context ended the process with SIGSEGV."""
+    rng = np.random.default_rng(1)
+    plains = [np.repeat(rng.integers(0, 50, 20_000, np.uint8), 7).tobytes() for _ in range(6)]
+
+    def back(number: int) -> bool:
+        plain = plains[number % len(plains)]
+        frame = blocks.packed([plain[:50_000], plain[50_000:]])
+        return blocks.unpacked(frame, len(plain)) == plain
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(back, range(100)))

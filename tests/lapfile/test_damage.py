@@ -226,6 +226,20 @@ class TestHeadsThatLie:
         with pytest.raises(Corrupt, match="aura"):
             lap.column("aura")
 
+    @pytest.mark.parametrize("held", [False, True])
+    def test_beside_a_direct_coding_nobody_looks_at_the_value(self, held: bool) -> None:
+        numbers = np.repeat([3, 9], 40) if held else np.arange(80) % 7
+        data = pack(header(), {"gear": numbers.astype("<i4")}, {}, plain=True)
+        head, _ = parted(data)
+        planes = blocks.planes(blocks.coded(numbers[:: 40 if held else 1].astype("<u4"), blocks.DIRECT))
+        tail = (b"\1" + bytes(4) + b"\1" + bytes(4) if held else b"") + b"".join(planes)
+        coding = first(head).codings[0]
+        coding.codec, coding.planes, coding.held, coding.value = blocks.DIRECT, len(planes), held, b"abc"
+        first(head).size = first(head).unpacked = len(tail)
+        first(head).crc = zlib.crc32(tail)
+        found = LapFile(written(head.SerializeToString(), tail)).column("gear")
+        assert found.tolist() == numbers.tolist()
+
     def test_fields_of_the_future_are_read_over(self) -> None:
         head, tail = parted(sound())
         lap = LapFile(written(head.SerializeToString() + b"\xfa\x07\x03abc", tail))

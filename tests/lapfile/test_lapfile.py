@@ -1,6 +1,7 @@
 """Lap files: what goes in comes out, to the bit, and reading some of it touches only that."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,20 @@ class TestCuts:
 
 DRIVE = drive()
 PACKED = pack(header(), DRIVE, {})
+
+
+def test_threads_read_and_pack_at_the_same_time() -> None:
+    """As a server does; the codec of one thread must not meet that of another."""
+    samples = drive()
+    data = pack(header(), samples, {})
+    cut = LapFile(data).cut(["speed"])
+
+    def read(_: int) -> bool:
+        lap = LapFile(data)
+        return (
+            same(lap.columns(), {name: samples[name] for name in lap.channels()})
+            and lap.cut(["speed"]) == cut
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(200)))

@@ -1,5 +1,6 @@
 """Marks: what may be marked, that a mark is durable at once, and how they are listed."""
 
+import json
 import math
 import time
 from pathlib import Path
@@ -143,6 +144,36 @@ def test_a_file_that_is_no_mark_is_set_aside_and_keeps_no_other_waiting(tmp_path
     path.write_text('{"name": 3')
     marks.put(moment(2))
     assert len(marks.all()) == 1
+    assert path.with_suffix(".damaged").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "marks/../../elsewhere"},
+        {"name": ""},
+        {"before_s": "Infinity"},
+        {"after_s": 1e30},
+        {"before_s": -1},
+        {"before_s": "NaN"},
+    ],
+)
+def test_a_mark_that_nobody_can_keep_is_set_aside(tmp_path: Path, changed: dict[str, Any]) -> None:
+    """One of another name was written to that place; one without an end stopped the archiver."""
+    marks = Marks(tmp_path)
+    marks.put(moment(1))
+    (path,) = (tmp_path / "marks").iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    assert Marks(tmp_path).pending() == []
+    assert path.with_suffix(".damaged").exists()
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b'{"cars": ' + b"[" * 30_000, b""])
+def test_a_mark_that_is_no_text_is_set_aside(tmp_path: Path, data: bytes) -> None:
+    Marks(tmp_path).put(moment(1))
+    (path,) = (tmp_path / "marks").iterdir()
+    path.write_bytes(data)
+    assert Marks(tmp_path).all() == []
     assert path.with_suffix(".damaged").exists()
 
 

@@ -9,10 +9,11 @@ import grpc
 import grpc.aio
 import pytest
 
-from rig.errors import Corrupt, Exhausted, NotFound, Pinned
+from rig.errors import BadRequest, Corrupt, Exhausted, NotFound, Pinned
 from rig.v1 import laps_pb2
 from rigd.archive import inbox as inboxes
-from rigd.archive.inbox import Inbox
+from rigd.archive.inbox import Inbox, Order
+from rigd.archive.orders import obey
 from rigd.wake import Listener
 from tests.lapservice.shelf import Clerk, Shelf, lap
 from tests.lapservice.test_finding import refused
@@ -171,3 +172,62 @@ def test_answers_that_nobody_came_for_are_forgotten_after_a_minute(
     archiver.refuse(order._replace(id="0000000000000000001-1-0"), NotFound("long ago"))
     archiver.refuse(order, NotFound("there is no lap"))
     assert os.listdir(tmp_path / "inbox") == [f"{order.id}.refused"]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        b'{"kind": "pin", "name": ["a"]}',
+        b'{"kind": 3, "name": "a"}',
+        b'{"kind": "pin", "name": null}',
+        b'{"kind": "pin", "name": "\\ud800"}',
+        b"[]",
+        b"\xff",
+        b"[" * 30_000,
+    ],
+)
+def test_an_order_of_other_things_than_words_is_refused_for_good(
+    shelf: Shelf, inbox: Inbox, order: bytes
+) -> None:
+    """It stopped the archiver, and the next one, and the one after."""
+    asked = inbox.post("pin", "a")
+    (shelf.data / f"inbox/{asked}.order").write_bytes(order)
+    obey(inbox, shelf.store, shelf.index)
+    with pytest.raises(Corrupt, match="cannot be read"):
+        inbox.settled(asked)
+    assert not os.listdir(shelf.data / "inbox")
+
+
+def test_an_order_that_nobody_knows_is_refused(shelf: Shelf, inbox: Inbox) -> None:
+    shelf.put(lap())
+    asked = inbox.post("polish", NAME)
+    obey(inbox, shelf.store, shelf.index)
+    with pytest.raises(BadRequest, match="there is no order 'polish'"):
+        inbox.settled(asked)
+
+
+def test_files_that_are_named_otherwise_are_no_orders(archiver: Inbox, tmp_path: Path) -> None:
+    for name in ("x.order", "notes.txt", "1-2.taken", "later.refused"):
+        (tmp_path / "inbox" / name).write_text("{}")
+    assert archiver.orders() == []
+    archiver.refuse(Order("1-2-3", "pin", "a", {}), NotFound("there is no lap"))
+    assert len(os.listdir(tmp_path / "inbox")) == 4, "theirs, and ours is old enough to be forgotten"
+
+
+@pytest.mark.parametrize("answer", [b"", b"\xff", b"3", b'{"reason": "PINNED"}', b"[" * 30_000])
+def test_an_answer_that_cannot_be_read_is_a_refusal(inbox: Inbox, tmp_path: Path, answer: bytes) -> None:
+    (tmp_path / "inbox/1-2-3.refused").write_bytes(answer)
+    with pytest.raises(Corrupt, match="the answer cannot be read"):
+        inbox.settled("1-2-3")
+    assert inbox.settled("1-2-3")
+
+
+def test_facts_of_an_answer_may_have_any_name(inbox: Inbox, archiver: Inbox) -> None:
+    asked = inbox.post("pin", "a")
+    (order,) = archiver.orders()
+    error = Pinned("it is pinned")
+    error.facts = {"message": "one", "hint": "two"}
+    archiver.refuse(order, error)
+    with pytest.raises(Pinned) as caught:
+        inbox.settled(asked)
+    assert caught.value.facts == error.facts

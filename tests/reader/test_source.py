@@ -277,3 +277,23 @@ def test_every_state_has_a_sentence(state: SourceState) -> None:
 def test_shared_memory_is_a_source(folder: Path) -> None:
     make: Callable[[Path], Source] = quiet
     assert make(folder).epoch == 0
+
+
+def test_frames_of_another_version_are_missed_ones_when_ours_is_back(
+    source: SharedMemory, plugin: Plugin
+) -> None:
+    live(source, plugin)
+    plugin.up(b"4.0.0.0")
+    source.state(0)
+    for clock in (2.0, 3.0, 4.0):
+        plugin.drive(clock)
+        assert source.telemetry(0) is None
+    plugin.up()
+    plugin.drive(5.0)
+    frame = source.telemetry(0)
+    assert frame is not None
+    assert frame.missed == 3
+    plugin.drive(6.0)
+    frame = source.telemetry(0)
+    assert frame is not None
+    assert frame.missed == 0, "told once"

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
 from rigd.record.laps import Laps
-from rigd.record.recorder import Recorder, Settings
+from rigd.record.recorder import Recorder, Settings, _unreadable
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import Sessions
 from tests.archive.tape import Tape
@@ -52,11 +54,65 @@ def test_state_that_cannot_be_read_begins_another_session(tmp_path: Path) -> Non
         name: state.replace(b'"garage"', b'"shed"') if b"car" in name else state
         for name, state in tape.scorer.saved.items()
     }
-    assert Laps(1, saved={0: b"1 5.0 {}"}).unreadable
-    assert not Laps(2, saved={0: b"1 5.0 {}"}).unreadable
+    assert Laps(1, saved={0: b"1 5.0 00000000 {}"}).unreadable
+    assert not Laps(2, saved={0: b"1 5.0 00000000 {}"}).unreadable
     sessions = Sessions(1, tape.sessions.key, tape.race.clock)
     tape.sessions = sessions
     tape.scorer = Scorer(sessions, session_pb2.SESSION_SOURCE_DEMO, damaged, tape.race.clock)
     tape.drive(1.0)
     assert sessions.number == 2
+    tape.close()
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"\xff" * 300, None])
+def test_an_update_that_cannot_be_read_is_set_aside_with_its_ring(
+    tmp_path: Path, spoilt: bytes | None
+) -> None:
+    """A recorder could not start on it, nor could the next."""
+    tape = Tape(tmp_path)
+    tape.drive(5.0)
+    last = tape.values(rings.SCORING)[-1]
+    value = last[:-3] if spoilt is None else spoilt
+    with tape.ring.env.begin(write=True) as txn:
+        cursor = txn.cursor(tape.ring.dbs[rings.SCORING])
+        cursor.last()
+        cursor.put(cursor.key(), value)
+    why = _unreadable(tape.ring)
+    assert "the newest record cannot be read" in why
+    assert len(list(tmp_path.glob("ring.damaged-*"))) == 1
+    assert not tape.values(rings.SCORING)
+    tape.close()
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"session": "x", "track_length": 0, "stored_s": 0, "flags": []}',
+        b'{"session": 9, "track_length": 0, "stored_s": 0, "flags": []}',
+        b'{"session": 1, "track_length": 0, "stored_s": 0, "flags": 5}',
+    ],
+)
+def test_what_the_scorer_kept_and_nobody_can_read_begins_another_session(tmp_path: Path, own: bytes) -> None:
+    tape = Tape(tmp_path)
+    tape.drive(5.0)
+    tape.sessions = Sessions(1, tape.sessions.key, tape.race.clock)
+    tape.scorer = Scorer(
+        tape.sessions, session_pb2.SESSION_SOURCE_DEMO, {b"scorer.own": own}, tape.race.clock
+    )
+    tape.drive(1.0)
+    assert tape.sessions.number == 2
+    tape.close()
+
+
+def test_a_wrong_digit_in_the_state_of_a_car_is_noticed(tmp_path: Path) -> None:
+    tape = Tape(tmp_path)
+    tape.drive(5.0)
+    saved = {0: next(state for name, state in tape.scorer.saved.items() if b"car" in name)}
+    assert not Laps(1, saved=saved).unreadable
+    at = saved[0].rindex(b'"laps": ') + 8
+    assert Laps(1, saved={0: saved[0][:at] + b"7" + saved[0][at + 1 :]}).unreadable
     tape.close()

@@ -83,6 +83,16 @@ class Author:
         self.ring.append(records, {})
         self.bell.ring()
 
+    def damaged(self) -> None:
+        """Append a tick of which the disk has kept nothing."""
+        record = Record(rings.PHYSICS, rings.key(self._number(rings.PHYSICS)), b"\xff" * 300)
+        self.ring.append([record], {})
+        self.bell.ring()
+
+    def say(self, words: str) -> None:
+        """Ring with bytes that may be no status."""
+        self.bell.ring(words.encode())
+
     def event(self) -> None:
         """Append an event."""
         seq = self._number(rings.EVENTS)

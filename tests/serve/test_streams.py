@@ -226,3 +226,27 @@ async def test_subscribers_with_the_same_wishes_share_their_bytes(author: Remote
     status = await rig.status()
     assert sorted(f.seq for f in status.followers) == [4] * 5
     assert all(f.lag == 0 and f.messages >= 4 and f.channels == 2 for f in status.followers)
+
+
+async def test_a_record_that_the_disk_has_spoiled_is_a_gap_and_the_stream_goes_on(
+    author: Remote, rig: AsyncRig
+) -> None:
+    """It held up all streams for good, without a word."""
+    author.ticks(1)
+    live = rig.physics(["speed"], start="earliest")
+    await take(live, 1)
+    author.damaged()
+    author.ticks(200)  # more than the feed keeps: a late reader takes them from the ring
+    for frame in (*await take(live, 1), (await take(rig.physics(["speed"], start="earliest"), 2))[1]):
+        assert frame.seq == 3
+        assert [(gap.first_seq, gap.count) for gap in frame.gaps] == [(2, 1)]
+
+
+async def test_bytes_that_are_no_status_do_not_keep_the_recorder_alive(author: Remote, rig: AsyncRig) -> None:
+    author.ticks(1)
+    stream = rig.physics(start="earliest")
+    await take(stream, 1)
+    author.say("\x01\x02 no status")
+    author.ticks(1)
+    assert [frame.seq for frame in await take(stream, 1)] == [2]
+    assert not (await rig.status()).HasField("recorder")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.channels import PHYSICS, SCORING, Channel, Table
-from rig.columns import HEAD_BYTES, Cut, Head, Layout, Layouts, Template, field, read_head
+from rig.columns import HEAD_BYTES, Cut, Head, Layout, Layouts, Template, field, peek, read_head, read_heads
 from rig.errors import Corrupt
 from rig.v1 import telemetry_pb2
 from tests.wire.samples import (
@@ -61,6 +61,17 @@ class TestTheHead:
     def test_too_few_bytes_are_corrupt(self, size: int) -> None:
         with pytest.raises(Corrupt, match=f"{size} are left"):
             read_head(head(0).pack()[:size])
+
+    def test_a_peek_at_too_few_bytes_is_corrupt(self) -> None:
+        assert peek(head(3).pack()) == (1, 12.5, PHYSICS.schema, 3)
+        for size in range(47):
+            with pytest.raises(Corrupt, match=f"this one has {size}"):
+                peek(head(3).pack()[:size])
+
+    def test_a_part_of_a_head_among_many_is_corrupt(self) -> None:
+        assert read_heads(head(3).pack() * 2)["rows"].tolist() == [3, 3]
+        with pytest.raises(Corrupt, match="are no heads"):
+            read_heads(head(3).pack() * 2 + b"\x09")
 
     def test_other_tags_are_corrupt(self) -> None:
         data = bytearray(head(0).pack())
@@ -319,6 +330,21 @@ class TestDamage:
         data = record(PHYSICS, 2)
         with pytest.raises(Corrupt):
             Layout(PHYSICS, data, 0, size)
+
+    def test_a_ring_holds_whole_records(self) -> None:
+        """A server takes that at its word, so a record that lacks a column must not become a layout."""
+        whole = record(PHYSICS, 2)
+        ids = b"".join(Cut(layout(PHYSICS, whole), PHYSICS.pick(["id"]), None)(whole))[HEAD_BYTES:]
+
+        def learnt(schema: int, columns: bytes) -> Layout:
+            data = head(2, schema=schema).pack() + columns
+            return Layouts(PHYSICS, whole=True).of(read_head(data), data, 0, len(data))
+
+        with pytest.raises(Corrupt, match="no column"):
+            learnt(PHYSICS.schema, ids)
+        with pytest.raises(Corrupt, match="no column 'id'"):
+            learnt(1, b"")
+        assert list(learnt(1, ids).spans) == ["id"], "of another version it may have others"
 
     def test_the_damage_is_described(self) -> None:
         data = record(PHYSICS, 2)

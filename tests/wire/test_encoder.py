@@ -241,6 +241,17 @@ class TestTerrain:
         assert second["terrain"].tolist() == [[2, 1, 0, 2]]
         assert encoder.terrains == ["Road", "Grass", "Kerb"]
 
+    def test_memory_full_of_names_makes_no_endless_list(self) -> None:
+        encoder = Encoder(PHYSICS)
+        for start in range(0, 4000, 400):
+            names = self.wheels(*(b"T%d" % number for number in range(start, start + 400)))
+            found = encoded(PHYSICS, names, encoder)["terrain"]
+        assert len(encoder.terrains) == 1000
+        assert (found == -1).all(), "a name too many is none"
+        assert encoded(PHYSICS, self.wheels(b"T3", b"T3", b"T3", b"?"), encoder)["terrain"].tolist() == [
+            [3, 3, 3, -1]
+        ]
+
     def test_leftovers_do_not_make_a_name(self) -> None:
         encoder = Encoder(PHYSICS)
         made = self.wheels(b"Road", b"Road\0Grass", b"Road\0\0x", b"Kerb")

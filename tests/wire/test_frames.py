@@ -395,6 +395,24 @@ class TestRecovering:
         assert sum(gap.count for gap in first.gaps) + first.skipped == 30 - 8
         assert spans(first)[1] == (23, 24, 2)
 
+    @pytest.mark.parametrize(
+        "facts", [{}, {"seq": "7"}, {"seq": "7", "first_seq": "many"}, {"seq": "9" * 5000, "first_seq": "1"}]
+    )
+    def test_an_expiry_that_is_not_told_in_numbers_is_a_gap_that_nobody_can_count(
+        self, facts: dict[str, str]
+    ) -> None:
+        reception = received()
+        assert reception.recover(CursorExpired("gone", **facts)) == 0.0
+        (gap,) = reception.take(response(tick(20)))[0].gaps
+        assert (gap.reason, gap.HasField("count")) == (event_pb2.GAP_REASON_EVICTED, False)
+
+    def test_gaps_that_end_before_they_begin_are_corrupt(self) -> None:
+        reception = received()
+        reception.recover(expired(seq=7, first=20))
+        backwards = event_pb2.Gap(first_seq=2**64 - 1, last_seq=0)
+        with pytest.raises(Corrupt, match="its first number"):
+            reception.take(response(tick(30), gaps=(backwards,)))
+
     def test_expiry_while_away_is_still_told(self) -> None:
         reception = received()
         reception.recover(expired(seq=7, first=20))

@@ -4,7 +4,7 @@ from typing import Final
 
 from rig.v1 import event_pb2
 
-_REASONS: Final = {
+_REASONS: Final[dict[int, str]] = {
     event_pb2.GAP_REASON_UNSPECIFIED: "nobody declared why, which is a defect",
     event_pb2.GAP_REASON_MISSED: "the game was faster than the recorder",
     event_pb2.GAP_REASON_TORN: "the frames kept changing while they were read",
@@ -25,4 +25,9 @@ def gap_text(gap: event_pb2.Gap) -> str:
         count = f"{gap.count} record{'s' * (gap.count != 1)} missing"
     numbers = f" ({gap.first_seq} to {gap.last_seq})" if gap.last_seq >= gap.first_seq > 0 else ""
     detail = f" ({gap.detail})" if gap.detail else ""
-    return f"{count}{numbers}: {_REASONS.get(gap.reason, 'a reason this version does not know')}{detail}"
+    return f"{count}{numbers}: {reason_text(gap.reason)}{detail}"
+
+
+def reason_text(reason: int) -> str:
+    """For example: the recorder was not running."""
+    return _REASONS.get(reason, "a reason this version does not know")

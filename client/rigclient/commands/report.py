@@ -136,11 +136,12 @@ def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     numbers = ("seq", "behind", "sent", "data", "skipped", "missed", "channels", "since")
     table = _table(("follower", "left"), ("stream", "left"), *((name, "right") for name in numbers))
     for one in status.followers:
+        lag = f"{one.lag}, stopped" if one.stalled else str(one.lag)
         table.add_row(
             one.peer,
             _stream(one.stream),
             str(one.seq),
-            Text(str(one.lag), YELLOW if one.lag > 50 else TEXT),
+            Text(lag, YELLOW if one.stalled or one.lag > 50 else TEXT),
             str(one.messages),
             size(one.bytes),
             str(one.skipped),

@@ -111,6 +111,7 @@ class Gap(_message.Message):
     BEGIN_TIME_NS_FIELD_NUMBER: _builtins.int
     END_TIME_NS_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     stream: Global___Stream.ValueType
     """Whose records are missing."""
     first_seq: _builtins.int
@@ -127,6 +128,10 @@ class Gap(_message.Message):
     """Wall clock of the first record after the gap, unix nanoseconds."""
     detail: _builtins.str
     """A sentence for people."""
+    session: _builtins.int
+    """Number of the session within the ring in which the missing records are counted: the one that ran when the
+    loss began, else the next one; 0 when there was none.
+    """
     def __init__(
         self,
         *,
@@ -138,10 +143,11 @@ class Gap(_message.Message):
         begin_time_ns: _builtins.int = ...,
         end_time_ns: _builtins.int = ...,
         detail: _builtins.str = ...,
+        session: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "begin_time_ns", b"begin_time_ns", "count", b"count", "detail", b"detail", "end_time_ns", b"end_time_ns", "first_seq", b"first_seq", "last_seq", b"last_seq", "reason", b"reason", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "begin_time_ns", b"begin_time_ns", "count", b"count", "detail", b"detail", "end_time_ns", b"end_time_ns", "first_seq", b"first_seq", "last_seq", b"last_seq", "reason", b"reason", "session", b"session", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
@@ -150,24 +156,58 @@ class Gap(_message.Message):
 Global___Gap: _TypeAlias = Gap  # noqa: Y015
 
 @_typing.final
+class StreamHead(_message.Message):
+    """How far a stream had come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    stream: Global___Stream.ValueType
+    """Which."""
+    seq: _builtins.int
+    """Newest sequence number that was stored or declared missing; 0 for none."""
+    def __init__(
+        self,
+        *,
+        stream: Global___Stream.ValueType = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seq", b"seq", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamHead: _TypeAlias = StreamHead  # noqa: Y015
+
+@_typing.final
 class SessionStarted(_message.Message):
     """A session began: the clock, the track or the session number changed, or the game said so."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_STATE_FIELD_NUMBER: _builtins.int
+    HEADS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def session_state(self) -> _session_pb2.SessionState:
         """The session as it was first seen."""
+
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamHead]:
+        """How far every stream had come before: the session's own numbers are those after. Physics of a session is
+        recorded before scoring tells of it, so its first ticks may be older than this event.
+        """
 
     def __init__(
         self,
         *,
         session_state: _session_pb2.SessionState | None = ...,
+        heads: _abc.Iterable[Global___StreamHead] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["session_state", b"session_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_state", b"session_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heads", b"heads", "session_state", b"session_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -180,18 +220,24 @@ class SessionEnded(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_STATE_FIELD_NUMBER: _builtins.int
+    HEADS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def session_state(self) -> _session_pb2.SessionState:
         """The session as it was last seen."""
+
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamHead]:
+        """How far every stream had come with it."""
 
     def __init__(
         self,
         *,
         session_state: _session_pb2.SessionState | None = ...,
+        heads: _abc.Iterable[Global___StreamHead] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["session_state", b"session_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_state", b"session_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heads", b"heads", "session_state", b"session_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

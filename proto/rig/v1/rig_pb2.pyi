@@ -7,7 +7,9 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rig.v1 import event_pb2 as _event_pb2
+from rig.v1 import session_pb2 as _session_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +20,46 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _LapLoss:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LapLossEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LapLoss.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LAP_LOSS_UNSPECIFIED: _LapLoss.ValueType  # 0
+    """Not said."""
+    LAP_LOSS_EVICTED: _LapLoss.ValueType  # 1
+    """The ring let go of it, or of a part, before it could be archived."""
+    LAP_LOSS_TOO_LONG: _LapLoss.ValueType  # 2
+    """It was longer than a lap file holds; the rest is missing."""
+    LAP_LOSS_RETENTION: _LapLoss.ValueType  # 3
+    """Retention deleted it."""
+    LAP_LOSS_FORCED: _LapLoss.ValueType  # 4
+    """Retention had to delete it though it was pinned, or nobody else has it."""
+    LAP_LOSS_DELETED: _LapLoss.ValueType  # 5
+    """Somebody deleted it."""
+    LAP_LOSS_DAMAGED: _LapLoss.ValueType  # 6
+    """Its file failed a check and was set aside."""
+
+class LapLoss(_LapLoss, metaclass=_LapLossEnumTypeWrapper):
+    """What became of a lap that is not there as it should be."""
+
+LAP_LOSS_UNSPECIFIED: LapLoss.ValueType  # 0
+"""Not said."""
+LAP_LOSS_EVICTED: LapLoss.ValueType  # 1
+"""The ring let go of it, or of a part, before it could be archived."""
+LAP_LOSS_TOO_LONG: LapLoss.ValueType  # 2
+"""It was longer than a lap file holds; the rest is missing."""
+LAP_LOSS_RETENTION: LapLoss.ValueType  # 3
+"""Retention deleted it."""
+LAP_LOSS_FORCED: LapLoss.ValueType  # 4
+"""Retention had to delete it though it was pinned, or nobody else has it."""
+LAP_LOSS_DELETED: LapLoss.ValueType  # 5
+"""Somebody deleted it."""
+LAP_LOSS_DAMAGED: LapLoss.ValueType  # 6
+"""Its file failed a check and was set aside."""
+Global___LapLoss: _TypeAlias = LapLoss  # noqa: Y015
 
 @_typing.final
 class GetStatusRequest(_message.Message):
@@ -392,6 +434,8 @@ class Follower(_message.Message):
     MISSED_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
     AGE_S_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_SEQ_FIELD_NUMBER: _builtins.int
+    STALLED_FIELD_NUMBER: _builtins.int
     peer: _builtins.str
     """Address as the server sees it."""
     stream: _event_pb2.Stream.ValueType
@@ -412,6 +456,10 @@ class Follower(_message.Message):
     """Channels it asked for; 0 is all."""
     age_s: _builtins.float
     """Seconds since it came."""
+    acknowledged_seq: _builtins.int
+    """Last sequence number that it acknowledged; absent when it does not acknowledge."""
+    stalled: _builtins.bool
+    """It has stopped reading: not acknowledged for two seconds, or the transport takes no more."""
     def __init__(
         self,
         *,
@@ -425,12 +473,16 @@ class Follower(_message.Message):
         missed: _builtins.int = ...,
         channels: _builtins.int = ...,
         age_s: _builtins.float = ...,
+        acknowledged_seq: _builtins.int | None = ...,
+        stalled: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_acknowledged_seq", b"_acknowledged_seq", "acknowledged_seq", b"acknowledged_seq"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "bytes", b"bytes", "channels", b"channels", "lag", b"lag", "messages", b"messages", "missed", b"missed", "peer", b"peer", "seq", b"seq", "skipped", b"skipped", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_acknowledged_seq", b"_acknowledged_seq", "acknowledged_seq", b"acknowledged_seq", "age_s", b"age_s", "bytes", b"bytes", "channels", b"channels", "lag", b"lag", "messages", b"messages", "missed", b"missed", "peer", b"peer", "seq", b"seq", "skipped", b"skipped", "stalled", b"stalled", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__acknowledged_seq: _TypeAlias = _typing.Literal["acknowledged_seq"]  # noqa: Y015
+    _WhichOneofArgType__acknowledged_seq: _TypeAlias = _typing.Literal["_acknowledged_seq", b"_acknowledged_seq"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__acknowledged_seq) -> _WhichOneofReturnType__acknowledged_seq | None: ...
 
 Global___Follower: _TypeAlias = Follower  # noqa: Y015
 
@@ -585,3 +637,293 @@ class ListChannelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListChannelsResponse: _TypeAlias = ListChannelsResponse  # noqa: Y015
+
+@_typing.final
+class GetLossesRequest(_message.Message):
+    """Asks what is missing of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """`sessions/{session}`; empty or `sessions/-`: the newest."""
+    stream: _event_pb2.Stream.ValueType
+    """Only this stream; unspecified: all."""
+    page_size: _builtins.int
+    """Most gaps of the answer, at most 1000; 0 means 50."""
+    page_token: _builtins.str
+    """From the answer before; everything else but `page_size` must be as it was then."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        stream: _event_pb2.Stream.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "session", b"session", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLossesRequest: _TypeAlias = GetLossesRequest  # noqa: Y015
+
+@_typing.final
+class ReasonLosses(_message.Message):
+    """What is missing of a stream for one reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
+    UNCOUNTED_FIELD_NUMBER: _builtins.int
+    reason: _event_pb2.GapReason.ValueType
+    """Why."""
+    missing: _builtins.int
+    """Records declared missing."""
+    gaps: _builtins.int
+    """Gaps in which they are."""
+    uncounted: _builtins.int
+    """How many of these gaps have no count: nobody can know how much is missing there."""
+    def __init__(
+        self,
+        *,
+        reason: _event_pb2.GapReason.ValueType = ...,
+        missing: _builtins.int = ...,
+        gaps: _builtins.int = ...,
+        uncounted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gaps", b"gaps", "missing", b"missing", "reason", b"reason", "uncounted", b"uncounted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReasonLosses: _TypeAlias = ReasonLosses  # noqa: Y015
+
+@_typing.final
+class StreamLosses(_message.Message):
+    """What a session was to bring of a stream. received + missing = expected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    FIRST_SEQ_FIELD_NUMBER: _builtins.int
+    LAST_SEQ_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    stream: _event_pb2.Stream.ValueType
+    """Which."""
+    first_seq: _builtins.int
+    """First sequence number of the session."""
+    last_seq: _builtins.int
+    """Last sequence number of the session, so far; first_seq - 1 when there is none."""
+    expected: _builtins.int
+    """Numbers from the first to the last."""
+    received: _builtins.int
+    """Records that were stored. The oldest of them may have left the ring since."""
+    missing: _builtins.int
+    """Records declared missing."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReasonLosses]:
+        """The same by reason, also those of which nobody knows how many; none when nothing is missing."""
+
+    def __init__(
+        self,
+        *,
+        stream: _event_pb2.Stream.ValueType = ...,
+        first_seq: _builtins.int = ...,
+        last_seq: _builtins.int = ...,
+        expected: _builtins.int = ...,
+        received: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        reasons: _abc.Iterable[Global___ReasonLosses] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "first_seq", b"first_seq", "last_seq", b"last_seq", "missing", b"missing", "reasons", b"reasons", "received", b"received", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamLosses: _TypeAlias = StreamLosses  # noqa: Y015
+
+@_typing.final
+class LostLap(_message.Message):
+    """A lap that is not there as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    TIME_NS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`sessions/{session}/laps/{lap}`."""
+    loss: Global___LapLoss.ValueType
+    """What became of it."""
+    detail: _builtins.str
+    """A sentence for people."""
+    time_ns: _builtins.int
+    """Wall clock at which it was lost, unix nanoseconds; 0 when nobody noted it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        loss: Global___LapLoss.ValueType = ...,
+        detail: _builtins.str = ...,
+        time_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "loss", b"loss", "name", b"name", "time_ns", b"time_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LostLap: _TypeAlias = LostLap  # noqa: Y015
+
+@_typing.final
+class GetLossesResponse(_message.Message):
+    """What is missing of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
+    LAPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """`sessions/{session}`."""
+    status: _session_pb2.SessionStatus.ValueType
+    """Whether it can still grow."""
+    next_page_token: _builtins.str
+    """Pass it for the next page of gaps; empty on the last."""
+    @_builtins.property
+    def streams(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamLosses]:
+        """Physics, scoring, events."""
+
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Gap]:
+        """Gaps in the order of streams and numbers."""
+
+    @_builtins.property
+    def laps(self) -> _containers.RepeatedCompositeFieldContainer[Global___LostLap]:
+        """Laps that are not there as they should be, by name; on the first page alone."""
+
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        status: _session_pb2.SessionStatus.ValueType = ...,
+        streams: _abc.Iterable[Global___StreamLosses] | None = ...,
+        gaps: _abc.Iterable[_event_pb2.Gap] | None = ...,
+        laps: _abc.Iterable[Global___LostLap] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gaps", b"gaps", "laps", b"laps", "next_page_token", b"next_page_token", "session", b"session", "status", b"status", "streams", b"streams"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLossesResponse: _TypeAlias = GetLossesResponse  # noqa: Y015
+
+@_typing.final
+class VerifyRequest(_message.Message):
+    """Asks for a check of everything that is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEEP_FIELD_NUMBER: _builtins.int
+    deep: _builtins.bool
+    """Compare all laps with the ring, as far as it holds their time; else some of them."""
+    def __init__(
+        self,
+        *,
+        deep: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deep", b"deep"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyRequest: _TypeAlias = VerifyRequest  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """Something that is not as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    MEND_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Stable word for what it is, for example `lap-damaged`."""
+    where: _builtins.str
+    """The record, the lap, the file, below the data directory."""
+    what: _builtins.str
+    """A sentence for people."""
+    mend: _builtins.str
+    """What to do about it."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        where: _builtins.str = ...,
+        what: _builtins.str = ...,
+        mend: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mend", b"mend", "what", b"what", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class VerifyResponse(_message.Message):
+    """How far the check is, and what it has found meanwhile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WALK_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    walk: _builtins.str
+    """What is walked now, for example `laps`."""
+    done: _builtins.int
+    """Steps of this walk that are done."""
+    total: _builtins.int
+    """Steps of this walk in all."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """Found since the message before."""
+
+    def __init__(
+        self,
+        *,
+        walk: _builtins.str = ...,
+        done: _builtins.int = ...,
+        total: _builtins.int = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "findings", b"findings", "total", b"total", "walk", b"walk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyResponse: _TypeAlias = VerifyResponse  # noqa: Y015

@@ -45,6 +45,16 @@ class RigServiceStub(object):
                 request_serializer=rig_dot_v1_dot_rig__pb2.ListChannelsRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_rig__pb2.ListChannelsResponse.FromString,
                 _registered_method=True)
+        self.GetLosses = channel.unary_unary(
+                '/rig.v1.RigService/GetLosses',
+                request_serializer=rig_dot_v1_dot_rig__pb2.GetLossesRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_rig__pb2.GetLossesResponse.FromString,
+                _registered_method=True)
+        self.Verify = channel.unary_stream(
+                '/rig.v1.RigService/Verify',
+                request_serializer=rig_dot_v1_dot_rig__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_rig__pb2.VerifyResponse.FromString,
+                _registered_method=True)
 
 
 class RigServiceServicer(object):
@@ -66,6 +76,23 @@ class RigServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLosses(self, request, context):
+        """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
+        NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
+        is damaged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Verify(self, request, context):
+        """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
+        nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RigServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +105,16 @@ def add_RigServiceServicer_to_server(servicer, server):
                     servicer.ListChannels,
                     request_deserializer=rig_dot_v1_dot_rig__pb2.ListChannelsRequest.FromString,
                     response_serializer=rig_dot_v1_dot_rig__pb2.ListChannelsResponse.SerializeToString,
+            ),
+            'GetLosses': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLosses,
+                    request_deserializer=rig_dot_v1_dot_rig__pb2.GetLossesRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_rig__pb2.GetLossesResponse.SerializeToString,
+            ),
+            'Verify': grpc.unary_stream_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=rig_dot_v1_dot_rig__pb2.VerifyRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_rig__pb2.VerifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +172,60 @@ class RigService(object):
             '/rig.v1.RigService/ListChannels',
             rig_dot_v1_dot_rig__pb2.ListChannelsRequest.SerializeToString,
             rig_dot_v1_dot_rig__pb2.ListChannelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLosses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.RigService/GetLosses',
+            rig_dot_v1_dot_rig__pb2.GetLossesRequest.SerializeToString,
+            rig_dot_v1_dot_rig__pb2.GetLossesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rig.v1.RigService/Verify',
+            rig_dot_v1_dot_rig__pb2.VerifyRequest.SerializeToString,
+            rig_dot_v1_dot_rig__pb2.VerifyResponse.FromString,
             options,
             channel_credentials,
             insecure,

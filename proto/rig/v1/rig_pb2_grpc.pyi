@@ -39,6 +39,15 @@ class RigServiceStub:
     """
     ListChannels: _grpc.UnaryUnaryMultiCallable[_rig_pb2.ListChannelsRequest, _rig_pb2.ListChannelsResponse]
     """The channel registry."""
+    GetLosses: _grpc.UnaryUnaryMultiCallable[_rig_pb2.GetLossesRequest, _rig_pb2.GetLossesResponse]
+    """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
+    NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
+    is damaged.
+    """
+    Verify: _grpc.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]
+    """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
+    nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+    """
 
 @_typing.type_check_only
 class RigServiceAsyncStub(RigServiceStub):
@@ -51,6 +60,15 @@ class RigServiceAsyncStub(RigServiceStub):
     """
     ListChannels: _aio.UnaryUnaryMultiCallable[_rig_pb2.ListChannelsRequest, _rig_pb2.ListChannelsResponse]  # type: ignore[assignment]
     """The channel registry."""
+    GetLosses: _aio.UnaryUnaryMultiCallable[_rig_pb2.GetLossesRequest, _rig_pb2.GetLossesResponse]  # type: ignore[assignment]
+    """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
+    NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
+    is damaged.
+    """
+    Verify: _aio.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]  # type: ignore[assignment]
+    """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
+    nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+    """
 
 class RigServiceServicer(metaclass=_abc_1.ABCMeta):
     """What the rig is doing, and what it can tell."""
@@ -72,5 +90,26 @@ class RigServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rig_pb2.ListChannelsResponse, _abc.Awaitable[_rig_pb2.ListChannelsResponse]]:
         """The channel registry."""
+
+    @_abc_1.abstractmethod
+    def GetLosses(
+        self,
+        request: _rig_pb2.GetLossesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rig_pb2.GetLossesResponse, _abc.Awaitable[_rig_pb2.GetLossesResponse]]:
+        """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
+        NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
+        is damaged.
+        """
+
+    @_abc_1.abstractmethod
+    def Verify(
+        self,
+        request: _rig_pb2.VerifyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_rig_pb2.VerifyResponse], _abc.AsyncIterator[_rig_pb2.VerifyResponse]]:
+        """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
+        nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+        """
 
 def add_RigServiceServicer_to_server(servicer: RigServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -171,6 +171,7 @@ class StreamPhysicsRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     TICKS_PER_MESSAGE_FIELD_NUMBER: _builtins.int
     COMPRESSION_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     max_rate_hz: _builtins.float
     """At most so many ticks a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
@@ -179,6 +180,10 @@ class StreamPhysicsRequest(_message.Message):
     """Ticks collected into one message, at most 64; 0 means 1. Collected ticks wait a second at the longest."""
     compression: Global___Compression.ValueType
     """Compression of the messages."""
+    subscription: _builtins.bytes
+    """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
+    not, and a reader that has stopped is noticed only when the transport takes no more.
+    """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Channel names; empty: all. `id` is always sent."""
@@ -201,10 +206,11 @@ class StreamPhysicsRequest(_message.Message):
         delivery: Global___Delivery.ValueType = ...,
         ticks_per_message: _builtins.int = ...,
         compression: Global___Compression.ValueType = ...,
+        subscription: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "max_rate_hz", b"max_rate_hz", "start", b"start", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,6 +273,7 @@ class StreamScoringRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     TICKS_PER_MESSAGE_FIELD_NUMBER: _builtins.int
     COMPRESSION_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     max_rate_hz: _builtins.float
     """At most so many updates a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
@@ -275,6 +282,10 @@ class StreamScoringRequest(_message.Message):
     """Updates collected into one message, at most 64; 0 means 1."""
     compression: Global___Compression.ValueType
     """Compression of the messages."""
+    subscription: _builtins.bytes
+    """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
+    not, and a reader that has stopped is noticed only when the transport takes no more.
+    """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Channel names; empty: all. `id` is always sent."""
@@ -297,10 +308,11 @@ class StreamScoringRequest(_message.Message):
         delivery: Global___Delivery.ValueType = ...,
         ticks_per_message: _builtins.int = ...,
         compression: Global___Compression.ValueType = ...,
+        subscription: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "max_rate_hz", b"max_rate_hz", "start", b"start", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -357,6 +369,11 @@ class StreamEventsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     START_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    subscription: _builtins.bytes
+    """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
+    not, and a reader that has stopped is noticed only when the transport takes no more.
+    """
     @_builtins.property
     def start(self) -> Global___Start:
         """Where to begin. `running_lap` is refused."""
@@ -365,10 +382,11 @@ class StreamEventsRequest(_message.Message):
         self,
         *,
         start: Global___Start | None = ...,
+        subscription: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["start", b"start", "subscription", b"subscription"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,3 +431,46 @@ class StreamEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamEventsResponse: _TypeAlias = StreamEventsResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeRequest(_message.Message):
+    """Tells how far a reader has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    subscription: _builtins.bytes
+    """As in the request of the stream."""
+    cursor: _builtins.bytes
+    """The cursor of the last message that was read and dealt with."""
+    def __init__(
+        self,
+        *,
+        subscription: _builtins.bytes = ...,
+        cursor: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeRequest: _TypeAlias = AcknowledgeRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeResponse(_message.Message):
+    """Noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeResponse: _TypeAlias = AcknowledgeResponse  # noqa: Y015

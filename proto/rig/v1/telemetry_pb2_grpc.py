@@ -50,6 +50,11 @@ class TelemetryServiceStub(object):
                 request_serializer=rig_dot_v1_dot_telemetry__pb2.StreamEventsRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_telemetry__pb2.StreamEventsResponse.FromString,
                 _registered_method=True)
+        self.Acknowledge = channel.unary_unary(
+                '/rig.v1.TelemetryService/Acknowledge',
+                request_serializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeResponse.FromString,
+                _registered_method=True)
 
 
 class TelemetryServiceServicer(object):
@@ -79,6 +84,15 @@ class TelemetryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Acknowledge(self, request, context):
+        """Tells how far the reader of a stream has come. A stream that named itself and is not acknowledged for two
+        seconds is paused: nothing but `progress` is sent until it is, and then it goes on where it was, or with
+        the newest, as its `delivery` says. Fails with NOT_FOUND when no such stream is open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TelemetryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +110,11 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     servicer.StreamEvents,
                     request_deserializer=rig_dot_v1_dot_telemetry__pb2.StreamEventsRequest.FromString,
                     response_serializer=rig_dot_v1_dot_telemetry__pb2.StreamEventsResponse.SerializeToString,
+            ),
+            'Acknowledge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Acknowledge,
+                    request_deserializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +199,33 @@ class TelemetryService(object):
             '/rig.v1.TelemetryService/StreamEvents',
             rig_dot_v1_dot_telemetry__pb2.StreamEventsRequest.SerializeToString,
             rig_dot_v1_dot_telemetry__pb2.StreamEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Acknowledge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.TelemetryService/Acknowledge',
+            rig_dot_v1_dot_telemetry__pb2.AcknowledgeRequest.SerializeToString,
+            rig_dot_v1_dot_telemetry__pb2.AcknowledgeResponse.FromString,
             options,
             channel_credentials,
             insecure,

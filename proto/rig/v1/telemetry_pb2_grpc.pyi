@@ -42,6 +42,11 @@ class TelemetryServiceStub:
     """Scoring updates. Fails as StreamPhysics does."""
     StreamEvents: _grpc.UnaryStreamMultiCallable[_telemetry_pb2.StreamEventsRequest, _telemetry_pb2.StreamEventsResponse]
     """Events. Fails as StreamPhysics does."""
+    Acknowledge: _grpc.UnaryUnaryMultiCallable[_telemetry_pb2.AcknowledgeRequest, _telemetry_pb2.AcknowledgeResponse]
+    """Tells how far the reader of a stream has come. A stream that named itself and is not acknowledged for two
+    seconds is paused: nothing but `progress` is sent until it is, and then it goes on where it was, or with
+    the newest, as its `delivery` says. Fails with NOT_FOUND when no such stream is open.
+    """
 
 @_typing.type_check_only
 class TelemetryServiceAsyncStub(TelemetryServiceStub):
@@ -57,6 +62,11 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     """Scoring updates. Fails as StreamPhysics does."""
     StreamEvents: _aio.UnaryStreamMultiCallable[_telemetry_pb2.StreamEventsRequest, _telemetry_pb2.StreamEventsResponse]  # type: ignore[assignment]
     """Events. Fails as StreamPhysics does."""
+    Acknowledge: _aio.UnaryUnaryMultiCallable[_telemetry_pb2.AcknowledgeRequest, _telemetry_pb2.AcknowledgeResponse]  # type: ignore[assignment]
+    """Tells how far the reader of a stream has come. A stream that named itself and is not acknowledged for two
+    seconds is paused: nothing but `progress` is sent until it is, and then it goes on where it was, or with
+    the newest, as its `delivery` says. Fails with NOT_FOUND when no such stream is open.
+    """
 
 class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Live streams that can be cut and resumed without losing a record."""
@@ -87,5 +97,16 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_telemetry_pb2.StreamEventsResponse], _abc.AsyncIterator[_telemetry_pb2.StreamEventsResponse]]:
         """Events. Fails as StreamPhysics does."""
+
+    @_abc_1.abstractmethod
+    def Acknowledge(
+        self,
+        request: _telemetry_pb2.AcknowledgeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_telemetry_pb2.AcknowledgeResponse, _abc.Awaitable[_telemetry_pb2.AcknowledgeResponse]]:
+        """Tells how far the reader of a stream has come. A stream that named itself and is not acknowledged for two
+        seconds is paused: nothing but `progress` is sent until it is, and then it goes on where it was, or with
+        the newest, as its `delivery` says. Fails with NOT_FOUND when no such stream is open.
+        """
 
 def add_TelemetryServiceServicer_to_server(servicer: TelemetryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

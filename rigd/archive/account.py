@@ -1,0 +1,191 @@
+"""The account of a session: what it was to bring of each stream, and what of that is declared missing.
+
+It is kept from entries, and most entries come from events of the ring: the beginning and the end of a session
+say how far the streams had come, gaps say what is missing. Every number belongs to one session. A loss at the
+change of two is counted in the one that ran when it began; the other notes that some of it, nobody knows how
+much, may be its own. Nothing here reads or writes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from rig.v1 import event_pb2, rig_pb2
+
+STREAMS: Final = (event_pb2.STREAM_PHYSICS, event_pb2.STREAM_SCORING, event_pb2.STREAM_EVENTS)
+
+Heads = Mapping[int, int]
+"""Newest sequence number by stream."""
+
+BEGAN: Final = "began"
+"""The session begins after `heads`."""
+REACHED: Final = "reached"
+"""The streams had come to `heads`, and it went on."""
+OVER: Final = "over"
+"""The session ended with `heads`."""
+GAP: Final = "gap"
+"""`gap` is missing."""
+BEFORE: Final = "before"
+"""`gap`, which is counted in the session before, reaches up to the beginning of this one."""
+_NEVER: Final = 1 << 64
+"""More than any number."""
+
+LAP: Final = "lap"
+"""The file of `lap` lacks `gap`, which the ring had and has no more, or which is more than a file holds."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the account."""
+
+    kind: str
+    event: int
+    """Number of the event in the ring that told it; 0 for what the archiver found out by itself."""
+    time_ns: int
+    """Wall clock, unix nanoseconds."""
+    heads: Heads = field(default_factory=dict)
+    gap: event_pb2.Gap | None = None
+    lap: str = ""
+
+
+class Account:
+    """The sum of the entries so far."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.first: dict[int, int] = {}
+        """By stream the number before the session's first."""
+        self.last: dict[int, int] = {}
+        """By stream the session's last number, so far."""
+        self.begun = self.over = False
+        self.trailing: dict[int, event_pb2.Gap] = {}
+        """By stream the newest gap."""
+        self.borders: list[event_pb2.Gap] = []
+        """Gaps of the session before that reach up to this one."""
+        self._reasons: dict[tuple[int, int], rig_pb2.ReasonLosses] = {}
+        for entry in entries:
+            self.take(entry)
+
+    def take(self, entry: Entry) -> None:
+        """Add an entry."""
+        match entry.kind:
+            case "began":
+                self.begun = True
+                for stream, seq in entry.heads.items():
+                    self.first[stream] = min(seq, self.first.get(stream, seq))
+                    self.last[stream] = max(seq, self.last.get(stream, seq))
+            case "reached" | "over":
+                self.last |= {stream: self._least(stream, seq) for stream, seq in entry.heads.items()}
+                self.over = self.over or entry.kind == OVER
+            case "gap" | "before":
+                self._take_gap(entry)
+
+    def _least(self, stream: int, seq: int) -> int:
+        """What is declared missing was to come, whatever is said of the end."""
+        gap = self.trailing.get(stream)
+        return max(seq, gap.last_seq if gap else 0)
+
+    def _take_gap(self, entry: Entry) -> None:
+        assert entry.gap is not None
+        gap, mine = entry.gap, entry.kind == GAP
+        counted = mine and gap.HasField("count")
+        self.last[gap.stream] = max(gap.last_seq, self.last.get(gap.stream, gap.last_seq))
+        if counted:
+            self.first[gap.stream] = min(gap.first_seq - 1, self.first.get(gap.stream, gap.first_seq - 1))
+        self.trailing[gap.stream] = gap
+        if not mine:
+            self.borders.append(gap)
+            self.first[gap.stream] = max(gap.last_seq, self.first.get(gap.stream, 0))
+        found = self._reasons.setdefault((gap.stream, gap.reason), rig_pb2.ReasonLosses(reason=gap.reason))
+        found.missing += gap.count if counted else 0
+        found.uncounted += not counted
+        found.gaps += 1
+
+    def losses(self, stream: "event_pb2.Stream.ValueType") -> rig_pb2.StreamLosses:
+        """What the account says of a stream."""
+        first, last = self.first.get(stream, 0), self.last.get(stream, 0)
+        reasons = [found for (of, _), found in sorted(self._reasons.items()) if of == stream]
+        missing = sum(found.missing for found in reasons)
+        return rig_pb2.StreamLosses(
+            stream=stream,
+            first_seq=first + 1,
+            last_seq=last,
+            expected=last - first,
+            received=last - first - missing,
+            missing=missing,
+            reasons=reasons,
+        )
+
+
+def shown(entry: Entry) -> event_pb2.Gap:
+    """The gap of an entry as the session's own. One that is counted in another session has no count here."""
+    assert entry.gap is not None
+    gap = event_pb2.Gap()
+    gap.CopyFrom(entry.gap)
+    if entry.kind == BEFORE:
+        whole = f"some of {gap.count}, which are counted in the session before" if gap.count else ""
+        gap.detail = "; ".join(part for part in (gap.detail, whole) if part)
+        gap.first_seq = gap.last_seq + 1
+        gap.ClearField("count")
+    return gap
+
+
+class Books:
+    """Finds the accounts that an event concerns. Events come in their order, evicted ones left out."""
+
+    def __init__(self, account: Callable[[int], Account | None]) -> None:
+        self._account = account
+        """Gives the account of a session by its number in the ring, None for one that is not known yet."""
+        self._waiting: dict[int, list[event_pb2.Event]] = {}
+
+    @property
+    def waiting(self) -> list[event_pb2.Event]:
+        """The oldest event of each session that is not told yet, in their order."""
+        return sorted((events[0] for events in self._waiting.values()), key=lambda event: event.seq)
+
+    def take(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+        """Session numbers with their entries; each is to be taken into its account before the next is asked
+        for.
+        """
+        match event.WhichOneof("kind"):
+            case "session_started":
+                yield from self._begin(event)
+            case "session_ended":
+                heads = heads_of(event.session_ended.heads)
+                yield event.session, Entry(OVER, event.seq, event.capture_time_ns, heads)
+            case "gap":
+                yield from self._lose(event)
+
+    def introduce(self, number: int) -> Iterator[tuple[int, Entry]]:
+        """What waited for this session, which is known now."""
+        for event in self._waiting.pop(number, []):
+            yield from self._lose(event)
+
+    def _begin(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+        heads, time_ns = heads_of(event.session_started.heads), event.capture_time_ns
+        yield event.session, Entry(BEGAN, event.seq, time_ns, heads)
+        yield from self.introduce(event.session)
+        former = self._account(event.session - 1)
+        if former is None:
+            return
+        if not former.over:
+            yield event.session - 1, Entry(OVER, event.seq, time_ns, heads)
+        for stream, gap in former.trailing.items():
+            if gap.last_seq >= heads.get(stream, _NEVER):
+                yield event.session, Entry(BEFORE, event.seq, time_ns, gap=gap)
+
+    def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+        number = event.gap.session
+        if not number:
+            return  # of no session: before the first one
+        if self._account(number) is None:
+            self._waiting.setdefault(number, []).append(event)
+            return
+        yield number, Entry(GAP, event.seq, event.capture_time_ns, gap=event.gap)
+        while (following := self._account(number := number + 1)) is not None:
+            if event.gap.last_seq >= following.first.get(event.gap.stream, _NEVER):
+                yield number, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
+
+
+def heads_of(heads: Iterable[event_pb2.StreamHead]) -> dict[int, int]:
+    """By stream."""
+    return {head.stream: head.seq for head in heads}

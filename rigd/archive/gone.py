@@ -1,0 +1,50 @@
+"""What is gone: a line for each lap of a session that is not here any more, or never was, and why."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from rig.errors import Corrupt
+from rigd.archive.seal import sealed, unsealed
+from rigd.durable import append, replace
+
+Facts = dict[str, Any]
+
+
+class Gone:
+    """The file of one session. Each line has a seal: a damaged one must not bury another lap."""
+
+    def __init__(self, path: Path, session: str) -> None:
+        self._path, self._laps = path, f"{session}/laps/"
+
+    def add(self, lap: str, facts: Facts) -> None:
+        """Write a line, for good."""
+        # On a line of its own, also after one that a crash cut.
+        append(self._path, b"\n" + sealed(json.dumps({"lap": lap, **facts})) + b"\n")
+
+    def read(self) -> dict[str, Facts]:
+        """All lines, by the lap's name. One that was cut by a crash is passed over: the deletion that it
+        announced did not happen.
+        """
+        return {facts["lap"]: facts for line in self._lines() if (facts := self._read(line)) is not None}
+
+    def mend(self, aside: Path) -> None:
+        """Keep the lines that can be read. If there are others, all of it as it was is kept at `aside`."""
+        lines = self._lines()
+        sound = [line for line in lines if self._read(line) is not None]
+        if len(sound) < len(lines):
+            replace(aside, self._path.read_bytes())
+            replace(self._path, b"".join(line + b"\n" for line in sound))
+
+    def _lines(self) -> list[bytes]:
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            return [line for line in self._path.read_bytes().split(b"\n") if line]
+        return []
+
+    def _read(self, line: bytes) -> Facts | None:
+        with contextlib.suppress(Corrupt):
+            facts = unsealed(line)
+            if str(facts.get("lap")).startswith(self._laps):
+                return facts
+        return None

@@ -1,0 +1,73 @@
+"""What stands after a power cut: files whole or not at all, and folders and names that stay.
+
+A synced file is lost with its name, and a name is on the disk only when the folder it stands in was synced.
+File systems with a journal are kinder; nothing here relies on it.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+UNFINISHED: Final = ".writing-"
+"""Begins the name of a file that is not finished."""
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. OSError when the
+    disk refuses; nothing is left then.
+    """
+    make_folder(path.parent)
+    beside = path.with_name(UNFINISHED + path.name)
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        rename(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to the file at `path`, made if there is none. A crash may leave a part of it. OSError when
+    the disk refuses.
+    """
+    make_folder(path.parent)
+    new = not path.exists()
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        sync_folder(path.parent)
+
+
+def cut(path: Path, size: int) -> None:
+    """Take off what stands after the first `size` bytes."""
+    with path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a file, or a folder, another name beside it."""
+    old.rename(new)
+    sync_folder(new.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are not there."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, and that others are gone."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,129 @@
+"""What is missing of a session: its ledger, and what the ring has told since."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rig.errors import NotFound
+from rig.v1 import event_pb2, laps_pb2, rig_pb2, session_pb2
+from rigd import ring as rings
+from rigd.archive import extent
+from rigd.archive.account import BEFORE, GAP, REACHED, STREAMS, Account, Books, Entry, shown
+from rigd.archive.index import IndexReader
+from rigd.archive.ledger import newest, read_ledger
+from rigd.archive.lost import lost_laps
+from rigd.archive.paging import Paging
+from rigd.archive.position import position
+from rigd.archive.store import Store
+from rigd.archive.told import events_after
+from rigd.ring import RingReader
+
+_NEWEST: Final = ("", "-", "sessions/-")
+
+
+class Losses:
+    """Answers for all sessions of a data directory, from files: not for an event loop."""
+
+    def __init__(self, data: Path) -> None:
+        self._index = IndexReader(data / "index.sqlite")
+        self._store = Store(data / "laps")
+
+    def answer(self, request: rig_pb2.GetLossesRequest, ring: RingReader | None) -> rig_pb2.GetLossesResponse:
+        """The answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
+        session = self._session(request.session)
+        paging = Paging(_of(request, session.name), [int, int])
+        entries = self._entries(session, ring)
+        account = Account(entries)
+        if not account.begun:
+            raise NotFound(f"no account was kept of {session.name}", name=session.name)
+        streams = [stream for stream in STREAMS if request.stream in (0, stream)]
+        gaps, token = _page(entries, streams, paging)
+        return rig_pb2.GetLossesResponse(
+            session=session.name,
+            status=session.status,
+            streams=[account.losses(stream) for stream in streams],
+            gaps=gaps,
+            laps=() if request.page_token else lost_laps(self._store, self._index, session.name, entries),
+            next_page_token=token,
+        )
+
+    def _session(self, name: str) -> session_pb2.Session:
+        if name not in _NEWEST:
+            session = self._index.session(name)
+            if session is None:
+                raise NotFound(f"there is no session {name!r}", name=name)
+            return session
+        for session in self._index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1)).sessions:
+            return session
+        raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
+
+    def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[Entry]:
+        """The ledger, and of a session of this ring what the archiver has not come to yet."""
+        entries = read_ledger(self._store.ledger(session.name), session.name)
+        if ring is None or session.ring != ring.id.hex():
+            return entries
+        accounts = _Accounts(self._store, ring, session.ring_session, entries)
+        return [*entries, *accounts.go_on(position(self._index, ring))]
+
+
+class _Accounts:
+    """The accounts of a ring's sessions, for one of which more is asked."""
+
+    def __init__(self, store: Store, ring: RingReader, number: int, entries: list[Entry]) -> None:
+        self._store, self._ring, self._number = store, ring, number
+        self._known = newest(entries)
+        self._accounts: dict[int, Account] = {number: Account(entries)}
+
+    def get(self, number: int) -> Account | None:
+        """The account of a session, None when the archive does not have it yet."""
+        if number not in self._accounts:
+            session = self._store.numbered(self._ring.id.hex(), number)
+            if session is not None:
+                ledger = read_ledger(self._store.ledger(session.name), session.name)
+                self._accounts[number] = Account(ledger)
+        account = self._accounts.get(number)
+        return account if account and account.begun else None
+
+    def go_on(self, after: int) -> Iterator[Entry]:
+        """What events after number `after`, and the records of the ring, tell beyond the ledger."""
+        mine, ring = self._accounts[self._number], self._ring
+        # Before the events, lest a loss that is declared meanwhile is taken for records.
+        heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
+        books = Books(self.get)
+        for event in events_after(ring, after):
+            for number, entry in books.take(event):
+                account = self._accounts.setdefault(number, Account())
+                if number != self._number:
+                    account.take(entry)
+                elif entry.event > self._known:
+                    account.take(entry)
+                    yield entry
+        if mine.begun and not mine.over:
+            yield Entry(REACHED, 0, 0, heads)
+
+
+def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesRequest:
+    """The same question by the session's name: another one may be the newest for the next page."""
+    named = rig_pb2.GetLossesRequest()
+    named.CopyFrom(request)
+    named.session = session
+    return named
+
+
+def _page(
+    entries: list[Entry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
+) -> tuple[list[event_pb2.Gap], str]:
+    """A page of gaps, by streams and then in the order in which they were told, to which later ones are
+    added; and the token of the next page.
+    """
+    gaps = [shown(entry) for entry in entries if entry.kind in (GAP, BEFORE)]
+    places = [
+        (stream, number, gap)
+        for stream in streams
+        for number, gap in enumerate(gap for gap in gaps if gap.stream == stream)
+    ]
+    after = tuple(paging.after or (0, 0))
+    left = [place for place in places if not paging.after or place[:2] > after]
+    page = left[: paging.size]
+    token = paging.token(page[-1][:2]) if len(left) > len(page) else ""
+    return [gap for *_, gap in page], token

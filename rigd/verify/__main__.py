@@ -1,0 +1,67 @@
+"""One part of a check, or `all`: a message of JSON per line.
+
+python -m rigd.verify DATA ring|rest|all [deep] [without-ring]
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import json_format
+
+from rig.v1 import rig_pb2
+from rigd.process import yield_to_others
+from rigd.verify.parts import check_rest, check_ring
+from rigd.verify.run import run
+
+_EVERY_S: Final = 0.2
+"""Between two lines that tell nothing but how far it is."""
+
+
+class _Lines:
+    """Says it on standard output."""
+
+    def __init__(self) -> None:
+        self._told_at = 0.0
+        self._now = rig_pb2.VerifyResponse()
+
+    def told(self, walk: str, done: int, total: int) -> None:
+        """How far it is."""
+        another = walk != self._now.walk
+        self._now = rig_pb2.VerifyResponse(walk=walk, done=done, total=total)
+        if another or done >= total or time.monotonic() > self._told_at + _EVERY_S:
+            self._told_at = time.monotonic()
+            self.say(self._now)
+
+    def found(self, finding: rig_pb2.Finding) -> None:
+        """What is wrong."""
+        self._now.findings.append(finding)
+        self.say(self._now)
+        del self._now.findings[:]
+
+    def say(self, response: rig_pb2.VerifyResponse) -> None:
+        """A line; whoever reads it wants it now."""
+        print(json_format.MessageToJson(response, indent=None), flush=True)
+
+
+def main(data: Path, part: str, *words: str) -> None:
+    """Check."""
+    yield_to_others()
+    lines = _Lines()
+    if part == "all":
+        for response in run(data, deep="deep" in words):
+            lines.say(response)
+        return
+    rest = part == "rest"
+    findings = (
+        check_rest(data, "deep" in words, "without-ring" not in words, lines.told)
+        if rest
+        else check_ring(data, lines.told)
+    )
+    for finding in findings:
+        lines.found(finding)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

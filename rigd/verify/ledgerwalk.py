@@ -1,0 +1,161 @@
+"""Ledgers: sound in themselves, and equal to what the ring tells, as far as it still does."""
+
+from pathlib import Path
+from typing import Final
+
+from rig.errors import Corrupt
+from rig.v1 import event_pb2, session_pb2
+from rigd import ring as rings
+from rigd.archive import extent
+from rigd.archive.account import BEGAN, GAP, Account, Books, Entry
+from rigd.archive.index import IndexReader
+from rigd.archive.ledger import entry_text, read_ledger
+from rigd.archive.position import position
+from rigd.archive.store import Store
+from rigd.archive.told import events_after
+from rigd.ring import RingReader, key
+from rigd.verify.finding import finding
+from rigd.verify.sessionwalk import readable_sessions
+from rigd.verify.walk import Findings
+
+_STREAMS: Final[dict[int, bytes]] = {
+    event_pb2.STREAM_PHYSICS: rings.PHYSICS,
+    event_pb2.STREAM_SCORING: rings.SCORING,
+}
+
+
+class LedgerWalk:
+    """Checks ledgers. `index` is None when there is none that can be read."""
+
+    def __init__(self, data: Path, index: IndexReader | None) -> None:
+        self._data = data
+        self._store, self._index = Store(data / "laps"), index
+
+    def check(self, session: session_pb2.Session) -> Findings:
+        """What is wrong with the ledger of a session."""
+        try:
+            account = Account(read_ledger(self._store.ledger(session.name), session.name))
+        except Corrupt as error:
+            yield finding("ledger-damaged", self._where(session), error.message)
+            return
+        if not account.begun:
+            yield finding("ledger-missing", self._where(session), "nothing tells what was to come")
+        elif session.status == session_pb2.SESSION_STATUS_COMPLETED and not account.over:
+            yield finding("ledger-open", self._where(session), "it does not say that the session is over")
+
+    def compare(self, ring: RingReader) -> Findings:
+        """What the ledgers of a ring's sessions say, and the ring does not; and the other way round."""
+        books = _Retold(ring, position(self._index, ring) if self._index else 0)
+        for session in readable_sessions(self._store):
+            if session.ring != ring.id.hex():
+                continue
+            try:
+                books.know(session, read_ledger(self._store.ledger(session.name), session.name))
+            except Corrupt:
+                continue  # told by `check`
+        books.read()
+        for session in books.sessions:
+            yield from self._entries(session, books)
+            yield from self._numbers(session, books, ring)
+
+    def _entries(self, session: session_pb2.Session, books: "_Retold") -> Findings:
+        where = self._where(session)
+        written = {entry_text(entry) for entry in books.written(session.ring_session)}
+        told = {entry_text(entry) for entry in books.told(session.ring_session)}
+        for text in sorted(told - written):
+            yield finding("ledger-lacks", where, f"the ring tells what it does not have: {text}")
+        for text in sorted(written - told):
+            yield finding("ledger-differs", where, f"it has what the ring does not tell: {text}")
+
+    def _numbers(self, session: session_pb2.Session, books: "_Retold", ring: RingReader) -> Findings:
+        """As many records are there as the ledger says were stored, as far back as the ring goes."""
+        number, where = session.ring_session, self._where(session)
+        entries = books.known(number)
+        account = Account(entries)
+        for stream, (first, last) in books.held[number].items():
+            begin, end = account.first[stream] + 1, account.last[stream]
+            span = f"{_STREAMS[stream].decode()} {first} to {last}"
+            if first < begin or end < last:
+                what = f"it says {begin} to {end}, the ring has {span} of this session"
+                yield finding("ledger-numbers", where, what)
+                continue
+            stored = _count(ring, _STREAMS[stream], first, last)
+            said = last - first + 1 - _missing(entries, stream, first, last)
+            if stored != said:
+                what = f"it says that {said} of {span} were stored, the ring has {stored}"
+                yield finding("ledger-numbers", where, what)
+
+    def _where(self, session: session_pb2.Session) -> str:
+        return str(self._store.ledger(session.name).relative_to(self._data))
+
+
+class _Retold:
+    """The books of a ring's sessions, kept once more from the events that it still has."""
+
+    def __init__(self, ring: RingReader, position: int) -> None:
+        self._ring, self._position = ring, position
+        self._first = ring.spans()[rings.EVENTS].first
+        self._ledgers: dict[int, list[Entry]] = {}
+        self._accounts: dict[int, Account] = {}
+        self._told: dict[int, list[Entry]] = {}
+        self.sessions: list[session_pb2.Session] = []
+        self.held: dict[int, dict[int, tuple[int, int]]] = {}
+        """By session and stream the first and the last record of the ring."""
+
+    def know(self, session: session_pb2.Session, entries: list[Entry]) -> None:
+        """A session with its ledger. What of that is older than the ring's events is taken for true."""
+        number = session.ring_session
+        self.sessions.append(session)
+        self._ledgers[number] = entries
+        self._accounts[number] = Account(entry for entry in entries if entry.event < self._first)
+
+    def read(self) -> None:
+        """Keep the books. The records are looked at before the events, which declare all their losses."""
+        self.held = {number: extent.held(self._ring, number) for number in self._ledgers}
+        books = Books(self._begun)
+        for event in events_after(self._ring, 0):
+            for number, entry in books.take(event):
+                self._accounts.setdefault(number, Account()).take(entry)
+                self._told.setdefault(number, []).append(entry)
+
+    def _begun(self, number: int) -> Account | None:
+        account = self._accounts.get(number)
+        return account if account and account.begun else None
+
+    def written(self, number: int) -> list[Entry]:
+        """What the ledger has of events that the ring has too, and that the archiver is done with."""
+        done = range(self._first, self._position + 1)
+        return [entry for entry in self._ledgers[number] if entry.event in done and not _missed(entry)]
+
+    def told(self, number: int) -> list[Entry]:
+        """What it should have of them. A beginning without heads was told by an earlier version."""
+        entries = (entry for entry in self._told.get(number, ()) if entry.event <= self._position)
+        return [entry for entry in entries if entry.kind != BEGAN or entry.heads]
+
+    def known(self, number: int) -> list[Entry]:
+        """The ledger, and what is told since."""
+        done = [entry for entry in self._ledgers[number] if entry.event <= self._position]
+        return done + [entry for entry in self._told.get(number, ()) if entry.event > self._position]
+
+
+def _missed(entry: Entry) -> bool:
+    """Whether an entry is about events that were gone, which tell of nothing."""
+    return entry.gap is not None and entry.gap.reason == event_pb2.GAP_REASON_EVICTED
+
+
+def _missing(entries: list[Entry], stream: int, first: int, last: int) -> int:
+    """Numbers of first..last that are declared missing."""
+    gaps = (entry.gap for entry in entries if entry.kind == GAP and entry.gap is not None)
+    counted = (gap for gap in gaps if gap.stream == stream and gap.HasField("count"))
+    return sum(max(min(gap.last_seq, last) - max(gap.first_seq, first) + 1, 0) for gap in counted)
+
+
+def _count(ring: RingReader, stream: bytes, first: int, last: int) -> int:
+    """Records of first..last."""
+    count = 0
+    with ring.begin() as txn:
+        cursor = txn.cursor(ring.dbs[stream])
+        found = cursor.set_range(key(first))
+        while found and cursor.key() <= key(last):
+            count, found = count + 1, cursor.next()
+    return count

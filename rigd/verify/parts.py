@@ -1,0 +1,61 @@
+"""The two parts of a check: the ring by itself, which may end the process that reads it, and all the rest."""
+
+import contextlib
+from pathlib import Path
+
+import lmdb
+
+from rig.errors import Corrupt, RingMissing
+from rigd.archive.heartbeat import heard
+from rigd.archive.index import IndexReader
+from rigd.archive.store import Store
+from rigd.ring import RingReader
+from rigd.verify.finding import finding
+from rigd.verify.indexwalk import IndexWalk
+from rigd.verify.lapwalk import LapWalk
+from rigd.verify.ledgerwalk import LedgerWalk
+from rigd.verify.ringwalk import RingWalk
+from rigd.verify.sessionwalk import SessionWalk, readable_sessions
+from rigd.verify.truthwalk import TruthWalk
+from rigd.verify.walk import Findings, Told, twice
+
+
+def check_ring(data: Path, told: Told) -> Findings:
+    """The ring by itself; nothing when there is none."""
+    if not (data / "ring/data.mdb").exists():
+        return
+    try:
+        with contextlib.closing(RingReader(data / "ring")) as ring:
+            yield from RingWalk(ring, told).walk()
+    except (Corrupt, RingMissing, lmdb.Error) as error:
+        yield finding("ring-unreadable", "ring", str(error))
+
+
+def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:
+    """Folders, ledgers, laps and index; `with_ring` also against the ring, `deep` with all laps."""
+    busy, index = heard(data) is not None, None
+    table = IndexWalk(data)
+    if wrong := table.trouble():
+        yield wrong
+    else:
+        index = IndexReader(table.path)
+        yield from twice("index", [table], IndexWalk.walk, told, busy)
+    folders, laps = SessionWalk(data, index), LapWalk(data, index)
+    yield from twice("sessions", folders.names(), folders.check, told, busy)
+    ledgers = LedgerWalk(data, index)
+    yield from twice("ledgers", readable_sessions(Store(data / "laps")), ledgers.check, told, busy)
+    yield from twice("laps", laps.names(), laps.check, told, busy)
+    if with_ring and (data / "ring/data.mdb").exists():
+        with contextlib.closing(RingReader(data / "ring")) as ring:
+            yield from _against_ring(data, ring, index, deep, told)
+
+
+def _against_ring(
+    data: Path, ring: RingReader, index: IndexReader | None, deep: bool, told: Told
+) -> Findings:
+    """What is archived against what the ring still has of it."""
+    busy, truth = heard(data) is not None, TruthWalk(data, ring, index)
+    yield from twice("ledgers and ring", [ring], LedgerWalk(data, index).compare, told, busy)
+    yield from twice("index and ring", [ring], truth.check_position, told, busy)
+    yield from twice("laps and events", truth.told(), truth.check, told, busy)
+    yield from twice("laps and samples", truth.held(deep), truth.compare, told, busy)

@@ -1,0 +1,169 @@
+"""Games that misbehave under a running recorder: every frame that they closed is held or declared missing."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from rig.v1 import rig_pb2
+from rigd.game.writer import BufferWriter
+from tests.bench.game import StampedGame
+from tests.faults.account import account
+from tests.faults.campaign import SEED, Campaign, campaign, tries
+from tests.stage import Stage, stage, until
+
+CARS, RATE = 8, 100
+
+
+class Desk:
+    """A recorder, and games under it one after the other."""
+
+    def __init__(self, here: Stage) -> None:
+        self.here = here
+        self.recorder = here.record()
+        self.lost = self.declared = 0
+
+    def demo(self, *faults: str, seconds: float = 600) -> "subprocess.Popen[str]":
+        """The simulated game with these faults, from the first second on."""
+        words = [word for fault in faults for word in ("--fault", fault)]
+        size = ("--cars", str(CARS), "--rate", str(RATE), "--short")
+        folder = ("--buffers", str(self.here.buffers))
+        return self.here.start("rigd", "demo-game", *folder, *size, "--for", str(seconds), *words)
+
+    def committed(self) -> int:
+        status: rig_pb2.RecorderStatus = self.here.status()
+        return status.committed
+
+    def flows(self, ticks: int = RATE // 2) -> None:
+        """Frames come in and become durable."""
+        start = self.committed()
+        until(lambda: self.committed() > start + ticks)
+
+    def settle(self, faults: Campaign) -> None:
+        """The recorder lives, and its ring explains every number."""
+        assert self.recorder.poll() is None
+        found = account(self.here.data)
+        faults.lose(found.lost - self.lost, found.declared - self.declared)
+        self.lost, self.declared = found.lost, found.declared
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    with stage() as here:
+        yield Desk(here)
+
+
+def killed(desk: Desk, dice: random.Random) -> None:
+    """The game is killed in the middle of whatever it does, and started anew over its own files."""
+    game = desk.demo()
+    desk.flows()
+    time.sleep(dice.uniform(0, 0.1))
+    game.kill()
+    game.wait()
+
+
+def stopped(desk: Desk, dice: random.Random) -> None:
+    """The game stands still, perhaps with a frame open, and goes on."""
+    game = desk.demo()
+    desk.flows()
+    for _ in range(3):
+        game.send_signal(signal.SIGSTOP)
+        time.sleep(dice.uniform(0.05, 0.4))
+        game.send_signal(signal.SIGCONT)
+        desk.flows(10)
+    game.kill()
+    game.wait()
+
+
+def faulty(*kinds: str) -> Callable[[Desk, random.Random], None]:
+    def play(desk: Desk, _dice: random.Random) -> None:
+        start = desk.committed()
+        game = desk.demo(*(f"{kind}@0.5" for kind in kinds), seconds=4)
+        game.wait(30)
+        assert desk.committed() > start
+
+    play.__doc__ = f"The simulated game's own faults: {', '.join(kinds)}."
+    return play
+
+
+def changed_layout(desk: Desk, _dice: random.Random) -> None:
+    """The plugin is another version with another layout: nothing is taken until ours is back."""
+    game = StampedGame(desk.here.buffers, CARS, RATE)
+    game.open_session()
+    play(desk, game, 60)
+    name(game.extended, b"4.0.0.0")
+    until(lambda: desk.here.status().source_state == "WRONG_VERSION")
+    until(lambda: desk.committed() == desk.committed())  # word of it comes once a second
+    refused = desk.committed()
+    frames(game, 60)
+    assert desk.committed() == refused, "bytes of another layout are not recorded"
+    name(game.extended, b"3.7.15.1")
+    play(desk, game, 120)
+
+
+def growing_field(desk: Desk, dice: random.Random) -> None:
+    """Cars join and leave while a frame is open, and the count runs ahead of the records."""
+    game = StampedGame(desk.here.buffers, CARS, RATE)
+    game.open_session()
+    for _ in range(12):
+        game.resize(dice.randrange(1, CARS + 1))
+        telemetry = game.telemetry
+        telemetry.begin()
+        telemetry.array["mNumVehicles"] = dice.choice([-1, 0, CARS, 127, 128, 1 << 30])
+        time.sleep(0.003)
+        telemetry.array["mNumVehicles"] = game.cars
+        telemetry.end()
+        frames(game, 10)
+    play(desk, game, 60)
+
+
+def play(desk: Desk, game: StampedGame, count: int) -> None:
+    """Write frames, which are recorded."""
+    start = desk.committed()
+    frames(game, count)
+    until(lambda: desk.committed() > start)
+
+
+def frames(game: StampedGame, count: int) -> None:
+    for number in range(count):
+        game.frame(number + 1)
+        if number % 10 == 0:
+            game.score(number / RATE)
+        time.sleep(1 / RATE)
+
+
+def name(writer: BufferWriter, version: bytes) -> None:
+    writer.begin()
+    writer.array["mExtended"]["mVersion"] = version
+    writer.end()
+
+
+HABITS: dict[str, Callable[[Desk, random.Random], None]] = {
+    "killed and started anew": killed,
+    "stopped and continued": stopped,
+    "tearing frames": faulty("torn"),
+    "crashed in a frame, files truncated": faulty("torn", "truncate"),
+    "cars lost from one buffer": faulty("idgap"),
+    "another layout": changed_layout,
+    "cars added in an open frame": growing_field,
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_game_that_misbehaves_is_recorded_or_declared(desk: Desk, habit: str) -> None:
+    dice = random.Random(SEED)
+    with campaign(f"game {habit}", tries(1, 12)) as faults:
+        for _ in faults.rounds():
+            HABITS[habit](desk, dice)
+            desk.settle(faults)
+
+
+def test_frames_of_all_games_stand_in_one_ring_in_order(desk: Desk) -> None:
+    heads = account(desk.here.data).heads
+    assert all(before.seq < after.seq for before, after in pairwise(heads))
+    assert np.all(np.diff([head.session for head in heads]) >= 0)

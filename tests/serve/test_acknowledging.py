@@ -1,0 +1,148 @@
+"""Readers that acknowledge, stop, and come back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+import pytest
+
+import rigclient
+from rig.errors import NotFound
+from rig.v1 import rig_pb2, telemetry_pb2, telemetry_pb2_grpc
+from rigclient.aio import AsyncRig
+from rigclient.frames import Envelope
+from rigclient.wire import translated
+from rigd.serve import telemetry
+from tests.serve.author import Remote
+from tests.serve.test_streams import take
+
+NAME = b"reader"
+
+
+@pytest.fixture
+async def stub(author: Remote, address: str) -> AsyncIterator[Any]:
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield telemetry_pb2_grpc.TelemetryServiceStub(channel)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes a reader for stopped at once: so a test need not wait."""
+    monkeypatch.setattr("rigd.serve.receipts.STALL_S", 0.1)
+
+
+async def follower(rig: AsyncRig) -> rig_pb2.Follower:
+    """The only follower, once it is there."""
+    while not (followers := (await rig.status()).followers):
+        await asyncio.sleep(0.01)
+    return followers[0]
+
+
+async def until_stalled(rig: AsyncRig) -> rig_pb2.Follower:
+    while not (one := await follower(rig)).stalled:
+        await asyncio.sleep(0.01)
+    return one
+
+
+async def records(call: Any) -> list[int]:
+    """Numbers of the records in the next message, which may have none."""
+    data = (await asyncio.wait_for(call.read(), 10)).SerializeToString()
+    return [int.from_bytes(data[at + 1 : at + 9], "little") for at, _ in Envelope(data).records]
+
+
+async def test_the_client_tells_how_far_it_is(author: Remote, rig: AsyncRig) -> None:
+    author.ticks(5)
+    stream = rig.physics(["speed"], start="earliest")
+    await take(stream, 5)
+    coming = asyncio.ensure_future(anext(stream))  # asking for the next: the first five are dealt with
+    while (await follower(rig)).acknowledged_seq == 0:
+        await asyncio.sleep(0.01)
+    author.ticks(1)
+    await asyncio.wait_for(coming, 10)
+
+
+async def test_who_does_not_acknowledge_is_not_said_to(author: Remote, rig: AsyncRig, stub: Any) -> None:
+    author.ticks(1)
+    call = stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(start=telemetry_pb2.Start(earliest=True)))
+    await records(call)
+    assert not (await follower(rig)).HasField("acknowledged_seq")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("delivery", "expected"),
+    [(telemetry_pb2.DELIVERY_COMPLETE, list(range(2, 42))), (telemetry_pb2.DELIVERY_LATEST, [41])],
+    ids=["every record", "the newest"],
+)
+async def test_a_reader_that_stopped_is_paused_and_goes_on_as_it_asked(
+    author: Remote, rig: AsyncRig, stub: Any, delivery: Any, expected: list[int]
+) -> None:
+    author.ticks(1)
+    call = stub.StreamPhysics(
+        telemetry_pb2.StreamPhysicsRequest(
+            subscription=NAME, delivery=delivery, start=telemetry_pb2.Start(earliest=True)
+        )
+    )
+    first = await asyncio.wait_for(call.read(), 10)
+    await until_stalled(rig)
+    for _ in range(40):
+        author.ticks(1)
+    paused = await follower(rig)
+    assert (paused.seq, paused.lag) == (1, 40), "nothing was sent to it"
+    await stub.Acknowledge(telemetry_pb2.AcknowledgeRequest(subscription=NAME, cursor=first.cursor))
+    got: list[int] = []
+    while len(got) < len(expected):
+        message = await asyncio.wait_for(call.read(), 10)
+        got += [tick.seq for tick in message.ticks]
+        answer = telemetry_pb2.AcknowledgeRequest(subscription=NAME, cursor=message.cursor)
+        await stub.Acknowledge(answer)
+    assert got == expected
+    assert (await follower(rig)).skipped == 40 - len(expected)
+    assert not (await follower(rig)).stalled
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_paused_reader_still_gets_a_word_a_second(author: Remote, rig: AsyncRig, stub: Any) -> None:
+    author.ticks(1)
+    request = telemetry_pb2.StreamPhysicsRequest(subscription=NAME, start=telemetry_pb2.Start(earliest=True))
+    call = stub.StreamPhysics(request)
+    await records(call)
+    await until_stalled(rig)
+    author.ticks(3)
+    message = await asyncio.wait_for(call.read(), 10)
+    assert (message.progress.head_seq, len(message.ticks)) == (4, 0)
+
+
+async def test_an_unknown_name_cannot_be_acknowledged(author: Remote, address: str, stub: Any) -> None:
+    author.ticks(1)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.Acknowledge(telemetry_pb2.AcknowledgeRequest(subscription=b"nobody"))
+    assert isinstance(translated(refused.value, address), NotFound)
+
+
+@pytest.mark.parametrize("name", [b"x" * 33, NAME], ids=["too long", "taken"])
+async def test_a_name_that_cannot_be_is_refused(
+    author: Remote, rig: AsyncRig, address: str, stub: Any, name: bytes
+) -> None:
+    author.ticks(1)
+    kept = stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(subscription=NAME))
+    await follower(rig)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(subscription=name)).read()
+    assert isinstance(translated(refused.value, address), rigclient.BadRequest)
+    kept.cancel()
+
+
+async def test_one_connection_cannot_take_all_streams(
+    author: Remote, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "MAX_STREAMS_PER_CLIENT", 3)
+    author.ticks(1)
+    async with rigclient.aio.connect(address) as greedy, rigclient.aio.connect(address) as other:
+        streams = [greedy.physics(["speed"], start="earliest") for _ in range(3)]
+        for stream in streams:
+            await take(stream, 1)
+        with pytest.raises(rigclient.Exhausted, match="3 streams"):
+            await take(greedy.physics(start="earliest"), 1)
+        assert len(await take(other.physics(start="earliest"), 1)) == 1
