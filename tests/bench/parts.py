@@ -15,6 +15,7 @@ from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.subscribers import TWELVE
+from tests.bench.warehouse_reads import warehouse_reads
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
@@ -184,6 +185,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "listlaps": listlaps,
     "readlap": readlap,
     "busy": busy,
+    "warehouse_reads": warehouse_reads,
 }
 
 TARGETS: Final = {
@@ -207,6 +209,9 @@ TARGETS: Final = {
     "listlaps_100k_ms": 20.0,
     "busy_tick_lateness_p99_ms": 1.0,
     "busy_missed": 0.0,
+    "filtered_pair_s": 2.0,
+    "filtered_pair_rss_mb": 50.0,
+    "keyset_rss_mb": 260.0,
 }
 """What each figure should not exceed, or not fall below."""
 
