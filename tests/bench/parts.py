@@ -16,6 +16,7 @@ from tests.bench.busy import busy
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.subscribers import TWELVE
 from tests.bench.warehouse_reads import warehouse_reads
+from tests.bench.warehouse import warehouse
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
@@ -186,6 +187,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "readlap": readlap,
     "busy": busy,
     "warehouse_reads": warehouse_reads,
+    "warehouse": warehouse,
 }
 
 TARGETS: Final = {
@@ -212,9 +214,14 @@ TARGETS: Final = {
     "filtered_pair_s": 2.0,
     "filtered_pair_rss_mb": 50.0,
     "keyset_rss_mb": 260.0,
+    "load_vs_write_pandas": 1.0,
+    "load_vs_by_hand": 0.8,
+    "load_rss_over_idle_mb": 300.0,
 }
 """What each figure should not exceed, or not fall below."""
 
-AT_LEAST: Final = frozenset({"decode_vs_protobuf", "lap_decode_mb_s"})
+AT_LEAST: Final = frozenset(
+    {"decode_vs_protobuf", "lap_decode_mb_s", "load_vs_by_hand", "load_vs_write_pandas"}
+)
 
 BUILD: Final = Path("build")

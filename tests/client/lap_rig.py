@@ -153,6 +153,14 @@ class LapRig(laps_pb2_grpc.LapServiceServicer):
         del self.laps[request.name]
         return laps_pb2.DeleteLapResponse()
 
+    @_answering
+    def MarkLapsSynced(self, request: Any) -> laps_pb2.MarkLapsSyncedResponse:
+        unmarked = [told.name for told in request.laps if told.name not in self.laps]
+        for told in request.laps:
+            if told.name in self.laps:
+                self.laps[told.name].synced = True
+        return laps_pb2.MarkLapsSyncedResponse(unmarked=unmarked)
+
     def _lap(self, name: str) -> lap_pb2.Lap:
         if name not in self.laps:
             raise NotFound(f"there is no lap {name!r}")
@@ -178,7 +186,7 @@ def _passes(lap: lap_pb2.Lap, request: laps_pb2.ListLapsRequest) -> bool:
         request.parent in ("sessions/-", lap.name.partition("/laps/")[0])
         and all(
             getattr(lap, name) == getattr(wanted, name)
-            for name in ("valid", "complete", "pinned")
+            for name in ("valid", "complete", "pinned", "synced")
             if wanted.HasField(name)
         )
         and (not wanted.cars or lap.car in wanted.cars)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from rig.errors import BadRequest, MissingChannel, NotFound, Pinned
+from rig.lapfile import LapFile
 from rigclient import Lap, Rig, aio, connect
 from rigclient.__main__ import rig as command
 from tests.client import driven, field
@@ -37,7 +38,7 @@ def _fill(shelf: Shelf) -> None:
     for data in field.files():
         lap = Lap.from_bytes(data)
         shelf.store.write(lap.info.name, data)
-        lap.info.bytes = len(data)
+        lap.info.bytes, lap.info.digest = len(data), LapFile(data).digest
         shelf.index.put_lap(lap.info)
     shelf.close()
 
@@ -114,6 +115,25 @@ async def test_asyncio_reads_the_same(place: Stage, whole: Lap) -> None:
         assert len([lap async for lap in rig.laps(driven.SESSION, page_size=4)]) == len(field.laps())
         lap = await rig.lap(ALDER)
         assert lap.speed.tobytes() == whole.speed.tobytes()
+
+
+def test_a_file_comes_as_it_lies_there(rig: Rig, place: Stage) -> None:
+    (path,) = place.data.glob("laps/*/car012-0003.lap")
+    assert rig.lap_file(ALDER) == path.read_bytes()
+    with pytest.raises(NotFound):
+        rig.lap_file(ALDER + "x")
+
+
+async def test_laps_that_a_warehouse_has_are_marked_by_their_digest(rig: Rig, place: Stage) -> None:
+    digests = {lap.name: lap.digest for lap in rig.laps(driver="alder")}
+    assert digests
+    other = next(lap for lap in rig.laps() if lap.name not in digests)
+    assert rig.mark_synced({**digests, other.name: other.digest + "0"}) == [other.name]
+    assert {lap.name for lap in rig.laps(synced=True)} == digests.keys()
+    async with aio.connect(place.address) as same:
+        assert await same.mark_synced({other.name: other.digest}) == []
+        assert await same.lap_file(other.name) == rig.lap_file(other.name)
+    assert rig.lap_info(other.name).synced
 
 
 def test_pins_and_deletions_are_carried_out(rig: Rig) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from rigclient.connection import Rig
 from rigclient.warehouse.duck import DuckDB
+from rigclient.warehouse.snowflake.account import Snowflake
 from rigclient.warehouse.spool import Spool
 
 _SQL = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM|SELECT.*? FROM)\s+(\w+|\()", re.IGNORECASE | re.DOTALL)
@@ -73,12 +74,13 @@ def statement(sql: str, *_: Any) -> str:
 
 def doom(fate: Fate) -> None:
     """Watch everything that a load does."""
-    for method in ("execute", "rows"):
-        watched(fate, DuckDB, method, statement)
-    for method in ("begin", "commit"):
-        watched(fate, DuckDB, method, lambda name=method: str(name))
-    watched(fate, DuckDB, "copy", lambda table, _: f"copy {table}")
-    watched(fate, DuckDB, "stage", lambda path, _: f"stage {path.stem.rpartition('-')[2]}")
+    for kind in (DuckDB, Snowflake):
+        for method in ("execute", "rows"):
+            watched(fate, kind, method, statement)
+        for method in ("begin", "commit"):
+            watched(fate, kind, method, lambda name=method: str(name))
+        watched(fate, kind, "copy", lambda table, _: f"copy {table}")
+        watched(fate, kind, "stage", lambda path, _: f"stage {path.stem.rpartition('-')[2]}")
     watched(fate, Spool, "add", lambda table, *_: f"spool {table.name}")
     watched(fate, Spool, "parts", lambda *_: "finish spool")
     watched(fate, Rig, "lap_file", lambda *_: "read lap")
@@ -86,6 +88,7 @@ def doom(fate: Fate) -> None:
 
 
 def main() -> None:
+    """Run the program of the command line to its end."""
     journal, point, program, *words = sys.argv[1:]
     doom(Fate(Path(journal), point))
     sys.argv = [program, *words]

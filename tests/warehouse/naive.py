@@ -21,13 +21,13 @@ def main() -> None:
     address, where, offset = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     done = int(offset.read_text()) if offset.exists() else 0
     with Source(address) as rig, connect(where) as destination:
-        schema.prepare(destination)
+        there = schema.prepare(destination)
         laps = [
             Wanted(lap.name, lap.digest, lap.samples)
             for session in rig.sessions()
             for lap in rig.laps(session.name)
         ]
-        batcher = Batcher(rig, Layouts(destination), offset.parent / "naive", _refuse)
+        batcher = Batcher(rig, Layouts(destination.name, there), offset.parent / "naive", _refuse)
         for batch in batcher.batches(Plan(0, laps[done:]), lambda _: None, LOAD_ROWS):
             for part in batch.load.parts:
                 destination.copy(part.table.name, destination.stage(part.path, part.path.name))

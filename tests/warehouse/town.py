@@ -1,16 +1,22 @@
-"""A rig of real laps: a race that was recorded, a server process on it, and someone who obeys its orders."""
+"""A rig of real laps: a race that was recorded, a server on it, someone who obeys its orders, and `rig`."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from rigclient.__main__ import rig
 from rigd.archive.archiver import Archiver
+from rigd.serve.server import Server, Settings
 from tests.archive.tape import Tape
 from tests.lapservice.shelf import Clerk
-from tests.stage import free_port
+from tests.stage import events, free_port
 
 RACE_S = 60.0
 CARS = 3
@@ -35,54 +41,79 @@ def race(data: Path, seconds: float = RACE_S) -> Path:
 
 
 class Town:
-    """A rig on a copy of `data`, and the `rig` command as a process of its own."""
+    """A rig on a copy of `data`, and the `rig` command with no settings of whoever runs the tests."""
 
     def __init__(self, data: Path, folder: Path) -> None:
         self.folder = folder
+        self.told = events(data)
+        """Everything in its ring."""
         self.data = shutil.copytree(data, folder / "data")
         self.address = f"127.0.0.1:{free_port()}"
-        self._server: subprocess.Popen[str] | None = None
         self._clerk = Clerk(self.data)
         self._clerk.start()
         self.serve()
 
     def serve(self) -> None:
-        """Start the server."""
-        words = ("rigd", "serve", "--data", str(self.data), "--address", self.address)
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert self._server.stdout is not None
-        self._server.stdout.readline()
+        """Start the server, in a thread of its own."""
+        self._server = Serving(self.data, self.address)
 
-    def kill_server(self) -> None:
-        """As a power cut does."""
-        assert self._server is not None
-        self._server.kill()
-        self._server.wait()
-        if self._server.stdout:
-            self._server.stdout.close()
+    def stop(self) -> None:
+        """End the server in the middle of whatever it does."""
+        self._server.stop()
 
     def close(self) -> None:
-        self.kill_server()
+        self.stop()
         self._clerk.stop()
 
-    def command(self, *words: str, cache: str = "cache") -> subprocess.Popen[str]:
-        """Start `python -m WORDS` in an environment of its own; another `cache` is another machine."""
+    def laps(self) -> list[Path]:
+        """Its lap files."""
+        return sorted(self.data.glob("laps/*/*.lap"))
+
+    def rig(self, *words: str, cache: str = "cache") -> Result:
+        """Run `rig WORDS` to its end; another `cache` is another machine."""
+        return CliRunner().invoke(rig, words, env=self.environment(cache), prog_name="rig")
+
+    def start(self, *words: str, cache: str = "cache") -> "subprocess.Popen[str]":
+        """Start `python -m WORDS`, a process that can be killed."""
         return subprocess.Popen(
             [sys.executable, "-m", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environment(cache),
+            env={**os.environ, **self.environment(cache)},
             cwd=ROOT,
         )
 
-    def environment(self, cache: str = "cache") -> Mapping[str, str]:
-        """No warehouse of the developer, no settings of his."""
+    def environment(self, cache: str) -> Mapping[str, str]:
         return {
-            **os.environ,
             "XDG_CACHE_HOME": str(self.folder / cache),
             "XDG_DATA_HOME": str(self.folder / "home"),
             "RIG_ADDRESS": self.address,
         }
+
+
+class Serving(threading.Thread):
+    """A server that runs until it is stopped."""
+
+    def __init__(self, data: Path, address: str) -> None:
+        super().__init__()
+        self._settings = Settings(data, address)
+        self._ready = threading.Event()
+        self.start()
+        assert self._ready.wait(20)
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        server = Server(self._settings)
+        await server.start()
+        self._ready.set()
+        await self._over.wait()
+        await server.stop()
+
+    def stop(self) -> None:
+        if self.is_alive():
+            self._loop.call_soon_threadsafe(self._over.set)
+            self.join()

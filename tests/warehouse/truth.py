@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rigclient.warehouse.destination import Destination
 from rigd.serve.identity import identity
-from tests.stage import events
+from tests.warehouse.town import Town
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,9 +29,9 @@ class Held(NamedTuple):
     columns: dict[str, str]
 
 
-def expected(data: Path) -> dict[str, Held]:
+def expected(town: Town) -> dict[str, Held]:
     """What every table of samples must hold, and what every lap and event is known by."""
-    files = [LapFile.open(path) for path in sorted(data.glob("laps/*/*.lap"))]
+    files = [LapFile.open(path) for path in town.laps()]
     found = {name: _samples(files, section) for name, section in SECTIONS.items()}
     laps: dict[str, list[Any]] = {
         "SESSION": [_parts(file)[0] for file in files],
@@ -46,10 +45,9 @@ def expected(data: Path) -> dict[str, Held]:
         "DRIVER": [file.header.lap.driver for file in files],
     }
     found["LAPS"] = _table(len(files), laps)
-    told = events(data)
-    kinds = [event.WhichOneof("kind") for event in told]
-    numbers = [event.seq for event in told]
-    found["EVENTS"] = _table(len(told), {"SEQ": numbers, "KIND": kinds})
+    kinds = [event.WhichOneof("kind") for event in town.told]
+    numbers = [event.seq for event in town.told]
+    found["EVENTS"] = _table(len(kinds), {"SEQ": numbers, "KIND": kinds})
     gaps = sum(len(file.header.gaps) for file in files) + kinds.count("gap")
     found["GAPS"] = Held(gaps, {})
     for file in files:
@@ -119,9 +117,9 @@ def _checksum(array: Array) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def held(destination: Destination, data: Path) -> dict[str, Held]:
-    """What a warehouse holds of the rig of this data directory."""
-    own = identity(data)
+def held(destination: Destination, town: Town) -> dict[str, Held]:
+    """What a warehouse holds of a rig."""
+    own = identity(town.data)
     orders = dict.fromkeys(SECTIONS, "SESSION, LAP, SEQ") | {"LAPS": "SESSION, LAP", "EVENTS": "SEQ"}
     found = {name: _held(destination, name, order, own) for name, order in orders.items()}
     ((gaps,),) = destination.rows("SELECT COUNT(*) FROM GAPS WHERE RIG_ID = ?", [own])
@@ -138,9 +136,14 @@ def _held(destination: Destination, table: str, order: str, own: str) -> Held:
     return _table(len(joined.get("RIG_ID", ())), joined)
 
 
-def differences(destination: Destination, data: Path) -> list[str]:
+def differences(destination: Destination, town: Town) -> list[str]:
     """Where the two are not the same. None: all rows and checksums agree, and the ledger is whole."""
-    there, wanted = held(destination, data), expected(data)
+    return contents(destination, town, expected(town)) + broken(destination)
+
+
+def contents(destination: Destination, town: Town, wanted: Mapping[str, Held]) -> list[str]:
+    """Where rows and checksums are not the same."""
+    there = held(destination, town)
     out = []
     for table, want in wanted.items():
         have = there[table]
@@ -153,7 +156,7 @@ def differences(destination: Destination, data: Path) -> list[str]:
         if table in SECTIONS:
             more = have.columns.keys() - want.columns.keys() - {"RIG_ID", "SESSION", "LAP_INDEX", "LOAD_ID"}
             out += [f"{table}.{name} has values that nobody recorded" for name in sorted(more)]
-    return out + broken(destination)
+    return out
 
 
 def broken(destination: Destination) -> list[str]:

@@ -1,12 +1,20 @@
 """`rig warehouse`: where laps of all rigs are kept for good, and what can be asked there."""
 
+import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.text import Text
 
+from rig.errors import Mismatch, Unavailable
 from rigclient.commands import exits, shell
+from rigclient.terminal.palette import GOOD, RED, STRONG
 from rigclient.warehouse.place import VARIABLE
+
+if TYPE_CHECKING:
+    from rigclient.warehouse.destination import Finding
+    from rigclient.warehouse.rigs import Source
 
 
 def at(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,10 +56,58 @@ def init(where: str | None, show: bool) -> None:
 
     with connect(where) as destination:
         if show:
-            click.echo(
-                "".join(f"{statement};\n\n" for statement in tables.ddl(destination.dialect)), nl=False
-            )
+            click.echo(";\n\n".join(tables.ddl(destination.dialect)) + ";")
             return
         schema.prepare(destination)
         schema.make_views(destination)
         click.echo(f"{destination.name} has all tables, version {tables.VERSION}")
+
+
+@warehouse.command(epilog=exits.HELP)
+@click.argument("rigs", metavar="[HOST:PORT]...", nargs=-1)
+@at
+@shell.as_json
+@click.pass_obj
+@exits.coded
+def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool) -> None:
+    """Check that the warehouse can be used and holds what it should: the ledger is whole, its rows are there,
+    and what is on the rigs is here, lap by lap. Default: the rig of --rig, if it answers.
+
+    \b
+    Example:
+      rig warehouse check
+      rig warehouse check 192.0.2.7:7340 --in snowflake --json
+    """
+    from rigclient.warehouse import check as checking
+    from rigclient.warehouse import connect
+
+    found = []
+    with contextlib.ExitStack() as stack:
+        sources = [_source(one, stack) for one in rigs] or _default_source(address, stack)
+        destination = stack.enter_context(connect(where))
+        for finding in checking.findings(destination, sources):
+            found.append(finding)
+            if not as_json:
+                shell.console().print(_line(finding), soft_wrap=True)
+    if as_json:
+        click.echo(shell.json_text([finding._asdict() for finding in found]))
+    if not all(finding.well for finding in found):
+        raise click.exceptions.Exit(exits.CODES[Mismatch])
+
+
+def _source(address: str, stack: contextlib.ExitStack) -> "Source":
+    from rigclient.warehouse.rigs import Source
+
+    return stack.enter_context(Source(address))
+
+
+def _default_source(address: str, stack: contextlib.ExitStack) -> "list[Source]":
+    """None when it does not answer: a warehouse has a life of its own."""
+    with contextlib.suppress(Unavailable):
+        return [_source(address, stack)]
+    return []
+
+
+def _line(finding: "Finding") -> Text:
+    sign = Text("ok  ", GOOD) if finding.well else Text("BAD ", RED)
+    return Text.assemble(sign, (f"{finding.what:<16}", STRONG), finding.text)

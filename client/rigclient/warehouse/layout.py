@@ -48,9 +48,8 @@ def _split(names: Mapping[str, list[str]], columns: Mapping[str, Array]) -> Iter
 class Layouts:
     """The layouts met so far, each checked once against the tables of a warehouse."""
 
-    def __init__(self, destination: Destination) -> None:
-        self._where = destination.name
-        self._there = {table: destination.columns(table.name) for table in _TABLES.values()}
+    def __init__(self, where: str, there: schema.Columns) -> None:
+        self._where, self._there = where, there
         self._known: dict[int, Layout] = {}
 
     def of(self, file: LapFile) -> Layout:
@@ -80,13 +79,7 @@ class Layouts:
 
     def widen(self, destination: Destination, layout: Layout) -> None:
         """Give the tables the columns that they do not have yet. Not within a transaction."""
-        widened = False
-        for table, columns in layout.columns.items():
-            if any(column.name not in self._there[table] for column in columns):
-                widened |= schema.widen(destination, table, columns)
-                self._there[table] = destination.columns(table.name)
-        if widened:
-            schema.make_views(destination)
+        schema.widen(destination, self._there, layout.columns)
 
 
 def _check_width(channel: archive_pb2.Column, known: Channel | None, lap: str) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rig.errors import Raced
+from rig.errors import Raced, RigError
 from rigclient.warehouse.destination import Destination, Value
 from rigclient.warehouse.tables import Table
 
@@ -78,7 +78,7 @@ def load(destination: Destination, wanted: Load) -> None:
     """
     staged = [destination.stage(part.path, _staged_name(wanted, part)) for part in wanted.parts]
     _stand(destination, wanted)
-    destination.begin()
+    _begin(destination)
     try:
         for part, file in zip(wanted.parts, staged, strict=True):
             _copy(destination, part, file, wanted.id)
@@ -93,6 +93,15 @@ def load(destination: Destination, wanted: Load) -> None:
     _verify(destination, wanted)
     for file in staged:
         destination.unstage(file)
+
+
+def _begin(destination: Destination) -> None:
+    """A BEGIN whose reply was lost is sent again, and may be refused because there is one already."""
+    try:
+        destination.begin()
+    except RigError:
+        destination.rollback()
+        destination.begin()
 
 
 def _staged_name(wanted: Load, part: Part) -> str:

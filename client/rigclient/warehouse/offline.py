@@ -42,7 +42,7 @@ def opened(where: str | None, address: str, warn: Callable[[str], None]) -> Iter
 def _of_rig(address: str, why: RigError) -> Iterator[Destination]:
     with tempfile.TemporaryDirectory(prefix="rig-offline-") as folder:
         destination = DuckDB(Path(folder) / "laps.duckdb")
-        schema.make(destination)
+        schema.prepare(destination)
         try:
             with connect(address) as rig:
                 _fill(destination, Spool(Path(folder)), rig)

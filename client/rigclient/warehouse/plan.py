@@ -43,6 +43,8 @@ class Plan:
     """Rows of the sessions that the warehouse does not have as they are now, by name."""
     marks: dict[str, str] = field(default_factory=dict)
     """Digests of laps that the warehouse has and the rig does not know of, by name."""
+    there: int = 0
+    """Laps that the warehouse has."""
     refused: list[RigError] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -81,6 +83,7 @@ def _compare(
     """The laps of a session on both sides."""
     for lap in rig.laps(session):
         digest = there.get(parted(lap.name))
+        made.there += digest is not None
         if digest is None and lap.damage:
             made.damaged.append(f"{lap.name} is damaged on the rig and stays there: {lap.damage}")
         elif digest is None:

@@ -1,7 +1,7 @@
 """Bringing a warehouse to the tables of this program: made where there are none, widened, never changed."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rig.errors import Mismatch
 from rigclient.warehouse import tables
@@ -9,21 +9,31 @@ from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import writer
 from rigclient.warehouse.tables import Column, Table
 
+Columns = dict[Table, dict[str, str]]
+"""The types of the columns that the tables of a warehouse have, by table and name."""
 
-def prepare(destination: Destination) -> None:
-    """Make what is not there. Raises Mismatch for tables of another version or a column of another type."""
-    if not destination.columns(tables.SCHEMA.name):
-        make(destination)
-    check_version(destination)
-    widened = [widen(destination, table, table.columns) for table in tables.TABLES]
-    if any(widened):
+
+def prepare(destination: Destination) -> Columns:
+    """Make what is not there; returns what is. Raises Mismatch for tables of another version or a column of
+    another type, before anything is made.
+
+    The version is noted last: where it stands everything else does.
+    """
+    there = {table: destination.columns(table.name) for table in tables.TABLES}
+    made = bool(there[tables.SCHEMA]) and bool(versions(destination))
+    if made:
+        check_version(destination)
+    grown = _grown(destination, there, {table: table.columns for table in tables.TABLES})
+    if grown or not made:
         make_views(destination)
+    if not made:
+        for statement in destination.dialect.setup:
+            destination.execute(statement)
+        _note_version(destination)
+    return there
 
 
-def make(destination: Destination) -> None:
-    """Run the DDL; again is harmless."""
-    for statement in tables.ddl(destination.dialect):
-        destination.execute(statement)
+def _note_version(destination: Destination) -> None:
     destination.execute(
         "INSERT INTO RIG_SCHEMA (VERSION, WRITER, MADE_AT_MS) SELECT ?, ?, ? "
         "FROM (SELECT 1 AS ONE) X WHERE NOT EXISTS (SELECT 1 FROM RIG_SCHEMA)",
@@ -37,30 +47,54 @@ def make_views(destination: Destination) -> None:
         destination.execute(tables.create_view(name, destination.dialect))
 
 
+def versions(destination: Destination) -> set[int]:
+    """Of the tables; none while they are being made."""
+    return {int(version) for (version,) in destination.rows("SELECT VERSION FROM RIG_SCHEMA")}
+
+
 def check_version(destination: Destination) -> None:
     """Raises Mismatch when the tables have another meaning than this program gives them."""
-    versions = {int(version) for (version,) in destination.rows("SELECT VERSION FROM RIG_SCHEMA")}
-    if versions - {tables.VERSION}:
+    found = versions(destination)
+    if found - {tables.VERSION}:
         raise Mismatch(
-            f"the tables of {destination.name} have version {', '.join(map(str, sorted(versions)))}, "
+            f"the tables of {destination.name} have version {', '.join(map(str, sorted(found)))}, "
             f"this program writes version {tables.VERSION}",
             hint="update rigd here, or load into another warehouse",
         )
 
 
-def widen(destination: Destination, table: Table, wanted: Iterable[Column]) -> bool:
-    """Add what is missing, columns or all of it; True when there was any. Raises Mismatch before anything is
-    added when a column is there with a type that cannot hold the values.
+def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> None:
+    """Add what is missing, columns or all of a table, there and in `there`, and make the views over it.
+
+    Raises Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
     """
-    there = destination.columns(table.name)
+    if _grown(destination, there, wanted):
+        make_views(destination)
+
+
+def _grown(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> bool:
+    """Whether there was anything to add."""
+    for table, columns in wanted.items():
+        for column in columns:
+            check_type(destination.name, table, column, there[table].get(column.name, column.type))
+    grown = False
+    for table, columns in wanted.items():
+        grown |= _widened(destination, table, there[table], columns)
+    return grown
+
+
+def _widened(
+    destination: Destination, table: Table, there: dict[str, str], columns: Iterable[Column]
+) -> bool:
+    """Whether there was anything to add to one table."""
     if not there:
         destination.execute(tables.create(table))
+        there |= {column.name: column.type for column in table.columns}
         return True
-    missing = [column for column in wanted if column.name not in there]
-    for column in wanted:
-        check_type(destination.name, table, column, there.get(column.name, column.type))
+    missing = [column for column in columns if column.name not in there]
     for column in missing:
         destination.execute(tables.add_column(table.name, column.name, column.type))
+        there[column.name] = column.type
     return bool(missing)
 
 

@@ -26,7 +26,7 @@ from rigclient.warehouse.rigs import Source
 from rigclient.warehouse.spool import sweep
 
 _ATTEMPTS: Final = 50
-"""In a row that somebody else is faster with; three at once need two or three."""
+"""Of a run; three at once need two or three for every load."""
 _AGAIN_S: Final = 0.5
 
 Progress = Callable[[int, int], None]
@@ -50,6 +50,8 @@ class Outcome:
     refused: list[RigError] = field(default_factory=list)
     """What stays on the rig, and why."""
     warnings: list[str] = field(default_factory=list)
+    untold: int = 0
+    """Laps that the rig could not be told of."""
 
 
 class _Tally:
@@ -83,38 +85,37 @@ class Sync:
         self._rig, self._db, self._folder = rig, destination, folder
         self._load_rows = load_rows
         self._settled: Settled = {}
+        self._layouts: Layouts | None = None
         sweep(folder)
-        schema.prepare(destination)
-        self._layouts = Layouts(destination)
-        destination.release()
 
     def run(self, progress: Progress = lambda *_: None) -> Outcome:
         """Load what is missing now. Raises what keeps it from going on; what was loaded stays loaded."""
         outcome = Outcome()
-        for _ in range(_ATTEMPTS):
+        while True:
             try:
                 self._laps(outcome, progress)
                 self._events(outcome)
-            except Raced:
-                outcome.raced += 1
-                time.sleep(random.uniform(0.1, 1.0) * _AGAIN_S)
-            else:
                 return outcome
+            except Raced as error:
+                outcome.raced += 1
+                if outcome.raced == _ATTEMPTS:
+                    raise Raced(f"given up after {_ATTEMPTS} attempts, the last: {error}") from error
             finally:
                 self._db.release()
-        raise Raced(f"somebody else was faster {_ATTEMPTS} times", hint="try again when they are done")
+            time.sleep(random.uniform(0.1, 1.0) * _AGAIN_S)
 
     def _laps(self, outcome: Outcome, progress: Progress) -> None:
+        layouts = self._prepared()
         wanted = plan(self._rig, self._db, self._settled)
         self._db.release()
-        outcome.refused, outcome.warnings = wanted.refused, wanted.damaged
+        outcome.refused, outcome.warnings, outcome.untold = wanted.refused, wanted.damaged, 0
         self._mark(wanted.marks, outcome)
         tally = _Tally(wanted.rows, progress)
-        batcher = Batcher(self._rig, self._layouts, self._folder, outcome.refused.append)
+        batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
         ahead = _ahead(batcher.batches(wanted, tally.read, self._load_rows))
         try:
             for batch in ahead:
-                self._load(batch)
+                self._load(batch, layouts)
                 tally.loaded(batch.load.rows)
                 outcome.loads += 1
                 outcome.laps += len(batch.digests)
@@ -126,10 +127,16 @@ class Sync:
             ahead.close()
             sweep(self._folder)
 
-    def _load(self, batch: Batch) -> None:
+    def _prepared(self) -> Layouts:
+        """The tables are there, and known."""
+        if self._layouts is None:
+            self._layouts = Layouts(self._db.name, schema.prepare(self._db))
+        return self._layouts
+
+    def _load(self, batch: Batch, layouts: Layouts) -> None:
         """Load it, verified, and let others in again."""
         if batch.layout is not None:
-            self._layouts.widen(self._db, batch.layout)
+            layouts.widen(self._db, batch.layout)
         load(self._db, batch.load)
         self._db.release()
         batch.spool.remove()
@@ -137,9 +144,12 @@ class Sync:
     def _mark(self, digests: dict[str, str], outcome: Outcome) -> None:
         """Tell the rig. When it cannot be told now, the next run does."""
         try:
-            self._rig.mark(digests)
+            if not outcome.untold:
+                self._rig.mark(digests)
+                return
         except Unavailable as error:
-            outcome.warnings.append(f"the rig was not told of {len(digests)} laps: {error}")
+            outcome.warnings.append(f"the rig does not know yet what the warehouse has: {error}")
+        outcome.untold += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
         more = True

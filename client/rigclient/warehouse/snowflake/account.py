@@ -83,9 +83,9 @@ class Snowflake:
             "network_timeout": NETWORK_TIMEOUT_S,
             "paramstyle": "qmark",
             "enable_server_session_keep_alive_auto_detection": False,  # connector 5 warns of its default
-            "session_parameters": _SESSION,
             **wanted.options,
             **wanted.proof,
+            "session_parameters": _SESSION | wanted.options.get("session_parameters", {}),
         }
         try:
             session = self._connector.connect(**arguments)

@@ -1,0 +1,257 @@
+"""Loading a million samples of a hundred columns: `rig sync` beside the same rows loaded by hand.
+
+    python -m tests.bench.warehouse hand|pandas FOLDER
+
+loads by hand, from columns that are decoded already: encode, PUT and COPY in a row, or the connector's own
+`write_pandas` with the settings that suit it best. `rig sync` has to get its laps from the rig and to decode
+them as well, and proves that they arrived.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from rig.lapfile import LapFile, pack
+from rig.v1 import archive_pb2, lap_pb2, session_pb2
+from rigclient.warehouse import connect, schema
+from rigclient.warehouse.place import place
+from rigd.archive.index import Index
+from rigd.archive.store import Store
+from tests.bench.archives import demo_laps
+from tests.stage import Stage, scratch, stage
+from tests.warehouse.peer.process import PeerProcess
+from tests.warehouse.places import PASSWORD, USER, settings
+
+Figures = dict[str, float]
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_ROWS: Final = 1_000_000
+_COLUMNS: Final = 100
+_PER_FILE: Final = 250_000
+"""Of those who load by hand, as of `rig sync`."""
+_CHUNK: Final = 100_000
+"""Of `write_pandas`: with snappy instead of gzip this is 18 times as fast as what it does by itself."""
+_RUNS: Final = 1
+_KINDS: Final = ("snowflake", "duckdb")
+_SESSION: Final = "sessions/20261120-134500-meander-valley-race-5f3a-1"
+
+
+class Ran(NamedTuple):
+    """A process that loaded."""
+
+    rows_per_s: float
+    peak_mb: float
+
+
+def warehouse() -> Figures:
+    """A million samples of 100 columns from archives into a warehouse, against the same by hand."""
+    with stage() as here, tempfile.TemporaryDirectory(prefix="rigd-bench-", dir=scratch()) as folder:
+        _fill(here.data)
+        here.serve()
+        here.archive()
+        peer = PeerProcess(Path(folder))
+        peer.add_user(USER, password=PASSWORD)
+        with peer:
+            os.environ.update(settings(peer, NETWORK_TIMEOUT="600"))
+            os.environ.update({"SNOWFLAKE_HOME": folder, "XDG_CACHE_HOME": folder})
+            return _against(here, Path(folder), "snowflake") | _against(here, Path(folder), "duckdb")
+
+
+def _against(here: Stage, folder: Path, kind: str) -> Figures:
+    """Medians of some runs, in turn, so that all meet the same machine."""
+    runs = [_run(here, folder, kind) for _ in range(_RUNS)]
+    prefix = "" if kind == "snowflake" else f"{kind}_"
+
+    def median(one: str, other: str) -> float:
+        return float(np.median([run[one].rows_per_s / run[other].rows_per_s for run in runs]))
+
+    figures = {
+        f"{prefix}load_rows_per_s": float(np.median([run["sync"].rows_per_s for run in runs])),
+        f"{prefix}load_vs_by_hand": median("sync", "hand"),
+        f"{prefix}load_rss_over_idle_mb": max(run["sync"].peak_mb - run["idle"].peak_mb for run in runs),
+    }
+    return figures | ({"load_vs_write_pandas": median("sync", "pandas")} if kind == "snowflake" else {})
+
+
+def _run(here: Stage, folder: Path, kind: str) -> dict[str, Ran]:
+    sync = ("rigclient", "--rig", here.address, "sync", "--json")
+    found = {}
+    for name in ("sync", "hand", "pandas")[: 3 if kind == "snowflake" else 2]:
+        where = _empty(folder, kind)
+        os.environ["RIG_WAREHOUSE"] = where
+        words = sync if name == "sync" else ("tests.bench.warehouse", name, str(here.data))
+        found[name] = _measured(*words)
+        if name == "sync":
+            found["idle"] = _measured(*sync)
+    return found
+
+
+def _empty(folder: Path, kind: str) -> str:
+    """An empty warehouse, with tables."""
+    where = "snowflake" if kind == "snowflake" else f"duckdb:{folder / secrets.token_hex(4)}.duckdb"
+    if kind == "snowflake":
+        os.environ["SNOWFLAKE_SCHEMA"] = "PUBLIC"
+        own = f"B{secrets.token_hex(4)}".upper()
+        with connect(where) as there:
+            there.execute(f"CREATE SCHEMA {own}")
+        os.environ["SNOWFLAKE_SCHEMA"] = own
+    with connect(where) as there:
+        schema.prepare(there)
+    return where
+
+
+def _measured(*words: str) -> Ran:
+    """What a process says, and the most memory it had."""
+    process = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = json.loads(process.stdout.read())
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return Ran(told["rows"] / told["seconds"], usage.ru_maxrss / 1024)
+
+
+# The rig.
+
+
+def _fill(data: Path) -> None:
+    """Laps of the simulated race, of a hundred columns each, until there are enough rows."""
+    store, index = Store(data / "laps"), Index(data / "index.sqlite")
+    index.put_session(session_pb2.Session(name=_SESSION, track_name="Meander Valley", laps=1))
+    rows = 0
+    for lap, file in _files():
+        store.write(lap.name, file)
+        index.put_lap(store.described(lap, len(file), LapFile(file).digest))
+        rows += lap.samples
+        if rows >= _ROWS:
+            break
+    index.close()
+
+
+def _files() -> Iterator[tuple[lap_pb2.Lap, bytes]]:
+    bases = [LapFile(pack(archive_pb2.LapHeader(), _hundred(lap), {})) for lap in demo_laps()]
+    for number in count():
+        base = bases[number % len(bases)]
+        car, index = number % 40, number // 40 + 1
+        lap = lap_pb2.Lap(
+            name=f"{_SESSION}/laps/car{car:03d}-{index:04d}",
+            kind=lap_pb2.LAP_KIND_LAP,
+            car=car,
+            index=index,
+            samples=base.header.samples,
+            start_time_ns=10**18 + number,
+        )
+        base.header.lap.CopyFrom(lap)
+        yield lap, base.cut(base.channels())
+
+
+def _hundred(lap: Mapping[str, Array]) -> dict[str, Array]:
+    """A hundred columns of float32, and what every lap has."""
+    chosen = {name: lap[name] for name in ("seq", "capture_time_ns", "session_time", "lap_time", "distance")}
+    left = _COLUMNS - 1
+    for name, values in lap.items():
+        width = 1 if values.ndim == 1 else values.shape[1]
+        if values.dtype == np.float32 and width <= left and name not in chosen:
+            chosen[name] = values
+            left -= width
+    assert not left
+    return chosen
+
+
+# By hand.
+
+
+def _columns(data: Path) -> Any:
+    """All rows of the rig, decoded, as one table with the names of PHYSICS."""
+    names = {"RIG_ID": "hand", "SESSION": "s", "LOAD_ID": "hand"}
+    tables = []
+    for number, path in enumerate(sorted(data.glob("laps/*/*.lap"))):
+        with LapFile.open(path) as file:
+            columns = file.columns()
+        arrays = dict(_flat(columns))
+        rows = len(arrays["SEQ"])
+        constants = {**names, "LAP": f"lap{number:04d}"}
+        arrays |= {name: pa.array([text] * rows) for name, text in constants.items()}
+        arrays |= {name: np.full(rows, number) for name in ("CAR", "LAP_INDEX")}
+        tables.append(pa.table(arrays))
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def _flat(columns: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    from rigclient.warehouse.tables import components
+
+    for name, values in columns.items():
+        if values.dtype == np.uint64:
+            values = values.view(np.int64)
+        parts = values.reshape(len(values), -1).T
+        yield from zip(components(name, len(parts)), map(np.ascontiguousarray, parts), strict=True)
+
+
+def _by_hand(table: Any, folder: Path) -> None:
+    """Four files, one after the other: encode, PUT, COPY; all in one transaction."""
+    with connect() as there:
+        there.begin()
+        for at in range(0, table.num_rows, _PER_FILE):
+            path = folder / f"hand{at}.parquet"
+            part = table.slice(at, _PER_FILE)
+            pq.write_table(
+                part,
+                path,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=["RIG_ID", "SESSION", "LAP"],
+            )
+            there.copy("PHYSICS", there.stage(path, f"hand/{at}/PHYSICS.parquet"))
+        there.commit()
+
+
+def _by_pandas(frame: Any) -> None:
+    """The connector's own way."""
+    from snowflake.connector.pandas_tools import write_pandas
+
+    from rigclient.warehouse.snowflake.account import Snowflake
+
+    there = place().open()
+    assert isinstance(there, Snowflake)
+    with there:
+        done, _, rows, _ = write_pandas(
+            there._session(),
+            frame,
+            "PHYSICS",
+            chunk_size=_CHUNK,
+            compression="snappy",
+            parallel=4,
+        )
+        assert done
+        assert rows == len(frame)
+
+
+def main() -> None:
+    """Load, and print rows and seconds."""
+    way, data = sys.argv[1], Path(sys.argv[2])
+    table = _columns(data)
+    if way == "pandas":
+        frame = table.to_pandas()
+        began = time.perf_counter()
+        _by_pandas(frame)
+    else:
+        with tempfile.TemporaryDirectory(prefix="rigd-bench-", dir=scratch()) as folder:
+            began = time.perf_counter()
+            _by_hand(table, Path(folder))
+    print(json.dumps({"rows": table.num_rows, "seconds": time.perf_counter() - began}))
+
+
+if __name__ == "__main__":
+    main()

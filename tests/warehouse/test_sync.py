@@ -1,0 +1,216 @@
+"""`rig sync` as people run it: one body over every warehouse. What arrives is what the rig's files hold."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from rig.lapfile import LapFile, pack
+from rig.v1 import event_pb2
+from rigclient.connection import connect
+from rigclient.warehouse import schema, tables
+from rigd.archive.index import Index
+from rigd.archive.reindex import examine
+from rigd.archive.store import Store
+from tests.warehouse.places import Home
+from tests.warehouse.town import Town
+from tests.warehouse.truth import broken, differences
+
+ROWS = "3000"
+"""Of a load: the race has several."""
+
+
+def run(town: Town, home: Home, *words: str) -> Result:
+    """`rig sync` to its end."""
+    return town.rig("sync", "--to", home.where, "--load-rows", ROWS, *words)
+
+
+def told(town: Town, home: Home, *words: str) -> dict[str, object]:
+    """What it says for machines, when all went well."""
+    done = run(town, home, "--json", *words)
+    assert done.exit_code == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> Home:
+    """For what does not depend on the warehouse."""
+    return Home("duckdb", f"duckdb:{tmp_path / 'warehouse.duckdb'}")
+
+
+def test_everything_arrives_and_twice_changes_nothing(town: Town, warehouse: Home) -> None:
+    first = told(town, warehouse)
+    assert first["laps"] == len(town.laps())
+    assert first["warnings"] == first["refused"] == []
+    with warehouse.open() as destination:
+        assert differences(destination, town) == []
+        ledger = destination.rows("SELECT * FROM RIG_LOADS ORDER BY LOAD_ID")
+        assert len(ledger) > 2
+    again = told(town, warehouse)
+    assert (again["loads"], again["laps"], again["rows"]) == (0, 0, 0)
+    with warehouse.open() as destination:
+        assert destination.rows("SELECT * FROM RIG_LOADS ORDER BY LOAD_ID") == ledger
+    with connect(town.address) as rig:
+        assert all(lap.synced for lap in rig.laps())
+        assert not list(rig.laps(synced=False))
+
+
+def test_laps_that_come_later_arrive_alone(town: Town, duck: Home) -> None:
+    store = Store(town.data / "laps")
+    late = town.laps()[::2]
+    kept = {path: path.read_bytes() for path in late}
+    index = Index(town.data / "index.sqlite")
+    for path in late:
+        path.unlink()
+        examine(store, index, name_of(path))
+    first = told(town, duck)
+    assert first["laps"] == len(town.laps())
+    for path, data in kept.items():
+        path.write_bytes(data)
+        examine(store, index, name_of(path))
+    index.close()
+    second = told(town, duck)
+    assert second["laps"] == len(late)
+    assert second["events"] == 0
+    with duck.open() as destination:
+        assert differences(destination, town) == []
+
+
+def name_of(path: Path) -> str:
+    return f"sessions/{path.parent.name}/laps/{path.stem}"
+
+
+def test_a_lap_archived_again_with_other_content_is_refused_with_both_digests(town: Town, duck: Home) -> None:
+    told(town, duck)
+    path = town.laps()[0]
+    with LapFile.open(path) as file:
+        before = file.digest
+        columns = file.columns()
+        header = file.header
+    header.events.append(event_pb2.Event(session_time=header.lap.start_time + 1))
+    path.write_bytes(pack(header, columns, {}))
+    index = Index(town.data / "index.sqlite")
+    examine(Store(town.data / "laps"), index, name_of(path))
+    index.close()
+    with LapFile.open(path) as file:
+        after = file.digest
+    assert after != before
+    done = run(town, duck)
+    assert done.exit_code == 6
+    for part in (name_of(path), before, after, "never replaced"):
+        assert part in done.stderr
+    with duck.open() as destination:
+        assert destination.rows("SELECT COUNT(*) FROM LAPS WHERE DIGEST = ?", [after]) == [(0,)]
+        assert broken(destination) == []
+
+
+def test_a_damaged_lap_stays_behind_and_is_named_while_all_others_arrive(town: Town, duck: Home) -> None:
+    path, *others = town.laps()
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
+    done = run(town, duck, "--json")
+    assert done.exit_code == 8
+    assert "is not what was written" in done.stderr
+    assert json.loads(done.stdout)["laps"] == len(others)
+    index = Index(town.data / "index.sqlite")
+    examine(Store(town.data / "laps"), index, name_of(path))
+    index.close()
+    again = run(town, duck, "--json")
+    assert again.exit_code == 0
+    assert "damaged on the rig" in again.stderr
+
+
+def test_a_column_of_another_type_is_refused_with_both_types(town: Town, warehouse: Home) -> None:
+    with warehouse.open() as there:
+        there.execute("CREATE TABLE LAPS (RIG_ID VARCHAR, PLACE VARCHAR)")
+    done = run(town, warehouse)
+    assert done.exit_code == 6
+    assert "LAPS.PLACE is VARCHAR in" in done.stderr
+    assert "here it is BIGINT" in done.stderr
+
+
+def test_a_channel_of_another_type_is_refused_lap_by_lap(town: Town, duck: Home) -> None:
+    told(town, duck, "--load-rows", "1")
+    path = town.laps()[0]
+    with LapFile.open(path) as file:
+        columns, header = file.columns(), file.header
+    name = header.lap.name
+    with duck.open() as there:
+        for table in ("LAPS", "PHYSICS", "SCORING"):
+            there.execute(f"DELETE FROM {table} WHERE LAP = ?", [name.rpartition("/")[2]])
+        for view in tables.VIEWS:
+            there.execute(f"DROP VIEW IF EXISTS {view}")
+        there.execute("ALTER TABLE PHYSICS ALTER COLUMN SPEED TYPE BIGINT")
+    done = run(town, duck)
+    assert done.exit_code == 6
+    assert "PHYSICS.SPEED is BIGINT in duckdb:" in done.stderr
+    assert columns["speed"].dtype == "<f4"
+
+
+def test_tables_of_another_version_are_left_alone(town: Town, warehouse: Home) -> None:
+    with warehouse.open() as there:
+        there.execute("CREATE TABLE RIG_SCHEMA (VERSION BIGINT NOT NULL, WRITER VARCHAR, MADE_AT_MS BIGINT)")
+        there.execute("INSERT INTO RIG_SCHEMA (VERSION) SELECT 99")
+    done = run(town, warehouse)
+    assert done.exit_code == 6
+    assert f"have version 99, this program writes version {tables.VERSION}" in done.stderr
+    with warehouse.open() as there:
+        assert not there.columns("LAPS")
+
+
+def test_columns_of_a_newer_program_and_missing_ones_are_no_trouble(town: Town, duck: Home) -> None:
+    with duck.open() as destination:
+        schema.prepare(destination)
+        destination.execute("ALTER TABLE PHYSICS ADD COLUMN FROM_THE_FUTURE DOUBLE")
+        destination.execute("DROP VIEW PHYSICS_V")
+        destination.execute("ALTER TABLE PHYSICS DROP COLUMN SPEED")
+    told(town, duck)
+    with duck.open() as destination:
+        assert differences(destination, town) == []
+        assert destination.rows("SELECT COUNT(SPEED) > 0, COUNT(FROM_THE_FUTURE) FROM PHYSICS_V") == [
+            (True, 0)
+        ]
+
+
+class TestNobody:
+    """Without one of the two sides: one line, and a code of its own."""
+
+    def test_answers_as_a_rig(self, town: Town, duck: Home) -> None:
+        town.stop()
+        done = run(town, duck)
+        assert done.exit_code == 3
+        assert done.stderr.startswith(f"error: no rig answers at {town.address}")
+
+    def test_is_a_warehouse(self, town: Town) -> None:
+        done = run(town, Home("none", "postgres:x"))
+        assert done.exit_code == 2
+        assert "is no warehouse" in done.stderr
+
+
+@pytest.fixture
+def watching(town: Town, duck: Home) -> Iterator["subprocess.Popen[str]"]:
+    """`rig sync --watch`."""
+    process = town.start("rigclient", "sync", "--to", duck.where, "--watch", "--every", "1", "--json")
+    yield process
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+def test_watching_goes_on_when_the_rig_is_away_and_lets_nobody_of_this_machine_in(
+    town: Town, watching: "subprocess.Popen[str]", duck: Home
+) -> None:
+    assert watching.stdout is not None
+    assert watching.stderr is not None
+    assert json.loads(watching.stdout.readline())["laps"] == len(town.laps())
+    done = run(town, duck)
+    assert (done.exit_code, "another sync" in done.stderr) == (7, True)
+    town.stop()
+    assert "no rig answers" in watching.stderr.readline()
+    town.serve()
+    while json.loads(watching.stdout.readline())["loads"]:
+        pass
