@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warehouse.files.recorded import Chart, all_charts, read
+
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
@@ -15,3 +17,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(DATA / "gr-cup.zip") as archive:
         archive.extractall(folder)
     return folder / "Data"
+
+
+@pytest.fixture(scope="session")
+def official(recordings: Path) -> dict[Path, Chart]:
+    """What is read of the fourteen charts."""
+    return {path: read(path.read_bytes()) for path in all_charts(recordings)}

@@ -13,6 +13,8 @@ from rigclient.warehouse.imports.sheet import Refused, Sheet
 SAMPLE = "barber/Samples/R1_barber_telemetry_data_sample.csv"
 SAMPLE_CHART = "barber/Samples/23_AnalysisEnduranceWithSections_Race_1_sample.CSV"
 
+Chart = tuple[list[ChartLap], list[Refused]]
+"""Laps, and rows that are none."""
 Best = tuple[str, int, int]
 """Car, milliseconds, lap."""
 
@@ -34,8 +36,8 @@ def sheet(data: bytes, name: str = "chart.CSV") -> Sheet:
     return Sheet(name, io.BytesIO(data))
 
 
-def read(data: bytes) -> tuple[list[ChartLap], list[Refused]]:
-    """Laps and refused rows of a chart."""
+def read(data: bytes) -> Chart:
+    """A chart."""
     rows = list(charts.laps(sheet(data)))
     return [row for row in rows if isinstance(row, ChartLap)], [
         row for row in rows if isinstance(row, Refused)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigclient.warehouse.imports.charts import ChartLap
-from tests.warehouse.files.recorded import all_charts, chart, read
+from tests.warehouse.files.recorded import Chart, chart, read
 
 HEAD = (
     "NUMBER; DRIVER_NUMBER; LAP_NUMBER; LAP_TIME; LAP_IMPROVEMENT; CROSSING_FINISH_LINE_IN_PIT; S1; S2; S3;"
@@ -63,20 +63,15 @@ def kept(*rows: str) -> list[tuple[int, str, int]]:
 
 
 class TestTheOfficialCharts:
-    def test_every_row_is_a_lap(self, recordings: Path) -> None:
-        counts = {}
-        for path in all_charts(recordings):
-            laps, refused = read(path.read_bytes())
-            assert refused == [], path
-            counts[path] = len(laps)
-            assert len(laps) == len(path.read_text().splitlines()) - 1
-        assert sum(counts.values()) == 7214
+    def test_every_row_is_a_lap(self, official: dict[Path, Chart]) -> None:
+        for path, (laps, refused) in official.items():
+            assert (len(laps), refused) == (len(path.read_text().splitlines()) - 1, []), path
+        assert sum(len(laps) for laps, _ in official.values()) == 7214
 
-    def test_what_is_odd_in_them_is_what_the_list_says(self, recordings: Path) -> None:
+    def test_what_is_odd_in_them_is_what_the_list_says(self, official: dict[Path, Chart]) -> None:
         """The table in data/README.md."""
         odd: Counter[str] = Counter()
-        for path in all_charts(recordings):
-            laps, _ = read(path.read_bytes())
+        for laps, _ in official.values():
             odd["second car of a number"] += sum(_second(laps, lap) for lap in laps)
             odd["sector missing"] += sum(None in lap.sectors_ms for lap in laps)
             odd["no top speed"] += sum(lap.top_speed_kph is None for lap in laps)
@@ -90,32 +85,32 @@ class TestTheOfficialCharts:
             "nobody knows whether green": 306,
         }
 
-    def test_sectors_make_the_lap_to_the_millisecond(self, recordings: Path) -> None:
-        for path in all_charts(recordings):
-            for lap in read(path.read_bytes())[0]:
+    def test_sectors_make_the_lap_to_the_millisecond(self, official: dict[Path, Chart]) -> None:
+        for path, (laps, _) in official.items():
+            for lap in laps:
                 if None not in lap.sectors_ms:
                     assert sum(map(int, filter(None, lap.sectors_ms))) == lap.lap_time_ms, (path, lap.line)
 
-    def test_laps_follow_each_other_without_a_gap(self, recordings: Path) -> None:
-        for path in all_charts(recordings):
+    def test_laps_follow_each_other_without_a_gap(self, official: dict[Path, Chart]) -> None:
+        for path, (laps, _) in official.items():
             totals: Counter[int] = Counter()
-            for lap in read(path.read_bytes())[0]:
+            for lap in laps:
                 totals[lap.entry] += lap.lap_time_ms
                 assert abs(totals[lap.entry] - lap.elapsed_ms) <= 1 + lap.lap, (path, lap.line)
 
-    def test_a_number_keeps_its_leading_zeros(self, recordings: Path) -> None:
-        laps, _ = read(chart(recordings, "indianapolis", 1).read_bytes())
+    def test_a_number_keeps_its_leading_zeros(self, official: dict[Path, Chart], recordings: Path) -> None:
+        laps, _ = official[chart(recordings, "indianapolis", 1)]
         numbers = list(dict.fromkeys(lap.number for lap in laps))
         assert {"021", "03", "3"} <= set(numbers)
         assert len(numbers) == len({lap.entry for lap in laps}) == 29
 
-    def test_two_cars_of_one_number_are_two_cars(self, recordings: Path) -> None:
-        laps, _ = read(chart(recordings, "COTA", 1).read_bytes())
+    def test_two_cars_of_one_number_are_two_cars(self, official: dict[Path, Chart], recordings: Path) -> None:
+        laps, _ = official[chart(recordings, "COTA", 1)]
         by_entry = Counter(lap.entry for lap in laps if lap.number == "3")
         assert sorted(by_entry.values()) == [17, 17]
 
-    def test_intermediates_and_pits_are_read(self, recordings: Path) -> None:
-        laps, _ = read(chart(recordings, "Sonoma", 1).read_bytes())
+    def test_intermediates_and_pits_are_read(self, official: dict[Path, Chart], recordings: Path) -> None:
+        laps, _ = official[chart(recordings, "Sonoma", 1)]
         first = laps[1]
         assert [line.name for line in first.intermediates] == ["IM1a", "INT-1", "IM2a", "INT-2", "IM3a"]
         assert [line.elapsed_ms for line in first.intermediates] == [18_071, 42_808, 58_896, 82_416, 97_728]

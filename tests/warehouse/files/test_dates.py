@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from rigclient.warehouse.imports.beacons import Beacon, beacons
-from rigclient.warehouse.imports.charts import ChartLap, laps
 from rigclient.warehouse.imports.dating import midnight
 from rigclient.warehouse.imports.sheet import Refused
 from rigclient.warehouse.imports.timing import Overview
-from tests.warehouse.files.recorded import all_charts, chart, sheet
+from tests.warehouse.files.recorded import Chart, chart, sheet
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -55,8 +54,8 @@ class TestLayouts:
         assert [(row.line, row.reason) for row in found if isinstance(row, Refused)] == [(3, "no moment")]
 
 
-def overview(path: Path) -> Overview:
-    return Overview(lap for lap in laps(sheet(path.read_bytes())) if isinstance(lap, ChartLap))
+def overview(chart: Chart) -> Overview:
+    return Overview(chart[0])
 
 
 DATES = {
@@ -86,20 +85,21 @@ def beacon_files(recordings: Path, track: str, race: int) -> list[Path]:
 class TestDates:
     @pytest.mark.parametrize(("track", "race"), DATES)
     def test_the_beacons_of_a_race_tell_its_date_and_zone(
-        self, recordings: Path, track: str, race: int
+        self, official: dict[Path, Chart], recordings: Path, track: str, race: int
     ) -> None:
         date, hours = DATES[track, race]
-        found = overview(chart(recordings, track, race)).midnight(
-            map(clocks, beacon_files(recordings, track, race))
-        )
+        told = map(clocks, beacon_files(recordings, track, race))
+        found = overview(official[chart(recordings, track, race)]).midnight(told)
         wanted = int(np.datetime64(date, "ns").astype(np.int64)) + hours * HOUR_NS
         assert found == wanted
 
-    def test_a_file_of_another_race_under_this_one_s_name_is_seen_through(self, recordings: Path) -> None:
+    def test_a_file_of_another_race_under_this_one_s_name_is_seen_through(
+        self, official: dict[Path, Chart], recordings: Path
+    ) -> None:
         """The lap times of VIR's second race are a copy of the first one's."""
         times = recordings / "virginia-international-raceway/VIR/Race 2/vir_lap_time_R2.csv"
-        assert overview(chart(recordings, "VIR", 2)).midnight([clocks(times)]) is None
-        assert overview(chart(recordings, "VIR", 1)).midnight([clocks(times)]) is not None
+        assert overview(official[chart(recordings, "VIR", 2)]).midnight([clocks(times)]) is None
+        assert overview(official[chart(recordings, "VIR", 1)]).midnight([clocks(times)]) is not None
 
     def test_nothing_is_told_by_nothing(self) -> None:
         none, some = np.array([], np.int64), np.array([HOUR_NS], np.int64)
@@ -114,6 +114,6 @@ class TestDates:
         assert local.max() > DAY_NS
         assert midnight(local, local + began + late) == began
 
-    def test_each_chart_is_of_one_race_only(self, recordings: Path) -> None:
-        starts = [overview(path).started_ms for path in all_charts(recordings)]
+    def test_each_chart_is_of_one_race_only(self, official: dict[Path, Chart]) -> None:
+        starts = [overview(read).started_ms for read in official.values()]
         assert len(set(starts)) == 14

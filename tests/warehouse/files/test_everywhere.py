@@ -6,7 +6,7 @@ It is filled once, because each statement takes its time on the way to the peer 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -21,58 +21,9 @@ from rigclient.warehouse.questions.instead import instead
 from rigclient.warehouse.spool import Spool
 from tests.warehouse.files import driven
 from tests.warehouse.files.driven import ALDER, BIRCH, OHARA
-from tests.warehouse.files.recorded import SAMPLE, SAMPLE_CHART, chart
+from tests.warehouse.files.filled import SPOILT, Filled, files
 from tests.warehouse.peer.process import PeerProcess
 from tests.warehouse.places import KINDS, home
-
-
-class Filled(NamedTuple):
-    destination: Destination
-    reports: dict[str, source.Report]
-    """By the file's folder and name."""
-    told: list[Refusal]
-
-
-SPOILT = {5: "wrong number of cells", 10: "no time", 21: "not UTF-8"}
-"""Rows of a chart by their line, and why they are refused."""
-CARS = ("3", "7", "46")
-
-
-def spoilt(data: bytes) -> bytes:
-    """The chart with these three rows."""
-    lines = data.splitlines(keepends=True)
-    lines[4] = lines[4].replace(b";", b"", 1)
-    lines[9] = lines[9].replace(b";1:3", b";1x3", 1)
-    lines.insert(20, b"\xff\xfe\n")
-    return b"".join(lines)
-
-
-def some_cars(data: bytes) -> bytes:
-    """The chart with a few of its cars."""
-    head, *lines = data.splitlines(keepends=True)
-    return b"".join([head, *(line for line in lines if line.split(b";")[0].decode() in CARS)])
-
-
-def files(folder: Path, recordings: Path) -> list[Path]:
-    """A race at Austin, a spoilt one at Barber thrice, a telemetry table in two parts and whole."""
-    piece = spoilt((recordings / SAMPLE_CHART).read_bytes())
-    head, *lines = (recordings / SAMPLE).read_text().splitlines()
-    parts = {
-        f"lap{lap}.csv": "\n".join([head, *(line for line in lines if line.startswith(f",{lap},"))])
-        for lap in (2, 3)
-    }
-    made = {
-        "Austin/chart Race 1.csv": some_cars(chart(recordings, "COTA", 1).read_bytes()),
-        "Barber/chart Race 1.csv": piece,
-        "Barber/same Race 1.csv": piece,
-        "Barber/other Race 1.csv": piece + b"\n",
-        **{f"Barber/{name}": text.encode() for name, text in parts.items()},
-        "Barber/whole.csv": (recordings / SAMPLE).read_bytes(),
-    }
-    for name, data in made.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(data)
-    return [folder / name for name in made]
 
 
 @pytest.fixture(scope="module", params=KINDS)

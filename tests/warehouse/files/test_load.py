@@ -189,6 +189,14 @@ class TestTwoAtOnce:
             assert destination.rows("SELECT COUNT(*) FROM LAPS") == [(332,)]
             assert destination.rows("SELECT FROM_N, TO_N FROM RIG_LOADS") == [(0, 1)]
 
+    def test_who_comes_while_the_other_reads_finds_it_there(self, where: str, recordings: Path) -> None:
+        """The other one is done between the question for the file and the question for the race."""
+        path = chart(recordings, "Sebring", 2)
+        with connect(where) as destination:
+            rival = Early(destination, path)
+            ((report,), _) = load(cast(Destination, rival), path)
+            assert (report.outcome, rival.report.outcome) == ("there already", "loaded")
+
     def test_a_loser_of_every_race_gives_up_loudly(self, where: str, recordings: Path) -> None:
         with connect(where) as destination:
             with pytest.raises(Raced):
@@ -250,6 +258,16 @@ class TestTheCommand:
         result = run(where, tmp_path / "nowhere.csv")
         assert (result.exit_code, "nowhere.csv" in result.stderr) == (5, True)
 
+    def test_telemetry_without_a_sound_row_loads_nothing(
+        self, where: str, recordings: Path, tmp_path: Path
+    ) -> None:
+        head = (recordings / SAMPLE).read_text().splitlines()[0]
+        path = tmp_path / "barber_R1.csv"
+        path.write_text(f"{head}\n{',' * 12}\n")
+        result = run(where, path, "--json", "--track", "barber")
+        (file,) = json.loads(result.stdout)["files"]
+        assert (file["outcome"], file["refused"]) == ("no laps", {"an empty row": 1})
+
     def test_a_file_of_which_no_row_is_sound_loads_nothing(
         self, where: str, recordings: Path, tmp_path: Path
     ) -> None:
@@ -261,6 +279,15 @@ class TestTheCommand:
         assert (file["outcome"], file["refused"]) == ("no laps", {"wrong number of cells": 1})
         with connect(where) as destination:
             assert counts(destination)["FILES"] == 0
+
+
+class Early(Rival):
+    """The same, as soon as the first file is read."""
+
+    def release(self) -> None:
+        if self.report is None:
+            ((self.report,), _) = load(self._destination, self._path)
+        self._destination.release()
 
 
 class Stubborn(Rival):

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ MS = 1_000_000
 @contextmanager
 def gathered(folder: Path, rows: Iterable[Reading | Refused]) -> Iterator[list[Sample | Refused]]:
     folder.mkdir(exist_ok=True)
-    with Gathering(folder) as gathering:
+    with closing(Gathering(folder)) as gathering:
         gathering.take(row for row in rows if isinstance(row, Reading))
         yield list(gathering.samples())
 
@@ -75,6 +75,8 @@ class TestMalformedRows:
             ("2,2025-09-06T18:40:41.926Z,speed,fast,2025-09-05T00:28:20.593Z,GR86-002-000", "no number"),
             ("2,2025-09-06T18:40:41.926Z,speed,,2025-09-05T00:28:20.593Z,GR86-002-000", "no number"),
             ("2,2025-09-06T18:40:41.926Z,speed,nan,2025-09-05T00:28:20.593Z,GR86-002-000", "no number"),
+            ("2,2025-09-06T18:40:41.926Z,gear,2.5,2025-09-05T00:28:20.593Z,GR86-002-000", "no number"),
+            ("2,2025-09-06T18:40:41.926Z,speed,1e300,2025-09-05T00:28:20.593Z,GR86-002-000", "no number"),
             ("32768,2025-09-06T18:40:41.926Z,speed,1,2025-09-05T00:28:20.593Z,GR86-002-000", "no lap number"),
             ("-1,2025-09-06T18:40:41.926Z,speed,1,2025-09-05T00:28:20.593Z,GR86-002-000", "no lap number"),
             ("2,then,speed,1,2025-09-05T00:28:20.593Z,GR86-002-000", "no moment"),

@@ -83,7 +83,6 @@ class ChartLap:
     driver_number: int
     driver: str
     car_class: str
-    group: str
     team: str
     manufacturer: str
     intermediates: tuple[Intermediate, ...]
@@ -264,7 +263,6 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
         driver_number=cells.whole("DRIVER_NUMBER", row.get("DRIVER_NUMBER", "1")),
         driver=row.get("DRIVER_NAME"),
         car_class=row.get("CLASS"),
-        group=row.get("GROUP"),
         team=row.get("TEAM"),
         manufacturer=row.get("MANUFACTURER"),
         intermediates=tuple(_intermediates(row, lines)),

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from rigclient.extras import need
 from rigclient.warehouse.imports.longform import Reading
@@ -97,14 +96,6 @@ class Gathering:
     def close(self) -> None:
         """End it."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _flush(self) -> None:
         if not self._some:

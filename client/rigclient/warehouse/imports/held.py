@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from rig.errors import Mismatch
+from rig.errors import Mismatch, Raced, RigError
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.imports.finding import Found
 from rigclient.warehouse.imports.races import RIG_ID
@@ -50,8 +50,10 @@ class Held:
         return {str(lap): str(digest) for lap, digest in self._destination.rows(sql, [RIG_ID, session])}
 
 
-def another(file: Found, what: str, sha256: str, path: str = "") -> Mismatch:
-    """The refusal of a file, both sides named."""
+def another(file: Found, what: str, sha256: str, path: str = "") -> RigError:
+    """The refusal of a file, both sides named; Raced where somebody has loaded the same one just now."""
+    if sha256 == file.sha256:
+        return Raced(f"{file.path} was loaded by somebody else just now")
     theirs = f"{path}, {_short(sha256)}" if path else f"a file with {_short(sha256)}"
     return Mismatch(
         f"{what} is in the warehouse from {theirs}; {file.path} has {_short(file.sha256)}",

@@ -38,7 +38,7 @@ from rigclient.warehouse.spool import Spool
 STREAM: Final = "files"
 """Of the ledger: a number for every file."""
 
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 10
 """To be first, where others load at the same time."""
 
 
@@ -86,6 +86,7 @@ class Job:
         session = self._held.session_of_file(file.sha256)
         if session is not None:
             return Report(file.path, file.kind, THERE, session, _race(file.path, self._named))
+        self._destination.release()  # reading may take minutes
         with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
             source = self._source(file, Spool(Path(folder)))
             report = self._spooled(source, Path(folder))

@@ -22,6 +22,8 @@ LAP: Final = "lap"
 """Name of the value that is the lap, in files that have no column for it."""
 
 _G: Final = 9.80665
+_MOST: Final = 1e9
+"""Of any value that has a channel; whole numbers are exact up to there."""
 _CAR: Final = re.compile("[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
 _NAME: Final = re.compile("[^\\s\x00-\x1f][^\x00-\x1f]{0,63}")
 
@@ -31,6 +33,8 @@ class Target(NamedTuple):
 
     column: str
     factor: float = 1.0
+    whole: bool = False
+    """The column counts."""
 
 
 TARGETS: Final = {
@@ -39,7 +43,7 @@ TARGETS: Final = {
     "accy_can": Target("LOCAL_ACCELERATION_X", _G),
     "aps": Target("THROTTLE", 1 / 100),
     "ath": Target("THROTTLE_APPLIED", 1 / 100),
-    "gear": Target("GEAR"),
+    "gear": Target("GEAR", whole=True),
     "nmot": Target("ENGINE_RPM"),
     "speed": Target("SPEED", 1 / 3.6),
     "Laptrigger_lapdist_dls": Target("GAME_DISTANCE"),
@@ -112,4 +116,12 @@ def _name(row: Row) -> str:
 
 
 def _value(row: Row) -> float:
-    return cells.number(row["telemetry_name"], row["telemetry_value"])
+    """Raises Malformed also for what the column of its name cannot hold."""
+    name, text = row["telemetry_name"], row["telemetry_value"]
+    value = cells.number(name, text)
+    target = TARGETS.get(name)
+    if target is not None and abs(value) > _MOST:
+        raise Malformed("no number", f"{name} is {text}, which no sensor tells")
+    if target is not None and target.whole and not value.is_integer():
+        raise Malformed("no number", f"{name} is {text!r}, which is no whole number")
+    return value

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -80,9 +81,9 @@ class Telemetry:
             self._write_lap(spool, car, lap, rows)
             for (car, lap), rows in groupby(samples, lambda sample: (sample.car, sample.lap))
         ]
-        around = zip([None, *driven[:-1]], driven, [*driven[1:], None], strict=True)
+        around = zip([None, *driven][:-1], driven, [*driven, None][1:], strict=True)
         spool.put(tables.LAPS, (self._lap(*three) for three in around))
-        if self.is_new:
+        if self.is_new and driven:
             end_ns = max(lap.last_received_ns for lap in driven)
             spool.put(tables.SESSIONS, [self.of.session_row(self.first_ns, end_ns)])
         return len(driven)
@@ -170,7 +171,7 @@ def _typed(column: str, values: Array) -> Array:
 def read_telemetry(source: Source, folder: Path) -> Report:
     """Put a telemetry table into the spool. Raises Mismatch when one of its laps is there."""
     race = source.race(source.said("meta_session"))
-    with Gathering(folder) as gathering:
+    with closing(Gathering(folder)) as gathering:
         gathering.take(source.sound(lambda sheet: readings(sheet, source.file.path.stem)))
         key = race.key(source.file.kind, source.said("meta_event"))
         held = source.held.session_of_race(key)
