@@ -15,8 +15,8 @@ from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.subscribers import TWELVE
-from tests.bench.warehouse_reads import warehouse_reads
 from tests.bench.warehouse import warehouse
+from tests.bench.warehouse_reads import warehouse_reads
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
