@@ -41,7 +41,7 @@ class LapWalk:
         where = self._where(name)
         try:
             with LapFile.open(path) as file:
-                header, digest, size = file.header, file.digest, path.stat().st_size
+                header, digest = file.header, file.digest
                 file.verify()
         except Corrupt as error:
             yield finding("lap-damaged", where, str(error))
