@@ -42,7 +42,7 @@ $(BIN5)/.ready: pyproject.toml $(PINS) Makefile
 
 test-snowflake5: $(BIN)/.ready $(BIN5)/.ready ## what meets Snowflake, with connector 5
 	@RIGD_CONNECTOR=$(SNOWFLAKE5) RIGD_PEER_PYTHON=$(CURDIR)/$(BIN)/python $(BIN5)/python -m pytest \
-		$(addprefix tests/warehouse/test_,destination.py login.py keys.py refusals.py)
+		$(addprefix tests/warehouse/test_,destination.py lost.py login.py keys.py refusals.py)
 
 check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from tests.bench.peers.fanout import peers_fanout
 from tests.bench.peers.laps import peers_laps
 from tests.bench.subscribers import TWELVE
 from tests.bench.warehouse import warehouse
+from tests.bench.warehouse_reads import warehouse_reads
 from tests.stage import answer, cpu_s, free_port, rss_mb, stage
 
 Figures = dict[str, float]
@@ -195,6 +196,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "peers_fanout": peers_fanout,
     "peers_laps": peers_laps,
     "costs": costs,
+    "warehouse_reads": warehouse_reads,
     "warehouse": warehouse,
 }
 
@@ -222,6 +224,9 @@ TARGETS: Final = {
     "healthy_p99_rise_ms": 1.0,
     "stopped_noticed_s": 2.0,
     "stopped_holds_kb": 256.0,
+    "filtered_pair_s": 2.0,
+    "filtered_pair_rss_mb": 50.0,
+    "keyset_rss_mb": 260.0,
     "load_vs_write_pandas": 1.0,
     "load_vs_by_hand": 0.8,
     "load_rss_over_idle_mb": 300.0,

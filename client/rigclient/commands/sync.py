@@ -164,7 +164,8 @@ class _Job:
             }
             click.echo(shell.json_text(told))
         else:
-            click.echo(f"{time.strftime('%H:%M:%S')}  {self._address}  {_summary(outcome, seconds, delay_s)}")
+            began = f"{time.strftime('%H:%M:%S')}  {self._address}"
+            click.echo(f"{began}  {_summary(outcome, str(self._place), seconds, delay_s)}")
         sys.stdout.flush()
 
     def close(self) -> None:
@@ -173,14 +174,14 @@ class _Job:
         self._sync = None
 
 
-def _summary(outcome: "Outcome", seconds: float, delay_s: float | None) -> str:
+def _summary(outcome: "Outcome", where: str, seconds: float, delay_s: float | None) -> str:
     if not outcome.loads:
-        return "nothing new"
+        return f"nothing new for {where}"
     parts = ((outcome.laps, "lap"), (outcome.events, "event"))
     what = ", ".join(_counted(*part) for part in parts if part[0]) or "sessions"
     pace = f"{outcome.rows:,} rows in {seconds:.1f} s, {outcome.rows / seconds:,.0f} rows/s"
     behind = f", {span(delay_s)} after the newest lap ended" if delay_s is not None else ""
-    return f"{what}: {pace}{behind}"
+    return f"{what} into {where}: {pace}{behind}"
 
 
 def _counted(number: int, what: str) -> str:

@@ -50,6 +50,8 @@ class Outcome:
     refused: list[RigError] = field(default_factory=list)
     """What stays on the rig, and why."""
     warnings: list[str] = field(default_factory=list)
+    untold: int = 0
+    """Laps that the rig could not be told of."""
 
 
 class _Tally:
@@ -106,7 +108,7 @@ class Sync:
         layouts = self._prepared()
         wanted = plan(self._rig, self._db, self._settled)
         self._db.release()
-        outcome.refused, outcome.warnings = wanted.refused, wanted.damaged
+        outcome.refused, outcome.warnings, outcome.untold = wanted.refused, wanted.damaged, 0
         self._mark(wanted.marks, outcome)
         tally = _Tally(wanted.rows, progress)
         batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
@@ -142,9 +144,12 @@ class Sync:
     def _mark(self, digests: dict[str, str], outcome: Outcome) -> None:
         """Tell the rig. When it cannot be told now, the next run does."""
         try:
-            self._rig.mark(digests)
+            if not outcome.untold:
+                self._rig.mark(digests)
+                return
         except Unavailable as error:
-            outcome.warnings.append(f"the rig was not told of {len(digests)} laps: {error}")
+            outcome.warnings.append(f"the rig does not know yet what the warehouse has: {error}")
+        outcome.untold += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
         more = True

@@ -83,9 +83,9 @@ class Snowflake:
             "network_timeout": NETWORK_TIMEOUT_S,
             "paramstyle": "qmark",
             "enable_server_session_keep_alive_auto_detection": False,  # connector 5 warns of its default
-            "session_parameters": _SESSION,
             **wanted.options,
             **wanted.proof,
+            "session_parameters": _SESSION | wanted.options.get("session_parameters", {}),
         }
         try:
             session = self._connector.connect(**arguments)
@@ -98,26 +98,25 @@ class Snowflake:
             raise refusals.NO_DATABASE.error(wanted)
         return session
 
-    def _run(self, sql: str, params: Sequence[Value] = ()) -> Any:
-        """A cursor with the answer."""
-        with self._translated():
-            return self._session().cursor().execute(sql, tuple(params) or None)
+    @contextlib.contextmanager
+    def _asked(self, sql: str, params: Sequence[Value]) -> Iterator[Any]:
+        """A cursor with the answer, closed at the end: connector 4 leaves circles of references otherwise."""
+        with self._translated(), self._session().cursor() as cursor:
+            yield cursor.execute(sql, tuple(params) or None)
 
     def execute(self, sql: str, params: Sequence[Value] = ()) -> int:
         """Run a statement. The rows it changed, 0 where that says nothing."""
-        cursor = self._run(sql, params)
-        return int(cursor.fetchone()[0]) if sql.lstrip()[:6].upper() in _CHANGES else 0
+        answer = self.rows(sql, params)
+        return int(answer[0][0]) if sql.lstrip()[:6].upper() in _CHANGES else 0
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         """The whole answer."""
-        cursor = self._run(sql, params)
-        with self._translated():
+        with self._asked(sql, params) as cursor:
             return [tuple(row) for row in cursor.fetchall()]
 
     def batches(self, sql: str, params: Sequence[Value] = (), rows: int = PAGE_ROWS) -> Iterator[Batch]:
         """The answer in batches: those the server made of it, or parts of them."""
-        cursor = self._run(sql, params)
-        with self._translated():
+        with self._asked(sql, params) as cursor:
             for table in cursor.fetch_arrow_batches():
                 yield from _plain(table).to_batches(max_chunksize=rows)
 
@@ -128,12 +127,12 @@ class Snowflake:
         with tempfile.TemporaryDirectory(prefix="rigd-stage-") as beside:
             link = Path(beside, own)
             link.symlink_to(path.absolute())
-            self._run(f"PUT file://{link} @{STAGE}/{folder}/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
+            self.execute(f"PUT file://{link} @{STAGE}/{folder}/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
         return f"@{STAGE}/{name}"
 
     def copy(self, table: str, staged: str) -> int:
         """COPY it, as it is, for the first time."""
-        files = self._run(_COPY.format(table=table, staged=staged)).fetchall()
+        files = self.rows(_COPY.format(table=table, staged=staged))
         if len(files) != 1 or len(files[0]) < 4:
             raise NotFound(f"{self.name}: COPY found {max(0, len(files) - 1)} files besides {staged}")
         _, status, parsed, loaded = files[0][:4]
@@ -144,24 +143,30 @@ class Snowflake:
     def unstage(self, staged: str) -> None:
         """REMOVE it. Old ones go by their age otherwise."""
         with contextlib.suppress(RigError):
-            self._run(f"REMOVE {staged}")
+            self.execute(f"REMOVE {staged}")
 
     def begin(self) -> None:
-        """BEGIN."""
+        """BEGIN, or nothing is begun: asking again fails after a reply that was lost."""
         self._session()
         self._within = True
-        self._run("BEGIN")
+        try:
+            self.execute("BEGIN")
+        except RigError:
+            self.rollback()
+            raise
 
     def commit(self) -> None:
         """COMMIT."""
-        self._run("COMMIT")
+        self.execute("COMMIT")
         self._within = False
 
     def rollback(self) -> None:
         """ROLLBACK; a session that is lost has done it."""
         if self._open is not None and self._within:
-            with contextlib.suppress(RigError):
-                self._run("ROLLBACK")
+            try:
+                self.execute("ROLLBACK")
+            except RigError:
+                self._drop()  # which undoes it as well
         self._within = False
 
     def columns(self, table: str) -> dict[str, str]:
@@ -197,7 +202,7 @@ class Snowflake:
         """A file in and out again; whoever may only read lists the files."""
         try:
             if self._read_only:
-                self._run(f"LIST @{STAGE}")
+                self.execute(f"LIST @{STAGE}")
                 return Finding("stage", well=True, text=f"{STAGE} can be listed")
             self.unstage(self.stage(Path(__file__), "check/account.py"))
         except RigError as error:

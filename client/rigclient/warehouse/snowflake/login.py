@@ -7,7 +7,7 @@ and there from the first of: private key, private key file, token, password.
 
     SNOWFLAKE_ACCOUNT  SNOWFLAKE_USER  SNOWFLAKE_DATABASE  SNOWFLAKE_SCHEMA (PUBLIC)  SNOWFLAKE_WAREHOUSE
     SNOWFLAKE_ROLE  SNOWFLAKE_PRIVATE_KEY (base64 of PEM or DER)  SNOWFLAKE_PRIVATE_KEY_FILE
-    SNOWFLAKE_PRIVATE_KEY_OPENS_KEY  SNOWFLAKE_TOKEN  SNOWFLAKE_PASSWORD  SNOWFLAKE_AUTHENTICATOR
+    SNOWFLAKE_PRIVATE_KEY_PASSPHRASE  SNOWFLAKE_TOKEN  SNOWFLAKE_PASSWORD  SNOWFLAKE_AUTHENTICATOR
     SNOWFLAKE_HOST  SNOWFLAKE_PORT  SNOWFLAKE_PROTOCOL  SNOWFLAKE_LOGIN_TIMEOUT  SNOWFLAKE_NETWORK_TIMEOUT
 """
 
@@ -43,7 +43,8 @@ _ALIASES: Final = {
     "username": "user",
 }
 """Other names for the same, by the connector, its versions and the `snow` command."""
-_NAMED_BY: Final = ("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "default_connection_name", "default")
+_DEFAULT_NAME: Final = "default_connection_name"
+"""In the environment and in config.toml, else the connection is named default."""
 
 
 class Setting(NamedTuple):
@@ -163,7 +164,7 @@ def _named(connection: str) -> dict[str, Setting]:
         return {}
     folder = config_folder()
     connections, default = _read(folder)
-    name = connection or os.environ.get(_NAMED_BY[0]) or default
+    name = connection or os.environ.get(_variable(_DEFAULT_NAME)) or default
     if not connection and name not in connections:
         return {}
     if not connections:
@@ -191,7 +192,7 @@ def _read(folder: Path) -> tuple[dict[str, tuple[Path, dict[str, Any]]], str]:
     general, separate = _toml(main), _toml(own)
     tables = {name: (main, table) for name, table in general.get("connections", {}).items()}
     tables |= {name: (own, table) for name, table in separate.items() if isinstance(table, dict)}
-    return tables, str(general.get(_NAMED_BY[1], _NAMED_BY[2]))
+    return tables, str(general.get(_DEFAULT_NAME, "default"))
 
 
 def _toml(file: Path) -> dict[str, Any]:
