@@ -25,9 +25,9 @@ class Promise(NamedTuple):
     """What a client was told."""
 
     kind: str
-    """pinned, unpinned, deleted, marked."""
+    """pinned, unpinned, deleted, marked, called."""
     name: str
-    """Of the lap, or of the mark."""
+    """Of the lap, of the mark, or of the rig itself."""
     size: int
     """Of the journal then: everything up to there had happened."""
 
@@ -72,7 +72,7 @@ class ArchiveRun:
             with rigclient.connect(address) as rig:
                 self._give_orders(rig)
             assert race.wait(60) == 0
-            until(self._archived)
+            until(self._archived, seconds=180.0)
         finally:
             for process in (*daemons, race):
                 process.terminate()
@@ -87,6 +87,7 @@ class ArchiveRun:
         return sorted(self.data.glob("laps/*/*.lap"))
 
     def _give_orders(self, rig: rigclient.Rig) -> None:
+        self.promises.append(Promise("called", rig.status().rig_id, self.witness.size))
         until(lambda: len(list(rig.laps())) >= 3)
         kept, freed, gone = sorted(lap.name for lap in rig.laps())[:3]
         self._order("pinned", kept, rig.pin)
@@ -97,7 +98,7 @@ class ArchiveRun:
         self.promises.append(Promise("marked", mark.name, self.witness.size))
 
     def _order(self, kind: str, name: str, give: Callable[[str], object]) -> None:
-        until(lambda: _given(give, name))
+        until(lambda: _given(give, name), seconds=180.0)
         self.promises.append(Promise(kind, name, self.witness.size))
 
     def _archived(self) -> bool:

@@ -163,8 +163,8 @@ class Disk:
                 self._link(entry.name, node)
             case Kind.UNLINK | Kind.RMDIR:
                 self._unlink(entry.name)
-            case Kind.RENAME:
-                self._rename(*entry.name.split("\0"))
+            case Kind.RENAME | Kind.LINK:
+                self._name(*entry.name.split("\0"), stays=entry.kind == Kind.LINK)
             case Kind.WRITE:
                 self._file(entry).pending.append(Change(self.number, entry.at, entry.data))
             case Kind.TRUNCATE:
@@ -210,11 +210,12 @@ class Disk:
         if last in folder.seen:
             folder.change(Link(self.number, last, "", None))
 
-    def _rename(self, old: str, new: str) -> None:
+    def _name(self, old: str, new: str, *, stays: bool) -> None:
+        """Give a file or a folder another name, or one more."""
         folder, last = self._place(old)
         target, name = self._place(new)
-        assert folder is target, "a rename from folder to folder is two changes, of which one may be lost"
-        folder.change(Link(self.number, last, name, folder.seen[last]))
+        assert folder is target, "from folder to folder is two changes, of which one may be lost"
+        folder.change(Link(self.number, "" if stays else last, name, folder.seen[last]))
 
     def write(self, target: Path, cut: "Cut") -> None:
         """Make `target` the folder that is found after the power was cut now."""

@@ -16,6 +16,7 @@ from rigd.archive.naming import lap_name
 from rigd.archive.reindex import open_index, reindex
 from rigd.archive.store import Store
 from rigd.ring import RingReader
+from rigd.serve.identity import identity
 from tests.archive.tape import ROOMY
 from tests.faults.powercut.archiverun import ArchiveRun, Promise
 from tests.faults.powercut.disk import Cut, Disk, cuts
@@ -96,6 +97,8 @@ class Image:
                 case "deleted":
                     assert not self.store.path(promise.name).exists(), promise
                     assert promise.name in self.store.gone(promise.name.partition("/laps/")[0]), promise
+                case "called":
+                    assert identity(self.data) == promise.name
                 case "marked":
                     assert Marks(self.data).get(promise.name.removeprefix("marks/")) is not None, promise
 

@@ -33,17 +33,16 @@ with open(os.open("five", os.O_WRONLY | os.O_CREAT, dir_fd=base), "wb") as file:
 os.unlink("five", dir_fd=base); os.fsync(base)
 with open("six", "w") as file:
     file.write("six")
-os.replace("six", "seven"); os.remove("seven")
+os.link("six", "eight"); os.replace("six", "seven"); os.remove("seven")
 with open("/dev/null", "wb") as file:
     file.write(b"elsewhere")
 """
 
 BEYOND = {
-    "link": "os.link(path, path + '2')",
     "symlink": "os.symlink(path, path + '2')",
     "sendfile": "os.sendfile(out, os.open(sys.executable, os.O_RDONLY), 0, 100)",
     "copy_file_range": "os.copy_file_range(os.open(sys.executable, os.O_RDONLY), out, 100)",
-    "a rename across the border, or with flags": "os.rename(path, sys.argv[1] + '-outside')",
+    "a name across the border, or with flags": "os.rename(path, sys.argv[1] + '-outside')",
     "a path that goes up": "os.unlink(sys.argv[1] + '/../disk/file')",
 }
 

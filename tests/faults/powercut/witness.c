@@ -31,7 +31,7 @@
 
 enum kind {
     CREATE = 1, MKDIR, UNLINK, RMDIR, RENAME, WRITE, TRUNCATE, ALLOCATE, SYNC_BEGIN, SYNC_END, WRITTEN, BELL,
-    MAPPED, ESCAPED, FAILED
+    MAPPED, ESCAPED, FAILED, LINK
 };
 
 struct entry {
@@ -364,23 +364,34 @@ static int made(int base, const char *name, mode_t mode) {
     return leave(failed);
 }
 
-static int renamed(int base, const char *from, int other, const char *to, unsigned flags) {
+/* A call that gives a file another name, or one more, has returned. */
+static int named(enum kind kind, int failed, int base, const char *from, int other, const char *to, int flags) {
     char path[2 * PATH_MAX], target[PATH_MAX];
-    enter();
-    int failed = (int)syscall(SYS_renameat2, base, from, other, to, flags);
     int ours = of_name(base, from, path) + of_name(other, to, target);
     if (failed || !ours)
         return leave(failed);
     if (flags || ours < 2) {
-        record_name(ESCAPED, 0, "a rename across the border, or with flags");
+        record_name(ESCAPED, 0, "a name across the border, or with flags");
         return leave(0);
     }
     size_t size = strlen(path) + 1;
     strcpy(path + size, target);
-    record(RENAME, 0, 0, path, size + strlen(target), NULL, 0, 0);
+    record(kind, 0, 0, path, size + strlen(target), NULL, 0, 0);
     return leave(0);
 }
 
+static int renamed(int base, const char *from, int other, const char *to, unsigned flags) {
+    enter();
+    int failed = (int)syscall(SYS_renameat2, base, from, other, to, flags);
+    return named(RENAME, failed, base, from, other, to, (int)flags);
+}
+
+int linkat(int base, const char *from, int other, const char *to, int flags) {
+    enter();
+    int failed = (int)syscall(SYS_linkat, base, from, other, to, flags);
+    return named(LINK, failed, base, from, other, to, flags & ~AT_SYMLINK_FOLLOW);
+}
+int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 int rename(const char *from, const char *to) { return renamed(AT_FDCWD, from, AT_FDCWD, to, 0); }
 int renameat(int base, const char *from, int other, const char *to) {
     return renamed(base, from, other, to, 0);
@@ -402,19 +413,12 @@ static void escape(int fd, const char *what) {
         record_name(ESCAPED, 0, what);
 }
 
-static int linked(int base, const char *to, const char *what, int failed) {
-    char path[PATH_MAX];
-    if (!failed && of_name(base, to, path))
-        record_name(ESCAPED, 0, what);
-    return failed;
-}
-
-int linkat(int base, const char *from, int other, const char *to, int flags) {
-    return linked(other, to, "link", (int)syscall(SYS_linkat, base, from, other, to, flags));
-}
-int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 int symlinkat(const char *from, int base, const char *to) {
-    return linked(base, to, "symlink", (int)syscall(SYS_symlinkat, from, base, to));
+    char path[PATH_MAX];
+    int failed = (int)syscall(SYS_symlinkat, from, base, to);
+    if (!failed && of_name(base, to, path))
+        record_name(ESCAPED, 0, "symlink");
+    return failed;
 }
 int symlink(const char *from, const char *to) { return symlinkat(from, AT_FDCWD, to); }
 

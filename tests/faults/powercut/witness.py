@@ -40,6 +40,7 @@ class Kind(IntEnum):
     """Something that this witness cannot record."""
     FAILED = 15
     """The operation of this thread recorded last did not happen as recorded."""
+    LINK = 16
 
 
 class Entry(NamedTuple):
@@ -54,7 +55,7 @@ class Entry(NamedTuple):
     time_ns: int
     """Wall clock."""
     name: str
-    """Absolute path; both of a rename, with a NUL between."""
+    """Absolute path; both of a rename or a link, with a NUL between."""
     data: memoryview
 
 
