@@ -6,7 +6,8 @@ PINS := tests/constraints.txt
 # Most tests wait for processes most of their time: one worker more than two cores.
 WORKERS := 3
 # The tests that have a long form.
-SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py
+SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py
+SCALE := 1
 
 # The connector of Snowflake that is rewritten in Rust: an environment of its own, since what plays the account
 # in the tests needs the other one.
@@ -56,10 +57,10 @@ $(BIN)/.fuzz: $(BIN)/.ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group fuzz
 	@touch $@
 
-soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their report
+soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their report; SCALE=0.1 is a tenth
 	@rm -f build/soak.jsonl
-	@RIGD_SOAK=1 $(BIN)/python -m pytest -s -q $(SOAK)
-	@RIGD_SOAK=1 $(BIN)/python -m tests.fuzz run
+	@RIGD_SOAK=$(SCALE) $(BIN)/python -m pytest -s -q $(SOAK)
+	@RIGD_SOAK=$(SCALE) $(BIN)/python -m tests.fuzz run
 	@$(BIN)/python -m tests.faults.report | tee build/soak.md
 
 proto: $(BIN)/.ready ## generate the code of the contract

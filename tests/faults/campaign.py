@@ -1,7 +1,8 @@
 """What a campaign of faults came to: a bar while it runs, a row of the report when it is over.
 
-Every campaign has a short form, which `make test` runs, and a long one for `make soak`, which sets
-RIGD_SOAK=1. Both draw from RIGD_SEED, so that what was found can be found again.
+Every campaign has a short form, which `make test` runs, and a long one for `make soak`, which sets RIGD_SOAK
+to the part of it that is wanted: 1 is all, 0.1 a tenth. Both draw from RIGD_SEED, so that what was found can be
+found again.
 """
 
 import contextlib
@@ -17,7 +18,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import Progress
 
-SOAK: Final = os.environ.get("RIGD_SOAK") == "1"
+SCALE: Final = float(os.environ.get("RIGD_SOAK", "0"))
+SOAK: Final = SCALE > 0
 SEED: Final = int(os.environ.get("RIGD_SEED", "7"))
 REPORT: Final = Path("build/soak.jsonl")
 """A line per campaign of the last long run."""
@@ -25,7 +27,7 @@ REPORT: Final = Path("build/soak.jsonl")
 
 def tries(short: int, long: int) -> int:
     """How many faults to try: few in `make test`, many in `make soak`."""
-    return long if SOAK else short
+    return max(short, round(long * SCALE))
 
 
 @dataclass
