@@ -1,16 +1,20 @@
 """A check finds every planted fault and names it, and finds nothing where nothing is wrong."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from rig.errors import NotFound
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive.inbox import Inbox
 from rigd.archive.orders import obey
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
+from rigd.verify.run import Check
 from tests.archive.tape import Tape
 from tests.losses import faults
 from tests.losses.faults import Plant, file, ledger, remove, repacked, ring, sql, tick, write
