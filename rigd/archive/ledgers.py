@@ -63,7 +63,7 @@ class Ledgers:
         self._book(self._books.take(event))
 
     def _give_up(self, number: int, event: event_pb2.Event) -> None:
-        """The beginning of a session is not going to be told: its event is gone, or scoring never told of it."""
+        """Nobody will tell how a session began: its event is gone, or scoring never told of it."""
         if event_pb2.STREAM_SCORING in extent.held(self._ring, number):
             self._begin_untold(number, event)
         else:
