@@ -130,11 +130,14 @@ def shown(entry: Entry) -> event_pb2.Gap:
 
 
 class Books:
-    """Finds the accounts that an event concerns. Events come in their order, evicted ones left out."""
+    """Finds the accounts that an event concerns. Events come in their order, evicted ones left out.
 
-    def __init__(self, account: Callable[[int], Account | None]) -> None:
-        self._account = account
-        """Gives the account of a session by its number in the ring, None for one that is not known yet."""
+    `account` gives the account of a session by its number in the ring, None for one whose beginning is not
+    booked. `newest` is the highest number that was told.
+    """
+
+    def __init__(self, account: Callable[[int], Account | None], newest: int = 0) -> None:
+        self._account, self._newest = account, newest
         self._waiting: dict[int, list[event_pb2.Event]] = {}
 
     @property
@@ -144,7 +147,8 @@ class Books:
 
     def take(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
         """Session numbers with their entries; each is to be taken into its account before the next is asked
-        for.
+        for. Heads that the event does not tell are absent: of a session that was left before the last one,
+        and in a ring of an earlier version.
         """
         match event.WhichOneof("kind"):
             case "session_started":
@@ -156,34 +160,44 @@ class Books:
                 yield from self._lose(event)
 
     def introduce(self, number: int) -> Iterator[tuple[int, Entry]]:
-        """What waited for this session, which is known now."""
+        """What waited for this session, whose beginning is booked now."""
         for event in self._waiting.pop(number, []):
             yield from self._lose(event)
 
+    def forget(self, number: int) -> None:
+        """Nobody is going to tell of this session: telemetry was in it, and scoring never."""
+        self._waiting.pop(number, None)
+
     def _begin(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+        self._newest = max(self._newest, event.session)
         heads, time_ns = heads_of(event.session_started.heads), event.capture_time_ns
         yield event.session, Entry(BEGAN, event.seq, time_ns, heads)
         yield from self.introduce(event.session)
-        former = self._account(event.session - 1)
-        if former is None:
+        former, account = self._former(event.session)
+        if account is None:
             return
-        if not former.over:
-            yield event.session - 1, Entry(OVER, event.seq, time_ns, heads)
-        for stream, gap in former.trailing.items():
+        if not account.over:
+            yield former, Entry(OVER, event.seq, time_ns, heads if former == event.session - 1 else {})
+        for stream, gap in account.trailing.items():
             if gap.last_seq >= heads.get(stream, _NEVER):
                 yield event.session, Entry(BEFORE, event.seq, time_ns, gap=gap)
 
+    def _former(self, number: int) -> tuple[int, Account | None]:
+        """The newest session before that one."""
+        known = ((of, self._account(of)) for of in range(number - 1, 0, -1))
+        return next((found for found in known if found[1] is not None), (0, None))
+
     def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
         number = event.gap.session
-        if not number:
-            return  # of no session: before the first one
-        if self._account(number) is None:
+        if number and self._account(number) is not None:
+            yield number, Entry(GAP, event.seq, event.capture_time_ns, gap=event.gap)
+        elif number > self._newest:
             self._waiting.setdefault(number, []).append(event)
             return
-        yield number, Entry(GAP, event.seq, event.capture_time_ns, gap=event.gap)
-        while (following := self._account(number := number + 1)) is not None:
-            if event.gap.last_seq >= following.first.get(event.gap.stream, _NEVER):
-                yield number, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
+        for later in range(number + 1, self._newest + 1):
+            following = self._account(later)
+            if following and event.gap.last_seq >= following.first.get(event.gap.stream, _NEVER):
+                yield later, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
 
 
 def heads_of(heads: Iterable[event_pb2.StreamHead]) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from rig.errors import Corrupt
@@ -31,7 +32,7 @@ class Ledgers:
         self._store, self._sessions, self._ring = store, sessions, ring
         self._ledgers: dict[str, Ledger] = {}
         self._pending: dict[str, list[Entry]] = {}
-        self._books = Books(self._account)
+        self._books = Books(self._account, max((one.ring_session for one in sessions.known()), default=0))
         self._event = event
         self._attend_at = time.monotonic() + _ATTEND_S
 
@@ -52,21 +53,28 @@ class Ledgers:
     def take(self, event: event_pb2.Event) -> None:
         """Book an event. The session whose beginning it tells is known already."""
         self._event = event.seq
-        for late in self._untold(event):
-            number = late.gap.session or late.session
-            session = self._sessions.of(number, late.session_time, late.capture_time_ns)
-            self._begin_late(session, late.seq)
-            self._book(self._books.introduce(number))
+        kind, number = event.WhichOneof("kind"), event.session
+        if kind in ("session_ended", "lap_closed") and number and self._account(number) is None:
+            self._begin_untold(number, event)
+        elif kind == "session_started":
+            for waiting in self._books.waiting:
+                if waiting.gap.session < number:
+                    self._give_up(waiting.gap.session, waiting)
         self._book(self._books.take(event))
 
-    def _untold(self, event: event_pb2.Event) -> Iterator[event_pb2.Event]:
-        """Events of sessions without an account whose beginning is not going to be told any more."""
-        kind, begun = event.WhichOneof("kind"), self._account(event.session) is not None
-        if kind in ("session_ended", "lap_closed") and event.session and not begun:
-            waiting = {one.gap.session: one for one in self._books.waiting}
-            yield waiting.get(event.session, event)
-        elif kind == "session_started":
-            yield from (one for one in self._books.waiting if one.gap.session < event.session)
+    def _give_up(self, number: int, event: event_pb2.Event) -> None:
+        """Nobody will tell how a session began: its event is gone, or scoring never told of it."""
+        if event_pb2.STREAM_SCORING in extent.held(self._ring, number):
+            self._begin_untold(number, event)
+        else:
+            self._books.forget(number)
+
+    def _begin_untold(self, number: int, event: event_pb2.Event) -> None:
+        """Begin the account of a session with the first event that is left of it."""
+        first = next((one for one in self._books.waiting if one.gap.session == number), event)
+        session = self._sessions.of(number, first.session_time, first.capture_time_ns)
+        self._begin_late(session, first.seq)
+        self._book(self._books.introduce(number))
 
     def miss(self, first: int, event: event_pb2.Event) -> None:
         """The ring let go of the events from `first` until `event` before they were given."""
@@ -148,6 +156,9 @@ class Ledgers:
         for number, entry in entries:
             session = self._sessions.numbered(number)
             assert session is not None
+            if entry.kind == OVER and not entry.heads:
+                heads = extent.reach(self._ring, number, entry.event - 1)
+                entry = replace(entry, heads=heads)
             if entry.kind != BEGAN or entry.heads:
                 self._put(session, entry)
             elif not self._opened(session).account.begun:

@@ -1,6 +1,7 @@
 """What is missing of a session: its ledger, and what the ring has told since."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ from rig.errors import NotFound
 from rig.v1 import event_pb2, laps_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive import extent
-from rigd.archive.account import BEFORE, GAP, REACHED, STREAMS, Account, Books, Entry, shown
+from rigd.archive.account import BEFORE, GAP, OVER, REACHED, STREAMS, Account, Books, Entry, shown
 from rigd.archive.index import IndexReader
 from rigd.archive.ledger import newest, read_ledger
 from rigd.archive.lost import lost_laps
@@ -89,10 +90,12 @@ class _Accounts:
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
-        books = Books(self.get)
+        books = Books(self.get, self._number)
         for event in events_after(ring, after):
             for number, entry in books.take(event):
                 account = self._accounts.setdefault(number, Account())
+                if entry.kind == OVER and not entry.heads:
+                    entry = replace(entry, heads=extent.reach(ring, number, entry.event - 1))
                 if number != self._number:
                     account.take(entry)
                 elif entry.event > self._known:

@@ -7,7 +7,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive import extent
-from rigd.archive.account import BEGAN, GAP, Account, Books, Entry
+from rigd.archive.account import BEGAN, GAP, OVER, Account, Books, Entry
 from rigd.archive.index import IndexReader
 from rigd.archive.ledger import entry_text, read_ledger
 from rigd.archive.position import position
@@ -118,7 +118,9 @@ class _Retold:
     def read(self) -> None:
         """Keep the books. The records are looked at before the events, which declare all their losses."""
         self.held = {number: extent.held(self._ring, number) for number in self._ledgers}
-        books = Books(self._begun)
+        books = Books(
+            self._begun, max(number for number in (0, *self._accounts) if self._begun(number) or not number)
+        )
         for event in events_after(self._ring, 0):
             for number, entry in books.take(event):
                 self._accounts.setdefault(number, Account()).take(entry)
@@ -130,13 +132,20 @@ class _Retold:
 
     def written(self, number: int) -> list[Entry]:
         """What the ledger has of events that the ring has too, and that the archiver is done with."""
-        done = range(self._first, self._position + 1)
-        return [entry for entry in self._ledgers[number] if entry.event in done and not _missed(entry)]
+        done, headless = range(self._first, self._position + 1), self._headless(number)
+        entries = (entry for entry in self._ledgers[number] if entry.event in done and not _missed(entry))
+        return [entry for entry in entries if (entry.kind, entry.event) not in headless]
 
     def told(self, number: int) -> list[Entry]:
-        """What it should have of them. A beginning without heads was told by an earlier version."""
+        """What it should have of them, as far as the events tell it all."""
+        headless = self._headless(number)
         entries = (entry for entry in self._told.get(number, ()) if entry.event <= self._position)
-        return [entry for entry in entries if entry.kind != BEGAN or entry.heads]
+        return [entry for entry in entries if (entry.kind, entry.event) not in headless]
+
+    def _headless(self, number: int) -> set[tuple[str, int]]:
+        """Beginnings and ends for which the archiver had to find the heads itself."""
+        entries = (entry for entry in self._told.get(number, ()) if not entry.heads)
+        return {(entry.kind, entry.event) for entry in entries if entry.kind in (BEGAN, OVER)}
 
     def known(self, number: int) -> list[Entry]:
         """The ledger, and what is told since."""

@@ -147,6 +147,7 @@ class Losses(RuleBasedStateMachine):
     def somebody_asks(self) -> None:
         self.remember()
         for name, number in self.sessions().items():
+            assert number in self.model.over, "the archive has no session of which scoring never told"
             self.check(self.rig.losses(name), number)
         for name, answer in self.final.items():
             assert self.rig.losses(name) == answer
