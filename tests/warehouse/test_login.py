@@ -36,7 +36,7 @@ from rigclient.warehouse import connect
 from rigclient.warehouse.snowflake.login import login
 from tests.warehouse.key_pair import PASSPHRASE, Pair, base64_of, pair
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import PASSWORD, USER, settings
+from tests.warehouse.places import KINDS, PASSWORD, USER, settings
 
 Put = Callable[..., None]
 
@@ -307,6 +307,40 @@ class TestRefusals:
         account.faults(("before", "login-request", "http503"))
         put(LOGIN_TIMEOUT="1")
         self.refused(account, Unreachable, 16, "SNOWFLAKE_ACCOUNT")
+
+
+@pytest.fixture(params=KINDS[1:])
+def any_account(request: pytest.FixtureRequest) -> None:
+    """The settings of the environment: those of the peer, and as they are where a real account takes part."""
+    if request.param == "snowflake":
+        request.getfixturevalue("account")
+
+
+@pytest.mark.usefixtures("any_account")
+class TestAnyAccount:
+    def test_the_right_one_is_let_in(self) -> None:
+        assert who() == login().options["user"].upper()
+
+    def test_a_wrong_password(self, put: Put) -> None:
+        put(PRIVATE_KEY=None, PRIVATE_KEY_FILE=None, PRIVATE_KEY_PATH=None, TOKEN=None, PASSWORD="not-it")
+        with pytest.raises(WrongPassword):
+            who()
+
+    def test_a_wrong_key(self, put: Put) -> None:
+        put(PRIVATE_KEY=base64_of(pair().pem()))
+        with pytest.raises(WrongKey):
+            who()
+
+    @pytest.mark.parametrize("name", ["DATABASE", "SCHEMA"])
+    def test_no_such_place(self, put: Put, name: str) -> None:
+        put(**{name: "RIGD_NOPE"})
+        with pytest.raises(DatabaseMissing):
+            who()
+
+    def test_no_such_role(self, put: Put) -> None:
+        put(ROLE="RIGD_NOPE")
+        with pytest.raises(Denied):
+            who()
 
 
 class TestSessions:
