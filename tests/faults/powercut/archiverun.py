@@ -76,7 +76,8 @@ class ArchiveRun:
         finally:
             for process in (*daemons, race):
                 process.terminate()
-                process.communicate(timeout=60)
+            for process in (*daemons, race):
+                process.communicate()
         reindexing = self.start(program, "reindex", *data)
         reindexing.communicate(timeout=60)
         self.laps = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in self.files()}
