@@ -229,7 +229,7 @@ def _by_pandas(frame: Any) -> None:
     assert isinstance(there, Snowflake)
     with there:
         for at in range(0, len(frame), _PER_FILE):
-            part = frame.iloc[at : at + _PER_FILE]
+            part = frame.iloc[at : at + _PER_FILE].reset_index(drop=True)
             done, _, rows, _ = write_pandas(
                 there._session(), part, "PHYSICS", chunk_size=_CHUNK, compression="snappy", parallel=4
             )

@@ -214,3 +214,72 @@ def test_watching_goes_on_when_the_rig_is_away_and_lets_nobody_of_this_machine_i
     town.serve()
     while json.loads(watching.stdout.readline())["loads"]:
         pass
+
+
+@pytest.fixture
+def other(raced: Path, tmp_path: Path) -> Iterator[Town]:
+    """Another rig, with laps of the same names."""
+    (tmp_path / "other").mkdir()
+    made = Town(raced, tmp_path / "other")
+    yield made
+    made.close()
+
+
+def test_two_rigs_fill_one_warehouse_and_one_that_is_away_keeps_nobody(
+    town: Town, other: Town, duck: Home
+) -> None:
+    other.stop()
+    done = run(town, duck, other.address, town.address, "--json")
+    assert done.exit_code == 3
+    assert f"no rig answers at {other.address}" in done.stderr
+    assert json.loads(done.stdout)["laps"] == len(town.laps())
+    other.serve()
+    done = run(town, duck, other.address, town.address, "--json")
+    assert done.exit_code == 0
+    assert [json.loads(line)["laps"] for line in done.stdout.splitlines()] == [len(other.laps()), 0]
+    with duck.open() as there:
+        assert differences(there, town) == []
+        assert differences(there, other) == []
+        assert there.rows("SELECT COUNT(DISTINCT RIG_ID) FROM LAPS") == [(2,)]
+
+
+def test_a_lap_that_the_warehouse_has_and_the_rig_was_not_told_of_is_marked_later(
+    town: Town, duck: Home
+) -> None:
+    told(town, duck)
+    store = Store(town.data / "laps")
+    names = [name_of(path) for path in town.laps()]
+    for name in names[:2]:
+        store.path(name).with_name(store.path(name).name + ".synced").unlink()
+    index = Index(town.data / "index.sqlite")
+    for name in names[:2]:
+        examine(store, index, name)
+    index.close()
+    with connect(town.address) as rig:
+        assert sorted(lap.name for lap in rig.laps(synced=False)) == sorted(names[:2])
+        assert told(town, duck)["loads"] == 0
+        assert not list(rig.laps(synced=False))
+
+
+def test_a_second_warehouse_gets_everything_though_the_rig_has_marked_it(
+    town: Town, duck: Home, tmp_path: Path
+) -> None:
+    told(town, duck)
+    second = Home("duckdb", f"duckdb:{tmp_path / 'second.duckdb'}")
+    assert told(town, second)["laps"] == len(town.laps())
+    with second.open() as there:
+        assert differences(there, town) == []
+
+
+def test_laps_that_the_rig_let_go_of_stay_in_the_warehouse(town: Town, duck: Home) -> None:
+    told(town, duck)
+    index, store = Index(town.data / "index.sqlite"), Store(town.data / "laps")
+    gone = name_of(town.laps()[0])
+    store.bury(gone, {"why": "room"})
+    store.delete(gone)
+    index.remove_lap(gone)
+    index.close()
+    assert told(town, duck)["loads"] == 0
+    with duck.open() as there:
+        assert there.rows("SELECT COUNT(*) FROM LAPS") == [(len(town.laps()) + 1,)]
+        assert broken(there) == []

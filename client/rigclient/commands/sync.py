@@ -80,17 +80,21 @@ def sync(
         if watch:
             _follow(jobs, every, as_json)
         else:
-            _finish([error for job in jobs for error in job.attempt()])
+            ends = [job.attempt() for job in jobs]
+            _finish([error for end in ends for error in end])
 
 
 def _follow(jobs: list["_Job"], every: float, as_json: bool) -> None:
-    """Look again and again. What is better later is said and tried later; anything else ends it."""
+    """Look again and again. Laps that stay behind are said, and what is better later is tried later; anything
+    else ends it.
+    """
     if not as_json:
         delay = f"{every:g} s: a lap arrives up to {every + _CLOSING_S:.0f} s after its line"
         click.echo(f"looking every {delay}, and the time of its load", err=True)
     for _ in itertools.count():
         for job in jobs:
-            _finish([error for error in job.attempt() if not isinstance(error, _PASSING)])
+            job.attempt()
+            _finish([job.trouble] if job.trouble and not isinstance(job.trouble, _PASSING) else [])
         time.sleep(every)
 
 
@@ -109,15 +113,20 @@ class _Job:
         self._open = contextlib.ExitStack()
         self._sync: Sync | None = None
         self._said: set[str] = set()
+        self._idle = False
+        """There was nothing new, and that was said."""
+        self.trouble: RigError | None = None
+        """What kept the last attempt from its work."""
 
     def attempt(self) -> list[RigError]:
         """Load what is missing; what kept it from that, or stays behind, is shown and returned."""
-        began = time.monotonic()
+        began, self.trouble = time.monotonic(), None
         try:
             job = self._sync or self._connected()
             with _bar(self._address) as progress:
                 outcome = job.run(progress)
         except RigError as error:
+            self.trouble = error
             self.close()
             self._say([error], [])
             return [error]
@@ -163,10 +172,11 @@ class _Job:
                 "warnings": outcome.warnings,
             }
             click.echo(shell.json_text(told))
-        else:
+        elif outcome.loads or not self._idle:
             began = f"{time.strftime('%H:%M:%S')}  {self._address}"
             click.echo(f"{began}  {_summary(outcome, str(self._place), seconds, delay_s)}")
         sys.stdout.flush()
+        self._idle = not outcome.loads
 
     def close(self) -> None:
         """Let go of the rig, the warehouse and the lock."""

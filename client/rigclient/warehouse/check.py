@@ -110,7 +110,7 @@ def _laps(destination: Destination) -> Finding:
 
 def _rig(destination: Destination, rig: Source) -> Finding:
     """What is on the rig is in the warehouse, with the same content."""
-    found = plan(rig, destination, {})
+    found = plan(rig, destination, {}, thorough=True)
     if found.refused:
         return _wrong(rig.address, [error.message for error in found.refused], "find out which file is right")
     waiting = f", {len(found.laps):,} wait for `rig sync`" * bool(found.laps)

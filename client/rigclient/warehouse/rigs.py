@@ -62,6 +62,11 @@ class Source:
         """The laps of a session, oldest first."""
         return self._rig.laps(session, page_size=_LISTED_AT_ONCE)
 
+    def unmarked(self) -> set[str]:
+        """The sessions that have laps of which the rig does not know that a warehouse has them."""
+        laps = self._rig.laps(synced=False, page_size=_LISTED_AT_ONCE)
+        return {lap.name.partition("/laps/")[0] for lap in laps}
+
     def read(self, name: str, digest: str) -> Read:
         """A lap's file. Raises NotFound for one that is gone, Corrupt for one that is not what was listed."""
         data = self._rig.lap_file(name)

@@ -4,14 +4,17 @@ A file is never read after the process that wrote it has ended, so it is not flu
 empties the folder and asks the rig again. Memory holds one row group, which is a lap.
 """
 
+import contextlib
+import errno
 import hashlib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from rig.errors import Mismatch
+from rig.errors import Mismatch, Unavailable
 from rigclient.extras import need
 from rigclient.warehouse import tables
 from rigclient.warehouse.loading import Part, load_id
@@ -80,7 +83,9 @@ class Spool:
     def _array(self, values: Array) -> Any:
         if values.dtype.kind == "u":
             values = values.view(np.int64) if values.itemsize == 8 else values.astype(np.int64)
-        return self._pa.array(values, from_pandas=values.dtype.kind == "f")
+        missing = np.isnan(values) if values.dtype.kind == "f" else None
+        # Without a mask the array is taken as it is, which is most of them.
+        return self._pa.array(values, mask=missing if missing is not None and missing.any() else None)
 
     def _write(self, table: Table, rows: Any) -> None:
         writer = self._writers.get(table)
@@ -89,7 +94,8 @@ class Spool:
         if not writer.schema.equals(rows.schema):
             raise Mismatch(f"two row groups of {table.name} have different columns")
         if rows.num_rows:
-            writer.write_table(rows)
+            with self._room():
+                writer.write_table(rows)
         self._rows[table] = self.rows(table) + rows.num_rows
 
     def _opened(self, table: Table, schema: Any) -> Any:
@@ -104,13 +110,26 @@ class Spool:
             store_schema=False,
         )
 
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """Arrow's own errors do not say where."""
+        try:
+            yield
+        except OSError as error:
+            why = os.strerror(error.errno or errno.EIO).lower()
+            raise Unavailable(
+                f"the spool in {self._folder} cannot be written: {why}",
+                hint="make room there, or set XDG_CACHE_HOME",
+            ) from error
+
     def _path(self, table: Table) -> Path:
         return self._folder / f"{self.id}-{table.name}.parquet"
 
     def parts(self) -> tuple[Part, ...]:
         """The finished files; tables without rows have none."""
-        for writer in self._writers.values():
-            writer.close()
+        with self._room():
+            for writer in self._writers.values():
+                writer.close()
         return tuple(
             Part(table, self._path(table), rows, _sha256(self._path(table)))
             for table, rows in self._rows.items()
@@ -120,7 +139,8 @@ class Spool:
     def remove(self) -> None:
         """Remove the files."""
         for table, writer in self._writers.items():
-            writer.close()
+            with contextlib.suppress(OSError):
+                writer.close()
             self._path(table).unlink(missing_ok=True)
 
 

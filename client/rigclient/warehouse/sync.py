@@ -18,11 +18,11 @@ from rig.errors import Raced, RigError, Unavailable
 from rigclient.warehouse import schema
 from rigclient.warehouse.batch import LOAD_ROWS, Batch, Batcher
 from rigclient.warehouse.destination import Destination
-from rigclient.warehouse.events import LOAD_EVENTS, next_load
+from rigclient.warehouse.events import next_load
 from rigclient.warehouse.layout import Layouts
 from rigclient.warehouse.loading import load
 from rigclient.warehouse.plan import Settled, plan
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rigs import Ring, Source
 from rigclient.warehouse.spool import sweep
 
 _ATTEMPTS: Final = 50
@@ -85,6 +85,8 @@ class Sync:
         self._rig, self._db, self._folder = rig, destination, folder
         self._load_rows = load_rows
         self._settled: Settled = {}
+        self._ring: Ring | None = None
+        """As it was when all its events were loaded."""
         self._layouts: Layouts | None = None
         sweep(folder)
 
@@ -152,16 +154,20 @@ class Sync:
         outcome.untold += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
-        more = True
-        while more and (found := next_load(self._rig, self._db, self._folder)):
+        """Those up to now; where there are no new ones the warehouse is not even asked."""
+        ring = self._rig.ring()
+        if ring is None or ring == self._ring:
+            return
+        while found := next_load(self._rig, self._db, self._folder):
             wanted, spool = found
             load(self._db, wanted)
             spool.remove()
             outcome.loads += 1
             outcome.rows += wanted.rows
             outcome.events += wanted.to_n - wanted.from_n
-            # Those that came meanwhile would be a load of their own each.
-            more = wanted.to_n - wanted.from_n >= LOAD_EVENTS
+            if wanted.to_n >= ring.last:
+                break  # those that came meanwhile would be a load of their own each
+        self._ring = ring
 
 
 def _ahead(items: Iterator[T]) -> Generator[T]:
