@@ -107,6 +107,7 @@ def test_events_in_words_and_as_objects(run: Run, server: Server) -> None:
         "begin_time_ns": 0,
         "end_time_ns": 0,
         "detail": "",
+        "session": 0,
     }
 
 

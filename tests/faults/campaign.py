@@ -1,8 +1,8 @@
 """What a campaign of faults came to: a bar while it runs, a row of the report when it is over.
 
 Every campaign has a short form, which `make test` runs, and a long one for `make soak`, which sets RIGD_SOAK
-to the part of it that is wanted: 1 is all, 0.1 a tenth. Both draw from RIGD_SEED, so that what was found can be
-found again.
+to the part of it that is wanted: 1 is all, 0.1 a tenth. Both draw from RIGD_SEED, so that what was found can
+be found again.
 """
 
 import contextlib

@@ -42,7 +42,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def ask(here: Stage, *words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(command, ["--rig", here.address, *words])
+    done = CliRunner().invoke(command, ["--rig", here.address, *words], env={"COLUMNS": "160"})
     return done.exit_code, done.output
 
 
