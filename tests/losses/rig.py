@@ -102,16 +102,15 @@ class Rig:
         """A life of the archiver: until there is nothing to do, or until the power is cut with so many
         durable writes done.
         """
-        with self.reading(), _cut_after(cut_after):
-            archiver = Archiver(Settings(self.data, ROOMY))
-            try:
-                while archiver.turn():
-                    pass
-                assert not archiver.trouble
-            except PowerCut:
+        with (
+            self.reading(),
+            _cut_after(cut_after),
+            contextlib.suppress(PowerCut),
+            contextlib.closing(Archiver(Settings(self.data, ROOMY))) as archiver,
+        ):
+            while archiver.turn():
                 pass
-            finally:
-                archiver.close()
+            assert not archiver.trouble
 
     def losses(self, session: str = "") -> rig_pb2.GetLossesResponse:
         with self.ring() as ring:
