@@ -79,10 +79,12 @@ class Losses(RuleBasedStateMachine):
         with self.rig.full() if full else contextlib.nullcontext():
             self.rig.turn()
 
-    @precondition(lambda self: self.game.clock > LONG_S)
+    @precondition(lambda self: self.up() and self.game.clock > LONG_S)
     @rule()
     def another_session(self) -> None:
+        """The game tells it at once. One that is over before scoring was stored is another matter."""
         self.game.begin()
+        self.scoring(full=False)
 
     @precondition(up)
     @rule()
