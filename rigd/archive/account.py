@@ -133,11 +133,13 @@ class Books:
     """Finds the accounts that an event concerns. Events come in their order, evicted ones left out.
 
     `account` gives the account of a session by its number in the ring, None for one whose beginning is not
-    booked. `newest` is the highest number that was told.
+    booked. `numbers` are those of the sessions that are known, begun or not.
     """
 
-    def __init__(self, account: Callable[[int], Account | None], newest: int = 0) -> None:
-        self._account, self._newest = account, newest
+    def __init__(self, account: Callable[[int], Account | None], numbers: Iterable[int]) -> None:
+        self._account = account
+        self._newest = max((number for number in numbers if account(number)), default=0)
+        """The highest number that was told."""
         self._waiting: dict[int, list[event_pb2.Event]] = {}
 
     @property
@@ -164,23 +166,24 @@ class Books:
         for event in self._waiting.pop(number, []):
             yield from self._lose(event)
 
-    def forget(self, number: int) -> None:
-        """Nobody is going to tell of this session: telemetry was in it, and scoring never."""
-        self._waiting.pop(number, None)
-
     def _begin(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
         self._newest = max(self._newest, event.session)
         heads, time_ns = heads_of(event.session_started.heads), event.capture_time_ns
         yield event.session, Entry(BEGAN, event.seq, time_ns, heads)
         yield from self.introduce(event.session)
         former, account = self._former(event.session)
-        if account is None:
-            return
-        if not account.over:
+        if account is not None and not account.over:
             yield former, Entry(OVER, event.seq, time_ns, heads if former == event.session - 1 else {})
-        for stream, gap in account.trailing.items():
-            if gap.last_seq >= heads.get(stream, _NEVER):
+        for gap in (*(account.trailing.values() if account else ()), *self._untold(event.session)):
+            if gap.last_seq >= heads.get(gap.stream, _NEVER):
                 yield event.session, Entry(BEFORE, event.seq, time_ns, gap=gap)
+
+    def _untold(self, number: int) -> list[event_pb2.Gap]:
+        """Gaps of sessions before that one which nobody is going to tell of: telemetry was in them, and
+        scoring never. They wait no longer.
+        """
+        untold = sorted(of for of in self._waiting if of < number)
+        return [event.gap for of in untold for event in self._waiting.pop(of)]
 
     def _former(self, number: int) -> tuple[int, Account | None]:
         """The newest session before that one."""
@@ -188,6 +191,7 @@ class Books:
         return next((found for found in known if found[1] is not None), (0, None))
 
     def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+        event.gap.session = event.gap.session or event.session  # a recorder of an earlier version says none
         number = event.gap.session
         if number and self._account(number) is not None:
             yield number, Entry(GAP, event.seq, event.capture_time_ns, gap=event.gap)

@@ -32,7 +32,7 @@ class Ledgers:
         self._store, self._sessions, self._ring = store, sessions, ring
         self._ledgers: dict[str, Ledger] = {}
         self._pending: dict[str, list[Entry]] = {}
-        self._books = Books(self._account, max((one.ring_session for one in sessions.known()), default=0))
+        self._books = Books(self._account, [one.ring_session for one in sessions.known()])
         self._event = event
         self._attend_at = time.monotonic() + _ATTEND_S
 
@@ -57,17 +57,17 @@ class Ledgers:
         if kind in ("session_ended", "lap_closed") and number and self._account(number) is None:
             self._begin_untold(number, event)
         elif kind == "session_started":
-            for waiting in self._books.waiting:
-                if waiting.gap.session < number:
-                    self._give_up(waiting.gap.session, waiting)
+            self._begin_earlier(number)
         self._book(self._books.take(event))
 
-    def _give_up(self, number: int, event: event_pb2.Event) -> None:
-        """Nobody will tell how a session began: its event is gone, or scoring never told of it."""
-        if event_pb2.STREAM_SCORING in extent.held(self._ring, number):
-            self._begin_untold(number, event)
-        else:
-            self._books.forget(number)
+    def _begin_earlier(self, number: int) -> None:
+        """Begin the accounts of sessions before that one whose first event is gone. Of others that lost
+        something scoring never told, and the archive has no such session.
+        """
+        for waiting in self._books.waiting:
+            earlier = waiting.gap.session
+            if earlier < number and event_pb2.STREAM_SCORING in extent.held(self._ring, earlier):
+                self._begin_untold(earlier, waiting)
 
     def _begin_untold(self, number: int, event: event_pb2.Event) -> None:
         """Begin the account of a session with the first event that is left of it."""

@@ -22,8 +22,10 @@ class Numbers:
         self._next = {stream: span.last + 1 for stream, span in spans.items()}
         self._last_ns = dict.fromkeys(self._next, 0)
         self._lost: dict[bytes, list[event_pb2.Gap]] = {}
-        self._parted: dict[bytes, int] = {}
-        """Where physics stood when it left the session that scoring still tells of."""
+        self._parted: list[int] = []
+        """Where physics stood when it left the session that scoring still tells of, and each time it left one
+        of which scoring never told.
+        """
 
     def take(self, stream: bytes, taken_ns: int) -> int:
         """The number of a record captured at wall clock `taken_ns`."""
@@ -45,7 +47,7 @@ class Numbers:
 
     def part(self, head: int | None = None) -> None:
         """The next ticks, those after number `head`, are of a session that scoring has not told of yet."""
-        self._parted = {rings.PHYSICS: self.heads()[rings.PHYSICS] if head is None else head}
+        self._parted.append(self.heads()[rings.PHYSICS] if head is None else head)
 
     def record(self, event: event_pb2.Event) -> Record:
         """The event with its number and time, as the ring stores it. One that begins or ends a session gets
@@ -53,17 +55,21 @@ class Numbers:
         """
         match event.WhichOneof("kind"):
             case "session_started":
-                event.session_started.heads.extend(self._stream_heads(0))
-                self._parted = {}
+                event.session_started.heads.extend(self._stream_heads(0, self._parted[-1:]))
+                self._parted = []
             case "session_ended":
-                event.session_ended.heads.extend(self._stream_heads(1))
+                event.session_ended.heads.extend(self._stream_heads(1, self._parted[:1]))
         event.capture_time_ns = time.time_ns()
         event.seq = self.take(rings.EVENTS, event.capture_time_ns)
         return Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString())
 
-    def _stream_heads(self, own: int) -> Iterator[event_pb2.StreamHead]:
-        """Where the streams stand at the turn of a session, `own` events further on."""
-        heads = self.heads() | self._parted
+    def _stream_heads(self, own: int, parted: list[int]) -> Iterator[event_pb2.StreamHead]:
+        """Where the streams stand at the turn of a session, `own` events further on. Physics may have taken
+        it earlier.
+        """
+        heads = self.heads()
+        for head in parted:
+            heads[rings.PHYSICS] = head
         heads[rings.EVENTS] += own
         return (event_pb2.StreamHead(stream=_STREAMS[stream], seq=seq) for stream, seq in heads.items())
 

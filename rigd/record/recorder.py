@@ -196,11 +196,11 @@ class Recorder:
         if self._epoch != self.source.epoch:
             self._epoch = self.source.epoch
             self._meta[b"game"] = self._birth()
+        torn = self._torn_since_last()
         if self._absence.frame is not None:
             if not self._catch_up(frame):
                 return
         elif frame.missed:
-            torn = self._torn_since_last()
             reason = event_pb2.GAP_REASON_TORN if torn else event_pb2.GAP_REASON_MISSED
             self._lose(rings.PHYSICS, frame.missed, reason, "")
         self._pacer.arrived(now, frame.missed + 1)

@@ -58,7 +58,7 @@ class Scorer:
         self.saved = dict(saved)
         """What the next recorder needs, as it was last handed out."""
         own = _own(saved, sessions.number)
-        sessions.ahead = own.session < sessions.number
+        sessions.told = own.session
         sessions.flags = own.flags
         self._laps = Laps(own.session, own.track_length, _cars(saved))
         if own.unreadable or self._laps.unreadable:

@@ -41,20 +41,23 @@ class SessionKey:
 class Sessions:
     """Counts sessions and tells what changed from one scoring update to the next.
 
-    `number` is the session's number within the ring, 0 before the first; `state` what was last seen of it;
-    `player` the slot id of the local player's car, -1 without one.
+    `number` is the session's number within the ring, 0 before the first; `told` that of the session of which
+    scoring told last, whose state is `state`; `player` the slot id of the local player's car, -1 without one.
     """
 
     def __init__(self, number: int = 0, key: bytes = b"", clock_s: float = 0.0) -> None:
-        self.number = number
+        self.number = self.told = number
         self.state: session_pb2.SessionState | None = None
         self.player = -1
         self.key = key
         self._clock_s = clock_s
         self.flags: tuple[Any, ...] = ()
         """Phase, yellow flag and sector flags as last seen; empty when not yet."""
-        self.ahead = False
-        """Telemetry is in a session of which scoring has not told yet."""
+
+    @property
+    def ahead(self) -> bool:
+        """Telemetry is in a session of which scoring has not told yet. There may be others between them."""
+        return self.told < self.number
 
     @property
     def over(self) -> bool:
@@ -74,7 +77,6 @@ class Sessions:
         if begins:
             self.number += 1
             self.player = -1
-            self.ahead = True
         self._clock_s = clock_s
         return begins
 
@@ -100,15 +102,14 @@ class Sessions:
             return []
         ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
         event = self._stamped(ended, self.state)
-        event.session -= self.ahead  # the number is the next session's already
         self.state, self.key, self.player = None, b"", -1
         return [event]
 
     def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         number = self.number if self.ahead else self.number + 1
         events = self.left()
-        self.number, self.key, self.ahead = number, key, False
-        self._clock_s = state.current_time
+        self.number = self.told = number
+        self.key, self._clock_s = key, state.current_time
         self.flags = ()
         started = event_pb2.Event(session_started=event_pb2.SessionStarted(session_state=state))
         return [*events, self._stamped(started, state)]
@@ -127,7 +128,7 @@ class Sessions:
 
     def _stamped(self, event: event_pb2.Event, state: session_pb2.SessionState) -> event_pb2.Event:
         """With the clock of the scoring that told of it, whatever telemetry has come meanwhile."""
-        event.session = self.number
+        event.session = self.told
         event.session_time = state.current_time
         return event
 

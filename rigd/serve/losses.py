@@ -90,7 +90,7 @@ class _Accounts:
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
-        books = Books(self.get, self._number)
+        books = Books(self.get, range(1, self._number + 1))
         for event in events_after(ring, after):
             for number, entry in books.take(event):
                 account = self._accounts.setdefault(number, Account())

@@ -81,7 +81,7 @@ class LedgerWalk:
         for stream, (first, last) in books.held[number].items():
             begin, end = account.first[stream] + 1, account.last[stream]
             span = f"{_STREAMS[stream].decode()} {first} to {last}"
-            if first < begin or end < last:
+            if first < begin or (account.over and end < last):
                 what = f"it says {begin} to {end}, the ring has {span} of this session"
                 yield finding("ledger-numbers", where, what)
                 continue
@@ -118,9 +118,7 @@ class _Retold:
     def read(self) -> None:
         """Keep the books. The records are looked at before the events, which declare all their losses."""
         self.held = {number: extent.held(self._ring, number) for number in self._ledgers}
-        books = Books(
-            self._begun, max(number for number in (0, *self._accounts) if self._begun(number) or not number)
-        )
+        books = Books(self._begun, self._accounts)
         for event in events_after(self._ring, 0):
             for number, entry in books.take(event):
                 self._accounts.setdefault(number, Account()).take(entry)

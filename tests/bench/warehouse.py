@@ -51,6 +51,7 @@ _SESSION: Final = "sessions/20261120-134500-meander-valley-race-5f3a-1"
 class Ran(NamedTuple):
     """A process that loaded."""
 
+    rows: int
     rows_per_s: float
     peak_mb: float
 
@@ -95,6 +96,7 @@ def _run(here: Stage, folder: Path, kind: str) -> dict[str, Ran]:
         found[name] = _measured(*words)
         if name == "sync":
             found["idle"] = _measured(*sync)
+            assert found["sync"].rows >= _ROWS, "the rig's laps did not arrive"
     return found
 
 
@@ -120,7 +122,7 @@ def _measured(*words: str) -> Ran:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    return Ran(told["rows"] / told["seconds"], usage.ru_maxrss / 1024)
+    return Ran(told["rows"], told["rows"] / told["seconds"], usage.ru_maxrss / 1024)
 
 
 # The rig.
@@ -129,7 +131,9 @@ def _measured(*words: str) -> Ran:
 def _fill(data: Path) -> None:
     """Laps of the simulated race, of a hundred columns each, until there are enough rows."""
     store, index = Store(data / "laps"), Index(data / "index.sqlite")
-    index.put_session(session_pb2.Session(name=_SESSION, track_name="Meander Valley", laps=1))
+    session = session_pb2.Session(name=_SESSION, track_name="Meander Valley", start_time_ns=10**18)
+    store.put_session(session)
+    index.put_session(session)
     rows = 0
     for lap, file in _files():
         store.write(lap.name, file)

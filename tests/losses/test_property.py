@@ -80,11 +80,12 @@ class Losses(RuleBasedStateMachine):
             self.rig.turn()
 
     @precondition(lambda self: self.up() and self.game.clock > LONG_S)
-    @rule()
-    def another_session(self) -> None:
-        """The game tells it at once. One that is over before scoring was stored is another matter."""
+    @rule(told=st.booleans())
+    def another_session(self, told: bool) -> None:
+        """Scoring tells of it at once, later, or never when it is over before."""
         self.game.begin()
-        self.scoring(full=False)
+        if told:
+            self.scoring(full=False)
 
     @precondition(up)
     @rule()

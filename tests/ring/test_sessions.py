@@ -117,6 +117,14 @@ STORIES: dict[str, tuple[list[Step], list[str]]] = {
         [*FIRST, tick(0.0), leave(), see(clock=0.3, ticks=2)],
         ["started 1", "ended 1", "started 2"],
     ),
+    "two starts before scoring tells of one": (
+        [*FIRST, tick(0.02), tick(3.0), tick(0.02), see(clock=0.1, ticks=3)],
+        ["started 1", "ended 1", "started 3"],
+    ),
+    "the game leaves two starts later": (
+        [*FIRST, tick(0.02), tick(3.0), tick(0.0), leave(), see(clock=0.3, ticks=3)],
+        ["started 1", "ended 1", "started 3"],
+    ),
     "the phase changes": ([*FIRST, see(phase=6, clock=11.0)], ["started 1", "flags 1"]),
     "yellow": ([*FIRST, see(yellow=1), see(yellow=1), see(yellow=0)], ["started 1", "flags 1", "flags 1"]),
     "a sector is yellow": ([*FIRST, see(sectors=(11, 1, 11))], ["started 1", "flags 1"]),

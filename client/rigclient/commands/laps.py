@@ -37,6 +37,7 @@ _filters = (
     click.option("--driver", metavar="PART", help="Part of the driver's name."),
     click.option("--valid", is_flag=True, default=None, help="Only laps that count."),
     click.option("--pinned", is_flag=True, default=None, help="Only pinned laps."),
+    click.option("--synced/--unsynced", default=None, help="Only laps that the warehouse has, or has not."),
     click.option("--since", callback=shell.moment, metavar="WHEN", help="Began since: 20m, 2h, or a date."),
 )
 
@@ -81,7 +82,7 @@ def laps(
       rig laps --best-of driver
       rig laps - --track meander --class GT3 --valid --order-by lap_time --limit 10
     """
-    asked = bool(best_of) or any(filters.values())
+    asked = bool(best_of) or filters["synced"] is not None or any(filters.values())
     filters |= {} if everything else {"complete": True, "kind": "lap"}
     order_by = order_by or ("lap_time" if best_of else "start_time desc")
     with connect(address) as rig:

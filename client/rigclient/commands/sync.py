@@ -1,7 +1,6 @@
 """`rig sync`: laps, scoring, sessions, events and gaps of rigs into a warehouse."""
 
 import contextlib
-import itertools
 import sys
 import time
 from collections.abc import Iterator
@@ -91,7 +90,7 @@ def _follow(jobs: list["_Job"], every: float, as_json: bool) -> None:
     if not as_json:
         delay = f"{every:g} s: a lap arrives up to {every + _CLOSING_S:.0f} s after its line"
         click.echo(f"looking every {delay}, and the time of its load", err=True)
-    for _ in itertools.count():
+    while True:
         for job in jobs:
             job.attempt()
             _finish([job.trouble] if job.trouble and not isinstance(job.trouble, _PASSING) else [])
