@@ -46,7 +46,7 @@ class AsyncStream(Generic[T]):
 
     @property
     def cursor(self) -> bytes:
-        """Resume after the last item, or, in the middle of a message, after the message before."""
+        """Resume after the last item; between ticks collected into one message, after the message before."""
         return self._cursor
 
     @property
@@ -70,11 +70,10 @@ class AsyncStream(Generic[T]):
             try:
                 while (data := await running.read()) is not grpc.aio.EOF:
                     items = self._reception.take(data)
-                    for item in items[:-1]:
+                    for item, cursor in zip(items, self._reception.cursors(len(items)), strict=True):
+                        self._cursor = cursor
                         yield item
                     self._cursor = self._reception.cursor
-                    for item in items[-1:]:
-                        yield item
                     if (done := self._reception.acknowledgement()) is not None:
                         # Kept: a call that nobody holds is cancelled. One that fails is like one not made.
                         self._acknowledging = self._acknowledge(done, timeout=TIMEOUT_S)

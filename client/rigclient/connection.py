@@ -60,7 +60,7 @@ class Stream(Generic[T]):
 
     @property
     def cursor(self) -> bytes:
-        """Resume after the last item, or, in the middle of a message, after the message before."""
+        """Resume after the last item; between ticks collected into one message, after the message before."""
         return self._cursor
 
     @property
@@ -86,9 +86,10 @@ class Stream(Generic[T]):
             try:
                 for data in self._running:
                     items = self._reception.take(data)
-                    yield from items[:-1]
+                    for item, cursor in zip(items, self._reception.cursors(len(items)), strict=True):
+                        self._cursor = cursor
+                        yield item
                     self._cursor = self._reception.cursor
-                    yield from items[-1:]
                     if (done := self._reception.acknowledgement()) is not None:
                         # Kept: a call that nobody holds is cancelled. One that fails is like one not made.
                         self._acknowledging = self._acknowledge.future(done, timeout=TIMEOUT_S)

@@ -1,6 +1,7 @@
 """Frames: records as numpy tables, straight from the bytes that came over the wire."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -41,7 +42,7 @@ class Frame:
         self.head = head
         """seq, capture_time_ns, session, session_time, ...: the fixed fields of the record."""
         self.cursor = b""
-        """Resume after this frame. Empty on all but the last frame of a message."""
+        """Resume after this frame. Of ticks that were collected by request only the last has one."""
         self.gaps: tuple[event_pb2.Gap, ...] = ()
         """What is missing right before this frame."""
         self.skipped = 0
@@ -161,10 +162,12 @@ F = TypeVar("F", bound=Frame)
 class Envelope:
     """A response taken apart: where its records are, and what stands beside them."""
 
-    __slots__ = ("cursor", "gaps", "progress", "records", "skipped")
+    __slots__ = ("_marks", "cursor", "gaps", "progress", "records", "skipped")
 
     def __init__(self, data: bytes) -> None:
         self.cursor = b""
+        self._marks: list[tuple[int, bytes]] = []
+        """Cursors, each with the number of records before it."""
         self.records: list[tuple[int, int]] = []
         self.gaps: list[event_pb2.Gap] = []
         self.progress: telemetry_pb2.Progress | None = None
@@ -172,6 +175,17 @@ class Envelope:
         at = self._usual(data)
         while at < len(data):
             at = self._take(data, at)
+
+    def cursors(self) -> list[bytes]:
+        """By record the cursor after it, empty where there is none. A cursor is that of the last record
+        before the next cursor: messages joined are a message.
+        """
+        found = [b""] * len(self.records)
+        for (begin, cursor), (end, _) in pairwise((*self._marks, (len(found), b""))):
+            if begin < end:
+                found[end - 1] = cursor
+        found[-1:] = [self.cursor] * bool(found)
+        return found
 
     def _usual(self, data: bytes) -> int:
         """Take what nearly every response is, a cursor and one record; returns how far that went."""
@@ -198,6 +212,7 @@ class Envelope:
             self.records.append((at, end))
         elif tag == _CURSOR:
             self.cursor = data[at:end]
+            self._marks.append((len(self.records), self.cursor))
         elif tag == _GAP:
             self.gaps.append(parse.message(event_pb2.Gap, data[at:end]))
         elif tag == _PROGRESS:

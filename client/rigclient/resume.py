@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Generic, Protocol, TypeVar
 
 from rig import parse
@@ -57,6 +57,8 @@ class Reception(Generic[T]):
         """Times the stream went on after it was away."""
         self._unpack = unpack
         self._reconnect = reconnect
+        self._envelope, self._before = Envelope(b""), self.cursor
+        """The last response, and the cursor before it."""
         self._received = self._away = self._from_cursor = False
         self._delay_s = _FIRST_DELAY_S
         self._acknowledged_at = 0.0
@@ -66,6 +68,7 @@ class Reception(Generic[T]):
     def take(self, data: bytes) -> list[T]:
         """The items of a response."""
         envelope = Envelope(data)
+        self._envelope, self._before = envelope, self.cursor
         self._received = True
         self._delay_s = _FIRST_DELAY_S
         self.reconnects += self._away
@@ -82,6 +85,16 @@ class Reception(Generic[T]):
             self.cursor = envelope.cursor
             self._from_cursor = True
         return items
+
+    def cursors(self, items: int) -> Iterator[bytes]:
+        """Where to go on after each of the items that the last response came to. Where the server does not
+        say, that is where it was.
+        """
+        known = self._envelope.cursors()
+        cursor = self._before
+        for own in (*[b""] * (items - len(known)), *known):
+            cursor = own or cursor
+            yield cursor
 
     def next_request(self) -> Request:
         """What to ask for now: at first what the caller wants, later what comes after the last message."""
@@ -159,12 +172,13 @@ def _evicted(error: CursorExpired) -> event_pb2.Gap:
 def framed(
     decoder: Decoder[F],
 ) -> Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[F]]:
-    """Unpacks responses of tables: gaps and skipped counts go to the first frame, the cursor to the last."""
+    """Unpacks responses of tables: gaps and skipped counts go to the first frame."""
 
     def unpack(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[F]:
         frames = decoder.frames(data, envelope)
         frames[0].gaps, frames[0].skipped = gaps, envelope.skipped
-        frames[-1].cursor = envelope.cursor
+        for frame, cursor in zip(frames, envelope.cursors(), strict=True):
+            frame.cursor = cursor
         return frames
 
     return unpack

@@ -16,6 +16,11 @@ MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
 
+_JOINED_BYTES: Final = 64 << 10
+"""Messages for a reader that is behind are joined up to so much: what each costs is then paid once. It is
+two ticks of 40 cars with all channels, hundreds of one car.
+"""
+
 _GAPS_FIELD: Final = 3
 _PROGRESS_FIELD: Final = 4
 _SKIPPED_TAG: Final = b"\x28"
@@ -66,6 +71,9 @@ class Subscription:
         self._alone = wishes.ticks_per_message == 1
         self._position = position
         self._pending: list[bytes] = []
+        """Records; whole messages when they are not to be collected. Joined these are a message again."""
+        self._size = 0
+        """Bytes of them."""
         self._lead: list[bytes] = []
         self._bucket = self._first_bucket()
         self.peer, self._channels = peer, channels
@@ -92,6 +100,8 @@ class Subscription:
                 await self._send(tick, write)
                 if self._receipts.overdue(self._wrote):
                     break
+            if self._alone and self._pending:
+                await self._flush(write)
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
 
     def acknowledge(self, seq: int) -> None:
@@ -138,17 +148,19 @@ class Subscription:
         self._position = tick.seq
         if self._wishes.max_rate_hz and not self._due(tick):
             return
-        if self._alone and not self._lead:
-            await self._write(self._cut.message(tick), write)
-        else:
-            self._pending.append(self._cut(tick))
-            if self._complete():
-                await self._flush(write)
+        self._pending.append(self._cut.message(tick) if self._alone else self._cut(tick))
+        self._size += len(self._pending[-1])
+        if self._complete():
+            await self._flush(write)
 
     def _complete(self) -> bool:
         """Whether what is collected should go: enough of it, a gap to tell of, or a second of waiting."""
+        if self._lead:
+            return True
+        if self._alone:  # a message says how far it is: it must not wait while records are left out
+            return self._size >= _JOINED_BYTES or self._wishes.max_rate_hz > 0
         enough = len(self._pending) >= self._wishes.ticks_per_message
-        return enough or bool(self._lead) or time.monotonic() - self._wrote >= _IDLE_S
+        return enough or time.monotonic() - self._wrote >= _IDLE_S
 
     def _declare(self, tick: Tick) -> None:
         """Put the gaps before this record in front of it. Skipped records are in no gap."""
@@ -198,8 +210,10 @@ class Subscription:
         await self._flush(write)
 
     async def _flush(self, write: Write) -> None:
-        cursor = self._feed.cursor_field(self.stream, self._position)
-        message = b"".join((cursor, *self._pending, *self._lead))
+        whole = self._alone and self._pending
+        cursor = () if whole else (self._feed.cursor_field(self.stream, self._position),)
+        message = b"".join((*cursor, *self._pending, *self._lead))
+        self._size = 0
         self._pending.clear()
         self._lead.clear()
         await self._write(message, write)

@@ -75,6 +75,20 @@ class TestEnvelope:
         assert envelope.skipped == 300
         assert len(envelope.records) == 1
 
+    @given(st.lists(st.integers(1, 4), max_size=6), st.booleans())
+    def test_responses_joined_are_a_response(self, sizes: list[int], last: bool) -> None:
+        """Each cursor is that of the last record before the next one."""
+        parts, wanted = [], []
+        for number, size in enumerate(sizes):
+            parts.append(field(1, cursor := b"cursor %d" % number) + field(2, tick(7)) * size)
+            wanted += [b""] * (size - 1) + [cursor]
+        if last:  # one that stands after its records, as other servers may write it
+            parts.append(field(1, b"the last"))
+            wanted[-1:] = [b"the last"] * bool(wanted)
+        envelope = Envelope(b"".join(parts))
+        assert envelope.cursors() == wanted
+        assert envelope.cursor == telemetry_pb2.StreamPhysicsResponse.FromString(b"".join(parts)).cursor
+
     def test_nothing_is_a_response_too(self) -> None:
         envelope = Envelope(b"")
         assert (envelope.cursor, envelope.records, envelope.gaps, envelope.progress) == (b"", [], [], None)

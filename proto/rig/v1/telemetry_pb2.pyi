@@ -177,7 +177,9 @@ class StreamPhysicsRequest(_message.Message):
     delivery: Global___Delivery.ValueType
     """When the subscriber is slow."""
     ticks_per_message: _builtins.int
-    """Ticks collected into one message, at most 64; 0 means 1. Collected ticks wait a second at the longest."""
+    """Ticks collected into one message, at most 64; 0 means 1. Collected ticks wait a second at the longest.
+    A subscriber that is behind may get more at once, when it wishes for neither this nor a rate.
+    """
     compression: Global___Compression.ValueType
     """Compression of the messages."""
     subscription: _builtins.bytes
@@ -279,7 +281,7 @@ class StreamScoringRequest(_message.Message):
     delivery: Global___Delivery.ValueType
     """When the subscriber is slow."""
     ticks_per_message: _builtins.int
-    """Updates collected into one message, at most 64; 0 means 1."""
+    """Updates collected into one message, at most 64; 0 means 1. A subscriber that is behind may get more."""
     compression: Global___Compression.ValueType
     """Compression of the messages."""
     subscription: _builtins.bytes
