@@ -19,6 +19,7 @@ from rig.v1 import (
     telemetry_pb2_grpc,
 )
 from rigclient import laps, losses, requests
+from rigclient.acknowledging import AsyncAcknowledger
 from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
@@ -34,11 +35,14 @@ class AsyncStream(Generic[T]):
     """An endless asynchronous iterator that reconnects and goes on where it was."""
 
     def __init__(
-        self, call: Callable[[Any], Any], acknowledge: Any, reception: Reception[T], address: str
+        self,
+        call: Callable[[Any], Any],
+        acknowledger: AsyncAcknowledger,
+        reception: Reception[T],
+        address: str,
     ) -> None:
         self._call = call
-        self._acknowledge = acknowledge
-        self._acknowledging: Any = None
+        self._acknowledger = acknowledger
         self._reception = reception
         self._address = address
         self._cursor = reception.cursor
@@ -75,8 +79,7 @@ class AsyncStream(Generic[T]):
                         yield item
                     self._cursor = self._reception.cursor
                     if (done := self._reception.acknowledgement()) is not None:
-                        # Kept: a call that nobody holds is cancelled. One that fails is like one not made.
-                        self._acknowledging = self._acknowledge(done, timeout=TIMEOUT_S)
+                        self._acknowledger.tell(done)
                 await running.code()
             except grpc.RpcError as error:
                 await asyncio.sleep(self._reception.recover(translated(error, self._address)))
@@ -92,7 +95,8 @@ class AsyncRig:
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
         self._laps: Any = laps_pb2_grpc.LapServiceStub(self._channel)
-        self._telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
+        telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
+        self._acknowledger = AsyncAcknowledger(telemetry.StreamAcknowledgements)
 
     def physics(self, *args: Any, reconnect: bool = True, **wishes: Any) -> AsyncStream[PhysicsFrame]:
         """Telemetry ticks. Takes what `requests.physics` takes: channels, cars, max_rate_hz, start, ..."""
@@ -248,7 +252,7 @@ class AsyncRig:
         call: Any = self._channel.unary_stream(
             _METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return AsyncStream(call, self._telemetry.Acknowledge, reception, self.address)
+        return AsyncStream(call, self._acknowledger, reception, self.address)
 
 
 def connect(address: str = requests.DEFAULT_ADDRESS) -> AsyncRig:

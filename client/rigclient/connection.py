@@ -18,6 +18,7 @@ from rig.v1 import (
     telemetry_pb2_grpc,
 )
 from rigclient import laps, losses, requests
+from rigclient.acknowledging import Acknowledger
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
@@ -46,11 +47,10 @@ class Stream(Generic[T]):
     """An endless iterator that reconnects and goes on where it was. `close` ends it from any thread."""
 
     def __init__(
-        self, call: Callable[[Any], Any], acknowledge: Any, reception: Reception[T], address: str
+        self, call: Callable[[Any], Any], acknowledger: Acknowledger, reception: Reception[T], address: str
     ) -> None:
         self._call = call
-        self._acknowledge = acknowledge
-        self._acknowledging: Any = None
+        self._acknowledger = acknowledger
         self._reception = reception
         self._address = address
         self._running: Any = None
@@ -91,8 +91,7 @@ class Stream(Generic[T]):
                         yield item
                     self._cursor = self._reception.cursor
                     if (done := self._reception.acknowledgement()) is not None:
-                        # Kept: a call that nobody holds is cancelled. One that fails is like one not made.
-                        self._acknowledging = self._acknowledge.future(done, timeout=TIMEOUT_S)
+                        self._acknowledger.tell(done)
             except grpc.RpcError as error:
                 if self._closed:
                     return
@@ -109,7 +108,8 @@ class Rig:
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig = rig_pb2_grpc.RigServiceStub(self._channel)
         self._laps = laps_pb2_grpc.LapServiceStub(self._channel)
-        self._telemetry = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
+        telemetry = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
+        self._acknowledger = Acknowledger(telemetry.StreamAcknowledgements)
 
     def physics(self, *args: Any, reconnect: bool = True, **wishes: Any) -> Stream[PhysicsFrame]:
         """Telemetry ticks. Takes what `requests.physics` takes: channels, cars, max_rate_hz, start, ..."""
@@ -220,6 +220,7 @@ class Rig:
 
     def close(self) -> None:
         """Close the connection and end its streams."""
+        self._acknowledger.close()
         self._channel.close()
 
     def __enter__(self) -> "Rig":
@@ -257,7 +258,7 @@ class Rig:
         call: Any = self._channel.unary_stream(
             _METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return Stream(call, self._telemetry.Acknowledge, reception, self.address)
+        return Stream(call, self._acknowledger, reception, self.address)
 
 
 def connect(address: str = requests.DEFAULT_ADDRESS) -> Rig:

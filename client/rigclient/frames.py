@@ -180,6 +180,8 @@ class Envelope:
         """By record the cursor after it, empty where there is none. A cursor is that of the last record
         before the next cursor: messages joined are a message.
         """
+        if len(self.records) == 1:
+            return [self.cursor]
         found = [b""] * len(self.records)
         for (begin, cursor), (end, _) in pairwise((*self._marks, (len(found), b""))):
             if begin < end:

@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 from rig import parse
@@ -86,15 +86,17 @@ class Reception(Generic[T]):
             self._from_cursor = True
         return items
 
-    def cursors(self, items: int) -> Iterator[bytes]:
+    def cursors(self, items: int) -> Sequence[bytes]:
         """Where to go on after each of the items that the last response came to. Where the server does not
         say, that is where it was.
         """
+        if items == 1:
+            return (self.cursor,)
         known = self._envelope.cursors()
-        cursor = self._before
+        cursors = [self._before]
         for own in (*[b""] * (items - len(known)), *known):
-            cursor = own or cursor
-            yield cursor
+            cursors.append(own or cursors[-1])
+        return cursors[1:]
 
     def next_request(self) -> Request:
         """What to ask for now: at first what the caller wants, later what comes after the last message."""
@@ -103,13 +105,15 @@ class Reception(Generic[T]):
         self.request.subscription = secrets.token_bytes(8)  # a new one: the server may not know that we left
         return self.request
 
-    def acknowledgement(self) -> telemetry_pb2.AcknowledgeRequest | None:
+    def acknowledgement(self) -> telemetry_pb2.StreamAcknowledgementsRequest | None:
         """What to tell the server when all items so far are dealt with; None when it was told just now."""
         now = time.monotonic()
         if now - self._acknowledged_at < _ACKNOWLEDGE_S:
             return None
         self._acknowledged_at = now
-        return telemetry_pb2.AcknowledgeRequest(subscription=self.request.subscription, cursor=self.cursor)
+        return telemetry_pb2.StreamAcknowledgementsRequest(
+            subscription=self.request.subscription, cursor=self.cursor
+        )
 
     def recover(self, error: RigError) -> float:
         """Seconds to wait before asking again, or the error when asking again cannot help."""

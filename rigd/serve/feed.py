@@ -37,6 +37,10 @@ _SECOND: Final = 1.0
 _CURSOR_HEADER: Final = bytes((0x0A, CURSOR_BYTES))
 
 
+_Waiters = tuple[list[asyncio.Future[None]], list[asyncio.Future[None]]]
+"""Those who are to be woken first, and the others."""
+
+
 class Tick(NamedTuple):
     """One record of a stream. Events have no head."""
 
@@ -59,7 +63,7 @@ class Feed:
         """Grows when another ring stands in the folder: positions in the old one mean nothing then."""
         self._heads = dict.fromkeys(rings.STREAMS, 0)
         self._tails: dict[bytes, OrderedDict[int, Tick]] = {}
-        self._waiters: dict[bytes, list[asyncio.Future[None]]] = {stream: [] for stream in rings.STREAMS}
+        self._waiters: dict[bytes, _Waiters] = {stream: ([], []) for stream in rings.STREAMS}
         self._status: rig_pb2.RecorderStatus | None = None
         self._heard = 0.0
         self._open()
@@ -99,10 +103,10 @@ class Feed:
         """The `cursor` field of a response that ends with record `seq`. The same for every subscriber."""
         return _CURSOR_HEADER + self.cursor(stream, seq).pack()
 
-    def changed(self, stream: bytes) -> asyncio.Future[None]:
-        """Done when the stream may have grown, and once a second."""
+    def changed(self, stream: bytes, *, first: bool = False) -> asyncio.Future[None]:
+        """Done when the stream may have grown, and once a second; `first` before it is for the others."""
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiters[stream].append(waiter)
+        self._waiters[stream][not first].append(waiter)
         return waiter
 
     def after(self, stream: bytes, seq: int) -> list[Tick]:
@@ -254,8 +258,8 @@ class Feed:
         self._wake(stream)
 
     def _wake(self, stream: bytes) -> None:
-        waiters, self._waiters[stream] = self._waiters[stream], []
-        for waiter in waiters:
+        (first, others), self._waiters[stream] = self._waiters[stream], ([], [])
+        for waiter in (*first, *others):
             if not waiter.done():
                 waiter.set_result(None)
 

@@ -21,6 +21,13 @@ _log = logging.getLogger(__name__)
 
 Behavior = Callable[[Any, Any], Awaitable[Any]]
 
+_KINDS: Final[dict[tuple[bool, bool], Callable[[Any], tuple[Any, Behavior]]]] = {
+    (False, False): lambda handler: (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+    (False, True): lambda handler: (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+    (True, False): lambda handler: (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+}
+"""Whether requests and responses stream: how such a handler is made, and what it does."""
+
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Turns errors of the tree into a status with `google.rpc.ErrorInfo`; others into INTERNAL, logged."""
@@ -34,11 +41,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith("/rig."):
             return handler
-        make, behavior = (
-            (grpc.unary_stream_rpc_method_handler, handler.unary_stream)
-            if handler.response_streaming
-            else (grpc.unary_unary_rpc_method_handler, handler.unary_unary)
-        )
+        make, behavior = _KINDS[handler.request_streaming, handler.response_streaming](handler)
         return make(_translated(behavior), handler.request_deserializer, handler.response_serializer)
 
 

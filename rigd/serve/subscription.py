@@ -90,7 +90,8 @@ class Subscription:
                 continue
             ticks = feed.after(stream, self._position)
             if not ticks:
-                await feed.changed(stream)
+                # Of one that says nothing nobody knows whether it reads: it must not make others wait.
+                await feed.changed(stream, first=self.acknowledges)
                 if feed.head(stream) <= self._position:
                     await self._rest(write)
                 continue
@@ -103,6 +104,11 @@ class Subscription:
             if self._alone and self._pending:
                 await self._flush(write)
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether the reader says how far it is."""
+        return self._wishes.acknowledges
 
     def acknowledge(self, seq: int) -> None:
         """The reader has dealt with everything up to `seq`."""

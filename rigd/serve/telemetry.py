@@ -1,6 +1,7 @@
 """TelemetryService: requests become subscriptions. Messages leave as the bytes the ring holds."""
 
 import math
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +25,11 @@ MAX_STREAMS: Final = 1024
 
 MAX_STREAMS_PER_CLIENT: Final = 128
 """Of one connection, so that one program cannot take all. A gateway for a pit wall has a few dozen."""
+
+MAX_SILENT_STREAMS_PER_CLIENT: Final = 16
+"""Of those, streams that are not acknowledged. Each takes a tenth of a millisecond of every tick, and nobody
+knows whether it is read: with 128 of one client the others' 99th percentile rose from 6 to 34 ms.
+"""
 
 MAX_SUBSCRIPTION_BYTES: Final = 32
 
@@ -64,6 +70,11 @@ class TelemetryService:
             self._acknowledge,
             telemetry_pb2.AcknowledgeRequest.FromString,
             telemetry_pb2.AcknowledgeResponse.SerializeToString,
+        )
+        handlers["StreamAcknowledgements"] = grpc.stream_unary_rpc_method_handler(
+            self._acknowledgements,
+            telemetry_pb2.StreamAcknowledgementsRequest.FromString,
+            telemetry_pb2.StreamAcknowledgementsResponse.SerializeToString,
         )
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
@@ -106,12 +117,7 @@ class TelemetryService:
         """Take in a subscription, and keep it under its name. Raises Exhausted and BadRequest."""
         if len(self.followers) >= MAX_STREAMS:
             raise Exhausted(f"{MAX_STREAMS} streams are open, which is the limit", limit=MAX_STREAMS)
-        if sum(one.peer == newcomer.peer for one in self.followers) >= MAX_STREAMS_PER_CLIENT:
-            raise Exhausted(
-                f"this connection has {MAX_STREAMS_PER_CLIENT} streams, which is the limit",
-                hint="ask for more cars and channels in one stream",
-                limit=MAX_STREAMS_PER_CLIENT,
-            )
+        self._limit(newcomer)
         if len(name) > MAX_SUBSCRIPTION_BYTES or name in self._named:
             raise BadRequest(
                 f"{name.hex()} cannot name this stream",
@@ -121,14 +127,44 @@ class TelemetryService:
         if name:
             self._named[name] = newcomer
 
+    def _limit(self, newcomer: Subscription) -> None:
+        """Raises Exhausted for a connection that has enough streams."""
+        own = [one for one in self.followers if one.peer == newcomer.peer]
+        if len(own) >= MAX_STREAMS_PER_CLIENT:
+            raise Exhausted(
+                f"this connection has {MAX_STREAMS_PER_CLIENT} streams, which is the limit",
+                hint="ask for more cars and channels in one stream",
+                limit=MAX_STREAMS_PER_CLIENT,
+            )
+        silent = sum(not one.acknowledges for one in own)
+        if not newcomer.acknowledges and silent >= MAX_SILENT_STREAMS_PER_CLIENT:
+            raise Exhausted(
+                f"this connection has {silent} streams that it does not acknowledge, which is the limit",
+                hint="acknowledge them, or ask for more cars and channels in one stream",
+                limit=MAX_SILENT_STREAMS_PER_CLIENT,
+            )
+
     async def _acknowledge(
         self, request: telemetry_pb2.AcknowledgeRequest, _context: Context
     ) -> telemetry_pb2.AcknowledgeResponse:
-        subscription = self._named.get(request.subscription)
-        if subscription is None:
+        if request.subscription not in self._named:
             raise NotFound(f"no open stream is named {request.subscription.hex()!r}")
-        subscription.acknowledge(self._feed.position(read_cursor(request.cursor), subscription.stream))
+        self._note(request)
         return telemetry_pb2.AcknowledgeResponse()
+
+    async def _acknowledgements(
+        self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest], _context: Context
+    ) -> telemetry_pb2.StreamAcknowledgementsResponse:
+        async for request in requests:
+            self._note(request)
+        return telemetry_pb2.StreamAcknowledgementsResponse()
+
+    def _note(
+        self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
+    ) -> None:
+        subscription = self._named.get(said.subscription)
+        if subscription is not None:
+            subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         """The position a request begins at: the number of the record before its first."""

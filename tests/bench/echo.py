@@ -18,7 +18,7 @@ import grpc.aio
 import numpy as np
 import uvloop
 
-from tests.bench.subscribers import OWN_CONNECTION
+from rigclient.connection import CHANNEL_OPTIONS
 
 _METHOD = "/bench.Echo/Stream"
 _STAMP = struct.Struct("<d")
@@ -81,7 +81,7 @@ async def read(port: int, count: int, seconds: float) -> None:
                 ages.append(time.monotonic() - _STAMP.unpack_from(data)[0])
         call.cancel()
 
-    where, options = f"127.0.0.1:{port}", (OWN_CONNECTION,)
+    where, options = f"127.0.0.1:{port}", CHANNEL_OPTIONS
     channels = [grpc.aio.insecure_channel(where, options) for _ in range(max(count // 4, 1))]
     await asyncio.gather(*(one(channels[i % len(channels)]) for i in range(count)))
     p50, p99 = np.percentile(np.array(ages) * 1e3, [50, 99])

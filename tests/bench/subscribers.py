@@ -10,13 +10,11 @@ import json
 import sys
 import time
 
-import grpc.aio
 import numpy as np
 import uvloop
 
 from rig.channels import PHYSICS
 from rigclient.aio import AsyncRig
-from rigclient.connection import CHANNEL_OPTIONS
 
 _WARM_UP_S = 3.0
 
@@ -25,17 +23,6 @@ TWELVE = (
     "tyre_temp", "tyre_pressure", "brake_temp", "position",
 )  # fmt: skip
 """What an overlay asks for; the first is the stamp."""
-
-OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
-"""Without it gRPC lays all channels of a process to one address on one connection."""
-
-
-class AloneRig(AsyncRig):
-    """A rig with a connection of its own."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self._channel = grpc.aio.insecure_channel(address, (*CHANNEL_OPTIONS, OWN_CONNECTION))
 
 
 def channels(word: str) -> tuple[str, ...]:
@@ -61,7 +48,7 @@ async def main(address: str, count: int, words: list[str], seconds: float) -> No
     """Run all subscribers and print what they saw. Four share a connection, as overlays of one PC may."""
     ages: list[float] = []
     until = time.monotonic() + seconds
-    rigs = [AloneRig(address) for _ in range(max(count // 4, 1))]
+    rigs = [AsyncRig(address) for _ in range(max(count // 4, 1))]
     counts = await asyncio.gather(*(follow(rigs[i % len(rigs)], words, until, ages) for i in range(count)))
     for rig in rigs:
         await rig.close()

@@ -134,6 +134,46 @@ async def test_a_name_that_cannot_be_is_refused(
     kept.cancel()
 
 
+async def test_one_connection_has_few_streams_that_it_does_not_acknowledge(
+    author: Remote, rig: AsyncRig, address: str, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "MAX_SILENT_STREAMS_PER_CLIENT", 2)
+    author.ticks(1)
+    start = telemetry_pb2.Start(earliest=True)
+
+    def open_one(name: bytes = b"") -> Any:
+        return stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(subscription=name, start=start))
+
+    kept = [open_one(), open_one()]
+    for call in kept:
+        await records(call)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await open_one().read()
+    error = translated(refused.value, address)
+    assert isinstance(error, rigclient.Exhausted)
+    assert "acknowledge them" in str(error)
+    assert await records(open_one(NAME)) == [1]
+
+
+async def test_what_is_acknowledged_in_a_stream_of_words_counts_until_one_is_wrong(
+    author: Remote, rig: AsyncRig, address: str, stub: Any
+) -> None:
+    author.ticks(1)
+    request = telemetry_pb2.StreamPhysicsRequest(subscription=NAME, start=telemetry_pb2.Start(earliest=True))
+    call = stub.StreamPhysics(request)
+    message = await asyncio.wait_for(call.read(), 10)
+    words = stub.StreamAcknowledgements()
+    word = telemetry_pb2.StreamAcknowledgementsRequest
+    await words.write(word(subscription=b"nobody", cursor=b"nonsense"))
+    await words.write(word(subscription=NAME, cursor=message.cursor))
+    while (await follower(rig)).acknowledged_seq == 0:
+        await asyncio.sleep(0.01)
+    await words.write(word(subscription=NAME, cursor=b"nonsense"))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await words
+    assert isinstance(translated(refused.value, address), rigclient.MalformedCursor)
+
+
 async def test_one_connection_cannot_take_all_streams(
     author: Remote, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

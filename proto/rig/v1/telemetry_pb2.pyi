@@ -184,7 +184,8 @@ class StreamPhysicsRequest(_message.Message):
     """Compression of the messages."""
     subscription: _builtins.bytes
     """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
-    not, and a reader that has stopped is noticed only when the transport takes no more.
+    not, is served after those that are, and a reader that has stopped is noticed only when the transport
+    takes no more.
     """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -286,7 +287,8 @@ class StreamScoringRequest(_message.Message):
     """Compression of the messages."""
     subscription: _builtins.bytes
     """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
-    not, and a reader that has stopped is noticed only when the transport takes no more.
+    not, is served after those that are, and a reader that has stopped is noticed only when the transport
+    takes no more.
     """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -374,7 +376,8 @@ class StreamEventsRequest(_message.Message):
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     subscription: _builtins.bytes
     """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
-    not, and a reader that has stopped is noticed only when the transport takes no more.
+    not, is served after those that are, and a reader that has stopped is noticed only when the transport
+    takes no more.
     """
     @_builtins.property
     def start(self) -> Global___Start:
@@ -476,3 +479,46 @@ class AcknowledgeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AcknowledgeResponse: _TypeAlias = AcknowledgeResponse  # noqa: Y015
+
+@_typing.final
+class StreamAcknowledgementsRequest(_message.Message):
+    """Tells how far a reader has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    subscription: _builtins.bytes
+    """As in the request of the stream."""
+    cursor: _builtins.bytes
+    """The cursor of the last message that was read and dealt with."""
+    def __init__(
+        self,
+        *,
+        subscription: _builtins.bytes = ...,
+        cursor: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamAcknowledgementsRequest: _TypeAlias = StreamAcknowledgementsRequest  # noqa: Y015
+
+@_typing.final
+class StreamAcknowledgementsResponse(_message.Message):
+    """All was noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamAcknowledgementsResponse: _TypeAlias = StreamAcknowledgementsResponse  # noqa: Y015

@@ -55,6 +55,11 @@ class TelemetryServiceStub(object):
                 request_serializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeResponse.FromString,
                 _registered_method=True)
+        self.StreamAcknowledgements = channel.stream_unary(
+                '/rig.v1.TelemetryService/StreamAcknowledgements',
+                request_serializer=rig_dot_v1_dot_telemetry__pb2.StreamAcknowledgementsRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_telemetry__pb2.StreamAcknowledgementsResponse.FromString,
+                _registered_method=True)
 
 
 class TelemetryServiceServicer(object):
@@ -93,6 +98,14 @@ class TelemetryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamAcknowledgements(self, request_iterator, context):
+        """The same, again and again, for all streams of a client: a word here costs a tenth of a call. What is said
+        of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TelemetryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +128,11 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     servicer.Acknowledge,
                     request_deserializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeRequest.FromString,
                     response_serializer=rig_dot_v1_dot_telemetry__pb2.AcknowledgeResponse.SerializeToString,
+            ),
+            'StreamAcknowledgements': grpc.stream_unary_rpc_method_handler(
+                    servicer.StreamAcknowledgements,
+                    request_deserializer=rig_dot_v1_dot_telemetry__pb2.StreamAcknowledgementsRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_telemetry__pb2.StreamAcknowledgementsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -226,6 +244,33 @@ class TelemetryService(object):
             '/rig.v1.TelemetryService/Acknowledge',
             rig_dot_v1_dot_telemetry__pb2.AcknowledgeRequest.SerializeToString,
             rig_dot_v1_dot_telemetry__pb2.AcknowledgeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAcknowledgements(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/rig.v1.TelemetryService/StreamAcknowledgements',
+            rig_dot_v1_dot_telemetry__pb2.StreamAcknowledgementsRequest.SerializeToString,
+            rig_dot_v1_dot_telemetry__pb2.StreamAcknowledgementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

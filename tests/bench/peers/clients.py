@@ -26,11 +26,12 @@ import websockets
 from rig.channels import PHYSICS
 from rig.columns import Layouts
 from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
+from rigclient.aio import AsyncRig
 from rigclient.connection import CHANNEL_OPTIONS
 from rigclient.frames import Decoder, Envelope, PhysicsFrame
 from rigd.serve.feed import Feed
 from tests.bench.peers.servers import TOPIC, mqtt, ticks
-from tests.bench.subscribers import OWN_CONNECTION, TWELVE, AloneRig
+from tests.bench.subscribers import TWELVE
 from tests.stage import cpu_s
 
 _SETTLE, _WARM = 0.35, 0.75
@@ -55,12 +56,12 @@ class Reader:
 
 
 async def follow_ours(where: str, see: See) -> None:
-    async for frame in AloneRig(f"127.0.0.1:{where}").physics(TWELVE):
+    async for frame in AsyncRig(f"127.0.0.1:{where}").physics(TWELVE):
         see(float(frame.last_impact_time[0]))
 
 
 async def follow_grpc(where: str, see: See) -> None:
-    channel = grpc.aio.insecure_channel(f"127.0.0.1:{where}", (*CHANNEL_OPTIONS, OWN_CONNECTION))
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{where}", CHANNEL_OPTIONS)
     stub: Any = telemetry_pb2_grpc.TelemetryServiceStub(channel)
     async for response in stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(channels=TWELVE)):
         see(response.ticks[0].last_impact_time[0])

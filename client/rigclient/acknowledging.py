@@ -1,0 +1,68 @@
+"""How far the streams of a connection are, told to the server: one call for all of them.
+
+A call for every word would cost both ends as much as 60 messages of a stream.
+"""
+
+import asyncio
+import queue
+import threading
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from rig.v1 import telemetry_pb2
+
+Word = telemetry_pb2.StreamAcknowledgementsRequest
+
+
+class Acknowledger:
+    """For the blocking client. A word that does not arrive is like one not said: the next one is.
+
+    `tell` may be called from any thread.
+    """
+
+    def __init__(self, method: Any) -> None:
+        self._method = method
+        self._turn = threading.Lock()
+        self._call: Any = None
+        self._words: queue.SimpleQueue[Word | None] = queue.SimpleQueue()
+
+    def tell(self, word: Word) -> None:
+        """Say it, without waiting."""
+        with self._turn:
+            if self._call is None or self._call.done():
+                self._words.put(None)  # who waits for words of a call that has ended need not
+                self._words = queue.SimpleQueue()
+                self._call = self._method.future(iter(self._words.get, None))
+            self._words.put(word)
+
+    def close(self) -> None:
+        """Nothing more is said."""
+        with self._turn:
+            self._words.put(None)
+
+
+class AsyncAcknowledger:
+    """For asyncio."""
+
+    def __init__(self, method: Any) -> None:
+        self._method = method
+        self._call: Any = None
+        self._due: dict[bytes, Word] = {}
+        self._telling: asyncio.Task[None] | None = None
+
+    def tell(self, word: Word) -> None:
+        """Say it, without waiting."""
+        self._due[word.subscription] = word
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        if self._call is None or self._call.done():
+            self._call = self._method()
+        try:
+            while self._due:
+                await self._call.write(self._due.pop(next(iter(self._due))))
+        except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
+            self._call = None
