@@ -27,10 +27,13 @@ class Acknowledger:
         self._turn = threading.Lock()
         self._call: Any = None
         self._words: queue.SimpleQueue[Word | None] = queue.SimpleQueue()
+        self._closed = False
 
     def tell(self, word: Word) -> None:
         """Say it, without waiting."""
         with self._turn:
+            if self._closed:
+                return
             if self._call is None or self._call.done():
                 self._words.put(None)  # who waits for words of a call that has ended need not
                 self._words = queue.SimpleQueue()
@@ -40,6 +43,7 @@ class Acknowledger:
     def close(self) -> None:
         """Nothing more is said."""
         with self._turn:
+            self._closed = True
             self._words.put(None)
 
 
@@ -59,9 +63,9 @@ class AsyncAcknowledger:
             self._telling = asyncio.ensure_future(self._tell())
 
     async def _tell(self) -> None:
-        if self._call is None or self._call.done():
-            self._call = self._method()
         try:
+            if self._call is None or self._call.done():
+                self._call = self._method()
             while self._due:
                 await self._call.write(self._due.pop(next(iter(self._due))))
         except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
