@@ -10,7 +10,7 @@ from rig.channels import Channel, Table
 from rig.columns import Bytes, Cut, Head, Layout, Layouts, field
 from rigd.serve.feed import Tick
 
-_SHARED: Final = 128
+SHARED: Final = 128
 """Responses kept for others with the same selection; as many as the feed keeps records."""
 
 _TICKS_FIELD: Final = 2
@@ -52,7 +52,7 @@ class Selection:
         found = self._shared.get(tick.seq)
         if found is None:
             found = self._shared[tick.seq] = self._cursor_field(tick.seq) + self._make(tick)
-            if len(self._shared) > _SHARED:
+            if len(self._shared) > SHARED:
                 self._shared.popitem(last=False)
         return found
 

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 import rigclient
+from rigd.serve.selection import SHARED
 from tests.faults.hostile import HABITS
 from tests.stage import Stage, answer, stage, until
 
@@ -59,9 +60,13 @@ def _healthy(here: Stage, *, bad: bool) -> float:
 
 
 def _stopped(here: Stage, server: int) -> Figures:
-    """Sixteen readers stop at once: seconds until the last is noticed, and what the server then holds."""
+    """Sixteen readers stop at once: seconds until the last is noticed, and what the server then holds for
+    each. Another one reads all the time: what is kept for everyone is there before.
+    """
     with rigclient.connect(here.address) as rig:
         until(lambda: not rig.status().followers)
+        healthy = here.subscribe(1, "all", "all", 60)
+        until(lambda: any(one.messages > SHARED for one in rig.status().followers))
         before = _private_kb(server)
         readers = [here.start("tests.faults.hostile", here.address, "stopped", "60") for _ in range(_STOPPED)]
         for reader in readers:
@@ -71,7 +76,7 @@ def _stopped(here: Stage, server: int) -> Figures:
         until(lambda: sum(one.stalled for one in rig.status().followers) == _STOPPED, pause_s=0.02)
         noticed = time.monotonic() - began
         held = (_private_kb(server) - before) / _STOPPED
-        for reader in readers:
+        for reader in (*readers, healthy):
             os.kill(reader.pid, signal.SIGKILL)
             reader.wait(20)
     return {"stopped_noticed_s": noticed, "stopped_holds_kb": held}
