@@ -48,9 +48,11 @@ class Bell:
                 self._listeners.remove(name)
 
     def close(self) -> None:
-        """Release the socket."""
+        """Release the socket. May be called again."""
         self._socket.close()
-        os.close(self._folder)
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
 
 
 class Listener:

@@ -238,6 +238,7 @@ class Archiver:
     def close(self) -> None:
         """Let go of everything."""
         self.index.close()
+        self._inbox.close()
         self._let_go()
 
 
