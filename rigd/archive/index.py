@@ -395,5 +395,7 @@ def _narrow(db: sqlite3.Connection, seats: query.Where) -> bool:
 
 
 def _message(db: sqlite3.Connection, number: int) -> lap_pb2.Lap:
-    (message,) = db.execute("SELECT lap_message FROM message WHERE lap = ?", (number,)).fetchone()
-    return opened(lap_pb2.Lap, message)
+    row = db.execute("SELECT lap_message FROM message WHERE lap = ?", (number,)).fetchone()
+    if row is None:
+        raise Corrupt(f"the index has lost the message of its lap {number}", hint="rigd reindex")
+    return opened(lap_pb2.Lap, row[0])

@@ -7,8 +7,8 @@ import pytest
 from rigd.verify.run import Check
 from tests.stage import Stage, events, stage, until
 
-CHECKS = 3
-CARS, SPEED = 8, 6
+CHECKS = 2
+CARS, SPEED = 4, 6
 
 
 @pytest.fixture

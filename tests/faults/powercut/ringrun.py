@@ -104,7 +104,7 @@ class RingRun:
         recorder = self.witness.start([sys.executable, "-m", program, *words], stdout=subprocess.PIPE)
         try:
             follower.start()
-            until(lambda: len(follower.captured) > seconds * RATE)
+            until(lambda: len(follower.captured) > seconds * RATE, 40 + 2 * seconds)
         finally:
             recorder.terminate()
             recorder.communicate(timeout=20)

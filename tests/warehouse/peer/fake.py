@@ -142,10 +142,10 @@ def _files(root: Path) -> Iterator[Path]:
 
 def abort(connection: FakeSnowflakeConnection) -> None:
     """End a session: what it runs is interrupted, what it has not committed is undone."""
-    connection._duck_conn.interrupt()
-    with contextlib.suppress(duckdb.Error):  # there is no transaction
-        connection._duck_conn.rollback()
-    connection.close()
+    inner = connection._duck_conn
+    for step in (inner.interrupt, inner.rollback, connection.close):
+        with contextlib.suppress(duckdb.Error):  # it is closed, or there is no transaction
+            step()
 
 
 _UNQUOTED: Final = re.compile(r"FROM\s+'@([^']+)'", re.IGNORECASE)
