@@ -18,10 +18,11 @@ from rigd.archive.marks import Marks
 from rigd.archive.reindex import reindex
 from rigd.archive.retention import Limits
 from rigd.archive.store import RESERVE_BYTES, Store
-from rigd.ring import Lock
+from rigd.ring import Lock, RingWriter
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
 RACE_S = 60.0
+LIMIT = 256 << 20
 
 
 def drained(archiver: Archiver) -> Archiver:
@@ -37,13 +38,27 @@ def files(data: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a race whose laps are archived."""
-    tape = Tape(tmp_path_factory.mktemp("race") / "data")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a race that nobody has archived."""
+    tape = Tape(tmp_path_factory.mktemp("recorded") / "data", limit_bytes=LIMIT)
     tape.drive(RACE_S)
     tape.finish()
-    drained(tape.archiver()).close()
+    tape.close()
     return tape.data
+
+
+@pytest.fixture
+def driven(recorded: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(recorded, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def race(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its laps archived."""
+    data = shutil.copytree(recorded, tmp_path_factory.mktemp("race") / "data")
+    drained(Archiver(Settings(data, ROOMY))).close()
+    return data
 
 
 @pytest.fixture
@@ -143,22 +158,22 @@ def test_a_deletion_cut_short_is_finished_at_the_next_start(archived: Path) -> N
 
 
 @pytest.mark.parametrize("limit", [0, 5_000, 60_000])
-def test_a_disk_that_refuses_leaves_no_half_file_and_is_asked_again(tape: Tape, limit: int) -> None:
-    tape.drive(RACE_S)
-    tape.finish()
-    archiver = tape.archiver()
+def test_a_disk_that_refuses_leaves_no_half_file_and_is_asked_again(
+    driven: Path, race: Path, limit: int
+) -> None:
+    archiver = Archiver(Settings(driven, ROOMY))
     kept = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, kept[1]))
     try:
         archiver.turn()
         assert archiver.trouble
-        assert not list(tape.data.glob("laps/*/.writing-*"))
+        assert not list(driven.glob("laps/*/.writing-*"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, kept)
-    for data in files(tape.data).values():
+    for data in files(driven).values():
         LapFile(data).verify()
     drained(archiver).close()
-    assert len(files(tape.data)) == len(tape.told)
+    assert files(driven) == files(race)
 
 
 def test_a_disk_too_full_even_to_delete_is_no_end(archived: Path) -> None:
@@ -525,14 +540,13 @@ def test_what_is_written_about_laps_of_other_sessions_deletes_nothing(archived: 
 
 
 @pytest.mark.parametrize("stream", [b"events", b"scoring", b"physics"])
-def test_a_record_that_the_disk_has_spoiled_is_corrupt(tape: Tape, stream: bytes) -> None:
-    tape.drive(RACE_S)
-    values = tape.values(stream)
-    with tape.ring.env.begin(write=True) as txn:
-        for seq in range(1, len(values) + 1):
-            txn.put(seq.to_bytes(8, "big"), b"\xff" * 20, db=tape.ring.dbs[stream])
-    tape.close()
-    archiver = Archiver(Settings(tape.data, ROOMY))
+def test_a_record_that_the_disk_has_spoiled_is_corrupt(driven: Path, stream: bytes) -> None:
+    ring = RingWriter(driven / "ring", LIMIT)
+    with ring.env.begin(write=True) as txn:
+        for seq in range(1, ring.spans()[stream].last + 1):
+            txn.put(seq.to_bytes(8, "big"), b"\xff" * 20, db=ring.dbs[stream])
+    ring.close()
+    archiver = Archiver(Settings(driven, ROOMY))
     with pytest.raises(Corrupt):
         drained(archiver)
     archiver.close()

@@ -8,10 +8,10 @@ from tests.stage import Stage, stage, until
 
 
 def raced(here: Stage) -> list[archive_pb2.LapHeader]:
-    """Twenty cars, a restart, then five laps at twenty times the speed of the real thing."""
+    """Twelve cars, a restart, then five laps at twenty times the speed of the real thing."""
     recorder, archiver = here.record(), here.archive()
     here.status()
-    words = ["--cars", "20", "--laps", "5", "--short", "--speed", "20", "--restart", "--seed", "1"]
+    words = ["--cars", "12", "--laps", "5", "--short", "--speed", "20", "--restart", "--seed", "1"]
     game = here.start(
         "rigd", "demo-game", "--buffers", str(here.buffers), *words, "--journal", str(here.data / "truth")
     )

@@ -19,7 +19,7 @@ from rigd.ring import RingReader
 from tests.faults.campaign import SEED, campaign, tries
 from tests.stage import free_port
 
-KILLS = tries(12, 400)
+KILLS = tries(6, 400)
 CARS, RATE = 6, 100
 
 
