@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rig.errors import Corrupt
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import event_pb2
 from rigd import ring as rings
@@ -51,9 +52,14 @@ class Image:
         """Every file that has a lap's name is that lap, to the last bit."""
         for path in self.data.glob("laps/*/*.lap"):
             file = f"{path.parent.name}/{path.name}"
-            assert path.read_bytes() == self.run.laps.get(file, path.read_bytes()), file
-            with LapFile.open(path) as lap:
-                lap.verify()
+            data = path.read_bytes()
+            assert data == self.run.laps.get(file, data), file
+            try:
+                LapFile(data).verify()
+            except Corrupt as error:
+                raise AssertionError(
+                    f"{file}, {len(data)} bytes, before entry {self.number}: {error}"
+                ) from error
 
     def what_was_archived_is_there(self) -> None:
         """The archiver was done with these."""
