@@ -163,6 +163,7 @@ class _Rig:
         self.now = _STEP_NS
         self.records: Array | None = None
         self.version = 2
+        self.ticks, self.plugin = 0, ""
         self.look()
 
     def write(self, write: Write) -> None:
@@ -201,14 +202,9 @@ class _Rig:
     def score(self, update: Snapshot) -> None:
         assert update.count <= MAX_VEHICLES
         extended = self.source.extended()
-        assert extended is not None, "scoring is given only while the plugin is known"
-        verdict = self.scorer.see(
-            update,
-            int(extended["mTicksSessionStarted"]),
-            self.physics.terrains,
-            text(extended["mVersion"]),
-            self.compounds,
-        )
+        if extended is not None:  # as the recorder does: else what was last known goes on
+            self.ticks, self.plugin = int(extended["mTicksSessionStarted"]), text(extended["mVersion"])
+        verdict = self.scorer.see(update, self.ticks, self.physics.terrains, self.plugin, self.compounds)
         if verdict is None:
             return
         for event in verdict.events:
