@@ -2,21 +2,17 @@
 beside which no ledger was kept: the first archiver that keeps them makes them from what is there.
 """
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import lmdb
 import pytest
 
-from rig.v1 import event_pb2, rig_pb2
+from rig.v1 import event_pb2
 from rigd import ring as rings
-from rigd.archive.archiver import Archiver, Settings
-from rigd.ring import RingReader, key
+from rigd.ring import key
 from rigd.ring.tables import CHECKS, check_key
-from rigd.serve.losses import Losses
-from rigd.verify.parts import check_ring
-from tests.archive.tape import ROOMY, Tape
+from tests.archive.tape import Tape
+from tests.losses.asked import archive, losses, newest, reading, wrong
 
 LOST = 5
 
@@ -53,14 +49,6 @@ def homeless(value: bytes) -> bytes:
     return gap.SerializeToString()
 
 
-def archive(data: Path) -> None:
-    archiver = Archiver(Settings(data, ROOMY))
-    while archiver.turn():
-        pass
-    assert not archiver.trouble
-    archiver.close()
-
-
 @pytest.fixture
 def tape(tmp_path: Path) -> Tape:
     """A race that goes on, in a ring of an earlier version, archived by an archiver without ledgers."""
@@ -77,25 +65,10 @@ def tape(tmp_path: Path) -> Tape:
     return tape
 
 
-@contextlib.contextmanager
-def reading(data: Path) -> Iterator[RingReader]:
-    ring = RingReader(data / "ring")
-    try:
-        yield ring
-    finally:
-        ring.close()
-
-
-def wrong(data: Path) -> list[str]:
-    return [finding.kind for finding in check_ring(data, lambda *_: None)]
-
-
 def test_the_first_archiver_makes_the_ledger(tape: Tape) -> None:
     archive(tape.data)
-    with reading(tape.data) as ring:
-        answer = Losses(tape.data).answer(rig_pb2.GetLossesRequest(page_size=100), ring)
-        lasts = [ring.spans()[stream].last for stream in rings.STREAMS]
-    assert [stream.expected for stream in answer.streams] == lasts
+    answer = losses(tape.data)
+    assert [stream.expected for stream in answer.streams] == list(newest(tape.data).values())
     physics, scoring, events = answer.streams
     assert (physics.missing, scoring.missing, events.missing) == (LOST, 0, 0)
     assert [(gap.reason, gap.count) for gap in answer.gaps if gap.HasField("count")] == [
@@ -105,15 +78,14 @@ def test_the_first_archiver_makes_the_ledger(tape: Tape) -> None:
 
 
 def test_what_is_recorded_from_now_on_has_checksums(tape: Tape) -> None:
-    with reading(tape.data) as ring:
-        before = {stream: ring.spans()[stream].last for stream in rings.STREAMS}
+    before = newest(tape.data)
     tape.resume()
     tape.drive(5)
     tape.close()
     archive(tape.data)
     with reading(tape.data) as ring, ring.begin() as txn:
         checks = {bytes(at) for at, _ in txn.cursor(ring.dbs[CHECKS])}
-        spans = ring.spans()
-    new = ((stream, seq) for stream, old in before.items() for seq in range(old + 1, spans[stream].last + 1))
+    after = newest(tape.data)
+    new = ((stream, seq) for stream in after for seq in range(before[stream] + 1, after[stream] + 1))
     assert checks == {check_key(stream, key(seq)) for stream, seq in new}
     assert wrong(tape.data) == []

@@ -6,11 +6,8 @@ import pytest
 
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.archive.archiver import Archiver, Settings
-from rigd.ring import RingReader
-from rigd.serve.losses import Losses
-from rigd.verify.parts import check_ring
-from tests.archive.tape import ROOMY, Tape
+from tests.archive.tape import Tape
+from tests.losses.asked import archive, losses, newest, wrong
 from tests.losses.faults import Ring
 
 EVICTED = event_pb2.GAP_REASON_EVICTED
@@ -23,14 +20,6 @@ def tape(tmp_path: Path) -> Tape:
     return tape
 
 
-def archive(data: Path) -> None:
-    archiver = Archiver(Settings(data, ROOMY))
-    while archiver.turn():
-        pass
-    assert not archiver.trouble
-    archiver.close()
-
-
 def let_go(data: Path, events: int, ticks: int, updates: int) -> None:
     """The ring has no more room for what is older than these numbers."""
     with Ring(data) as ring:
@@ -39,60 +28,38 @@ def let_go(data: Path, events: int, ticks: int, updates: int) -> None:
                 ring.drop(stream, seq)
 
 
-def last(data: Path) -> tuple[int, int, int]:
-    """Newest event, tick, update."""
-    ring = RingReader(data / "ring")
-    try:
-        spans = ring.spans()
-    finally:
-        ring.close()
-    return spans[rings.EVENTS].last, spans[rings.PHYSICS].last, spans[rings.SCORING].last
-
-
-def losses(data: Path) -> rig_pb2.GetLossesResponse:
-    ring = RingReader(data / "ring")
-    try:
-        return Losses(data).answer(rig_pb2.GetLossesRequest(page_size=100), ring)
-    finally:
-        ring.close()
-
-
 def reasons(stream: rig_pb2.StreamLosses) -> list[tuple[int, int, int]]:
     return [(one.reason, one.missing, one.uncounted) for one in stream.reasons]
-
-
-def sound(data: Path) -> bool:
-    return not list(check_ring(data, lambda *_: None))
 
 
 def test_events_that_went_unread_are_counted_and_what_they_told_is_in_doubt(tape: Tape) -> None:
     tape.close()
     archive(tape.data)
-    read, _, _ = last(tape.data)
+    read = newest(tape.data)[rings.EVENTS]
     tape.resume()
     tape.drive(60)
     tape.close()
-    newest, tick, update = last(tape.data)
-    let_go(tape.data, newest - 2, tick - 500, update - 10)
+    tick, update, event = newest(tape.data).values()
+    let_go(tape.data, event - 2, tick - 500, update - 10)
     archive(tape.data)
     physics, scoring, events = losses(tape.data).streams
-    assert (events.expected, events.missing) == (newest, newest - 3 - read)
-    assert reasons(events) == [(EVICTED, newest - 3 - read, 0)]
+    assert (events.expected, events.missing) == (event, event - 3 - read)
+    assert reasons(events) == [(EVICTED, event - 3 - read, 0)]
     assert reasons(physics) == reasons(scoring) == [(EVICTED, 0, 1)]
     assert (physics.expected, scoring.expected) == (tick, update)
-    assert sound(tape.data)
+    assert wrong(tape.data) == []
 
 
 def test_a_session_whose_beginning_went_unread_begins_with_what_is_left(tape: Tape) -> None:
     tape.finish()
     tape.close()
-    newest, tick, update = last(tape.data)
-    let_go(tape.data, newest - 2, tick - 500, update - 10)
+    tick, update, event = newest(tape.data).values()
+    let_go(tape.data, event - 2, tick - 500, update - 10)
     archive(tape.data)
     answer = losses(tape.data)
     physics, scoring, events = answer.streams
     assert (physics.first_seq, physics.expected) == (tick - 500, 501)
     assert (scoring.first_seq, scoring.expected) == (update - 10, 11)
-    assert (events.first_seq, events.last_seq) == (newest - 2, newest)
+    assert (events.first_seq, events.last_seq) == (event - 2, event)
     assert reasons(physics) == reasons(scoring) == [(EVICTED, 0, 1)]
-    assert sound(tape.data)
+    assert wrong(tape.data) == []
