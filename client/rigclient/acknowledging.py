@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from rig.v1 import telemetry_pb2
+from rigclient.opening import opened
 
 Word = telemetry_pb2.StreamAcknowledgementsRequest
 
@@ -37,7 +38,7 @@ class Acknowledger:
             if self._call is None or self._call.done():
                 self._words.put(None)  # who waits for words of a call that has ended need not
                 self._words = queue.SimpleQueue()
-                self._call = self._method.future(iter(self._words.get, None))
+                self._call = opened(self._method.future, iter(self._words.get, None))
             self._words.put(word)
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from rigclient.acknowledging import Acknowledger
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
+from rigclient.opening import opened
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
 
@@ -82,7 +83,7 @@ class Stream(Generic[T]):
 
     def _follow(self) -> Generator[T]:
         while not self._closed:
-            self._running = self._call(self._reception.next_request())
+            self._running = opened(self._call, self._reception.next_request())
             try:
                 for data in self._running:
                     items = self._reception.take(data)
@@ -246,7 +247,7 @@ class Rig:
             request.page_token = answer.next_page_token
 
     def _parts(self, method: Any, request: Any) -> Iterator[Any]:
-        call = method(request)
+        call = opened(method, request)
         try:
             yield from call
         except grpc.RpcError as error:

@@ -204,6 +204,9 @@ def test_ctrl_c_ends_without_a_word(server: Server) -> None:
         assert process.stdout is not None
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=10)
+        try:
+            _, said = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert said == b""
