@@ -112,7 +112,7 @@ class Stage:
     def archived(self) -> bool:
         """Whether every lap that was closed has its file."""
         closed = sum(event.HasField("lap_closed") for event in events(self.data))
-        return len(list(self.data.glob("laps/*/*.lap"))) == closed
+        return len(list(self.data.glob("laps/*/[!.]*.lap"))) == closed
 
     def game(self, cars: int, rate: int, seconds: float) -> subprocess.Popen[str]:
         """The stamping game."""

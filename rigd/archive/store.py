@@ -100,8 +100,8 @@ class Store:
         return self._named("")
 
     def foreign(self) -> Iterator[Path]:
-        """Files that look like laps and have no lap's name."""
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
+        """Files that look like laps and have no lap's name; unfinished ones are none."""
+        for path in sorted(self.folder.glob(f"*/[!.]*{SUFFIX}")):
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
@@ -235,7 +235,7 @@ class Store:
 
     def _restore(self, name: str) -> None:
         """Write the session's file anew, if one of its laps can be read."""
-        for path in sorted(self._beside(name, "").glob(f"*{SUFFIX}"), reverse=True):
+        for path in sorted(self._beside(name, "").glob(f"[!.]*{SUFFIX}"), reverse=True):
             with contextlib.suppress(Corrupt, OSError), LapFile.open(path) as file:
                 if file.header.session.name == name:
                     self.put_session(file.header.session)

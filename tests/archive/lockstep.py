@@ -57,7 +57,7 @@ class Lockstep:
         self.plugin.close()
         until(lambda: self.kinds().count("session_ended") == 1)
         laps = self.kinds().count("lap_closed")
-        until(lambda: len(list(self.data.glob("laps/*/*.lap"))) == laps)
+        until(lambda: len(list(self.data.glob("laps/*/[!.]*.lap"))) == laps)
 
     def frame(self) -> None:
         """The next frame. Scoring is acknowledged with a later one, so it is waited for ten frames on."""

@@ -21,7 +21,7 @@ def archives(folder: Path, buffers: Path, kills: int) -> dict[str, Any]:
         lockstep.run()
     finally:
         lockstep.close()
-    return {path.name: content(path) for path in sorted(folder.glob("laps/*/*.lap"))}
+    return {path.name: content(path) for path in sorted(folder.glob("laps/*/[!.]*.lap"))}
 
 
 def content(path: Path) -> Any:

@@ -23,7 +23,7 @@ def raced(here: Stage) -> list[archive_pb2.LapHeader]:
     archiver.terminate()
     archiver.wait(20)
     found = []
-    for path in here.data.glob("laps/*/*.lap"):
+    for path in here.data.glob("laps/*/[!.]*.lap"):
         with LapFile.open(path) as file:
             file.verify()
             found.append(file.header)

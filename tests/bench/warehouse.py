@@ -181,7 +181,7 @@ def _columns(data: Path) -> Any:
     """All rows of the rig, decoded, as one table with the names of PHYSICS."""
     names = {"RIG_ID": "hand", "SESSION": "s", "LOAD_ID": "hand"}
     tables = []
-    for number, path in enumerate(sorted(data.glob("laps/*/*.lap"))):
+    for number, path in enumerate(sorted(data.glob("laps/*/[!.]*.lap"))):
         with LapFile.open(path) as file:
             columns = file.columns()
         arrays = dict(_flat(columns))

@@ -75,7 +75,7 @@ class Ring:
 
 def lap(data: Path, number: int = 0) -> Path:
     """The file of a lap."""
-    return sorted(data.glob("laps/*/*.lap"))[number]
+    return sorted(data.glob("laps/*/[!.]*.lap"))[number]
 
 
 def folder(data: Path) -> Path:

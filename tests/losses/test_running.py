@@ -19,7 +19,7 @@ def running() -> Iterator[Stage]:
         here.start("rigd", "demo-game", "--buffers", str(here.buffers), *pace)
         here.record()
         here.archive()
-        until(lambda: any(here.data.glob("laps/*/*.lap")))
+        until(lambda: any(here.data.glob("laps/*/[!.]*.lap")))
         yield here
 
 

@@ -67,7 +67,7 @@ class Town:
 
     def laps(self) -> list[Path]:
         """Its lap files."""
-        return sorted(self.data.glob("laps/*/*.lap"))
+        return sorted(self.data.glob("laps/*/[!.]*.lap"))
 
     def rig(self, *words: str, cache: str = "cache") -> Result:
         """Run `rig WORDS` to its end; another `cache` is another machine."""

@@ -85,7 +85,7 @@ class ArchiveRun:
 
     def files(self) -> list[Path]:
         """Files of laps."""
-        return sorted(self.data.glob("laps/*/*.lap"))
+        return sorted(self.data.glob("laps/*/[!.]*.lap"))
 
     def _give_orders(self, rig: rigclient.Rig) -> None:
         self.promises.append(Promise("called", rig.status().rig_id, self.witness.size))

@@ -50,7 +50,7 @@ class Image:
 
     def files_are_whole(self) -> None:
         """Every file that has a lap's name is that lap, to the last bit."""
-        for path in self.data.glob("laps/*/*.lap"):
+        for path in self.data.glob("laps/*/[!.]*.lap"):
             file = f"{path.parent.name}/{path.name}"
             data = path.read_bytes()
             assert data == self.run.laps.get(file, data), file
