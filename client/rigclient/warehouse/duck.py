@@ -16,10 +16,17 @@ DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 _WAIT_S: Final = 30.0
 """For whoever holds the file: a load of 250,000 rows takes some seconds."""
 _AGAIN_S: Final = 0.05
-_MEMORY: Final = "256MB"
-"""Half a million samples of all channels are copied as fast as with the 80 % of the machine that the database
-would take by itself, and 296 MB above rest instead of 657 are enough. What does not fit goes beside the file.
-"""
+_CONFIG: Final = {
+    # Half a million samples of all channels are copied as fast as with the 80 % of the machine that the
+    # database would take by itself, and 296 MB above rest instead of 657 are enough. What does not fit goes
+    # beside the file.
+    "memory_limit": "256MB",
+    # Loads end within a group of rows. Letting go of the file would write such groups anew, to join them:
+    # 10.8 s of 26.7 for a million samples, for a file that is not smaller.
+    "max_vacuum_tasks": 0,
+    # All questions name their order. Two threads copy a file then, in 6.9 s instead of 15.2.
+    "preserve_insertion_order": False,
+}
 
 
 class DuckDB:
@@ -50,9 +57,7 @@ class DuckDB:
         until = time.monotonic() + _WAIT_S
         while True:
             try:
-                return self._duckdb.connect(
-                    str(self._path), read_only=self._read_only, config={"memory_limit": _MEMORY}
-                )
+                return self._duckdb.connect(str(self._path), read_only=self._read_only, config=_CONFIG)
             except self._duckdb.IOException as error:
                 if "lock" not in str(error) or time.monotonic() > until:
                     raise self._meaning(error) from error
