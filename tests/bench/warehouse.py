@@ -155,9 +155,9 @@ def _fill(data: Path) -> None:
 
 
 def _files() -> Iterator[tuple[lap_pb2.Lap, bytes]]:
-    bases = [LapFile(pack(archive_pb2.LapHeader(), _hundred(lap), {})) for lap in demo_laps()]
+    bases = [_hundred(lap) for lap in demo_laps()]
     for number in count():
-        base = bases[number % len(bases)]
+        base = LapFile(pack(archive_pb2.LapHeader(), _another(bases[number % len(bases)], number), {}))
         car, index = number % 40, number // 40 + 1
         lap = lap_pb2.Lap(
             name=f"{_SESSION}/laps/car{car:03d}-{index:04d}",
@@ -169,6 +169,14 @@ def _files() -> Iterator[tuple[lap_pb2.Lap, bytes]]:
         )
         base.header.lap.CopyFrom(lap)
         yield lap, base.cut(base.channels())
+
+
+def _another(lap: Mapping[str, Array], number: int) -> dict[str, Array]:
+    """The lap again, with other values: no two laps are the same, and files of several would be half as large
+    if they were.
+    """
+    scale = np.float32(1 + number / 4096)
+    return {name: v * scale if v.dtype == np.float32 else v for name, v in lap.items()}
 
 
 def _hundred(lap: Mapping[str, Array]) -> dict[str, Array]:
