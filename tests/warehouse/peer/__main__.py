@@ -9,6 +9,7 @@ its port once it listens, and starts again on what it left behind, however it en
 import argparse
 import asyncio
 import logging
+import socket
 import warnings
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def bound(port: int) -> socket.socket:
+    """A socket that says it is TCP: asyncio sends at once on those alone. An answer goes out in two parts, so
+    that every statement took 57 ms instead of 14.
+    """
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.bind(("127.0.0.1", port))
+    return found
+
+
 def main() -> None:
     """Serve until told to end."""
     wanted = options()
@@ -41,8 +52,8 @@ def main() -> None:
     fake.install(folder, wanted.database)
     users, faults, journal = (folder / name for name in (USERS, FAULTS, JOURNAL))
     peer = Peer(Users(users, ACCOUNT), Sessions(), Faults(faults), Journal(journal))
-    config = uvicorn.Config(peer, host="127.0.0.1", port=wanted.port, http="h11", lifespan="off")
-    listening = config.bind_socket()
+    config = uvicorn.Config(peer, http="h11", lifespan="off")
+    listening = bound(wanted.port)
     listening.listen(100)  # who reads the port may connect
     print(listening.getsockname()[1], flush=True)
     asyncio.run(uvicorn.Server(config).serve([listening]))
