@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from rig.errors import Corrupt, Mismatch, NotFound, RigError
 from rigclient.warehouse import facts, tables
+from rigclient.warehouse.ahead import ahead
 from rigclient.warehouse.layout import Layout, Layouts
 from rigclient.warehouse.loading import Load
 from rigclient.warehouse.plan import STREAM, Plan, Wanted
@@ -88,10 +89,9 @@ class Batcher:
     def batches(self, plan: Plan, read: Callable[[int], None], limit: int) -> Iterator[Batch]:
         """The loads. `read` is told the rows of every lap when it is done with."""
         number, making, sessions = plan.next_n, None, dict(plan.sessions)
-        for wanted in plan.laps:
+        for wanted, lap in ahead((wanted, self._read(wanted)) for wanted in plan.laps):
             if self.stopped:
                 return
-            lap = self._read(wanted)
             if lap is not None:
                 if making and not making.takes(lap[1], wanted.rows, limit):
                     yield making.finished(number)

@@ -8,14 +8,14 @@ it there.
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from rig.errors import Raced, RigError, Unavailable
 from rigclient.warehouse import schema
+from rigclient.warehouse.ahead import ahead
 from rigclient.warehouse.batch import LOAD_ROWS, Batch, Batcher
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
@@ -31,7 +31,6 @@ _AGAIN_S: Final = 0.5
 
 Progress = Callable[[int, int], None]
 """Told the rows done, of those there are to do."""
-T = TypeVar("T")
 
 
 @dataclass
@@ -114,9 +113,9 @@ class Sync:
         self._mark(wanted.marks, outcome)
         tally = _Tally(wanted.rows, progress)
         batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
-        ahead = _ahead(batcher.batches(wanted, tally.read, self._load_rows))
+        coming = ahead(batcher.batches(wanted, tally.read, self._load_rows))
         try:
-            for batch in ahead:
+            for batch in coming:
                 self._load(batch, layouts)
                 tally.loaded(batch.load.rows)
                 outcome.loads += 1
@@ -126,7 +125,7 @@ class Sync:
                 self._mark(batch.digests, outcome)
         finally:
             batcher.stopped = True
-            ahead.close()
+            coming.close()
             sweep(self._folder)
 
     def _prepared(self) -> Layouts:
@@ -168,12 +167,3 @@ class Sync:
             if wanted.to_n >= ring.last:
                 break  # those that came meanwhile would be a load of their own each
         self._ring = ring
-
-
-def _ahead(items: Iterator[T]) -> Generator[T]:
-    """The items, each made in a thread while the one before is used."""
-    with ThreadPoolExecutor(1, "spool") as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
