@@ -1,7 +1,7 @@
 """The spool: what a load brings, as Parquet files in a folder of their own.
 
 A file is never read after the process that wrote it has ended, so it is not flushed to the disk: a new start
-empties the folder and asks the rig again. Memory holds one row group, which is a lap.
+empties the folder and asks the rig again. Memory holds one row group, which is a few laps.
 """
 
 import contextlib
@@ -24,6 +24,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _LEVEL: Final = 1
 """Of zstd: 3 takes as long again and saves a fifteenth of the bytes."""
+_GROUP_ROWS: Final = 25_000
+"""Of a row group at least: in groups of one lap, of 5,000 rows, files are written in 1.4 of the time and
+copied in 1.2 of it. Two threads that copy still have five groups each.
+"""
 _ARROW: Final = {
     tables.TEXT: "string",
     tables.WHOLE: "int64",
@@ -44,6 +48,8 @@ class Spool:
         self.id: Final = load_id()
         """LOAD_ID of every row."""
         self._writers: dict[Table, Any] = {}
+        self._pending: dict[Table, list[Any]] = {}
+        """Rows for the next row group."""
         self._rows: dict[Table, int] = {}
 
     def rows(self, table: Table) -> int:
@@ -51,9 +57,9 @@ class Spool:
         return self._rows.get(table, 0)
 
     def add(self, table: Table, constants: Mapping[str, str | int], columns: Mapping[str, Array]) -> None:
-        """A row group: arrays of one length, and values that all its rows have. NaN becomes NULL.
+        """Rows: arrays of one length, and values that all of them have. NaN becomes NULL.
 
-        The groups of a table must have the same columns. Raises Mismatch.
+        All rows of a table must have the same columns. Raises Mismatch.
         """
         rows = len(next(iter(columns.values())))
         arrays = {name: self._repeated(value, rows) for name, value in constants.items()}
@@ -92,11 +98,19 @@ class Spool:
         if writer is None:
             writer = self._writers[table] = self._opened(table, rows.schema)
         if not writer.schema.equals(rows.schema):
-            raise Mismatch(f"two row groups of {table.name} have different columns")
-        if rows.num_rows:
-            with self._room():
-                writer.write_table(rows)
+            raise Mismatch(f"two parts of {table.name} have different columns")
+        pending = self._pending.setdefault(table, [])
+        pending.append(rows)
         self._rows[table] = self.rows(table) + rows.num_rows
+        if sum(part.num_rows for part in pending) >= _GROUP_ROWS:
+            self._flush(table)
+
+    def _flush(self, table: Table) -> None:
+        """Write what is pending as a row group."""
+        group = self._pa.concat_tables(self._pending.pop(table, [])).unify_dictionaries()
+        if group.num_rows:
+            with self._room():
+                self._writers[table].write_table(group)
 
     def _opened(self, table: Table, schema: Any) -> Any:
         texts = [field.name for field in schema if str(field.type).startswith(("dictionary", "string"))]
@@ -127,6 +141,8 @@ class Spool:
 
     def parts(self) -> tuple[Part, ...]:
         """The finished files; tables without rows have none."""
+        for table in tuple(self._pending):
+            self._flush(table)
         with self._room():
             for writer in self._writers.values():
                 writer.close()

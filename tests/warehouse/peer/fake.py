@@ -37,11 +37,6 @@ sessions: Final[dict[str, FakeSnowflakeConnection]] = _server.sessions
 _KEPT_RESULTS: Final = 8
 """That RESULT_SCAN may still ask for. fakesnow keeps all: 2 GB after 15.7 million rows were read."""
 
-_SETTINGS: Final = ("preserve_insertion_order = false", "max_vacuum_tasks = 0")
-"""Snowflake keeps no order of rows either. Without the other, a COMMIT writes again what COPY has written, to
-join groups of rows: 12 of 40 s for a million rows, which no account would take.
-"""
-
 _SQL_ERRORS: Final = (
     (duckdb.ConstraintException, 100072, "22000"),
     (duckdb.ConversionException, 100038, "22018"),
@@ -73,8 +68,8 @@ def install(folder: Path, databases: list[str]) -> None:
     stage.LOCAL_BUCKET_PATH = str(bucket)
     fake = FakeSnow(db_path=folder)
     fake.results_cache = Recent()
-    for setting in _SETTINGS:
-        fake.duck_conn.execute(f"SET GLOBAL {setting}")
+    # Else a COMMIT writes again what COPY has written, to join groups of rows: 12 of 40 s for a million.
+    fake.duck_conn.execute("SET GLOBAL max_vacuum_tasks = 0")
     _server.shared_fs = fake
     for database in databases:
         fake.connect(database, "PUBLIC").close()
