@@ -31,7 +31,7 @@ run: $(BIN)/.ready ## the real game
 
 test: $(BIN)/.ready ## checks and tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 $(BIN5)/.ready: pyproject.toml $(PINS) Makefile
 	@test -x $(BIN5)/python || $(PYTHON) -m venv .venv-snowflake5

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,8 @@ def test_replies_and_requests_that_get_lost_change_nothing(
 def test_a_warehouse_that_is_ill_ends_the_job_and_the_next_one_goes_on(
     nursery: Nursery, town: Town, account_home: Home, peer: PeerProcess
 ) -> None:
-    trial = Trial(nursery, town, account_home)
+    hasty = {**account_home.environment, "SNOWFLAKE_NETWORK_TIMEOUT": "5"}
+    trial = Trial(nursery, town, replace(account_home, environment=hasty))
     peer.faults(("after", "^INSERT INTO RIG_LOADS", "exit"))
     pid = trial.start()
     peer.ended()
