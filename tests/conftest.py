@@ -22,7 +22,7 @@ settings.register_profile(
 settings.load_profile("fixed")
 
 
-_LONGEST: Final = ("test_kills.py", "warehouse", "faults", "archive", "losses")
+_LONGEST: Final = ("test_kills.py", "warehouse")
 """Files and folders; when these come last one worker goes on alone for three minutes."""
 
 

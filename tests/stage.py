@@ -91,7 +91,7 @@ class Stage:
             self.running.remove(process)
             process.terminate()
         for process in processes:
-            process.wait(20)
+            process.wait(60)
 
     def record(self, *more: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """The recorder."""

@@ -19,9 +19,9 @@ def raced(here: Stage) -> list[archive_pb2.LapHeader]:
     until(lambda: here.status().source_state == "PLUGIN_DOWN")
     recorder.terminate()
     recorder.wait(20)
-    until(here.archived, 60)
+    until(here.archived, 240)  # the archiver runs when nobody else does
     archiver.terminate()
-    archiver.wait(20)
+    archiver.wait(120)
     found = []
     for path in here.data.glob("laps/*/[!.]*.lap"):
         with LapFile.open(path) as file:

@@ -62,8 +62,11 @@ def timeless(record: bytes) -> bytes:
     return record[:9] + record[18:]
 
 
-OF_THE_RECORDER = ("source_changed", "recorder_started", "recorder_stopped", "session_ended", "stint_ended")
-"""When the source was seen to change, and with it that all is over, depends on the wall clock."""
+OF_THE_RECORDER = (
+    *("source_changed", "recorder_started", "recorder_stopped"),
+    *("session_started", "session_ended", "stint_ended"),
+)
+"""When the source was seen to come and go, and with it the session, depends on the wall clock."""
 
 
 def game_events(values: list[bytes]) -> list[bytes]:
