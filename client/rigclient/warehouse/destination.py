@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 
 
 class Destination(Protocol):
-    """An open connection to a warehouse, used by one thread at a time.
+    """An open connection to a warehouse, used by one thread at a time; another one may `stage` meanwhile.
 
     Errors are those of the tree. After an error within a transaction nothing but `rollback` is of use.
     """

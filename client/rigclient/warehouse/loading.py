@@ -72,11 +72,16 @@ def next_n(destination: Destination, rig_id: str, stream: str) -> int:
     return int(destination.rows(sql, [rig_id, stream])[0][0])
 
 
-def load(destination: Destination, wanted: Load) -> None:
-    """Load it, or nothing of it. Raises Raced when somebody else was first or a statement ran twice; after
-    that, as after any other error, the whole is to be put together anew.
+def stage(destination: Destination, wanted: Load) -> list[str]:
+    """Bring the files of a load to where `load` takes them, also while another one is loaded."""
+    return [destination.stage(part.path, _staged_name(wanted, part)) for part in wanted.parts]
+
+
+def load(destination: Destination, wanted: Load, staged: Sequence[str] = ()) -> None:
+    """Load it, `staged` or not yet, or nothing of it. Raises Raced when somebody else was first or a
+    statement ran twice; after that, as after any other error, the whole is to be put together anew.
     """
-    staged = [destination.stage(part.path, _staged_name(wanted, part)) for part in wanted.parts]
+    staged = staged or stage(destination, wanted)
     if not wanted.from_n:
         _stand(destination, wanted)
     _begin(destination)

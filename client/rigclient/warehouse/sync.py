@@ -2,8 +2,8 @@
 
 It may be killed at any moment and run any number of times at once: what is missing is found by asking both
 sides, and a load that somebody else was faster with is undone. While one load is copied the next is read from
-the rig, decoded and encoded in a thread. The rig is told what the warehouse has once a new question has found
-it there.
+the rig, decoded, encoded and staged in a thread. The rig is told what the warehouse has once a new question
+has found it there.
 """
 
 import random
@@ -20,7 +20,7 @@ from rigclient.warehouse.batch import LOAD_ROWS, Batch, Batcher
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
 from rigclient.warehouse.layout import Layouts
-from rigclient.warehouse.loading import load
+from rigclient.warehouse.loading import load, stage
 from rigclient.warehouse.plan import Settled, plan
 from rigclient.warehouse.rigs import Ring, Source
 from rigclient.warehouse.spool import sweep
@@ -113,10 +113,11 @@ class Sync:
         self._mark(wanted.marks, outcome)
         tally = _Tally(wanted.rows, progress)
         batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
-        coming = ahead(batcher.batches(wanted, tally.read, self._load_rows))
+        batches = batcher.batches(wanted, tally.read, self._load_rows)
+        coming = ahead((batch, stage(self._db, batch.load)) for batch in batches)
         try:
-            for batch in coming:
-                self._load(batch, layouts)
+            for batch, staged in coming:
+                self._load(batch, staged, layouts)
                 tally.loaded(batch.load.rows)
                 outcome.loads += 1
                 outcome.laps += len(batch.digests)
@@ -134,11 +135,11 @@ class Sync:
             self._layouts = Layouts(self._db.name, schema.prepare(self._db))
         return self._layouts
 
-    def _load(self, batch: Batch, layouts: Layouts) -> None:
+    def _load(self, batch: Batch, staged: list[str], layouts: Layouts) -> None:
         """Load it, verified, and let others in again."""
         if batch.layout is not None:
             layouts.widen(self._db, batch.layout)
-        load(self._db, batch.load)
+        load(self._db, batch.load, staged)
         self._db.release()
         batch.spool.remove()
 

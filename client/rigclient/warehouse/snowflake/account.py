@@ -63,6 +63,8 @@ class Snowflake:
         self._login = login(connection)
         self._read_only = read_only
         self._open: Any = None
+        self._carrier: Any = None
+        """A session for files: they go in one thread while the other session copies in another."""
         self._within = False
         """A transaction was begun: a new login would not be in it."""
         self.name: Final = self._login.name
@@ -127,8 +129,23 @@ class Snowflake:
         with tempfile.TemporaryDirectory(prefix="rigd-stage-") as beside:
             link = Path(beside, own)
             link.symlink_to(path.absolute())
-            self.execute(f"PUT file://{link} @{STAGE}/{folder}/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
+            self._carry(f"PUT file://{link} @{STAGE}/{folder}/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
         return f"@{STAGE}/{name}"
+
+    def _carry(self, sql: str) -> None:
+        """Run a statement in the session for files, which is left when that fails."""
+        try:
+            if self._carrier is None:
+                self._carrier = self._logged_in()
+            with self._carrier.cursor() as cursor:
+                cursor.execute(sql).fetchall()
+        except self._connector.errors.Error as error:
+            self._leave()
+            raise refusals.refusal(error).error(self._login, refusals.said(error)) from None
+
+    def _leave(self) -> None:
+        session, self._carrier = self._carrier, None
+        self._end(session)
 
     def copy(self, table: str, staged: str) -> int:
         """COPY it, as it is, for the first time."""
@@ -214,11 +231,15 @@ class Snowflake:
 
     def close(self) -> None:
         """Log out."""
+        self._leave()
         self._drop()
         self._within = False
 
     def _drop(self) -> None:
         session, self._open = self._open, None
+        self._end(session)
+
+    def _end(self, session: Any) -> None:
         if session is not None:
             with contextlib.suppress(self._connector.errors.Error):  # it is gone already
                 session.close()
