@@ -156,6 +156,15 @@ class TestFiles:
         assert put_in(there, parquet(tmp_path, {"N": pa.array([1, 2])}), "one") == 2
         assert there.rows("SELECT COUNT(*), COUNT(NAME), COUNT(SPEED) FROM SAMPLES") == [(2, 0, 0)]
 
+    def test_what_keeps_a_file_out_is_told_and_undone(self, there: Destination, tmp_path: Path) -> None:
+        path = parquet(tmp_path, {"N": pa.array(["a word"])})
+        there.begin()
+        with pytest.raises(RigError, match="a word"):
+            put_in(there, path, "one")
+        there.rollback()
+        assert count(there) == 0
+        assert put_in(there, parquet(tmp_path, FIVE), "two") == 5
+
     def test_names_that_mean_something_to_somebody(self, there: Destination, tmp_path: Path) -> None:
         folder = tmp_path / "it's a folder"
         folder.mkdir()

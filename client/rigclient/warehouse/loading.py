@@ -171,7 +171,7 @@ def writer() -> str:
 def _count(destination: Destination, wanted: Load) -> int:
     """How many watermarks the stream has; every table has as many rows of the load as its file, no two of
     them with the same key, and no earlier load brought one: nothing came twice. One question for all, since
-    each takes an account a tenth of a second.
+    each is a way over the network.
     """
     asked = [_counts(part.table, wanted) for part in wanted.parts]
     of = "SELECT '', COUNT(*), 0, 0 FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
