@@ -59,9 +59,11 @@ $(BIN)/.fuzz: $(BIN)/.ready
 
 soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their report; SCALE=0.1 is a tenth
 	@rm -f build/soak.jsonl
-	@RIGD_SOAK=$(SCALE) $(BIN)/python -m pytest -s -q $(SOAK)
-	@RIGD_SOAK=$(SCALE) $(BIN)/python -m tests.fuzz run
-	@$(BIN)/python -m tests.faults.report | tee build/soak.md
+	@export RIGD_SOAK=$(SCALE); failed=0; \
+		$(BIN)/python -m pytest -s -q $(SOAK) || failed=1; \
+		$(BIN)/python -m tests.fuzz run || failed=1; \
+		$(BIN)/python -m tests.faults.report | tee build/soak.md; \
+		exit $$failed
 
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py

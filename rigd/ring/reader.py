@@ -26,8 +26,8 @@ class RingReader(Environment):
         if not data.exists():
             raise RingMissing(f"there is no ring in {path}", hint="is `rigd record` running?", path=path)
         try:
-            # With the writer's own map (0). Left alone, ours is as large as what is committed now, and the next
-            # commit makes it too small: within lmdb.open itself in a quarter of the tries beside a busy writer.
+            # The writer's own map (0). Left alone, ours is as large as what is committed, and the next commit
+            # makes it too small, within lmdb.open itself: in a quarter of the tries beside a busy writer.
             super().__init__(path, readonly=True, map_size=0)
             # Each in a transaction of its own, which is committed: a handle dies with a read that is not.
             for name in (*STREAMS, GAPS, META):

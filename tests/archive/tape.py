@@ -11,13 +11,13 @@ from rig.v1 import event_pb2, lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import Limits
-from rigd.demo.race import Race
-from rigd.demo.scoring import Scoring
+from rigd.demo.sheet import Records
 from rigd.record.encoder import Encoder
 from rigd.record.numbers import Numbers
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import Sessions
 from rigd.ring import Record, RingWriter
+from tests.archive.reel import Reel, Screen, reel
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -34,15 +34,26 @@ class Update(NamedTuple):
 
 
 class Tape:
-    """Drives a race and records it, a second of session clock being a second of wall clock."""
+    """Records a race, a second of session clock being a second of wall clock. `shown` is a reel of one's own,
+    for a race that one changes or looks into.
+    """
 
     def __init__(
-        self, data: Path, cars: int = 3, *, short: bool = True, limit_bytes: int = 256 << 20
+        self,
+        data: Path,
+        cars: int = 3,
+        *,
+        short: bool = True,
+        limit_bytes: int = 256 << 20,
+        shown: Reel | None = None,
     ) -> None:
         self.data = data
         self.ring = RingWriter(data / "ring", limit_bytes)
-        self.race = Race(cars, 3, laps=20, short=short)
-        self.scoring = Scoring(self.race)
+        self._reel = shown or reel(cars, short)
+        self._screen = Screen(self._reel)
+        self.race = self._reel.race
+        self.number = 0
+        self._show()
         self.numbers = Numbers(self.ring.spans())
         self.sessions = Sessions()
         self.scorer = Scorer(self.sessions, session_pb2.SESSION_SOURCE_DEMO, {}, 0.0)
@@ -51,6 +62,15 @@ class Tape:
         self.taken_ns = START_NS
         self.pending: list[Record] = []
         self.score()
+
+    def _show(self) -> None:
+        self.now = self._reel.frame(self.number)
+        self._screen.show(self.now)
+
+    @property
+    def records(self) -> Records:
+        """Telemetry of all cars, by car number. Overwritten by every frame."""
+        return self._screen.records
 
     def drive(self, seconds: float) -> None:
         """Record so many seconds."""
@@ -63,24 +83,25 @@ class Tape:
 
     def frame(self, *, lost: bool = False) -> None:
         """A frame; a lost one takes a number and is declared with the next."""
-        self.journal += self.race.step()
+        self.number += 1
+        self._show()
+        self.journal += self.now.events
         self.taken_ns += round(self.race.dt * SECOND_NS)
-        if self.race.scoring_due:
+        if self.now.scored:
             self.score()
         if lost:
             self.numbers.lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_MISSED, "")
             return
         gap = self.numbers.declare(rings.PHYSICS, self.event())
         head = self.head(rings.PHYSICS, PHYSICS.schema)._replace(after_gap=bool(gap))
-        data = self.encoders[0].encode(self.race.records[:], head)
+        data = self.encoders[0].encode(self.records[:], head)
         self.pending += [*gap, Record(rings.PHYSICS, rings.key(head.seq), data)]
 
     def score(self, **changed: Any) -> None:
         """A scoring update; `changed` replaces fields of the session's record."""
-        self.scoring.update()
         for name, value in changed.items():
-            self.scoring.info[name] = value
-        info, records = self.scoring.info[()], self.scoring.vehicles[:]
+            self._screen.info[name] = value
+        info, records = self._screen.info[()], self._screen.vehicles[:]
         verdict = self.scorer.see(Update(info, records), 1, self.encoders[0].terrains, "3.7", dict)  # type: ignore[arg-type]
         assert verdict is not None
         self.tell(*verdict.events)
@@ -105,11 +126,11 @@ class Tape:
         self.commit()
 
     def event(self) -> event_pb2.Event:
-        return event_pb2.Event(session=self.sessions.number, session_time=self.race.clock)
+        return event_pb2.Event(session=self.sessions.number, session_time=self.now.clock)
 
     def head(self, stream: bytes, schema: int) -> Head:
         seq = self.numbers.take(stream, self.taken_ns)
-        clock, rows = self.race.clock, self.race.field.cars
+        clock, rows = self.now.clock, self.race.field.cars
         return Head(seq, self.taken_ns, self.sessions.number, clock, seq, schema, rows, -1, False, True)
 
     def commit(self) -> None:

@@ -19,6 +19,7 @@ from rigd.archive.reindex import reindex
 from rigd.archive.retention import Limits
 from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.ring import Lock, RingWriter
+from tests.archive.reel import Reel
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
 RACE_S = 60.0
@@ -392,7 +393,8 @@ def test_an_excerpt_that_was_written_and_not_yet_pinned_is_pinned_by_the_next_ar
     archiver.close()
 
 
-def test_an_excerpt_names_who_drove_then(tape: Tape) -> None:
+def test_an_excerpt_names_who_drove_then(tmp_path: Path) -> None:
+    tape = Tape(tmp_path, shown=Reel(3, short=True))
     tape.drive(15.0)
     entries = tape.race.field.entries
     wanted = {

@@ -119,7 +119,7 @@ def test_a_loss_across_the_line_is_shared_by_both_laps(tape: Tape) -> None:
     tape.drive(30.0)
     before = len(tape.journal)
     while not any(event["kind"] == "lap" for event in tape.journal[before:]):
-        tape.frame(lost=len(tape.pending) > 0 and tape.race.clock > 40.0)
+        tape.frame(lost=len(tape.pending) > 0 and tape.now.clock > 40.0)
     for _ in range(9):
         tape.frame(lost=True)
     tape.drive(60.0)
@@ -183,7 +183,7 @@ def test_a_lap_of_which_nothing_is_left_has_no_samples_and_says_so(tape: Tape) -
 def test_the_running_lap_is_read_up_to_the_newest_tick(tape: Tape) -> None:
     tape.drive(LAP_S)
     car = tape.race.field.ids.tolist()[0]
-    newest = tape.race.records["mElapsedTime"][0]
+    newest = tape.records["mElapsedTime"][0]
     tape.close()
     ring = RingReader(tape.data / "ring")
     found, nobody = running(ring, car), running(ring, 999)
@@ -194,5 +194,5 @@ def test_the_running_lap_is_read_up_to_the_newest_tick(tape: Tape) -> None:
     assert lap.running
     assert lap.driver
     assert lap.track_name == tape.race.circuit.name
-    assert lap.start_time == tape.race.records["mLapStartET"][0]
+    assert lap.start_time == tape.records["mLapStartET"][0]
     assert found.samples["elapsed_time"][-1] == newest

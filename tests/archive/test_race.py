@@ -8,10 +8,10 @@ from tests.stage import Stage, stage, until
 
 
 def raced(here: Stage) -> list[archive_pb2.LapHeader]:
-    """Twelve cars, a restart, then five laps at twenty times the speed of the real thing."""
+    """Eight cars, a restart, then five laps at twenty times the speed of the real thing."""
     recorder, archiver = here.record(), here.archive()
     here.status()
-    words = ["--cars", "12", "--laps", "5", "--short", "--speed", "20", "--restart", "--seed", "1"]
+    words = ["--cars", "8", "--laps", "5", "--short", "--speed", "20", "--restart", "--seed", "1"]
     game = here.start(
         "rigd", "demo-game", "--buffers", str(here.buffers), *words, "--journal", str(here.data / "truth")
     )
@@ -19,7 +19,7 @@ def raced(here: Stage) -> list[archive_pb2.LapHeader]:
     until(lambda: here.status().source_state == "PLUGIN_DOWN")
     recorder.terminate()
     recorder.wait(20)
-    until(here.archived, 240)  # the archiver runs when nobody else does
+    until(here.archived, 240, pause_s=1)  # the archiver runs when nobody else does
     archiver.terminate()
     archiver.wait(120)
     found = []

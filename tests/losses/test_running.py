@@ -8,7 +8,7 @@ from rigd.verify.run import Check
 from tests.stage import Stage, events, stage, until
 
 CHECKS = 2
-CARS, SPEED = 4, 6
+CARS, SPEED = 2, 6
 
 
 @pytest.fixture

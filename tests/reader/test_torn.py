@@ -14,7 +14,7 @@ from rigd.game.layout import Telemetry
 from rigd.game.reader import BufferReader, Records, Snapshot
 from tests.faults.campaign import campaign, tries
 
-SNAPSHOTS = tries(20_000, 1_000_000)
+SNAPSHOTS = tries(8_000, 1_000_000)
 """Frames to accept; the long run takes two minutes."""
 
 _AT_ONCE = 1000

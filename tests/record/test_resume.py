@@ -31,7 +31,7 @@ def test_the_session_of_the_newest_tick_goes_on(tmp_path: Path) -> None:
     tape = Tape(tmp_path)
     tape.drive(5.0)
     event = started(tape)
-    assert (event.session, event.session_time) == (1, tape.race.clock)
+    assert (event.session, event.session_time) == (1, tape.now.clock)
     tape.close()
 
 
@@ -56,9 +56,9 @@ def test_state_that_cannot_be_read_begins_another_session(tmp_path: Path) -> Non
     }
     assert Laps(1, saved={0: b"1 5.0 00000000 {}"}).unreadable
     assert not Laps(2, saved={0: b"1 5.0 00000000 {}"}).unreadable
-    sessions = Sessions(1, tape.sessions.key, tape.race.clock)
+    sessions = Sessions(1, tape.sessions.key, tape.now.clock)
     tape.sessions = sessions
-    tape.scorer = Scorer(sessions, session_pb2.SESSION_SOURCE_DEMO, damaged, tape.race.clock)
+    tape.scorer = Scorer(sessions, session_pb2.SESSION_SOURCE_DEMO, damaged, tape.now.clock)
     tape.drive(1.0)
     assert sessions.number == 2
     tape.close()
@@ -99,10 +99,8 @@ def test_an_update_that_cannot_be_read_is_set_aside_with_its_ring(
 def test_what_the_scorer_kept_and_nobody_can_read_begins_another_session(tmp_path: Path, own: bytes) -> None:
     tape = Tape(tmp_path)
     tape.drive(5.0)
-    tape.sessions = Sessions(1, tape.sessions.key, tape.race.clock)
-    tape.scorer = Scorer(
-        tape.sessions, session_pb2.SESSION_SOURCE_DEMO, {b"scorer.own": own}, tape.race.clock
-    )
+    tape.sessions = Sessions(1, tape.sessions.key, tape.now.clock)
+    tape.scorer = Scorer(tape.sessions, session_pb2.SESSION_SOURCE_DEMO, {b"scorer.own": own}, tape.now.clock)
     tape.drive(1.0)
     assert tape.sessions.number == 2
     tape.close()

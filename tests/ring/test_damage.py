@@ -28,7 +28,7 @@ from tests.ring.child import ROOT
 
 LIMIT = 1 << 20
 PAGE = 4096
-RINGS = 48
+RINGS = 24
 """Damaged rings tried: each costs two processes."""
 
 

@@ -313,6 +313,20 @@ sys.stdin.readline()
 """
 
 
+LARGER = """
+import sys
+from pathlib import Path
+from rigd.ring import PHYSICS, Record, key, open_ring
+
+ring, _ = open_ring(Path(sys.argv[1]), int(sys.argv[2]))
+for seq in range(1, int(sys.argv[3]) + 1):
+    ring.append([Record(PHYSICS, key(seq), bytes(800_000))], {})
+ring.close()
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
 class TestBesideTheWriter:
     def follow(self, read: RingReader, count: int) -> tuple[list[int], int]:
         """Read on until record `count`, checking all on the way; numbers received, and how many were lost."""
@@ -354,6 +368,23 @@ class TestBesideTheWriter:
                 got, lost = self.follow(read, count)
                 assert got == list(range(first, count + 1))
                 assert lost == first - 1
+
+    def test_a_reader_maps_what_the_writer_maps(self, path: Path) -> None:
+        """One that maps what is committed may find it too small in the moment after."""
+        with writing(path, 16 << 20) as ring:
+            size = ring.env.info()["map_size"]
+        with reading(path) as read:
+            assert read.env.info()["map_size"] == size
+
+    def test_a_reader_goes_on_when_the_ring_becomes_larger(self, path: Path) -> None:
+        """The first ring is mapped with 66 MB, the second grows to 80."""
+        with writing(path, 1 << 20):
+            pass
+        with reading(path) as read, child(LARGER, path, 128 << 20, 100) as writer:
+            assert line(writer) == "done"
+            assert (path / "data.mdb").stat().st_size > read.env.info()["map_size"]
+            assert read.spans()[PHYSICS].last == 100
+            assert read.get(PHYSICS, 100) == bytes(800_000)
 
     def test_what_was_committed_survives_a_kill(self, path: Path) -> None:
         count = 100_000
