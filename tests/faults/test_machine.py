@@ -18,7 +18,7 @@ from tests.faults.campaign import SEED, Campaign, campaign, tries
 from tests.faults.conditions import Conditions
 from tests.stage import Stage, events, stage, until
 
-CARS, RATE = 4, 100
+CARS, RATE = 4, 50
 
 
 class Town:

@@ -1,0 +1,1 @@
+"""The commands of `rigd`. Each loads what it works with when it is run."""

@@ -1,0 +1,150 @@
+"""The game's memory: simulated, looked at, captured and replayed."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rigd.commands import options
+
+
+@click.command("demo-game")
+@click.option(
+    "--buffers",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Folder to create the buffers in.  [default: /dev/shm/rigd-demo]",
+)
+@click.option("--cars", type=click.IntRange(2, 104), default=20, show_default=True)
+@click.option("--laps", type=click.IntRange(0), default=0, help="Laps of the race; 0: race after race.")
+@click.option("--rate", type=click.IntRange(50, 400), default=50, show_default=True, help="Frames a second.")
+@click.option("--speed", type=click.FloatRange(0.1, 20), default=1.0, show_default=True, help="Time factor.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same race.")
+@click.option("--for", "seconds", type=click.FloatRange(0), default=0.0, metavar="S", help="Stop after S.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[@S]",
+    help="torn, stall, crash, truncate or idgap, from second S on; may be given again.",
+)
+@click.option("--restart", is_flag=True, help="Restart the first race after two laps.")
+@click.option("--short", is_flag=True, help="A circuit of 1.2 km instead of 4.6 km.")
+@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Write what happened here.")
+def demo_game(buffers: Path | None, seconds: float, **wishes: Any) -> None:
+    """Simulate the game: write its shared memory as the plugin does.
+
+    \b
+    Example:  rigd demo-game --cars 40 --rate 90 --speed 5
+    """
+    from rigd.demo.game import DEFAULT_FOLDER, Options
+    from rigd.demo.game import run as play
+
+    try:
+        wanted = Options(folder=buffers or DEFAULT_FOLDER, duration_s=seconds, **wishes)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    summary = play(wanted)
+    click.echo(
+        f"{summary.frames} frames, {summary.scoring_updates} scoring updates, {summary.laps} laps, "
+        f"{summary.sessions} sessions"
+    )
+
+
+@click.command()
+@options.buffers
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_context
+def doctor(ctx: click.Context, buffers: Path, as_json: bool) -> None:
+    """Look at the game's memory and say what is wrong with it.
+
+    Ends with code 1 when something is.
+
+    \b
+    Example:  rigd doctor --buffers /dev/shm/rigd-demo
+    """
+    from rich.console import Console
+
+    from rigd.game import doctor as doctors
+
+    findings = doctors.diagnose(buffers)
+    if as_json:
+        click.echo(json.dumps(doctors.as_dicts(findings), indent=2))
+    else:
+        doctors.render(findings, Console())
+    ctx.exit(0 if doctors.healthy(findings) else 1)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.buffers
+@click.option("--for", "seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after so many seconds.")
+def capture(file: Path, buffers: Path, seconds: float | None) -> None:
+    """Write the raw buffers with their timing to FILE, until Ctrl-C.
+
+    \b
+    Example:  rigd capture race.rcap --for 600
+    """
+    from rich.console import Console
+
+    from rigd.game.capture import CaptureSummary
+    from rigd.game.capture import capture as run
+
+    stop = options.stopper()
+    if seconds:
+        timer = threading.Timer(seconds, stop.set)
+        timer.daemon = True
+        timer.start()
+    with Console(stderr=True).status("waiting for the game ...") as status:
+
+        def progress(so_far: CaptureSummary) -> None:
+            frames = ", ".join(f"{count} {name.lower()}" for name, count in so_far.frames.items())
+            status.update(f"{so_far.seconds:.0f} s: {frames}; missed {so_far.missed}")
+
+        done = run(buffers, file, stop, progress)
+    click.echo(
+        f"{file}: {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames, {done.missed} missed, "
+        f"{done.file_bytes / 1e6:.1f} MB ({_ratio(done.raw_bytes, done.file_bytes)})"
+    )
+
+
+def _ratio(raw: int, stored: int) -> str:
+    return f"1:{raw / stored:.0f}" if stored and raw else "empty"
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--buffers",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Folder to create the buffers in.  [default: /dev/shm/rigd-demo]",
+)
+@click.option(
+    "--speed", type=float, default=1.0, show_default=True, help="Time factor; 0: as fast as can be."
+)
+@click.option(
+    "--lead",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds between creating the buffers and the first frame.",
+)
+def replay(file: Path, buffers: Path | None, speed: float, lead: float) -> None:
+    """Play a capture back through buffers, as the game wrote them.
+
+    \b
+    Example:  rigd replay race.rcap --speed 4
+    """
+    from rich.console import Console
+
+    from rigd.demo.game import DEFAULT_FOLDER
+    from rigd.game.replay import replay as run
+
+    with Console(stderr=True).status(f"playing {file.name} ..."):
+        done = run(file, buffers or DEFAULT_FOLDER, speed, lead, options.stopper())
+    note = "; the capture has no end, it was cut off" if done.truncated else ""
+    click.echo(f"played {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames{note}")

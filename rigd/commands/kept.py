@@ -1,0 +1,54 @@
+"""What is kept: checked, and its index built anew."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from rigd.commands import options
+
+
+@click.command()
+@options.data
+def reindex(data: Path) -> None:
+    """Check every lap file to its last byte and build the index anew from what is sound.
+
+    Damaged files are set aside and listed. Ends with code 1 when there are any.
+
+    \b
+    Example:  rigd reindex --data /srv/rigd
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from rigd.archive.reindex import reindex as run
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checking laps")
+        tally = run(data, lambda done, total: progress.update(task, completed=done, total=total))
+    click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
+    for path in tally.foreign:
+        click.echo(f"no lap: {path}")
+    for path in tally.aside:
+        click.echo(f"set aside: {path}")
+    sys.exit(1 if tally.damaged or tally.foreign or tally.aside else 0)
+
+
+@click.command()
+@options.data
+@click.option("--deep", is_flag=True, help="Compare all laps that the ring still holds with it.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_context
+def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
+    """Check everything that is kept, to the last byte: ring, ledgers, laps, index.
+
+    Nothing is changed, and recorder and archiver may run. Ends with code 1 when something is found.
+
+    \b
+    Example:  rigd verify --data /srv/rigd --deep
+    """
+    from rigclient.commands.verify import show
+    from rigd.verify.run import Check
+
+    ctx.exit(1 if show(Check(data, deep).responses(), as_json) else 0)
