@@ -5,6 +5,8 @@ BIN := .venv/bin
 PINS := tests/constraints.txt
 # Most tests wait for processes most of their time: one worker more than two cores.
 WORKERS := 3
+# Bytecode is kept, whatever the machine's habit: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 # The tests that have a long form.
 SOAK := tests/faults tests/reader/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py
 SCALE := 1
