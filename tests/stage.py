@@ -44,8 +44,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(ready: Callable[[], bool], seconds: float = 40.0, pause_s: float = 0.05) -> None:
-    """Wait for something that must come."""
+def until(ready: Callable[[], bool], seconds: float = 120.0, pause_s: float = 0.05) -> None:
+    """Wait for something that must come, also from an archiver, which runs when nobody else does, where every
+    core is taken.
+    """
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, "it did not come to that"
