@@ -24,27 +24,38 @@ class Frame(NamedTuple):
 
 
 class Reel:
-    """Frames of a race, each simulated when it is first asked for."""
+    """Frames of a race, each simulated when it is first asked for. The newest is held, or with `kept` all."""
 
-    def __init__(self, cars: int, short: bool) -> None:
+    def __init__(self, cars: int, short: bool, *, kept: bool = False) -> None:
         self.race = Race(cars, 3, laps=20, short=short)
         self.scoring = Scoring(self.race)
-        self._frames: list[Frame] = []
-        self._shoot([], scored=True)
+        self._kept = kept
+        self._frames: dict[int, Frame] = {}
+        self._score([])
 
     def frame(self, number: int) -> Frame:
         """The frame after so many steps."""
-        while len(self._frames) <= number:
-            self._shoot(self.race.step(), scored=self.race.scoring_due)
+        while self.race.frame < number:
+            self._step()
         return self._frames[number]
 
-    def _shoot(self, events: list[Event], *, scored: bool) -> None:
-        if scored:
-            self.scoring.update()
-            tables = self.scoring.info.tobytes(), self.scoring.vehicles.tobytes()
+    def _step(self) -> None:
+        last = self._frames[self.race.frame]
+        events = self.race.step()
+        if self.race.scoring_due:
+            self._score(events)
         else:
-            tables = self._frames[-1].info, self._frames[-1].vehicles
-        self._frames.append(Frame(self.race.clock, events, self.race.records.tobytes(), *tables, scored))
+            self._hold(events, last.info, last.vehicles, scored=False)
+
+    def _score(self, events: list[Event]) -> None:
+        self.scoring.update()
+        self._hold(events, self.scoring.info.tobytes(), self.scoring.vehicles.tobytes(), scored=True)
+
+    def _hold(self, events: list[Event], info: bytes, vehicles: bytes, *, scored: bool) -> None:
+        if not self._kept:
+            self._frames.clear()
+        records = self.race.records.tobytes()
+        self._frames[self.race.frame] = Frame(self.race.clock, events, records, info, vehicles, scored)
 
 
 class Screen:
@@ -69,4 +80,4 @@ def _fill(table: np.ndarray[Any, Any], data: bytes) -> None:
 @functools.cache
 def reel(cars: int, short: bool) -> Reel:
     """The race that all tapes of this size show: simulating it takes longer than recording it."""
-    return Reel(cars, short)
+    return Reel(cars, short, kept=True)
