@@ -1,0 +1,88 @@
+"""What earlier releases have written is opened, served, checked and synced by this one."""
+
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage import Stage, stage, until
+
+RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in Path(__file__).parent.glob("*.tar.xz"))
+
+
+@pytest.fixture(params=RELEASES)
+def recorded(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A stage whose data are those of a release, with what that release said of them beside."""
+    with stage() as here:
+        with tarfile.open(Path(__file__).parent / f"{request.param}.tar.xz") as archive:
+            archive.extractall(here.data, filter="data")
+        beside = Stage(here.buffers, here.data / "data", here.address, here.running)
+        yield beside
+
+
+def said(here: Stage, name: str) -> Any:
+    return json.loads((here.data.parent / name).read_text())
+
+
+def rig(here: Stage, *words: str) -> str:
+    command = [sys.executable, "-m", "rigclient", "--rig", here.address, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_everything_kept_is_sound(recorded: Stage) -> None:
+    command = [sys.executable, "-m", "rigd", "verify", "--deep", "--json", "--data", str(recorded.data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_laps_sessions_and_losses_are_those_it_listed(recorded: Stage) -> None:
+    recorded.serve()
+    for name, words in (
+        ("sessions.json", ("sessions", "--json")),
+        ("laps.json", ("laps", "--all", "--json")),
+        ("gaps.json", ("gaps", "--json")),
+    ):
+        assert _at_least(json.loads(rig(recorded, *words)), said(recorded, name)), name
+
+
+def test_streams_go_on_after_its_cursors(recorded: Stage) -> None:
+    recorded.serve()
+    for stream in ("physics", "events"):
+        cursor = recorded.data.parent / f"{stream}.cursor"
+        words = ("tail", "--stream", stream, "--json", "--count", "5", "--cursor-file", str(cursor))
+        assert len(rig(recorded, *words).splitlines()) == 5
+
+
+def test_a_load_brings_what_its_warehouse_has_not_got(recorded: Stage) -> None:
+    recorded.serve()
+    recorded.archive()
+    place = f"duckdb:{recorded.data.parent / 'warehouse.duckdb'}"
+    unsynced = [lap["name"] for lap in said(recorded, "laps.json") if not lap["synced"]]
+    assert unsynced
+    rig(recorded, "sync", "--to", place)
+    assert rig(recorded, "sync", "--to", place, "--json").count('"laps": 0') == 1
+    until(lambda: not json.loads(rig(recorded, "laps", "--all", "--unsynced", "--json")), pause_s=0.5)
+
+
+def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
+    before = len(said(recorded, "laps.json"))
+    recorded.archive()
+    recorded.record()
+    game = ("--buffers", str(recorded.buffers), "--cars", "2", "--short", "--speed", "20", "--for", "20")
+    recorded.serve()
+    recorded.start("rigd", "demo-game", *game)
+    until(lambda: len(json.loads(rig(recorded, "laps", "--all", "--json"))) > before, pause_s=0.5)
+
+
+def _at_least(now: Any, then: Any) -> bool:
+    """Whether everything said then is said now; there may be more."""
+    if isinstance(then, dict):
+        return all(key in now and _at_least(now[key], value) for key, value in then.items())
+    if isinstance(then, list):
+        return len(now) == len(then) and all(map(_at_least, now, then))
+    return bool(now == then)
