@@ -1,14 +1,23 @@
 """The `rigd` command: the daemons of the machine and the tools around them."""
 
+import errno
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
 import rigd
-from rig.errors import RigError
+from rig.errors import Corrupt, RigError, Unavailable
 from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED
+
+FAILED: Final = 1
+"""Exit code where another try may do better."""
+_PASSING: Final = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM),
+    *(errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ESTALE),
+)
+"""Refusals of a disk or of the machine that end without anybody's doing at the command line."""
 
 
 class _Commands(click.Group):
@@ -21,11 +30,11 @@ class _Commands(click.Group):
         except RigError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
             click.echo(str(error), err=True)
-            ctx.exit(REFUSED)
+            ctx.exit(FAILED if isinstance(error, Unavailable | Corrupt) else REFUSED)
         except OSError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
             click.echo(f"{error.strerror}: {error.filename}" if error.filename else str(error), err=True)
-            ctx.exit(REFUSED)
+            ctx.exit(FAILED if error.errno in _PASSING else REFUSED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -16,7 +16,7 @@ def replace(path: Path, data: bytes) -> None:
     """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. OSError when the
     disk refuses; nothing is left then.
     """
-    make_folder(path.parent)
+    _make_last(path.parent)
     beside = path.with_name(UNFINISHED + path.name)
     try:
         with beside.open("wb") as file:
@@ -33,7 +33,7 @@ def append(path: Path, data: bytes) -> None:
     """Add `data` to the file at `path`, made if there is none. A crash may leave a part of it. OSError when
     the disk refuses.
     """
-    make_folder(path.parent)
+    _make_last(path.parent)
     new = not path.exists()
     with path.open("ab") as file:
         file.write(data)
@@ -60,6 +60,15 @@ def make_folder(path: Path) -> None:
     """Make a folder, and those above it that are not there."""
     if not path.is_dir():
         make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
+def _make_last(path: Path) -> None:
+    """Make a folder in one that is there. FileNotFoundError when that was moved away: what is made in its
+    place would keep it from coming back.
+    """
+    if not path.is_dir():
         path.mkdir(exist_ok=True)
         sync_folder(path.parent)
 

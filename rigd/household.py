@@ -11,7 +11,7 @@ from rich.console import Console
 import rigclient
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2
-from rigd.supervisor import Daemon, Supervisor
+from rigd.supervisor import WATCHDOG_S, Daemon, Supervisor
 
 _UP_WITHIN_S: Final = 20.0
 _DRAIN_S: Final = 1.5
@@ -26,6 +26,8 @@ class Household:
     buffers: Path
     ring_size: int
     address: str
+    watchdog_s: float = WATCHDOG_S
+    """Silence after which a daemon is started again."""
     demo_cars: int = 0
     """Cars of the simulated game; 0: the real game."""
 
@@ -36,11 +38,9 @@ class Household:
         record = ["record", *common, "--buffers", str(self.buffers), "--ring-size", str(self.ring_size)]
         if self.demo_cars:
             record += ["--origin", "demo"]
-        return [
-            Daemon("record", record, logs / "record.log"),
-            Daemon("serve", ["serve", *common, "--address", self.address], logs / "serve.log"),
-            Daemon("archive", ["archive", *common], logs / "archive.log"),
-        ]
+        serve = ["serve", *common, "--address", self.address]
+        words = {"record": record, "serve": serve, "archive": ["archive", *common]}
+        return [Daemon(name, words[name], logs / f"{name}.log", watchdog_s=self.watchdog_s) for name in words]
 
     def game(self) -> Daemon:
         """The simulated game."""

@@ -39,8 +39,10 @@ def _resident() -> tuple[int, int]:
     return int(resident) * _PAGE, int(shared) * _PAGE
 
 
-def yield_to_others() -> None:
-    """Run when nobody else wants the processor; the disk follows the nice value."""
-    os.nice(19)
+def yield_to_others(nice: int = 19) -> None:
+    """Come after all others and interrupt nobody, and still make progress, which SCHED_IDLE does not where
+    every core is taken; the disk follows the nice value.
+    """
+    os.nice(nice)
     with contextlib.suppress(PermissionError):  # some containers forbid it; the nice value stands
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

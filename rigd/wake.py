@@ -1,9 +1,11 @@
-"""The wake-up: a datagram from the recorder to every follower on this machine.
+"""The wake-up: a datagram from the recorder to every follower on this machine. Daemons tell how they are in
+the same way, in another folder.
 
 An empty datagram says that the ring has grown; any other carries the recorder's status, once a second. Losing
 one costs a follower a few milliseconds, never data: what counts is in the ring.
 """
 
+import contextlib
 import os
 import socket
 import time
@@ -28,6 +30,7 @@ class Bell:
 
     def __init__(self, folder: Path) -> None:
         make_folder(folder)
+        self._path = folder
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -38,7 +41,9 @@ class Bell:
         """Send `message` to all. A listener that is full has wake-ups enough; one that died is forgotten."""
         now = time.monotonic()
         if now - self._swept > _SWEEP_S:
-            self._listeners, self._swept = os.listdir(self._folder), now
+            self._swept = now
+            with contextlib.suppress(OSError):  # a disk in trouble: those who were there are still rung
+                self._sweep()
         for name in list(self._listeners):
             try:
                 self._socket.sendto(message, _short(self._folder, name))
@@ -46,6 +51,14 @@ class Bell:
                 continue
             except OSError:
                 self._listeners.remove(name)
+
+    def _sweep(self) -> None:
+        """Look who listens; in the folder of that name, also when it was replaced."""
+        with contextlib.suppress(FileNotFoundError):  # moved away: those who listen went with it
+            if os.stat(self._path).st_ino != os.fstat(self._folder).st_ino:
+                folder, self._folder = self._folder, os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+                os.close(folder)
+        self._listeners = os.listdir(self._folder)
 
     def close(self) -> None:
         """Release the socket. May be called again."""
@@ -73,6 +86,10 @@ class Listener:
     def fileno(self) -> int:
         """For an event loop."""
         return self._socket.fileno()
+
+    def forgotten(self) -> bool:
+        """Whether the socket was removed from the folder: nobody can ring it any more."""
+        return not self._path.exists()
 
     def take(self) -> list[bytes]:
         """Everything that has come, oldest first."""

@@ -1,4 +1,4 @@
-"""The archiver: follows the ring's events and turns closed laps into files. One process, at idle priority.
+"""The archiver: follows the ring's events and turns closed laps into files. One process, after all others.
 
 What is archived is known from the files alone: a lap is archived because its file stands under its name. The
 position in the events is kept to save time, not to be right; it moves on only when everything before it is
@@ -10,12 +10,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import lmdb
+
 from rig import parse
-from rig.errors import RingMissing
+from rig.errors import Corrupt, RigError
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
@@ -33,9 +35,11 @@ from rigd.archive.reindex import open_index, reconcile
 from rigd.archive.retention import Limits
 from rigd.archive.sessions import Sessions
 from rigd.archive.store import RESERVE_BYTES, Store
+from rigd.archive.urgency import Crew, eviction, nice_now, urgency
 from rigd.archive.warden import Warden
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
+from rigd.watchdog import Watchdog
 
 _TURN_S: Final = 0.1
 """Between two looks: laps are closed a second after the line anyway, orders are answered at once."""
@@ -48,6 +52,9 @@ _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
 _RETRY_S: Final = 1.0
 """After the disk has refused."""
+
+TROUBLE: Final = (OSError, sqlite3.OperationalError, lmdb.Error, RigError)
+"""What a disk, an index or a ring may refuse for a while. Any other error is a mistake, and ends us."""
 
 
 @dataclass(frozen=True)
@@ -70,77 +77,128 @@ class _Followed(NamedTuple):
 class Archiver:
     """One life of the archiver. Use `archive` to run one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
         self._settings, self._data = settings, settings.data
-        self.store = Store(settings.data / "laps")
-        if self.store.free_bytes() < RESERVE_BYTES:
-            self.store.give_reserve()  # the index could not even be opened
-        self.index = open_index(settings.data)
-        self._inbox = Inbox(settings.data)
-        self._warden = Warden(self.store, self.index, settings.limits)
-        self._marks = Marks(settings.data)
-        self._marks_at = 0.0
+        self._watchdog = watchdog or Watchdog("archive", settings.data)
+        self._pulse = self._watchdog.pulse("archiver")
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
+        self._marks_at = 0.0
         self._followed: _Followed | None = None
+        self._had_ring = False
         self._cursor = 0
         """The newest event that was taken. Up to which everything is done for good, the index knows."""
         self.archived = 0
         """Laps archived in this life."""
         self.trouble = ""
-        """What the disk last refused; empty when it works."""
+        """What keeps it from its work, such as a full disk; empty when it works."""
+        self.eviction = 0.0
+        """How near the next lap to archive is to leaving the ring; 1 is next."""
+        self._open()
+
+    def _open(self) -> None:
+        """Open all but the ring, which may come later."""
+        self._whole = False
+        self._pulse.beat()
+        self.store = Store(self._data / "laps")
+        self.store.hold()
+        if self.store.free_bytes() < RESERVE_BYTES:
+            self.store.give_reserve()  # the index could not even be opened
+        self.index = open_index(self._data)
+        self._inbox = Inbox(self._data)
+        self._warden = Warden(self.store, self.index, self._settings.limits)
+        self._marks = Marks(self._data)
         self.store.sweep()
         reconcile(self.store, self.index)
+        self._whole = True
 
     def run(self, stop: Callable[[float], bool]) -> None:
         """Archive until `stop`, which waits the given seconds and then tells."""
-        while not stop(_RETRY_S if self.trouble else 0.0 if self.turn() else _TURN_S):
-            pass
+        crew = Crew()
+        try:
+            more = False
+            while not stop(_RETRY_S if self.trouble else 0.0 if more else _TURN_S):
+                more = crew.work(urgency(self.eviction), self.turn)
+        finally:
+            crew.close()
 
     def turn(self) -> bool:
-        """Do what there is to do; True when there may be more at once."""
+        """Do what there is to do; True when there may be more at once. What was refused is `trouble`, and the
+        next turn tries again.
+        """
+        self._pulse.beat()
         try:
-            if self._heartbeat.due:
-                self._heartbeat.beat(self._status())
-            more = self._work()
-        except (OSError, sqlite3.OperationalError) as error:
-            self.trouble = str(error)
+            more, self.trouble = self._attempt()
+        except TROUBLE as error:
+            more, self.trouble = False, str(error) or repr(error)
             self._let_go()  # what is on the disk decides where to go on
-            self._make_room()
-            return False
-        except sqlite3.DatabaseError as error:
-            self._begin_again()
-            self.trouble = f"the index was damaged and is made anew: {error}"
-            return True
-        self.trouble = ""
+            self._make_room(error)
+            with contextlib.suppress(sqlite3.DatabaseError):
+                self._say()
+        self._watchdog.trouble(self.trouble)
         return more
+
+    def _attempt(self) -> tuple[bool, str]:
+        """Whether there is more to do, and what was wrong."""
+        try:
+            self._mind_the_files()
+            self._say()
+            return self._work(), ""
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self._begin_again()
+            return True, f"the index was damaged and is made anew: {error}"
 
     def _begin_again(self) -> None:
         """Without the index: the folder has it all."""
-        archived = self.archived
         self.close()
         remove_index(self._data / "index.sqlite")
-        self.__init__(self._settings)  # type: ignore[misc]
-        self.archived = archived
+        self._open()
 
-    def _make_room(self) -> None:
+    def _make_room(self, error: Exception) -> None:
         """The disk may be full of laps that can go. If even that fails there is another turn."""
-        self.store.give_reserve()
-        with contextlib.suppress(OSError, sqlite3.OperationalError):
+        if not isinstance(error, OSError) and "full" not in str(error):
+            return
+        with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
+            self.store.give_reserve()
             self._warden.patrol()
             self.store.hold_reserve()
 
+    def _say(self) -> None:
+        """Say how things are, once a second, and look whether the files are still ours."""
+        if not self._heartbeat.due:
+            return
+        status = rig_pb2.ArchiverStatus()
+        status.CopyFrom(self._watchdog.archiver or status)
+        with contextlib.suppress(*TROUBLE):
+            status = self._status()
+        status.trouble = self.trouble
+        self._watchdog.archiver = status
+        self._heartbeat.beat(status)
+
     def _status(self) -> rig_pb2.ArchiverStatus:
-        head = self._followed.ring.heads()[rings.EVENTS] if self._followed else 0
+        followed = self._opened()
+        head = followed.ring.heads()[rings.EVENTS] if followed else 0
+        self.eviction = eviction(followed.ring, self._cursor) if followed and head > self._cursor else 0.0
         return rig_pb2.ArchiverStatus(
             archived=self.archived,
             laps=self.index.count(),
             bytes=self.index.total_bytes(),
             behind=max(head - self._cursor, 0),
-            trouble=self.trouble,
             lost=len(self.index.losses()),
             free_bytes=self.store.free_bytes(),
             process=self._meter.status(),
+            eviction=self.eviction,
+            urgency=urgency(self.eviction).name,
+            nice=nice_now(),
         )
+
+    def _mind_the_files(self) -> None:
+        """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are
+        moved away.
+        """
+        if not self._whole or not self.store.still_there() or self.index.replaced():
+            self._begin_again()
 
     def _work(self) -> bool:
         obey(self._inbox, self.store, self.index)
@@ -166,9 +224,9 @@ class Archiver:
     def _opened(self) -> _Followed | None:
         if self._followed is not None and self._followed.ring.replaced():
             self._let_go()
-        if self._followed is None:
-            with contextlib.suppress(RingMissing):
-                self._followed = self._taken_up(RingReader(self._data / "ring"))
+        if self._followed is None and (self._had_ring or (self._data / "ring/data.mdb").exists()):
+            self._followed = self._taken_up(RingReader(self._data / "ring"))
+            self._had_ring = True
         return self._followed
 
     def _taken_up(self, ring: RingReader) -> _Followed:
@@ -193,19 +251,23 @@ class Archiver:
         records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False
-        events = [parse.message(event_pb2.Event, data) for _, data in records]
+        events = list(_readable(records))
         if self._cursor and events[0].seq > self._cursor + 1:
             ledgers.miss(self._cursor + 1, events[0])
+        for before, after in pairwise(events):
+            if after.seq > before.seq + 1:
+                ledgers.miss(before.seq + 1, after)
         for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
             for together in _chunks(list(group), _TOGETHER):
                 self._take(followed, kind or "", together)
         ledgers.flush()
-        self._cursor = records[-1][0]
+        self._cursor = events[-1].seq
         set_position(self.index, ring, ledgers.settled)
         return True
 
     def _take(self, followed: _Followed, kind: str, events: list[event_pb2.Event]) -> None:
         """Take events of one kind."""
+        self._pulse.beat()
         for event in events:
             if kind == "session_started":
                 self._begin(followed, event)
@@ -232,6 +294,7 @@ class Archiver:
             for gathered in gather(followed.ring, wanted, session):
                 followed.ledgers.lose(session, gathered.header.lap.name, gathered.header.gaps)
                 keep(self.store, self.index, gathered)
+                self._pulse.beat()
             self.archived += len(wanted)
             followed.ring.forget_pages()
 
@@ -239,6 +302,7 @@ class Archiver:
         """Let go of everything."""
         self.index.close()
         self._inbox.close()
+        self.store.release()
         self._let_go()
 
 
@@ -252,20 +316,56 @@ def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
     return lap
 
 
+def _readable(records: list[tuple[int, bytes]]) -> Iterator[event_pb2.Event]:
+    """The events. Those that the disk has spoiled are passed over, and missing; Corrupt when all are."""
+    spoiled: Corrupt | None = None
+    found = False
+    for _, data in records:
+        try:
+            event = parse.message(event_pb2.Event, data)
+        except Corrupt as error:
+            spoiled = error
+        else:
+            found = True
+            yield event
+    if spoiled is not None and not found:
+        raise spoiled
+
+
 def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2.Event]]:
     return (events[at : at + size] for at in range(0, len(events), size))
 
 
-def archive(settings: Settings, stop: Callable[[float], bool]) -> int:
+def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog | None = None) -> int:
     """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs."""
-    yield_to_others()
+    yield_to_others(0)
     lock = Lock(settings.data / "laps.lock", "laps are archived")
     try:
-        archiver = Archiver(settings)
+        if watchdog is not None:
+            watchdog.ready()
+        archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data))
+        if archiver is None:
+            return 0
         try:
-            archiver.run(stop)
+            archiver.run(lambda seconds: _stopped(lock, stop, seconds))
             return archiver.archived
         finally:
             archiver.close()
     finally:
         lock.release()
+
+
+def _stopped(lock: Lock, stop: Callable[[float], bool], seconds: float) -> bool:
+    lock.keep()
+    return stop(seconds)
+
+
+def _begun(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog) -> Archiver | None:
+    """An archiver, as soon as the disk allows; None when it was stopped before."""
+    while True:
+        try:
+            return Archiver(settings, watchdog)
+        except TROUBLE as error:
+            watchdog.trouble(str(error) or repr(error))
+            if stop(_RETRY_S):
+                return None

@@ -69,6 +69,8 @@ class _Rows:
         self._heads: list[bytes] = []
         self._words: list[Array] = []
         self._flags: list[Array] = []
+        self.unreadable: dict[int, str] = {}
+        """Numbers of records that cannot be read, and why."""
         self.left_out = 0
         """Rows beyond the most that are kept."""
 
@@ -145,13 +147,16 @@ class _Pass:
         head = read_head(value)
         return (head.session, head.session_time) < (self.session, self.start)
 
-    def _see(self, _: int, data: Any) -> bool:
+    def _see(self, seq: int, data: Any) -> bool:
         session, clock, *key = peek(data)
         if session != self.session or clock > self.end:
             return False
         for start, end, rows in self.wanted:
             if start <= clock <= end:
-                rows.take((key[0], key[1]), data, self.layouts)
+                try:
+                    rows.take((key[0], key[1]), data, self.layouts)
+                except Corrupt as error:  # it must not keep the others, nor the laps after this one
+                    rows.unreadable[seq] = str(error)
         return True
 
 
@@ -176,6 +181,7 @@ def _finished(ring: RingReader, header: archive_pb2.LapHeader, ticks: _Rows, upd
     scoring = _within(scoring, scoring["session_time"], lap)
     _measure(samples, scoring, lap)
     header.gaps.extend(gaps_of(ring, samples, lap, ticks.left_out))
+    header.gaps.extend(_damaged(seq, why) for seq, why in ticks.unreadable.items())
     if len(scoring["seq"]) and (data := ring.get(rings.SCORING, int(scoring["seq"][-1]))):
         # As it was at the end of the lap, however late the lap is archived.
         header.session.state.CopyFrom(parse.message(scoring_pb2.Scoring, data).session_state)
@@ -184,6 +190,11 @@ def _finished(ring: RingReader, header: archive_pb2.LapHeader, ticks: _Rows, upd
     if lap.samples:
         lap.start_time_ns, lap.end_time_ns = (int(samples["capture_time_ns"][i]) for i in (0, -1))
     return Gathered(header, samples, scoring)
+
+
+def _damaged(seq: int, why: str) -> event_pb2.Gap:
+    """The loss of a tick that the disk has spoiled."""
+    return event_pb2.Gap(stream=event_pb2.STREAM_PHYSICS, first_seq=seq, last_seq=seq, count=1, detail=why)
 
 
 def _within(columns: dict[str, Array], clock: Array, lap: lap_pb2.Lap) -> dict[str, Array]:

@@ -133,7 +133,13 @@ def _meta(db: sqlite3.Connection, key: str) -> str | None:
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+        # The archiver's turns are taken by several threads, one after the other.
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         version = _version(db)
     except sqlite3.DatabaseError as error:
         raise _meaning(path, error) from error
@@ -172,6 +178,14 @@ class Index:
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise _meaning(path, error) from error
+        self._path, self._file = path, os.stat(path)
+
+    def replaced(self) -> bool:
+        """Whether the file was taken away, or another stands in its place: nobody reads what is written."""
+        try:
+            return not os.path.samestat(os.stat(self._path), self._file)
+        except FileNotFoundError:
+            return True
 
     def close(self) -> None:
         """Let go of the file."""

@@ -52,6 +52,31 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._held = -1
+
+    def hold(self) -> None:
+        """Make the folder, if there is none, and keep hold of it: it is known again after it was moved."""
+        self.release()
+        make_folder(self.folder)
+        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+
+    def still_there(self) -> bool:
+        """Whether the folder is the one held; False when another took its place or it was deleted. Raises
+        FileNotFoundError while it is moved away: laps in its place would keep it from coming back.
+        """
+        held = os.fstat(self._held)
+        try:
+            return os.path.samestat(os.stat(self.folder), held)
+        except FileNotFoundError:
+            if held.st_nlink:
+                raise
+            return False
 
     # Laps.
 
@@ -253,7 +278,6 @@ class Store:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
         what is deleted.
         """
-        make_folder(self.folder)
         path = self.folder / _RESERVE
         if not path.exists():
             with path.open("wb") as file:
@@ -265,7 +289,6 @@ class Store:
 
     def free_bytes(self) -> int:
         """Room on the disk."""
-        make_folder(self.folder)
         return shutil.disk_usage(self.folder).free
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from rigd.commands import options
+from rigd.daemon import daemon
 
 
 @click.command()
@@ -50,7 +51,8 @@ def record(
 
     kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
     settings = Settings(data, ring_size, commit_every, cars == "player", kind)
-    summary = run(_source(source, buffers), settings, options.stopper().is_set)
+    with daemon("record", data, listens=True) as watchdog:
+        summary = run(_source(source, buffers), settings, options.stopper().is_set, watchdog)
     click.echo(
         f"captured {summary.captured} ticks, committed {summary.committed}, declared {summary.missed} missing"
     )
@@ -110,7 +112,8 @@ def archive(
     from rigd.archive.retention import Limits
 
     limits = Limits(keep, keep_days * 86_400, min_free, hard_floor, keep_unsynced)
-    count = run(Settings(data, limits), options.stopper().wait)
+    with daemon("archive", data) as watchdog:
+        count = run(Settings(data, limits), options.stopper().wait, watchdog)
     click.echo(f"archived {count} laps")
 
 
@@ -126,4 +129,5 @@ def serve(data: Path, address: str) -> None:
     from rigd.serve.server import Settings
     from rigd.serve.server import serve as run
 
-    run(Settings(data, address), ready=lambda _: click.echo(f"listening on {address}"))
+    with daemon("serve", data, listens=True) as watchdog:
+        run(Settings(data, address), lambda _: click.echo(f"listening on {address}"), watchdog)

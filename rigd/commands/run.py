@@ -25,6 +25,7 @@ from rigd.commands import options
 @click.option("--demo", is_flag=True, help="Run the simulated game too.")
 @click.option("--cars", type=click.IntRange(2, 104), default=20, show_default=True, help="Cars of the demo.")
 @click.option("--watch", is_flag=True, help="Show the live view here.")
+@click.option("--watchdog", type=click.FloatRange(3), default=30.0, hidden=True)
 @click.option("--for", "seconds", type=click.FloatRange(1), metavar="S", help="Stop after so many seconds.")
 @click.pass_context
 def run(
@@ -36,6 +37,7 @@ def run(
     demo: bool,
     cars: int,
     watch: bool,
+    watchdog: float,
     seconds: float | None,
 ) -> None:
     """Start and supervise recorder, archiver and server, and with --demo the simulated game.
@@ -43,17 +45,21 @@ def run(
     \b
     Example:  rigd run --demo --watch --for 20
     """
+    import logging
+
     from rich.console import Console
 
     from rigd.demo.game import DEFAULT_FOLDER
     from rigd.household import Household, run_household
 
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
     home = data or options.data_home() / ("demo" if demo else "")
     household = Household(
         data=home,
         buffers=buffers or (DEFAULT_FOLDER if demo else options.BUFFERS),
         ring_size=ring_size,
         address=address,
+        watchdog_s=watchdog,
         demo_cars=cars if demo else 0,
     )
     ctx.exit(run_household(household, watch, seconds, Console()))

@@ -1,5 +1,6 @@
 """The committer: a thread that makes what is pending durable, in one transaction, and wakes the followers."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -9,9 +10,11 @@ from typing import Final, NamedTuple
 
 import lmdb
 
+from rig.errors import RingMissing
 from rigd.record.latency import Histogram
 from rigd.ring import DAMAGE, Record, RingWriter
 from rigd.wake import Bell
+from rigd.watchdog import Pulse
 
 MEMORY_BOUND_BYTES: Final = 64 << 20
 """What is kept in memory while the disk does not take it: half a minute of 40 cars at 50 Hz."""
@@ -44,7 +47,10 @@ class Committer:
     Counters are written by one thread each and read by the other.
     """
 
-    def __init__(self, ring: RingWriter, bell: Bell, commit_every_s: float = 0.0) -> None:
+    def __init__(
+        self, ring: RingWriter, bell: Bell, commit_every_s: float = 0.0, pulse: Pulse | None = None
+    ) -> None:
+        self._pulse = pulse or Pulse("committer")
         self._ring = ring
         self._bell = bell
         self._commit_every_s = commit_every_s
@@ -56,6 +62,8 @@ class Committer:
         """What the disk last refused; empty when it works."""
         self.replaced = ""
         """Why the ring was set aside while running; the recorder takes it and declares the loss."""
+        self.away = False
+        """Whether the ring's folder was moved while running; what is recorded goes with it."""
         self._damaged = False
         self.durable_seq = 0
         self.committed = 0
@@ -63,7 +71,7 @@ class Committer:
         self._sweep_at = 0.0
         self._put = self._put_bytes = self._done = self._done_bytes = 0
         self._oldest_ns = 0
-        self._thread = threading.Thread(target=self._run, name="committer")
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
     @property
@@ -112,7 +120,9 @@ class Committer:
         if self._closing and not self._backlog and self._queue.empty():
             return False
         if not self._backlog:
+            self._pulse.rest()
             self._take(self._queue.get())
+        self._pulse.beat()
         while not self._queue.empty():
             self._take(self._queue.get())
         return bool(self._backlog) or not self._closing
@@ -130,9 +140,9 @@ class Committer:
         started = time.monotonic_ns()
         try:
             self._write(group)
-        except (lmdb.Error, OSError) as error:
+        except (lmdb.Error, OSError, MemoryError) as error:
             self.error = str(error) or repr(error)
-            self._damaged = isinstance(error, DAMAGE)
+            self._damaged = self._damaged or isinstance(error, DAMAGE)
             return False
         self.latency.add(time.monotonic_ns() - started)
         self._finish(group)
@@ -149,8 +159,8 @@ class Committer:
 
     def _write(self, group: list[Bundle]) -> None:
         if self._damaged:
-            self._damaged = False
             self._ring.replace()
+            self._damaged = False
             self.replaced = f"{self.error}; the damaged ring was set aside"
         elif self.error:
             self._ring.reopen()
@@ -168,5 +178,13 @@ class Committer:
         self._oldest_ns = group[-1].taken_ns  # what is pending now is younger
         self._bell.ring()
         if time.monotonic() > self._sweep_at:
-            self._ring.sweep()
             self._sweep_at = time.monotonic() + _SWEEP_EVERY_S
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Tidy up. Raises RingMissing when our files are gone: what is stored in them nobody will see."""
+        with contextlib.suppress(lmdb.Error, OSError):  # a commit will say what is wrong
+            self._ring.sweep()
+        self.away = self._ring.away()
+        if self._ring.replaced():
+            raise RingMissing(f"{self._ring.path} was deleted, or another ring lies there")

@@ -28,14 +28,18 @@ from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.scorer import SAVED, Scorer, Verdict, told
 from rigd.record.sessions import Sessions
+from rigd.record.troubles import Troubles
 from rigd.ring import Lock, Record, RingWriter, open_ring
 from rigd.wake import Bell
+from rigd.watchdog import Watchdog
 
 _BEAT_NS: Final = 1_000_000_000
 _SCORING_NS: Final = 4_000_000
 """Between two looks at scoring, which comes every 200 ms: not at every poll for telemetry."""
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
+
+_AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
 
 _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceState.GONE, SourceState.STALE})
 """States in which the running session is over."""
@@ -68,12 +72,23 @@ class Summary:
 class Recorder:
     """Captures, numbers and hands over. Use `record` to run one."""
 
-    def __init__(self, source: Source, settings: Settings, ring: RingWriter, trouble: str) -> None:
+    def __init__(
+        self,
+        source: Source,
+        settings: Settings,
+        ring: RingWriter,
+        trouble: str,
+        watchdog: Watchdog | None = None,
+    ) -> None:
         self.source = source
         self.settings = settings
         self.ring = ring
         self.summary = Summary()
-        self._committer = Committer(ring, Bell(settings.data / "wake"), settings.commit_every_s)
+        self._watchdog = watchdog or Watchdog("record", settings.data)
+        self._pulse = self._watchdog.pulse("tick thread")
+        self._troubles = Troubles()
+        pulse = self._watchdog.pulse("committer")
+        self._committer = Committer(ring, Bell(settings.data / "wake"), settings.commit_every_s, pulse)
         self._bell = Bell(settings.data / "wake")
         self._physics, self._scoring = Encoder(PHYSICS), Encoder(SCORING)
         self._pacer, self._meter = Pacer(), ProcessMeter()
@@ -95,12 +110,18 @@ class Recorder:
         self._resume(trouble)
 
     def run(self, stop: Callable[[], bool]) -> Summary:
-        """Record until `stop`; then make everything durable."""
-        with np.errstate(all="ignore"):  # numbers that overflow become NaN, see Encoder
-            while not stop():
-                if self._pacer.wait():
-                    self._rehearse()
-                self._turn(time.monotonic_ns())
+        """Record until `stop`; then make everything durable. What has been captured is made durable also when
+        an error ends it.
+        """
+        try:
+            with np.errstate(all="ignore"):  # numbers that overflow become NaN, see Encoder
+                while not stop():
+                    if self._pacer.wait():
+                        self._rehearse()
+                    self._turn(time.monotonic_ns())
+        except BaseException:
+            self._committer.close()  # else its thread would keep the process alive
+            raise
         return self._close()
 
     def _rehearse(self) -> None:
@@ -339,6 +360,10 @@ class Recorder:
 
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
+        self._pulse.beat()
+        self._watchdog.trouble(self._committer.error or (_AWAY if self._committer.away else ""))
+        if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
+            self._tell(*news)
         if self._committer.replaced:
             why, self._committer.replaced = self._committer.replaced, ""
             self._lose_ring(why)
@@ -416,14 +441,18 @@ def _unreadable(ring: RingWriter) -> str:
     return ""
 
 
-def record(source: Source, settings: Settings, stop: Callable[[], bool]) -> Summary:
+def record(
+    source: Source, settings: Settings, stop: Callable[[], bool], watchdog: Watchdog | None = None
+) -> Summary:
     """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
     sys.setswitchinterval(0.0005)
     lock = Lock(settings.data / "ring.lock")
     try:
         ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
-        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring))
+        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog)
+        if watchdog is not None:
+            watchdog.ready()
         # What lives now lives for good: a collection must not walk it during a race.
         gc.freeze()
         try:

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 from rig.errors import Corrupt
-from rigd.ring.inspection import inspect
+from rigd.ring.inspection import UNSOUND, inspect
 
 try:
     inspect(Path(sys.argv[1]))
 except Corrupt as error:
-    sys.exit(str(error))
+    print(error, file=sys.stderr)
+    sys.exit(UNSOUND)

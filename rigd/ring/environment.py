@@ -17,6 +17,17 @@ DAMAGE: Final = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError,
 """What LMDB raises when it meets a page that is not what it should be. No retry can help."""
 
 
+def replaced(path: Path, opened: int) -> bool:
+    """Whether another file than the one open as `opened` stands at `path` by now, or ours was deleted. One
+    that was moved away with its folder is still ours: it may come back.
+    """
+    ours = os.fstat(opened)
+    try:
+        return not os.path.samestat(os.stat(path), ours)
+    except FileNotFoundError:
+        return ours.st_nlink == 0
+
+
 class Environment:
     """What the writer and the readers share: an open LMDB environment and its tables."""
 

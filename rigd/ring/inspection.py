@@ -1,12 +1,14 @@
 """Whether the ring on the disk is sound, and opening it for writing."""
 
 import contextlib
+import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lmdb
 
@@ -15,6 +17,13 @@ from rigd.ring.environment import DAMAGE, Environment
 from rigd.ring.lock import set_aside
 from rigd.ring.tables import CHECKS, FORMAT, GAPS, META, STREAMS
 from rigd.ring.writer import DEFAULT_LIMIT_BYTES, RingWriter
+
+UNSOUND: Final = 3
+"""Exit code of an inspection that found damage."""
+_CRASHES: Final = (signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)
+"""What damaged pages do to a process. Other signals come from outside."""
+_PASSING: Final = [os.strerror(number) for number in (errno.EIO, errno.EROFS, errno.ENOSPC, errno.ENOMEM)]
+"""What LMDB says of a disk, and not of a ring."""
 
 
 def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingWriter, str]:
@@ -46,9 +55,13 @@ def _inspected(path: Path) -> str:
     )
     if child.returncode == 0:
         return ""
-    if child.returncode < 0:
+    if -child.returncode in _CRASHES:
         return f"reading the ring ended the process with signal {-child.returncode}"
-    return child.stderr.strip().splitlines()[-1] if child.stderr.strip() else "the ring failed its inspection"
+    said = child.stderr.strip().splitlines()[-1:] or [f"the inspection ended with {child.returncode}"]
+    if child.returncode == UNSOUND:
+        return said[0]
+    # Out of memory, a disk that refuses: nothing was found out about the ring, which must not go for it.
+    raise Unavailable(f"the ring in {path} cannot be inspected: {said[0]}", hint="try again", path=path)
 
 
 def inspect(path: Path) -> None:
@@ -74,7 +87,8 @@ def inspect(path: Path) -> None:
                 inspect_order(name, txn.stat(db)["entries"], txn.cursor(db).iternext(values=False))
             txn.put(b"trial", bytes(ring.env.stat()["psize"]), db=ring.dbs[META])
     except lmdb.Error as error:
-        raise Corrupt(f"the ring in {path} cannot be read: {error}") from error
+        kind = Unavailable if any(passing in str(error) for passing in _PASSING) else Corrupt
+        raise kind(f"the ring in {path} cannot be read: {error}") from error
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rig.errors import Busy
 from rigd.durable import make_folder, rename
+from rigd.ring.environment import replaced
 
 
 class Lock:
@@ -18,7 +19,7 @@ class Lock:
 
     def __init__(self, path: Path, what: str = "the ring is recorded") -> None:
         make_folder(path.parent)
-        self.path = path
+        self.path, self._what = path, what
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -31,6 +32,14 @@ class Lock:
         os.truncate(self._fd, 0)
         started = time.strftime("%Y-%m-%d %H:%M:%S")
         os.pwrite(self._fd, f"process {os.getpid()} on {socket.gethostname()} since {started}\n".encode(), 0)
+
+    def keep(self) -> None:
+        """Take it again if its file was deleted, or another stands in its place: it keeps nobody out then.
+        Raises Busy when somebody else was quicker.
+        """
+        if replaced(self.path, self._fd):
+            os.close(self._fd)
+            self.__init__(self.path, self._what)  # type: ignore[misc]
 
     def release(self) -> None:
         """Give up ownership."""

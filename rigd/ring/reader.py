@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import lmdb
 
 from rig.errors import RingMissing
-from rigd.ring.environment import Environment
-from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
+from rigd.ring.environment import Environment, replaced
+from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, META, SHARES, STREAMS, Span, gap_key, key
 
 T = TypeVar("T")
 
@@ -23,8 +23,13 @@ class RingReader(Environment):
     def __init__(self, path: Path) -> None:
         self._turn = threading.RLock()
         data = path / "data.mdb"
-        if not data.exists():
-            raise RingMissing(f"there is no ring in {path}", hint="is `rigd record` running?", path=path)
+        try:
+            # Open until the end, so that its number is not given to another file meanwhile.
+            self._file = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise RingMissing(
+                f"there is no ring in {path}", hint="is `rigd record` running?", path=path
+            ) from None
         try:
             # The writer's own map (0). Left alone, ours is as large as what is committed, and the next commit
             # makes it too small, within lmdb.open itself: in a quarter of the tries beside a busy writer.
@@ -37,8 +42,8 @@ class RingReader(Environment):
             with self.begin() as txn:
                 self.id = bytes(txn.get(b"id", db=self.dbs[META]) or b"")
         except lmdb.Error as error:
+            os.close(self._file)
             raise RingMissing(f"the ring in {path} cannot be opened: {error}", path=path) from error
-        self.inode = os.stat(data).st_ino
 
     @contextlib.contextmanager
     def begin(self, **options: Any) -> Iterator[Any]:
@@ -63,13 +68,13 @@ class RingReader(Environment):
         """Close the environment, once nobody reads."""
         with self._turn:
             super().close()
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
 
     def replaced(self) -> bool:
-        """Whether another ring stands in the folder by now."""
-        try:
-            return os.stat(self.path / "data.mdb").st_ino != self.inode
-        except FileNotFoundError:
-            return True
+        """Whether another ring stands in the folder by now, or ours was deleted."""
+        return replaced(self.path / "data.mdb", self._file)
 
     def heads(self) -> dict[bytes, int]:
         """Newest sequence number of each stream."""
@@ -85,6 +90,12 @@ class RingReader(Environment):
         """Bytes of the pages that records occupy."""
         with self.begin() as txn:
             return sum(self.used(txn, table) for table in (*STREAMS, GAPS))
+
+    def fill(self, stream: bytes) -> float:
+        """How much of its share of the ring a stream takes: at 1 the oldest goes for the next."""
+        limit = self.limit_bytes()
+        with self.begin() as txn:
+            return self.used(txn, stream) / (SHARES[stream] * limit) if limit else 0.0
 
     def limit_bytes(self) -> int:
         """The bound that the writer keeps."""

@@ -1,5 +1,6 @@
 """The one writer of a ring."""
 
+import os
 import secrets
 import zlib
 from collections.abc import Iterable, Mapping
@@ -8,8 +9,9 @@ from typing import Any, Final
 
 import lmdb
 
+from rig.errors import RingMissing
 from rigd.durable import UNFINISHED, make_folder, rename
-from rigd.ring.environment import Environment
+from rigd.ring.environment import Environment, replaced
 from rigd.ring.lock import set_aside
 from rigd.ring.tables import CHECKS, FORMAT, GAPS, META, SHARES, STREAMS, Record, Span, check_key
 
@@ -20,18 +22,38 @@ DEFAULT_LIMIT_BYTES: Final = 4 << 30
 class RingWriter(Environment):
     """The one writer. Use `open_ring`, which takes the lock and checks the files first."""
 
+    _file = -1
+
     def __init__(self, path: Path, limit_bytes: int) -> None:
         make_folder(path)
         if not (path / "data.mdb").exists():
             _begin(path / "data.mdb")
-        # Twice the limit is address space, not disk: pages that a reader still sees cannot be reused at once.
-        super().__init__(path, map_size=2 * limit_bytes + (64 << 20))
+        self._open(path, limit_bytes)
+
+    def _open(self, path: Path, limit_bytes: int) -> None:
+        """Open what is there."""
+        file = os.open(path / "data.mdb", os.O_RDONLY | os.O_CLOEXEC)
         self.limit_bytes = limit_bytes
         try:
-            self._prepare()
+            # Twice the limit is address space, not disk: pages that a reader still sees cannot be reused at
+            # once.
+            super().__init__(path, map_size=2 * limit_bytes + (64 << 20))
+            try:
+                self._prepare()
+            except lmdb.Error:
+                super().close()
+                raise
         except lmdb.Error:
-            self.close()
+            os.close(file)
             raise
+        self._let_go()
+        self._file = file
+
+    def _let_go(self) -> None:
+        """Close the file by which ours is known."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def _prepare(self) -> None:
         self.env.reader_check()
@@ -50,15 +72,35 @@ class RingWriter(Environment):
         self.forget_pages()
 
     def reopen(self) -> None:
-        """Close and open again: after some disk errors LMDB refuses an environment for good."""
-        self.close()
-        self.__init__(self.path, self.limit_bytes)  # type: ignore[misc]
+        """Close and open again: after some disk errors LMDB refuses an environment for good.
+        FileNotFoundError while the folder is moved away: another ring in its place would keep it from coming
+        back. RingMissing when it was deleted or replaced.
+        """
+        if self.replaced():
+            raise RingMissing(f"{self.path} was deleted, or another ring lies there", path=self.path)
+        os.stat(self.path / "data.mdb")
+        super().close()
+        self._open(self.path, self.limit_bytes)
 
     def replace(self) -> None:
         """Set the damaged files aside and begin anew under another id."""
         self.close()
-        set_aside(self.path)
-        self.reopen()
+        if self.path.exists():
+            set_aside(self.path)
+        self.__init__(self.path, self.limit_bytes)  # type: ignore[misc]
+
+    def replaced(self) -> bool:
+        """Whether another ring stands in the folder by now, or ours was deleted."""
+        return self._file >= 0 and replaced(self.path / "data.mdb", self._file)
+
+    def away(self) -> bool:
+        """Whether the folder was moved: what is written goes with it."""
+        return not (self.path / "data.mdb").exists()
+
+    def close(self) -> None:
+        """Close the environment. May be called again."""
+        super().close()
+        self._let_go()
 
     def metas(self, prefix: bytes) -> dict[bytes, bytes]:
         """All small values whose name begins so."""

@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import lmdb
 
 from rig import parse
 from rig.columns import Head, read_head
@@ -21,6 +23,7 @@ from rigd.holes import uncovered
 from rigd.ring import RingReader, Span
 from rigd.serve.cursor import CURSOR_BYTES, Cursor
 from rigd.wake import Listener
+from rigd.watchdog import Watchdog
 
 _TAIL: Final = 128
 """Newest records kept per stream: 2.5 s at 50 Hz, 5 MB with 40 cars."""
@@ -52,11 +55,15 @@ class Tick(NamedTuple):
 class Feed:
     """Everything the services know of the ring. Lives on the event loop that made it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, watchdog: Watchdog | None = None) -> None:
         self._data = data
-        self._listener = Listener(data / "wake")
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._listener.fileno(), self._rung)
+        self.failure: asyncio.Future[None] = self._loop.create_future()
+        """Raises what nobody expected while following the ring; the server ends with it."""
+        self._watchdog = watchdog or Watchdog("serve", data, listens=True)
+        self._pulse = self._watchdog.pulse("event loop")
+        self._listener: Listener | None = None
+        self._listen()
         self._timer = self._loop.call_later(_SECOND, self._each_second)
         self._ring: RingReader | None = None
         self.rings_opened = 0
@@ -94,6 +101,10 @@ class Feed:
     def recorder(self) -> rig_pb2.RecorderStatus | None:
         """The recorder's last words, None when it has been silent for three seconds."""
         return self._status if time.monotonic() - self._heard < RECORDER_SILENT_S else None
+
+    def words(self) -> dict[str, rig_pb2.DaemonStatus]:
+        """The last words of the daemons that speak, by name."""
+        return self._watchdog.words()
 
     def cursor(self, stream: bytes, seq: int) -> Cursor:
         """The cursor after record `seq`."""
@@ -200,17 +211,44 @@ class Feed:
     def close(self) -> None:
         """Stop following."""
         self._timer.cancel()
-        self._loop.remove_reader(self._listener.fileno())
-        self._listener.close()
+        self._stop_listening()
         if self._ring is not None:
             self._ring.close()
 
     # Following the ring.
 
+    def _listen(self) -> None:
+        """Have a socket that the recorder can ring; without one the ring is read once a second."""
+        if self._listener is not None and self._listener.forgotten():
+            self._stop_listening()
+        if self._listener is None:
+            self._listener = Listener(self._data / "wake")
+            self._loop.add_reader(self._listener.fileno(), self._rung)
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+
+    def _attempt(self, *steps: Callable[[], None]) -> None:
+        """Take all steps. What goes wrong with disk and ring is trouble, and ends when it does; anything else
+        is nothing that a loop may go on with.
+        """
+        try:
+            for step in steps:
+                step()
+            self._watchdog.trouble("")
+        except (OSError, lmdb.Error, RigError) as error:
+            self._watchdog.trouble(str(error) or repr(error))
+        except Exception as error:  # noqa: BLE001  it is raised by who waits for `failure`
+            if not self.failure.done():
+                self.failure.set_exception(error)
+
     def _open(self) -> None:
         try:
             self._ring = RingReader(self.path)
-        except RigError:
+        except RingMissing:
             self._ring = None
             return
         self.rings_opened += 1
@@ -230,13 +268,16 @@ class Feed:
         return []
 
     def _rung(self) -> None:
-        for message in self._listener.take():
-            # Bytes that are no status are not the recorder's word: they do not keep it alive.
+        self._attempt(self._take, self._refresh)
+
+    def _take(self) -> None:
+        for message in self._listener.take() if self._listener else ():
+            # Others ring too, without a word, and bytes that are no status are not the recorder's: neither
+            # keeps it alive.
             with contextlib.suppress(Corrupt):
                 if message:
                     self._status = parse.message(rig_pb2.RecorderStatus, message)
-                self._heard = time.monotonic()
-        self._refresh()
+                    self._heard = time.monotonic()
 
     def _refresh(self) -> None:
         """Read what is new and wake those who wait for it."""
@@ -265,6 +306,13 @@ class Feed:
 
     def _each_second(self) -> None:
         self._timer = self._loop.call_later(_SECOND, self._each_second)
+        self._pulse.beat()
+        self._attempt(self._listen, self._follow, self._refresh)
+        for stream in rings.STREAMS:
+            self._wake(stream)
+
+    def _follow(self) -> None:
+        """Have the ring open that stands in the folder."""
         if self._ring is not None and self._ring.replaced():
             self._ring.close()
             self._ring = None
@@ -272,9 +320,8 @@ class Feed:
             self._open()
         else:
             self._ring.forget_pages()
-        self._refresh()
-        for stream in rings.STREAMS:
-            self._wake(stream)
+        if self._ring is None and self.rings_opened:
+            raise RingMissing(f"the ring in {self.path} has gone", hint="is `rigd record` running?")
 
 
 def _tick(stream: bytes, seq: int, data: bytes) -> Tick:

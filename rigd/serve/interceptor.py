@@ -1,15 +1,17 @@
 """Where errors become status codes: the one place on the server."""
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import grpc
 import grpc.aio
+import lmdb
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from rig.errors import RigError
+from rig.errors import RigError, Unavailable
 
 DOMAIN: Final = "rigd"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -55,6 +57,11 @@ def _translated(behavior: Behavior) -> Behavior:
             raise
         except grpc.aio.InternalError:
             pass  # the connection broke under a write: the caller is gone, and there is nobody to tell
+        except (OSError, lmdb.Error, sqlite3.Error) as error:
+            _log.warning(
+                "call_refused method=%s error=%r", getattr(behavior, "__qualname__", behavior), error
+            )
+            await _abort(context, Unavailable(f"disk or store refuse: {error}", hint="try again later"))
         except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
             _log.exception("call_failed method=%s", getattr(behavior, "__qualname__", behavior))
             await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause")

@@ -13,11 +13,12 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from rig.errors import BadRequest, Unavailable
+from rig.errors import BadRequest, Busy
 from rig.v1 import rig_pb2_grpc
 from rigd.serve import laps, status, telemetry
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import ErrorInterceptor
+from rigd.watchdog import Watchdog
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7340"
 
@@ -68,10 +69,10 @@ def check_address(address: str) -> None:
 class Server:
     """A running server; `start` binds, `stop` ends it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
         check_address(settings.address)
         self._settings = settings
-        self._feed = Feed(settings.data)
+        self._feed = Feed(settings.data, watchdog)
         self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         streams = telemetry.TelemetryService(self._feed)
@@ -87,7 +88,7 @@ class Server:
         try:
             return self._server.add_insecure_port(self._settings.address)
         except RuntimeError as error:
-            raise Unavailable(
+            raise Busy(
                 f"cannot listen on {self._settings.address}",
                 hint="is another server running there?",
                 address=self._settings.address,
@@ -99,6 +100,13 @@ class Server:
         for name in ("", *_SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
+    async def ended(self, stop: asyncio.Event) -> None:
+        """Return when asked to stop. Raises what nobody expected while following the ring."""
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait((asked, self._feed.failure), return_when=asyncio.FIRST_COMPLETED)
+        if self._feed.failure.done():
+            self._feed.failure.result()
+
     async def stop(self) -> None:
         """End all streams and let go of the ring."""
         await self._health.enter_graceful_shutdown()
@@ -107,21 +115,29 @@ class Server:
         self._feed.close()
 
 
-async def _serve(settings: Settings, ready: Callable[[int], None]) -> None:
+async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings)
+    server = Server(settings, watchdog)
     await server.start()
+    if watchdog is not None:
+        watchdog.ready()
     ready(server.port)
-    await stop.wait()
-    await server.stop()
+    try:
+        await server.ended(stop)
+    finally:
+        await server.stop()
 
 
-def serve(settings: Settings, ready: Callable[[int], None] = lambda _: None) -> None:
+def serve(
+    settings: Settings,
+    ready: Callable[[int], None] = lambda _: None,
+    watchdog: Watchdog | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT. `ready` gets the port once calls are answered."""
-    uvloop.run(_serve(settings, ready))
+    uvloop.run(_serve(settings, ready, watchdog))
 
 
 __all__ = ["DEFAULT_ADDRESS", "Server", "Settings", "serve"]

@@ -9,7 +9,6 @@ import rigd
 from rig.channels import PHYSICS, SCORING, Channel
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
-from rigd.archive.heartbeat import heard
 from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
 from rigd.serve.identity import identity
@@ -34,10 +33,12 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
         """State of recorder, ring and followers."""
+        words = self._feed.words()
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,
             recorder=self._feed.recorder(),
-            archiver=heard(self._feed.path.parent),
+            archiver=words["archive"].archiver if "archive" in words else None,
+            troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
             ring=self._ring(),
             followers=[follower.status() for follower in self._telemetry.followers],
             process=self._meter.status(),

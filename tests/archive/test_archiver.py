@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.errors import Busy, Corrupt, NotFound
+from rig.errors import Busy, NotFound
 from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
@@ -489,7 +489,7 @@ def test_below_the_hard_floor_unsynced_laps_go_and_the_loss_is_declared(archived
 
 
 def test_a_second_archiver_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rigd.archive.archiver.yield_to_others", lambda: None)  # the tests do not
+    monkeypatch.setattr("rigd.archive.archiver.yield_to_others", lambda _: None)  # the tests do not
     lock = Lock(tmp_path / "laps.lock", "laps are archived")
     with pytest.raises(Busy, match="laps are archived by process"):
         archive(Settings(tmp_path), lambda _: True)
@@ -550,6 +550,7 @@ def test_a_record_that_the_disk_has_spoiled_is_corrupt(driven: Path, stream: byt
             txn.put(seq.to_bytes(8, "big"), b"\xff" * 20, db=ring.dbs[stream])
     ring.close()
     archiver = Archiver(Settings(driven, ROOMY))
-    with pytest.raises(Corrupt):
-        drained(archiver)
+    while archiver.turn():
+        pass
+    assert archiver.trouble, "it says so, and lives"
     archiver.close()

@@ -24,10 +24,20 @@ def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))
     ]
+    parts += _troubles(status)
     parts += [Text(), *_recorder(status), Text(), *_ring(status), Text(), *_laps(status), Text()]
     parts += _followers(status)
     parts += [Text(), _processes(status)]
     return Group(*parts)
+
+
+def _troubles(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
+    """What keeps daemons from their work."""
+    for one in status.troubles:
+        lasts = span(max(status.time_ns - one.since_ns, 0) / _SECOND_NS)
+        yield Text.assemble(
+            (" TROUBLE ", WARNING), (f"  {one.daemon} for {lasts}: ", STRONG), (one.what, RED)
+        )
 
 
 def _recorder(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
@@ -123,8 +133,12 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
         f"{archiver.laps} kept, {size(archiver.bytes)}; {size(archiver.free_bytes)} free on the disk{behind}"
     )
     yield Text.assemble(("laps      ", TITLE), kept)
-    if archiver.trouble:
-        yield Text.assemble(("          ", TITLE), (archiver.trouble, RED))
+    if archiver.behind or archiver.urgency not in ("", "relaxed"):
+        near = f"{archiver.eviction:.0%} of the way to leaving the ring"
+        yield Text.assemble(
+            ("          ", TITLE),
+            f"the next to archive is {near}; works {archiver.urgency} (nice {archiver.nice})",
+        )
     if archiver.lost:
         yield Text.assemble(("          ", TITLE), (f"{archiver.lost} deleted that should have stayed", RED))
 

@@ -735,6 +735,62 @@ class LapInvalidated(_message.Message):
 Global___LapInvalidated: _TypeAlias = LapInvalidated  # noqa: Y015
 
 @_typing.final
+class TroubleBegan(_message.Message):
+    """Something keeps a daemon from its work, such as a full disk. It goes on when that ends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAEMON_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    daemon: _builtins.str
+    """record, archive or serve."""
+    what: _builtins.str
+    """A sentence for people."""
+    def __init__(
+        self,
+        *,
+        daemon: _builtins.str = ...,
+        what: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemon", b"daemon", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TroubleBegan: _TypeAlias = TroubleBegan  # noqa: Y015
+
+@_typing.final
+class TroubleEnded(_message.Message):
+    """The daemon works again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAEMON_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    daemon: _builtins.str
+    """record, archive or serve."""
+    what: _builtins.str
+    """What it was, as it was last told."""
+    duration_s: _builtins.float
+    """How long it lasted, seconds."""
+    def __init__(
+        self,
+        *,
+        daemon: _builtins.str = ...,
+        what: _builtins.str = ...,
+        duration_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemon", b"daemon", "duration_s", b"duration_s", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TroubleEnded: _TypeAlias = TroubleEnded  # noqa: Y015
+
+@_typing.final
 class Event(_message.Message):
     """Something that happened, in the order it was recorded."""
 
@@ -765,6 +821,8 @@ class Event(_message.Message):
     POSITION_CHANGED_FIELD_NUMBER: _builtins.int
     FINISH_STATUS_CHANGED_FIELD_NUMBER: _builtins.int
     LAP_INVALIDATED_FIELD_NUMBER: _builtins.int
+    TROUBLE_BEGAN_FIELD_NUMBER: _builtins.int
+    TROUBLE_ENDED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Position among the events of the ring, from 1."""
     capture_time_ns: _builtins.int
@@ -857,6 +915,14 @@ class Event(_message.Message):
     def lap_invalidated(self) -> Global___LapInvalidated:
         """The running lap no longer counts."""
 
+    @_builtins.property
+    def trouble_began(self) -> Global___TroubleBegan:
+        """Something keeps a daemon from its work."""
+
+    @_builtins.property
+    def trouble_ended(self) -> Global___TroubleEnded:
+        """It works again."""
+
     def __init__(
         self,
         *,
@@ -885,12 +951,14 @@ class Event(_message.Message):
         position_changed: Global___PositionChanged | None = ...,
         finish_status_changed: Global___FinishStatusChanged | None = ...,
         lap_invalidated: Global___LapInvalidated | None = ...,
+        trouble_began: Global___TroubleBegan | None = ...,
+        trouble_ended: Global___TroubleEnded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "session_ended", b"session_ended", "session_started", b"session_started", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "session_ended", b"session_ended", "session_started", b"session_started", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started", "trouble_began", b"trouble_began", "trouble_ended", b"trouble_ended"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "seq", b"seq", "session", b"session", "session_ended", b"session_ended", "session_started", b"session_started", "session_time", b"session_time", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "seq", b"seq", "session", b"session", "session_ended", b"session_ended", "session_started", b"session_started", "session_time", b"session_time", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started", "trouble_began", b"trouble_began", "trouble_ended", b"trouble_ended"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed", "car_joined", "car_left", "stint_started", "stint_ended", "sector_completed", "lap_closed", "pit_entered", "pit_stopped", "pit_exited", "garage_changed", "driver_changed", "position_changed", "finish_status_changed", "lap_invalidated"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed", "car_joined", "car_left", "stint_started", "stint_ended", "sector_completed", "lap_closed", "pit_entered", "pit_stopped", "pit_exited", "garage_changed", "driver_changed", "position_changed", "finish_status_changed", "lap_invalidated", "trouble_began", "trouble_ended"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

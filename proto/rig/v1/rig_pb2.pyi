@@ -380,6 +380,9 @@ class ArchiverStatus(_message.Message):
     LOST_FIELD_NUMBER: _builtins.int
     FREE_BYTES_FIELD_NUMBER: _builtins.int
     PROCESS_FIELD_NUMBER: _builtins.int
+    EVICTION_FIELD_NUMBER: _builtins.int
+    URGENCY_FIELD_NUMBER: _builtins.int
+    NICE_FIELD_NUMBER: _builtins.int
     archived: _builtins.int
     """Laps archived since it started."""
     laps: _builtins.int
@@ -389,11 +392,19 @@ class ArchiverStatus(_message.Message):
     behind: _builtins.int
     """Events of the ring that it has not come to yet."""
     trouble: _builtins.str
-    """What the disk last refused; empty when it works."""
+    """What keeps it from its work, such as a full disk; empty when it works."""
     lost: _builtins.int
     """Laps that had to be deleted though someone wanted them."""
     free_bytes: _builtins.int
     """Room on the disk, bytes."""
+    eviction: _builtins.float
+    """How near the oldest lap that waits to be archived is to leaving the ring: 0 is just recorded, 1 is evicted
+    next; 0 when none waits.
+    """
+    urgency: _builtins.str
+    """How urgent that makes its work: relaxed, pressed or urgent."""
+    nice: _builtins.int
+    """The nice value that it works with: 10 relaxed, 0 urgent."""
     @_builtins.property
     def process(self) -> Global___ProcessStatus:
         """Cost of the archiver."""
@@ -409,14 +420,83 @@ class ArchiverStatus(_message.Message):
         lost: _builtins.int = ...,
         free_bytes: _builtins.int = ...,
         process: Global___ProcessStatus | None = ...,
+        eviction: _builtins.float = ...,
+        urgency: _builtins.str = ...,
+        nice: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "process", b"process", "trouble", b"trouble"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "nice", b"nice", "process", b"process", "trouble", b"trouble", "urgency", b"urgency"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ArchiverStatus: _TypeAlias = ArchiverStatus  # noqa: Y015
+
+@_typing.final
+class Trouble(_message.Message):
+    """What keeps a daemon from its work now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAEMON_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    SINCE_NS_FIELD_NUMBER: _builtins.int
+    daemon: _builtins.str
+    """record, archive or serve."""
+    what: _builtins.str
+    """A sentence for people."""
+    since_ns: _builtins.int
+    """Wall clock at which it began, unix nanoseconds."""
+    def __init__(
+        self,
+        *,
+        daemon: _builtins.str = ...,
+        what: _builtins.str = ...,
+        since_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daemon", b"daemon", "since_ns", b"since_ns", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trouble: _TypeAlias = Trouble  # noqa: Y015
+
+@_typing.final
+class DaemonStatus(_message.Message):
+    """What every daemon says of itself once a second, as a datagram to all sockets in the folder `status` of the
+    data directory: it needs no room on a disk and no disk that answers.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAEMON_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    ARCHIVER_FIELD_NUMBER: _builtins.int
+    daemon: _builtins.str
+    """record, archive or serve."""
+    @_builtins.property
+    def trouble(self) -> Global___Trouble:
+        """What keeps it from its work; absent when it works."""
+
+    @_builtins.property
+    def archiver(self) -> Global___ArchiverStatus:
+        """More, of the archiver."""
+
+    def __init__(
+        self,
+        *,
+        daemon: _builtins.str = ...,
+        trouble: Global___Trouble | None = ...,
+        archiver: Global___ArchiverStatus | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "trouble", b"trouble"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "daemon", b"daemon", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DaemonStatus: _TypeAlias = DaemonStatus  # noqa: Y015
 
 @_typing.final
 class Follower(_message.Message):
@@ -499,6 +579,7 @@ class GetStatusResponse(_message.Message):
     PROCESS_FIELD_NUMBER: _builtins.int
     TIME_NS_FIELD_NUMBER: _builtins.int
     ARCHIVER_FIELD_NUMBER: _builtins.int
+    TROUBLES_FIELD_NUMBER: _builtins.int
     RIG_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
@@ -526,6 +607,10 @@ class GetStatusResponse(_message.Message):
     def archiver(self) -> Global___ArchiverStatus:
         """The archiver's own words; absent when it has not been heard for three seconds."""
 
+    @_builtins.property
+    def troubles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trouble]:
+        """What keeps daemons from their work now; none when all work."""
+
     def __init__(
         self,
         *,
@@ -536,11 +621,12 @@ class GetStatusResponse(_message.Message):
         process: Global___ProcessStatus | None = ...,
         time_ns: _builtins.int = ...,
         archiver: Global___ArchiverStatus | None = ...,
+        troubles: _abc.Iterable[Global___Trouble] | None = ...,
         rig_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "process", b"process", "recorder", b"recorder", "ring", b"ring"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "troubles", b"troubles", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

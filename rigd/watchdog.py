@@ -1,0 +1,205 @@
+"""The watchdog of a daemon: a thread that looks whether the work goes on, and tells.
+
+It tells those who listen in the folder `status` of the data directory, once a second, by a datagram that
+needs no room on a disk and no disk that answers; the log, when something changes; and whoever started the
+process, in the way of systemd's sd_notify(3): a daemon that makes no progress does not say that it lives, and
+is killed and started again.
+"""
+
+import contextlib
+import logging
+import os
+import queue
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from rig import parse
+from rig.errors import Corrupt
+from rig.v1 import rig_pb2
+from rigd.wake import Bell, Listener
+
+DAEMONS: Final = ("record", "archive", "serve")
+
+STATUS: Final = "status"
+"""Folder below the data directory in which daemons tell how they are."""
+
+_LOOK_S: Final = 1.0
+_SLOW_S: Final = 5.0
+"""Work without progress for longer is told. A turn of the archiver with eight laps takes half a second."""
+_DEAD_S: Final = 25.0
+"""Work without progress for longer, that does not even wait for a disk, is dead: the daemon is not fed."""
+_SILENT_S: Final = 3.5
+"""A daemon that has told nothing for longer does not speak."""
+
+_log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """A part of the work, done by one thread, which says that it goes on."""
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+        self.thread = 0
+        self.progress_s = self.alive_s = time.monotonic()
+        """When it made progress, and when it was last seen alive: also who waits for a disk lives."""
+        self.resting = True
+
+    def beat(self) -> None:
+        """The work goes on; 0.4 µs."""
+        self.thread = threading.current_thread().native_id or 0
+        self.progress_s = self.alive_s = time.monotonic()
+        self.resting = False
+
+    def rest(self) -> None:
+        """There is no work until the next beat."""
+        self.resting = True
+
+    def silent_s(self, now: float) -> float:
+        """Seconds without progress."""
+        return 0.0 if self.resting else now - self.progress_s
+
+    def dead(self, now: float) -> bool:
+        """Whether it makes no progress and does not wait for a disk. A disk may take minutes, and no kill
+        makes it faster.
+        """
+        if not self.resting and _state(self.thread) == "D":
+            self.alive_s = now
+        return not self.resting and now - self.alive_s > _DEAD_S
+
+
+def _state(thread: int) -> str:
+    """One letter of the kernel's, D while the thread waits for a disk."""
+    try:
+        with open(f"/proc/self/task/{thread}/stat") as stat:
+            return stat.read().rpartition(") ")[2][:1]
+    except OSError:
+        return ""
+
+
+class Watchdog:
+    """Watches one daemon: `record`, `archive` or `serve`."""
+
+    def __init__(self, daemon: str, data: Path, *, listens: bool = False) -> None:
+        self.daemon = daemon
+        self.is_ready = False
+        self.archiver: rig_pb2.ArchiverStatus | None = None
+        """What more there is to tell; the archiver's alone."""
+        self._folder, self._listens = data / STATUS, listens
+        self._bell: Bell | None = None
+        self._listener: Listener | None = None
+        self._words: dict[str, tuple[float, rig_pb2.DaemonStatus]] = {}
+        self._pulses: list[Pulse] = []
+        self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._asked = self._work_trouble = ""
+        self._told = rig_pb2.Trouble(daemon=daemon)
+        self._manager = _Manager()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, and to tell."""
+        self._thread.start()
+
+    def ready(self) -> None:
+        """The daemon has started; what ends it from now on is no refusal."""
+        self.is_ready = True
+        self._manager.say("READY=1")
+
+    def pulse(self, part: str) -> Pulse:
+        """Watch one more part of the work."""
+        pulse = Pulse(part)
+        self._pulses.append(pulse)
+        return pulse
+
+    def trouble(self, what: str) -> None:
+        """Say what keeps the daemon from its work; empty when it works (again). Never waits."""
+        if what != self._asked:
+            self._asked = what
+            self._changes.put(what)
+
+    def words(self) -> dict[str, rig_pb2.DaemonStatus]:
+        """What the daemons that speak have said last, by name; of this one too, for those that listen."""
+        since = time.monotonic() - _SILENT_S
+        return {daemon: word for daemon, (heard, word) in self._words.items() if heard > since}
+
+    def look(self) -> None:
+        """Look once, and tell."""
+        now = time.monotonic()
+        self._change(self._work_trouble or self._stall(now))
+        dead = [pulse.part for pulse in self._pulses if pulse.dead(now)]
+        if not dead:
+            self._manager.say(f"WATCHDOG=1\nSTATUS={self._told.what or 'works'}")
+        with contextlib.suppress(OSError):  # no folder, no room in it: tried again in a second
+            self._tell()
+            self._hear()
+
+    def close(self) -> None:
+        """End, as the daemon does."""
+        self._changes.put(None)
+        if self._thread.is_alive():
+            self._thread.join(_LOOK_S)
+        for end in (self._bell, self._listener):
+            if end is not None:
+                end.close()
+
+    def _run(self) -> None:
+        what: str | None = ""
+        while what is not None:
+            self._work_trouble = what
+            self.look()
+            with contextlib.suppress(queue.Empty):
+                what = self._changes.get(timeout=_LOOK_S)
+
+    def _stall(self, now: float) -> str:
+        for pulse in self._pulses:
+            if pulse.silent_s(now) > _SLOW_S:
+                waits = ": it waits for the disk" if _state(pulse.thread) == "D" else ""
+                return f"the {pulse.part} makes no progress{waits}"
+        return ""
+
+    def _change(self, what: str) -> None:
+        """Note the trouble of now; log what has changed."""
+        told = self._told
+        if what not in ("", told.what):
+            _log.warning("trouble daemon=%s what=%r", self.daemon, what)
+            told.since_ns = told.since_ns if told.what else time.time_ns()
+        elif told.what and not what:
+            seconds = (time.time_ns() - told.since_ns) / 1e9
+            _log.warning("trouble_ended daemon=%s what=%r duration_s=%.1f", self.daemon, told.what, seconds)
+        told.what = what
+
+    def _tell(self) -> None:
+        """To all who listen."""
+        self._bell = self._bell or Bell(self._folder)
+        trouble = self._told if self._told.what else None
+        word = rig_pb2.DaemonStatus(daemon=self.daemon, trouble=trouble, archiver=self.archiver)
+        self._bell.ring(word.SerializeToString())
+
+    def _hear(self) -> None:
+        """What the others say."""
+        if not self._listens:
+            return
+        if self._listener is None or self._listener.forgotten():
+            self._listener = Listener(self._folder)
+        for message in self._listener.take():
+            with contextlib.suppress(Corrupt):
+                word = parse.message(rig_pb2.DaemonStatus, message)
+                if word.daemon in DAEMONS:
+                    self._words[word.daemon] = time.monotonic(), word
+
+
+class _Manager:
+    """Whoever started the process and gave it a socket to tell how it is: systemd, or `rigd run`."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+
+    def say(self, words: str) -> None:
+        """Send the words; one who does not listen misses them."""
+        if self._address:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(words.encode(), self._address)
