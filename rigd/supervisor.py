@@ -192,7 +192,7 @@ class Supervisor:
         daemon.start()
 
     def run(self) -> None:
-        """Wait until SIGTERM, SIGINT or a daemon that refuses. Raises DaemonRefused, and whatever ended it."""
+        """Wait until SIGTERM, SIGINT or a daemon that refuses. Raises DaemonRefused, or what ended it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         while not self.stop.wait(_POLL_S):

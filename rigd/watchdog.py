@@ -31,6 +31,8 @@ _SLOW_S: Final = 5.0
 """Work without progress for longer is told. A turn of the archiver with eight laps takes half a second."""
 _DEAD_S: Final = 25.0
 """Work without progress for longer, that does not even wait for a disk, is dead: the daemon is not fed."""
+_MOST_LOGGED: Final = 10
+"""Sentences of one trouble: a full disk has two, which take turns."""
 _SILENT_S: Final = 3.5
 """A daemon that has told nothing for longer does not speak."""
 
@@ -95,6 +97,7 @@ class Watchdog:
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._asked = self._work_trouble = ""
         self._told = rig_pb2.Trouble(daemon=daemon)
+        self._logged: set[str] = set()
         self._manager = _Manager()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -162,12 +165,15 @@ class Watchdog:
     def _change(self, what: str) -> None:
         """Note the trouble of now; log what has changed."""
         told = self._told
-        if what not in ("", told.what):
+        if what and what not in self._logged and len(self._logged) < _MOST_LOGGED:
             _log.warning("trouble daemon=%s what=%r", self.daemon, what)
-            told.since_ns = told.since_ns if told.what else time.time_ns()
+            self._logged.add(what)
+        if what and not told.what:
+            told.since_ns = time.time_ns()
         elif told.what and not what:
             seconds = (time.time_ns() - told.since_ns) / 1e9
             _log.warning("trouble_ended daemon=%s what=%r duration_s=%.1f", self.daemon, told.what, seconds)
+            self._logged.clear()
         told.what = what
 
     def _tell(self) -> None:

@@ -25,6 +25,9 @@ from rigd.durable import make_folder, sync_folder
 VERSION: Final = 4
 """Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
 
+_LOCKED_S: Final = 2.0
+"""Wait for somebody who has locked the file; longer is trouble, which is told."""
+
 _NARROW: Final = 5
 """When at most one lap in five is of a seat that matches, gathering those laps is faster than walking all in
 order: at 100,000 laps both take 12 ms there.
@@ -139,6 +142,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
             uri=True,
             isolation_level=None,
             check_same_thread=False,
+            timeout=_LOCKED_S,
         )
         version = _version(db)
     except sqlite3.DatabaseError as error:

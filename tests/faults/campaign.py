@@ -46,6 +46,8 @@ class Campaign:
     declared: int = 0
     """Of these, how many stand in a gap."""
     seconds: float = 0.0
+    again_s: float | None = None
+    """Longest from the end of a fault until what it had hit worked again."""
 
     def rounds(self) -> Iterator[int]:
         """The planned tries, with a bar where someone looks. One that ends without an error was survived."""

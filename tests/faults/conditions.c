@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,32 @@ WRITE(pwritev, (int fd, const struct iovec *parts, int count, off_t at), (fd, pa
 WRITE(pwritev64, (int fd, const struct iovec *parts, int count, off64_t at), (fd, parts, count, at))
 FLUSH(fsync)
 FLUSH(fdatasync)
+
+/* What a read-only file system refuses beside writing to files that are open. */
+static int refused_name(const char *path) {
+    if (now->refuse != EROFS || strncmp(path, folder, strlen(folder))) return 0;
+    errno = EROFS;
+    return 1;
+}
+
+#define OPEN(name, parameters, arguments)                              \
+    int name parameters {                                              \
+        va_list more;                                                  \
+        va_start(more, flags);                                         \
+        mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;      \
+        va_end(more);                                                  \
+        int writes = flags & (O_WRONLY | O_RDWR | O_CREAT);            \
+        return writes && refused_name(path) ? -1 : NEXT(name) arguments; \
+    }
+
+OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
+OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
+OPEN(openat, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+OPEN(openat64, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+
+int mkdir(const char *path, mode_t mode) { return refused_name(path) ? -1 : NEXT(mkdir)(path, mode); }
+int unlink(const char *path) { return refused_name(path) ? -1 : NEXT(unlink)(path); }
+int rename(const char *old, const char *path) { return refused_name(path) ? -1 : NEXT(rename)(old, path); }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
     int result = NEXT(clock_gettime)(clock, time);

@@ -12,13 +12,18 @@ _HEAD = ("fault", "tried", "survived", "lost", "declared")
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Lines of Markdown."""
-    yield f"| {' | '.join(_HEAD)} |"
-    yield "|---" * len(_HEAD) + "|"
+    yield f"| {' | '.join(_HEAD)} | works again after |"
+    yield "|---" * (len(_HEAD) + 1) + "|"
     for row in rows:
         tried, survived, lost, declared = (f"{row[name]:,}" for name in _HEAD[1:])
-        yield f"| {row['fault']} | {tried} | {survived} | {lost} {row['unit']} | {declared} |"
+        yield f"| {row['fault']} | {tried} | {survived} | {lost} {row['unit']} | {declared} | {_again(row)} |"
     yield ""
     yield f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes."
+
+
+def _again(row: dict[str, Any]) -> str:
+    seconds = row.get("again_s")
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""All three daemons under the supervisor, with little room to leave: `python -m tests.faults.house DATA BUFFERS
+ADDRESS`. It says `up` when all have started.
+"""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from rigd.supervisor import Daemon, Supervisor
+
+_WATCHDOG_S = 60.0
+
+
+def main(data: Path, buffers: str, address: str) -> None:
+    words = {
+        "record": ("--buffers", buffers, "--ring-size", "64M"),
+        "serve": ("--address", address),
+        "archive": ("--min-free", "16M", "--hard-floor", "16M"),
+    }
+    logs = data.parent / "log"
+    supervisor = Supervisor(
+        [
+            Daemon(name, (name, "--data", str(data), *more), logs / f"{name}.log", watchdog_s=_WATCHDOG_S)
+            for name, more in words.items()
+        ]
+    )
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    supervisor.start()
+    print("up", flush=True)
+    stop.wait()
+    supervisor.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,288 @@
+"""Every trouble against every daemon, while all work: each goes on when it ends, and nothing is lost undeclared."""
+
+import contextlib
+import errno
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from rig.v1 import laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc
+from rigd.watchdog import DAEMONS
+from tests.faults.account import account
+from tests.faults.campaign import SOAK, campaign, tries
+from tests.faults.conditions import Conditions
+from tests.stage import events, free_port, scratch, until
+
+AGAIN_S = 10.0
+"""Within which a daemon has to work again; measured by the long form, on a machine that does nothing else."""
+
+
+class House:
+    """The supervised daemons, the simulated game, and who looks at them."""
+
+    def __init__(self, folder: Path, scratch: Path, buffers: Path) -> None:
+        self.data = folder / "data"
+        self.data.mkdir()
+        self.conditions = Conditions(scratch, self.data)
+        address = f"127.0.0.1:{free_port()}"
+        words = ("tests.faults.house", str(self.data), str(buffers), address)
+        self._daemons = self._start(*words, env=self.conditions.environment)
+        self.channel = grpc.insecure_channel(address)
+        self.rig = rig_pb2_grpc.RigServiceStub(self.channel)
+        self.laps = laps_pb2_grpc.LapServiceStub(self.channel)
+        until(lambda: self._up("record") and self._up("archive"))
+        game = ("--cars", "4", "--rate", "50", "--speed", "4", "--short", "--laps", "0")
+        self._game = self._start("rigd", "demo-game", "--buffers", str(buffers), *game)
+        self.lost = self.declared = 0
+        until(lambda: self.closed() > 0)
+
+    def _start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL, text=True, env=env)
+
+    def close(self) -> None:
+        self.conditions.become()
+        self.channel.close()
+        for process in (self._game, self._daemons):
+            process.terminate()
+            process.wait(60)
+
+    # What is known.
+
+    def status(self) -> rig_pb2.GetStatusResponse:
+        """The status; an empty one while no server answers."""
+        try:
+            return self.rig.GetStatus(rig_pb2.GetStatusRequest(), timeout=5, wait_for_ready=False)
+        except grpc.RpcError:
+            return rig_pb2.GetStatusResponse()
+
+    def pid(self, daemon: str) -> int:
+        status = self.status()
+        processes = {
+            "record": status.recorder.process,
+            "archive": status.archiver.process,
+            "serve": status.process,
+        }
+        return processes[daemon].pid
+
+    def _up(self, daemon: str) -> bool:
+        return self.pid(daemon) > 0
+
+    def closed(self) -> int:
+        return sum(event.HasField("lap_closed") for event in events(self.data))
+
+    def told(self, daemon: str) -> bool:
+        """Whether the status says that the daemon is in trouble."""
+        return daemon in {trouble.daemon for trouble in self.status().troubles}
+
+    # What has to work.
+
+    def records(self) -> Callable[[], bool]:
+        before = self.status().recorder.durable_seq
+        return lambda: self.status().recorder.durable_seq > before + 20
+
+    def archives(self) -> Callable[[], bool]:
+        """The next lap that is closed becomes a file, as do all before it."""
+        before = len(self._files())
+
+        def ready() -> bool:
+            status = self.status()
+            done = status.HasField("archiver") and not status.archiver.behind and not self.told("archive")
+            return done and len(self._files()) > before
+
+        return ready
+
+    def serves(self) -> Callable[[], bool]:
+        """It answers from the ring, the index and the files."""
+
+        def ready() -> bool:
+            try:
+                listed = self.laps.ListLaps(
+                    laps_pb2.ListLapsRequest(parent="sessions/-", page_size=1), timeout=5
+                )
+                lap = laps_pb2.ReadLapRequest(name=listed.laps[0].name)
+                return any(part.data for part in self.laps.ReadLap(lap, timeout=5)) and not self.told("serve")
+            except (grpc.RpcError, IndexError):
+                return False
+
+        return ready
+
+    def _files(self) -> list[Path]:
+        return list(self.data.glob("laps/*/[!.]*.lap"))
+
+    def again(self) -> dict[str, float]:
+        """Wait until all work; seconds that each took."""
+        began, took = time.monotonic(), dict[str, float]()
+        waiting = {"record": self.records(), "archive": self.archives(), "serve": self.serves()}
+
+        def ready() -> bool:
+            for daemon in [name for name, works in waiting.items() if works()]:
+                took[daemon] = time.monotonic() - began
+                del waiting[daemon]
+            return not waiting
+
+        until(ready)
+        return took
+
+    def take_account(self) -> tuple[int, int]:
+        """Frames lost and declared since the last call."""
+        found = account(self.data)
+        lost, declared = found.lost - self.lost, found.declared - self.declared
+        self.lost, self.declared = found.lost, found.declared
+        return lost, declared
+
+
+@contextlib.contextmanager
+def house(folder: Path) -> Iterator[House]:
+    with (
+        tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
+        tempfile.TemporaryDirectory() as rest,
+    ):
+        built = House(folder, Path(rest), Path(buffers))
+        try:
+            yield built
+        finally:
+            built.close()
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[House]:
+    with tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as folder, house(Path(folder)) as built:
+        yield built
+
+
+def goes_on(town: House, fault: str, trouble: Callable[[], None], *hit: str) -> None:
+    """A campaign: after the trouble those that it has hit work again, as do the others."""
+    with contextlib.ExitStack() as stack:
+        rows = {name: stack.enter_context(campaign(f"{name}: {fault}", tries(1, 10))) for name in hit}
+        for _ in range(tries(1, 10)):
+            trouble()
+            took = town.again()
+            lost, declared = town.take_account()
+            for name, row in rows.items():
+                row.again_s = max(row.again_s or 0.0, took[name])
+                row.tried += 1
+                row.survived += 1
+                assert not SOAK or took[name] < AGAIN_S
+            rows[hit[0]].lose(lost, declared)
+        for name, row in rows.items():
+            print(f"{name} works again after {row.again_s:.1f} s")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("disk full", errno.ENOSPC),
+        ("input/output errors", errno.EIO),
+        ("remounted read-only", errno.EROFS),
+    ],
+)
+def test_a_disk_that_refuses(town: House, fault: str, error: int) -> None:
+    def trouble() -> None:
+        town.conditions.become(refuse=error)
+        until(lambda: town.told("record"))
+        time.sleep(2.0)
+        town.conditions.become()
+
+    goes_on(town, fault, trouble, *DAEMONS)
+    kinds = [event.WhichOneof("kind") for event in events(town.data)]
+    assert "trouble_began" in kinds
+    until(lambda: any(event.HasField("trouble_ended") for event in events(town.data)))
+
+
+@pytest.mark.parametrize("folder", ["data", "laps", "ring"])
+def test_a_folder_renamed_and_back(town: House, folder: str) -> None:
+    path = town.data if folder == "data" else town.data / folder
+    away = path.with_name(f"{folder}.away")
+
+    def trouble() -> None:
+        path.rename(away)
+        until(lambda: town.told("record" if folder == "ring" else "archive"))
+        time.sleep(1.0)
+        assert not path.exists(), "nothing was made in its place"
+        away.rename(path)
+
+    goes_on(town, f"{folder} folder renamed and back", trouble, *DAEMONS)
+
+
+def test_a_locked_index(town: House) -> None:
+    def trouble() -> None:
+        with contextlib.closing(sqlite3.connect(town.data / "index.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            until(lambda: town.told("archive"))
+            other.execute("ROLLBACK")
+
+    goes_on(town, "index locked", trouble, "archive", "serve")
+
+
+def test_an_index_that_is_taken_away_is_made_anew(town: House) -> None:
+    goes_on(town, "index deleted", lambda: (town.data / "index.sqlite").unlink(), "archive", "serve")
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_stopped_and_continued(town: House, daemon: str) -> None:
+    def trouble() -> None:
+        pid = town.pid(daemon)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+
+    goes_on(town, "SIGSTOP for seconds", trouble, daemon)
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_without_memory(town: House, daemon: str) -> None:
+    """It waits, or ends and is started again."""
+
+    def trouble() -> None:
+        pid = town.pid(daemon)
+        size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+            time.sleep(2.0)
+            resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+
+    goes_on(town, "memory limit reached", trouble, daemon)
+
+
+@contextlib.contextmanager
+def small_disk(size: str) -> Iterator[Path]:
+    """A file system of its own, in a mount namespace of its own; it is reached through the process there."""
+    with tempfile.TemporaryDirectory() as folder:
+        mount = f"mount -t tmpfs -o size={size} tmpfs {folder} && echo mounted && exec sleep 3600"
+        keeper = subprocess.Popen(["unshare", "-m", "sh", "-c", mount], stdout=subprocess.PIPE, text=True)
+        try:
+            assert keeper.stdout is not None
+            if keeper.stdout.readline() != "mounted\n":
+                pytest.skip("a full disk for real: it needs the right to mount")
+            yield Path(f"/proc/{keeper.pid}/root{folder}")
+        finally:
+            keeper.kill()
+            keeper.communicate()
+
+
+def test_a_disk_that_is_really_full() -> None:
+    with small_disk("200M") as disk, house(disk) as small:
+
+        def trouble() -> None:
+            filler = disk / "filler"
+            with filler.open("wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1 << 16))
+            until(lambda: small.told("record"))
+            time.sleep(tries(2, 20) if SOAK else 2.0)
+            filler.unlink()
+
+        goes_on(small, "200 MB disk filled and freed", trouble, *DAEMONS)
+        assert shutil.disk_usage(disk).free > 0
