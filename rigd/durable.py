@@ -16,7 +16,7 @@ def replace(path: Path, data: bytes) -> None:
     """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. OSError when the
     disk refuses; nothing is left then.
     """
-    _make_last(path.parent)
+    add_folder(path.parent)
     beside = path.with_name(UNFINISHED + path.name)
     try:
         with beside.open("wb") as file:
@@ -33,7 +33,7 @@ def append(path: Path, data: bytes) -> None:
     """Add `data` to the file at `path`, made if there is none. A crash may leave a part of it. OSError when
     the disk refuses.
     """
-    _make_last(path.parent)
+    add_folder(path.parent)
     new = not path.exists()
     with path.open("ab") as file:
         file.write(data)
@@ -64,7 +64,7 @@ def make_folder(path: Path) -> None:
         sync_folder(path.parent)
 
 
-def _make_last(path: Path) -> None:
+def add_folder(path: Path) -> None:
     """Make a folder in one that is there. FileNotFoundError when that was moved away: what is made in its
     place would keep it from coming back.
     """

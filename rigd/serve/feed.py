@@ -19,6 +19,7 @@ from rig.columns import Head, read_head
 from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
+from rigd.durable import make_folder
 from rigd.holes import uncovered
 from rigd.ring import RingReader, Span
 from rigd.serve.cursor import CURSOR_BYTES, Cursor
@@ -63,6 +64,7 @@ class Feed:
         self._watchdog = watchdog or Watchdog("serve", data, listens=True)
         self._pulse = self._watchdog.pulse("event loop")
         self._listener: Listener | None = None
+        make_folder(data)
         self._listen()
         self._timer = self._loop.call_later(_SECOND, self._each_second)
         self._ring: RingReader | None = None

@@ -1,5 +1,6 @@
-"""All three daemons under the supervisor, with little room to leave: `python -m tests.faults.house DATA BUFFERS
-ADDRESS`. It says `up` when all have started.
+"""All three daemons under the supervisor, with little room to leave.
+
+python -m tests.faults.house DATA BUFFERS ADDRESS
 """
 
 import signal
@@ -28,7 +29,6 @@ def main(data: Path, buffers: str, address: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     supervisor.start()
-    print("up", flush=True)
     stop.wait()
     supervisor.close()
 

@@ -1,4 +1,4 @@
-"""Every trouble against every daemon, while all work: each goes on when it ends, and nothing is lost undeclared."""
+"""Every trouble against every daemon, while all work: each goes on when it ends, and every loss is declared."""
 
 import contextlib
 import errno
