@@ -88,8 +88,8 @@ class Listener:
         return self._socket.fileno()
 
     def forgotten(self) -> bool:
-        """Whether the socket was removed from the folder: nobody can ring it any more. One that was moved away
-        with the data directory comes back with it.
+        """Whether the socket was removed from the folder: nobody can ring it any more. One that was moved
+        away with the data directory comes back with it.
         """
         return not self._path.exists() and self._path.parent.parent.exists()
 

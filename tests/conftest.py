@@ -40,3 +40,10 @@ def buffers() -> Iterator[Path]:
     """A folder for the game's buffers, in memory as the real one."""
     with tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as folder:
         yield Path(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last what this machine did not let us try."""
+    for report in terminalreporter.stats.get("skipped", []):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.write_line(f"left out: {report.nodeid}: {why}", yellow=True)

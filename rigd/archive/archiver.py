@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -251,17 +251,14 @@ class Archiver:
         records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False
-        events = list(_readable(records))
-        if self._cursor and events[0].seq > self._cursor + 1:
-            ledgers.miss(self._cursor + 1, events[0])
-        for before, after in pairwise(events):
-            if after.seq > before.seq + 1:
-                ledgers.miss(before.seq + 1, after)
-        for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
-            for together in _chunks(list(group), _TOGETHER):
-                self._take(followed, kind or "", together)
+        for events in _unbroken(_readable(records)):
+            if self._cursor and events[0].seq > self._cursor + 1:
+                ledgers.miss(self._cursor + 1, events[0])
+            for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
+                for together in _chunks(list(group), _TOGETHER):
+                    self._take(followed, kind or "", together)
+            self._cursor = events[-1].seq
         ledgers.flush()
-        self._cursor = events[-1].seq
         set_position(self.index, ring, ledgers.settled)
         return True
 
@@ -316,20 +313,23 @@ def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
     return lap
 
 
-def _readable(records: list[tuple[int, bytes]]) -> Iterator[event_pb2.Event]:
-    """The events. Those that the disk has spoiled are passed over, and missing; Corrupt when all are."""
-    spoiled: Corrupt | None = None
-    found = False
+def _readable(records: list[tuple[int, bytes]]) -> list[event_pb2.Event]:
+    """The events but those that the disk has spoiled, which are missing. Raises Corrupt when all are."""
+    found, spoiled = [], None
     for _, data in records:
         try:
-            event = parse.message(event_pb2.Event, data)
+            found.append(parse.message(event_pb2.Event, data))
         except Corrupt as error:
             spoiled = error
-        else:
-            found = True
-            yield event
     if spoiled is not None and not found:
         raise spoiled
+    return found
+
+
+def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
+    """The events in runs without a missing number."""
+    starts = [0, *(at for at in range(1, len(events)) if events[at].seq != events[at - 1].seq + 1)]
+    return (events[start:end] for start, end in zip(starts, [*starts[1:], len(events)], strict=True))
 
 
 def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2.Event]]:

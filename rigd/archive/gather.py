@@ -218,13 +218,19 @@ def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Eve
     end = max(lap.end_time for lap in laps) + _EVENT_SLACK_S
 
     def early(value: Any) -> bool:
-        event = parse.message(event_pb2.Event, bytes(value))
+        try:
+            event = parse.message(event_pb2.Event, bytes(value))
+        except Corrupt:
+            return False  # begin before it
         return (event.session, event.session_time) < (session, start)
 
     out: list[event_pb2.Event] = []
 
     def see(_: int, data: Any) -> bool:
-        event = parse.message(event_pb2.Event, bytes(data))
+        try:
+            event = parse.message(event_pb2.Event, bytes(data))
+        except Corrupt:
+            return True  # it is missing in the account of the session
         out.append(event)
         return (event.session, event.session_time) <= (session, end)
 

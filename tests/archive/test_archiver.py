@@ -3,17 +3,21 @@
 import json
 import resource
 import shutil
+import sqlite3
+import time
 from pathlib import Path
 
+import lmdb
 import pytest
 
-from rig.errors import Busy, NotFound
+from rig.errors import Busy, ForeignCursor, NotFound, RingMissing
 from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.heartbeat import Heartbeat
 from rigd.archive.inbox import Inbox
 from rigd.archive.index import Index
+from rigd.archive.ledger import Ledger
 from rigd.archive.marks import Marks
 from rigd.archive.reindex import reindex
 from rigd.archive.retention import Limits
@@ -553,4 +557,102 @@ def test_a_record_that_the_disk_has_spoiled_is_corrupt(driven: Path, stream: byt
     while archiver.turn():
         pass
     assert archiver.trouble, "it says so, and lives"
+    archiver.close()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        OSError(28, "No space left on device"),
+        OSError(30, "Read-only file system"),
+        sqlite3.OperationalError("database is locked"),
+        lmdb.Error("input/output error"),
+        RingMissing("there is no ring"),
+        ForeignCursor("of another ring"),
+    ],
+    ids=lambda refusal: type(refusal).__name__,
+)
+def test_it_goes_on_after_trouble(driven: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
+    """It took no further turn after its first trouble."""
+    monkeypatch.setattr("rigd.archive.archiver._RETRY_S", 0.01)
+    archiver = Archiver(Settings(driven, ROOMY))
+    work, turns = archiver._work, iter(range(1000))
+
+    def refused() -> bool:
+        if next(turns) in (1, 2, 4):
+            raise refusal
+        return work()
+
+    monkeypatch.setattr(archiver, "_work", refused)
+    seen: set[str] = set()
+
+    def stop(seconds: float) -> bool:
+        seen.add(archiver.trouble)
+        time.sleep(min(seconds, 0.01))
+        return next(turns) > 60 and not archiver.trouble
+
+    archiver.run(stop)
+    assert seen == {"", str(refusal)}
+    assert archiver.archived == len(files(driven)) > 0
+    archiver.close()
+
+
+def test_a_mistake_of_ours_ends_it(driven: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archiver = Archiver(Settings(driven, ROOMY))
+    monkeypatch.setattr(archiver, "_work", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        archiver.run(lambda _: False)
+    archiver.close()
+
+
+def test_one_that_finds_trouble_at_its_start_begins_when_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "laps").write_text("in the way")
+    tries: list[float] = []
+
+    def stop(seconds: float) -> bool:
+        tries.append(seconds)
+        if len(tries) == 2:
+            (tmp_path / "laps").unlink()
+        return len(tries) == 4
+
+    assert archive(Settings(tmp_path, ROOMY), stop) == 0
+    assert (tmp_path / "laps").is_dir()
+
+
+def test_a_spoiled_event_is_passed_over_and_missing(driven: Path) -> None:
+    """It kept all laps after it from being archived."""
+    ring = RingWriter(driven / "ring", LIMIT)
+    with ring.env.begin(write=True) as txn:
+        txn.put((3).to_bytes(8, "big"), b"\xff" * 20, db=ring.dbs[b"events"])
+    ring.close()
+    archiver = drained(Archiver(Settings(driven, ROOMY)))
+    assert archiver.archived > 0
+    (session,) = archiver.store.sessions()
+    account = Ledger(archiver.store.ledger(session.name), session.name).account
+    gaps = [gap for gap in account.gaps if gap.stream == event_pb2.STREAM_EVENTS]
+    assert [(gap.first_seq, gap.last_seq) for gap in gaps] == [(3, 3)]
+    archiver.close()
+
+
+def test_an_index_that_was_taken_away_is_made_anew(archived: Path) -> None:
+    archiver = drained(Archiver(Settings(archived, ROOMY)))
+    listed = archiver.index.count()
+    (archived / "index.sqlite").rename(archived / "aside.sqlite")
+    drained(archiver)
+    assert archiver.index.count() == listed
+    assert (archived / "index.sqlite").exists()
+    archiver.close()
+
+
+def test_a_folder_that_was_moved_away_is_waited_for(archived: Path) -> None:
+    archiver = drained(Archiver(Settings(archived, ROOMY)))
+    (archived / "laps").rename(archived / "away")
+    archiver.turn()
+    assert "laps" in archiver.trouble
+    assert not (archived / "laps").exists(), "nothing may keep it from coming back"
+    (archived / "away").rename(archived / "laps")
+    drained(archiver)
+    shutil.rmtree(archived / "laps")
+    drained(archiver)
+    assert archiver.index.count() == len(files(archived)) > 0, "deleted is not moved: the ring has them"
     archiver.close()
