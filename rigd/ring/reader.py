@@ -12,7 +12,7 @@ import lmdb
 
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment
-from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, META, STREAMS, Span, gap_key, key
+from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, LAST_SEQ, META, STREAMS, Span, gap_key, key
 
 T = TypeVar("T")
 
@@ -93,6 +93,8 @@ class RingReader(Environment):
 
     def get(self, stream: bytes, seq: int) -> bytes | None:
         """One record, or None when the stream has none of that number."""
+        if not 0 <= seq <= LAST_SEQ:
+            return None
         with self.begin() as txn:
             value = txn.get(key(seq), db=self.dbs[stream])
             return None if value is None else bytes(value)
