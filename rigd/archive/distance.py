@@ -32,7 +32,7 @@ def held(clock: Array, told_at: Array, told: Array) -> Array:
 
 
 def told(samples: dict[str, Array], scoring: dict[str, Array]) -> dict[str, Array]:
-    """Return `session_time` (s, rising) and `lap_distance` (m), shape (n,), of every scoring update of the lap.
+    """Return `session_time` (s, rising) and `lap_distance` (m), shape (n,), of every scoring update of a lap.
     Its samples carry them all; those that release 0.1 recorded do not, and there only stored ones are known.
     """
     at = np.concatenate((scoring["session_time"], samples["update_time"]))

@@ -97,7 +97,7 @@ class Snapshot:
         self.missed = 0
         """Frames the game closed since the last one given, not counting repeats and cleared ones."""
         self.jumped = False
-        """The version word moved by more than the clock allows: others may be missing, nobody knows how many."""
+        """The version word moved by more than the clock allows: nobody knows how many are missing."""
 
 
 @dataclass(frozen=True)

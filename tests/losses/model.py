@@ -168,7 +168,7 @@ class Recording:
         if self.fresh_scoring:
             self._catch_up_scoring(life, update)
         elif missed:
-            self.scoring.lose(self.booked, missed, TORN if torn else MISSED)
+            self.scoring.lose(self.booked or 1, missed, TORN if torn else MISSED)
         self.update_seen = life, update
         if self.ahead and clock > self.clock + BACK_S:
             return  # the last word of a session that telemetry has left
