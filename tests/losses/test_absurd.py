@@ -11,10 +11,11 @@ from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
 from rigd.archive.account import GAP, Account, Books, Entry
+from rigd.archive.scene import scene
 from rigd.record.absence import Absence
 from rigd.serve.feed import Feed
 from tests.archive.tape import Tape
-from tests.losses.asked import archive, losses, wrong
+from tests.losses.asked import archive, losses, reading, wrong
 
 BILLIONS = (1 << 32) - 2
 MISSED = event_pb2.GAP_REASON_MISSED
@@ -54,6 +55,18 @@ async def test_a_follower_gets_past_billions(tape: Tape) -> None:
     assert 4000 < seen < 5000
     feed.close()
     await asyncio.sleep(0)
+
+
+def test_who_is_who_is_found_across_missed_updates(tape: Tape) -> None:
+    with reading(tape.data) as ring:
+        last = ring.spans()[rings.SCORING].last
+        found = ring.latest(rings.SCORING, last - 10)
+        assert found is not None
+        assert found[0] < BILLIONS * 3 < last
+        assert ring.latest(rings.SCORING, last) == (last, ring.get(rings.SCORING, last))
+        assert ring.latest(rings.SCORING, last + 5) == ring.latest(rings.SCORING, last)
+        assert ring.latest(rings.SCORING, 0) is None
+        assert len(scene(ring, 1, 1000.0).entries) == 3
 
 
 def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
