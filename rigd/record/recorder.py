@@ -39,6 +39,15 @@ _NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
+_KINDS: Final[dict[bytes, Any]] = {
+    rings.PHYSICS: physics_pb2.Physics,
+    rings.SCORING: scoring_pb2.Scoring,
+    rings.EVENTS: event_pb2.Event,
+}
+_MOST_SEQ: Final = 1 << 62
+_MOST_SESSION: Final = 1 << 31
+"""No ring comes near: a greater number is a damaged one, and there would be none left after it."""
+
 _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceState.GONE, SourceState.STALE})
 """States in which the running session is over."""
 
@@ -426,22 +435,26 @@ class Recorder:
 
 def _unreadable(ring: RingWriter) -> str:
     """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
-    for stream, kind in ((rings.PHYSICS, physics_pb2.Physics), (rings.SCORING, scoring_pb2.Scoring)):
+    for stream, kind in _KINDS.items():
         last = ring.last(stream)
         try:
             if last is not None:
-                _check_number(read_head(last).seq, ring.spans()[stream].last)
-                parse.message(kind, last)
+                _check_newest(parse.message(kind, last), last, ring.spans()[stream].last)
         except Corrupt as error:
             ring.replace()
             return f"the newest record cannot be read: {error}; the damaged ring was set aside"
     return ""
 
 
-def _check_number(said: int, stored: int) -> None:
-    """Raise Corrupt when a record is not stored under its own number: all that follow go on from it."""
-    if said != stored:
-        raise Corrupt(f"it is number {said} and is stored as {stored}")
+def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
+    """Raise Corrupt for a record whose numbers cannot be gone on from: they decide those that follow."""
+    if not isinstance(message, event_pb2.Event):
+        read_head(data)
+    if message.seq != stored_as:
+        raise Corrupt(f"it is number {message.seq} and is stored as {stored_as}")
+    if message.seq > _MOST_SEQ or message.session > _MOST_SESSION:
+        what = f"it is number {message.seq} of session {message.session}"
+        raise Corrupt(f"{what}, the limits are {_MOST_SEQ} and {_MOST_SESSION}")
 
 
 def record(source: Source, settings: Settings, stop: Callable[[], bool]) -> Summary:

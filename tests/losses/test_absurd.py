@@ -3,14 +3,18 @@ as any other, for nothing counts them one by one.
 """
 
 import asyncio
+import json
+import zlib
 from pathlib import Path
 
 import pytest
 
+from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
 from rigd.archive.account import GAP, Account, Books, Entry
+from rigd.archive.ledger import read_ledger
 from rigd.archive.scene import scene
 from rigd.record.absence import Absence
 from rigd.serve.feed import Feed
@@ -87,6 +91,14 @@ def test_a_session_number_of_billions_is_no_loop() -> None:
     assert [number for number, _ in books.take(started)] == [BILLIONS]
     gap = event_pb2.Gap(stream=event_pb2.STREAM_PHYSICS, first_seq=1, last_seq=1, count=1, session=1)
     assert list(books.take(event_pb2.Event(session=1, gap=gap))) == []
+
+
+@pytest.mark.parametrize("seq", [1 << 70, -1, 1.5, "9" * 9, None])
+def test_numbers_of_a_ledger_that_are_none_are_corrupt(tmp_path: Path, seq: object) -> None:
+    text = json.dumps([{"kind": "reached", "time_ns": 1, "heads": {"physics": seq}}]).encode()
+    (tmp_path / "losses.log").write_bytes(b"%08x %b\n" % (zlib.crc32(text, zlib.crc32(b"sessions/a")), text))
+    with pytest.raises(Corrupt, match="is no entry"):
+        read_ledger(tmp_path / "losses.log", "sessions/a")
 
 
 def away(frame: int, update: int) -> Absence:
