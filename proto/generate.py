@@ -29,6 +29,17 @@ SNAPSHOT = PROTO.parent / "tests/wire/rig_v1.binpb"
 OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", "rig/tables.py", "CHANNELS.md")
 
 
+RECORDED = {
+    "Physics": "A record for every telemetry frame.",
+    "Scoring": "The game updates scoring five times a second. A record for every update that changed "
+    "something, else one a second. What is needed of the others is in `update_time` and `update_distance` of "
+    "Physics.",
+    "Lap": "Added when a lap is archived: the first three to samples and scoring updates, all others but "
+    "`lap_time` to samples alone.",
+}
+"""How often the rows of a table are written."""
+
+
 def generate(target: Path) -> None:
     """Write every generated file below `target`."""
     out = [f"--{kind}_out={target}" for kind in ("python", "grpc_python")]
@@ -90,6 +101,7 @@ def reference(tables: "dict[str, Table]") -> str:
     for name, table in tables.items():
         values = sum(channel.width for channel in table.channels)
         lines += ["", f"## {name}: {len(table.channels)} channels, {values} values per row", ""]
+        lines += [RECORDED[name], ""]
         lines += [
             "| channel | unit | type | per row | the game's field | meaning |",
             "|---|---|---|---|---|---|",

@@ -306,6 +306,12 @@ class PhysicsColumns:
     wheel_detached: Array
     """The wheel is gone. Wheels FL, FR, RL, RR."""
 
+    update_time: Array
+    """Session clock of the newest scoring update before the frame; NaN without the car in it [s]."""
+
+    update_distance: Array
+    """The game's distance from the line in that update: five times a second, stored or not [m]."""
+
 
 class ScoringColumns:
     """The channels of Scoring."""
@@ -487,4 +493,7 @@ class LapColumns:
     """Distance since the line, continuous: speed integrated, pinned to the game's at line and splits [m]."""
 
     game_distance: Array
-    """The game's distance from the line as last told; it moves with scoring [m]."""
+    """The game's distance from the line as last told; it moves with every scoring update [m]."""
+
+    whole: Array
+    """False: the game held the frame open, and the sample was taken by itself; others may be older."""

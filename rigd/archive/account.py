@@ -29,6 +29,8 @@ BEFORE: Final = "before"
 """`gap`, which is counted in the session before, reaches up to the beginning of this one."""
 _NEVER: Final = 1 << 64
 """More than any number."""
+_MOST: Final = _NEVER - 1
+"""The greatest number of the contract; what damaged records declare may come to more."""
 
 LAP: Final = "lap"
 """The file of `lap` lacks `gap`, which the ring had and has no more, or which is more than a file holds."""
@@ -96,7 +98,7 @@ class Account:
             self.borders.append(gap)
             self.first[gap.stream] = max(gap.last_seq, self.first.get(gap.stream, 0))
         found = self._reasons.setdefault((gap.stream, gap.reason), rig_pb2.ReasonLosses(reason=gap.reason))
-        found.missing += gap.count if counted else 0
+        found.missing = min(found.missing + (gap.count if counted else 0), _MOST)
         found.uncounted += not counted
         found.gaps += 1
 
@@ -104,13 +106,13 @@ class Account:
         """What the account says of a stream."""
         first, last = self.first.get(stream, 0), self.last.get(stream, 0)
         reasons = [found for (of, _), found in sorted(self._reasons.items()) if of == stream]
-        missing = sum(found.missing for found in reasons)
+        missing = min(sum(found.missing for found in reasons), _MOST)
         return rig_pb2.StreamLosses(
             stream=stream,
-            first_seq=first + 1,
+            first_seq=min(first + 1, _MOST),
             last_seq=last,
-            expected=last - first,
-            received=last - first - missing,
+            expected=max(last - first, 0),
+            received=max(last - first - missing, 0),
             missing=missing,
             reasons=reasons,
         )
@@ -138,7 +140,8 @@ class Books:
 
     def __init__(self, account: Callable[[int], Account | None], numbers: Iterable[int]) -> None:
         self._account = account
-        self._newest = max((number for number in numbers if account(number)), default=0)
+        self._known = set(numbers)
+        self._newest = max((number for number in self._known if account(number)), default=0)
         """The highest number that was told."""
         self._waiting: dict[int, list[event_pb2.Event]] = {}
 
@@ -163,11 +166,13 @@ class Books:
 
     def introduce(self, number: int) -> Iterator[tuple[int, Entry]]:
         """What waited for this session, whose beginning is booked now."""
+        self._known.add(number)
         for event in self._waiting.pop(number, []):
             yield from self._lose(event)
 
     def _begin(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
         self._newest = max(self._newest, event.session)
+        self._known.add(event.session)
         heads, time_ns = heads_of(event.session_started.heads), event.capture_time_ns
         yield event.session, Entry(BEGAN, event.seq, time_ns, heads)
         yield from self.introduce(event.session)
@@ -187,7 +192,8 @@ class Books:
 
     def _former(self, number: int) -> tuple[int, Account | None]:
         """The newest session before that one."""
-        known = ((of, self._account(of)) for of in range(number - 1, 0, -1))
+        earlier = sorted((of for of in self._known if of < number), reverse=True)
+        known = ((of, self._account(of)) for of in earlier)
         return next((found for found in known if found[1] is not None), (0, None))
 
     def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
@@ -198,7 +204,7 @@ class Books:
         elif number > self._newest:
             self._waiting.setdefault(number, []).append(event)
             return
-        for later in range(number + 1, self._newest + 1):
+        for later in sorted(of for of in self._known if number < of <= self._newest):
             following = self._account(later)
             if following and event.gap.last_seq >= following.first.get(event.gap.stream, _NEVER):
                 yield later, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)

@@ -31,6 +31,16 @@ def held(clock: Array, told_at: Array, told: Array) -> Array:
     return padded[at].astype(np.float32)
 
 
+def told(samples: dict[str, Array], scoring: dict[str, Array]) -> dict[str, Array]:
+    """Return `session_time` (s, rising) and `lap_distance` (m), shape (n,), of every scoring update of a lap.
+    Its samples carry them all; those that release 0.1 recorded do not, and there only stored ones are known.
+    """
+    at = np.concatenate((scoring["session_time"], samples["update_time"]))
+    metres = np.concatenate((scoring["lap_distance"], samples["update_distance"]))
+    times, first = np.unique(at[np.isfinite(at)], return_index=True)
+    return {"session_time": times, "lap_distance": metres[np.isfinite(at)][first]}
+
+
 def distances(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.Lap) -> Array:
     """Metres since the line for every sample, float32, continuous: speed integrated over the samples' own
     clocks, then stretched so that it meets the game's distance at the line and at both splits. A piece of a

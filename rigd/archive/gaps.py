@@ -1,5 +1,6 @@
 """What is missing of a lap, and why: received and declared together are what the game wrote."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ def gaps_of(
     nobody said why, and `left_out` samples at the end that are more than a file holds.
     """
     before, last = (_position(ring, lap.session, clock) for clock in (lap.start_time, lap.end_time))
-    declared = [parse.message(event_pb2.Gap, data) for data in ring.gaps(rings.PHYSICS, before + 1, last + 1)]
+    declared = _declared(ring, before, last)
     gaps = [part for gap in declared if (part := _part(ring, gap, lap)) is not None]
     return [*_beginning(ring, samples, declared, last), *gaps, *_end(samples, left_out)]
 
@@ -39,26 +40,44 @@ def _position(ring: RingReader, session: int, clock: float) -> int:
     return ring.bisect(rings.PHYSICS, before)
 
 
+def _declared(ring: RingReader, before: int, last: int) -> list[event_pb2.Gap]:
+    """Losses declared after tick `before`. Where the ring has no such tick, they may have begun earlier: some
+    frames were missed before its first one.
+    """
+    first = 0 if ring.get(rings.PHYSICS, before) is None else before + 1
+    found = (parse.message(event_pb2.Gap, data) for data in ring.gaps(rings.PHYSICS, first, last + 1))
+    return [gap for gap in found if gap.last_seq >= before]
+
+
 def _part(ring: RingReader, gap: event_pb2.Gap, lap: lap_pb2.Lap) -> event_pb2.Gap | None:
     """The part of a loss that lies in the lap: frames come evenly, so the clock of each missing one is known
     from those around. A loss across the line is shared by two laps.
     """
     before, after = (ring.get(rings.PHYSICS, seq) for seq in (gap.first_seq - 1, gap.last_seq + 1))
-    if not gap.count or before is None or after is None:
+    count = min(gap.count, gap.last_seq + 1 - gap.first_seq)  # what a damaged record says may differ
+    if count <= 0 or before is None or after is None:
         return gap
     one, other = read_head(before), read_head(after)
-    if one.session != other.session:
+    step = (other.session_time - one.session_time) / (count + 1)
+    if one.session != other.session or not 0 < step < math.inf:
         return gap
-    step = (other.session_time - one.session_time) / (gap.count + 1)
-    clocks = one.session_time + step * np.arange(1, gap.count + 1)
-    inside = np.flatnonzero((clocks >= lap.start_time) & (clocks < lap.end_time))
-    if not len(inside):
+    start, end = (
+        _frames_before((clock - one.session_time) / step, count) for clock in (lap.start_time, lap.end_time)
+    )
+    if start >= end:
         return None
     part = event_pb2.Gap()
     part.CopyFrom(gap)
-    part.first_seq, part.last_seq = gap.first_seq + int(inside[0]), gap.first_seq + int(inside[-1])
-    part.count = len(inside)
+    part.first_seq, part.last_seq = gap.first_seq + start, gap.first_seq + end - 1
+    part.count = end - start
     return part
+
+
+def _frames_before(steps: float, count: int) -> int:
+    """How many of `count` missing frames, the first of which is one step on, come before so many steps. A
+    count may be of billions: no array is made of them.
+    """
+    return min(max(math.ceil(min(max(steps, 0.0), count + 1.0)) - 1, 0), count)
 
 
 def _beginning(

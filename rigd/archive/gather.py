@@ -12,7 +12,7 @@ from rig.columns import HEAD_BYTES, Layout, Layouts, peek, read_head, read_heads
 from rig.errors import Corrupt
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
-from rigd.archive.distance import distances, held
+from rigd.archive.distance import distances, held, told
 from rigd.archive.gaps import gaps_of
 from rigd.ring import RingReader
 
@@ -26,6 +26,11 @@ _EVENT_SLACK_S: Final = 2.0
 """Events are told by two clocks, telemetry's and scoring's, which lie up to 0.2 s apart."""
 MOST_ROWS: Final = 180_000
 """Rows kept of a lap: an hour at 50 Hz, 170 MB on the way. A car that nobody drives home may stand longer."""
+_MOST_MISSING: Final = (1 << 32) - 1
+"""A uint32 of the contract; a ring may declare more."""
+_LATER: Final = frozenset(("update_time", "update_distance"))
+"""Channels that records of release 0.1 do not have: what is missing is NaN."""
+_HEAD_NAMES: Final = ("seq", "capture_time_ns", "session_time")
 _WORD: Final = 4
 _MOST_WORDS: Final = 512
 """More than any row has; a pass that met none still gives empty columns of the right shape."""
@@ -43,13 +48,20 @@ class _Picker:
     """Where one row's values lie in a record of one layout: words of four bytes, and flags of one."""
 
     def __init__(self, table: Table, layout: Layout, row: int) -> None:
-        if missing := table.by_name.keys() - layout.spans.keys():
+        if missing := table.by_name.keys() - layout.spans.keys() - _LATER:
             raise Corrupt(f"a record of the ring has no column {min(missing)!r}")
         words: list[Array] = []
         flags: list[Array] = []
+        self.blanks: list[tuple[slice, Array]] = []
+        """Words of channels that the record does not have, and their missing values."""
         for channel in table.channels:
-            first = layout.spans[channel.name][1] + row * channel.row_bytes
-            places = np.arange(first, first + channel.row_bytes)
+            places = np.arange(channel.row_bytes)
+            if channel.name in layout.spans:
+                places += layout.spans[channel.name][1] + row * channel.row_bytes
+            else:
+                blank = np.full(channel.width, np.nan, channel.dtype).view("<u4")
+                at = sum(map(len, words)) // _WORD
+                self.blanks.append((slice(at, at + len(blank)), blank))
             (flags if channel.dtype.itemsize == 1 else words).append(places)
         self.words = np.concatenate(words)[::_WORD] // _WORD
         self.flags = np.concatenate(flags)
@@ -88,7 +100,10 @@ class _Rows:
         if len(data) < picker.end:
             raise Corrupt(f"a record of the ring has {len(data)} bytes, its columns need {picker.end}")
         self._heads.append(bytes(data[:HEAD_BYTES]))
-        self._words.append(np.frombuffer(data, "<u4", picker.count).take(picker.words))
+        words = np.frombuffer(data, "<u4", picker.count).take(picker.words)
+        for place, blank in picker.blanks:
+            words[place] = blank
+        self._words.append(words)
         self._flags.append(np.frombuffer(data, np.uint8).take(picker.flags))
 
     def _find(self, data: Any, layouts: Layouts) -> _Picker | None:
@@ -100,7 +115,8 @@ class _Rows:
     def columns(self) -> dict[str, Array]:
         """Every channel as an array of its own, and what the head says of each row."""
         heads = read_heads(b"".join(self._heads))
-        out = {name: heads[name].copy() for name in ("seq", "capture_time_ns", "session_time")}
+        names = (*_HEAD_NAMES, "whole") if self._table is PHYSICS else _HEAD_NAMES
+        out = {name: heads[name].copy() for name in names}
         words, flags = _stacked(self._words, "<u4"), _stacked(self._flags, "u1")
         at = {_WORD: 0, 1: 0}
         for channel in self._table.channels:
@@ -186,7 +202,8 @@ def _finished(ring: RingReader, header: archive_pb2.LapHeader, ticks: _Rows, upd
         # As it was at the end of the lap, however late the lap is archived.
         header.session.state.CopyFrom(parse.message(scoring_pb2.Scoring, data).session_state)
     lap.samples, lap.scorings = len(samples["seq"]), len(scoring["seq"])
-    lap.missing = sum(gap.count for gap in header.gaps)
+    lap.missing = min(sum(gap.count for gap in header.gaps), _MOST_MISSING)
+    lap.torn_samples = int(np.count_nonzero(~samples["whole"]))
     if lap.samples:
         lap.start_time_ns, lap.end_time_ns = (int(samples["capture_time_ns"][i]) for i in (0, -1))
     return Gathered(header, samples, scoring)
@@ -205,8 +222,9 @@ def _within(columns: dict[str, Array], clock: Array, lap: lap_pb2.Lap) -> dict[s
 def _measure(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.Lap) -> None:
     """Add what the archive makes itself."""
     samples["lap_time"] = samples["elapsed_time"] - lap.start_time
-    samples["distance"] = distances(samples, scoring, lap)
-    samples["game_distance"] = held(samples["elapsed_time"], scoring["session_time"], scoring["lap_distance"])
+    updates = told(samples, scoring)
+    samples["distance"] = distances(samples, updates, lap)
+    samples["game_distance"] = held(samples["elapsed_time"], updates["session_time"], updates["lap_distance"])
     scoring["lap_time"] = scoring["session_time"] - lap.start_time
     assert samples.keys() >= LAP.by_name.keys()
 

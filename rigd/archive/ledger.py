@@ -20,6 +20,7 @@ from rigd.archive.account import Account, Entry
 
 _CRC_DIGITS: Final = 8
 _STREAM: Final = "STREAM_"
+_MOST: Final = (1 << 64) - 1
 
 
 class Ledger:
@@ -96,12 +97,19 @@ def _entry(words: Any) -> Entry:
     heads, gap = words.get("heads", {}), words.get("gap")
     return Entry(
         kind=words["kind"],
-        event=words.get("event", 0),
-        time_ns=words["time_ns"],
-        heads={event_pb2.Stream.Value(_STREAM + name.upper()): seq for name, seq in heads.items()},
+        event=_number(words.get("event", 0)),
+        time_ns=_number(words["time_ns"]),
+        heads={event_pb2.Stream.Value(_STREAM + name.upper()): _number(seq) for name, seq in heads.items()},
         gap=json_format.ParseDict(gap, event_pb2.Gap(), ignore_unknown_fields=True) if gap else None,
         lap=words.get("lap", ""),
     )
+
+
+def _number(value: Any) -> int:
+    """A fixed64 of the contract. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise ValueError(f"{value!r} is no number of a record or a clock")
+    return value
 
 
 def _word(stream: int) -> str:

@@ -38,11 +38,11 @@ def scene(ring: RingReader, session: int, clock_s: float) -> Scene:
 
     last = ring.bisect(rings.SCORING, before)
     state = None
-    for seq in range(last, max(last - _LOOK_BACK, 0), -1):
-        data = ring.get(rings.SCORING, seq)
-        if data is None or read_head(data).session != session:
+    for _ in range(_LOOK_BACK):
+        found = ring.latest(rings.SCORING, last)  # an update that was missed has a number and no record
+        if found is None or read_head(found[1]).session != session:
             break
-        update = parse.message(scoring_pb2.Scoring, data)
+        last, update = found[0] - 1, parse.message(scoring_pb2.Scoring, found[1])
         state = state or update.session_state
         if update.HasField("entry_list"):
             return Scene(state, {entry.id: entry for entry in update.entry_list.entries})

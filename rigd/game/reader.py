@@ -57,13 +57,30 @@ WORD: Final = 0xFFFF_FFFF
 HALF: Final = 1 << 31
 """A step of more than half the range is a step back: the game started again."""
 
+MOST_HZ: Final = 500
+"""Frames a second that a game can write: 400 is the fastest known, and a quarter on top."""
+
+BURST: Final = 50
+"""Frames beyond what the clock allows that still are a count: a writer that was late catches up."""
+
+LONGEST_S: Final = 86_400.0
+"""A clock that moves on by more between two frames is a broken number, not a day of frames."""
+
+WINDOWS: Final = 2 * MAX_VEHICLES
+"""Lengths of copies kept ready: one per number of cars. Hints of another game's making come on top."""
+
 Records = npt.NDArray[np.void]
+
+
+def allowed(passed_s: float) -> int:
+    """Return the most frames that a game can have written within that many seconds."""
+    return BURST + int(MOST_HZ * min(passed_s, LONGEST_S) if passed_s > 0 else 0)
 
 
 class Snapshot:
     """One frame. Reused: its views hold until the next snapshot of the same buffer."""
 
-    __slots__ = ("count", "info", "missed", "raw", "records", "version", "whole")
+    __slots__ = ("count", "info", "jumped", "missed", "raw", "records", "version", "whole")
 
     def __init__(self, records: Records, raw: memoryview) -> None:
         self.version = 0
@@ -79,6 +96,8 @@ class Snapshot:
         """SCORING_INFO; scoring only."""
         self.missed = 0
         """Frames the game closed since the last one given, not counting repeats and cleared ones."""
+        self.jumped = False
+        """The version word moved by more than the clock allows: nobody knows how many are missing."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +140,8 @@ class BufferReader:
         self.fallbacks = 0
         self.cleared = 0
         self.missed = 0
+        self.jumps = 0
+        """Steps of the version word that were no count of frames."""
         self.version = 0
         """End word of the last frame accepted, repeated or cleared; at first the baseline."""
         self.baseline = 0
@@ -141,6 +162,8 @@ class BufferReader:
         self._ids = b""
         self._clock = b""
         self._lost = 0
+        self._jumped = False
+        self._advanced_ns = 0
         self._clean_ns = 0
         self._fallback_at = 0
         self._pair_ns = 0
@@ -231,6 +254,8 @@ class BufferReader:
         """Copy the first `length` bytes of the file; False if it is shorter."""
         window = self._windows.get(length)
         if window is None:
+            if len(self._windows) >= WINDOWS:
+                self._windows.clear()
             window = self._windows[length] = [self._view[:length]]
         return self.file.fill(window, 0, length)
 
@@ -277,16 +302,16 @@ class BufferReader:
         """First sight of a file: its version is the baseline, and not news unless `first` says so."""
         self.baseline = self.version = end
         self._seen = -1 if self._first else end
-        self.attached_ns = self._clean_ns = now_ns
+        self.attached_ns = self._clean_ns = self._advanced_ns = now_ns
         self.moved_ns = None
 
     def _judge(self, end: int, used: int, now_ns: int) -> Snapshot | None:
         """Decide what a consistent copy is: a frame, a repeat, a cleared buffer or nonsense."""
-        self._advance(end)
+        count = 0 if self._form is None else self._count[0]
+        self._advance(end, count, now_ns)
         self._rest(now_ns)
         if self._form is None:
             return self._accept(0, used)
-        count = self._count[0]
         if count == 0:
             return self._clear(used)
         return self._judge_cars(self._form, min(count, MAX_VEHICLES) if self._form.clips else count, used)
@@ -300,11 +325,25 @@ class BufferReader:
         self._ids, self._clock = ids, clock
         return self._accept(count, used)
 
-    def _advance(self, end: int) -> None:
-        """Count the frames that were closed between the last one looked at and this one."""
+    def _advance(self, end: int, count: int, now_ns: int) -> None:
+        """Count the frames that were closed between the last one looked at and this one. The word comes out
+        of memory: a step that neither our clock nor the session's has time for is no count.
+        """
         if self._seen >= 0 and end != self._seen:
-            self._lost += (end - self._seen - 1) & WORD
-        self._seen = end
+            missed = (end - self._seen - 1) & WORD
+            since_s = (now_ns - self._advanced_ns) / 1e9
+            if missed <= allowed(since_s) or missed <= allowed(self._clock_step_s(count)):
+                self._lost += missed
+            else:
+                self._jumped = True
+                self.jumps += 1
+        self._seen, self._advanced_ns = end, now_ns
+
+    def _clock_step_s(self, count: int) -> float:
+        """How far the session clock is ahead of the last frame's. A replay may run faster than our clock."""
+        if not self._clock or not 0 < count <= MAX_VEHICLES:
+            return 0.0
+        return float(np.median(self._clocks[:count]) - np.median(np.frombuffer(self._clock)))
 
     def _plausible(self, form: _Form, count: int, used: int, ids: bytes) -> bool:
         """Count in range, hint as it must be, unique ids, finite clocks. 1.5 us while the cars stay."""
@@ -351,6 +390,7 @@ class BufferReader:
         given = self._snapshot
         given.version, given.count, given.whole = self._seen, count, whole
         given.missed, self._lost = self._lost, 0
+        given.jumped, self._jumped = self._jumped, False
         given.raw = self._view[:used]
         if self._form is not None:
             given.records = self._records[:count]
@@ -372,7 +412,7 @@ class BufferReader:
         if not kept or self._known(ids, clock):
             self._bury(now_ns)
             return None
-        self._advance(end)
+        self._advance(end, kept, now_ns)
         self.moved_ns = now_ns
         return self._take(form, kept, ids, clock)
 

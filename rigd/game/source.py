@@ -3,6 +3,7 @@
 import enum
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -115,6 +116,16 @@ class Source(Protocol):
         """Let go of the files."""
 
 
+@dataclass
+class _Refused:
+    """Frames not given since the last that was, because the plugin was not one that rigd reads."""
+
+    epoch: int = -1
+    """Lives of the counters and of the plugin when the last one was given."""
+    frames: int = 0
+    jumped: bool = False
+
+
 class SharedMemory:
     """The game's buffers in a folder, normally /dev/shm.
 
@@ -135,9 +146,7 @@ class SharedMemory:
         self._starts = 0
         self._trusted = False
         self._trusted_life = -1
-        self._given_epoch = -1
-        self._refused = 0
-        """Frames not given since the last that was, because the plugin was not one that rigd reads."""
+        self._refused = {Telemetry.name: _Refused(), Scoring.name: _Refused()}
 
     def _reader(self, buffer: Buffer, *, first: bool = False) -> BufferReader:
         return BufferReader(self.folder, buffer, first=first)
@@ -155,22 +164,28 @@ class SharedMemory:
     def telemetry(self, now_ns: int) -> Snapshot | None:
         """The next whole telemetry frame with at least one car, or None."""
         self._now_ns = now_ns
-        found = self.telemetry_reader.snapshot(now_ns)
-        if found is None:
-            return None
-        if not self._trust():
-            self._refused += found.missed + 1
-            return None
-        if self._given_epoch == self.epoch:
-            found.missed += self._refused
-        self._given_epoch, self._refused = self.epoch, 0
-        return found
+        return self._trusted_only(self.telemetry_reader, now_ns)
 
     def scoring(self, now_ns: int) -> Snapshot | None:
         """The next scoring frame with at least one car, or None."""
         self._now_ns = now_ns
-        found = self.scoring_reader.snapshot(now_ns)
-        return found if self._trust() else None
+        return self._trusted_only(self.scoring_reader, now_ns)
+
+    def _trusted_only(self, reader: BufferReader, now_ns: int) -> Snapshot | None:
+        """A frame of a plugin that rigd reads, with the count of those before it that were not given."""
+        found, refused = reader.snapshot(now_ns), self._refused[reader.buffer.name]
+        if found is None:
+            return None
+        if not self._trust():
+            refused.frames += found.missed + 1
+            refused.jumped |= found.jumped
+            return None
+        epoch = reader.epoch + self._starts
+        if refused.epoch == epoch:
+            found.missed += refused.frames
+            found.jumped |= refused.jumped
+        self._refused[reader.buffer.name] = _Refused(epoch)
+        return found
 
     def extended(self) -> np.void | None:
         """The newest EXTENDED_PAYLOAD, a copy of its own; None before the first and without a file."""

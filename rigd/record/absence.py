@@ -1,10 +1,8 @@
 """The time between two recorders: what the game wrote while none ran."""
 
 from dataclasses import dataclass
-from typing import Final
 
-_WRAP: Final = 0xFFFF_FFFF
-"""The game's frame counters have 32 bits."""
+from rigd.game.reader import WORD, allowed
 
 
 @dataclass
@@ -19,26 +17,50 @@ class Absence:
     """Counter of its last tick; None once that is settled, and in an empty ring."""
     update: int | None
     """Counter of its last scoring update; likewise."""
+    update_game: bytes
+    """Birth of the game's memory when that update was seen: scoring may run on without telemetry."""
+    taken_ns: int
+    """Wall clock of the newest record, unix nanoseconds; 0 in an empty ring."""
+    clock_s: float
+    """Session clock of the newest record, seconds."""
+
+    def passed_s(self, now_ns: int, clock_s: float) -> float:
+        """Return how long it has lasted, by the wall clock or by the session's if that says more: the
+        simulated game and replays may run faster than the wall clock.
+        """
+        return max((now_ns - self.taken_ns) / 1e9, clock_s - self.clock_s)
 
     def repeats(self, frame: int, game: bytes) -> bool:
         """Whether the first frame after it is in the ring already, because the game has stood still."""
         return self.frame == frame and self.game == game
 
-    def frames(self, frame: int, game: bytes) -> tuple[int, str]:
+    def frames(self, frame: int, game: bytes, passed_s: float) -> tuple[int, str]:
         """How many frames were missed before the first one after it, and why; no reason when none was. 0
-        frames for some reason are a number that nobody can know.
+        frames for some reason are a number that nobody can know. `passed_s` bounds what
+        is a count.
         """
         before, self.frame = self.frame, None
         if self.game != game:
             waited = not self.session and frame <= 1  # the first frame of a game that began under our eyes
             return 0, "" if waited else "the game was restarted while no recorder ran"
-        missed = (frame - (before or 0) - 1) & _WRAP
-        return (missed, "no recorder ran") if 0 < missed < _WRAP >> 1 else (0, "")
+        return _between(before or 0, frame, passed_s)
 
-    def updates(self, update: int) -> str:
-        """Why scoring is missing before the first update after it; no reason when nothing is. Which of those
-        in between would have been stored, nobody knows.
+    def updates(self, update: int, game: bytes, passed_s: float) -> tuple[int, str]:
+        """The same of scoring updates. Which of those in between would have been stored, nobody knows: all
+        of them count.
         """
         before, self.update = self.update, None
-        seamless = (update - (before or 0)) & _WRAP == 1 or (not self.session and update <= 1)
-        return "" if seamless else "no recorder ran"
+        if self.update_game != game:
+            waited = not self.session and update <= 1
+            return 0, "" if waited else "the game was restarted while no recorder ran"
+        return _between(before or 0, update, passed_s)
+
+
+def _between(before: int, after: int, passed_s: float) -> tuple[int, str]:
+    """What lies between two counters of one life: a count where the clock has time for it."""
+    missed = (after - before - 1) & WORD
+    if missed in (0, WORD):
+        return 0, ""
+    if missed <= allowed(passed_s):
+        return missed, "no recorder ran"
+    return 0, f"the game's counter went from {before} to {after} while no recorder ran"

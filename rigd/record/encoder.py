@@ -53,6 +53,8 @@ class Encoder:
         """Terrain names in the order of their index on the wire; the first ones may be given."""
         self.triggers: Array | int = 0
         """Why each row of the next record is written, for the column of that name."""
+        self._scored: dict[str, dict[int, float]] = {}
+        self._scorings = 0
         self._terrain_index: dict[bytes, int] = {}
         self._programs: dict[tuple[int, int, int], _Program] = {}
 
@@ -72,13 +74,25 @@ class Encoder:
             fill()
         return program.template.pack(head, tail)
 
+    def score(self, updates: Array, clock_s: float) -> None:
+        """Take the newest scoring update (VEHICLE_SCORING) at that session clock, in seconds, for the columns
+        that come from it; without rows there is none.
+        """
+        ids, metres = updates["mID"][::-1].tolist(), updates["mLapDist"][::-1].astype(np.float32)
+        metres[~np.isfinite(metres)] = np.nan
+        self._scored = {
+            "mCurrentET": dict.fromkeys(ids, clock_s),
+            "mLapDist": dict(zip(ids, metres.tolist(), strict=True)),
+        }
+        self._scorings += 1
+
     def _build(self, key: tuple[int, int, int], records: Array) -> _Program:
         program = _Program(Template(self.table, len(records)), records.base)
         if records.base is not None:
             self._programs[key] = program
         kinds: dict[str, list[Channel]] = {}
         for channel in program.template.order:
-            kind = _kind(channel, _field(records, channel.source))
+            kind = _kind(channel, records)
             kinds.setdefault(kind, []).append(channel)
         if len(records):
             raw = records.view(np.uint8)
@@ -91,8 +105,10 @@ class Encoder:
         return program
 
     def _step(self, channel: Channel, records: Array, template: Template) -> Step:
-        source = _field(records, channel.source)
         target = template.columns[channel.name]
+        if channel.derivation == channel_pb2.DERIVATION_SCORING:
+            return self._scoring_step(channel.source, records["mID"], target)
+        source = _field(records, channel.source)
         match channel.derivation:
             case channel_pb2.DERIVATION_NORM:
                 return _norm_step(source, target)
@@ -107,6 +123,19 @@ class Encoder:
             case channel_pb2.DERIVATION_TERRAIN_INDEX:
                 return self._terrain_step(source, target)
         return _single_step(channel, source.reshape(target.shape), target)
+
+    def _scoring_step(self, source: str, ids: Array, target: Array) -> Step:
+        """Scoring moves five times a second, cars change places seldom: as a rule one copy."""
+        seen, kept = (-1, b""), np.full(target.shape, np.nan, target.dtype)
+
+        def step() -> None:
+            nonlocal seen
+            if (now := (self._scorings, ids.tobytes())) != seen:
+                seen, told = now, self._scored.get(source, {})
+                kept[:] = [told.get(slot, np.nan) for slot in ids.tolist()]
+            np.copyto(target, kept)
+
+        return step
 
     def _terrain_step(self, source: Array, target: Array) -> Step:
         """Names change rarely, so only wheels whose 16 bytes changed are looked up."""
@@ -157,10 +186,11 @@ def text(raw: bytes, size: int = 0) -> str:
 # Which columns are gathered, and how.
 
 
-def _kind(channel: Channel, source: Array) -> str:
+def _kind(channel: Channel, records: Array) -> str:
     """Name of the gather that serves the column; empty for one that needs a step of its own."""
     if channel.derivation or (_shifted(channel) and channel.scale != 1.0):
         return ""
+    source = _field(records, channel.source)
     plain = channel.scale == 1.0 and not channel.offset and not channel.missing_non_positive
     match channel.dtype.str[1:], source.dtype.str[1:]:
         case "f4", ("f8" | "f4" | "u1"):

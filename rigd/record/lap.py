@@ -15,6 +15,10 @@ _WINDOW_S: Final = 10.0
 """The game's time is waited for as long as this; cuts are decided within 8 s."""
 _SAME_S: Final = 0.001
 """The game's time and the difference of its clocks are the same time when they are as close as this."""
+_NOBODY: Final = -1
+_AI: Final = 1
+_PERSONS: Final = (0, 2)
+"""Values of mControl."""
 _SPLIT_S: Final = 1.0
 """mSector changes first, the split's time may follow: waited for as long as this."""
 
@@ -41,6 +45,17 @@ class Lap:
     splits: list[float] = field(default_factory=lambda: [0.0, 0.0])
     tyres: list[str] | None = None
     """Front and rear compound; None before the car was seen outside the pits, empty where nobody knew."""
+    ai: bool = False
+    """The game's driver had the wheel at some time."""
+    person: bool = False
+    """A person had the wheel, or the car is the player's."""
+    undriven: bool = False
+    """Nobody had the wheel at some time."""
+
+    @property
+    def ai_takeover(self) -> bool:
+        """The game's driver had a car that a person drives. Opponents that it always drives are no such."""
+        return self.ai and self.person
 
     def due_s(self) -> float:
         """Session clock at which a sector is told without its time."""
@@ -49,6 +64,9 @@ class Lap:
     def see(self, row: Row, moment: Moment) -> None:
         """Follow an update of this lap."""
         self.moved |= row.moving
+        self.ai |= row.control == _AI
+        self.person |= row.control in _PERSONS or row.player
+        self.undriven |= row.control == _NOBODY
         if self.counts and not row.counts:
             self.counts = False
             told = event_pb2.LapInvalidated(car=row.slot, lap_index=self.index)
@@ -144,7 +162,9 @@ class Ended:
             start_time=lap.start_s,
             end_time=self.end_s,
             official=self.official,
-            valid=self.official,
+            valid=self.official and not (lap.ai_takeover or lap.undriven),
+            ai_takeover=lap.ai_takeover,
+            undriven=lap.undriven,
             complete=self.complete,
             out_lap=lap.from_garage or any(visit.at(lap.start_s) for visit in touching),
             in_lap=self.to_garage or any(visit.at(self.end_s) for visit in touching),

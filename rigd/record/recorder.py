@@ -17,6 +17,7 @@ from rig.columns import Head, field, read_head
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
+from rigd.game.layout import VEHICLE_SCORING
 from rigd.game.reader import Snapshot
 from rigd.game.source import Source, SourceState
 from rigd.process import ProcessMeter
@@ -36,10 +37,19 @@ from rigd.watchdog import Watchdog
 _BEAT_NS: Final = 1_000_000_000
 _SCORING_NS: Final = 4_000_000
 """Between two looks at scoring, which comes every 200 ms: not at every poll for telemetry."""
+_NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
+_KINDS: Final[dict[bytes, Any]] = {
+    rings.PHYSICS: physics_pb2.Physics,
+    rings.SCORING: scoring_pb2.Scoring,
+    rings.EVENTS: event_pb2.Event,
+}
+_MOST_SEQ: Final = 1 << 62
+_MOST_SESSION: Final = 1 << 31
+"""No ring comes near: a greater number is a damaged one, and there would be none left after it."""
 
 _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceState.GONE, SourceState.STALE})
 """States in which the running session is over."""
@@ -104,7 +114,7 @@ class Recorder:
         self._scorings = 0
         self._scoring_ns = 0
         self._clock_s = 0.0
-        self._given_up = 0
+        self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
         self._epoch = -1
         self._resume(trouble)
@@ -148,13 +158,14 @@ class Recorder:
 
     def _resume(self, trouble: str) -> None:
         """Take up numbers and session from the ring, and tell that we are here."""
-        saved, frame = self.ring.metas(SAVED), None
+        saved, frame, taken_ns = self.ring.metas(SAVED), None, 0
         newest = [told(saved)]  # its number is taken, also when no record of it could be stored
         for stream in (rings.SCORING, rings.PHYSICS):
             if (last := self.ring.last(stream)) is not None:
                 head = read_head(last)
                 newest.append((head.session, head.session_time))
                 self._numbers.resume(stream, head.capture_time_ns)
+                taken_ns = max(taken_ns, head.capture_time_ns)
                 frame = head.frame if stream == rings.PHYSICS else None
         number = max(number for number, _ in newest)
         self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
@@ -163,12 +174,16 @@ class Recorder:
         self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
         if self._sessions.ahead:
             self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
-        update = self.ring.meta(b"scored")
+        game = self.ring.meta(b"game") or b""
+        update, _, update_game = (self.ring.meta(b"scored") or b"").partition(b" ")
         self._absence = Absence(
             session=number if key else 0,
-            game=self.ring.meta(b"game") or b"",
+            game=game,
             frame=frame,
-            update=None if update is None else int(update),
+            update=int(update) if update.isdigit() else None,
+            update_game=update_game or game,  # a recorder of an earlier version said it for both
+            taken_ns=taken_ns,
+            clock_s=self._clock_s,
         )
         self._resume_terrains()
         started = event_pb2.RecorderStarted(version=rigd.__version__)
@@ -196,7 +211,8 @@ class Recorder:
         """
         if self._absence.repeats(frame.version, self._birth()):
             return False
-        count, why = self._absence.frames(frame.version, self._birth())
+        passed_s = self._absence.passed_s(time.time_ns(), self._clock_of(frame.records["mElapsedTime"]))
+        count, why = self._absence.frames(frame.version, self._birth(), passed_s)
         if why:
             reason = event_pb2.GAP_REASON_RECORDER_DOWN
             self._lose(rings.PHYSICS, count, reason, why, self._absence.session)
@@ -204,9 +220,19 @@ class Recorder:
 
     def _catch_up_scoring(self, update: Snapshot) -> None:
         """First update after a restart."""
-        if why := self._absence.updates(update.version):
+        assert update.info is not None
+        passed_s = self._absence.passed_s(time.time_ns(), float(update.info["mCurrentET"]))
+        count, why = self._absence.updates(update.version, self._birth(), passed_s)
+        if why:
             reason = event_pb2.GAP_REASON_RECORDER_DOWN
-            self._lose(rings.SCORING, 0, reason, why, self._absence.session)
+            self._lose(rings.SCORING, count, reason, why, self._absence.session)
+
+    def _miss(self, stream: bytes, frame: Snapshot, reason: Any) -> None:
+        """What the game wrote since the last frame, and nobody read."""
+        if frame.missed:
+            self._lose(stream, frame.missed, reason, "")
+        if frame.jumped:
+            self._lose(stream, 0, reason, f"the game's counter jumped to {frame.version}")
 
     def _birth(self) -> bytes:
         return b"%d %d" % self.source.telemetry_reader.file.birth
@@ -217,19 +243,19 @@ class Recorder:
         if self._epoch != self.source.epoch:
             self._epoch = self.source.epoch
             self._meta[b"game"] = self._birth()
-        torn = self._torn_since_last()
+        torn = self._why_missed(rings.PHYSICS, self.source.telemetry_reader.given_up)
         if self._absence.frame is not None:
             if not self._catch_up(frame):
                 return
-        elif frame.missed:
-            reason = event_pb2.GAP_REASON_TORN if torn else event_pb2.GAP_REASON_MISSED
-            self._lose(rings.PHYSICS, frame.missed, reason, "")
+        else:
+            self._miss(rings.PHYSICS, frame, torn)
         self._pacer.arrived(now, frame.missed + 1)
         self._lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
         self._clock_s = self._clock_of(frame.records["mElapsedTime"])
         if self._sessions.tick(self._clock_s):
             self._numbers.part()
+            self._physics.score(_NO_UPDATE, 0.0)
         self._append_tick(frame, now)
         self.summary.captured += 1
         self._work.add(time.monotonic_ns() - now)
@@ -276,10 +302,10 @@ class Recorder:
         row = int(found[0])
         return records[row : row + 1], row
 
-    def _torn_since_last(self) -> bool:
-        given_up = self.source.telemetry_reader.given_up
-        before, self._given_up = self._given_up, given_up
-        return given_up > before
+    def _why_missed(self, stream: bytes, given_up: int) -> Any:
+        """The reason of what was missed since the last frame of a buffer, by how many reads were given up."""
+        before, self._given_up[stream] = self._given_up[stream], given_up
+        return event_pb2.GAP_REASON_TORN if given_up > before else event_pb2.GAP_REASON_MISSED
 
     # Scoring, sessions, events.
 
@@ -290,17 +316,21 @@ class Recorder:
 
     def _score(self, update: Snapshot, now: int) -> None:
         self._scorings += 1
+        why = self._why_missed(rings.SCORING, self.source.scoring_reader.given_up)
         if self._absence.update is not None:
             self._catch_up_scoring(update)
+        else:
+            self._miss(rings.SCORING, update, why)
         extended = self.source.extended()
         if extended is not None:
             self._ticks = int(extended["mTicksSessionStarted"])
             self._plugin = text(extended["mVersion"])
         terrains = self._physics.terrains
         verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds)
-        self._meta[b"scored"] = b"%d" % update.version
+        self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
         if verdict is None:
             return
+        self._physics.score(update.records, verdict.state.current_time)
         if any(event.HasField("session_started") for event in verdict.events):
             self._clock_s = verdict.state.current_time  # also when no car is on the track yet
         self._meta |= {b"session": self._sessions.key, **verdict.saved}
@@ -429,16 +459,26 @@ class Recorder:
 
 def _unreadable(ring: RingWriter) -> str:
     """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
-    for stream, kind in ((rings.PHYSICS, physics_pb2.Physics), (rings.SCORING, scoring_pb2.Scoring)):
+    for stream, kind in _KINDS.items():
         last = ring.last(stream)
         try:
             if last is not None:
-                read_head(last)
-                parse.message(kind, last)
+                _check_newest(parse.message(kind, last), last, ring.spans()[stream].last)
         except Corrupt as error:
             ring.replace()
             return f"the newest record cannot be read: {error}; the damaged ring was set aside"
     return ""
+
+
+def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
+    """Raise Corrupt for a record whose numbers cannot be gone on from: they decide those that follow."""
+    if not isinstance(message, event_pb2.Event):
+        read_head(data)
+    if message.seq != stored_as:
+        raise Corrupt(f"it is number {message.seq} and is stored as {stored_as}")
+    if message.seq > _MOST_SEQ or message.session > _MOST_SESSION:
+        what = f"it is number {message.seq} of session {message.session}"
+        raise Corrupt(f"{what}, the limits are {_MOST_SEQ} and {_MOST_SESSION}")
 
 
 def record(

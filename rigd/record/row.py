@@ -32,6 +32,7 @@ _WATCHED: Final = (
     "mNumPitstops",
     "mNumPenalties",
     "mIsPlayer",
+    "mControl",
     "mInPits",
     "mPlace",
     "mLapStartET",
@@ -49,7 +50,7 @@ def _places(name: str) -> Array:
 
 
 _BYTES: Final = np.concatenate([_places(name) for name in _WATCHED])
-"""Places of the watched fields within a record: 164 of its 584 bytes."""
+"""Places of the watched fields within a record: 165 of its 584 bytes."""
 
 
 class Row(NamedTuple):
@@ -78,6 +79,8 @@ class Row(NamedTuple):
     stops: int
     place: int
     player: bool
+    control: int
+    """Who has the wheel: -1 nobody, 0 the local player, 1 the game's driver, 2 remote, 3 a replay."""
     finish: int
     penalties: int
     flags: list[int]
@@ -136,6 +139,7 @@ class Rows:
             stops=int(record["mNumPitstops"]),
             place=int(record["mPlace"]),
             player=bool(record["mIsPlayer"]),
+            control=int(record["mControl"]),
             finish=int(record["mFinishStatus"]),
             penalties=int(record["mNumPenalties"]),
             flags=[int(record["mFlag"]), int(record["mUnderYellow"])],

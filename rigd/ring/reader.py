@@ -12,7 +12,7 @@ import lmdb
 
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment, replaced
-from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, META, SHARES, STREAMS, Span, gap_key, key
+from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, LAST_SEQ, META, SHARES, STREAMS, Span, gap_key, key
 
 T = TypeVar("T")
 
@@ -104,9 +104,20 @@ class RingReader(Environment):
 
     def get(self, stream: bytes, seq: int) -> bytes | None:
         """One record, or None when the stream has none of that number."""
+        if not 0 <= seq <= LAST_SEQ:
+            return None
         with self.begin() as txn:
             value = txn.get(key(seq), db=self.dbs[stream])
             return None if value is None else bytes(value)
+
+    def latest(self, stream: bytes, seq: int) -> tuple[int, bytes] | None:
+        """The newest record whose number is not above `seq`, with that number; None when there is none."""
+        with self.begin() as txn:
+            cursor = txn.cursor(self.dbs[stream])
+            there = cursor.set_range(key(seq)) and KEY.unpack(cursor.key())[0] == seq
+            if not there and not (cursor.prev() if cursor.key() else cursor.last()):
+                return None
+            return KEY.unpack(cursor.key())[0], bytes(cursor.value())
 
     def read(self, stream: bytes, after: int, count: int, most_bytes: int) -> list[tuple[int, bytes]]:
         """Records after sequence number `after`, oldest first: at most `count`, and no more than fit

@@ -24,6 +24,8 @@ FORMAT: Final = b"1"
 """Version of what is stored under which key; a ring of another version is set aside."""
 
 KEY: Final = struct.Struct(">Q")
+LAST_SEQ: Final = (1 << 64) - 1
+"""No number is greater."""
 GAP_KEY: Final = struct.Struct(">BQQ")
 
 

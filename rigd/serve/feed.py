@@ -131,7 +131,7 @@ class Feed:
         if seq + 1 == head and head in tail:
             return [tail[head]]
         if seq + 1 in tail:
-            return [tail[at] for at in range(seq + 1, self._heads[stream] + 1) if at in tail]
+            return [tick for at, tick in tail.items() if at > seq]
         return self._read(stream, seq, BATCH)
 
     def newest(self, stream: bytes) -> Tick:

@@ -85,12 +85,17 @@ class _Accounts:
         account = self._accounts.get(number)
         return account if account and account.begun else None
 
+    def _numbers(self) -> list[int]:
+        """Of this session and of those of its ring before."""
+        own = (one.ring_session for one in self._store.sessions() if one.ring == self._ring.id.hex())
+        return [number for number in own if number <= self._number]
+
     def go_on(self, after: int) -> Iterator[Entry]:
         """What events after number `after`, and the records of the ring, tell beyond the ledger."""
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
-        books = Books(self.get, range(1, self._number + 1))
+        books = Books(self.get, self._numbers())
         for event in events_after(ring, after):
             for number, entry in books.take(event):
                 account = self._accounts.setdefault(number, Account())

@@ -251,11 +251,13 @@ class _Scoring:
 
     def _completed(self, tick: Tick) -> Tick:
         self._begun = True
-        for seq in range(tick.seq, max(tick.seq - _LOOK_BACK, 0), -1):
-            earlier = self._feed.at(rings.SCORING, seq)
-            if earlier is None:
-                continue
-            message = parse.message(scoring_pb2.Scoring, earlier.data)
+        last = tick.seq
+        for _ in range(_LOOK_BACK):
+            found = self._feed.ring.latest(rings.SCORING, last)  # a missed update has a number and no record
+            if found is None:
+                break
+            seq, message = found[0], parse.message(scoring_pb2.Scoring, found[1])
+            last = seq - 1
             if message.HasField("entry_list"):
                 own = seq == tick.seq
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())

@@ -12,6 +12,7 @@ from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import Limits
 from rigd.demo.sheet import Records
+from rigd.game.reader import WORD
 from rigd.record.encoder import Encoder
 from rigd.record.numbers import Numbers
 from rigd.record.scorer import Scorer
@@ -81,7 +82,7 @@ class Tape:
                     self.commit()
         self.commit()
 
-    def frame(self, *, lost: bool = False) -> None:
+    def frame(self, *, lost: bool = False, whole: bool = True) -> None:
         """A frame; a lost one takes a number and is declared with the next."""
         self.number += 1
         self._show()
@@ -93,7 +94,7 @@ class Tape:
             self.numbers.lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_MISSED, "")
             return
         gap = self.numbers.declare(rings.PHYSICS, self.event())
-        head = self.head(rings.PHYSICS, PHYSICS.schema)._replace(after_gap=bool(gap))
+        head = self.head(rings.PHYSICS, PHYSICS.schema)._replace(after_gap=bool(gap), whole=whole)
         data = self.encoders[0].encode(self.records[:], head)
         self.pending += [*gap, Record(rings.PHYSICS, rings.key(head.seq), data)]
 
@@ -104,6 +105,7 @@ class Tape:
         info, records = self._screen.info[()], self._screen.vehicles[:]
         verdict = self.scorer.see(Update(info, records), 1, self.encoders[0].terrains, "3.7", dict)  # type: ignore[arg-type]
         assert verdict is not None
+        self.encoders[0].score(records, verdict.state.current_time)
         self.tell(*verdict.events)
         if verdict.triggers is not None:
             self.encoders[1].triggers = verdict.triggers
@@ -131,7 +133,9 @@ class Tape:
     def head(self, stream: bytes, schema: int) -> Head:
         seq = self.numbers.take(stream, self.taken_ns)
         clock, rows = self.now.clock, self.race.field.cars
-        return Head(seq, self.taken_ns, self.sessions.number, clock, seq, schema, rows, -1, False, True)
+        return Head(
+            seq, self.taken_ns, self.sessions.number, clock, seq & WORD, schema, rows, -1, False, True
+        )
 
     def commit(self) -> None:
         self.ring.append(self.pending, {})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rig.channels import PHYSICS, SCORING, Table
-from rig.columns import Layout, read_head
+from rig.columns import Cut, Layout, read_head
 from rig.v1 import event_pb2, lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.gather import Gathered, gather
@@ -162,6 +162,72 @@ def test_a_beginning_that_was_evicted_is_declared(tape: Tape) -> None:
     assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_EVICTED]
     assert not found.header.gaps[0].HasField("count")
     assert found.samples["elapsed_time"][0] >= half
+
+
+def found_laps(tape: Tape) -> list[Gathered]:
+    """All complete laps, gathered. The tape is closed."""
+    laps = [lap for lap in tape.closed() if lap.complete]
+    tape.close()
+    ring = RingReader(tape.data / "ring")
+    found = gather(ring, laps, session_pb2.Session())
+    ring.close()
+    return found
+
+
+def test_frames_missed_before_the_rings_first_are_no_eviction(tape: Tape) -> None:
+    for _ in range(25):
+        tape.frame(lost=True)
+    tape.drive(LAP_S)
+    for gathered in found_laps(tape):
+        lap, gaps = gathered.header.lap, gathered.header.gaps
+        begun_before = bool(gathered.samples["lap_time"][0] > 0.25)
+        assert [gap.reason for gap in gaps] == [event_pb2.GAP_REASON_MISSED] * begun_before
+        assert lap.missing == 25 * begun_before
+
+
+def test_samples_of_frames_that_were_not_whole_are_marked_and_counted(tape: Tape) -> None:
+    tape.drive(20.0)
+    for number in range(40):
+        tape.frame(whole=number % 2 > 0)
+    tape.drive(LAP_S + 25)
+    found = found_laps(tape)
+    assert {gathered.header.lap.torn_samples for gathered in found} == {0, 20}
+    for gathered in found:
+        assert np.count_nonzero(~gathered.samples["whole"]) == gathered.header.lap.torn_samples
+        assert "whole" not in gathered.scoring
+
+
+def test_the_games_distance_moves_with_every_update_though_few_are_stored(tape: Tape) -> None:
+    tape.drive(LAP_S)
+    for gathered in found_laps(tape):
+        samples, clock = gathered.samples, gathered.samples["elapsed_time"]
+        steps = clock[1:][np.diff(samples["game_distance"]) != 0]
+        assert np.median(np.diff(steps)) == pytest.approx(0.2, abs=0.021)
+        assert len(gathered.scoring["seq"]) < len(steps) / 2
+        age = clock - samples["update_time"]
+        assert np.nanmin(age) >= 0
+        assert np.nanmax(age) < 0.3
+
+
+def test_samples_without_updates_of_their_own_fall_back_on_the_stored_ones(
+    tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As release 0.1 recorded them: the ring's records lack the channels."""
+    monkeypatch.setattr(tape.encoders[0], "score", lambda *_: None)
+    own = [channel for channel in PHYSICS.channels if not channel.name.startswith("update_")]
+    encode = tape.encoders[0].encode
+
+    def older(records: Any, head: Any, *rest: Any) -> bytes:
+        data = encode(records, head._replace(schema=1), *rest)
+        return b"".join(Cut(Layout(PHYSICS, data, 0, len(data)), own, None)(data))
+
+    monkeypatch.setattr(tape.encoders[0], "encode", older)
+    tape.drive(LAP_S)
+    for gathered in found_laps(tape):
+        assert np.isnan(gathered.samples["update_distance"]).all()
+        assert np.isnan(gathered.samples["update_time"]).all()
+        assert np.isfinite(gathered.samples["game_distance"][60:]).all()
+        np.testing.assert_array_equal(gathered.samples["id"], gathered.header.lap.car)
 
 
 def test_a_lap_of_which_nothing_is_left_has_no_samples_and_says_so(tape: Tape) -> None:

@@ -34,6 +34,7 @@ class Game:
             fallbacks=0,
             file=SimpleNamespace(birth=(1, 0)),
         )
+        self.scoring_reader = SimpleNamespace(given_up=0)
         self._frames: deque[Any] = deque()
         self._updates: deque[Any] = deque()
         self._records = np.zeros(len(IDS), VEHICLE_TELEMETRY)
@@ -41,23 +42,32 @@ class Game:
 
     # What the game does.
 
-    def frame(self, missed: int = 0, *, torn: bool = False) -> None:
-        """A frame, after some that nobody got."""
+    def frame(self, missed: int = 0, *, torn: bool = False, jumped: bool = False) -> None:
+        """A frame, after some that nobody got; or its counter is nonsense."""
         self.version += missed + 1
         self.clock += (missed + 1) * STEP_S
         self.telemetry_reader.given_up += torn
-        self._frames.append((self.version, missed, self.clock))
+        self._frames.append((self.version, missed, self.clock, jumped))
 
-    def score(self) -> None:
-        """A scoring update."""
-        self.scored += 1
-        self.clock += SCORING_S
+    def score(self, missed: int = 0, *, torn: bool = False) -> None:
+        """A scoring update, after some that nobody got."""
+        self.scored += missed + 1
+        self.clock += (missed + 1) * SCORING_S
+        self.scoring_reader.given_up += torn
         info, rows = np.zeros(1, SCORING_INFO), np.zeros(len(IDS), VEHICLE_SCORING)
         info["mTrackName"], info["mSession"], info["mCurrentET"] = b"Ring", 10, self.clock
         info["mGamePhase"], info["mLapDist"], info["mNumVehicles"] = 5, 1000.0, len(IDS)
         rows["mID"], rows["mDriverName"], rows["mPlace"] = IDS, [b"A. Alder", b"B. Birch"], [1, 2]
         rows["mCountLapFlag"], rows["mSector"], rows["mLastLapTime"] = 2, 1, -1.0
-        update = SimpleNamespace(version=self.scored, info=info[0], records=rows, count=len(IDS), whole=True)
+        update = SimpleNamespace(
+            version=self.scored,
+            missed=missed,
+            jumped=False,
+            info=info[0],
+            records=rows,
+            count=len(IDS),
+            whole=True,
+        )
         self._updates.append(update)
 
     def begin(self) -> None:
@@ -78,10 +88,15 @@ class Game:
     def telemetry(self, now_ns: int) -> Any:
         if not self._frames:
             return None
-        version, missed, clock = self._frames.popleft()
+        version, missed, clock, jumped = self._frames.popleft()
         self._records["mElapsedTime"], self._records["mLocalVel"] = clock, version
         return SimpleNamespace(
-            version=version, missed=missed, records=self._records[:], count=len(IDS), whole=True
+            version=version,
+            missed=missed,
+            jumped=jumped,
+            records=self._records[:],
+            count=len(IDS),
+            whole=True,
         )
 
     def scoring(self, now_ns: int) -> Any:

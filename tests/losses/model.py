@@ -112,9 +112,9 @@ class Recording:
         """No frame, no update was seen since the recorder started, in a ring that has some."""
         self.frame = (0, 0)
         """Life of the game and counter of the newest tick stored."""
-        self.update: int | None = None
-        """Counter of the newest scoring update that the ring knows of."""
-        self.update_seen: int | None = None
+        self.update: tuple[int, int] | None = None
+        """Life of the game and counter of the newest scoring update that the ring knows of."""
+        self.update_seen: tuple[int, int] | None = None
 
     @property
     def ahead(self) -> bool:
@@ -162,13 +162,14 @@ class Recording:
             self.physics.lose(label, 0, DOWN)
         self.fresh = False
 
-    def see(self, key: object, update: int, clock: float, *, full: bool) -> None:
+    def see(
+        self, key: object, life: int, update: int, clock: float, missed: int, *, torn: bool, full: bool
+    ) -> None:
         if self.fresh_scoring:
-            assert self.update_seen is not None
-            if update != self.update_seen + 1 and (self.left or update > 1):
-                self.scoring.lose(self.left or self.booked, 0, DOWN)
-            self.fresh_scoring = False
-        self.update_seen = update
+            self._catch_up_scoring(life, update)
+        elif missed:
+            self.scoring.lose(self.booked or 1, missed, TORN if torn else MISSED)
+        self.update_seen = life, update
         if self.ahead and clock > self.clock + BACK_S:
             return  # the last word of a session that telemetry has left
         if self.ahead or key != self.key or clock < self.clock - BACK_S:
@@ -180,6 +181,16 @@ class Recording:
         else:
             self.scoring.store(self.number, clock)
             self.hand_over()
+
+    def _catch_up_scoring(self, life: int, update: int) -> None:
+        assert self.update_seen is not None
+        label, passed = self.left or self.booked, update - self.update_seen[1]
+        if self.update_seen[0] == life:
+            if passed > 1:
+                self.scoring.lose(label, passed - 1, DOWN)
+        elif self.left or update > 1:
+            self.scoring.lose(label, 0, DOWN)
+        self.fresh_scoring = False
 
     def _begin(self, key: object, clock: float) -> None:
         self.over = dict.fromkeys(self.over, True)

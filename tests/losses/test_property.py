@@ -69,11 +69,12 @@ class Losses(RuleBasedStateMachine):
             self.model.tick(game.life, game.version, game.clock, lost, torn=torn, full=full)
 
     @precondition(up)
-    @rule(full=seldom)
-    def scoring(self, full: bool) -> None:
-        self.game.score()
+    @rule(missed=st.sampled_from((0, 0, 0, 2)), torn=st.booleans(), full=seldom)
+    def scoring(self, full: bool, missed: int = 0, torn: bool = False) -> None:
+        game = self.game
+        game.score(missed, torn=torn)
         self.turn(full)
-        self.model.see(self.game.ticks, self.game.scored, self.game.clock, full=full)
+        self.model.see(game.ticks, game.life, game.scored, game.clock, missed, torn=torn, full=full)
 
     def turn(self, full: bool) -> None:
         with self.rig.full() if full else contextlib.nullcontext():
@@ -124,7 +125,7 @@ class Losses(RuleBasedStateMachine):
         self.events, self.model = [], Recording(replaced=True)
 
     def start(self, trouble: str = "") -> None:
-        self.game.telemetry_reader.given_up = 0
+        self.game.telemetry_reader.given_up = self.game.scoring_reader.given_up = 0
         self.rig.start(trouble)
 
     @rule(stream=st.sampled_from(rings.STREAMS), count=few)

@@ -1,12 +1,13 @@
 """What a reader takes for a frame and what not, one buffer at a time."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rigd.game.layout import BUFFERS, Buffer, Extended, Scoring, Telemetry
-from rigd.game.reader import BufferReader, Snapshot
+from rigd.game.reader import WINDOWS, BufferReader, Snapshot, allowed
 from rigd.game.writer import BufferWriter
 from tests.reader.plugin import MS, SECOND, Plugin
 
@@ -72,6 +73,70 @@ def test_frames_that_were_not_looked_at_are_counted(reader: BufferReader, plugin
     plugin.drive(9.0)
     assert take(reader).missed == 0
     assert reader.missed == 3
+
+
+def word(plugin: Plugin, value: int) -> None:
+    """Set both version words, as a flipped bit of memory does from which the plugin goes on."""
+    plugin.telemetry.bytes[:8].view("<u4")[:] = value
+
+
+@pytest.mark.parametrize("bit", range(1, 32))
+def test_a_flipped_bit_in_the_version_words_is_no_count_of_frames(
+    reader: BufferReader, plugin: Plugin, bit: int
+) -> None:
+    """Nor is the way back to the true counter: what the clock has no time for, nobody can count."""
+    word(plugin, 123_454)
+    plugin.drive(0.0)
+    take(reader, 123_455 * 20 * MS)
+    for true, flip in enumerate((0, 0, 1 << bit, 0, 1 << bit, 0, 0), start=123_456):
+        word(plugin, (true ^ flip) - 1)
+        plugin.drive(true / 50)
+        frame = take(reader, true * 20 * MS)
+        assert frame.missed <= allowed(0.02)
+    assert frame.missed == 0
+    assert not frame.jumped
+
+
+def test_what_the_session_clock_has_time_for_is_a_count(reader: BufferReader, plugin: Plugin) -> None:
+    """A replay may run faster than the wall clock."""
+    plugin.drive(1.0)
+    take(reader)
+    word(plugin, 2001)
+    plugin.drive(41.0)
+    frame = take(reader, 20 * MS)
+    assert (frame.missed, frame.jumped) == (2000, False)
+    word(plugin, 4002)
+    plugin.drive(41.02)
+    frame = take(reader, 40 * MS)
+    assert (frame.missed, frame.jumped, reader.jumps) == (0, True, 1)
+
+
+def test_what_our_clock_has_time_for_is_a_count(reader: BufferReader, plugin: Plugin) -> None:
+    plugin.drive(1.0)
+    take(reader)
+    word(plugin, 2001)
+    plugin.drive(1.02)
+    assert take(reader, 10 * SECOND).missed == 2000
+
+
+@pytest.mark.parametrize("clock", [math.inf, 1e300, -1e300])
+def test_a_session_clock_out_of_this_world_makes_no_billions(
+    reader: BufferReader, plugin: Plugin, clock: float
+) -> None:
+    plugin.drive(1.0)
+    take(reader)
+    word(plugin, 1 << 30)
+    plugin.drive(clock)
+    assert reader.snapshot(20 * MS) is None or reader.missed == 0
+
+
+def test_hints_of_every_length_keep_no_more_than_some_windows(reader: BufferReader, plugin: Plugin) -> None:
+    for step in range(3 * WINDOWS):
+        plugin.telemetry.begin()
+        plugin.telemetry.array["mBytesUpdatedHint"] = 1000 + step
+        plugin.telemetry.end()
+        reader.snapshot(0)
+    assert len(reader._windows) <= WINDOWS
 
 
 def test_the_version_word_may_wrap(reader: BufferReader, plugin: Plugin) -> None:

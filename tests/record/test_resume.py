@@ -84,6 +84,32 @@ def test_an_update_that_cannot_be_read_is_set_aside_with_its_ring(
     tape.close()
 
 
+@pytest.mark.parametrize("stream", rings.STREAMS)
+@pytest.mark.parametrize("number", [1 << 20, (1 << 64) - 1])
+def test_a_number_that_is_not_the_records_own_is_not_gone_on_from(
+    tmp_path: Path, stream: bytes, number: int
+) -> None:
+    """A flipped bit in a key: all that follow would be numbered from there, or none could be."""
+    tape = Tape(tmp_path)
+    tape.drive(5.0)
+    assert _unreadable(tape.ring) == ""
+    with tape.ring.env.begin(write=True) as txn:
+        txn.put(rings.key(number), tape.values(stream)[-1], db=tape.ring.dbs[stream])
+    assert f"is stored as {number}" in _unreadable(tape.ring)
+    assert not tape.values(stream)
+    tape.close()
+
+
+def test_a_session_number_without_a_next_one_is_not_gone_on_from(tmp_path: Path) -> None:
+    tape = Tape(tmp_path)
+    tape.drive(5.0)
+    tape.sessions.number = (1 << 32) - 1
+    tape.frame()
+    tape.commit()
+    assert "of session 4294967295" in _unreadable(tape.ring)
+    tape.close()
+
+
 @pytest.mark.parametrize(
     "own",
     [

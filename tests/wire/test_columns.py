@@ -196,7 +196,12 @@ class TestLayouts:
         for channel in PHYSICS.channels:
             assert same(column(found, channel, data, len(before)), made.columns[channel.name])
 
-    @given(st.integers(114, 2047), st.binary(max_size=300), st.integers(0, 3), st.integers(0, 3))
+    @given(
+        st.integers(max(PHYSICS.by_number) + 1, 2047),
+        st.binary(max_size=300),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    )
     def test_columns_of_the_future_are_passed_over(
         self, number: int, payload: bytes, rows: int, place: int
     ) -> None:

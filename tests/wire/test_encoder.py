@@ -70,9 +70,43 @@ def test_triggers_are_what_the_recorder_says() -> None:
     assert encoded(SCORING, made, encoder)["triggers"].tolist() == [1, 6, 1 << 31]
 
 
+class TestWhatScoringTold:
+    def update(self, ids: list[int], metres: list[float]) -> Records:
+        rows = np.zeros(len(ids), VEHICLE_SCORING)
+        rows["mID"], rows["mLapDist"] = ids, metres
+        return rows
+
+    def test_it_joins_by_slot_id_and_the_first_of_two_rows_counts(self) -> None:
+        encoder, cars = Encoder(PHYSICS), np.zeros(3, VEHICLE_TELEMETRY)
+        cars["mID"] = [7, 3, 9]
+        encoder.score(self.update([3, 7, 3], [30.5, 70.25, 99.0]), 100.2)
+        found = encoded(PHYSICS, cars, encoder)
+        assert found["update_distance"].tolist()[:2] == [70.25, 30.5]
+        assert found["update_time"].tolist()[:2] == [100.2, 100.2]
+        assert np.isnan([found["update_distance"][2], found["update_time"][2]]).all()
+
+    def test_it_is_the_newest_update_also_when_cars_change_places(self) -> None:
+        encoder, whole = Encoder(PHYSICS), buffer(PHYSICS)
+        cars = whole[:2]
+        for ids, metres, clock in (([1, 2], [10.0, 20.0], 5.0), ([2, 1], [21.0, 11.0], 5.2)):
+            cars["mID"] = ids
+            encoder.score(self.update([1, 2], sorted(metres)), clock)
+            assert encoded(PHYSICS, cars, encoder)["update_distance"].tolist() == metres
+        cars["mID"] = [1, 2]
+        assert encoded(PHYSICS, cars, encoder)["update_distance"].tolist() == [11.0, 21.0]
+
+    def test_what_is_no_number_is_missing_and_so_is_all_before_the_first_update(self) -> None:
+        encoder, cars = Encoder(PHYSICS), np.zeros(2, VEHICLE_TELEMETRY)
+        cars["mID"] = [1, 2]
+        assert np.isnan(encoded(PHYSICS, cars, encoder)["update_time"]).all()
+        encoder.score(self.update([1, 2], [math.inf, 1e300]), 5.0)
+        assert np.isnan(encoded(PHYSICS, cars, encoder)["update_distance"]).all()
+
+
 class TestAgainstTheRules:
     def test_there_is_a_rule_for_every_channel(self) -> None:
-        assert RULES["Physics"].keys() == PHYSICS.by_name.keys() - {"terrain"}
+        without = {"terrain", "update_time", "update_distance"}
+        assert RULES["Physics"].keys() == PHYSICS.by_name.keys() - without
         assert RULES["Scoring"].keys() == SCORING.by_name.keys() - {"triggers"}
 
     @given(tables, cars, seeds)

@@ -149,6 +149,8 @@ def _fact_lines(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, RenderableTy
     yield "track", f"{lap.session.track_name}, {info.start_time:.3f} s into the session"
     if info.kind != lap_pb2.LAP_KIND_EXCERPT:
         yield "lap", f"{info.number + 1} of the car" + (f", stint {info.stint}" if info.stint else "")
+    if info.ai_takeover or info.undriven:
+        yield "driven", _driven(info)
     if info.front_compound or info.rear_compound:
         yield "tyres", f"{info.front_compound} front, {info.rear_compound} rear"
     for visit in info.pit_visits:
@@ -156,6 +158,12 @@ def _fact_lines(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, RenderableTy
     if info.former_drivers:
         yield "before", ", ".join(info.former_drivers)
     yield "kept", f"{len(lap)} samples, {len(lap.scoring)} scoring updates" + _file_size(info)
+
+
+def _driven(info: lap_pb2.Lap) -> str:
+    words = ["the game's own driver (AI) had the wheel"] * info.ai_takeover
+    words += ["nobody had the wheel"] * info.undriven
+    return f"{' and '.join(words)} for some or all of it: in no best and no statistic"
 
 
 def _file_size(info: lap_pb2.Lap) -> str:
@@ -170,6 +178,9 @@ def _losses(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, Text]]:
         more = lap.gaps[_MOST_GAPS:]
         missing = sum(gap.count for gap in more)
         yield "", Text(f"{len(more)} more gaps, {missing} records known to be missing in them", YELLOW)
+    if info.torn_samples:
+        torn = f"{info.torn_samples} samples out of frames that the game held open, see the channel `whole`"
+        yield "torn", Text(torn, YELLOW)
     if info.damage:
         yield "damage", Text(info.damage, RED)
 

@@ -205,6 +205,8 @@ def flags(lap: lap_pb2.Lap) -> Text:
         (lap.kind == lap_pb2.LAP_KIND_EXCERPT, "excerpt", BLUE),
         (lap.kind == lap_pb2.LAP_KIND_LAP and not (lap.complete or lap.running), "piece", DIM),
         (lap.complete and not lap.valid, "invalid", RED),
+        (lap.ai_takeover, "AI", RED),
+        (lap.undriven, "undriven", RED),
         (lap.out_lap, "out", CYAN),
         (lap.in_lap, "in", CYAN),
         (lap.pinned, "pinned", YELLOW),

@@ -70,6 +70,7 @@ def _facts(recorder: rig_pb2.RecorderStatus) -> Table:
 def _flow(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, str]]:
     """What comes in and what is stored."""
     yield "rate", f"{recorder.physics_rate_hz:.1f} Hz telemetry, {recorder.scoring_rate_hz:.1f} Hz scoring"
+    yield "scoring", "stored when something changed, else once a second"
     yield "cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"
     pending = f"{recorder.pending} pending ({size(recorder.pending_bytes)})"
     yield "frames", f"{recorder.captured} captured, {recorder.committed} committed, {pending}"

@@ -1,5 +1,6 @@
 """What a plot shows: panels one below the other, in each a curve per lap, all over the distance."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -18,6 +19,8 @@ _SHOWN_AS: Final = {"m/s": ("km/h", 3.6), "rad": ("°", 180 / np.pi)}
 """Units that people think in, by those of the registry, and the factor."""
 _STEP_M: Final = 2.0
 """Grid of the delta: at 80 m/s a 50 Hz sample lies every 1.6 m."""
+_MOST_STEPS: Final = 100_000
+"""200 km: longer than any lap. What a file says of its length decides no array."""
 
 
 class Curve(NamedTuple):
@@ -99,7 +102,7 @@ def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[Flat]:
 
 def _delta(laps: Sequence[Lap]) -> Panel:
     """Time lost (above zero) to the first lap at the same distance, of every other lap."""
-    metres = np.arange(0.0, _length(laps[0]), _STEP_M)
+    metres = np.arange(math.ceil(min(_length(laps[0]) / _STEP_M, _MOST_STEPS))) * _STEP_M
     base, told = laps[0].over_distance("lap_time", metres), labels(laps)
     curves = [
         Curve(told[at], color(at), metres, lap.over_distance("lap_time", metres) - base)

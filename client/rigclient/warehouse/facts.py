@@ -17,6 +17,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Facts = dict[str, Any]
 
 _OFFLINE: Final = "-none-"
+_MOST: Final = (1 << 63) - 1
+"""The greatest number a warehouse takes. What a damaged record says may be twice as much."""
 
 
 def session(rig_id: str, one: session_pb2.Session) -> Facts:
@@ -69,6 +71,8 @@ def lap(rig_id: str, one: lap_pb2.Lap) -> Facts:
         **{name.upper(): _given(one, name) for name in ("lap_time", "sector1", "sector2", "sector3")},
         "OFFICIAL": one.official,
         "VALID": one.valid,
+        "AI_TAKEOVER": one.ai_takeover,
+        "UNDRIVEN": one.undriven,
         "COMPLETE": one.complete,
         "OUT_LAP": one.out_lap,
         "IN_LAP": one.in_lap,
@@ -83,6 +87,7 @@ def lap(rig_id: str, one: lap_pb2.Lap) -> Facts:
         "END_TIME_NS": one.end_time_ns,
         "SAMPLES": one.samples,
         "MISSING": one.missing,
+        "TORN_SAMPLES": one.torn_samples,
         "SCORINGS": one.scorings,
         "BYTES": one.bytes,
         "DIGEST": one.digest,
@@ -127,7 +132,7 @@ def event(rig_id: str, ring: str, one: event_pb2.Event) -> Facts:
         "RING": ring,
         "SEQ": one.seq,
         "RING_SESSION": one.session,
-        "CAPTURE_TIME_NS": one.capture_time_ns,
+        "CAPTURE_TIME_NS": _whole(one.capture_time_ns),
         "SESSION_TIME": one.session_time,
         "KIND": kind,
         "CAR": getattr(who, "car", None),
@@ -169,12 +174,12 @@ def columns_of(file: LapFile) -> tuple[dict[str, Array], dict[str, Array]]:
 def _gap(one: event_pb2.Gap) -> Facts:
     return {
         "STREAM": _word(event_pb2.Stream, one.stream),
-        "FIRST_SEQ": one.first_seq,
-        "LAST_SEQ": one.last_seq,
-        "MISSING": _given(one, "count"),
+        "FIRST_SEQ": _whole(one.first_seq),
+        "LAST_SEQ": _whole(one.last_seq),
+        "MISSING": _whole(one.count) if one.HasField("count") else None,
         "REASON": _word(event_pb2.GapReason, one.reason),
-        "BEGIN_TIME_NS": one.begin_time_ns or None,
-        "END_TIME_NS": one.end_time_ns or None,
+        "BEGIN_TIME_NS": _whole(one.begin_time_ns) or None,
+        "END_TIME_NS": _whole(one.end_time_ns) or None,
         "DETAIL": one.detail or None,
     }
 
@@ -183,6 +188,10 @@ def _word(enum: Any, number: int) -> str | None:
     """The contract's word in lower case, the number of one from the future, None for what is not said."""
     known = {value: word for word, value in words(enum).items()}
     return known.get(number, str(number)) if number else None
+
+
+def _whole(number: int) -> int:
+    return min(number, _MOST)
 
 
 def _given(message: Any, name: str) -> Any:

@@ -25,7 +25,7 @@ REAL64: Final = "DOUBLE"
 FLAG: Final = "BOOLEAN"
 
 _AXES: Final = ("x", "y", "z")
-_SAMPLES_ALONE: Final = ("distance", "game_distance")
+_SAMPLES_ALONE: Final = ("distance", "game_distance", "whole")
 """Channels of LapTable that scoring updates do not have."""
 
 
@@ -139,6 +139,8 @@ LAPS: Final = Table(
         Column("SECTOR2", REAL64, "Time of the second sector [s]."),
         Column("SECTOR3", REAL64, "Time of the third sector [s]."),
         Column("VALID", FLAG, "The lap counts."),
+        Column("AI_TAKEOVER", FLAG, "The game's own driver had a person's car for some or all of it."),
+        Column("UNDRIVEN", FLAG, "Nobody had the wheel for some or all of it."),
         Column("COMPLETE", FLAG, "From line to line."),
         Column("OUT_LAP", FLAG, "Began in the pit lane or the garage."),
         Column("IN_LAP", FLAG, "Ended in the pit lane or the garage."),
@@ -156,6 +158,7 @@ LAPS: Final = Table(
         Column("END_TIME_NS", WHOLE, "Wall clock of the last sample, unix time [ns]."),
         Column("SAMPLES", WHOLE, "Rows in PHYSICS."),
         Column("MISSING", WHOLE, "Samples declared missing in between; see GAPS."),
+        Column("TORN_SAMPLES", WHOLE, "Samples out of frames that were not whole; see WHOLE in PHYSICS."),
         Column("SCORINGS", WHOLE, "Rows in SCORING."),
         Column("BYTES", WHOLE, "Bytes of the lap's file."),
         Column("DIGEST", TEXT, "Fingerprint of the lap's file.", needed=True),

@@ -64,6 +64,8 @@ class _DerivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Derivation
     """Made when a lap is archived."""
     DERIVATION_TRIGGERS: _Derivation.ValueType  # 7
     """Made by the recorder from what changed since the update before."""
+    DERIVATION_SCORING: _Derivation.ValueType  # 8
+    """Taken by the recorder from the newest scoring update, for the car of the row."""
 
 class Derivation(_Derivation, metaclass=_DerivationEnumTypeWrapper):
     """How a column is made where it is not a plain copy of its source field."""
@@ -84,6 +86,8 @@ DERIVATION_LAP: Derivation.ValueType  # 6
 """Made when a lap is archived."""
 DERIVATION_TRIGGERS: Derivation.ValueType  # 7
 """Made by the recorder from what changed since the update before."""
+DERIVATION_SCORING: Derivation.ValueType  # 8
+"""Taken by the recorder from the newest scoring update, for the car of the row."""
 Global___Derivation: _TypeAlias = Derivation  # noqa: Y015
 
 @_typing.final

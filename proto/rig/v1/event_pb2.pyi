@@ -119,7 +119,9 @@ class Gap(_message.Message):
     last_seq: _builtins.int
     """Last missing sequence number; first_seq - 1 when no number was given to what is missing."""
     count: _builtins.int
-    """How many records are missing; absent when nobody can know."""
+    """How many records are missing; absent when nobody can know, and when the game's counter moved by more than
+    the time that passed allows.
+    """
     reason: Global___GapReason.ValueType
     """Why."""
     begin_time_ns: _builtins.int

@@ -115,6 +115,8 @@ class Lap(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     TRACK_LENGTH_FIELD_NUMBER: _builtins.int
     FORMER_DRIVERS_FIELD_NUMBER: _builtins.int
+    AI_TAKEOVER_FIELD_NUMBER: _builtins.int
+    UNDRIVEN_FIELD_NUMBER: _builtins.int
     START_TIME_NS_FIELD_NUMBER: _builtins.int
     END_TIME_NS_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
@@ -127,6 +129,7 @@ class Lap(_message.Message):
     TRACK_NAME_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    TORN_SAMPLES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`sessions/{session}/laps/{lap}`. Empty in the ring, where a lap has no name yet."""
     kind: Global___LapKind.ValueType
@@ -166,7 +169,9 @@ class Lap(_message.Message):
     sector3: _builtins.float
     """See `sector1`."""
     valid: _builtins.bool
-    """The lap counts: complete, timed by the game, never flagged as not counting."""
+    """The lap counts: complete, timed by the game, never flagged as not counting, and driven by who drives the
+    car (see `ai_takeover` and `undriven`). Bests and statistics are of valid laps.
+    """
     complete: _builtins.bool
     """From line to line."""
     out_lap: _builtins.bool
@@ -183,6 +188,13 @@ class Lap(_message.Message):
     """Number of the session within the ring."""
     track_length: _builtins.float
     """Track length, metres."""
+    ai_takeover: _builtins.bool
+    """The game's own driver (AI) had the wheel in some scoring update of the lap, and a person otherwise has the
+    car: it is the local player's, or a person had it in another update of the lap. Such a lap is never
+    `valid`. A car that the AI drives all along is an ordinary opponent, and its laps are not marked.
+    """
+    undriven: _builtins.bool
+    """Nobody had the wheel in some scoring update of the lap. Such a lap is never `valid`."""
     start_time_ns: _builtins.int
     """Known once the lap is archived.
 
@@ -212,6 +224,8 @@ class Lap(_message.Message):
     """Fingerprint of the file: the first 16 hexadecimal digits of the SHA-256 of its head, which holds the CRC of
     every block. Empty within the file itself, and for a lap without one.
     """
+    torn_samples: _builtins.int
+    """Samples taken out of frames that the game held open too long; see `whole` among the channels."""
     @_builtins.property
     def pit_visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PitVisit]:
         """Stays in the pit lane that touch this lap."""
@@ -252,6 +266,8 @@ class Lap(_message.Message):
         session: _builtins.int = ...,
         track_length: _builtins.float = ...,
         former_drivers: _abc.Iterable[_builtins.str] | None = ...,
+        ai_takeover: _builtins.bool = ...,
+        undriven: _builtins.bool = ...,
         start_time_ns: _builtins.int = ...,
         end_time_ns: _builtins.int = ...,
         samples: _builtins.int = ...,
@@ -264,10 +280,11 @@ class Lap(_message.Message):
         track_name: _builtins.str = ...,
         running: _builtins.bool = ...,
         digest: _builtins.str = ...,
+        torn_samples: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "lap_time", b"lap_time", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "bytes", b"bytes", "car", b"car", "complete", b"complete", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "track_length", b"track_length", "track_name", b"track_name", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "complete", b"complete", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lap_time: _TypeAlias = _typing.Literal["lap_time"]  # noqa: Y015
     _WhichOneofArgType__lap_time: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time"]  # noqa: Y015
@@ -300,6 +317,7 @@ class LapTable(_message.Message):
     LAP_TIME_FIELD_NUMBER: _builtins.int
     DISTANCE_FIELD_NUMBER: _builtins.int
     GAME_DISTANCE_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def seq(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -312,6 +330,8 @@ class LapTable(_message.Message):
     def distance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def game_distance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def whole(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]: ...
     def __init__(
         self,
         *,
@@ -321,10 +341,11 @@ class LapTable(_message.Message):
         lap_time: _abc.Iterable[_builtins.float] | None = ...,
         distance: _abc.Iterable[_builtins.float] | None = ...,
         game_distance: _abc.Iterable[_builtins.float] | None = ...,
+        whole: _abc.Iterable[_builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "distance", b"distance", "game_distance", b"game_distance", "lap_time", b"lap_time", "seq", b"seq", "session_time", b"session_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "distance", b"distance", "game_distance", b"game_distance", "lap_time", b"lap_time", "seq", b"seq", "session_time", b"session_time", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

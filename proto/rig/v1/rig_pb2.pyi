@@ -190,7 +190,9 @@ class RecorderStatus(_message.Message):
     physics_rate_hz: _builtins.float
     """Telemetry frames a second, over the last second."""
     scoring_rate_hz: _builtins.float
-    """Scoring updates a second, over the last second."""
+    """Scoring updates read a second, over the last second. Stored are those that changed something, else one a
+    second.
+    """
     cars: _builtins.int
     """Cars in the last frame."""
     captured: _builtins.int

@@ -145,8 +145,9 @@ class Scoring(_message.Message):
     DRS_ACTIVE_FIELD_NUMBER: _builtins.int
     TRIGGERS_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
-    """Position in the ring, from 1, among the updates that were written: those that changed something, and one
-    a second.
+    """Position in the ring, from 1. The game updates scoring five times a second; stored are the updates that
+    changed something (see Trigger), else one a second. One that was read and not stored has no number. One that
+    nobody could read has: it might have been stored, and is declared missing.
     """
     capture_time_ns: _builtins.int
     """Wall clock of the capture, unix nanoseconds."""
