@@ -99,10 +99,18 @@ def _pack_section(
     trial = None if plain else Trial(split)
     packed = []
     for channel in present:
-        column, block = _pack_column(trial, channel, split[channel.name])
-        column.section = section
+        column = archive_pb2.Column(
+            name=channel.name,
+            section=section,
+            dtype=channel.dtype.str,
+            width=channel.width,
+            unit=channel.unit,
+            description=channel.description,
+        )
+        parts = enumerate(split[channel.name])
+        coded = (trial.encode(channel, at) if trial else untried(values) for at, values in parts)
+        packed.append(_pack_column(column, coded, plain))
         head.columns.append(column)
-        packed.append(block)
     return packed
 
 
@@ -116,23 +124,49 @@ def _split(channel: Channel, values: Array) -> Array:
     return np.ascontiguousarray(values.reshape(len(values), channel.width).T)
 
 
-def _pack_column(trial: Trial | None, channel: Channel, parts: Array) -> tuple[archive_pb2.Column, bytes]:
-    column = archive_pb2.Column(
-        name=channel.name,
-        dtype=channel.dtype.str,
-        width=channel.width,
-        unit=channel.unit,
-        description=channel.description,
-    )
+def _pack_column(
+    column: archive_pb2.Column, coded: Iterable[tuple[archive_pb2.Coding, list[bytes]]], plain: bool
+) -> bytes:
+    """The block of a column's components, which are noted in `column`."""
     planes: list[bytes] = []
-    for component, values in enumerate(parts):
-        coding, more = trial.encode(channel, component) if trial else untried(values)
+    for coding, more in coded:
         column.codings.append(coding)
         planes += more
-    block = blocks.packed(planes) if trial else b"".join(planes)
+    block = b"".join(planes) if plain else blocks.packed(planes)
     column.size, column.crc = len(block), zlib.crc32(block)
     column.unpacked = sum(map(len, planes))
-    return column, block
+    return block
+
+
+class PlainFile:
+    """A lap file with rows of another one, made column by column, so that nobody holds them all."""
+
+    def __init__(self, header: archive_pb2.LapHeader) -> None:
+        self._head = archive_pb2.LapHeader()
+        self._head.CopyFrom(header)
+        del self._head.columns[:]
+        self._head.samples = self._head.scorings = 0
+
+    def add(self, like: archive_pb2.Column, values: Array) -> bytes:
+        """The block of the next column: some rows of what `like` is in the other file."""
+        column = self._head.columns.add(
+            name=like.name,
+            section=like.section,
+            dtype=like.dtype,
+            width=like.width,
+            unit=like.unit,
+            description=like.description,
+        )
+        if like.section == SCORINGS:
+            self._head.scorings = len(values)
+        else:
+            self._head.samples = len(values)
+        parts = np.ascontiguousarray(values.reshape(len(values), like.width).T)
+        return _pack_column(column, map(untried, parts), plain=True)
+
+    def beginning(self) -> bytes:
+        """What stands before the blocks, once all are added."""
+        return _beginning(self._head)
 
 
 def _joined(head: archive_pb2.LapHeader, parts: list[bytes]) -> bytes:
@@ -258,6 +292,10 @@ class LapFile:
 
         Blocks are copied, not decoded. Raises MissingChannel, Corrupt.
         """
+        return b"".join(self.cut_pieces(names, scoring_names))
+
+    def cut_pieces(self, names: Iterable[str], scoring_names: Iterable[str] = ()) -> Iterator[bytes]:
+        """The same, piece by piece."""
         asked = {SAMPLES: set(names), SCORINGS: set(scoring_names)}
         kept = [column for section in asked for column in self._needed(asked[section], section)]
         head = archive_pb2.LapHeader()
@@ -266,12 +304,18 @@ class LapFile:
         head.columns.extend(kept)
         for column in head.columns:
             column.auxiliary = column.name not in asked[column.section]
-        return _joined(head, [self._block(column) for column in kept])
+        yield _beginning(head)
+        yield from map(self._block, kept)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The file as it is, piece by piece, each block once its CRC is right. Raises Corrupt."""
+        yield self._read(0, self._base)
+        yield from map(self._block, self.header.columns)
 
     def verify(self) -> None:
         """Read and decode everything, a part at a time. Raises Corrupt."""
-        for column in self.header.columns:
-            self._block(column)
+        for _ in self.pieces():
+            pass
         for section in (SAMPLES, SCORINGS):
             for names in self._apart(section):
                 self.columns(names, section)
@@ -328,7 +372,8 @@ class LapFile:
     def _rows(self, section: Section) -> int:
         return self.header.scorings if section == SCORINGS else self.header.samples
 
-    def _find(self, name: str, section: Section) -> archive_pb2.Column:
+    def find(self, name: str, section: Section = SAMPLES) -> archive_pb2.Column:
+        """What the head says of a channel. Raises MissingChannel."""
         column = self._by_key.get((section, name))
         if column is None:
             have = ", ".join(self.channels(section))
@@ -337,7 +382,7 @@ class LapFile:
 
     def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
         """Columns of these channels and of all their neighbours, in the order of the file."""
-        needed, todo = set(), [self._find(name, section) for name in names]
+        needed, todo = set(), [self.find(name, section) for name in names]
         while todo:
             column = todo.pop()
             if column.name not in needed:

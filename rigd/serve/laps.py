@@ -7,6 +7,7 @@ it. Nothing is written here but marks and orders: the archiver alone writes laps
 import asyncio
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ import grpc
 
 from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, NotFound, Unavailable
 from rig.lapfile import LapFile, pack
+from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
 from rigd.archive.gather import Gathered
@@ -37,7 +39,10 @@ THREADS: Final = 4
 """For files and the index. Two cores are busy with two; two more wait for the disk."""
 
 MAX_READS: Final = 16
-"""Laps read at once: each holds a file of 1 MB, up to 10 MB for one of ten minutes."""
+"""Laps read at once: each holds a megabyte, and up to 10 MB where it has to be decoded."""
+
+MAX_RUNNING: Final = 4
+"""Running laps read at once: each is held in memory, up to 27 MB."""
 
 MAX_SYNCED: Final = 200
 """Laps marked at once: each is a file beside its own and a flushed folder, so all take a second at most."""
@@ -69,8 +74,6 @@ class _Opened(NamedTuple):
     lap: lap_pb2.Lap
     """As it is known today; the file has it as it was when written."""
     file: LapFile
-    whole: Callable[[], bytes]
-    """Gives the bytes of the file."""
 
 
 class LapService:
@@ -85,6 +88,7 @@ class LapService:
         self._threads = ThreadPoolExecutor(THREADS, "laps")
         self._reads = 0
         self._marked_ns = 0
+        self._taking = threading.Semaphore(MAX_RUNNING)
         self._suspects: set[str] = set()
         self._sound: dict[str, _State] = {}
         """Files that were checked to their last byte, as they were then."""
@@ -216,21 +220,15 @@ class LapService:
         """A whole lap. `messages` check its file, which never changes; after that it is sent as it is."""
         lap, path = self._listed(name), self._store.path(name)
         state = _state(path)
-        if not lap.damage and (data := self._known(name, path, state)) is not None:
-            yield from lapdata.chunks(data)
-            return
+        if not lap.damage and state is not None and self._sound.get(name) == state:
+            with contextlib.suppress(FileNotFoundError):
+                with open(open_regular(path), "rb") as file:
+                    yield from lapdata.chunks(iter(lambda: file.read(lapdata.CHUNK_BYTES), b""))
+                return
         yield from messages
         if len(self._sound) >= _MOST_SOUND:
             self._sound.clear()
         self._sound[name] = state
-
-    def _known(self, name: str, path: Path, state: _State) -> bytes | None:
-        """The bytes of a file that was found sound before, None for any other."""
-        if state is None or self._sound.get(name) != state:
-            return None
-        with contextlib.suppress(FileNotFoundError):
-            return path.read_bytes()
-        return None
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[_Opened]:
@@ -240,7 +238,7 @@ class LapService:
             raise Corrupt(f"{name}: {lap.damage}", name=name)
         try:
             with LapFile.open(path) as file:
-                yield _Opened(lap, file, path.read_bytes)
+                yield _Opened(lap, file)
         except FileNotFoundError as error:
             raise NotFound(f"the file of {name!r} is gone", name=name) from error
         except Corrupt as error:
@@ -249,10 +247,16 @@ class LapService:
 
     @contextlib.contextmanager
     def _taken(self, ring: RingReader, name: str) -> Iterator[_Opened]:
-        """The running lap, as if it had a file."""
-        gathered = self._running(ring, name)
-        data = pack(*gathered, plain=True)
-        yield _Opened(gathered.header.lap, LapFile(data), lambda: data)
+        """The running lap, as if it had a file. Raises Exhausted when too many are held."""
+        if not self._taking.acquire(blocking=False):
+            raise Exhausted(
+                f"{MAX_RUNNING} running laps are being read, which is the limit", limit=MAX_RUNNING
+            )
+        try:
+            gathered = self._running(ring, name)
+            yield _Opened(gathered.header.lap, LapFile(pack(*gathered, plain=True)))
+        finally:
+            self._taking.release()
 
     def _suspect(self, name: str) -> None:
         """Have the archiver look at a file, once."""
