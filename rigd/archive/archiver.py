@@ -70,7 +70,7 @@ class _Followed(NamedTuple):
 class Archiver:
     """One life of the archiver. Use `archive` to run one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stop: Callable[[float], bool] = lambda _: False) -> None:
         self._settings, self._data = settings, settings.data
         self.store = Store(settings.data / "laps")
         if self.store.free_bytes() < RESERVE_BYTES:
@@ -89,7 +89,7 @@ class Archiver:
         self.trouble = ""
         """What the disk last refused; empty when it works."""
         self.store.sweep()
-        reconcile(self.store, self.index)
+        reconcile(self.store, self.index, lambda: stop(0.0))
 
     def run(self, stop: Callable[[float], bool]) -> None:
         """Archive until `stop`, which waits the given seconds and then tells."""
@@ -261,7 +261,7 @@ def archive(settings: Settings, stop: Callable[[float], bool]) -> int:
     yield_to_others()
     lock = Lock(settings.data / "laps.lock", "laps are archived")
     try:
-        archiver = Archiver(settings)
+        archiver = Archiver(settings, stop)
         try:
             archiver.run(stop)
             return archiver.archived

@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rig.errors import Corrupt, NotFound, RigError, Unavailable
+from rig.errors import Corrupt, Newer, NotFound, RigError, Unavailable
+from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.archive import query
 from rigd.archive.rows import check, lap_row, opened, sealed, seat_row, session_row
@@ -24,6 +25,9 @@ from rigd.durable import make_folder, sync_folder
 
 VERSION: Final = 4
 """Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
+
+NEWER: Final = ".newer"
+"""Added to the name of an index that a newer version wrote, when it has to give way."""
 
 _NARROW: Final = 5
 """When at most one lap in five is of a seat that matches, gathering those laps is faster than walking all in
@@ -131,7 +135,11 @@ def _meta(db: sqlite3.Connection, key: str) -> str | None:
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version."""
+    """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version:
+    Newer for one to come.
+    """
+    if path.exists() and not is_regular(path):
+        raise Corrupt(f"{path} is no regular file", hint="rigd reindex", path=path)
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
         version = _version(db)
@@ -139,9 +147,10 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         raise _meaning(path, error) from error
     if version not in (VERSION, None):
         db.close()
-        raise Corrupt(
-            f"{path} is an index of version {version}, this program uses {VERSION}", hint="rigd reindex"
-        )
+        what = f"version {version}, this program uses {VERSION}"
+        if version > VERSION:
+            raise Newer(f"{path} was written by a newer version and is kept: {what}", hint="rigd reindex")
+        raise Corrupt(f"{path} is an index of {what}", hint="rigd reindex")
     return db
 
 

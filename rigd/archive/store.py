@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from rig.errors import Corrupt, NotFound
 from rig.lapfile import LapFile
+from rig.regular import is_regular, read_regular
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.gone import Gone
 from rigd.archive.seal import seal_message, unseal_message
@@ -24,6 +25,8 @@ _SYNCED: Final = ".synced"
 _GONE: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
 _LEDGER: Final = "losses.log"
+_MOST_BYTES: Final = 1 << 20
+"""Of what is known of a session."""
 _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
@@ -64,7 +67,10 @@ class Store:
         """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
         refuses.
         """
-        replace(self.path(lap), data)
+        path = self.path(lap)
+        if os.path.lexists(path) and not is_regular(path):
+            rename(path, self._aside(lap.rpartition("/laps/")[0], f"{path.name}.foreign"))
+        replace(path, data)
 
     def damaged_path(self, lap: str) -> Path:
         """Where the file of that lap lies if it was set aside."""
@@ -72,8 +78,7 @@ class Store:
 
     def settled(self, lap: str) -> bool:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
-        path = self.path(lap)
-        if path.exists() or self.damaged_path(lap).exists():
+        if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
             return True
         return lap in self.gone(lap.rpartition("/laps/")[0])
 
@@ -127,7 +132,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what an archiver that was killed left half written."""
         for path in self.folder.glob(f"*/{UNFINISHED}*"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a folder of that name is somebody's own
+                path.unlink(missing_ok=True)
 
     # What stands beside a lap.
 
@@ -228,7 +234,7 @@ class Store:
     def _session(self, name: str) -> session_pb2.Session:
         """A session from its file. Raises FileNotFoundError, Corrupt."""
         path = self._beside(name, _SESSION)
-        session = unseal_message(session_pb2.Session, b"" if path.is_dir() else path.read_bytes())
+        session = unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
         if session.name != name:
             raise Corrupt(f"the file of {name} says it is {session.name!r}")
         return session

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import grpc
 
-from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, NotFound, Unavailable
+from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, Newer, NotFound, Unavailable
 from rig.lapfile import LapFile, pack
 from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
@@ -235,12 +235,14 @@ class LapService:
         """A lap with its file. Raises NotFound, and Corrupt also for what is found out while it is read."""
         lap, path = self._listed(name), self._store.path(name)
         if lap.damage:
-            raise Corrupt(f"{name}: {lap.damage}", name=name)
+            raise (Newer if lap.newer else Corrupt)(f"{name}: {lap.damage}", name=name)
         try:
             with LapFile.open(path) as file:
                 yield _Opened(lap, file)
         except FileNotFoundError as error:
             raise NotFound(f"the file of {name!r} is gone", name=name) from error
+        except Newer as error:
+            raise Newer(f"{name}: {error.message}", hint=error.hint, name=name) from error
         except Corrupt as error:
             self._suspect(name)
             raise Corrupt(f"{name}: {error.message}", hint=error.hint, name=name) from error

@@ -171,7 +171,7 @@ def _losses(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, Text]]:
         missing = sum(gap.count for gap in more)
         yield "", Text(f"{len(more)} more gaps, {missing} records known to be missing in them", YELLOW)
     if info.damage:
-        yield "damage", Text(info.damage, RED)
+        yield "newer" if info.newer else "damage", Text(info.damage, YELLOW if info.newer else RED)
 
 
 def _visit(visit: lap_pb2.PitVisit) -> str:

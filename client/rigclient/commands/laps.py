@@ -208,6 +208,7 @@ def flags(lap: lap_pb2.Lap) -> Text:
         (lap.out_lap, "out", CYAN),
         (lap.in_lap, "in", CYAN),
         (lap.pinned, "pinned", YELLOW),
-        (bool(lap.damage), "damaged", RED),
+        (lap.newer, "newer", YELLOW),
+        (bool(lap.damage) and not lap.newer, "damaged", RED),
     )
     return Text(" ").join(Text(word, style) for holds, word, style in told if holds)
