@@ -65,6 +65,7 @@ class _Followed(NamedTuple):
     ring: RingReader
     sessions: Sessions
     ledgers: Ledgers
+    excerpts: Excerpts
 
 
 class Archiver:
@@ -80,6 +81,7 @@ class Archiver:
         self._warden = Warden(self.store, self.index, settings.limits)
         self._marks = Marks(settings.data)
         self._marks_at = 0.0
+        self._marks_pending = 0
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._followed: _Followed | None = None
         self._cursor = 0
@@ -131,7 +133,7 @@ class Archiver:
 
     def _status(self) -> rig_pb2.ArchiverStatus:
         head = self._followed.ring.heads()[rings.EVENTS] if self._followed else 0
-        return rig_pb2.ArchiverStatus(
+        status = rig_pb2.ArchiverStatus(
             archived=self.archived,
             laps=self.index.count(),
             bytes=self.index.total_bytes(),
@@ -140,28 +142,37 @@ class Archiver:
             lost=len(self.index.losses()),
             free_bytes=self.store.free_bytes(),
             process=self._meter.status(),
+            marks_pending=self._marks_pending,
         )
+        self._warden.status(status)
+        return status
 
     def _work(self) -> bool:
-        obey(self._inbox, self.store, self.index)
+        """A share of the orders, then laps, and without any a piece of a mark: neither holds up laps."""
+        waiting = obey(self._inbox, self.store, self.index)
         followed = self._opened()
         if followed is None:
-            return False
+            return waiting
         more = self._follow(followed)
         if not more:
-            self._keep_marks(followed)
+            waiting = self._keep_marks(followed) or waiting
             followed.ledgers.attend()
         if self._warden.patrol_sometimes():
             self.store.hold_reserve()
-        return more
+        return more or waiting
 
-    def _keep_marks(self, followed: _Followed) -> None:
-        """Once a second, and when the sessions of the marked time are known."""
+    def _keep_marks(self, followed: _Followed) -> bool:
+        """When the sessions of the marked time are known, a piece of the work; True when there was one. It
+        looks for more once a second.
+        """
         if time.monotonic() < self._marks_at:
-            return
-        self._marks_at = time.monotonic() + _MARKS_S
-        if Excerpts(followed.ring, self.store, self.index, followed.sessions).keep(self._marks):
+            return False
+        if followed.excerpts.keep(self._marks):
             followed.ring.forget_pages()
+            return True
+        self._marks_pending = len(self._marks.pending())
+        self._marks_at = time.monotonic() + _MARKS_S
+        return False
 
     def _opened(self) -> _Followed | None:
         if self._followed is not None and self._followed.ring.replaced():
@@ -180,7 +191,8 @@ class Archiver:
         ledgers = Ledgers(self.store, sessions, ring, self._cursor)
         if not ledgers.whole():
             self._cursor = 0
-        return _Followed(ring, sessions, ledgers)
+        excerpts = Excerpts(ring, self.store, self.index, sessions, self._warden.mark_room)
+        return _Followed(ring, sessions, ledgers, excerpts)
 
     def _let_go(self) -> None:
         if self._followed is not None:
@@ -189,7 +201,7 @@ class Archiver:
 
     def _follow(self, followed: _Followed) -> bool:
         """Take the next events; True when there were any."""
-        ring, _, ledgers = followed
+        ring, ledgers = followed.ring, followed.ledgers
         records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False

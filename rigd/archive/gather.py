@@ -161,11 +161,13 @@ def gather(
     ring: RingReader,
     laps: Sequence[lap_pb2.Lap],
     session: session_pb2.Session,
-    most_rows: int = MOST_ROWS,
+    most_rows: int = 0,
 ) -> list[Gathered]:
     """The samples and scoring updates of `laps`, which are of one session, with what happened and what is
-    missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end.
+    missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end. At most
+    `most_rows` of a lap are kept, `MOST_ROWS` without a word of it.
     """
+    most_rows = most_rows or MOST_ROWS
     ticks = _Pass(ring, rings.PHYSICS, PHYSICS, laps, most_rows)
     scoring = _Pass(ring, rings.SCORING, SCORING, laps, most_rows)
     events = _events(ring, laps)

@@ -189,7 +189,7 @@ class Store:
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder, and in it a file that can be read."""
-        for name in self._folders():
+        for name in self.folders():
             with contextlib.suppress(FileNotFoundError, Corrupt):
                 yield self._session(name)
 
@@ -204,7 +204,7 @@ class Store:
         """Set aside what stands beside the laps and cannot be read. A session without a file is what its laps
         say of it: each has it as it was then.
         """
-        for name in self._folders():
+        for name in self.folders():
             self._gone(name).mend(self._aside(name, _GONE))
             try:
                 self._session(name)
@@ -226,7 +226,7 @@ class Store:
         paths = (self._beside(session, name) for name in names)
         return next(path for path in paths if not path.exists())
 
-    def _folders(self) -> Iterator[str]:
+    def folders(self) -> Iterator[str]:
         """Names of all sessions that have a folder."""
         names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
         return (name for name in names if _NAME.fullmatch(name))
@@ -273,6 +273,11 @@ class Store:
         """Room on the disk."""
         make_folder(self.folder)
         return shutil.disk_usage(self.folder).free
+
+    def disk_bytes(self) -> int:
+        """Size of the disk."""
+        make_folder(self.folder)
+        return shutil.disk_usage(self.folder).total
 
 
 def _with(path: Path, suffix: str) -> Path:

@@ -17,17 +17,21 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import grpc
 
+from rig.columns import read_head
 from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, Newer, NotFound, Unavailable
 from rig.lapfile import LapFile, pack
 from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
+from rigd.archive.excerpts import expected_bytes
 from rigd.archive.gather import Gathered
+from rigd.archive.heartbeat import heard
 from rigd.archive.inbox import Inbox
 from rigd.archive.index import IndexReader
 from rigd.archive.marks import Marks, mark_id
 from rigd.archive.running import running
 from rigd.archive.store import Store
+from rigd.archive.warden import MARK_LIMIT
 from rigd.ring import RingReader
 from rigd.serve import lapdata
 from rigd.serve.feed import Feed
@@ -80,7 +84,7 @@ class LapService:
     """Answers from the index, the folder of laps and the ring."""
 
     def __init__(self, feed: Feed, data: Path) -> None:
-        self._feed = feed
+        self._feed, self._data = feed, data
         self._index = IndexReader(data / "index.sqlite")
         self._store = Store(data / "laps")
         self._marks = Marks(data)
@@ -271,7 +275,7 @@ class LapService:
 
     async def _mark(self, request: laps_pb2.MarkRequest, _: Context) -> laps_pb2.MarkResponse:
         moment = self._moment(request)
-        await self._work(self._keep, moment)
+        await self._work(self._keep, moment, self._cars())
         return laps_pb2.MarkResponse(mark=moment)
 
     def _moment(self, request: laps_pb2.MarkRequest) -> laps_pb2.Moment:
@@ -297,6 +301,12 @@ class LapService:
             status=laps_pb2.MOMENT_STATUS_PENDING,
         )
 
+    def _cars(self) -> int:
+        """Cars in the newest tick."""
+        ring = self._feed.ring
+        tick = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].last)
+        return read_head(tick).rows if tick else 0
+
     def _check_held(self, time_ns: int) -> None:
         """Raises CursorExpired when the ring has let go of the moment."""
         ring = self._feed.ring
@@ -309,8 +319,11 @@ class LapService:
                 time_ns=time_ns,
             )
 
-    def _keep(self, moment: laps_pb2.Moment) -> None:
-        if len(self._marks.pending()) >= MAX_PENDING_MARKS:
+    def _keep(self, moment: laps_pb2.Moment, cars: int) -> None:
+        """Add a mark. Raises Exhausted when too many wait, or the archiver has no room for it."""
+        pending = self._marks.pending()
+        self._check_room([*pending, moment], cars)
+        if len(pending) >= MAX_PENDING_MARKS:
             raise Exhausted(
                 f"{MAX_PENDING_MARKS} marks wait to be kept, which is the limit",
                 hint="is `rigd archive` running?",
@@ -318,6 +331,22 @@ class LapService:
             )
         self._marks.put(moment)
         self._inbox.ring()
+
+    def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
+        """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
+        archiver = heard(self._data)
+        limit = archiver.marks_limit_bytes if archiver else int(self._index.meta(MARK_LIMIT) or 0)
+        room = archiver.marks_room_bytes if archiver else limit - self._index.mark_bytes()
+        size = sum(expected_bytes(moment, cars) for moment in moments)
+        if limit and size > room:
+            raise Exhausted(
+                f"this mark and {len(moments) - 1} that wait need about {size} bytes; "
+                f"marks may take {limit}, and room is left for {max(room, 0)}",
+                hint="`rig unpin` or `rig delete` excerpts, or start `rigd archive` with more --keep-marks",
+                limit=limit,
+                value=size,
+                room=max(room, 0),
+            )
 
     async def _list_marks(self, request: laps_pb2.ListMarksRequest, _: Context) -> laps_pb2.ListMarksResponse:
         return await self._work(self._marks.page, request)

@@ -255,7 +255,7 @@ def test_a_long_check_ends_when_it_is_told_to(archived: Path, command: str, numb
         [sys.executable, "-m", "rigd", command, "--data", str(archived)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # type: ignore[arg-type, return-value]
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     until(
         lambda: (

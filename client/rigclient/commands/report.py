@@ -125,6 +125,17 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     yield Text.assemble(("laps      ", TITLE), kept)
     if archiver.trouble:
         yield Text.assemble(("          ", TITLE), (archiver.trouble, RED))
+    for warning in archiver.warnings:
+        yield Text.assemble(("          ", TITLE), (warning, YELLOW))
+    if archiver.evicted_ever:
+        gone = f"{archiver.evicted_ever} deleted to make room ({size(archiver.evicted_ever_bytes)})"
+        now = f", {archiver.evicted} since the archiver started" if archiver.evicted else ""
+        yield Text.assemble(("          ", TITLE), (f"{gone}{now}", YELLOW if now else TEXT))
+    if archiver.marks_limit_bytes:
+        taken = f"{size(archiver.marks_bytes)} of {size(archiver.marks_limit_bytes)}"
+        waiting = f", {archiver.marks_pending} wait to be kept" if archiver.marks_pending else ""
+        room = "" if archiver.marks_room_bytes else ", no room for more"
+        yield Text.assemble(("marks     ", TITLE), f"{taken}{waiting}", (room, YELLOW))
     if archiver.lost:
         yield Text.assemble(("          ", TITLE), (f"{archiver.lost} deleted that should have stayed", RED))
 
