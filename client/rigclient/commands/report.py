@@ -134,8 +134,9 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     if archiver.marks_limit_bytes:
         taken = f"{size(archiver.marks_bytes)} of {size(archiver.marks_limit_bytes)}"
         waiting = f", {archiver.marks_pending} wait to be kept" if archiver.marks_pending else ""
-        room = "" if archiver.marks_room_bytes else ", no room for more"
-        yield Text.assemble(("marks     ", TITLE), f"{taken}{waiting}", (room, YELLOW))
+        room = archiver.marks_room_bytes
+        left = (f"room for {size(room)}", TEXT) if room else ("no room for more", YELLOW)
+        yield Text.assemble(("marks     ", TITLE), f"{taken}{waiting}, ", left)
     if archiver.lost:
         yield Text.assemble(("          ", TITLE), (f"{archiver.lost} deleted that should have stayed", RED))
 
