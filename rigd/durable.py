@@ -4,9 +4,11 @@ A synced file is lost with its name, and a name is on the disk only when the fol
 File systems with a journal are kinder; nothing here relies on it.
 """
 
+import errno
 import os
+import stat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 UNFINISHED: Final = ".writing-"
 """Begins the name of a file that is not finished."""
@@ -19,7 +21,7 @@ def replace(path: Path, data: bytes) -> None:
     add_folder(path.parent)
     beside = path.with_name(UNFINISHED + path.name)
     try:
-        with beside.open("wb") as file:
+        with open_to_write(beside, os.O_TRUNC) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -35,12 +37,23 @@ def append(path: Path, data: bytes) -> None:
     """
     add_folder(path.parent)
     new = not path.exists()
-    with path.open("ab") as file:
+    with open_to_write(path, os.O_APPEND) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     if new:
         sync_folder(path.parent)
+
+
+def open_to_write(path: Path, how: int) -> BinaryIO:
+    """The file at `path`, made if there is none; `how` is O_TRUNC or O_APPEND. OSError when the disk refuses,
+    and for what is no regular file: a FIFO would be waited for.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | how, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EEXIST, "something that is no regular file is in the way", str(path))
+    return os.fdopen(descriptor, "wb" if how == os.O_TRUNC else "ab")
 
 
 def cut(path: Path, size: int) -> None:

@@ -22,7 +22,7 @@ from rigclient import laps, losses, requests
 from rigclient.acknowledging import AsyncAcknowledger
 from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
-from rigclient.lap import Lap, ScoringRows, plain_rows
+from rigclient.lap import Lap, ScoringRows, Updates
 from rigclient.laps import Progress
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
@@ -173,12 +173,17 @@ class AsyncRig:
 
     async def lap_file(self, name: str) -> bytes:
         """The bytes of a lap's file, as it lies on the rig. Raises NotFound, Corrupt."""
-        return b"".join([part.data async for part in self._parts(self._laps.ReadLap, laps.read_lap(name))])
+        reading = laps.Reading()
+        async for part in self._parts(self._laps.ReadLap, laps.read_lap(name)):
+            reading.take(part)
+        return reading.data()
 
     async def lap_scoring(self, name: str, *args: Any, **wishes: Any) -> ScoringRows:
         """Scoring updates of a lap. Takes what `laps.read_scoring` takes; raises as `lap` does."""
-        parts = self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes))
-        return plain_rows([column async for part in parts for column in part.columns])
+        updates = Updates()
+        async for part in self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes)):
+            updates.take(part.columns)
+        return updates.rows()
 
     async def mark(self, *args: Any, **wishes: Any) -> laps_pb2.Moment:
         """Keep the time around a moment. Takes what `laps.mark` takes. Raises CursorExpired."""

@@ -20,7 +20,7 @@ from rig.v1 import (
 from rigclient import laps, losses, requests
 from rigclient.acknowledging import Acknowledger
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
-from rigclient.lap import Lap, ScoringRows, plain_rows
+from rigclient.lap import Lap, ScoringRows, Updates
 from rigclient.laps import Progress
 from rigclient.opening import opened
 from rigclient.resume import Reception, framed, unpack_events
@@ -183,12 +183,17 @@ class Rig:
 
     def lap_file(self, name: str) -> bytes:
         """The bytes of a lap's file, as it lies on the rig. Raises NotFound, Corrupt."""
-        return b"".join(part.data for part in self._parts(self._laps.ReadLap, laps.read_lap(name)))
+        reading = laps.Reading()
+        for part in self._parts(self._laps.ReadLap, laps.read_lap(name)):
+            reading.take(part)
+        return reading.data()
 
     def lap_scoring(self, name: str, *args: Any, **wishes: Any) -> ScoringRows:
         """Scoring updates of a lap. Takes what `laps.read_scoring` takes; raises as `lap` does."""
-        parts = self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes))
-        return plain_rows(column for part in parts for column in part.columns)
+        updates = Updates()
+        for part in self._parts(self._laps.ReadScoring, laps.read_scoring(name, *args, **wishes)):
+            updates.take(part.columns)
+        return updates.rows()
 
     def mark(self, *args: Any, **wishes: Any) -> laps_pb2.Moment:
         """Keep the time around a moment. Takes what `laps.mark` takes. Raises CursorExpired."""

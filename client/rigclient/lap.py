@@ -9,6 +9,7 @@ import numpy as np
 
 from rig.channels import DTYPES, LAP
 from rig.errors import Corrupt, MissingChannel
+from rig.regular import read_regular
 from rig.tables import LapColumns, PhysicsColumns, ScoringColumns
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, laps_pb2, session_pb2
 from rigclient.extras import need
@@ -21,6 +22,8 @@ Rowing = np.ndarray[Any, np.dtype[np.intp]]
 
 SAMPLES: Final = archive_pb2.SECTION_SAMPLES
 SCORING: Final = archive_pb2.SECTION_SCORING
+_LEAST_BYTES: Final = 1 << 10
+"""A piece of a column counts as so much, however little is in it: its name takes room too."""
 WHEELS: Final = ("fl", "fr", "rl", "rr")
 """Endings of the columns of a channel with four values per row."""
 
@@ -168,7 +171,9 @@ class Lap(Rows, PhysicsColumns, LapColumns):
     @classmethod
     def open(cls, path: str | Path) -> "Lap":
         """The lap in a file, without a rig. Raises Corrupt."""
-        return cls.from_bytes(Path(path).read_bytes())
+        from rig.lapfile import FILE_LIMIT
+
+        return cls.from_bytes(read_regular(path, FILE_LIMIT))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Lap":
@@ -239,19 +244,40 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         return np.interp(metres, distance, self[name][known].astype(np.float64), np.nan, np.nan)
 
 
+class Updates:
+    """The scoring updates that a rig sends as plain columns, long ones in pieces, as they arrive."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[str, list[Array]] = {}
+        self._units: dict[str, str] = {}
+        self._bytes = 0
+
+    def take(self, columns: Iterable[laps_pb2.PlainColumn]) -> None:
+        """The next columns. Raises Corrupt, also when they come to more than a lap can have."""
+        from rig.lapfile import DECODED_LIMIT  # loads zstandard, which those who only follow do without
+
+        for column in columns:
+            self._pieces.setdefault(column.name, []).append(_plain(column))
+            self._units[column.name] = column.unit
+            self._bytes += max(len(column.values), _LEAST_BYTES)
+            if self._bytes > DECODED_LIMIT:
+                raise Corrupt(f"the columns came to more than {DECODED_LIMIT} bytes, which is the limit")
+
+    def rows(self) -> ScoringRows:
+        """The rows, once all columns are there. Raises Corrupt."""
+        whole = {name: _joined(name, parts) for name, parts in self._pieces.items()}
+        rows = {len(values) for values in whole.values()} or {0}
+        if len(rows) > 1:
+            raise Corrupt(f"the columns have {sorted(rows)} rows")
+        sources = {name: Source(self._units[name], "", _reader(values)) for name, values in whole.items()}
+        return ScoringRows(sources, rows.pop())
+
+
 def plain_rows(columns: Iterable[laps_pb2.PlainColumn]) -> ScoringRows:
-    """The scoring updates that a rig sent as plain columns, long ones in pieces. Raises Corrupt."""
-    pieces: dict[str, list[Array]] = {}
-    units: dict[str, str] = {}
-    for column in columns:
-        pieces.setdefault(column.name, []).append(_plain(column))
-        units[column.name] = column.unit
-    whole = {name: _joined(name, parts) for name, parts in pieces.items()}
-    rows = {len(values) for values in whole.values()} or {0}
-    if len(rows) > 1:
-        raise Corrupt(f"the columns have {sorted(rows)} rows")
-    sources = {name: Source(units[name], "", _reader(values)) for name, values in whole.items()}
-    return ScoringRows(sources, rows.pop())
+    """The scoring updates in plain columns. Raises Corrupt."""
+    updates = Updates()
+    updates.take(columns)
+    return updates.rows()
 
 
 def nearest(at: Array, times: Array, tolerance_s: float | None = None) -> Rowing:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from rig.errors import BadRequest
+from rig.errors import BadRequest, Corrupt
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigclient.lap import Lap
 from rigclient.requests import slots, time_ns
@@ -135,21 +135,29 @@ def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
 class Reading:
     """A lap file as it arrives, part by part."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
+    def __init__(self, total: int = 0, progress: Progress | None = None) -> None:
         self._parts: list[bytes] = []
         self._done, self._total = 0, total
         self._progress = progress
 
     def take(self, response: laps_pb2.ReadLapResponse) -> None:
-        """The next part."""
+        """The next part. Raises Corrupt when it comes to more than a lap file can have."""
+        from rig.lapfile import FILE_LIMIT  # loads zstandard, which those who only follow streams do without
+
         self._parts.append(response.data)
         self._done += len(response.data)
+        if self._done > FILE_LIMIT:
+            raise Corrupt(f"the lap came to more than {FILE_LIMIT} bytes, which is the limit")
         if self._progress is not None:
             self._progress(self._done, self._total)
 
     def lap(self) -> Lap:
         """The lap, once all parts are there. Raises Corrupt."""
-        return Lap.from_bytes(b"".join(self._parts))
+        return Lap.from_bytes(self.data())
+
+    def data(self) -> bytes:
+        """The bytes of its file."""
+        return b"".join(self._parts)
 
 
 def whole(request: laps_pb2.ReadLapRequest) -> bool:

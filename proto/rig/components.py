@@ -133,9 +133,15 @@ def _still(coding: archive_pb2.Coding) -> bool:
     return coding.codec == blocks.CONSTANT and not coding.HasField("prediction") and not coding.grid
 
 
+def size_of(column: archive_pb2.Column) -> int:
+    """Bytes of one value; of an unknown type 8, which is the most."""
+    dtype = DTYPES.get(column.dtype)
+    return dtype.itemsize if dtype else 8
+
+
 def limit(column: archive_pb2.Column, rows: int) -> int:
     """Most bytes that a column of so many rows can have once unpacked."""
-    return column.width * (8 * rows + _mask_bytes(rows))
+    return column.width * (size_of(column) * rows + _mask_bytes(rows))
 
 
 def _mask_bytes(rows: int) -> int:

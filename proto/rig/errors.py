@@ -26,6 +26,7 @@
     │   ├── RingMissing
     │   └── Unreachable                              nobody answers there
     └── Corrupt                 DATA_LOSS            the bytes are not what was written
+        └── Newer               FAILED_PRECONDITION  a newer version wrote them: kept as they are
 
 Each error carries the gRPC status name it becomes on the wire, so a handler raises and never mentions
 status codes. One server interceptor and one client wrapper translate.
@@ -176,6 +177,12 @@ class Corrupt(RigError):
     """Stored bytes fail their check."""
 
     status = "DATA_LOSS"
+
+
+class Newer(Corrupt):
+    """A newer version wrote it. To this one it is as unreadable as damage, but it is none: it is kept."""
+
+    status = "FAILED_PRECONDITION"
 
 
 def by_reason() -> dict[str, type[RigError]]:

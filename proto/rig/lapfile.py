@@ -1,5 +1,6 @@
 """Lap files: a head that says what is inside, then a block per channel. ARCHIVE.md is the format."""
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -13,8 +14,9 @@ import numpy as np
 
 from rig import blocks, components, parse
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
-from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel
+from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel, Newer
 from rig.neighbours import Key
+from rig.regular import open_regular
 from rig.trial import Trial, untried
 from rig.v1 import archive_pb2
 
@@ -32,14 +34,26 @@ _START: Final = struct.Struct("<7sBII")
 _CRC: Final = struct.Struct("<I")
 START_BYTES: Final = _START.size + _CRC.size
 
-HEAD_LIMIT: Final = 1 << 24
-"""Bytes of a head: a hundred thousand events."""
-ROWS_LIMIT: Final = 1 << 20
-"""Rows of a section: five hours at 50 Hz."""
+HEAD_LIMIT: Final = 1 << 21
+"""Bytes of a head: thirty thousand events. Empty messages take 46 times their bytes, 90 MB in all."""
+ROWS_LIMIT: Final = 1 << 18
+"""Rows of a section: an hour and a half at 50 Hz, eleven minutes at 400 Hz."""
 COLUMNS_LIMIT: Final = 1024
+DECODED_LIMIT: Final = 1 << 28
+"""Bytes of all values: `ROWS_LIMIT` rows of all channels of today are 240 MB."""
+TOGETHER_LIMIT: Final = 1 << 26
+"""Bytes of the values that need one another: of today's channels 132 a row, 35 MB in the longest lap."""
+WORK_LIMIT: Final = 1 << 30
+"""Bytes of the values that come up when every channel is read by itself, with all that it is foretold from:
+of today's channels it is 1.1 times the values.
+"""
+FILE_LIMIT: Final = DECODED_LIMIT + HEAD_LIMIT
+"""Bytes of a file: no block is longer than its values, but for a bit a row."""
+DECODE_BYTES: Final = 8 << 20
+"""Bytes of the values that are decoded together by who wants all: two laps of 100 s, at four times that much
+memory on the way.
+"""
 DIGEST_DIGITS: Final = 16
-VALUES_LIMIT: Final = 1 << 29
-"""Values of a section: `ROWS_LIMIT` rows of all channels of today hold half of that."""
 
 
 def pack(
@@ -54,7 +68,7 @@ def pack(
     `header` brings lap, session, events, gaps and version; row counts and columns are filled in. `samples`
     are channels of PHYSICS and LAP, `scoring` of SCORING and LAP: shape (rows,) or (rows, width), bit for bit
     what comes back. `plain` takes no time to make anything small. Raises UnknownChannel, BadRequest for
-    columns that do not fit together, Exhausted beyond ROWS_LIMIT.
+    columns that do not fit together, Exhausted beyond ROWS_LIMIT and HEAD_LIMIT.
     """
     head = archive_pb2.LapHeader()
     head.CopyFrom(header)
@@ -85,10 +99,18 @@ def _pack_section(
     trial = None if plain else Trial(split)
     packed = []
     for channel in present:
-        column, block = _pack_column(trial, channel, split[channel.name])
-        column.section = section
+        column = archive_pb2.Column(
+            name=channel.name,
+            section=section,
+            dtype=channel.dtype.str,
+            width=channel.width,
+            unit=channel.unit,
+            description=channel.description,
+        )
+        parts = enumerate(split[channel.name])
+        coded = (trial.encode(channel, at) if trial else untried(values) for at, values in parts)
+        packed.append(_pack_column(column, coded, plain))
         head.columns.append(column)
-        packed.append(block)
     return packed
 
 
@@ -102,40 +124,74 @@ def _split(channel: Channel, values: Array) -> Array:
     return np.ascontiguousarray(values.reshape(len(values), channel.width).T)
 
 
-def _pack_column(trial: Trial | None, channel: Channel, parts: Array) -> tuple[archive_pb2.Column, bytes]:
-    column = archive_pb2.Column(
-        name=channel.name,
-        dtype=channel.dtype.str,
-        width=channel.width,
-        unit=channel.unit,
-        description=channel.description,
-    )
+def _pack_column(
+    column: archive_pb2.Column, coded: Iterable[tuple[archive_pb2.Coding, list[bytes]]], plain: bool
+) -> bytes:
+    """The block of a column's components, which are noted in `column`."""
     planes: list[bytes] = []
-    for component, values in enumerate(parts):
-        coding, more = trial.encode(channel, component) if trial else untried(values)
+    for coding, more in coded:
         column.codings.append(coding)
         planes += more
-    block = blocks.packed(planes) if trial else b"".join(planes)
+    block = b"".join(planes) if plain else blocks.packed(planes)
     column.size, column.crc = len(block), zlib.crc32(block)
     column.unpacked = sum(map(len, planes))
-    return column, block
+    return block
+
+
+class PlainFile:
+    """A lap file with rows of another one, made column by column, so that nobody holds them all."""
+
+    def __init__(self, header: archive_pb2.LapHeader) -> None:
+        self._head = archive_pb2.LapHeader()
+        self._head.CopyFrom(header)
+        del self._head.columns[:]
+        self._head.samples = self._head.scorings = 0
+
+    def add(self, like: archive_pb2.Column, values: Array) -> bytes:
+        """The block of the next column: some rows of what `like` is in the other file."""
+        column = self._head.columns.add(
+            name=like.name,
+            section=like.section,
+            dtype=like.dtype,
+            width=like.width,
+            unit=like.unit,
+            description=like.description,
+        )
+        if like.section == SCORINGS:
+            self._head.scorings = len(values)
+        else:
+            self._head.samples = len(values)
+        parts = np.ascontiguousarray(values.reshape(len(values), like.width).T)
+        return _pack_column(column, map(untried, parts), plain=True)
+
+    def beginning(self) -> bytes:
+        """What stands before the blocks, once all are added."""
+        return _beginning(self._head)
 
 
 def _joined(head: archive_pb2.LapHeader, parts: list[bytes]) -> bytes:
-    """The file: blocks back to back in the order of the columns, whose offsets are set."""
+    """The file: blocks back to back in the order of the columns."""
+    return b"".join([_beginning(head), *parts])
+
+
+def _beginning(head: archive_pb2.LapHeader) -> bytes:
+    """What stands before the blocks, whose offsets are set by their sizes."""
     at = 0
-    for column, part in zip(head.columns, parts, strict=True):
+    for column in head.columns:
         column.offset = at
-        at += len(part)
+        at += column.size
     data = head.SerializeToString(deterministic=True)
+    if len(data) > HEAD_LIMIT:
+        raise Exhausted(f"a head of {len(data)} bytes, a lap file holds {HEAD_LIMIT}", limit=HEAD_LIMIT)
     stored = blocks.packed([data])
     start = _START.pack(MAGIC, VERSION, len(stored), len(data))
     crc = _CRC.pack(zlib.crc32(stored, zlib.crc32(start)))
-    return b"".join([start, crc, stored, *parts])
+    return b"".join([start, crc, stored])
 
 
 class LapFile:
-    """A lap file, read channel by channel. Whatever is wrong with its bytes raises Corrupt.
+    """A lap file, read channel by channel. Whatever is wrong with its bytes raises Corrupt, and Newer, which
+    is one, what a version to come has written.
 
     The arrays it gives may be read-only.
     """
@@ -152,7 +208,7 @@ class LapFile:
     def open(cls, path: Path | str) -> Self:
         """The file at `path`: its head is read now, a block when its channel is asked for."""
         self = cls.__new__(cls)
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = open_regular(path)
         try:
             self._load(lambda at, size: os.pread(self._fd, size, at), os.fstat(self._fd).st_size)
         except BaseException:
@@ -179,6 +235,22 @@ class LapFile:
         self.header, self._base = _read_head(read, size)
         self._by_key = {(column.section, column.name): column for column in self.header.columns}
         _check_head(self.header, size - self._base)
+        self._values = _checked_values(self.header)
+        self._check_work()
+
+    def _check_work(self) -> None:
+        """Reading all channels one by one, each with what it needs, comes to an end."""
+        if self._values * len(self.header.columns) <= WORK_LIMIT:
+            return  # not even if each needed all others
+        most = work = 0
+        for column in self.header.columns:
+            with contextlib.suppress(Corrupt):  # it lacks a neighbour and is not read at all
+                own = self._decoded_bytes([column.name], column.section)
+                most, work = max(most, own), work + own
+        if work > WORK_LIMIT:
+            raise Corrupt(f"reading every channel makes {work} bytes of values, {WORK_LIMIT} is the limit")
+        if most > TOGETHER_LIMIT:
+            raise Corrupt(f"a channel needs {most} bytes of values, {TOGETHER_LIMIT} is the limit")
 
     @property
     def digest(self) -> str:
@@ -220,6 +292,10 @@ class LapFile:
 
         Blocks are copied, not decoded. Raises MissingChannel, Corrupt.
         """
+        return b"".join(self.cut_pieces(names, scoring_names))
+
+    def cut_pieces(self, names: Iterable[str], scoring_names: Iterable[str] = ()) -> Iterator[bytes]:
+        """The same, piece by piece."""
         asked = {SAMPLES: set(names), SCORINGS: set(scoring_names)}
         kept = [column for section in asked for column in self._needed(asked[section], section)]
         head = archive_pb2.LapHeader()
@@ -228,19 +304,76 @@ class LapFile:
         head.columns.extend(kept)
         for column in head.columns:
             column.auxiliary = column.name not in asked[column.section]
-        return _joined(head, [self._block(column) for column in kept])
+        yield _beginning(head)
+        yield from map(self._block, kept)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The file as it is, piece by piece, each block once its CRC is right. Raises Corrupt."""
+        yield self._read(0, self._base)
+        yield from map(self._block, self.header.columns)
 
     def verify(self) -> None:
-        """Read and decode everything. Raises Corrupt."""
+        """Read and decode everything, a part at a time. Raises Corrupt."""
+        for _ in self.pieces():
+            pass
+        for section in (SAMPLES, SCORINGS):
+            for names in self._apart(section):
+                self.columns(names, section)
+
+    def portions(
+        self, names: Iterable[str] = (), section: Section = SAMPLES, most: int = DECODE_BYTES
+    ) -> Iterator[dict[str, Array]]:
+        """Several channels in their order, decoded in parts of `most` bytes, or of one channel with what it
+        needs; no names: all. Raises MissingChannel, Corrupt.
+        """
+        wanted, part, size = list(names) or self.channels(section), list[str](), 0
+        if self._decoded_bytes(wanted, section) <= most:
+            yield self.columns(wanted, section)
+            return
+        for name in wanted:
+            own = self._decoded_bytes([name], section)
+            if part and size + own > most:
+                yield self.columns(part, section)
+                part, size = [], 0
+            part, size = [*part, name], size + own
+        yield self.columns(part, section)
+
+    def _decoded_bytes(self, names: Iterable[str], section: Section) -> int:
+        """Bytes of the values of channels and of all their neighbours."""
+        return sum(_value_bytes(self.header, column) for column in self._needed(names, section))
+
+    def _apart(self, section: Section) -> Iterator[set[str]]:
+        """All channels, in parts that need nothing of one another: each is decoded once and forgotten."""
+        if self._values <= DECODE_BYTES:
+            yield set()  # all at once, which is faster
+            return
+        together, size = set[str](), 0
+        for part in self._kinships(section):
+            own = self._decoded_bytes(part, section)
+            if own > TOGETHER_LIMIT:
+                raise Corrupt(f"{min(part)} needs {own} bytes of values, {TOGETHER_LIMIT} is the limit")
+            if together and size + own > DECODE_BYTES:
+                yield together
+                together, size = set(), 0
+            together, size = together | part, size + own
+        if together:
+            yield together
+
+    def _kinships(self, section: Section) -> list[set[str]]:
+        """Channels that need one another, also by way of others."""
+        found: list[set[str]] = []
         for column in self.header.columns:
-            self._block(column)
-        self.columns((), SAMPLES)
-        self.columns((), SCORINGS)
+            if column.section == section:
+                own = {column.name, *(other.name for other in self._neighbours(column, section))}
+                near = [part for part in found if not part.isdisjoint(own)]
+                found = [part for part in found if part.isdisjoint(own)] + [own.union(*near)]
+        return found
 
     def _rows(self, section: Section) -> int:
         return self.header.scorings if section == SCORINGS else self.header.samples
 
-    def _find(self, name: str, section: Section) -> archive_pb2.Column:
+    def find(self, name: str, section: Section = SAMPLES) -> archive_pb2.Column:
+        """What the head says of a channel. Raises MissingChannel."""
         column = self._by_key.get((section, name))
         if column is None:
             have = ", ".join(self.channels(section))
@@ -249,7 +382,7 @@ class LapFile:
 
     def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
         """Columns of these channels and of all their neighbours, in the order of the file."""
-        needed, todo = set(), [self._find(name, section) for name in names]
+        needed, todo = set(), [self.find(name, section) for name in names]
         while todo:
             column = todo.pop()
             if column.name not in needed:
@@ -290,6 +423,11 @@ def _read_head(read: Read, size: int) -> tuple[archive_pb2.LapHeader, int]:
     if len(start) < START_BYTES:
         raise Corrupt(f"the file ends after {size} bytes, within the first {START_BYTES}")
     _, version, stored, plain = _START.unpack_from(start)
+    if version > VERSION:
+        raise Newer(
+            f"written by a newer version: the file has version {version}, this program reads {VERSION}",
+            hint="read it with that version",
+        )
     if version != VERSION:
         raise Corrupt(f"the file has version {version}, this program reads {VERSION}")
     if max(stored, plain) > HEAD_LIMIT:
@@ -311,9 +449,6 @@ def _check_head(head: archive_pb2.LapHeader, size: int) -> None:
         raise Corrupt(f"the head claims {len(head.columns)} columns, {COLUMNS_LIMIT} is the limit")
     if len({(column.section, column.name) for column in head.columns}) < len(head.columns):
         raise Corrupt("the head names a column twice")
-    values = max(head.samples, head.scorings) * sum(column.width for column in head.columns)
-    if values > VALUES_LIMIT:
-        raise Corrupt(f"the head claims {values} values, {VALUES_LIMIT} is the limit")
     at = 0
     for column in head.columns:
         if column.offset != at:
@@ -321,3 +456,17 @@ def _check_head(head: archive_pb2.LapHeader, size: int) -> None:
         at += column.size
     if at != size:
         raise Corrupt(f"the blocks have {size} bytes, the head says {at}")
+
+
+def _checked_values(head: archive_pb2.LapHeader) -> int:
+    """Bytes of all values, which are no more than a lap can have."""
+    values = sum(_value_bytes(head, column) for column in head.columns)
+    if values > DECODED_LIMIT:
+        raise Corrupt(f"the head claims {values} bytes of values, {DECODED_LIMIT} is the limit")
+    return values
+
+
+def _value_bytes(head: archive_pb2.LapHeader, column: archive_pb2.Column) -> int:
+    """Bytes of a column's values."""
+    rows = head.scorings if column.section == SCORINGS else head.samples
+    return rows * column.width * components.size_of(column)

@@ -72,17 +72,24 @@ class _Followed(NamedTuple):
     ring: RingReader
     sessions: Sessions
     ledgers: Ledgers
+    excerpts: Excerpts
 
 
 class Archiver:
     """One life of the archiver. Use `archive` to run one."""
 
-    def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
-        self._settings, self._data = settings, settings.data
+    def __init__(
+        self,
+        settings: Settings,
+        watchdog: Watchdog | None = None,
+        stop: Callable[[float], bool] = lambda _: False,
+    ) -> None:
+        self._settings, self._data, self._stop = settings, settings.data, stop
         self._watchdog = watchdog or Watchdog("archive", settings.data)
         self._pulse = self._watchdog.pulse("archiver")
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._marks_at = 0.0
+        self._marks_pending = 0
         self._followed: _Followed | None = None
         self._had_ring = False
         self._cursor = 0
@@ -108,7 +115,7 @@ class Archiver:
         self._warden = Warden(self.store, self.index, self._settings.limits)
         self._marks = Marks(self._data)
         self.store.sweep()
-        reconcile(self.store, self.index)
+        reconcile(self.store, self.index, lambda: self._stop(0.0))
         self._whole = True
 
     def run(self, stop: Callable[[float], bool]) -> None:
@@ -180,7 +187,7 @@ class Archiver:
         followed = self._opened()
         head = followed.ring.heads()[rings.EVENTS] if followed else 0
         self.eviction = eviction(followed.ring, self._cursor) if followed and head > self._cursor else 0.0
-        return rig_pb2.ArchiverStatus(
+        status = rig_pb2.ArchiverStatus(
             archived=self.archived,
             laps=self.index.count(),
             bytes=self.index.total_bytes(),
@@ -191,7 +198,10 @@ class Archiver:
             eviction=self.eviction,
             urgency=urgency(self.eviction).name,
             nice=nice_now(),
+            marks_pending=self._marks_pending,
         )
+        self._warden.status(status)
+        return status
 
     def _mind_the_files(self) -> None:
         """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are
@@ -201,25 +211,31 @@ class Archiver:
             self._begin_again()
 
     def _work(self) -> bool:
-        obey(self._inbox, self.store, self.index)
+        """A share of the orders, then laps, and without any a piece of a mark: neither holds up laps."""
+        waiting = obey(self._inbox, self.store, self.index)
         followed = self._opened()
         if followed is None:
-            return False
+            return waiting
         more = self._follow(followed)
         if not more:
-            self._keep_marks(followed)
+            waiting = self._keep_marks(followed) or waiting
             followed.ledgers.attend()
         if self._warden.patrol_sometimes():
             self.store.hold_reserve()
-        return more
+        return more or waiting
 
-    def _keep_marks(self, followed: _Followed) -> None:
-        """Once a second, and when the sessions of the marked time are known."""
+    def _keep_marks(self, followed: _Followed) -> bool:
+        """When the sessions of the marked time are known, a piece of the work; True when there was one. It
+        looks for more once a second.
+        """
         if time.monotonic() < self._marks_at:
-            return
-        self._marks_at = time.monotonic() + _MARKS_S
-        if Excerpts(followed.ring, self.store, self.index, followed.sessions).keep(self._marks):
+            return False
+        if followed.excerpts.keep(self._marks):
             followed.ring.forget_pages()
+            return True
+        self._marks_pending = len(self._marks.pending())
+        self._marks_at = time.monotonic() + _MARKS_S
+        return False
 
     def _opened(self) -> _Followed | None:
         if self._followed is not None and self._followed.ring.replaced():
@@ -238,7 +254,8 @@ class Archiver:
         ledgers = Ledgers(self.store, sessions, ring, self._cursor)
         if not ledgers.whole():
             self._cursor = 0
-        return _Followed(ring, sessions, ledgers)
+        excerpts = Excerpts(ring, self.store, self.index, sessions, self._warden.mark_room)
+        return _Followed(ring, sessions, ledgers, excerpts)
 
     def _let_go(self) -> None:
         if self._followed is not None:
@@ -247,7 +264,7 @@ class Archiver:
 
     def _follow(self, followed: _Followed) -> bool:
         """Take the next events; True when there were any."""
-        ring, _, ledgers = followed
+        ring, ledgers = followed.ring, followed.ledgers
         records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False
@@ -364,7 +381,7 @@ def _begun(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog
     """An archiver, as soon as the disk allows; None when it was stopped before."""
     while True:
         try:
-            return Archiver(settings, watchdog)
+            return Archiver(settings, watchdog, stop)
         except TROUBLE as error:
             watchdog.trouble(str(error) or repr(error))
             if stop(_RETRY_S):

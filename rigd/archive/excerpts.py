@@ -1,6 +1,7 @@
 """Excerpts: the time around a marked moment, kept for good."""
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from rig.channels import PHYSICS
 from rig.columns import Layouts, read_head
+from rig.errors import Exhausted
+from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.gather import gather
@@ -25,6 +28,12 @@ _SETTLE_NS: Final = 2_000_000_000
 _BATCH: Final = 256
 _TOGETHER: Final = 8
 """Cars gathered in one pass."""
+_ROWS: Final = 40_000
+"""Rows gathered in one pass: 36 MB. Of a mark of 20 minutes it is a car at a time."""
+ROW_BYTES: Final = 240
+"""Of a file, for each row: measured on laps of the simulated game, which is noisier than the real one."""
+_TICKS_A_SECOND: Final = 50
+_DONE: Final = object()
 
 
 @dataclass
@@ -34,25 +43,53 @@ class _Stretch:
     start_s: float = np.inf
     end_s: float = -np.inf
     cars: set[int] = field(default_factory=set)
+    ticks: int = 0
 
 
 class Excerpts:
     """Keeps what was marked, from the ring."""
 
-    def __init__(self, ring: RingReader, store: Store, index: Index, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        ring: RingReader,
+        store: Store,
+        index: Index,
+        sessions: Sessions,
+        room: Callable[[], int] = lambda: 1 << 62,
+    ) -> None:
         self._ring, self._store, self._index, self._sessions = ring, store, index, sessions
+        self._room = room
+        """Bytes that excerpts may still take."""
+        self._working: Iterator[None] | None = None
 
     def keep(self, marks: Marks) -> bool:
-        """Keep the marked moments whose time has come; True when there was one."""
-        due = [moment for moment in marks.pending() if time.time_ns() > _until_ns(moment) + _SETTLE_NS]
-        for moment in due:
-            moment.laps[:] = [
-                name for part in self._stretches(moment).items() for name in self._excerpt(moment, *part)
-            ]
-            kept = laps_pb2.MOMENT_STATUS_KEPT if moment.laps else laps_pb2.MOMENT_STATUS_LOST
-            moment.status = kept
-            marks.put(moment)
-        return bool(due)
+        """Do one piece of the work on the oldest marked moment whose time has come; True when there was one.
+
+        A piece is a look at the marked time, or the excerpts of some cars: a second at most.
+        """
+        if self._working is None:
+            now_ns = time.time_ns()
+            due = [moment for moment in marks.pending() if now_ns > _until_ns(moment) + _SETTLE_NS]
+            if not due:
+                return False
+            self._working = self._pieces(marks, due[-1])
+        if next(self._working, _DONE) is _DONE:
+            self._working = None
+        return True
+
+    def _pieces(self, marks: Marks, moment: laps_pb2.Moment) -> Iterator[None]:
+        """Keep a moment, and pause after each piece. What a killed archiver had written is there already."""
+        try:
+            for number, stretch in self._stretches(moment).items():
+                yield
+                for lap in self._laps(moment, number, stretch):
+                    moment.laps.append(lap)
+                    yield
+            moment.status = laps_pb2.MOMENT_STATUS_KEPT if moment.laps else laps_pb2.MOMENT_STATUS_LOST
+            moment.detail = "" if moment.laps else "the ring had let go of it before it could be kept"
+        except Exhausted as error:
+            moment.status, moment.detail = laps_pb2.MOMENT_STATUS_REFUSED, error.message
+        marks.put(moment)
 
     def _stretches(self, moment: laps_pb2.Moment) -> dict[int, _Stretch]:
         """What the ring holds of the marked time, by the number of the session."""
@@ -69,6 +106,7 @@ class Excerpts:
             view = layouts.of(head, data, 0, len(data)).view(data, 0)
             stretch.start_s = min(stretch.start_s, head.session_time)
             stretch.end_s = max(stretch.end_s, head.session_time)
+            stretch.ticks += 1
             stretch.cars.update(view["id"].tolist())
             return True
 
@@ -76,21 +114,39 @@ class Excerpts:
             position = at
         return found
 
-    def _excerpt(self, moment: laps_pb2.Moment, number: int, stretch: _Stretch) -> list[str]:
-        """Write the excerpts of one session; returns their names."""
+    def _laps(self, moment: laps_pb2.Moment, number: int, stretch: _Stretch) -> Iterator[str]:
+        """Write the excerpts of one session car by car; gives their names. Raises Exhausted without room."""
         session = self._sessions.of(number, stretch.start_s, moment.time_ns)
         cars = sorted(stretch.cars & set(moment.cars) if moment.cars else stretch.cars)
         laps = [_lap(moment, session, car, stretch) for car in cars]
         scene(self._ring, number, stretch.end_s).introduce(laps)
-        wanted = [lap for lap in laps if not self._store.settled(lap.name)]
-        for at in range(0, len(wanted), _TOGETHER):
-            for gathered in gather(self._ring, wanted[at : at + _TOGETHER], session):
-                keep(self._store, self._index, gathered)
-        for lap in laps:  # also those that a killed archiver had written and not yet pinned
-            if self._store.path(lap.name).exists():
-                self._store.pin(lap.name, pinned=True)
-                self._index.set_pinned(lap.name, True)
-        return [lap.name for lap in laps]
+        together = max(1, min(_TOGETHER, _ROWS // max(stretch.ticks, 1)))
+        for at in range(0, len(laps), together):
+            part = laps[at : at + together]
+            wanted = [lap for lap in part if not self._store.settled(lap.name)]
+            for gathered in gather(self._ring, wanted, session) if wanted else ():
+                self._check_room(stretch.ticks * ROW_BYTES)
+                keep(self._store, self._index, gathered, self._room())
+                self._pin(gathered.header.lap.name)
+            for lap in part:
+                self._pin(lap.name)  # also those that a killed archiver had written and not yet pinned
+                yield lap.name
+
+    def _pin(self, lap: str) -> None:
+        if is_regular(self._store.path(lap)) and not self._store.pinned(lap):
+            self._store.pin(lap, pinned=True)
+            self._index.set_pinned(lap, True)
+
+    def _check_room(self, size: int) -> None:
+        """Raises Exhausted when an excerpt of about that many bytes has no room."""
+        if (room := self._room()) < size:
+            raise Exhausted(f"an excerpt has about {size} bytes, marks have room for {room}", limit=room)
+
+
+def expected_bytes(moment: laps_pb2.Moment, cars: int) -> int:
+    """Bytes that the excerpts of a moment are likely to have, with so many cars on track."""
+    ticks = (moment.before_s + moment.after_s) * _TICKS_A_SECOND
+    return int(ticks * min(len(moment.cars) or cars, max(cars, 1)) * ROW_BYTES)
 
 
 def _until_ns(moment: laps_pb2.Moment) -> int:

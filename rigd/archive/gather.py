@@ -74,8 +74,8 @@ class _Picker:
 class _Rows:
     """The rows of one car that a pass has met so far."""
 
-    def __init__(self, table: Table, car: int) -> None:
-        self._table = table
+    def __init__(self, table: Table, car: int, most: int) -> None:
+        self._table, self._most = table, most
         self._car = car.to_bytes(_WORD, "little", signed=True)
         self._pickers: dict[tuple[int, int], _Picker] = {}
         self._heads: list[bytes] = []
@@ -94,7 +94,7 @@ class _Rows:
             if picker is None:
                 return
             self._pickers[key] = picker
-        if len(self._heads) >= MOST_ROWS:
+        if len(self._heads) >= self._most:
             self.left_out += 1
             return
         if len(data) < picker.end:
@@ -140,10 +140,12 @@ def _column(channel: Channel, raw: Array) -> Array:
 class _Pass:
     """One walk over a stream, for some laps of one session."""
 
-    def __init__(self, ring: RingReader, stream: bytes, table: Table, laps: Sequence[lap_pb2.Lap]) -> None:
+    def __init__(
+        self, ring: RingReader, stream: bytes, table: Table, laps: Sequence[lap_pb2.Lap], most: int
+    ) -> None:
         self.ring, self.stream = ring, stream
         self.layouts = Layouts(table, whole=True)
-        self.rows = [_Rows(table, lap.car) for lap in laps]
+        self.rows = [_Rows(table, lap.car, most) for lap in laps]
         self.session = laps[0].session
         self.start = min(lap.start_time for lap in laps) - _SLACK_S
         self.end = max(lap.end_time for lap in laps) + _SLACK_S
@@ -176,12 +178,19 @@ class _Pass:
         return True
 
 
-def gather(ring: RingReader, laps: Sequence[lap_pb2.Lap], session: session_pb2.Session) -> list[Gathered]:
+def gather(
+    ring: RingReader,
+    laps: Sequence[lap_pb2.Lap],
+    session: session_pb2.Session,
+    most_rows: int = 0,
+) -> list[Gathered]:
     """The samples and scoring updates of `laps`, which are of one session, with what happened and what is
-    missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end.
+    missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end. At most
+    `most_rows` of a lap are kept, `MOST_ROWS` without a word of it.
     """
-    ticks = _Pass(ring, rings.PHYSICS, PHYSICS, laps)
-    scoring = _Pass(ring, rings.SCORING, SCORING, laps)
+    most_rows = most_rows or MOST_ROWS
+    ticks = _Pass(ring, rings.PHYSICS, PHYSICS, laps, most_rows)
+    scoring = _Pass(ring, rings.SCORING, SCORING, laps, most_rows)
     events = _events(ring, laps)
     out = []
     for lap, samples, updates in zip(laps, ticks.rows, scoring.rows, strict=True):

@@ -2,14 +2,19 @@
 
 import contextlib
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rig.errors import Corrupt
+from rig.regular import is_regular, read_regular
 from rigd.archive.seal import sealed, unsealed
-from rigd.durable import append, replace
+from rigd.durable import append, rename, replace
 
 Facts = dict[str, Any]
+
+MOST_BYTES: Final = 1 << 28
+"""Of the file: a million laps."""
 
 
 class Gone:
@@ -30,16 +35,20 @@ class Gone:
         return {facts["lap"]: facts for line in self._lines() if (facts := self._read(line)) is not None}
 
     def mend(self, aside: Path) -> None:
-        """Keep the lines that can be read. If there are others, all of it as it was is kept at `aside`."""
+        """Keep the lines that can be read. If there are others, all of it as it was is kept at `aside`; so is
+        what has the file's name and is none.
+        """
+        if os.path.lexists(self._path) and not is_regular(self._path):
+            rename(self._path, aside)
         lines = self._lines()
         sound = [line for line in lines if self._read(line) is not None]
         if len(sound) < len(lines):
-            replace(aside, self._path.read_bytes())
+            replace(aside, read_regular(self._path, MOST_BYTES))
             replace(self._path, b"".join(line + b"\n" for line in sound))
 
     def _lines(self) -> list[bytes]:
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-            return [line for line in self._path.read_bytes().split(b"\n") if line]
+        with contextlib.suppress(FileNotFoundError, Corrupt):
+            return [line for line in read_regular(self._path, MOST_BYTES).split(b"\n") if line]
         return []
 
     def _read(self, line: bytes) -> Facts | None:

@@ -1,17 +1,21 @@
 """The archiver's word to the server, once a second: a small file that is worth nothing after a crash."""
 
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Final
 
 from rig import parse
 from rig.errors import Corrupt
+from rig.regular import read_regular
 from rig.v1 import rig_pb2
+from rigd.durable import open_to_write
 
 _FILE: Final = "archiver.status"
 _EVERY_S: Final = 1.0
 _SILENT_S: Final = 3.0
+_MOST_BYTES: Final = 1 << 16
 
 
 class Heartbeat:
@@ -31,7 +35,8 @@ class Heartbeat:
         self._next = time.monotonic() + _EVERY_S
         beside = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk is in the words that do not fit on it
-            beside.write_bytes(status.SerializeToString())
+            with open_to_write(beside, os.O_TRUNC) as file:
+                file.write(status.SerializeToString())
             beside.rename(self._path)
 
 
@@ -41,6 +46,6 @@ def heard(data: Path) -> rig_pb2.ArchiverStatus | None:
     try:
         if time.time() - path.stat().st_mtime > _SILENT_S:
             return None
-        return parse.message(rig_pb2.ArchiverStatus, path.read_bytes())
+        return parse.message(rig_pb2.ArchiverStatus, read_regular(path, _MOST_BYTES))
     except (OSError, Corrupt):
         return None

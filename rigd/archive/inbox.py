@@ -4,6 +4,7 @@ An order is `<id>.order` while it waits, `<id>.taken` while it is carried out, a
 `<id>.refused` holds the error it was answered with.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Final, NamedTuple
 
 from rig import parse
 from rig.errors import Corrupt, Exhausted, RigError, by_reason
+from rig.regular import is_regular, read_regular
 from rigd.durable import make_folder, replace
 from rigd.wake import Bell
 
@@ -23,7 +25,9 @@ MAX_ORDERS: Final = 1000
 """Orders that may wait. An archiver that runs takes them within a tenth of a second."""
 
 _WAITING, _TAKEN, _REFUSED = ".order", ".taken", ".refused"
-_ID: Final = re.compile(r"\d+-\d+-\d+")
+_ID: Final = re.compile(r"[0-9]+-[0-9]+-[0-9]+")
+_MOST_BYTES: Final = 1 << 20
+"""Of an order: 200 laps with their digests are 20 kB."""
 _FORGOTTEN_NS: Final = 60_000_000_000
 """Nobody waits a minute for an answer: the server that asked is gone."""
 
@@ -77,7 +81,7 @@ class Inbox:
             return False
         refused = self._path(order, _REFUSED)
         try:
-            text = refused.read_bytes()
+            text = read_regular(refused, _MOST_BYTES)
         except FileNotFoundError:
             return True
         refused.unlink(missing_ok=True)
@@ -91,14 +95,14 @@ class Inbox:
             return False
         return True
 
-    def orders(self) -> list[Order]:
-        """Take what waits, oldest first; first what an archiver that was killed had taken."""
-        for order in self._ids(_WAITING):
-            try:
+    def orders(self, most: int = MAX_ORDERS) -> list[Order]:
+        """Take some of what waits, oldest first; first what was taken before, also by one that was killed."""
+        taken = self._ids(_TAKEN)
+        for order in self._ids(_WAITING)[: max(most - len(taken), 0)]:
+            with contextlib.suppress(FileNotFoundError):  # withdrawn
                 self._path(order, _WAITING).rename(self._path(order, _TAKEN))
-            except FileNotFoundError:
-                continue  # withdrawn
-        return [found for order in self._ids(_TAKEN) if (found := self._read(order)) is not None]
+                taken.append(order)
+        return [found for order in taken[:most] if (found := self._read(order)) is not None]
 
     def done(self, order: Order) -> None:
         """The order was carried out."""
@@ -121,14 +125,15 @@ class Inbox:
         return self._folder / f"{order}{suffix}"
 
     def _ids(self, suffix: str) -> list[str]:
-        """Oldest first. Files that are not named as orders are none of ours."""
+        """Oldest first. What is not named as an order, or is no file, is none of ours."""
         names = (name.removesuffix(suffix) for name in os.listdir(self._folder) if name.endswith(suffix))
-        return sorted(name for name in names if _ID.fullmatch(name))
+        ours = (name for name in names if _ID.fullmatch(name) and is_regular(self._path(name, suffix)))
+        return sorted(ours)
 
     def _read(self, order: str) -> Order | None:
         """An order; None for what is none: that is refused, and must not keep others waiting."""
         try:
-            words = parse.json_object(self._path(order, _TAKEN).read_bytes())
+            words = parse.json_object(read_regular(self._path(order, _TAKEN), _MOST_BYTES))
             laps = dict(words.get("laps", {}))
             for word in (words["kind"], words["name"], *laps, *laps.values()):
                 word.encode()  # a text, and one that the index can look for

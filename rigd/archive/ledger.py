@@ -14,13 +14,18 @@ from typing import Any, Final
 from google.protobuf import json_format
 
 from rig.errors import Corrupt
+from rig.regular import read_regular
 from rig.v1 import event_pb2
 from rigd import durable
 from rigd.archive.account import Account, Entry
 
 _CRC_DIGITS: Final = 8
+_MOST_BYTES: Final = 1 << 28
+"""Of a ledger: a day without losses has 150 kB."""
 _STREAM: Final = "STREAM_"
 _MOST: Final = (1 << 64) - 1
+_STREAMS: Final = {name.removeprefix(_STREAM).lower(): number for name, number in event_pb2.Stream.items()}
+"""By their words; those of a newer version are passed over."""
 
 
 class Ledger:
@@ -61,7 +66,7 @@ def newest(entries: Iterable[Entry]) -> int:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, _MOST_BYTES)
     except FileNotFoundError:
         return b""
 
@@ -99,7 +104,7 @@ def _entry(words: Any) -> Entry:
         kind=words["kind"],
         event=_number(words.get("event", 0)),
         time_ns=_number(words["time_ns"]),
-        heads={event_pb2.Stream.Value(_STREAM + name.upper()): _number(seq) for name, seq in heads.items()},
+        heads={_STREAMS[name]: _number(seq) for name, seq in heads.items() if name in _STREAMS},
         gap=json_format.ParseDict(gap, event_pb2.Gap(), ignore_unknown_fields=True) if gap else None,
         lap=words.get("lap", ""),
     )

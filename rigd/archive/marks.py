@@ -1,18 +1,22 @@
 """Marks: moments someone pointed at, one small file each. The server adds them, the archiver keeps them."""
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Final
 
 from rig.errors import Corrupt
+from rig.regular import read_regular
 from rig.v1 import laps_pb2
 from rigd.archive.paging import Paging
 from rigd.archive.seal import seal_message, unseal_message
-from rigd.durable import UNFINISHED, rename, replace
+from rigd.durable import rename, replace
 
 _SUFFIX: Final = ".json"
 _DAMAGED: Final = ".damaged"
+_NAME: Final = re.compile(r"[a-zA-Z0-9-]+")
+_MOST_BYTES: Final = 1 << 20
 _LONGEST_S: Final = 86_400.0
 """Before or after a moment: no server takes more than minutes."""
 
@@ -39,7 +43,7 @@ class Marks:
         """The mark of that id. One that cannot be read is set aside: it must not keep others waiting."""
         path = self._folder / f"{mark}{_SUFFIX}"
         try:
-            stat = path.stat()
+            stat = path.lstat()
             state = stat.st_ino, stat.st_mtime_ns
             if mark not in self._read or self._read[mark][0] != state:
                 self._read[mark] = state, _parsed(path)
@@ -75,12 +79,12 @@ class Marks:
             names = os.listdir(self._folder)
         except FileNotFoundError:
             return []
-        names = [name for name in names if name.endswith(_SUFFIX) and not name.startswith(UNFINISHED)]
-        return sorted(name.removesuffix(_SUFFIX) for name in names)
+        found = (name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+        return sorted(name for name in found if _NAME.fullmatch(name))
 
 
 def _parsed(path: Path) -> laps_pb2.Moment:
-    moment = unseal_message(laps_pb2.Moment, path.read_bytes())
+    moment = unseal_message(laps_pb2.Moment, read_regular(path, _MOST_BYTES))
     if moment.name != f"marks/{path.stem}":
         raise Corrupt(f"the mark in {path} says it is {moment.name!r}", path=path)
     for seconds in (moment.before_s, moment.after_s):

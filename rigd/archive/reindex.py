@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from rig.errors import Corrupt, NotFound
+from rig.errors import Corrupt, Newer, NotFound, RigError
 from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
-from rigd.archive.index import Index, remove_index
+from rigd.archive.index import NEWER, Index, connect, remove_index
 from rigd.archive.store import Store
 from rigd.durable import rename
 from rigd.ring import Lock
@@ -18,24 +18,35 @@ Progress = Callable[[int, int], None]
 
 
 def open_index(data: Path) -> Index:
-    """The index of the data directory; one that is damaged is begun anew, for the folder has it all."""
+    """The index of the data directory; one that is damaged is begun anew, for the folder has it all. Raises
+    Newer for one that a newer version wrote: that one would lose what it alone understands.
+    """
     path = data / "index.sqlite"
-    with contextlib.suppress(Corrupt):
-        index = Index(path)
-        try:
-            index.check()
-            return index
-        except Corrupt:
-            index.close()
-    remove_index(path)
-    return Index(path)
+    try:
+        return _sound(path)
+    except Newer:
+        raise
+    except Corrupt:
+        remove_index(path)
+        return Index(path)
 
 
-def reconcile(store: Store, index: Index) -> None:
+def _sound(path: Path) -> Index:
+    """The index at `path`. Raises Corrupt."""
+    index = Index(path)
+    try:
+        index.check()
+    except Corrupt:
+        index.close()
+        raise
+    return index
+
+
+def reconcile(store: Store, index: Index, stop: Callable[[], bool] = lambda: False) -> None:
     """Bring the index to what the folder holds, after a crash between the two or somebody's own hands.
 
     Only heads of files are read that the index does not know, or knows otherwise: a power cut takes its last
-    words. A lap that was to be deleted is deleted.
+    words. A lap that was to be deleted is deleted. Ends early when `stop` says so.
     """
     store.mend()
     sessions = {session.name: session for session in store.sessions()}
@@ -50,8 +61,22 @@ def reconcile(store: Store, index: Index) -> None:
     for lap in listed.keys() - there.keys():
         index.remove_lap(lap)
     for lap, state in sorted(there.items()):
+        if stop():
+            return
         if listed.get(lap) != state:
             _enlist(store, index, lap)
+
+
+def _give_way(path: Path) -> None:
+    """Make room for a new index; one of a newer version is kept beside it."""
+    try:
+        with contextlib.closing(connect(path, "rw")):
+            pass
+    except Newer:
+        rename(path, path.with_name(f"{path.name}{NEWER}"))
+    except RigError:
+        pass  # none, or damaged
+    remove_index(path)
 
 
 class Tally(NamedTuple):
@@ -59,6 +84,8 @@ class Tally(NamedTuple):
 
     laps: int
     damaged: int
+    newer: list[Path]
+    """Laps that a newer version wrote: they are left alone."""
     foreign: list[Path]
     """What lies among the laps and is none."""
     aside: list[Path]
@@ -80,7 +107,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
             tally = _fill(Store(data / "laps"), index, progress)
         finally:
             index.close()
-        remove_index(data / "index.sqlite")
+        _give_way(data / "index.sqlite")
         rename(fresh, data / "index.sqlite")
         return tally
     finally:
@@ -95,7 +122,9 @@ def _fill(store: Store, index: Index, progress: Progress) -> Tally:
         examine(store, index, lap)
         progress(done + 1, len(laps))
     reconcile(store, index)
-    return Tally(len(laps), len(list(store.damaged())), list(store.foreign()), list(store.aside()))
+    damaged, foreign, aside = list(store.damaged()), list(store.foreign()), list(store.aside())
+    newer = [store.path(lap) for lap in laps if (known := index.lap(lap)) and known.newer]
+    return Tally(len(laps), len(damaged), newer, foreign, aside)
 
 
 def examine(store: Store, index: Index, lap: str) -> None:
@@ -107,6 +136,8 @@ def examine(store: Store, index: Index, lap: str) -> None:
     try:
         with LapFile.open(store.path(lap)) as file:
             file.verify()
+    except Newer:
+        _enlist(store, index, lap)
     except Corrupt as error:
         _condemn(store, index, lap, error)
     else:
@@ -124,6 +155,9 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
     try:
         with LapFile.open(path) as file:
             header, digest = file.header, file.digest
+    except Newer as error:
+        _leave(store, index, lap, error)
+        return
     except Corrupt as error:
         _condemn(store, index, lap, error)
         return
@@ -131,6 +165,14 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
         _condemn(store, index, lap, Corrupt(f"the file says it is {header.lap.name!r}"))
         return
     index.put_lap(store.described(header.lap, path.stat().st_size, digest))
+
+
+def _leave(store: Store, index: Index, lap: str, error: Newer) -> None:
+    """List a file of a newer version by what is known of the lap. The file stays as it is."""
+    known, stat = index.lap(lap) or _nameless(store, lap, ""), store.path(lap).stat()
+    known.damage, known.newer = error.message, True
+    known.start_time_ns = known.start_time_ns or stat.st_mtime_ns
+    index.put_lap(store.described(known, stat.st_size, ""))
 
 
 def _condemn(store: Store, index: Index, lap: str, error: Corrupt) -> None:

@@ -9,6 +9,19 @@ DEFAULT_MAX_BYTES: Final = 50 << 30
 DEFAULT_MIN_FREE_BYTES: Final = 5 << 30
 DEFAULT_HARD_FLOOR_BYTES: Final = 1 << 30
 """Less room than this endangers the ring: whatever is oldest goes."""
+DEFAULT_MARK_BYTES: Final = 5 << 30
+"""About seven hundred marks of half a minute and 20 cars."""
+YOUNG_S: Final = 3600.0
+"""Laps younger than this go for nothing but the hard floor: nobody has had the time to look at them."""
+_FREE_SHARE: Final = 10
+_FLOOR_SHARE: Final = 50
+"""Parts of a small disk that the defaults leave free; from 50 GiB on they are what they are."""
+
+
+def default_room(disk_bytes: int) -> tuple[int, int]:
+    """Room to leave, and the hard floor, on a disk of so many bytes: no more than it can spare."""
+    free = min(DEFAULT_MIN_FREE_BYTES, disk_bytes // _FREE_SHARE)
+    return free, min(DEFAULT_HARD_FLOOR_BYTES, disk_bytes // _FLOOR_SHARE)
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,8 @@ class Limits:
     """Below this nothing is sacred."""
     keep_unsynced: bool = False
     """Keep what the warehouse has not got."""
+    mark_bytes: int = DEFAULT_MARK_BYTES
+    """Most bytes of the excerpts around marks, which are no part of `max_bytes`."""
 
 
 class Kept(NamedTuple):
@@ -49,20 +64,22 @@ class Doomed(NamedTuple):
 
 def doomed(laps: Iterable[Kept], used_bytes: int, free_bytes: int, limits: Limits) -> Iterator[Doomed]:
     """The laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and room fit;
-    then best laps. Only below the hard floor those that the warehouse has not got, and last the pinned.
+    then best laps. Only below the hard floor those of the last hour, those that the warehouse has not got,
+    and last the pinned. `used_bytes` is without the excerpts that have a limit of their own.
     """
     gone: set[str] = set()
     oldest = sorted(laps, key=lambda lap: -lap.age_s)
     free = [lap for lap in oldest if not _bound(lap, limits)]
     bound = [lap for lap in oldest if _bound(lap, limits)]
     for lap in free:
-        if limits.max_age_s and lap.age_s > limits.max_age_s and not lap.best:
+        if limits.max_age_s and lap.age_s > max(limits.max_age_s, YOUNG_S) and not lap.best:
             gone.add(lap.name)
             used_bytes, free_bytes = used_bytes - lap.bytes, free_bytes + lap.bytes
             yield Doomed(lap, f"older than {limits.max_age_s / 86_400:g} days", forced=False)
     for lap in sorted(free, key=lambda lap: lap.best):
         why = pressed(used_bytes, free_bytes, limits)
-        if why and lap.name not in gone:
+        spared = lap.age_s < YOUNG_S and free_bytes >= limits.hard_floor_bytes
+        if why and not spared and lap.name not in gone:
             used_bytes, free_bytes = used_bytes - lap.bytes, free_bytes + lap.bytes
             yield Doomed(lap, why, forced=False)
     for lap in sorted(bound, key=lambda lap: (lap.pinned, lap.best)):
@@ -85,3 +102,30 @@ def pressed(used: int, free: int, limits: Limits) -> str:
     if free < least:
         return f"less than {least >> 20} MiB were free"
     return ""
+
+
+def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
+    """What will make laps go soon on a disk of so many bytes, and the way out."""
+    least, spare = limits.min_free_bytes, default_room(disk_bytes)
+    disk, free = _size(disk_bytes), _size(free_bytes)
+    if disk_bytes <= least:
+        yield (
+            f"the disk has {disk} in all, --min-free asks for {_size(least)}: laps go once they are an hour "
+            f"old (give --min-free {_size(spare[0])}, or a larger disk)"
+        )
+    elif free_bytes < least:
+        yield (
+            f"{free} of {disk} are free, --min-free asks for {_size(least)}: laps go once they are an hour "
+            "old (make room, or give a smaller --min-free)"
+        )
+    if free_bytes < limits.hard_floor_bytes:
+        floor = _size(limits.hard_floor_bytes)
+        yield (
+            f"{free} of {disk} are free, less than --hard-floor {floor}: laps go as soon as they are written "
+            f"(make room, or give --hard-floor {_size(min(spare[1], limits.hard_floor_bytes // 2))})"
+        )
+
+
+def _size(count: int) -> str:
+    """As the options take it: 5G, 400M."""
+    return f"{count / (1 << 30):.1f}G".replace(".0G", "G") if count >= 1 << 30 else f"{count >> 20}M"

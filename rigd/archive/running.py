@@ -16,8 +16,13 @@ _AHEAD_S: Final = 1.0
 """Scoring is never further ahead of telemetry."""
 
 
+MOST_ROWS: Final = 30_000
+"""Rows of a running lap, ten minutes at 50 Hz: who reads it holds it in memory, 27 MB."""
+
+
 def running(ring: RingReader, car: int) -> Gathered | None:
     """The running lap of the car in slot `car` up to the newest tick, None when the car is not on track.
+    What is beyond `MOST_ROWS` is left out, and declared.
 
     Its lap has no name, time or index: those come when it is closed. The session has the state alone.
     """
@@ -38,7 +43,7 @@ def running(ring: RingReader, car: int) -> Gathered | None:
     session = session_pb2.Session(
         ring=ring.id.hex(), ring_session=lap.session, track_name=state.track_name, state=state
     )
-    return gather(ring, [lap], session)[0]
+    return gather(ring, [lap], session, MOST_ROWS)[0]
 
 
 def _lap(head: Head, view: Any, row: int) -> lap_pb2.Lap:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from rig.errors import Corrupt, NotFound
 from rig.lapfile import LapFile
+from rig.regular import is_regular, read_regular
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.gone import Gone
 from rigd.archive.seal import seal_message, unseal_message
@@ -24,6 +25,8 @@ _SYNCED: Final = ".synced"
 _GONE: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
 _LEDGER: Final = "losses.log"
+_MOST_BYTES: Final = 1 << 20
+"""Of what is known of a session."""
 _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
@@ -89,7 +92,10 @@ class Store:
         """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
         refuses.
         """
-        replace(self.path(lap), data)
+        path = self.path(lap)
+        if os.path.lexists(path) and not is_regular(path):
+            rename(path, self._aside(lap.rpartition("/laps/")[0], f"{path.name}.foreign"))
+        replace(path, data)
 
     def damaged_path(self, lap: str) -> Path:
         """Where the file of that lap lies if it was set aside."""
@@ -97,8 +103,7 @@ class Store:
 
     def settled(self, lap: str) -> bool:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
-        path = self.path(lap)
-        if path.exists() or self.damaged_path(lap).exists():
+        if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
             return True
         return lap in self.gone(lap.rpartition("/laps/")[0])
 
@@ -152,7 +157,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what an archiver that was killed left half written."""
         for path in self.folder.glob(f"*/{UNFINISHED}*"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a folder of that name is somebody's own
+                path.unlink(missing_ok=True)
 
     # What stands beside a lap.
 
@@ -208,7 +214,7 @@ class Store:
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder, and in it a file that can be read."""
-        for name in self._folders():
+        for name in self.folders():
             with contextlib.suppress(FileNotFoundError, Corrupt):
                 yield self._session(name)
 
@@ -223,7 +229,7 @@ class Store:
         """Set aside what stands beside the laps and cannot be read. A session without a file is what its laps
         say of it: each has it as it was then.
         """
-        for name in self._folders():
+        for name in self.folders():
             self._gone(name).mend(self._aside(name, _GONE))
             try:
                 self._session(name)
@@ -245,7 +251,7 @@ class Store:
         paths = (self._beside(session, name) for name in names)
         return next(path for path in paths if not path.exists())
 
-    def _folders(self) -> Iterator[str]:
+    def folders(self) -> Iterator[str]:
         """Names of all sessions that have a folder."""
         names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
         return (name for name in names if _NAME.fullmatch(name))
@@ -253,7 +259,7 @@ class Store:
     def _session(self, name: str) -> session_pb2.Session:
         """A session from its file. Raises FileNotFoundError, Corrupt."""
         path = self._beside(name, _SESSION)
-        session = unseal_message(session_pb2.Session, b"" if path.is_dir() else path.read_bytes())
+        session = unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
         if session.name != name:
             raise Corrupt(f"the file of {name} says it is {session.name!r}")
         return session
@@ -290,6 +296,11 @@ class Store:
     def free_bytes(self) -> int:
         """Room on the disk."""
         return shutil.disk_usage(self.folder).free
+
+    def disk_bytes(self) -> int:
+        """Size of the disk."""
+        make_folder(self.folder)
+        return shutil.disk_usage(self.folder).total
 
 
 def _with(path: Path, suffix: str) -> Path:

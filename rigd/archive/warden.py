@@ -3,13 +3,17 @@
 import time
 from typing import Final
 
+from rig.v1 import rig_pb2
 from rigd.archive.index import Index
-from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed
+from rigd.archive.orders import REQUESTED
+from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed, warnings
 from rigd.archive.store import Store
 
 _AGE_S: Final = 3600.0
 _PATROL_S: Final = 10.0
 """A race of 40 cars writes 5 MB in that time."""
+MARK_LIMIT: Final = "mark_bytes"
+"""In the index: the limit of marks, for a server while no archiver runs."""
 
 
 class Warden:
@@ -18,6 +22,31 @@ class Warden:
     def __init__(self, store: Store, index: Index, limits: Limits) -> None:
         self._store, self._index, self._limits = store, index, limits
         self._next = self._age_at = 0.0
+        self._evicted = self._evicted_bytes = 0
+        self._why = ""
+        self._before = _buried(store)
+        index.set_meta(MARK_LIMIT, str(limits.mark_bytes))
+
+    def status(self, status: rig_pb2.ArchiverStatus) -> None:
+        """Tell what went, what marks may take, and what is wrong with the limits here."""
+        disk, free = self._store.disk_bytes(), self._store.free_bytes()
+        status.warnings.extend(warnings(self._limits, disk, free))
+        status.evicted, status.evicted_bytes = self._evicted, self._evicted_bytes
+        status.evicted_ever = self._before[0] + self._evicted
+        status.evicted_ever_bytes = self._before[1] + self._evicted_bytes
+        status.evicted_why = self._why
+        status.marks_bytes, status.marks_limit_bytes = self._index.mark_bytes(), self._limits.mark_bytes
+        status.marks_room_bytes = self.mark_room()
+
+    def mark_room(self) -> int:
+        """Bytes that excerpts may still take: of their own, and without laps having to go for them."""
+        least = max(self._limits.min_free_bytes, self._limits.hard_floor_bytes)
+        own, free = self._limits.mark_bytes - self._index.mark_bytes(), self._store.free_bytes() - least
+        return max(min(own, free), 0)
+
+    def _used(self) -> int:
+        """Bytes of laps, without the excerpts that have a limit of their own."""
+        return self._index.total_bytes() - self._index.mark_bytes()
 
     def patrol_sometimes(self) -> bool:
         """Look, unless that was done a moment ago; True when it was done now."""
@@ -25,7 +54,7 @@ class Warden:
             return False
         # Listing 45,000 laps takes a third of a second; age can wait for an hour.
         old = time.monotonic() >= self._age_at
-        if old or pressed(self._index.total_bytes(), self._store.free_bytes(), self._limits):
+        if old or pressed(self._used(), self._store.free_bytes(), self._limits):
             self.patrol()
         self._next = time.monotonic() + _PATROL_S
         self._age_at = time.monotonic() + _AGE_S if old else self._age_at
@@ -33,7 +62,7 @@ class Warden:
 
     def patrol(self) -> list[Doomed]:
         """Delete what has to go; returns it."""
-        gone = list(doomed(self._kept(), self._index.total_bytes(), self._store.free_bytes(), self._limits))
+        gone = list(doomed(self._kept(), self._used(), self._store.free_bytes(), self._limits))
         for one in gone:
             self._delete(one)
         return gone
@@ -53,3 +82,13 @@ class Warden:
         self._index.remove_lap(one.lap.name)
         if one.forced:
             self._index.put_loss(one.lap.name, one.why)
+        self._evicted, self._evicted_bytes = self._evicted + 1, self._evicted_bytes + one.lap.bytes
+        self._why = one.why
+
+
+def _buried(store: Store) -> tuple[int, int]:
+    """Laps that retention has deleted, and their bytes."""
+    graves = [facts for session in store.folders() for facts in store.gone(session).values()]
+    gone = [facts for facts in graves if facts.get("why") != REQUESTED]
+    sizes = (facts.get("bytes", 0) for facts in gone)
+    return len(gone), sum(size for size in sizes if isinstance(size, int))

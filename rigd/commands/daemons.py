@@ -83,22 +83,34 @@ def _source(name: str, buffers: Path) -> Any:
     "--keep-days", type=click.FloatRange(0), default=0.0, metavar="DAYS", help="Oldest laps to keep; 0: all."
 )
 @click.option(
-    "--min-free",
+    "--keep-marks",
     type=options.Bytes(),
     default="5G",
     show_default=True,
-    help="Room to leave: old laps go for it.",
+    help="Most bytes of the excerpts around marks; they are no part of --keep.",
+)
+@click.option(
+    "--min-free",
+    type=options.Bytes(),
+    show_default="5G, or a tenth of the disk",
+    help="Room to leave: laps older than an hour go for it.",
 )
 @click.option(
     "--hard-floor",
     type=options.Bytes(),
-    default="1G",
-    show_default=True,
-    help="With less room than this even laps go that the warehouse has not got; that is declared.",
+    show_default="1G, or a fiftieth of the disk",
+    help="With less room than this even young laps go, and those that the warehouse has not got; that is "
+    "declared.",
 )
 @click.option("--keep-unsynced", is_flag=True, help="Keep every lap until the warehouse has it.")
 def archive(
-    data: Path, keep: int, keep_days: float, min_free: int, hard_floor: int, keep_unsynced: bool
+    data: Path,
+    keep: int,
+    keep_days: float,
+    keep_marks: int,
+    min_free: int | None,
+    hard_floor: int | None,
+    keep_unsynced: bool,
 ) -> None:
     """Turn closed laps into files, keep the index, make room.
 
@@ -109,9 +121,15 @@ def archive(
     """
     from rigd.archive.archiver import Settings
     from rigd.archive.archiver import archive as run
-    from rigd.archive.retention import Limits
+    from rigd.archive.retention import Limits, default_room, warnings
+    from rigd.archive.store import Store
 
-    limits = Limits(keep, keep_days * 86_400, min_free, hard_floor, keep_unsynced)
+    store = Store(data / "laps")
+    room, floor = default_room(store.disk_bytes())
+    room, floor = room if min_free is None else min_free, floor if hard_floor is None else hard_floor
+    limits = Limits(keep, keep_days * 86_400, room, floor, keep_unsynced, keep_marks)
+    for warning in warnings(limits, store.disk_bytes(), store.free_bytes()):
+        click.echo(f"warning: {warning}", err=True)
     with daemon("archive", data) as watchdog:
         count = run(Settings(data, limits), options.stopper().wait, watchdog)
     click.echo(f"archived {count} laps")

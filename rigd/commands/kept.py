@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from rig.regular import shown
 from rigd.commands import options
 
 
@@ -21,6 +22,8 @@ def reindex(data: Path) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    options.interruptible()
+
     from rigd.archive.reindex import reindex as run
 
     console = Console(stderr=True)
@@ -28,10 +31,13 @@ def reindex(data: Path) -> None:
         task = progress.add_task("checking laps")
         tally = run(data, lambda done, total: progress.update(task, completed=done, total=total))
     click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
-    for path in tally.foreign:
-        click.echo(f"no lap: {path}")
-    for path in tally.aside:
-        click.echo(f"set aside: {path}")
+    for word, paths in (
+        ("of a newer version, left alone", tally.newer),
+        ("no lap", tally.foreign),
+        ("set aside", tally.aside),
+    ):
+        for path in paths:
+            click.echo(f"{word}: {shown(path)}")
     sys.exit(1 if tally.damaged or tally.foreign or tally.aside else 0)
 
 
@@ -48,6 +54,7 @@ def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
     \b
     Example:  rigd verify --data /srv/rigd --deep
     """
+    options.interruptible()
     from rigclient.commands.verify import show
     from rigd.verify.run import Check
 

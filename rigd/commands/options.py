@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +66,12 @@ address = click.option(
     show_default=True,
     help="Where to listen: host:port on loopback, or unix:PATH.",
 )
+
+
+def interruptible() -> None:
+    """Have SIGTERM and Ctrl-C end the program at once, also where a shell started it with Ctrl-C ignored."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def stopper() -> threading.Event:

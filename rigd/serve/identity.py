@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from rig.errors import Corrupt
+from rig.regular import read_regular
 from rigd.durable import replace, sync_folder
 
 _FILE: Final = "rig.id"
 _BYTES: Final = 8
+_MOST_BYTES: Final = 4096
 
 
 def identity(data: Path) -> str:
@@ -18,7 +20,7 @@ def identity(data: Path) -> str:
     path = data / _FILE
     if not path.exists():
         _make(path)
-    text = path.read_text().strip()
+    text = read_regular(path, _MOST_BYTES).decode(errors="replace").strip()
     if len(text) != 2 * _BYTES or not set(text) <= set("0123456789abcdef"):
         raise Corrupt(f"{path} holds no identity: {text[:40]!r}", hint="restore it from a backup", path=path)
     return text

@@ -4,16 +4,17 @@ All of this reads and decodes, so a thread steps through it: every step gives on
 """
 
 import math
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from rig.channels import LAP, PHYSICS, SCORING, Table
 from rig.columns import field
-from rig.errors import BadRequest, Corrupt
-from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
+from rig.errors import BadRequest
+from rig.lapfile import DECODE_BYTES, SAMPLES, SCORINGS, LapFile, PlainFile
 from rig.v1 import lap_pb2, laps_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -23,8 +24,10 @@ CHUNK_BYTES: Final = (1 << 20) - 4096
 goes in one: in three messages it takes twice as long.
 """
 
-_DECODED_AT_ONCE: Final = 16
-"""Channels decoded in one step: some need others, all at once would be 25 MB for a lap of ten minutes."""
+DECODES: Final = 2
+"""Parts of laps decoded at once, 30 MB each on the way. More would wait for the two cores as well."""
+
+_decoding: Final = threading.Semaphore(DECODES)
 
 _DATA_FIELD: Final = laps_pb2.ReadLapResponse.DATA_FIELD_NUMBER
 _FINEST: Final = 1e6
@@ -139,55 +142,66 @@ def _first_of_each(position: Array, chosen: Array | None) -> Array:
 # Messages.
 
 
-def samples(
-    lap: lap_pb2.Lap, file: LapFile, whole: Callable[[], bytes], request: laps_pb2.ReadLapRequest
-) -> Iterator[bytes]:
-    """What is asked for as responses; `whole` gives the bytes of the file, `lap` is what is known today."""
+def samples(lap: lap_pb2.Lap, file: LapFile, request: laps_pb2.ReadLapRequest) -> Iterator[bytes]:
+    """What is asked for as responses; `lap` is what is known today."""
     if request.encoding == laps_pb2.ENCODING_COLUMNS:
         return _plain(file, request, lap)
     chosen = rows(file, request)
     if chosen is None and not request.channels:
-        return _sound(file, whole())
-    return chunks(_part(file, request, chosen))
-
-
-def _sound(file: LapFile, data: bytes) -> Iterator[bytes]:
-    """The file as it is; every block passes its check before any byte of it is sent."""
-    columns, view = iter(file.header.columns), memoryview(data)
-    checked = len(data) - sum(column.size for column in file.header.columns)
-    for at in range(0, len(data), CHUNK_BYTES):
-        while checked < min(at + CHUNK_BYTES, len(data)):
-            column = next(columns)
-            if zlib.crc32(view[checked : checked + column.size]) != column.crc:
-                raise Corrupt(f"the block of {column.name} is not what was written")
-            checked += column.size
-        yield field(_DATA_FIELD, data[at : at + CHUNK_BYTES])
-
-
-def _part(file: LapFile, request: laps_pb2.ReadLapRequest, chosen: Array | None) -> bytes:
-    """A lap file with the channels that are asked for: blocks as they are, unless rows have to be chosen."""
+        return chunks(file.pieces())
     names = _names(file, request.channels)
-    if chosen is None:
-        return file.cut(names, file.channels(SCORINGS))
-    needed = file.columns({*names, "session_time"})
-    kept = {name: needed[name][chosen] for name in names}
-    return pack(file.header, kept, _scoring_beside(file, needed["session_time"][chosen]), plain=True)
+    return chunks(
+        file.cut_pieces(names, file.channels(SCORINGS)) if chosen is None else _chosen(file, names, chosen)
+    )
 
 
-def _scoring_beside(file: LapFile, clock: Array) -> dict[str, Array]:
+def _chosen(file: LapFile, names: Sequence[str], chosen: Array) -> Iterator[bytes]:
+    """A lap file of chosen rows, piece by piece. Its beginning comes last, so the rest waits in a file."""
+    made = PlainFile(file.header)
+    clock = file.column("session_time")[chosen]
+    with tempfile.SpooledTemporaryFile(DECODE_BYTES) as waiting:
+        for section, wanted, kept in (
+            (SAMPLES, names, chosen),
+            (SCORINGS, file.channels(SCORINGS), _scoring_beside(file, clock)),
+        ):
+            for name, values in _decoded(file, wanted, section):
+                waiting.write(made.add(file.find(name, section), values[kept]))
+        waiting.seek(0)
+        yield made.beginning()
+        while piece := waiting.read(CHUNK_BYTES):
+            yield piece
+
+
+def _scoring_beside(file: LapFile, clock: Array) -> slice:
     """The scoring updates of the time of some samples, the one before them included."""
-    told = file.columns((), SCORINGS)
-    if not len(clock) or "session_time" not in told:
-        return {}
-    first = max(int(np.searchsorted(told["session_time"], clock[0], "right")) - 1, 0)
-    last = int(np.searchsorted(told["session_time"], clock[-1], "right"))
-    return {name: values[first:last] for name, values in told.items()}
+    if not len(clock) or "session_time" not in file.channels(SCORINGS):
+        return slice(0)
+    told = file.column("session_time", SCORINGS)
+    first = max(int(np.searchsorted(told, clock[0], "right")) - 1, 0)
+    return slice(first, int(np.searchsorted(told, clock[-1], "right")))
 
 
-def chunks(data: bytes) -> Iterator[bytes]:
+def _decoded(file: LapFile, names: Sequence[str], section: Any) -> Iterator[tuple[str, Array]]:
+    """Channels, a part of them at a time in memory."""
+    parts = file.portions(names, section) if names else iter(())
+    while True:
+        with _decoding:
+            part = next(parts, None)
+        if part is None:
+            return
+        yield from part.items()
+
+
+def chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes of a lap file as responses."""
-    for at in range(0, len(data), CHUNK_BYTES):
-        yield field(_DATA_FIELD, data[at : at + CHUNK_BYTES])
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        for at in range(0, len(held) - CHUNK_BYTES, CHUNK_BYTES):
+            yield field(_DATA_FIELD, bytes(held[at : at + CHUNK_BYTES]))
+        del held[: max(len(held) - 1, 0) // CHUNK_BYTES * CHUNK_BYTES]
+    if held:
+        yield field(_DATA_FIELD, bytes(held))
 
 
 def _plain(file: LapFile, request: laps_pb2.ReadLapRequest, lap: lap_pb2.Lap) -> Iterator[bytes]:
@@ -214,9 +228,8 @@ def _columns(
 ) -> Iterator[laps_pb2.PlainColumn]:
     """Columns one after another; one too long for a message comes in pieces, each with its own rows."""
     units = {column.name: column.unit for column in file.header.columns if column.section == section}
-    for at in range(0, len(names), _DECODED_AT_ONCE):
-        for name, values in file.columns(names[at : at + _DECODED_AT_ONCE], section).items():
-            yield from _pieces(name, units[name], values if chosen is None else values[chosen])
+    for name, values in _decoded(file, names, section):
+        yield from _pieces(name, units[name], values if chosen is None else values[chosen])
 
 
 def _pieces(name: str, unit: str, values: Array) -> Iterator[laps_pb2.PlainColumn]:

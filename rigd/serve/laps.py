@@ -7,6 +7,7 @@ it. Nothing is written here but marks and orders: the archiver alone writes laps
 import asyncio
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +17,21 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import grpc
 
-from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, NotFound, Unavailable
+from rig.columns import read_head
+from rig.errors import BadRequest, Corrupt, CursorExpired, Exhausted, Newer, NotFound, Unavailable
 from rig.lapfile import LapFile, pack
+from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
+from rigd.archive.excerpts import expected_bytes
 from rigd.archive.gather import Gathered
+from rigd.archive.heartbeat import heard
 from rigd.archive.inbox import Inbox
 from rigd.archive.index import IndexReader
 from rigd.archive.marks import Marks, mark_id
 from rigd.archive.running import running
 from rigd.archive.store import Store
+from rigd.archive.warden import MARK_LIMIT
 from rigd.ring import RingReader
 from rigd.serve import lapdata
 from rigd.serve.feed import Feed
@@ -37,7 +43,10 @@ THREADS: Final = 4
 """For files and the index. Two cores are busy with two; two more wait for the disk."""
 
 MAX_READS: Final = 16
-"""Laps read at once: each holds a file of 1 MB, up to 10 MB for one of ten minutes."""
+"""Laps read at once: each holds a megabyte, and up to 10 MB where it has to be decoded."""
+
+MAX_RUNNING: Final = 4
+"""Running laps read at once: each is held in memory, up to 27 MB."""
 
 MAX_SYNCED: Final = 200
 """Laps marked at once: each is a file beside its own and a flushed folder, so all take a second at most."""
@@ -69,15 +78,13 @@ class _Opened(NamedTuple):
     lap: lap_pb2.Lap
     """As it is known today; the file has it as it was when written."""
     file: LapFile
-    whole: Callable[[], bytes]
-    """Gives the bytes of the file."""
 
 
 class LapService:
     """Answers from the index, the folder of laps and the ring."""
 
     def __init__(self, feed: Feed, data: Path) -> None:
-        self._feed = feed
+        self._feed, self._data = feed, data
         self._index = IndexReader(data / "index.sqlite")
         self._store = Store(data / "laps")
         self._marks = Marks(data)
@@ -85,6 +92,7 @@ class LapService:
         self._threads = ThreadPoolExecutor(THREADS, "laps")
         self._reads = 0
         self._marked_ns = 0
+        self._taking = threading.Semaphore(MAX_RUNNING)
         self._suspects: set[str] = set()
         self._sound: dict[str, _State] = {}
         """Files that were checked to their last byte, as they were then."""
@@ -216,43 +224,45 @@ class LapService:
         """A whole lap. `messages` check its file, which never changes; after that it is sent as it is."""
         lap, path = self._listed(name), self._store.path(name)
         state = _state(path)
-        if not lap.damage and (data := self._known(name, path, state)) is not None:
-            yield from lapdata.chunks(data)
-            return
+        if not lap.damage and state is not None and self._sound.get(name) == state:
+            with contextlib.suppress(FileNotFoundError):
+                with open(open_regular(path), "rb") as file:
+                    yield from lapdata.chunks(iter(lambda: file.read(lapdata.CHUNK_BYTES), b""))
+                return
         yield from messages
         if len(self._sound) >= _MOST_SOUND:
             self._sound.clear()
         self._sound[name] = state
-
-    def _known(self, name: str, path: Path, state: _State) -> bytes | None:
-        """The bytes of a file that was found sound before, None for any other."""
-        if state is None or self._sound.get(name) != state:
-            return None
-        with contextlib.suppress(FileNotFoundError):
-            return path.read_bytes()
-        return None
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[_Opened]:
         """A lap with its file. Raises NotFound, and Corrupt also for what is found out while it is read."""
         lap, path = self._listed(name), self._store.path(name)
         if lap.damage:
-            raise Corrupt(f"{name}: {lap.damage}", name=name)
+            raise (Newer if lap.newer else Corrupt)(f"{name}: {lap.damage}", name=name)
         try:
             with LapFile.open(path) as file:
-                yield _Opened(lap, file, path.read_bytes)
+                yield _Opened(lap, file)
         except FileNotFoundError as error:
             raise NotFound(f"the file of {name!r} is gone", name=name) from error
+        except Newer as error:
+            raise Newer(f"{name}: {error.message}", hint=error.hint, name=name) from error
         except Corrupt as error:
             self._suspect(name)
             raise Corrupt(f"{name}: {error.message}", hint=error.hint, name=name) from error
 
     @contextlib.contextmanager
     def _taken(self, ring: RingReader, name: str) -> Iterator[_Opened]:
-        """The running lap, as if it had a file."""
-        gathered = self._running(ring, name)
-        data = pack(*gathered, plain=True)
-        yield _Opened(gathered.header.lap, LapFile(data), lambda: data)
+        """The running lap, as if it had a file. Raises Exhausted when too many are held."""
+        if not self._taking.acquire(blocking=False):
+            raise Exhausted(
+                f"{MAX_RUNNING} running laps are being read, which is the limit", limit=MAX_RUNNING
+            )
+        try:
+            gathered = self._running(ring, name)
+            yield _Opened(gathered.header.lap, LapFile(pack(*gathered, plain=True)))
+        finally:
+            self._taking.release()
 
     def _suspect(self, name: str) -> None:
         """Have the archiver look at a file, once."""
@@ -265,7 +275,7 @@ class LapService:
 
     async def _mark(self, request: laps_pb2.MarkRequest, _: Context) -> laps_pb2.MarkResponse:
         moment = self._moment(request)
-        await self._work(self._keep, moment)
+        await self._work(self._keep, moment, self._cars())
         return laps_pb2.MarkResponse(mark=moment)
 
     def _moment(self, request: laps_pb2.MarkRequest) -> laps_pb2.Moment:
@@ -291,6 +301,12 @@ class LapService:
             status=laps_pb2.MOMENT_STATUS_PENDING,
         )
 
+    def _cars(self) -> int:
+        """Cars in the newest tick."""
+        ring = self._feed.ring
+        tick = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].last)
+        return read_head(tick).rows if tick else 0
+
     def _check_held(self, time_ns: int) -> None:
         """Raises CursorExpired when the ring has let go of the moment."""
         ring = self._feed.ring
@@ -303,8 +319,11 @@ class LapService:
                 time_ns=time_ns,
             )
 
-    def _keep(self, moment: laps_pb2.Moment) -> None:
-        if len(self._marks.pending()) >= MAX_PENDING_MARKS:
+    def _keep(self, moment: laps_pb2.Moment, cars: int) -> None:
+        """Add a mark. Raises Exhausted when too many wait, or the archiver has no room for it."""
+        pending = self._marks.pending()
+        self._check_room([*pending, moment], cars)
+        if len(pending) >= MAX_PENDING_MARKS:
             raise Exhausted(
                 f"{MAX_PENDING_MARKS} marks wait to be kept, which is the limit",
                 hint="is `rigd archive` running?",
@@ -312,6 +331,22 @@ class LapService:
             )
         self._marks.put(moment)
         self._inbox.ring()
+
+    def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
+        """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
+        archiver = heard(self._data)
+        limit = archiver.marks_limit_bytes if archiver else int(self._index.meta(MARK_LIMIT) or 0)
+        room = archiver.marks_room_bytes if archiver else limit - self._index.mark_bytes()
+        size = sum(expected_bytes(moment, cars) for moment in moments)
+        if limit and size > room:
+            raise Exhausted(
+                f"this mark and {len(moments) - 1} that wait need about {size} bytes; "
+                f"marks may take {limit}, and room is left for {max(room, 0)}",
+                hint="`rig unpin` or `rig delete` excerpts, or start `rigd archive` with more --keep-marks",
+                limit=limit,
+                value=size,
+                room=max(room, 0),
+            )
 
     async def _list_marks(self, request: laps_pb2.ListMarksRequest, _: Context) -> laps_pb2.ListMarksResponse:
         return await self._work(self._marks.page, request)

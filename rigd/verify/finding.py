@@ -4,6 +4,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
+from rig.regular import shown
 from rig.v1 import rig_pb2
 
 _LEAVE: Final = "it leaves the ring with time; who cannot wait stops `rigd record` and moves the ring away"
@@ -48,6 +49,7 @@ MENDS: Final = {
     # Laps.
     "lap-damaged": f"{_REINDEX}, sets it aside; {_BACKUP}",
     "lap-misnamed": "give the file its name back",
+    "lap-newer": "nothing here: it is left alone until a version reads it that knows it",
     "lap-set-aside": _BACKUP,
     "lap-unlisted": _REINDEX,
     "lap-fileless": _REINDEX,
@@ -57,6 +59,7 @@ MENDS: Final = {
     "lap-untrue": "delete the file with the archiver stopped, and the index: the ring still has the lap",
     # What lies beside them.
     "file-foreign": _LOOK,
+    "file-unreadable": "see why it cannot be read; everything else is checked all the same",
     "file-set-aside": "see what is in it that the new one lacks, then delete it",
     "file-unfinished": "restart `rigd archive`: it removes what is half written",
     "flag-orphaned": "delete it",
@@ -64,6 +67,7 @@ MENDS: Final = {
     # The index.
     "index-missing": _REINDEX,
     "index-damaged": _REINDEX,
+    "index-newer": f"use the newer version, or {_REINDEX}: it keeps this one beside its own",
     "index-row": _REINDEX,
     "index-sums": _REINDEX,
     "index-losses": _REINDEX,
@@ -76,7 +80,7 @@ MENDS: Final = {
 
 def finding(kind: str, where: object, what: str) -> rig_pb2.Finding:
     """Something that is not as it should be: the record, lap or file, and a sentence."""
-    return rig_pb2.Finding(kind=kind, where=str(where), what=what, mend=MENDS[kind])
+    return rig_pb2.Finding(kind=kind, where=shown(str(where)), what=shown(what), mend=MENDS[kind])
 
 
 def differing(one: Message, other: Message) -> str:

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from rig.errors import Corrupt, RigError
+from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
 from rigd.archive.index import connect
 from rigd.archive.rows import lap_row, opened, seat_row
@@ -40,6 +40,8 @@ class IndexWalk:
         try:
             with contextlib.closing(connect(self.path, "ro")) as db:
                 answers = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)")]
+        except Newer as error:
+            return finding("index-newer", _WHERE, error.message)
         except (RigError, sqlite3.Error) as error:
             answers = [str(error)]
         return None if answers == ["ok"] else finding("index-damaged", _WHERE, "; ".join(answers))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rig.errors import Corrupt
+from rig.errors import Corrupt, Newer
 from rig.lapfile import LapFile
 from rig.v1 import lap_pb2
 from rigd.archive.index import IndexReader
@@ -43,6 +43,9 @@ class LapWalk:
             with LapFile.open(path) as file:
                 header, digest = file.header, file.digest
                 file.verify()
+        except Newer as error:
+            yield finding("lap-newer", where, error.message)
+            return
         except Corrupt as error:
             yield finding("lap-damaged", where, str(error))
             return

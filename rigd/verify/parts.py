@@ -14,6 +14,7 @@ from rigd.archive.index import IndexReader
 from rigd.archive.store import Store
 from rigd.ring import RingReader
 from rigd.verify.finding import finding
+from rigd.verify.foreign import foreign, foreign_files
 from rigd.verify.indexwalk import IndexWalk
 from rigd.verify.lapwalk import LapWalk
 from rigd.verify.ledgerwalk import LedgerWalk
@@ -53,6 +54,7 @@ def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:
         yield from twice("index", [table], IndexWalk.walk, told, busy)
     folders, laps = SessionWalk(data, index), LapWalk(data, index)
     yield from twice("sessions", folders.names(), folders.check, told, busy)
+    yield from twice("marks and orders", foreign_files(data), foreign, told, busy)
     ledgers = LedgerWalk(data, index)
     yield from twice("ledgers", readable_sessions(Store(data / "laps")), ledgers.check, told, busy)
     yield from twice("laps", laps.names(), laps.check, told, busy)

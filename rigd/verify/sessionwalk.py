@@ -1,12 +1,15 @@
 """The folders of sessions: what lies in them, what session.json says, and what of both the index knows."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from rig.errors import Corrupt
+from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
+from rigd.archive.gone import MOST_BYTES
 from rigd.archive.index import IndexReader
 from rigd.archive.seal import unseal_message, unsealed
 from rigd.archive.store import DAMAGED, Store
@@ -19,6 +22,7 @@ _LAP: Final = re.compile(r"([a-z0-9-]+)\.lap(\.damaged|\.pin|\.synced|)")
 _OWN: Final = frozenset({"session.json", "gone.jsonl", "losses.log"})
 _ASIDE: Final = re.compile(r"(session\.json|gone\.jsonl|losses\.log)\.damaged\+*")
 _ABOVE: Final = frozenset({".reserve"})
+_MOST_BYTES: Final = 1 << 20
 _COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap")
 """Fields of a session that the index makes from its laps."""
 
@@ -34,7 +38,7 @@ def readable_sessions(store: Store) -> Iterator[session_pb2.Session]:
 def _parsed(path: Path) -> session_pb2.Session | str:
     """A session, or why the file is none."""
     try:
-        return unseal_message(session_pb2.Session, path.read_bytes())
+        return unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
     except Corrupt as error:
         return str(error)
 
@@ -56,7 +60,7 @@ class SessionWalk:
         path = self._store.folder / name
         if name in _ABOVE:
             return
-        if not path.exists():
+        if not os.path.lexists(path):
             if self._index is not None and self._index.session(f"sessions/{name}") is not None:
                 yield finding("session-unknown", self._where(path), "only the index has it")
             return
@@ -80,7 +84,7 @@ class SessionWalk:
     def _session(self, folder: Path) -> Findings:
         """session.json, and the row of the index."""
         path, name = folder / "session.json", f"sessions/{folder.name}"
-        if not path.exists():
+        if not os.path.lexists(path):
             yield finding("session-missing", self._where(path), "there is no such file")
             return
         session = _parsed(path)
@@ -110,13 +114,13 @@ class SessionWalk:
             kind = "ledger-set-aside" if path.name.startswith("losses") else "file-set-aside"
             yield finding(kind, self._where(path), "it was damaged")
             return
-        if path.name in _OWN and path.is_file():
+        if path.name in _OWN and is_regular(path):
             return
         if path.name.startswith(UNFINISHED):
             yield finding("file-unfinished", self._where(path), "somebody was killed while writing it")
             return
         match = _LAP.fullmatch(path.name)
-        if match is None or not path.is_file():
+        if match is None or not is_regular(path):
             yield finding("file-foreign", self._where(path), "nothing of rigd has such a name")
         elif match[2] in (".pin", ".synced") and not self._has(path.parent, match[1]):
             yield finding("flag-orphaned", self._where(path), "the lap of this flag is not there")
@@ -126,9 +130,9 @@ class SessionWalk:
 
     def _gone(self, path: Path) -> Findings:
         """The list of what was deleted."""
-        if not path.exists():
+        if not is_regular(path):
             return
-        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        for number, line in enumerate(read_regular(path, MOST_BYTES).split(b"\n"), start=1):
             try:
                 if line and not isinstance(unsealed(line).get("lap"), str):
                     raise Corrupt("its lap has no name")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from rig.v1 import rig_pb2
+from rigd.verify.finding import finding
 
 Findings = Iterator[rig_pb2.Finding]
 Told = Callable[[str, int, int], None]
@@ -28,10 +29,18 @@ def twice(
     doubtful = []
     for done, thing in enumerate(every):
         told(name, done, len(every))
-        if found := list(check(thing)):
+        if found := list(_checked(check, thing)):
             doubtful.append((thing, found))
     told(name, len(every), len(every))
     if doubtful and busy:
         time.sleep(_SETTLE_S)
     for thing, found in doubtful:
-        yield from check(thing) if busy else found
+        yield from _checked(check, thing) if busy else found
+
+
+def _checked(check: Callable[[T], Findings], thing: T) -> Findings:
+    """Check one thing; what cannot be read does not end the rest."""
+    try:
+        yield from check(thing)
+    except OSError as error:
+        yield finding("file-unreadable", error.filename or thing, error.strerror or str(error))

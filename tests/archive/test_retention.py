@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigd.archive.retention import Doomed, Kept, Limits, doomed
+from rigd.archive.retention import (
+    DEFAULT_HARD_FLOOR_BYTES,
+    DEFAULT_MIN_FREE_BYTES,
+    YOUNG_S,
+    Doomed,
+    Kept,
+    Limits,
+    default_room,
+    doomed,
+    warnings,
+)
 
 DAY_S = 86_400.0
 
@@ -106,3 +116,48 @@ def test_no_more_goes_than_has_to_and_only_forced_ones_are_missed(
     if ordinary:
         left = used - sum(one.lap.bytes for one in ordinary)
         assert left + ordinary[-1].lap.bytes > most
+
+
+@given(
+    laps_of_any_kind, st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 3000), st.integers(0, 9000)
+)
+def test_a_lap_of_the_last_hour_goes_for_nothing_but_the_hard_floor(
+    laps: list[Kept], most: int, least: int, floor: int, free: int
+) -> None:
+    laps = [lap._replace(age_s=lap.age_s % (2 * YOUNG_S)) for lap in laps]
+    limits = Limits(most, 1.0, least, floor, mark_bytes=0)
+    for one in doomed(laps, sum(lap.bytes for lap in laps), free, limits):
+        assert one.lap.age_s >= YOUNG_S or free < floor
+        free += one.lap.bytes
+
+
+def test_below_the_hard_floor_the_oldest_go_first_however_young() -> None:
+    hour = YOUNG_S / DAY_S
+    laps = [lap("newer", days=hour / 90), lap("new", days=hour / 60), lap("old", days=2 * hour)]
+    assert gone(laps, used=300, free=50, min_free_bytes=500, hard_floor_bytes=40) == ["old"]
+    assert gone(laps, used=300, free=50, min_free_bytes=500, hard_floor_bytes=200) == ["old", "new"]
+
+
+@given(st.integers(1 << 20, 1 << 45))
+def test_defaults_leave_most_of_any_disk_to_the_laps(disk: int) -> None:
+    free, floor = default_room(disk)
+    assert floor <= free <= disk // 10
+    assert (free, floor) == (DEFAULT_MIN_FREE_BYTES, DEFAULT_HARD_FLOOR_BYTES) or disk < 50 << 30
+
+
+@given(st.integers(1 << 20, 1 << 45), st.floats(0.5, 1))
+def test_defaults_are_warned_of_on_no_disk_with_half_of_it_free(disk: int, part: float) -> None:
+    free, floor = default_room(disk)
+    assert not list(warnings(Limits(min_free_bytes=free, hard_floor_bytes=floor), disk, int(disk * part)))
+
+
+def test_a_warning_has_the_numbers_and_the_option_to_give() -> None:
+    (small,) = warnings(Limits(), 4 << 30, 3 << 30)
+    assert small == (
+        "the disk has 4G in all, --min-free asks for 5G: laps go once they are an hour old "
+        "(give --min-free 409M, or a larger disk)"
+    )
+    (full,) = warnings(Limits(), 100 << 30, 3 << 30)
+    assert "3G of 100G are free, --min-free asks for 5G" in full
+    full, floor = warnings(Limits(), 100 << 30, 1 << 29)
+    assert "512M of 100G are free, less than --hard-floor 1G: laps go as soon as they are written" in floor

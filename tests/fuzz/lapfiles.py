@@ -152,12 +152,10 @@ _WISHES = (
 
 def _served(data: bytes) -> None:
     """The server's view: whole, as plain columns, and some of its rows."""
-    whole = _meant(data)
-    file = LapFile(whole)
+    file = LapFile(_meant(data))
     scoring = laps_pb2.ReadScoringRequest(triggers=[1], lap_time=laps_pb2.Range(until=3.0))
-    tasks: list[Any] = [
-        partial(lapdata.samples, file.header.lap, file, lambda: whole, wish) for wish in _WISHES
-    ] + [partial(lapdata.scoring, file, scoring)]
+    tasks: list[Any] = [partial(lapdata.samples, file.header.lap, file, wish) for wish in _WISHES]
+    tasks += [partial(lapdata.scoring, file, scoring)]
     for task in tasks:
         try:
             assert all(isinstance(message, bytes) for message in task())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rig import blocks
 from rig.errors import Corrupt
-from rig.lapfile import COLUMNS_LIMIT, HEAD_LIMIT, ROWS_LIMIT, SAMPLES, SCORINGS, LapFile, pack
+from rig.lapfile import COLUMNS_LIMIT, DECODED_LIMIT, HEAD_LIMIT, ROWS_LIMIT, SAMPLES, SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2
 from tests.lapfile.laps import CHANNELS, Array, drive, header, same, table
 
@@ -330,13 +330,13 @@ class TestMemory:
 
     def test_a_long_constant_takes_none(self) -> None:
         head = archive_pb2.LapHeader(samples=ROWS_LIMIT)
-        for number in range(8):
-            column = head.columns.add(name=str(number), section=SAMPLES, width=64, dtype="<f8")
-            for _ in range(64):
+        for number in range(DECODED_LIMIT // ROWS_LIMIT // 128):
+            column = head.columns.add(name=str(number), section=SAMPLES, width=16, dtype="<f8")
+            for _ in range(16):
                 column.codings.add(codec=blocks.CONSTANT, value=bytes(8))
         lap = LapFile(written(head.SerializeToString(), b""))
         tracemalloc.start()
-        assert lap.columns()["7"].shape == (ROWS_LIMIT, 64)
+        assert lap.columns()["7"].shape == (ROWS_LIMIT, 16)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1 << 20

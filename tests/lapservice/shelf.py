@@ -98,11 +98,18 @@ class Shelf:
         self.index = Index(data / "index.sqlite")
         self.index.put_session(session())
 
-    def put(self, made: lap_pb2.Lap, columns: Columns | None = None, updates: Columns | None = None) -> bytes:
+    def put(
+        self,
+        made: lap_pb2.Lap,
+        columns: Columns | None = None,
+        updates: Columns | None = None,
+        *,
+        plain: bool = False,
+    ) -> bytes:
         """Write a lap's file and list it; returns the file."""
         header = archive_pb2.LapHeader(lap=made, session=session())
         columns, updates = columns or samples(), updates or scoring()
-        data = pack(header, columns, updates)
+        data = pack(header, columns, updates, plain=plain)
         self.store.write(made.name, data)
         listed = lap_pb2.Lap()
         listed.CopyFrom(made)

@@ -1,8 +1,11 @@
 """Marks: what may be marked, that a mark is durable at once, and how they are listed."""
 
+import contextlib
 import json
 import math
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.v1 import laps_pb2
+from rig.v1 import laps_pb2, rig_pb2
+from rigd.archive.heartbeat import Heartbeat
 from rigd.archive.marks import Marks, mark_id
 from rigd.wake import Listener
 from tests.lapservice.test_finding import refused
@@ -199,3 +203,48 @@ def test_pages_of_marks_joined_are_all_newest_first(
 @given(st.integers(0, 2**61), st.integers(0, 2**61))
 def test_ids_sort_as_their_times(one: int, other: int) -> None:
     assert (mark_id(one) < mark_id(other)) == (one < other)
+
+
+async def test_marks_beyond_their_bytes_are_refused_with_limit_and_hint(
+    author: Remote, stub: Any, tmp_path: Path
+) -> None:
+    author.ticks(100)
+    status = rig_pb2.ArchiverStatus(marks_limit_bytes=50_000_000, marks_room_bytes=30_000_000)
+    with said(tmp_path, status):
+        asked = laps_pb2.MarkRequest(before_s=60, cars=[1])
+        await stub.Mark(asked)
+        error = await refused(stub.Mark(laps_pb2.MarkRequest(before_s=600, after_s=600, cars=range(20))))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "marks may take 50000000, and room is left for 30000000" in str(error.details())
+    assert "--keep-marks" in str(error.details())
+    assert len(Marks(tmp_path).pending()) == 1
+
+
+async def test_what_waits_takes_room_too(author: Remote, stub: Any, tmp_path: Path) -> None:
+    author.ticks(100)
+    with said(tmp_path, rig_pb2.ArchiverStatus(marks_limit_bytes=50_000_000, marks_room_bytes=2_000_000)):
+        asked = laps_pb2.MarkRequest(before_s=30, cars=[1])
+        for _ in range(5):  # of 360 kB each
+            await stub.Mark(asked)
+        error = await refused(stub.Mark(asked))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "this mark and 5 that wait need about" in str(error.details())
+
+
+@contextlib.contextmanager
+def said(data: Path, status: rig_pb2.ArchiverStatus) -> Iterator[None]:
+    """An archiver that says this again and again."""
+    over = threading.Event()
+
+    def say() -> None:
+        while not over.wait(0.2):
+            Heartbeat(data).beat(status)
+
+    Heartbeat(data).beat(status)
+    speaker = threading.Thread(target=say)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()

@@ -182,7 +182,7 @@ def _losses(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, Text]]:
         torn = f"{info.torn_samples} samples out of frames that the game held open, see the channel `whole`"
         yield "torn", Text(torn, YELLOW)
     if info.damage:
-        yield "damage", Text(info.damage, RED)
+        yield "newer" if info.newer else "damage", Text(info.damage, YELLOW if info.newer else RED)
 
 
 def _visit(visit: lap_pb2.PitVisit) -> str:

@@ -9,7 +9,8 @@ from rich.style import Style
 from rich.table import Table as Grid
 from rich.text import Text
 
-from rig.v1 import lap_pb2, laps_pb2
+from rig.errors import RigError
+from rig.v1 import lap_pb2, laps_pb2, rig_pb2
 from rigclient.commands import shell
 from rigclient.commands.named import KEPT_LATER, session_named
 from rigclient.commands.sessions import WIDE_FROM
@@ -24,6 +25,7 @@ _LEFT: Final = ("lap", "driver", "class", "vehicle", "track", "flags")
 _CUT: Final = ("class", "vehicle", "track", "driver")
 """Columns that give way, of equally wide ones the first."""
 _LEAST_CELLS: Final = 4
+_MADE_ROOM: Final = (rig_pb2.LAP_LOSS_RETENTION, rig_pb2.LAP_LOSS_FORCED)
 _HALF_MS: Final = 5e-4
 """Times are told to the millisecond."""
 
@@ -90,13 +92,16 @@ def laps(
         found = rig.laps(parent, best_of=best_of or "", order_by=order_by, **filters)
         kept, more = shell.first(found, limit)
         bests: Bests = {} if as_json else _bests(rig, parent, filters)
+        evicted = 0 if kept or as_json else _evicted(rig, parent)
     if as_json:
         shell.show_json(kept)
         return
     console = shell.console()
     if parent != ALL:
         console.print(Text(parent.removeprefix("sessions/"), TITLE))
-    console.print(table(kept, bests, console.width, parent == ALL) if kept else _nothing(asked, everything))
+    console.print(
+        table(kept, bests, console.width, parent == ALL) if kept else _nothing(asked, everything, evicted)
+    )
     if more:
         console.print(shell.more(len(kept), "laps"))
 
@@ -111,8 +116,22 @@ def _key(lap: lap_pb2.Lap, name: str) -> tuple[str, str, str]:
     return lap.track_name, lap.vehicle_class, name
 
 
-def _nothing(asked: bool, everything: bool) -> Text:
-    """Why no lap is shown: nothing passes what was asked for, or there is nothing yet."""
+def _evicted(rig: Rig, parent: str) -> int:
+    """How many laps had to make room."""
+    if parent == ALL:
+        return rig.status().archiver.evicted_ever
+    try:
+        losses = rig.losses(parent)
+    except RigError:
+        return 0  # there is no account of it, or a damaged one, which `rig losses` tells
+    return sum(lap.loss in _MADE_ROOM for lap in losses.laps)
+
+
+def _nothing(asked: bool, everything: bool, evicted: int) -> Text:
+    """Why no lap is shown: it had to make room, nothing is as asked for, or there is nothing yet."""
+    if evicted:
+        what = "no lap is like that" if asked else "no lap is left"
+        return Text(f"{what}; {evicted} were deleted to make room, see `rig status`", DIM)
     found = "no lap is like that" if asked else "no lap" if everything else "no complete lap"
     hint = "--all looks at pieces of laps as well" if not everything else "" if asked else KEPT_LATER
     return Text("; ".join(filter(None, (found, hint))), DIM)
@@ -210,6 +229,7 @@ def flags(lap: lap_pb2.Lap) -> Text:
         (lap.out_lap, "out", CYAN),
         (lap.in_lap, "in", CYAN),
         (lap.pinned, "pinned", YELLOW),
-        (bool(lap.damage), "damaged", RED),
+        (lap.newer, "newer", YELLOW),
+        (bool(lap.damage) and not lap.newer, "damaged", RED),
     )
     return Text(" ").join(Text(word, style) for holds, word, style in told if holds)

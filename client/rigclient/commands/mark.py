@@ -12,6 +12,7 @@ from rig.v1 import lap_pb2, laps_pb2
 from rigclient.commands import shell
 from rigclient.commands.laps import flags
 from rigclient.commands.named import laps_named
+from rigclient.commands.report import size
 from rigclient.connection import Rig, connect
 from rigclient.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 
@@ -19,6 +20,7 @@ _STATUS: Final = {
     laps_pb2.MOMENT_STATUS_PENDING: ("pending", YELLOW),
     laps_pb2.MOMENT_STATUS_KEPT: ("kept", GOOD),
     laps_pb2.MOMENT_STATUS_LOST: ("lost", RED),
+    laps_pb2.MOMENT_STATUS_REFUSED: ("refused", RED),
 }
 
 
@@ -78,11 +80,15 @@ def marks(address: str, limit: int, as_json: bool) -> None:
     """
     with connect(address) as rig:
         kept, more = shell.first(rig.marks(), limit)
+        archiver = rig.status().archiver
     if as_json:
         shell.show_json(kept)
         return
     console = shell.console()
     console.print(_table(kept) if kept else Text("nothing was marked yet; see `rig mark`", DIM))
+    if archiver.marks_limit_bytes:
+        taken = f"{size(archiver.marks_bytes)} of {size(archiver.marks_limit_bytes)} taken"
+        console.print(Text(f"{taken}, room for {size(archiver.marks_room_bytes)}", DIM))
     if more:
         console.print(shell.more(len(kept), "marks"))
 
@@ -99,7 +105,7 @@ def _table(kept: list[laps_pb2.Moment]) -> Grid:
             f"-{one.before_s:g} +{one.after_s:g}",
             Text(*_STATUS.get(one.status, ("unknown", DIM))),
             str(len(one.laps)),
-            Text(one.note, TEXT),
+            Text("; ".join(filter(None, (one.note, one.detail))), TEXT),
         )
     return grid
 

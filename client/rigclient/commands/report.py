@@ -140,8 +140,27 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
             ("          ", TITLE),
             f"the next to archive is {near}; works {archiver.urgency} (nice {archiver.nice})",
         )
+    if archiver.trouble:
+        yield Text.assemble(("          ", TITLE), (archiver.trouble, RED))
+    yield from _retention(archiver)
     if archiver.lost:
         yield Text.assemble(("          ", TITLE), (f"{archiver.lost} deleted that should have stayed", RED))
+
+
+def _retention(archiver: rig_pb2.ArchiverStatus) -> Iterator[RenderableType]:
+    """What had to go, and what room there is."""
+    for warning in archiver.warnings:
+        yield Text.assemble(("          ", TITLE), (warning, YELLOW))
+    if archiver.evicted_ever:
+        gone = f"{archiver.evicted_ever} deleted to make room ({size(archiver.evicted_ever_bytes)})"
+        now = f", {archiver.evicted} since the archiver started" if archiver.evicted else ""
+        yield Text.assemble(("          ", TITLE), (f"{gone}{now}", YELLOW if now else TEXT))
+    if archiver.marks_limit_bytes:
+        taken = f"{size(archiver.marks_bytes)} of {size(archiver.marks_limit_bytes)}"
+        waiting = f", {archiver.marks_pending} wait to be kept" if archiver.marks_pending else ""
+        room = archiver.marks_room_bytes
+        left = (f"room for {size(room)}", TEXT) if room else ("no room for more", YELLOW)
+        yield Text.assemble(("marks     ", TITLE), f"{taken}{waiting}, ", left)
 
 
 def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:

@@ -98,7 +98,8 @@ def _compare(made: Plan, session: str, rig: Source, destination: Destination) ->
         digest = there.get(parted(lap.name)[1])
         made.there += digest is not None
         if digest is None and lap.damage:
-            made.damaged.append(f"{lap.name} is damaged on the rig and stays there: {lap.damage}")
+            how = "of a newer version" if lap.newer else "damaged on the rig"
+            made.damaged.append(f"{lap.name} is {how} and stays there: {lap.damage}")
         elif digest is None:
             made.laps.append(Wanted(lap.name, lap.digest, lap.samples + lap.scorings))
         elif lap.digest and lap.digest != digest:

@@ -95,6 +95,8 @@ class _MomentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MomentSt
     """Kept."""
     MOMENT_STATUS_LOST: _MomentStatus.ValueType  # 3
     """The ring had let go of it before it could be kept."""
+    MOMENT_STATUS_REFUSED: _MomentStatus.ValueType  # 4
+    """There was no room for it, or not for all of it; `detail` says which limit was reached."""
 
 class MomentStatus(_MomentStatus, metaclass=_MomentStatusEnumTypeWrapper):
     """How far a mark has come."""
@@ -107,6 +109,8 @@ MOMENT_STATUS_KEPT: MomentStatus.ValueType  # 2
 """Kept."""
 MOMENT_STATUS_LOST: MomentStatus.ValueType  # 3
 """The ring had let go of it before it could be kept."""
+MOMENT_STATUS_REFUSED: MomentStatus.ValueType  # 4
+"""There was no room for it, or not for all of it; `detail` says which limit was reached."""
 Global___MomentStatus: _TypeAlias = MomentStatus  # noqa: Y015
 
 @_typing.final
@@ -750,6 +754,7 @@ class Moment(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     LAPS_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`marks/{mark}`."""
     time_ns: _builtins.int
@@ -762,6 +767,8 @@ class Moment(_message.Message):
     """What there was to see."""
     status: Global___MomentStatus.ValueType
     """How far it is."""
+    detail: _builtins.str
+    """Why it is lost or refused, a sentence."""
     @_builtins.property
     def cars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Slot ids; empty: all cars."""
@@ -781,10 +788,11 @@ class Moment(_message.Message):
         note: _builtins.str = ...,
         status: Global___MomentStatus.ValueType = ...,
         laps: _abc.Iterable[_builtins.str] | None = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_s", b"after_s", "before_s", b"before_s", "cars", b"cars", "laps", b"laps", "name", b"name", "note", b"note", "status", b"status", "time_ns", b"time_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_s", b"after_s", "before_s", b"before_s", "cars", b"cars", "detail", b"detail", "laps", b"laps", "name", b"name", "note", b"note", "status", b"status", "time_ns", b"time_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -385,6 +385,16 @@ class ArchiverStatus(_message.Message):
     EVICTION_FIELD_NUMBER: _builtins.int
     URGENCY_FIELD_NUMBER: _builtins.int
     NICE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    EVICTED_FIELD_NUMBER: _builtins.int
+    EVICTED_BYTES_FIELD_NUMBER: _builtins.int
+    EVICTED_EVER_FIELD_NUMBER: _builtins.int
+    EVICTED_EVER_BYTES_FIELD_NUMBER: _builtins.int
+    EVICTED_WHY_FIELD_NUMBER: _builtins.int
+    MARKS_PENDING_FIELD_NUMBER: _builtins.int
+    MARKS_BYTES_FIELD_NUMBER: _builtins.int
+    MARKS_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    MARKS_ROOM_BYTES_FIELD_NUMBER: _builtins.int
     archived: _builtins.int
     """Laps archived since it started."""
     laps: _builtins.int
@@ -407,9 +417,31 @@ class ArchiverStatus(_message.Message):
     """How urgent that makes its work: relaxed, pressed or urgent."""
     nice: _builtins.int
     """The nice value that it works with: 10 relaxed, 0 urgent."""
+    evicted: _builtins.int
+    """Laps that retention deleted since the archiver started."""
+    evicted_bytes: _builtins.int
+    """Bytes of the same."""
+    evicted_ever: _builtins.int
+    """Laps that retention deleted ever, of the sessions that are kept."""
+    evicted_ever_bytes: _builtins.int
+    """Bytes of the same."""
+    evicted_why: _builtins.str
+    """Which limit asked for it last, a sentence; empty when none did since the archiver started."""
+    marks_pending: _builtins.int
+    """Marks that wait to be kept."""
+    marks_bytes: _builtins.int
+    """Bytes of the pinned excerpts of marks, which count here and not among what laps may take."""
+    marks_limit_bytes: _builtins.int
+    """Setting: most bytes of them."""
+    marks_room_bytes: _builtins.int
+    """Bytes that may be marked now: what is left of the limit, and of the disk."""
     @_builtins.property
     def process(self) -> Global___ProcessStatus:
         """Cost of the archiver."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is wrong with the settings on this disk, a sentence each, with the way out."""
 
     def __init__(
         self,
@@ -425,10 +457,20 @@ class ArchiverStatus(_message.Message):
         eviction: _builtins.float = ...,
         urgency: _builtins.str = ...,
         nice: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        evicted: _builtins.int = ...,
+        evicted_bytes: _builtins.int = ...,
+        evicted_ever: _builtins.int = ...,
+        evicted_ever_bytes: _builtins.int = ...,
+        evicted_why: _builtins.str = ...,
+        marks_pending: _builtins.int = ...,
+        marks_bytes: _builtins.int = ...,
+        marks_limit_bytes: _builtins.int = ...,
+        marks_room_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "nice", b"nice", "process", b"process", "trouble", b"trouble", "urgency", b"urgency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "evicted", b"evicted", "evicted_bytes", b"evicted_bytes", "evicted_ever", b"evicted_ever", "evicted_ever_bytes", b"evicted_ever_bytes", "evicted_why", b"evicted_why", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "marks_bytes", b"marks_bytes", "marks_limit_bytes", b"marks_limit_bytes", "marks_pending", b"marks_pending", "marks_room_bytes", b"marks_room_bytes", "nice", b"nice", "process", b"process", "trouble", b"trouble", "urgency", b"urgency", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

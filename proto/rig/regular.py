@@ -1,0 +1,48 @@
+"""Regular files in folders where others can write: whatever else has their name is Corrupt, and never waited
+for. A FIFO would hold its reader for ever, and a device may do anything.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from rig.errors import Corrupt
+
+
+def open_regular(path: Path | str) -> int:
+    """A descriptor to read the file at `path`. Raises Corrupt for what is no regular file, OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if is_regular(path):
+            raise
+        raise Corrupt(f"{shown(path)} is no regular file: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Corrupt(f"{shown(path)} is no regular file")
+    return descriptor
+
+
+def read_regular(path: Path | str, limit: int) -> bytes:
+    """What is in the file at `path`. Raises Corrupt also for more than `limit` bytes, OSError."""
+    with open(open_regular(path), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Corrupt(f"{shown(path)} has more than {limit} bytes, which is the limit")
+    return data
+
+
+def is_regular(path: Path | str) -> bool:
+    """Whether a regular file is there; a link is what it leads to."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def shown(path: Path | str) -> str:
+    """A path as text that can be printed and sent: a name may be any bytes, also such as steer a terminal."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -1,0 +1,30 @@
+"""What lies among marks and orders and is neither: the archiver passes it over."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rig.regular import is_regular
+from rigd.durable import UNFINISHED
+from rigd.verify.finding import finding
+from rigd.verify.walk import Findings
+
+_OURS: Final = {
+    "marks": re.compile(r"[a-zA-Z0-9-]+\.(json|damaged)"),
+    "inbox": re.compile(r"[0-9]+-[0-9]+-[0-9]+\.(order|taken|refused)"),
+}
+
+
+def foreign_files(data: Path) -> Iterator[Path]:
+    """Where marks and orders lie, whatever there is, below the data directory."""
+    for folder in _OURS:
+        if (data / folder).is_dir():
+            yield from sorted((data / folder).iterdir())
+
+
+def foreign(path: Path) -> Findings:
+    """Whether something is no mark and no order."""
+    named = _OURS[path.parent.name].fullmatch(path.name) or path.name.startswith(UNFINISHED)
+    if not named or ((path.is_symlink() or path.exists()) and not is_regular(path)):
+        yield finding("file-foreign", f"{path.parent.name}/{path.name}", "this is no file of rigd")
