@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from rig.errors import RigError
+from rigd.lifeline import tied
 
 _POLL_S: Final = 0.1
 _FIRST_DELAY_S: Final = 0.2
@@ -58,6 +59,7 @@ class Daemon:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            **tied(),
         )
 
     def look(self) -> None:

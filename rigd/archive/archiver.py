@@ -35,7 +35,8 @@ from rigd.archive.sessions import Sessions
 from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.archive.warden import Warden
 from rigd.process import ProcessMeter, yield_to_others
-from rigd.ring import Lock, RingReader
+from rigd.ring import RingReader
+from rigd.ring.lock import laps_lock
 
 _TURN_S: Final = 0.1
 """Between two looks: laps are closed a second after the line anyway, orders are answered at once."""
@@ -259,7 +260,7 @@ def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2
 def archive(settings: Settings, stop: Callable[[float], bool]) -> int:
     """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs."""
     yield_to_others()
-    lock = Lock(settings.data / "laps.lock", "laps are archived")
+    lock = laps_lock(settings.data)
     try:
         archiver = Archiver(settings)
         try:

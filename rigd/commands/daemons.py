@@ -12,23 +12,8 @@ from rigd.commands import options
 @options.data
 @options.buffers
 @options.ring_size
-@click.option(
-    "--source",
-    type=click.Choice(["shm", "pyrf2"]),
-    default="shm",
-    show_default=True,
-    help="Read the memory ourselves, or through pyRfactor2SharedMemory where that is installed.",
-)
-@click.option(
-    "--commit-every",
-    type=click.FloatRange(0, 10),
-    default=0.0,
-    metavar="S",
-    help="Least seconds "
-    "between two commits; 0 commits as soon as the disk allows. More saves the disk and loses more "
-    "in a power cut.",
-)
-@click.option("--cars", type=click.Choice(["all", "player"]), default="all", help="Record all cars, or one.")
+@options.recording
+@options.recorded_cars("--cars")
 @click.option(
     "--origin",
     type=click.Choice(["live", "demo", "replay"]),
@@ -70,31 +55,7 @@ def _source(name: str, buffers: Path) -> Any:
 
 @click.command()
 @options.data
-@click.option(
-    "--keep",
-    type=options.Bytes(),
-    default="50G",
-    show_default=True,
-    help="Most bytes of laps; 50G are 45,000.",
-)
-@click.option(
-    "--keep-days", type=click.FloatRange(0), default=0.0, metavar="DAYS", help="Oldest laps to keep; 0: all."
-)
-@click.option(
-    "--min-free",
-    type=options.Bytes(),
-    default="5G",
-    show_default=True,
-    help="Room to leave: old laps go for it.",
-)
-@click.option(
-    "--hard-floor",
-    type=options.Bytes(),
-    default="1G",
-    show_default=True,
-    help="With less room than this even laps go that the warehouse has not got; that is declared.",
-)
-@click.option("--keep-unsynced", is_flag=True, help="Keep every lap until the warehouse has it.")
+@options.archiving
 def archive(
     data: Path, keep: int, keep_days: float, min_free: int, hard_floor: int, keep_unsynced: bool
 ) -> None:
@@ -116,14 +77,24 @@ def archive(
 
 @click.command()
 @options.data
+@options.instance("rig, unless an --address is given")
 @options.address
-def serve(data: Path, address: str) -> None:
-    """Serve the ring over gRPC.
+def serve(data: Path, instance: str | None, addresses: tuple[str, ...]) -> None:
+    """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
+
+    With --address it listens only there, unless --instance is given too.
 
     \b
-    Example:  rigd serve --address unix:/run/rigd.sock
+    Example:  rigd serve --instance rig --address 127.0.0.1:7340
     """
+    from rig import sockets
+    from rigd.serve.binding import own_address
     from rigd.serve.server import Settings
     from rigd.serve.server import serve as run
 
-    run(Settings(data, address), ready=lambda _: click.echo(f"listening on {address}"))
+    name = instance or ("" if addresses else sockets.RIG)
+    first, *more = [*([own_address(name)] if name else []), *addresses]
+    run(
+        Settings(data, first, tuple(more)),
+        ready=lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
+    )
