@@ -8,6 +8,7 @@ import click
 
 import rigd
 from rig.errors import Corrupt, RigError, Unavailable
+from rigd import lifeline
 from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED
 
@@ -25,6 +26,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        lifeline.hold()
         try:
             return super().invoke(ctx)
         except RigError as error:

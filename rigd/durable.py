@@ -7,6 +7,7 @@ File systems with a journal are kinder; nothing here relies on it.
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -84,6 +85,21 @@ def add_folder(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(exist_ok=True)
         sync_folder(path.parent)
+
+
+def make_private(path: Path) -> None:
+    """Make a folder that only its owner may enter. One of ours that is there and open to others is closed to
+    them, which is said on standard error; one that is everybody's (sticky, as /tmp) stays.
+    """
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(path.parent)
+    found = path.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+        path.chmod(0o700)
+        was = stat.S_IMODE(found.st_mode)
+        print(f"{path} was open to other users (mode {was:04o}), it is closed to them now", file=sys.stderr)
 
 
 def sync_folder(folder: Path) -> None:

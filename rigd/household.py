@@ -1,9 +1,13 @@
 """All daemons of one machine together, and with `--watch` someone who looks at them."""
 
+import functools
+import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from rich.console import Console
@@ -11,9 +15,14 @@ from rich.console import Console
 import rigclient
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2
+from rigd.demo.folder import BuffersFolder
+from rigd.process import stop_signals
+from rigd.ring.lock import laps_lock, ring_lock
+from rigd.serve.binding import ensure_free, own_address
+from rigd.serve.server import check_address
 from rigd.supervisor import WATCHDOG_S, Daemon, Supervisor
 
-_UP_WITHIN_S: Final = 20.0
+_UP_WITHIN_S: Final = 60.0
 _DRAIN_S: Final = 1.5
 """The recorder says how it is once a second; after this its counts are final."""
 
@@ -24,46 +33,90 @@ class Household:
 
     data: Path
     buffers: Path
-    ring_size: int
-    address: str
+    instance: str
+    """Name of the socket at which local tools find the server."""
+    addresses: tuple[str, ...] = ()
+    """Where it listens besides."""
+    demo: bool = False
+    """Whether the simulated game belongs to it."""
+    recording: tuple[str, ...] = ()
+    """Options for the command lines of the recorder, ..."""
+    archiving: tuple[str, ...] = ()
+    playing: tuple[str, ...] = ()
     watchdog_s: float = WATCHDOG_S
     """Silence after which a daemon is started again."""
-    demo_cars: int = 0
-    """Cars of the simulated game; 0: the real game."""
+
+    @functools.cached_property
+    def address(self) -> str:
+        """Where we ask the server ourselves."""
+        return own_address(self.instance)
+
+    def claim(self) -> None:
+        """Raise Busy where another process has what is needed: data, buffers, an address. Buffers of a killed
+        game are removed.
+        """
+        for lock in (ring_lock, laps_lock):
+            lock(self.data).release()
+        for address in (self.address, *self.addresses):
+            check_address(address)
+            ensure_free(address)
+        if self.demo:
+            with BuffersFolder(self.buffers) as folder:
+                folder.clear()
 
     def daemons(self) -> list[Daemon]:
         """The daemons in the order of their start."""
         logs = self.data / "log"
         common = ["--data", str(self.data)]
-        record = ["record", *common, "--buffers", str(self.buffers), "--ring-size", str(self.ring_size)]
-        if self.demo_cars:
+        record = ["record", *common, "--buffers", str(self.buffers), *self.recording]
+        if self.demo:
             record += ["--origin", "demo"]
-        serve = ["serve", *common, "--address", self.address]
-        words = {"record": record, "serve": serve, "archive": ["archive", *common]}
+        serve = ["serve", *common, "--instance", self.instance]
+        for address in self.addresses:
+            serve += ["--address", address]
+        words = {"record": record, "serve": serve, "archive": ["archive", *common, *self.archiving]}
         return [Daemon(name, words[name], logs / f"{name}.log", watchdog_s=self.watchdog_s) for name in words]
 
     def game(self) -> Daemon:
         """The simulated game."""
-        words = ["demo-game", "--buffers", str(self.buffers), "--cars", str(self.demo_cars)]
+        words = ["demo-game", "--buffers", str(self.buffers), *self.playing]
         return Daemon("demo-game", words, self.data / "log/demo-game.log")
 
 
 def run_household(household: Household, watch: bool, seconds: float | None, console: Console) -> int:
-    """Run until stopped, or for `seconds`. Returns the exit code."""
+    """Run until stopped, or for `seconds`. Returns the exit code. Raises Busy before anything is started."""
+    household.claim()
     supervisor = Supervisor(household.daemons())
+    for number in stop_signals():
+        signal.signal(number, _leave)
     try:
         supervisor.start()
-        _wait_until_up(supervisor, household.address)
-        if household.demo_cars:
+        _wait_until(supervisor, household.address, lambda status: status.HasField("recorder"))
+        if household.demo:
             supervisor.add(household.game())  # once the recorder looks: it shall see the first frame
+            _wait_until(supervisor, household.address, lambda status: status.recorder.captured > 0)
         if watch or seconds:
             return _attended(supervisor, household, seconds, console, screen=watch)
-        console.print(f"recording {household.buffers} into {household.data}, serving {household.address}")
+        console.print(
+            f"recording {household.buffers} into {household.data}, serving {_where(household)}",
+            soft_wrap=True,
+        )
         console.print("stop with Ctrl-C; look with [bold]rig watch[/] and [bold]rig status[/]")
         supervisor.run()
         return 0
     finally:
         supervisor.close()
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End what runs in the main thread; what was started is stopped on the way out."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def _where(household: Household) -> str:
+    return ", ".join((household.address, *household.addresses))
 
 
 def _attended(
@@ -91,15 +144,17 @@ def _stop_game(supervisor: Supervisor) -> None:
             daemon.stop()
 
 
-def _wait_until_up(supervisor: Supervisor, address: str) -> None:
-    """Return when the recorder has been heard. Raises what a daemon that refused has said."""
+def _wait_until(
+    supervisor: Supervisor, address: str, so: Callable[[rig_pb2.GetStatusResponse], bool]
+) -> None:
+    """Return when the status is `so`. Raises what a daemon that refused has said, Unavailable."""
     deadline = time.monotonic() + _UP_WITHIN_S
     with rigclient.connect(address) as rig:
         while time.monotonic() < deadline:
             if supervisor.trouble is not None:
                 raise supervisor.trouble
             try:
-                if rig.status().HasField("recorder"):
+                if so(rig.status()):
                     return
             except RigError:
                 pass  # not up yet: asked again until the deadline

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import time
 from typing import Final
 
@@ -37,6 +38,14 @@ def _resident() -> tuple[int, int]:
     with open("/proc/self/statm") as statm:
         _, resident, shared, *_ = statm.read().split()
     return int(resident) * _PAGE, int(shared) * _PAGE
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that ask a process to stop: SIGTERM, Ctrl-C (also where a background shell has it
+    ignored), and the terminal that is closed, unless `nohup` has that ignored.
+    """
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGTERM, signal.SIGINT, *hangup)
 
 
 def yield_to_others(nice: int = 19) -> None:

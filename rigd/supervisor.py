@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -11,9 +10,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from rig.errors import RigError
+from rigd.lifeline import tied
 from rigd.notices import Notices
 
 _POLL_S: Final = 0.1
@@ -82,8 +82,15 @@ class Daemon:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, **(self._notices.environment(self.watchdog_s) if self._notices else {})},
+            **self._tied(),
         )
+
+    def _tied(self) -> dict[str, Any]:
+        """The options that tie it to us: it ends with us, and feeds its watchdog here."""
+        ends = tied()
+        if self._notices:
+            ends["env"] |= self._notices.environment(self.watchdog_s)
+        return ends
 
     def look(self) -> None:
         """Start it again if it has ended. Raises DaemonRefused when it said that it cannot work."""

@@ -12,6 +12,10 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import guard
+
+guard.post()  # a killed run leaves no process behind
+
 settings.register_profile(
     "fixed",
     derandomize=True,
@@ -33,6 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _turn(path: Path) -> int:
     return next((turn for turn, name in enumerate(_LONGEST) if name in path.parts), len(_LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_sockets() -> Iterator[None]:
+    """Rigs of whoever runs the tests are not seen."""
+    with tempfile.TemporaryDirectory(prefix="rigd-run-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
     import rigclient
 
-    with rigclient.connect("127.0.0.1:7340") as rig:
+    with rigclient.connect() as rig:
         for frame in rig.physics(channels=["speed", "engine_rpm"]):
             print(frame.session_time, frame.player.speed)
         for info in rig.laps(best_of="car"):

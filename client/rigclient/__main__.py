@@ -1,5 +1,6 @@
 """`rig`: the rig for people. Every read command has `--json`."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from rig import sockets
 from rig.errors import BadRequest
 from rigclient import requests, watch
 from rigclient.commands import (
@@ -42,12 +44,12 @@ _STARTS: Final = ("now", "earliest", "running_lap")
 @click.option(
     "--rig",
     "address",
-    metavar="HOST:PORT",
+    metavar="RIG",
     envvar="RIG_ADDRESS",
-    default=requests.DEFAULT_ADDRESS,
-    show_default=True,
+    default="",
+    show_default="the one that answers on this machine",
     show_envvar=True,
-    help="Where the rig answers; unix:PATH for a socket.",
+    help="Name of a rig on this machine, host:port, or unix:PATH of a socket.",
 )
 @click.version_option(package_name="rigd", prog_name="rig")
 @click.pass_context
@@ -56,9 +58,12 @@ def rig(ctx: click.Context, address: str) -> None:
 
     \b
     Example:
-      rig --rig 192.0.2.7:7340 watch
+      rig watch
+      rig --rig demo watch
     """
     ctx.obj = address
+    with contextlib.suppress(BadRequest):  # of several, `connect` says so, where a rig is needed at all
+        ctx.obj = sockets.resolve(address)
 
 
 @rig.command()

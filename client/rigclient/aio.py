@@ -1,6 +1,7 @@
 """The asyncio client. Faster with uvloop, which the caller chooses."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
@@ -8,6 +9,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 import grpc
 import grpc.aio
 
+from rig import sockets
+from rig.errors import RigError
 from rig.v1 import (
     event_pb2,
     lap_pb2,
@@ -18,7 +21,7 @@ from rig.v1 import (
     session_pb2,
     telemetry_pb2_grpc,
 )
-from rigclient import laps, losses, requests
+from rigclient import laps, losses, requests, waiting
 from rigclient.acknowledging import AsyncAcknowledger
 from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
@@ -39,12 +42,13 @@ class AsyncStream(Generic[T]):
         call: Callable[[Any], Any],
         acknowledger: AsyncAcknowledger,
         reception: Reception[T],
-        address: str,
+        rig: "AsyncRig",
     ) -> None:
         self._call = call
         self._acknowledger = acknowledger
         self._reception = reception
-        self._address = address
+        self._rig = rig
+        self._silence = waiting.Silence()
         self._cursor = reception.cursor
         self._items = self._follow()
 
@@ -78,19 +82,29 @@ class AsyncStream(Generic[T]):
                         self._cursor = cursor
                         yield item
                     self._cursor = self._reception.cursor
+                    if items:
+                        self._silence.end()
+                    elif self._silence.overdue():
+                        await self._say_what_is_awaited()
                     if (done := self._reception.acknowledgement()) is not None:
                         self._acknowledger.tell(done)
                 await running.code()
             except grpc.RpcError as error:
-                await asyncio.sleep(self._reception.recover(translated(error, self._address)))
+                await asyncio.sleep(self._reception.recover(translated(error, self._rig.address)))
+                if self._silence.overdue():
+                    waiting.disconnected(self._rig.address)
             finally:
                 running.cancel()
+
+    async def _say_what_is_awaited(self) -> None:
+        with contextlib.suppress(RigError):
+            waiting.connected(self._rig.address, await self._rig.status())
 
 
 class AsyncRig:
     """A connection to one rig, for asyncio. Use `connect`."""
 
-    def __init__(self, address: str = requests.DEFAULT_ADDRESS) -> None:
+    def __init__(self, address: str) -> None:
         self.address = address
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
@@ -257,9 +271,11 @@ class AsyncRig:
         call: Any = self._channel.unary_stream(
             _METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return AsyncStream(call, self._acknowledger, reception, self.address)
+        return AsyncStream(call, self._acknowledger, reception, self)
 
 
-def connect(address: str = requests.DEFAULT_ADDRESS) -> AsyncRig:
-    """A connection to the rig at `address` (host:port or unix:PATH). Connects on first use."""
-    return AsyncRig(address)
+def connect(rig: str = "") -> AsyncRig:
+    """A connection to a rig: host:port, unix:PATH, or the name of one on this machine; "": the one that
+    answers here. Connects on first use. Raises BadRequest where several answer.
+    """
+    return AsyncRig(sockets.resolve(rig))

@@ -1,5 +1,6 @@
 """The blocking client."""
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
@@ -7,6 +8,8 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 import grpc
 
+from rig import sockets
+from rig.errors import RigError
 from rig.v1 import (
     event_pb2,
     lap_pb2,
@@ -17,7 +20,7 @@ from rig.v1 import (
     session_pb2,
     telemetry_pb2_grpc,
 )
-from rigclient import laps, losses, requests
+from rigclient import laps, losses, requests, waiting
 from rigclient.acknowledging import Acknowledger
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, Updates
@@ -48,12 +51,13 @@ class Stream(Generic[T]):
     """An endless iterator that reconnects and goes on where it was. `close` ends it from any thread."""
 
     def __init__(
-        self, call: Callable[[Any], Any], acknowledger: Acknowledger, reception: Reception[T], address: str
+        self, call: Callable[[Any], Any], acknowledger: Acknowledger, reception: Reception[T], rig: "Rig"
     ) -> None:
         self._call = call
         self._acknowledger = acknowledger
         self._reception = reception
-        self._address = address
+        self._rig = rig
+        self._silence = waiting.Silence()
         self._running: Any = None
         self._closed = False
         self._cursor = reception.cursor
@@ -91,20 +95,30 @@ class Stream(Generic[T]):
                         self._cursor = cursor
                         yield item
                     self._cursor = self._reception.cursor
+                    if items:
+                        self._silence.end()
+                    elif self._silence.overdue():
+                        self._say_what_is_awaited()
                     if (done := self._reception.acknowledgement()) is not None:
                         self._acknowledger.tell(done)
             except grpc.RpcError as error:
                 if self._closed:
                     return
-                time.sleep(self._reception.recover(translated(error, self._address)))
+                time.sleep(self._reception.recover(translated(error, self._rig.address)))
+                if self._silence.overdue():
+                    waiting.disconnected(self._rig.address)
             finally:
                 self._running.cancel()
+
+    def _say_what_is_awaited(self) -> None:
+        with contextlib.suppress(RigError):
+            waiting.connected(self._rig.address, self._rig.status())
 
 
 class Rig:
     """A connection to one rig. Use `connect`."""
 
-    def __init__(self, address: str = requests.DEFAULT_ADDRESS) -> None:
+    def __init__(self, address: str) -> None:
         self.address = address
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig = rig_pb2_grpc.RigServiceStub(self._channel)
@@ -264,9 +278,11 @@ class Rig:
         call: Any = self._channel.unary_stream(
             _METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return Stream(call, self._acknowledger, reception, self.address)
+        return Stream(call, self._acknowledger, reception, self)
 
 
-def connect(address: str = requests.DEFAULT_ADDRESS) -> Rig:
-    """A connection to the rig at `address` (host:port or unix:PATH). Connects on first use."""
-    return Rig(address)
+def connect(rig: str = "") -> Rig:
+    """A connection to a rig: host:port, unix:PATH, or the name of one on this machine; "": the one that
+    answers here. Connects on first use. Raises BadRequest where several answer.
+    """
+    return Rig(sockets.resolve(rig))

@@ -6,8 +6,6 @@ from typing import Final, Literal
 from rig.errors import BadRequest
 from rig.v1 import telemetry_pb2
 
-DEFAULT_ADDRESS: Final = "127.0.0.1:7340"
-
 Cars = Literal["all", "player"] | Iterable[int]
 """All cars, the local player's, or some slot ids."""
 

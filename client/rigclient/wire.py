@@ -24,8 +24,15 @@ def translated(error: Any, address: str) -> RigError:
         found.facts = dict(info.metadata)
         return found
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
-        return Unavailable(f"no rig answers at {address}", hint="is `rigd run` running?", address=address)
+        return Unavailable(f"no rig answers at {address}", hint=_way_to(address), address=address)
     return _BY_STATUS.get(code.name, RigError)(f"{code.name}: {error.details()}")
+
+
+def _way_to(address: str) -> str:
+    """How to make a rig answer there."""
+    if address.startswith("unix:"):
+        return "is `rigd run` running?"
+    return f"is it running, and with that address? rigd run --address {address}"
 
 
 def _parted(text: str) -> tuple[str, str]:

@@ -39,6 +39,7 @@ from rigd.archive.urgency import Crew, eviction, nice_now, urgency
 from rigd.archive.warden import Warden
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
+from rigd.ring.lock import laps_lock
 from rigd.watchdog import Watchdog
 
 _TURN_S: Final = 0.1
@@ -356,7 +357,7 @@ def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2
 def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog | None = None) -> int:
     """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs."""
     yield_to_others(0)
-    lock = Lock(settings.data / "laps.lock", "laps are archived")
+    lock = laps_lock(settings.data)
     try:
         if watchdog is not None:
             watchdog.ready()

@@ -11,7 +11,7 @@ from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.index import NEWER, Index, connect, remove_index
 from rigd.archive.store import Store
 from rigd.durable import rename
-from rigd.ring import Lock
+from rigd.ring.lock import laps_lock
 
 Progress = Callable[[int, int], None]
 """Called with laps done and laps in all."""
@@ -98,7 +98,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
     """
     if not (data / "laps").is_dir():
         raise NotFound(f"there are no laps in {data}", hint="choose the right --data", path=data)
-    lock = Lock(data / "laps.lock", "laps are archived")
+    lock = laps_lock(data)
     try:
         fresh = data / "index.new.sqlite"
         remove_index(fresh)

@@ -13,23 +13,8 @@ from rigd.daemon import daemon
 @options.data
 @options.buffers
 @options.ring_size
-@click.option(
-    "--source",
-    type=click.Choice(["shm", "pyrf2"]),
-    default="shm",
-    show_default=True,
-    help="Read the memory ourselves, or through pyRfactor2SharedMemory where that is installed.",
-)
-@click.option(
-    "--commit-every",
-    type=click.FloatRange(0, 10),
-    default=0.0,
-    metavar="S",
-    help="Least seconds "
-    "between two commits; 0 commits as soon as the disk allows. More saves the disk and loses more "
-    "in a power cut.",
-)
-@click.option("--cars", type=click.Choice(["all", "player"]), default="all", help="Record all cars, or one.")
+@options.recording
+@options.recorded_cars("--cars")
 @click.option(
     "--origin",
     type=click.Choice(["live", "demo", "replay"]),
@@ -72,37 +57,7 @@ def _source(name: str, buffers: Path) -> Any:
 
 @click.command()
 @options.data
-@click.option(
-    "--keep",
-    type=options.Bytes(),
-    default="50G",
-    show_default=True,
-    help="Most bytes of laps; 50G are 45,000.",
-)
-@click.option(
-    "--keep-days", type=click.FloatRange(0), default=0.0, metavar="DAYS", help="Oldest laps to keep; 0: all."
-)
-@click.option(
-    "--keep-marks",
-    type=options.Bytes(),
-    default="5G",
-    show_default=True,
-    help="Most bytes of the excerpts around marks; they are no part of --keep.",
-)
-@click.option(
-    "--min-free",
-    type=options.Bytes(),
-    show_default="5G, or a tenth of the disk",
-    help="Room to leave: laps older than an hour go for it.",
-)
-@click.option(
-    "--hard-floor",
-    type=options.Bytes(),
-    show_default="1G, or a fiftieth of the disk",
-    help="With less room than this even young laps go, and those that the warehouse has not got; that is "
-    "declared.",
-)
-@click.option("--keep-unsynced", is_flag=True, help="Keep every lap until the warehouse has it.")
+@options.archiving
 def archive(
     data: Path,
     keep: int,
@@ -137,15 +92,26 @@ def archive(
 
 @click.command()
 @options.data
+@options.instance("rig, unless an --address is given")
 @options.address
-def serve(data: Path, address: str) -> None:
-    """Serve the ring over gRPC.
+def serve(data: Path, instance: str | None, addresses: tuple[str, ...]) -> None:
+    """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
+
+    With --address it listens only there, unless --instance is given too.
 
     \b
-    Example:  rigd serve --address unix:/run/rigd.sock
+    Example:  rigd serve --instance rig --address 127.0.0.1:7340
     """
+    from rig import sockets
+    from rigd.serve.binding import own_address
     from rigd.serve.server import Settings
     from rigd.serve.server import serve as run
 
+    name = instance or ("" if addresses else sockets.RIG)
+    first, *more = [*([own_address(name)] if name else []), *addresses]
     with daemon("serve", data, listens=True) as watchdog:
-        run(Settings(data, address), lambda _: click.echo(f"listening on {address}"), watchdog)
+        run(
+            Settings(data, first, tuple(more)),
+            lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
+            watchdog,
+        )

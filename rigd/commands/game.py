@@ -17,11 +17,7 @@ from rigd.commands import options
     default=None,
     help="Folder to create the buffers in.  [default: /dev/shm/rigd-demo]",
 )
-@click.option("--cars", type=click.IntRange(2, 104), default=20, show_default=True)
-@click.option("--laps", type=click.IntRange(0), default=0, help="Laps of the race; 0: race after race.")
-@click.option("--rate", type=click.IntRange(50, 400), default=50, show_default=True, help="Frames a second.")
-@click.option("--speed", type=click.FloatRange(0.1, 20), default=1.0, show_default=True, help="Time factor.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same race.")
+@options.playing
 @click.option("--for", "seconds", type=click.FloatRange(0), default=0.0, metavar="S", help="Stop after S.")
 @click.option(
     "--fault",
@@ -31,22 +27,24 @@ from rigd.commands import options
     help="torn, stall, crash, truncate or idgap, from second S on; may be given again.",
 )
 @click.option("--restart", is_flag=True, help="Restart the first race after two laps.")
-@click.option("--short", is_flag=True, help="A circuit of 1.2 km instead of 4.6 km.")
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Write what happened here.")
 def demo_game(buffers: Path | None, seconds: float, **wishes: Any) -> None:
-    """Simulate the game: write its shared memory as the plugin does.
+    """Simulate the game: write its shared memory as the plugin does, and remove it at the end.
 
     \b
     Example:  rigd demo-game --cars 40 --rate 90 --speed 5
     """
-    from rigd.demo.game import DEFAULT_FOLDER, Options
+    from rigd.demo.folder import DEFAULT_FOLDER, BuffersFolder
+    from rigd.demo.game import Options
     from rigd.demo.game import run as play
 
     try:
         wanted = Options(folder=buffers or DEFAULT_FOLDER, duration_s=seconds, **wishes)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    summary = play(wanted)
+    with BuffersFolder(wanted.folder) as folder:
+        summary = play(wanted)
+        folder.clear()
     click.echo(
         f"{summary.frames} frames, {summary.scoring_updates} scoring updates, {summary.laps} laps, "
         f"{summary.sessions} sessions"
@@ -141,10 +139,11 @@ def replay(file: Path, buffers: Path | None, speed: float, lead: float) -> None:
     """
     from rich.console import Console
 
-    from rigd.demo.game import DEFAULT_FOLDER
+    from rigd.demo.folder import DEFAULT_FOLDER, BuffersFolder
     from rigd.game.replay import replay as run
 
-    with Console(stderr=True).status(f"playing {file.name} ..."):
-        done = run(file, buffers or DEFAULT_FOLDER, speed, lead, options.stopper())
+    folder, stop = buffers or DEFAULT_FOLDER, options.stopper()
+    with BuffersFolder(folder), Console(stderr=True).status(f"playing {file.name} ..."):
+        done = run(file, folder, speed, lead, stop)
     note = "; the capture has no end, it was cut off" if done.truncated else ""
     click.echo(f"played {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames{note}")

@@ -4,10 +4,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
+
+from rigd.process import stop_signals
 
 BUFFERS: Final = Path("/dev/shm")  # noqa: S108  where the plugin puts its buffers
 _SIZE_UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
@@ -59,12 +63,112 @@ ring_size = click.option(
     show_default=True,
     help="Most bytes the ring may hold; 4G are 40 minutes of 40 cars at 50 Hz.",
 )
+
+Command = Callable[..., Any]
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return what gives a command some options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+recording = together(
+    click.option(
+        "--source",
+        type=click.Choice(["shm", "pyrf2"]),
+        default="shm",
+        show_default=True,
+        help="Read the memory ourselves, or through pyRfactor2SharedMemory where that is installed.",
+    ),
+    click.option(
+        "--commit-every",
+        type=click.FloatRange(0, 10),
+        default=0.0,
+        metavar="S",
+        help="Least seconds "
+        "between two commits; 0 commits as soon as the disk allows. More saves the disk and loses more "
+        "in a power cut.",
+    ),
+)
+"""Of the recorder."""
+
+
+def recorded_cars(name: str) -> Callable[[Command], Command]:
+    """Return the recorder's option of what to record, under this name."""
+    return click.option(
+        name, type=click.Choice(["all", "player"]), default="all", help="Record all cars, or one."
+    )
+
+
+archiving = together(
+    click.option(
+        "--keep",
+        type=Bytes(),
+        default="50G",
+        show_default=True,
+        help="Most bytes of laps; 50G are 45,000.",
+    ),
+    click.option(
+        "--keep-days",
+        type=click.FloatRange(0),
+        default=0.0,
+        metavar="DAYS",
+        help="Oldest laps to keep; 0: all.",
+    ),
+    click.option(
+        "--keep-marks",
+        type=Bytes(),
+        default="5G",
+        show_default=True,
+        help="Most bytes of the excerpts around marks; they are no part of --keep.",
+    ),
+    click.option(
+        "--min-free",
+        type=Bytes(),
+        show_default="5G, or a tenth of the disk",
+        help="Room to leave: laps older than an hour go for it.",
+    ),
+    click.option(
+        "--hard-floor",
+        type=Bytes(),
+        show_default="1G, or a fiftieth of the disk",
+        help="With less room than this even young laps go, and those that the warehouse has not got; that is "
+        "declared.",
+    ),
+    click.option("--keep-unsynced", is_flag=True, help="Keep every lap until the warehouse has it."),
+)
+"""Of the archiver."""
+
+playing = together(
+    click.option(
+        "--cars", type=click.IntRange(2, 104), default=20, show_default=True, help="Cars of the demo."
+    ),
+    click.option("--laps", type=click.IntRange(0), default=0, help="Laps of the race; 0: race after race."),
+    click.option(
+        "--rate", type=click.IntRange(50, 400), default=50, show_default=True, help="Frames a second."
+    ),
+    click.option(
+        "--speed", type=click.FloatRange(0.1, 20), default=1.0, show_default=True, help="Time factor."
+    ),
+    click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same race."),
+    click.option("--short", is_flag=True, help="A circuit of 1.2 km instead of 4.6 km."),
+)
+"""Of the simulated game."""
+
 address = click.option(
     "--address",
+    "addresses",
     envvar="RIGD_ADDRESS",
-    default="127.0.0.1:7340",
-    show_default=True,
-    help="Where to listen: host:port on loopback, or unix:PATH.",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Listen there too: host:port on loopback, which every user of the machine may use, or unix:PATH; "
+    "may be given again.",
 )
 
 
@@ -74,9 +178,37 @@ def interruptible() -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
+def instance(default: str) -> Callable[[Command], Command]:
+    """Return the option of the name under which `rig` finds it."""
+    return click.option(
+        "--instance",
+        envvar="RIGD_INSTANCE",
+        metavar="NAME",
+        show_default=default,
+        help="Name of the socket at which local tools find this rig: rig --rig NAME.",
+    )
+
+
+def given(names: Callable[[Command], Command]) -> list[str]:
+    """Return, of some options, those that stand on the command line, for that of a daemon."""
+    ctx = click.get_current_context()
+    words: list[str] = []
+    for option in _options(names):
+        value = ctx.params[str(option.name)]
+        if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
+            words += [option.opts[0], *[str(value)] * (not option.is_flag)]
+    return words
+
+
+def _options(names: Callable[[Command], Command]) -> list[click.Option]:
+    """The options that a decorator gives to a command."""
+    command = click.command()(names(lambda: None))
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+
+
 def stopper() -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set."""
+    """An event that SIGTERM, Ctrl-C and a closed terminal set."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, lambda *_: stop.set())
     return stop

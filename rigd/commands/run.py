@@ -1,6 +1,7 @@
 """`rigd run`: all daemons together."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,27 +21,36 @@ from rigd.commands import options
     envvar="RIGD_BUFFERS",
     help="Folder of the game's shared memory; with --demo one of its own.",
 )
-@options.ring_size
+@options.instance("rig; with --demo: demo")
 @options.address
 @click.option("--demo", is_flag=True, help="Run the simulated game too.")
-@click.option("--cars", type=click.IntRange(2, 104), default=20, show_default=True, help="Cars of the demo.")
 @click.option("--watch", is_flag=True, help="Show the live view here.")
 @click.option("--watchdog", type=click.FloatRange(3), default=30.0, hidden=True)
 @click.option("--for", "seconds", type=click.FloatRange(1), metavar="S", help="Stop after so many seconds.")
+@options.ring_size
+@options.recorded_cars("--record-cars")
+@options.recording
+@options.archiving
+@options.playing
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     data: Path | None,
     buffers: Path | None,
-    ring_size: int,
-    address: str,
+    instance: str | None,
+    addresses: tuple[str, ...],
     demo: bool,
-    cars: int,
     watch: bool,
     watchdog: float,
     seconds: float | None,
+    ring_size: int,
+    record_cars: str,
+    **_wishes: Any,
 ) -> None:
     """Start and supervise recorder, archiver and server, and with --demo the simulated game.
+
+    Options of the daemons are handed on: the last ones, from --cars on, are those of the simulated game.
 
     \b
     Example:  rigd run --demo --watch --for 20
@@ -49,17 +59,23 @@ def run(
 
     from rich.console import Console
 
-    from rigd.demo.game import DEFAULT_FOLDER
+    from rig import sockets
+    from rigd.demo.folder import DEFAULT_FOLDER
     from rigd.household import Household, run_household
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    home = data or options.data_home() / ("demo" if demo else "")
+    playing = options.given(options.playing)
+    if playing and not demo:
+        raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")
     household = Household(
-        data=home,
+        data=data or options.data_home() / ("demo" if demo else ""),
         buffers=buffers or (DEFAULT_FOLDER if demo else options.BUFFERS),
-        ring_size=ring_size,
-        address=address,
         watchdog_s=watchdog,
-        demo_cars=cars if demo else 0,
+        instance=instance or (sockets.DEMO if demo else sockets.RIG),
+        addresses=addresses,
+        demo=demo,
+        recording=("--ring-size", str(ring_size), "--cars", record_cars, *options.given(options.recording)),
+        archiving=tuple(options.given(options.archiving)),
+        playing=tuple(playing),
     )
     ctx.exit(run_household(household, watch, seconds, Console()))

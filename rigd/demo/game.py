@@ -13,14 +13,13 @@ from typing import Final
 
 from rigd.demo import faults
 from rigd.demo.field import MOST_CARS, Field
+from rigd.demo.folder import DEFAULT_FOLDER
 from rigd.demo.journal import Event, Journal
 from rigd.demo.plugin import Plugin
 from rigd.demo.race import FIRST_RACE, Race
 from rigd.demo.scoring import Scoring
 from rigd.game.layout import BUFFERS
-
-DEFAULT_FOLDER: Final = Path("/dev/shm/rigd-demo")  # noqa: S108 - shared memory is the point
-"""A folder of its own, so that a real game's files are never touched."""
+from rigd.process import stop_signals
 
 ENDLESS_LAPS: Final = 20
 """Length of each race when no number of laps is asked for."""
@@ -256,7 +255,7 @@ class Game:
 
 
 def run(options: Options, stop: threading.Event | None = None) -> Summary:
-    """Play the game. Without a `stop` event SIGTERM and SIGINT end it cleanly."""
+    """Play the game. Without a `stop` event signals that ask to stop end it cleanly."""
     if stop is not None:
         return Game(options, stop).play()
     with _signalled() as stop:
@@ -265,7 +264,7 @@ def run(options: Options, stop: threading.Event | None = None) -> Summary:
 
 @contextmanager
 def _signalled() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, while the context lasts (main thread only)."""
+    """An event that signals which ask to stop set, while the context lasts (main thread only)."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -274,7 +273,7 @@ def _signalled() -> Iterator[threading.Event]:
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ask) for number in stop_signals()}
     try:
         yield stop
     finally:

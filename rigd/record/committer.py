@@ -22,6 +22,11 @@ MEMORY_BOUND_BYTES: Final = 64 << 20
 _GROUP_BYTES: Final = 8 << 20
 """Most bytes of one transaction, so that the first commit after an outage does not take seconds."""
 
+_GROUPS: Final = 64
+"""Parts of the ring, of which a transaction takes one at most: the pages of what it evicts are free two
+commits later, so the file of a small ring grows by three of them. With 64 it stays within 5 % of the limit.
+"""
+
 _RETRY_S: Final = 0.25
 
 _SWEEP_EVERY_S: Final = 5.0
@@ -153,7 +158,7 @@ class Committer:
         for bundle in self._backlog:
             group.append(bundle)
             size += bundle.size
-            if size >= _GROUP_BYTES:
+            if size >= min(_GROUP_BYTES, self._ring.limit_bytes // _GROUPS):
                 break
         return group
 

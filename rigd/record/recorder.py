@@ -30,7 +30,8 @@ from rigd.record.pacer import Pacer
 from rigd.record.scorer import SAVED, Scorer, Verdict, told
 from rigd.record.sessions import Sessions
 from rigd.record.troubles import Troubles
-from rigd.ring import Lock, Record, RingWriter, open_ring
+from rigd.ring import Record, RingWriter, open_ring
+from rigd.ring.lock import ring_lock
 from rigd.wake import Bell
 from rigd.watchdog import Watchdog
 
@@ -412,16 +413,23 @@ class Recorder:
             events, saved = self._scorer.left()
             self._meta |= {b"session": self._sessions.key, **saved}
             self._tell(*events)
-        changed = event_pb2.SourceChanged(state=state.name, explanation=self.source.explain(now))
+        changed = event_pb2.SourceChanged(state=state.name, explanation=self._told(state, now)[1])
         self._tell(self._event(source_changed=changed))
+
+    def _told(self, state: SourceState, now: int) -> tuple[str, str]:
+        """The source's state for people. They need not start a simulated game."""
+        if state in _GONE and self.settings.origin == session_pb2.SESSION_SOURCE_DEMO:
+            return SourceState.WAITING.name, "Waiting for the simulated game; it comes by itself."
+        return state.name, self.source.explain(now)
 
     def _status(self, state: SourceState, now: int) -> rig_pb2.RecorderStatus:
         reader, committer = self.source.telemetry_reader, self._committer
         passed_s = (now - self._beat_ns) / 1e9
         captured, scorings = self._beat_counts
+        word, sentence = self._told(state, now)
         return rig_pb2.RecorderStatus(
-            source_state=state.name,
-            source_explanation=self.source.explain(now),
+            source_state=word,
+            source_explanation=sentence,
             physics_rate_hz=(self.summary.captured - captured) / passed_s,
             scoring_rate_hz=(self._scorings - scorings) / passed_s,
             cars=0 if self._records is None else len(self._records),
@@ -487,7 +495,7 @@ def record(
     """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
     sys.setswitchinterval(0.0005)
-    lock = Lock(settings.data / "ring.lock")
+    lock = ring_lock(settings.data)
     try:
         ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
         recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog)

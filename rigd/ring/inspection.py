@@ -13,6 +13,7 @@ from typing import Any, Final
 import lmdb
 
 from rig.errors import Corrupt, Unavailable
+from rigd.lifeline import tied
 from rigd.ring.environment import DAMAGE, Environment
 from rigd.ring.lock import set_aside
 from rigd.ring.tables import CHECKS, FORMAT, GAPS, META, STREAMS
@@ -50,9 +51,8 @@ def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingW
 
 def _inspected(path: Path) -> str:
     """Why the ring cannot be used; empty when it can."""
-    child = subprocess.run(
-        [sys.executable, "-m", "rigd.ring", str(path)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "rigd.ring", str(path)]
+    child = subprocess.run(command, capture_output=True, text=True, check=False, **tied())
     if child.returncode == 0:
         return ""
     if -child.returncode in _CRASHES:

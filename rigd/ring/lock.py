@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from rig.errors import Busy
-from rigd.durable import make_folder, rename
+from rigd.durable import make_private, rename
 from rigd.ring.environment import replaced
 
 
@@ -18,9 +18,10 @@ class Lock:
     """
 
     def __init__(self, path: Path, what: str = "the ring is recorded") -> None:
-        make_folder(path.parent)
+        make_private(path.parent)
         self.path, self._what = path, what
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.fchmod(self._fd, 0o600)  # others could hold a lock on what they may read
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -44,6 +45,16 @@ class Lock:
     def release(self) -> None:
         """Give up ownership."""
         os.close(self._fd)
+
+
+def ring_lock(data: Path) -> Lock:
+    """Own the ring of a data directory. Raises Busy."""
+    return Lock(data / "ring.lock")
+
+
+def laps_lock(data: Path) -> Lock:
+    """Own the laps of a data directory, and what stands beside them. Raises Busy."""
+    return Lock(data / "laps.lock", "laps are archived")
 
 
 def set_aside(path: Path) -> Path:

@@ -20,6 +20,11 @@ STREAMS: Final = (PHYSICS, SCORING, EVENTS)
 SHARES: Final[Mapping[bytes, float]] = {PHYSICS: 0.90, SCORING: 0.07, EVENTS: 0.02, GAPS: 0.01}
 """Parts of the limit. At 50 Hz against 5 Hz scoring takes 4 % of the bytes, so physics goes first."""
 
+FILLED: Final = 0.97
+"""Part of the limit that records may take: pages of evicted ones are free only when no reader sees them and
+two more commits are made.
+"""
+
 FORMAT: Final = b"1"
 """Version of what is stored under which key; a ring of another version is set aside."""
 

@@ -13,7 +13,19 @@ from rig.errors import RingMissing
 from rigd.durable import UNFINISHED, make_folder, rename
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.lock import set_aside
-from rigd.ring.tables import CHECKS, FORMAT, GAPS, META, SHARES, STREAMS, Record, Span, check_key
+from rigd.ring.tables import (
+    CHECKS,
+    FILLED,
+    FORMAT,
+    GAPS,
+    META,
+    PHYSICS,
+    SHARES,
+    STREAMS,
+    Record,
+    Span,
+    check_key,
+)
 
 DEFAULT_LIMIT_BYTES: Final = 4 << 30
 """About 40 minutes of 40 cars at 50 Hz."""
@@ -143,14 +155,20 @@ class RingWriter(Environment):
 
     def _evict(self, txn: Any, table: bytes) -> None:
         """Delete the oldest until the table fits its share; the newest record always stays."""
-        share = int(SHARES[table] * self.limit_bytes)
-        while self.used(txn, table) > share:
+        share = int(SHARES[table] * FILLED * self.limit_bytes)
+        while self._used(txn, table) > share:
             cursor = txn.cursor(self.dbs[table])
             if txn.stat(self.dbs[table])["entries"] < 2 or not cursor.first():
                 return
             if table in STREAMS:
                 txn.delete(check_key(table, cursor.key()), db=self.dbs[CHECKS])
             cursor.delete()
+
+    def _used(self, txn: Any, table: bytes) -> int:
+        """What counts for a table's share: the checks (4 % of a ring with two cars) count for telemetry's, to
+        whose records nearly all belong.
+        """
+        return self.used(txn, table) + (self.used(txn, CHECKS) if table == PHYSICS else 0)
 
 
 def _begin(data: Path) -> None:

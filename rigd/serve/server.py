@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,16 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from rig import sockets
 from rig.errors import BadRequest, Busy
 from rig.v1 import rig_pb2_grpc
+from rigd.durable import make_private
+from rigd.process import stop_signals
 from rigd.serve import laps, status, telemetry
+from rigd.serve.binding import ensure_free, protect
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import ErrorInterceptor
 from rigd.watchdog import Watchdog
-
-DEFAULT_ADDRESS: Final = "127.0.0.1:7340"
 
 MAX_REQUEST_BYTES: Final = 64 << 10
 """Largest request taken: all channel names of a table are 2 kB."""
@@ -47,13 +48,16 @@ class Settings:
 
     data: Path
     """Data directory of the recorder."""
-    address: str = DEFAULT_ADDRESS
+    address: str
     """host:port on loopback, or unix:PATH."""
+    also: tuple[str, ...] = ()
+    """More of them."""
 
 
 def check_address(address: str) -> None:
     """Refuse anything but loopback and Unix sockets: nothing here asks who is reading."""
     if address.startswith("unix:"):
+        sockets.path_of(address)
         return
     host, _, port = address.rpartition(":")
     try:
@@ -70,8 +74,9 @@ class Server:
     """A running server; `start` binds, `stop` ends it."""
 
     def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
-        check_address(settings.address)
-        self._settings = settings
+        for address in (settings.address, *settings.also):
+            check_address(address)
+        make_private(settings.data)
         self._feed = Feed(settings.data, watchdog)
         self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=_OPTIONS)
         self._health = health.aio.HealthServicer()
@@ -82,17 +87,18 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self.port = self._bind()
+        self.port, *_ = [self._bind(address) for address in (settings.address, *settings.also)]
 
-    def _bind(self) -> int:
+    def _bind(self, address: str) -> int:
+        ensure_free(address)
         try:
-            return self._server.add_insecure_port(self._settings.address)
+            port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise Busy(
-                f"cannot listen on {self._settings.address}",
-                hint="is another server running there?",
-                address=self._settings.address,
+                f"cannot listen on {address}", hint="is another server running there?", address=address
             ) from error
+        protect(address)
+        return port
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -118,7 +124,7 @@ class Server:
 async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
     server = Server(settings, watchdog)
     await server.start()
@@ -136,8 +142,8 @@ def serve(
     ready: Callable[[int], None] = lambda _: None,
     watchdog: Watchdog | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` gets the port once calls are answered."""
+    """Serve until a signal asks to stop. `ready` gets the port once calls are answered."""
     uvloop.run(_serve(settings, ready, watchdog))
 
 
-__all__ = ["DEFAULT_ADDRESS", "Server", "Settings", "serve"]
+__all__ = ["Server", "Settings", "serve"]

@@ -12,6 +12,7 @@ from typing import Final
 from google.protobuf import json_format
 
 from rig.v1 import rig_pb2
+from rigd.lifeline import hold
 from rigd.process import yield_to_others
 from rigd.verify.parts import check_rest, check_ring
 
@@ -58,4 +59,5 @@ def main(data: Path, part: str, *words: str) -> None:
 
 
 if __name__ == "__main__":
+    hold()
     main(Path(sys.argv[1]), *sys.argv[2:])

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 
 from rig.errors import NotFound
 from rig.v1 import rig_pb2
+from rigd.lifeline import tied
 from rigd.verify.finding import finding
 from rigd.verify.parts import trusted
 
@@ -51,7 +52,9 @@ class Check:
             if self._stopped:
                 return
             command = [sys.executable, "-m", "rigd.verify", str(self._data), part, *words]
-            self._child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self._child = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **tied()
+            )
         with self._child as child:
             try:
                 assert child.stdout is not None

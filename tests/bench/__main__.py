@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tests import guard
 from tests.bench.parts import AT_LEAST, BUILD, PARTS, TARGETS, Figures
 from tests.bench.sheets import SHEETS
 
@@ -58,6 +59,7 @@ def joined(before: Figures, figures: Figures) -> Figures:
 
 def main() -> None:
     """Entry of the command line."""
+    guard.post()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=sorted(PARTS), nargs="+", help="run these parts")
     only = parser.parse_args().only

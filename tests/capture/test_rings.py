@@ -25,6 +25,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 def captured(file: Path) -> None:
     """Four seconds of a race, without a missed frame: every replay of one that has some misses them too."""
     for _ in range(ATTEMPTS):
+        file.unlink(missing_ok=True)  # a capture is never overwritten
         with stage() as here:
             game = here.start(
                 "rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "8", "--for", "6"
@@ -83,6 +84,7 @@ def game_events(values: list[bytes]) -> list[bytes]:
 def whole(file: Path) -> dict[bytes, list[bytes]]:
     """A recording of the replay without a missed frame."""
     for _ in range(ATTEMPTS):
+        file.unlink(missing_ok=True)  # a capture is never overwritten
         with stage() as here:
             tables = replayed(here, file)
         if not any(event_pb2.Event.FromString(value).HasField("gap") for value in tables[rings.EVENTS]):

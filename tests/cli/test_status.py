@@ -62,7 +62,7 @@ def test_without_a_rig_one_sentence_a_hint_and_a_failure(
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
         f"error: no rig answers at {nowhere}",
-        "hint: is `rigd run` running?",
+        f"hint: is it running, and with that address? rigd run --address {nowhere}",
     ]
 
 

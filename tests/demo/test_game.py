@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from rigd.demo import faults
-from rigd.demo.game import DEFAULT_FOLDER, Options, Summary, run
+from rigd.demo.folder import DEFAULT_FOLDER
+from rigd.demo.game import Options, Summary, run
 from rigd.game.layout import BUFFERS, SCORING, TELEMETRY, Scoring, Telemetry
 
 _PROGRAM = """

@@ -18,6 +18,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from tests import guard
 from tests.faults.campaign import SEED, campaign
 from tests.fuzz.mutants import WORDS
 from tests.fuzz.table import TARGETS
@@ -109,6 +110,7 @@ def _held(target: Target, seconds: float) -> bool:
 @click.group(help=__doc__)
 def main() -> None:
     """Fuzz decoders."""
+    guard.post()
 
 
 @main.command()

@@ -164,6 +164,16 @@ class TestCommitting:
             assert max(disk.commits) == 10
         assert stored(path) == list(range(1, 26))
 
+    def test_a_group_is_a_small_part_of_the_ring(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(committers, "_GROUPS", LIMIT // 500)
+        with committing(path) as (disk, committer):
+            disk.free.clear()
+            for seq in range(1, 26):
+                committer.put(bundle(seq))
+            disk.free.set()
+            until(lambda: committer.pending == 0)
+            assert max(disk.commits) == 5
+
     def test_a_bundle_is_not_torn_by_the_bound(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(committers, "_GROUP_BYTES", 10)
         records = tuple(Record(EVENTS, key(seq), b"x" * 20) for seq in range(1, 6))

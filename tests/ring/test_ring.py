@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import lmdb
@@ -26,6 +27,7 @@ from rigd.ring import (
     key,
     open_ring,
 )
+from rigd.ring.tables import CHECKS, FILLED
 from tests.ring.child import child, line
 
 LIMIT = 4 << 20
@@ -144,7 +146,7 @@ class TestEvicting:
     @pytest.mark.parametrize("size", [40, 1_000, 3_000, 30_000, 200_000])
     def test_the_oldest_go_and_the_rest_fits_its_share(self, path: Path, size: int) -> None:
         limit = 1 << 20
-        share = int(SHARES[PHYSICS] * limit)
+        share = int(SHARES[PHYSICS] * FILLED * limit)
         count = 3 * limit // size
         with writing(path, limit) as ring:
             for first in range(1, count + 1, 50):
@@ -153,10 +155,12 @@ class TestEvicting:
             held = read.read(PHYSICS, 0, count, 1 << 40)
             assert [seq for seq, _ in held] == list(range(held[0][0], count + 1))
             assert all(data == value(seq, size) for seq, data in held)
-            assert read.used_bytes() <= share
+            with read.begin() as txn:
+                used = read.used_bytes() + read.used(txn, CHECKS)
+            assert used <= share
             # And no more went than had to: pages are what is counted, and one record more would not fit.
             pages = -(-(size + 16) // 4096) * 4096 if size > 2000 else size * 4
-            assert share - read.used_bytes() <= pages + 16_384
+            assert share - used <= pages + 16_384
 
     def test_the_newest_stays_however_large(self, path: Path) -> None:
         limit = 1 << 20
@@ -189,6 +193,37 @@ class TestEvicting:
             for seq in range(1, 1000):
                 ring.append([physics(seq, 9_000)], {})
         assert (path / "data.mdb").stat().st_size < 2 * limit
+
+    @pytest.mark.parametrize("limit", [16 << 20, 64 << 20])
+    @pytest.mark.parametrize("size", [800, 83_000])
+    def test_the_file_is_as_large_as_the_limit_says(self, path: Path, limit: int, size: int) -> None:
+        """With the records of 2 and of 104 cars, in the largest groups that the committer makes of them, and
+        beside a reader whose transactions last as long as a commit.
+        """
+        numbers = count(1)
+        with writing(path, limit) as ring:
+            for group in range(1, 140):
+                ticks = [physics(next(numbers), size) for _ in range(max(limit // 64 // size, 1))]
+                scoring = [Record(SCORING, key(group), bytes(limit // 800))]
+                with ring.begin():
+                    ring.append([*ticks, *scoring], {b"session": bytes(3000)})
+            assert ring.spans()[PHYSICS].first > 1
+            assert (path / "data.mdb").stat().st_size <= 1.05 * limit
+
+    def test_a_reader_that_pins_pages_lets_it_grow_at_most_to_its_map(self, path: Path) -> None:
+        """Then it refuses; the recorder declares what it cannot keep in memory."""
+        limit = 4 << 20
+        with writing(path, limit) as ring:
+
+            def fill() -> None:
+                for seq in range(1, 1 << 12):
+                    ring.append([physics(seq, 80_000)], {})
+
+            with ring.begin(), pytest.raises(lmdb.MapFullError):
+                fill()
+            last = ring.spans()[PHYSICS].last
+            ring.append([physics(last + 1, 80_000)], {})
+            assert (path / "data.mdb").stat().st_size <= 2 * limit + (64 << 20)
 
     def test_a_smaller_limit_takes_effect(self, path: Path) -> None:
         with writing(path, 4 << 20) as ring:

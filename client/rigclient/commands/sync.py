@@ -30,7 +30,7 @@ _PASSING: Final = (Unavailable, Busy, Raced, Exhausted)
 
 
 @click.command(epilog=exits.HELP)
-@click.argument("rigs", metavar="[HOST:PORT]...", nargs=-1)
+@click.argument("rigs", metavar="[RIG]...", nargs=-1)
 @at
 @click.option("--once", "watch", flag_value=False, default=False, help="Load what is there, then end.")
 @click.option("--watch", "watch", flag_value=True, help="Go on, and load laps as they are driven.")
@@ -68,7 +68,7 @@ def sync(
     \b
     Example:
       rig sync
-      rig sync 192.0.2.7:7340 192.0.2.8:7340 --to snowflake --watch
+      rig sync rig demo --to snowflake --watch
     """
     from rigclient.warehouse.place import place
 

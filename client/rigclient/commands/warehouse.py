@@ -64,7 +64,7 @@ def init(where: str | None, show: bool) -> None:
 
 
 @warehouse.command(epilog=exits.HELP)
-@click.argument("rigs", metavar="[HOST:PORT]...", nargs=-1)
+@click.argument("rigs", metavar="[RIG]...", nargs=-1)
 @at
 @shell.as_json
 @click.pass_obj
@@ -76,7 +76,7 @@ def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool)
     \b
     Example:
       rig warehouse check
-      rig warehouse check 192.0.2.7:7340 --in snowflake --json
+      rig warehouse check rig --in snowflake --json
     """
     from rigclient.warehouse import check as checking
     from rigclient.warehouse import connect

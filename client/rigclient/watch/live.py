@@ -1,6 +1,7 @@
 """`rig watch`: the live view, and the exact count of what came while it ran."""
 
 import contextlib
+import logging
 import math
 import signal
 import threading
@@ -18,6 +19,7 @@ from rigclient.terminal.keyboard import Keyboard
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, YELLOW
 from rigclient.terminal.screen import Screen
+from rigclient.waiting import LOG
 from rigclient.watch import headline, view
 from rigclient.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board, Condition
 from rigclient.watch.feeds import Feeds
@@ -61,6 +63,7 @@ def watch(address: str, for_s: float | None, car: int | None, screen: bool, cons
     console is no terminal, one line a second is printed instead.
     """
     board = Board(address, car)
+    LOG.addHandler(logging.NullHandler())  # the view itself says what is awaited
     until = math.inf if for_s is None else time.monotonic() + for_s
     with connect(address) as rig, _quiet_end():
         feeds = Feeds(rig, {"channels": PHYSICS_CHANNELS}, {"channels": SCORING_CHANNELS})

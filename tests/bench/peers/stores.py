@@ -18,6 +18,7 @@ from mcap.stream_reader import StreamReader
 from mcap.writer import Writer
 
 from rigd.ring import PHYSICS, SHARES, Record, RingWriter, key
+from rigd.ring.tables import FILLED
 
 _PAGES_OF_A_TICK: Final = 9 * 4096
 """What a tick of 40 cars takes of LMDB's pages."""
@@ -70,7 +71,7 @@ class Ring:
     """Ours."""
 
     def __init__(self, place: Path, bound: int) -> None:
-        self._ring = RingWriter(place / "ring", int(bound * _PAGES_OF_A_TICK / SHARES[PHYSICS]))
+        self._ring = RingWriter(place / "ring", int(bound * _PAGES_OF_A_TICK / SHARES[PHYSICS] / FILLED))
 
     def append(self, seq: int, tick: bytes) -> None:
         """As the recorder's committer does."""

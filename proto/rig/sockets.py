@@ -1,0 +1,124 @@
+"""Where rigs answer on their own machine: a Unix socket each, named after the instance.
+
+A user's own are in `$XDG_RUNTIME_DIR/rigd`, or without that in a folder of the user's in the temporary
+folder; that of the system is in /run/rigd. Whoever can open one may do everything.
+"""
+
+import contextlib
+import os
+import re
+import socket
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from rig.errors import BadRequest, Denied
+
+RIG: Final = "rig"
+DEMO: Final = "demo"
+
+SYSTEM: Final = Path("/run/rigd")
+
+MAX_PATH_BYTES: Final = 107
+"""A socket's address has 108, the last one is 0."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_ANSWER_S: Final = 2.0
+
+
+def own_folder() -> Path:
+    """Return the user's folder of sockets, which may not exist yet. Raises Denied where it is another's."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and _ours(Path(runtime)):  # `su` leaves that of another user
+        return _trusted(Path(runtime, "rigd"))
+    return _trusted(Path(tempfile.gettempdir()) / f"rigd-{os.getuid()}")
+
+
+def _ours(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        found = path.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return False
+
+
+def _trusted(folder: Path) -> Path:
+    """Nobody else may have made it: who listens there could be anyone."""
+    if os.path.lexists(folder) and not _ours(folder):
+        raise Denied(
+            f"{folder} belongs to another user, or is no folder",
+            hint="remove it, or set XDG_RUNTIME_DIR to a folder of yours",
+            path=folder,
+        )
+    return folder
+
+
+def address(folder: Path, instance: str) -> str:
+    """Return the address of an instance whose socket is in `folder`. Raises BadRequest for no name."""
+    if not _NAME.fullmatch(instance):
+        raise BadRequest(
+            f"{instance!r} is no name of a rig",
+            hint="a name has up to 32 letters, digits, _, . and -; an address is host:port or unix:PATH",
+        )
+    return f"unix:{folder / instance}.sock"
+
+
+def path_of(address: str) -> Path:
+    """Return the path in a unix: address. Raises BadRequest for one that is no socket's."""
+    path = address.removeprefix("unix:")
+    path = path.removeprefix("//") if path.startswith("///") else path
+    length = len(os.fsencode(path))
+    if not 0 < length <= MAX_PATH_BYTES:
+        raise BadRequest(
+            f"the path of {address!r} has {length} bytes, a socket's has 1 to {MAX_PATH_BYTES}",
+            hint="choose a shorter one",
+            limit=MAX_PATH_BYTES,
+        )
+    return Path(path)
+
+
+def connected(path: Path) -> socket.socket | None:
+    """Return a connection to who listens at a socket; None when nobody does, as when a server was killed."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe.settimeout(_ANSWER_S)
+    try:
+        probe.connect(str(path))
+    except OSError:
+        probe.close()
+        return None
+    return probe
+
+
+def living() -> dict[str, str]:
+    """Return the rigs that answer on this machine: addresses by name, the user's own first. One of the system
+    with the name of one's own goes by its address.
+    """
+    found: dict[str, str] = {}
+    for folder in (own_folder(), SYSTEM):
+        for path in sorted(folder.glob("*.sock")):
+            if probe := connected(path):
+                probe.close()
+                where = f"unix:{path}"
+                found[where if path.stem in found else path.stem] = where
+    return found
+
+
+def resolve(rig: str = "") -> str:
+    """Return the address of a rig by its name, or by its address; "": the one that answers here, or where one
+    would. Raises BadRequest where several do.
+    """
+    if ":" in rig:
+        if rig.startswith("unix:"):
+            path_of(rig)
+        return rig
+    if rig and hasattr(socket, "AF_UNIX"):
+        return living().get(rig) or address(own_folder(), rig)
+    if not hasattr(socket, "AF_UNIX"):
+        raise BadRequest("there is no rig on this machine", hint="name one: host:port")
+    found = living()
+    if len(found) > 1:
+        raise BadRequest(
+            f"{len(found)} rigs answer here: {', '.join(found)}",
+            hint=f"choose with --rig {next(iter(found))}",
+        )
+    return next(iter(found.values()), address(own_folder(), RIG))
