@@ -20,6 +20,7 @@ from rig.v1 import (
 )
 from rigclient import laps, losses, requests
 from rigclient.acknowledging import AsyncAcknowledger
+from rigclient.address import check
 from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
@@ -91,6 +92,7 @@ class AsyncRig:
     """A connection to one rig, for asyncio. Use `connect`."""
 
     def __init__(self, address: str = requests.DEFAULT_ADDRESS) -> None:
+        check(address)
         self.address = address
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
@@ -256,5 +258,7 @@ class AsyncRig:
 
 
 def connect(address: str = requests.DEFAULT_ADDRESS) -> AsyncRig:
-    """A connection to the rig at `address` (host:port or unix:PATH). Connects on first use."""
+    """A connection to the rig at `address` (host:port or unix:PATH). Connects on first use.
+    Raises BadRequest.
+    """
     return AsyncRig(address)

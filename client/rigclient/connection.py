@@ -19,6 +19,7 @@ from rig.v1 import (
 )
 from rigclient import laps, losses, requests
 from rigclient.acknowledging import Acknowledger
+from rigclient.address import check
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.lap import Lap, ScoringRows, plain_rows
 from rigclient.laps import Progress
@@ -105,6 +106,7 @@ class Rig:
     """A connection to one rig. Use `connect`."""
 
     def __init__(self, address: str = requests.DEFAULT_ADDRESS) -> None:
+        check(address)
         self.address = address
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig = rig_pb2_grpc.RigServiceStub(self._channel)
@@ -263,5 +265,7 @@ class Rig:
 
 
 def connect(address: str = requests.DEFAULT_ADDRESS) -> Rig:
-    """A connection to the rig at `address` (host:port or unix:PATH). Connects on first use."""
+    """A connection to the rig at `address` (host:port or unix:PATH). Connects on first use.
+    Raises BadRequest.
+    """
     return Rig(address)
