@@ -1,6 +1,6 @@
 """The `rigd` command: the daemons of the machine and the tools around them."""
 
-import sys
+import signal
 from typing import Any
 
 import click
@@ -28,9 +28,9 @@ class _Commands(click.Group):
             ctx.exit(REFUSED)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("rigd", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(rigd.__version__, prog_name="rigd")
-def main() -> None:
+def rigd_command() -> None:
     """The flight recorder of a sim rig.
 
     \b
@@ -45,8 +45,15 @@ for command in (
     *(kept.reindex, kept.verify),
     *(game.demo_game, game.doctor, game.capture, game.replay),
 ):
-    main.add_command(command)
+    rigd_command.add_command(command)
+
+
+def main() -> None:
+    """The `rigd` command."""
+    # A shell without job control has what it starts in the background ignore Ctrl-C: `kill -INT` has to work.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    rigd_command()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

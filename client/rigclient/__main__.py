@@ -1,6 +1,7 @@
 """`rig`: the rig for people. Every read command has `--json`."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -238,6 +239,8 @@ questions.add_to(warehouse.warehouse)
 
 def main() -> None:
     """The `rig` command."""
+    # A shell without job control has what it starts in the background ignore Ctrl-C: `kill -INT` has to work.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rig()
 
 
