@@ -22,8 +22,8 @@ settings.register_profile(
 )
 settings.load_profile("fixed")
 
-# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start: a handler does not
-# outlive the exec of a child, which then has the default.
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start: a handler does
+# not outlive the exec of a child, which then has the default.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -145,7 +145,7 @@ def test_two_watermarks_made_at_once_move_together(there: Destination, tmp_path:
 def test_a_watermark_that_is_said_to_have_failed(
     there: Destination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: bool
 ) -> None:
-    """Somebody else was at it, or it was done and the answer is an error: what counts is whether there is one."""
+    """Somebody else was at it, or it was done and the answer is an error: it counts whether there is one."""
     plain = type(there).execute
 
     def told(self: Any, sql: str, params: Any = ()) -> int:

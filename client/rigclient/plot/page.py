@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rigclient.extras import need
 from rigclient.plot.panels import X_TITLE, Panel
+from rigclient.whole import whole
 
 _PANEL_PX: Final = 220
 _HEAD_PX: Final = 120
@@ -22,7 +23,8 @@ _X_AXIS: Final = {
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the page, about 5 MB with the program that draws. Raises Unavailable without plotly."""
     page = _figure(title, panels).to_html(include_plotlyjs=True, full_html=True)
-    path.write_text(page, encoding="utf-8")
+    with whole(path) as place:
+        place.write_text(page, encoding="utf-8")
 
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:

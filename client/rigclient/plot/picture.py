@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rigclient.extras import need
 from rigclient.plot.panels import X_TITLE, Panel
+from rigclient.whole import whole
 
 _WIDTH_IN: Final = 12.0
 _PANEL_IN: Final = 1.9
@@ -16,7 +17,8 @@ _DPI: Final = 130
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the picture in the format of the path's ending. Raises Unavailable without matplotlib."""
     figure = _figure(title, panels)
-    figure.savefig(path, dpi=_DPI)
+    with whole(path) as place:
+        figure.savefig(place, format=path.suffix[1:].lower(), dpi=_DPI)
 
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:

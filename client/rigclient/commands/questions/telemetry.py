@@ -19,6 +19,7 @@ from rigclient.commands.questions.asking import asked_alone, choice_of, chosen, 
 from rigclient.commands.warehouse import at
 from rigclient.extras import need
 from rigclient.terminal.palette import DIM, TEXT
+from rigclient.whole import whole
 
 _SHOWN: Final = 40
 _PLACES: Final = 3
@@ -105,7 +106,11 @@ def _print_lines(batches: Iterable[Any]) -> None:
 
 
 def _write_csv(path: Path, batches: Iterable[Any]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file, _counted(path) as told:
+    with (
+        whole(path) as place,
+        place.open("w", newline="", encoding="utf-8") as file,
+        _counted(path) as told,
+    ):
         writer = csv.writer(file)
         for at_row, batch in enumerate(batches):
             if not at_row:
@@ -117,7 +122,8 @@ def _write_csv(path: Path, batches: Iterable[Any]) -> None:
 def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
     parquet = need("pyarrow.parquet", "warehouse")
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(path.open("wb"))  # ours, so that its errors name the path
+        place = stack.enter_context(whole(path))
+        file = stack.enter_context(place.open("wb"))
         told = stack.enter_context(_counted(path))
         writer: Any = None
         for batch in batches:
