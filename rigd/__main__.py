@@ -1,12 +1,14 @@
 """The `rigd` command: the daemons of the machine and the tools around them."""
 
-import signal
+import logging
 from typing import Any
 
 import click
 
 import rigd
 from rig.errors import RigError
+from rig.signs import LogFormatter, visible
+from rigclient.terminal import streams
 from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED
 
@@ -20,11 +22,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except RigError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
-            click.echo(str(error), err=True)
+            click.echo(visible(str(error)), err=True)
             ctx.exit(REFUSED)
         except OSError as error:
+            if error.filename is None:
+                raise  # not about a file: standard output is full or closed
             click.secho("rigd: ", fg="red", nl=False, err=True)
-            click.echo(f"{error.strerror}: {error.filename}" if error.filename else str(error), err=True)
+            click.echo(visible(f"{error.strerror}: {error.filename}"), err=True)
             ctx.exit(REFUSED)
 
 
@@ -50,9 +54,9 @@ for command in (
 
 def main() -> None:
     """The `rigd` command."""
-    # A shell without job control has what it starts in the background ignore Ctrl-C: `kill -INT` has to work.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    rigd_command()
+    if logging.lastResort is not None:  # where the daemons' words go
+        logging.lastResort.setFormatter(LogFormatter())
+    streams.run(rigd_command)
 
 
 if __name__ == "__main__":

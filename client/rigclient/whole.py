@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _BESIDE: Final = ".writing-"
-"""Begins the name of a file that is not finished; what a killed one left is taken by the next of that name."""
+"""Begins the name of a file that is not finished; what a killed one left is taken by the next so named."""
 
 _STREAMS: Final = ("/dev/fd/", "/dev/std", "/proc/")
 """Names of what is open already."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from rig.signs import visible
 from rigd.commands import options
 
 
@@ -29,9 +30,9 @@ def reindex(data: Path) -> None:
         tally = run(data, lambda done, total: progress.update(task, completed=done, total=total))
     click.echo(f"{tally.laps} laps checked, {tally.damaged} damaged in all")
     for path in tally.foreign:
-        click.echo(f"no lap: {path}")
+        click.echo(visible(f"no lap: {path}"))
     for path in tally.aside:
-        click.echo(f"set aside: {path}")
+        click.echo(visible(f"set aside: {path}"))
     sys.exit(1 if tally.damaged or tally.foreign or tally.aside else 0)
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -11,14 +10,15 @@ from typing import Any, Final
 
 import click
 import numpy as np
-from rich.text import Text
 
 from rig.errors import BadRequest
+from rig.signs import visible
 from rigclient.commands import exits, shell
 from rigclient.commands.questions.asking import asked_alone, choice_of, chosen, nothing, table
 from rigclient.commands.warehouse import at
 from rigclient.extras import need
 from rigclient.terminal.palette import DIM, TEXT
+from rigclient.terminal.text import Text
 from rigclient.whole import whole
 
 _SHOWN: Final = 40
@@ -102,7 +102,7 @@ def _print_lines(batches: Iterable[Any]) -> None:
     for batch in batches:
         names = _names(batch)
         for row in _rows([batch]):
-            sys.stdout.write(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n")
+            sys.stdout.write(shell.json_text(dict(zip(names, row, strict=True))) + "\n")
 
 
 def _write_csv(path: Path, batches: Iterable[Any]) -> None:
@@ -143,7 +143,7 @@ def _counted(path: Path) -> Iterator[Callable[[int], None]]:
         nonlocal count
         count += rows
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r{path.name}: {count:,} samples")
+            sys.stderr.write(f"\r{visible(path.name)}: {count:,} samples")
             sys.stderr.flush()
 
     yield told
