@@ -1,13 +1,15 @@
 """The `rigd` command: the daemons of the machine and the tools around them."""
 
 import errno
-import sys
+import logging
 from typing import Any, Final
 
 import click
 
 import rigd
 from rig.errors import Corrupt, RigError, Unavailable
+from rig.signs import LogFormatter, visible
+from rigclient.terminal import streams
 from rigd import lifeline
 from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED
@@ -31,17 +33,19 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except RigError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
-            click.echo(str(error), err=True)
+            click.echo(visible(str(error)), err=True)
             ctx.exit(FAILED if isinstance(error, Unavailable | Corrupt) else REFUSED)
         except OSError as error:
+            if error.filename is None:
+                raise  # not about a file: standard output is full or closed
             click.secho("rigd: ", fg="red", nl=False, err=True)
-            click.echo(f"{error.strerror}: {error.filename}" if error.filename else str(error), err=True)
+            click.echo(visible(f"{error.strerror}: {error.filename}"), err=True)
             ctx.exit(FAILED if error.errno in _PASSING else REFUSED)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("rigd", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(rigd.__version__, prog_name="rigd")
-def main() -> None:
+def rigd_command() -> None:
     """The flight recorder of a sim rig.
 
     \b
@@ -56,8 +60,15 @@ for command in (
     *(kept.reindex, kept.verify),
     *(game.demo_game, game.doctor, game.capture, game.replay),
 ):
-    main.add_command(command)
+    rigd_command.add_command(command)
+
+
+def main() -> None:
+    """The `rigd` command."""
+    if logging.lastResort is not None:  # where the daemons' words go
+        logging.lastResort.setFormatter(LogFormatter())
+    streams.run(rigd_command)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rig.signs import LogFormatter
 from rigd.watchdog import Watchdog
 
 DIED: Final = 1
@@ -23,7 +24,9 @@ def daemon(name: str, data: Path, *, listens: bool = False) -> Iterator[Watchdog
     refusal. After that, and in any other thread, it is a death: the trace goes to the log and the process
     ends with DIED.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[log])
     logging.raiseExceptions = False  # a log on a full disk is no reason to write more
     threading.excepthook = lambda died: _thread_died(name, died)
     watchdog = Watchdog(name, data, listens=listens)

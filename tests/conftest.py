@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start: a handler does
+# not outlive the exec of a child, which then has the default.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _LONGEST: Final = ("test_kills.py", "warehouse")

@@ -1,14 +1,12 @@
 """`rig`: the rig for people. Every read command has `--json`."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 
 from rig import sockets
 from rig.errors import BadRequest
@@ -33,7 +31,9 @@ from rigclient.commands import (
 )
 from rigclient.commands.bookmark import Bookmark, cursor_of
 from rigclient.connection import connect
+from rigclient.terminal import streams
 from rigclient.terminal.line import Line
+from rigclient.terminal.text import Console, say
 
 _STARTS: Final = ("now", "earliest", "running_lap")
 
@@ -100,7 +100,7 @@ def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> N
     """
     found = registry.registry(address).matching(pattern, stream)
     if as_json:
-        click.echo(json.dumps(found.plain(), ensure_ascii=False))
+        click.echo(shell.json_text(found.plain()))
         return
     if not found.entries:
         raise BadRequest(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
@@ -216,9 +216,9 @@ def watch_command(address: str, for_s: float | None, car: int | None, no_screen:
     console = Console(stderr=True) if as_json else shell.console()
     summary = watch.watch(address, for_s, car, not no_screen, console)
     if as_json:
-        click.echo(json.dumps(summary.plain()))
+        click.echo(shell.json_text(summary.plain()))
     else:
-        click.echo(summary.text())
+        say(summary.text())
 
 
 for _command in (
@@ -243,7 +243,7 @@ questions.add_to(warehouse.warehouse)
 
 def main() -> None:
     """The `rig` command."""
-    rig()
+    streams.run(rig)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ class AsyncRig:
     """A connection to one rig, for asyncio. Use `connect`."""
 
     def __init__(self, address: str) -> None:
+        sockets.check(address)
         self.address = address
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
@@ -276,6 +277,6 @@ class AsyncRig:
 
 def connect(rig: str = "") -> AsyncRig:
     """A connection to a rig: host:port, unix:PATH, or the name of one on this machine; "": the one that
-    answers here. Connects on first use. Raises BadRequest where several answer.
+    answers here. Connects on first use. Raises BadRequest for what is no address, and where several answer.
     """
     return AsyncRig(sockets.resolve(rig))

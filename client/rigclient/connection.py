@@ -119,6 +119,7 @@ class Rig:
     """A connection to one rig. Use `connect`."""
 
     def __init__(self, address: str) -> None:
+        sockets.check(address)
         self.address = address
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig = rig_pb2_grpc.RigServiceStub(self._channel)
@@ -283,6 +284,6 @@ class Rig:
 
 def connect(rig: str = "") -> Rig:
     """A connection to a rig: host:port, unix:PATH, or the name of one on this machine; "": the one that
-    answers here. Connects on first use. Raises BadRequest where several answer.
+    answers here. Connects on first use. Raises BadRequest for what is no address, and where several answer.
     """
     return Rig(sockets.resolve(rig))

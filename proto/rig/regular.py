@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from rig.errors import Corrupt
+from rig.signs import visible
 
 
 def open_regular(path: Path | str) -> int:
@@ -44,5 +45,4 @@ def is_regular(path: Path | str) -> bool:
 
 def shown(path: Path | str) -> str:
     """A path as text that can be printed and sent: a name may be any bytes, also such as steer a terminal."""
-    text = os.fsencode(path).decode(errors="backslashreplace")
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return visible(os.fsencode(path).decode(errors="backslashreplace"))

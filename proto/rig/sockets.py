@@ -23,6 +23,8 @@ SYSTEM: Final = Path("/run/rigd")
 MAX_PATH_BYTES: Final = 107
 """A socket's address has 108, the last one is 0."""
 
+_LAST_PORT: Final = 65_535
+_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]\x00-\x20]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _ANSWER_S: Final = 2.0
 
@@ -68,13 +70,29 @@ def path_of(address: str) -> Path:
     path = address.removeprefix("unix:")
     path = path.removeprefix("//") if path.startswith("///") else path
     length = len(os.fsencode(path))
-    if not 0 < length <= MAX_PATH_BYTES:
+    if not 0 < length <= MAX_PATH_BYTES or "\0" in path:
         raise BadRequest(
             f"the path of {address!r} has {length} bytes, a socket's has 1 to {MAX_PATH_BYTES}",
             hint="choose a shorter one",
             limit=MAX_PATH_BYTES,
         )
     return Path(path)
+
+
+def check(address: str, *, first_port: int = 1) -> None:
+    """Raise BadRequest for what names no place where a rig could answer; 0 as `first_port` leaves the choice
+    of a port to the system.
+    """
+    if address.startswith("unix:"):
+        path_of(address)
+        return
+    host, _, port = address.rpartition(":")
+    if not _HOST.fullmatch(host):
+        hint = "write host:port, or unix:PATH for a socket"
+        raise BadRequest(f"{address!r} names no host", hint=hint, address=address)
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and first_port <= int(port) <= _LAST_PORT):
+        said = f"{port!r} is no port" if port else "the port is missing"
+        raise BadRequest(f"{address!r}: {said}", hint=f"a number from 1 to {_LAST_PORT}", address=address)
 
 
 def connected(path: Path) -> socket.socket | None:
@@ -108,8 +126,7 @@ def resolve(rig: str = "") -> str:
     would. Raises BadRequest where several do.
     """
     if ":" in rig:
-        if rig.startswith("unix:"):
-            path_of(rig)
+        check(rig)
         return rig
     if rig and hasattr(socket, "AF_UNIX"):
         return living().get(rig) or address(own_folder(), rig)

@@ -1,17 +1,24 @@
-"""Where errors become status codes: the one place on the server."""
+"""The one place on the server that every call goes through: requests are read, open calls counted, and errors
+become status codes.
+"""
 
+import contextlib
+import inspect
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 import lmdb
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from rig.errors import RigError, Unavailable
+from rig.errors import BadRequest, Exhausted, RigError, Unavailable
+from rigd.serve.connections import ANY_SOCKET, MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
 
 DOMAIN: Final = "rigd"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -27,12 +34,19 @@ _KINDS: Final[dict[tuple[bool, bool], Callable[[Any], tuple[Any, Behavior]]]] = 
     (False, False): lambda handler: (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
     (False, True): lambda handler: (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
     (True, False): lambda handler: (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+    (True, True): lambda handler: (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
 }
 """Whether requests and responses stream: how such a handler is made, and what it does."""
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Turns errors of the tree into a status with `google.rpc.ErrorInfo`; others into INTERNAL, logged."""
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Turns errors of the tree into a status with `google.rpc.ErrorInfo`; others into INTERNAL, logged.
+
+    Requests are read here as well: what gRPC cannot read it answers with INTERNAL, and a trace in the log.
+    """
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
 
     async def intercept_service(
         self,
@@ -41,30 +55,79 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Wrap the handler of a call."""
         handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith("/rig."):
-            return handler
+        if handler is None:
+            return None
         make, behavior = _KINDS[handler.request_streaming, handler.response_streaming](handler)
-        return make(_translated(behavior), handler.request_deserializer, handler.response_serializer)
+        read = _each if handler.request_streaming else _read
+        parse = handler.request_deserializer or bytes
+        call = self._guarded(_awaited(behavior), lambda given: read(parse, given))
+        return make(call, None, handler.response_serializer)
 
+    def _guarded(self, behavior: Behavior, read: Callable[[Any], Any]) -> Behavior:
+        async def call(request: Any, context: Any) -> Any:
+            try:
+                with self._counted(context.peer()):
+                    return await behavior(read(request), context)
+            except RigError as error:
+                await _abort(context, error)
+            except grpc.aio.AbortError:
+                raise
+            except grpc.aio.InternalError:
+                pass  # the connection broke under a write: the caller is gone, and there is nobody to tell
+            except (OSError, lmdb.Error, sqlite3.Error) as error:
+                _log.warning("call_refused method=%s error=%r", _named(behavior), error)
+                await _abort(context, Unavailable(f"disk or store refuse: {error}", hint="try again later"))
+            except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
+                _log.exception("call_failed method=%s", _named(behavior))
+                await context.abort(
+                    grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause"
+                )
 
-def _translated(behavior: Behavior) -> Behavior:
-    async def call(request: Any, context: Any) -> Any:
+        return call
+
+    @contextlib.contextmanager
+    def _counted(self, peer: str) -> Iterator[None]:
+        """Raises Exhausted for a connection that has enough calls open."""
+        limit = MAX_CALLS_OVER_SOCKETS if peer.startswith(ANY_SOCKET) else MAX_CALLS_PER_CLIENT
+        if self._open[peer] >= limit:
+            raise Exhausted(f"this connection has {limit} calls open, which is the limit", limit=limit)
+        self._open[peer] += 1
         try:
-            return await behavior(request, context)
-        except RigError as error:
-            await _abort(context, error)
-        except grpc.aio.AbortError:
-            raise
-        except grpc.aio.InternalError:
-            pass  # the connection broke under a write: the caller is gone, and there is nobody to tell
-        except (OSError, lmdb.Error, sqlite3.Error) as error:
-            _log.warning(
-                "call_refused method=%s error=%r", getattr(behavior, "__qualname__", behavior), error
-            )
-            await _abort(context, Unavailable(f"disk or store refuse: {error}", hint="try again later"))
-        except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
-            _log.exception("call_failed method=%s", getattr(behavior, "__qualname__", behavior))
-            await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause")
+            yield
+        finally:
+            self._open[peer] -= 1
+            if not self._open[peer]:
+                del self._open[peer]
+
+
+def _named(behavior: Behavior) -> str:
+    return getattr(behavior, "__qualname__", str(behavior))
+
+
+def _read(parse: Callable[[bytes], Any], data: bytes) -> Any:
+    """A request out of its bytes. Raises BadRequest."""
+    try:
+        return parse(data)
+    except (DecodeError, ValueError):
+        raise BadRequest(
+            f"the request's {len(data)} bytes are not what this call takes",
+            hint="is the client of another version?",
+        ) from None
+
+
+async def _each(parse: Callable[[bytes], Any], stream: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for data in stream:
+        yield _read(parse, data)
+
+
+def _awaited(behavior: Behavior) -> Behavior:
+    """A behavior that writes its responses, where it yields them."""
+    if not inspect.isasyncgenfunction(behavior):
+        return behavior
+
+    async def call(request: Any, context: Any) -> None:
+        async for response in behavior(request, context):
+            await context.write(response)
 
     return call
 

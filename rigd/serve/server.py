@@ -17,10 +17,10 @@ from rig.errors import BadRequest, Busy
 from rig.v1 import rig_pb2_grpc
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import laps, status, telemetry
+from rigd.serve import connections, laps, status, telemetry
 from rigd.serve.binding import ensure_free, protect
 from rigd.serve.feed import Feed
-from rigd.serve.interceptor import ErrorInterceptor
+from rigd.serve.interceptor import CallInterceptor
 from rigd.watchdog import Watchdog
 
 MAX_REQUEST_BYTES: Final = 64 << 10
@@ -37,8 +37,6 @@ _OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.server_handshake_timeout_ms", 5_000),  # a connection that says nothing is closed
-    ("grpc.max_concurrent_streams", 2 * telemetry.MAX_STREAMS_PER_CLIENT),
 )
 
 
@@ -55,16 +53,18 @@ class Settings:
 
 
 def check_address(address: str) -> None:
-    """Refuse anything but loopback and Unix sockets: nothing here asks who is reading."""
+    """Refuse anything but loopback and Unix sockets, nothing here asks who is reading, and what is neither.
+    Raises BadRequest.
+    """
+    sockets.check(address, first_port=0)
     if address.startswith("unix:"):
-        sockets.path_of(address)
         return
-    host, _, port = address.rpartition(":")
+    host = address.rpartition(":")[0]
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         loopback = False
-    if not loopback or not port.isdigit():
+    if not loopback:
         raise BadRequest(
             f"{address!r} is no loopback address", hint="other addresses need TLS and tokens", address=address
         )
@@ -78,7 +78,9 @@ class Server:
             check_address(address)
         make_private(settings.data)
         self._feed = Feed(settings.data, watchdog)
-        self._server = grpc.aio.server(interceptors=(ErrorInterceptor(),), options=_OPTIONS)
+        self._server = grpc.aio.server(
+            interceptors=(CallInterceptor(),), options=(*_OPTIONS, *connections.options())
+        )
         self._health = health.aio.HealthServicer()
         streams = telemetry.TelemetryService(self._feed)
         self._laps = laps.LapService(self._feed, settings.data)

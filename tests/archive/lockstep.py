@@ -35,7 +35,11 @@ class Lockstep:
         self.dice = dice
         self.ring: RingReader | None = None
         self.recorder = self.start("record", "--buffers", str(buffers), "--ring-size", "2G")
-        self.archiver = self.start("archive")
+        self.archiver = self.archive()
+
+    def archive(self) -> "subprocess.Popen[bytes]":
+        """An archiver that keeps what it wrote, however little room is left on this machine."""
+        return self.start("archive", "--min-free", "16M", "--hard-floor", "16M")
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "rigd", *words, "--data", str(self.data)]
@@ -73,7 +77,7 @@ class Lockstep:
         if self.race.frame in self.archiver_dies:
             self.archiver.kill()
             self.archiver.wait()
-            self.archiver = self.start("archive")
+            self.archiver = self.archive()
 
     def score(self) -> None:
         self.scoring.update()
@@ -126,6 +130,10 @@ class Lockstep:
     def close(self) -> None:
         for process in (self.recorder, self.archiver):
             process.terminate()
-            process.wait(20)
+        for process in (self.recorder, self.archiver):
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
         if self.ring is not None:
             self.ring.close()

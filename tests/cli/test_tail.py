@@ -197,15 +197,22 @@ def test_a_cursor_file_that_is_none_is_refused(run: Run, tmp_path: Path) -> None
     assert "delete it" in result.stderr
 
 
-def test_ctrl_c_ends_without_a_word(server: Server) -> None:
+@pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN], ids=["shell", "background"])
+def test_ctrl_c_ends_without_a_word(server: Server, inherited: signal.Handlers) -> None:
+    """Also where it was inherited ignored, as from a shell without job control."""
     server.physics.messages = race.singles(race.physics(1))
     command = [sys.executable, "-m", "rigclient", "--rig", server.address, "tail", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, inherited),
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
         try:
-            _, said = process.communicate(timeout=10)
+            _, said = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 130

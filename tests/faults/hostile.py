@@ -3,19 +3,22 @@
 Each keeps its habit for so long and ends by itself; `stopped` stops itself and has to be continued or killed.
 """
 
+import contextlib
 import os
 import random
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 import rigclient
-from rig.v1 import telemetry_pb2
+from rig.v1 import laps_pb2, rig_pb2, telemetry_pb2
 
 _STREAM: Final = "/rig.v1.TelemetryService/StreamPhysics"
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -87,6 +90,67 @@ def _requests(address: str, bodies: list[bytes]) -> None:
             call.cancel()
 
 
+def idle(address: str, until: float) -> None:
+    """Opens two hundred connections that say they are HTTP/2 and nothing more; others still come in."""
+    host, _, port = address.rpartition(":")
+    lines = [socket.create_connection((host, int(port)), timeout=5) for _ in range(200)]
+    for line in lines:
+        line.sendall(_PREFACE + _SETTINGS)
+    with rigclient.connect(address) as rig:
+        rig.status()
+    time.sleep(max(until - time.monotonic(), 0))
+    for line in lines:
+        line.close()
+
+
+def malformed(address: str, until: float) -> None:
+    """Sends every call requests that are none; each is refused as such."""
+    dice = random.Random(7)
+    with grpc.insecure_channel(address) as channel:
+        while time.monotonic() < until:
+            for method in methods():
+                body = UNREADABLE + dice.randbytes(dice.randrange(64))
+                with refused_as_malformed(method.full_name):
+                    list(called(channel, method, body))
+            time.sleep(_PAUSE_S)
+
+
+UNREADABLE: Final = b"\xff" * 11
+"""No message begins like this: a number has ten bytes at most."""
+
+
+def methods() -> list[Any]:
+    """The descriptors of all calls that a rig answers, those of health and reflection too."""
+    files = (laps_pb2, rig_pb2, telemetry_pb2, health_pb2, reflection_pb2)
+    services = (one for file in files for one in file.DESCRIPTOR.services_by_name.values())
+    return [method for service in services for method in service.methods]
+
+
+def called(channel: grpc.Channel, method: Any, body: bytes) -> Iterator[bytes]:
+    """The answers to a request of these bytes, or its error."""
+    kind = "{}_{}".format(*("stream" if one else "unary" for one in _streams(method)))
+    call: Any = getattr(channel, kind)(f"/{method.containing_service.full_name}/{method.name}")
+    answer = call(iter([body]) if method.client_streaming else body, timeout=20)
+    return iter(answer if method.server_streaming else [answer])
+
+
+def _streams(method: Any) -> tuple[bool, bool]:
+    return method.client_streaming, method.server_streaming
+
+
+@contextlib.contextmanager
+def refused_as_malformed(name: str) -> Iterator[None]:
+    """See that what is done here is refused by name, and not with the names of our classes."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        told: Any = error
+        assert told.code() is grpc.StatusCode.INVALID_ARGUMENT, (name, told.code(), told.details())
+        assert "bytes are not what this call takes" in told.details(), (name, told.details())
+    else:
+        raise AssertionError(f"{name} took it")
+
+
 def restless(address: str, until: float) -> None:
     """Connects, asks for everything since the beginning, and leaves, again and again."""
     while time.monotonic() < until:
@@ -98,7 +162,7 @@ def restless(address: str, until: float) -> None:
 
 
 HABITS: Final[dict[str, Callable[[str, float], None]]] = {
-    habit.__name__: habit for habit in (stopped, silent, slow, crowd, garbage, restless)
+    habit.__name__: habit for habit in (stopped, silent, slow, crowd, garbage, idle, malformed, restless)
 }
 
 if __name__ == "__main__":

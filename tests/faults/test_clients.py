@@ -88,7 +88,7 @@ def town() -> Iterator[Town]:
 def test_hostile_clients_are_borne_and_leave_nothing_behind(town: Town) -> None:
     habits = sorted(HABITS.keys() - {"stopped"})
     open_before = town.descriptors()
-    with campaign("hostile clients: silent, slow, a thousand streams, garbage, reconnecting",
+    with campaign("hostile clients: silent, slow, a thousand streams, idle, garbage, malformed, reconnecting",
                   tries(1, 20) * len(habits)) as faults:  # fmt: skip
         for number in faults.rounds():
             client = town.hostile(habits[number % len(habits)])

@@ -141,6 +141,27 @@ def test_only_loopback_is_served_without_tls(address: str) -> None:
         check_address(address)
 
 
+WRONG = {
+    "127.0.0.1:65536": "'65536' is no port",
+    "127.0.0.1:99999999999999999999": "is no port",
+    "127.0.0.1:": "the port is missing",
+    "127.0.0.1:-1": "is no port",
+    "127.0.0.1:\u0664\u0665": "is no port",
+    ":7340": "names no host",
+    "": "names no host",
+    "unix:": "names no file",
+    "unix:/tmp/\0": "names no file",
+    "unix:/" + "x" * 107: "has 108 bytes",
+}
+
+
+@pytest.mark.parametrize("address", WRONG)
+def test_what_is_no_address_is_refused_by_server_and_clients(address: str) -> None:
+    for use in (check_address, rigclient.connect, rigclient.aio.connect):
+        with pytest.raises(rigclient.BadRequest, match=WRONG[address]):
+            use(address)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:7340", "localhost:1", "[::1]:7340", "unix:/tmp/x.sock"])
 def test_loopback_and_unix_sockets_are_served(address: str) -> None:
     check_address(address)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rig.errors import Raced, RigError
+from rig.errors import Raced, RigError, Unavailable
 from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import Load, Part, load, load_id, next_n
@@ -139,6 +139,30 @@ def test_two_watermarks_made_at_once_move_together(there: Destination, tmp_path:
     load(there, made(tmp_path, 1))
     assert there.rows("SELECT NEXT_N FROM RIG_WATERMARK") == [(2,), (2,), (2,)]
     assert broken(there) == []
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["that was made", "that is not there"])
+def test_a_watermark_that_is_said_to_have_failed(
+    there: Destination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    """Somebody else was at it, or it was done and the answer is an error: it counts whether there is one."""
+    plain = type(there).execute
+
+    def told(self: Any, sql: str, params: Any = ()) -> int:
+        if not sql.startswith("INSERT INTO RIG_WATERMARK"):
+            return plain(self, sql, params)
+        if done:
+            plain(self, sql, params)
+        raise Unavailable("internal error")
+
+    monkeypatch.setattr(type(there), "execute", told)
+    if done:
+        load(there, made(tmp_path))
+    else:
+        with pytest.raises(Unavailable, match="internal error"):
+            load(there, made(tmp_path))
+    monkeypatch.undo()
+    assert counts(there) == ([1, 1, ROWS, 1] if done else [0, 0, 0, 0])
 
 
 def test_one_who_sees_only_its_own_new_watermark_is_beaten(there: Destination, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from rig import errors
 from rig.errors import BadRequest, CursorExpired, RigError, Unavailable, UnknownChannel, by_reason
 from rigclient.wire import translated
-from rigd.serve.interceptor import ErrorInterceptor
+from rigd.serve.interceptor import CallInterceptor
 
 EVERY_ERROR = sorted(by_reason().values(), key=lambda cls: cls.__name__)
 
@@ -51,7 +51,7 @@ class Handlers:
 @asynccontextmanager
 async def serving(error: BaseException, service: str = SERVICE) -> AsyncIterator[str]:
     """The address of a server whose methods raise `error`."""
-    server = grpc.aio.server(interceptors=(ErrorInterceptor(),))
+    server = grpc.aio.server(interceptors=(CallInterceptor(),))
     server.add_generic_rpc_handlers((Handlers(error).service(service),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -164,11 +164,11 @@ class TestAcrossTheWire:
             with pytest.raises(grpc.aio.AioRpcError):
                 await running.read()
 
-    async def test_services_of_others_are_left_alone(self) -> None:
+    async def test_services_of_others_go_the_same_way(self) -> None:
         async with connection(BadRequest("no"), "grpc.health.v1.Health") as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await unary(channel, "grpc.health.v1.Health")
-        assert caught.value.code() is grpc.StatusCode.UNKNOWN
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
     async def test_an_unknown_method_is_not_found_to_exist(self) -> None:
         async with connection(BadRequest("no")) as channel:

@@ -8,7 +8,6 @@ import click
 import numpy as np
 from rich.console import RenderableType
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.v1 import lap_pb2
 from rigclient.commands import shell
@@ -36,6 +35,7 @@ from rigclient.terminal.palette import (
 from rigclient.terminal.palette import (
     SECTORS as SECTOR_STYLES,
 )
+from rigclient.terminal.text import Text
 
 _MAIN: Final = (
     "speed",

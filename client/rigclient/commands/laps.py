@@ -7,7 +7,6 @@ from typing import Any, Final
 import click
 from rich.style import Style
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.errors import RigError
 from rig.v1 import lap_pb2, laps_pb2, rig_pb2
@@ -18,6 +17,7 @@ from rigclient.connection import Rig, connect
 from rigclient.laps import ALL, session_id, words
 from rigclient.terminal.clock import gap, lap_time
 from rigclient.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
+from rigclient.terminal.text import Text
 
 SECTORS: Final = ("sector1", "sector2", "sector3")
 

@@ -7,7 +7,6 @@ from typing import Final
 import click
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.v1 import event_pb2, rig_pb2, session_pb2
 from rigclient.commands import shell
@@ -16,6 +15,7 @@ from rigclient.commands.named import session_named
 from rigclient.connection import connect
 from rigclient.laps import words
 from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE, YELLOW
+from rigclient.terminal.text import Text, stacked
 
 _STREAMS: Final = tuple(words(event_pb2.Stream))
 
@@ -95,7 +95,7 @@ def _sums(losses: rig_pb2.GetLossesResponse) -> Grid:
             f"{stream.expected:,}",
             Text(f"{stream.received:,}", TEXT),
             Text(missing, YELLOW if stream.reasons else GOOD),
-            Text("\n").join(_reason(reason) for reason in stream.reasons),
+            stacked(_reason(reason) for reason in stream.reasons),
         )
     return grid
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import click
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.v1 import lap_pb2, laps_pb2
 from rigclient.commands import shell
@@ -15,6 +14,7 @@ from rigclient.commands.named import laps_named
 from rigclient.commands.report import size
 from rigclient.connection import Rig, connect
 from rigclient.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
+from rigclient.terminal.text import Text, say
 
 _STATUS: Final = {
     laps_pb2.MOMENT_STATUS_PENDING: ("pending", YELLOW),
@@ -64,7 +64,7 @@ def mark(address: str, /, as_json: bool, **wishes: Any) -> None:
         shell.show_json(made)
         return
     when = datetime.fromtimestamp(made.time_ns / 1e9).astimezone()
-    click.echo(f"{made.name}: {made.before_s:g} s before and {made.after_s:g} s after {when:%H:%M:%S}")
+    say(f"{made.name}: {made.before_s:g} s before and {made.after_s:g} s after {when:%H:%M:%S}")
 
 
 @click.command()
@@ -177,7 +177,7 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
                     rig.delete_lap(name)
                     deleted.append(name)
                     if not as_json:
-                        click.echo(f"{name} is deleted")
+                        say(f"{name} is deleted")
         finally:
             if as_json:
                 click.echo(shell.json_text(deleted))

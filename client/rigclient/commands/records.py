@@ -1,7 +1,6 @@
 """Records as lines: aligned text for people, JSON objects for programs."""
 
 import base64
-import json
 import math
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final, Protocol
@@ -16,6 +15,7 @@ from rigclient.frames import Frame
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, STRONG, TEXT, TITLE, YELLOW
+from rigclient.terminal.text import json_text
 from rigclient.watch.headline import flag_words
 
 _HEADINGS_EVERY: Final = 40
@@ -141,7 +141,7 @@ def _plain(enum: Any, value: Any) -> Any:
 
 
 def _object(facts: dict[str, Any]) -> Line:
-    return Line(json.dumps(facts, allow_nan=False, ensure_ascii=False))
+    return Line(json_text(facts))
 
 
 def _value(value: Any) -> Any:

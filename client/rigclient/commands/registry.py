@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.channels import PHYSICS, SCORING
 from rig.errors import Unavailable
 from rig.v1 import event_pb2, rig_pb2
 from rigclient.connection import connect
 from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
+from rigclient.terminal.text import Text
 
 _WIDE_FROM: Final = 120
 _TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}

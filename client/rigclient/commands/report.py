@@ -5,7 +5,6 @@ from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from rig.v1 import event_pb2, rig_pb2
 from rigclient.commands.bookmark import cursor_text
@@ -13,6 +12,7 @@ from rigclient.terminal import gauges
 from rigclient.terminal.clock import span
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, WARNING, YELLOW
+from rigclient.terminal.text import Text
 
 _BAR_CELLS: Final = 24
 _SECOND_NS: Final = 1_000_000_000

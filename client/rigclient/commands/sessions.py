@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import click
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.v1 import session_pb2
 from rigclient import laps
@@ -15,6 +14,7 @@ from rigclient.commands.report import size
 from rigclient.connection import connect
 from rigclient.terminal.clock import lap_time, span
 from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
+from rigclient.terminal.text import Text
 
 WIDE_FROM: Final = 120
 """Columns of a terminal from which tables show everything."""

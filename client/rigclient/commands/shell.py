@@ -1,7 +1,6 @@
 """What all commands of `rig` share: how they end, how they print, how they show that they are busy."""
 
 import contextlib
-import json
 import math
 import sys
 import time
@@ -13,16 +12,17 @@ from typing import IO, Any, Final, TypeVar
 
 import click
 from google.protobuf.message import Message
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
-from rich.text import Text
 
 from rig.errors import RigError
+from rig.signs import visible
 from rigclient.commands.records import numbers
 from rigclient.laps import Progress
 from rigclient.requests import CLOCK_END_S
 from rigclient.terminal.palette import DIM
+from rigclient.terminal.text import Console, Text, say
+from rigclient.terminal.text import json_text as json_text
 
 _INTERRUPTED: Final = 130
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -39,9 +39,9 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""
-        click.secho(f"error: {self.message}", fg="red", err=True, file=file)
+        say(f"error: {self.message}", fg="red", err=True, file=file)
         if self.hint:
-            click.secho(f"hint: {self.hint}", fg="yellow", err=True, file=file)
+            say(f"hint: {self.hint}", fg="yellow", err=True, file=file)
 
 
 class Commands(click.Group):
@@ -55,7 +55,7 @@ class Commands(click.Group):
             raise Failure(error) from error
         except OSError as error:
             if error.filename is None:
-                raise  # not about a file: a closed pipe, which click ends quietly
+                raise  # not about a file: standard output is full or closed
             raise click.FileError(str(error.filename), error.strerror) from error
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
@@ -120,12 +120,12 @@ def more(shown: int, what: str) -> Text:
 
 def warn(text: str) -> None:
     """Say on standard error what does not keep a command from its work."""
-    click.secho(f"warning: {text}", fg="yellow", err=True)
+    say(f"warning: {text}", fg="yellow", err=True)
 
 
 def console() -> Console:
     """Standard output, coloured where it is a terminal."""
-    return Console(highlight=False)
+    return Console()
 
 
 def show_json(messages: Message | Sequence[Message]) -> None:
@@ -139,22 +139,26 @@ def show_json(messages: Message | Sequence[Message]) -> None:
 def show_files(files: Sequence[Path], as_json: bool) -> None:
     """Print what was written, one a line, or as a list."""
     paths = [str(path) for path in files]
-    click.echo(json_text(paths) if as_json else "\n".join(paths))
-
-
-def json_text(plain: Any) -> str:
-    """On one line, with the letters as they are."""
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    if as_json:
+        click.echo(json_text(paths))
+    else:
+        for path in paths:
+            say(path)
 
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Progress]:
     """A bar on standard error while something is read, only where that is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Bars(
         *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     ) as bars:
-        task = bars.add_task(what, total=None)
+        task = bars.add_task(visible(what), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total or None)
 
 
@@ -162,7 +166,7 @@ def progress(what: str) -> Iterator[Progress]:
 def busy(what: str) -> Iterator[None]:
     """A spinner on standard error while something is made, only where that is a terminal."""
     if sys.stderr.isatty():
-        with Console(stderr=True).status(what):
+        with Console(stderr=True).status(Text(what)):
             yield
     else:
         yield

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.text import Text
 
 from rig.errors import Busy, Exhausted, Raced, RigError, Unavailable
+from rig.signs import visible
 from rigclient.commands import exits, shell
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import span
+from rigclient.terminal.text import Console, Text, say
 
 if TYPE_CHECKING:
     from rigclient.warehouse.place import Place
@@ -89,7 +89,7 @@ def _follow(jobs: list["_Job"], every: float, as_json: bool) -> None:
     """
     if not as_json:
         delay = f"{every:g} s: a lap arrives up to {every + _CLOSING_S:.0f} s after its line"
-        click.echo(f"looking every {delay}, and the time of its load", err=True)
+        say(f"looking every {delay}, and the time of its load", err=True)
     while True:
         for job in jobs:
             job.attempt()
@@ -173,7 +173,7 @@ class _Job:
             click.echo(shell.json_text(told))
         elif outcome.loads or not self._idle:
             began = f"{time.strftime('%H:%M:%S')}  {self._address}"
-            click.echo(f"{began}  {_summary(outcome, str(self._place), seconds, delay_s)}")
+            say(f"{began}  {_summary(outcome, str(self._place), seconds, delay_s)}")
         sys.stdout.flush()
         self._idle = not outcome.loads
 
@@ -211,8 +211,13 @@ class _Rows(ProgressColumn):
 @contextlib.contextmanager
 def _bar(rig: str) -> Iterator["Progress"]:
     """A bar on standard error, only where that is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), _Rows(), TimeRemainingColumn(compact=True))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        _Rows(),
+        TimeRemainingColumn(compact=True),
+    )
     console = Console(stderr=True)
     with Bars(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
-        task = bars.add_task(rig, total=None)
+        task = bars.add_task(visible(rig), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total or None)

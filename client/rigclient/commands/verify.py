@@ -4,15 +4,15 @@ import sys
 from collections.abc import Iterable
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.v1 import rig_pb2
 from rigclient.commands import shell
 from rigclient.connection import connect
 from rigclient.terminal.palette import DIM, GOOD, RED, TEXT, TITLE
+from rigclient.terminal.text import Console, Text
 
 deep = click.option("--deep", is_flag=True, help="Compare all laps that the ring still holds with it.")
 
@@ -41,7 +41,7 @@ def show(responses: Iterable[rig_pb2.VerifyResponse], as_json: bool) -> int:
     """Follow a check with a bar, and print what it found; returns how much that is."""
     findings: list[rig_pb2.Finding] = []
     walks: dict[str, int] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     errors = Console(stderr=True)
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
         task = bars.add_task("checking", total=None)

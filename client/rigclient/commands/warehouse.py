@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.text import Text
 
 from rig.errors import Mismatch, Unavailable
 from rigclient.commands import exits, shell
 from rigclient.terminal.palette import GOOD, RED, STRONG
+from rigclient.terminal.text import Text, say
 from rigclient.warehouse.place import VARIABLE
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def init(where: str | None, show: bool) -> None:
             return
         schema.prepare(destination)
         schema.make_views(destination)
-        click.echo(f"{destination.name} has all tables, version {tables.VERSION}")
+        say(f"{destination.name} has all tables, version {tables.VERSION}")
 
 
 @warehouse.command(epilog=exits.HELP)

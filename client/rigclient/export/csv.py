@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rigclient.lap import Array, Flat, Rows
+from rigclient.whole import whole
 
 
 def write(lap: Rows, path: Path, channels: Iterable[str] = ()) -> None:
@@ -15,7 +16,7 @@ def write(lap: Rows, path: Path, channels: Iterable[str] = ()) -> None:
     Numbers have the fewest digits that read back as the same float32 or float64; missing ones are empty.
     """
     columns = list(lap.flat(channels))
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as place, place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([heading(column) for column in columns])
         writer.writerows(zip(*(_texts(column.values) for column in columns), strict=True))

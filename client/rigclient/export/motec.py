@@ -18,6 +18,7 @@ from rig.errors import BadRequest
 from rigclient.export.signals import Signal, signals
 from rigclient.lap import Array, Lap, nearest
 from rigclient.terminal.clock import lap_time
+from rigclient.whole import whole
 
 _HEAD: Final = np.dtype(
     {
@@ -68,8 +69,9 @@ def write(laps: Sequence[Lap], path: Path, channels: Iterable[str] = ()) -> None
         raise BadRequest(
             "no channel is left that float32 can hold", hint="seq and capture_time_ns are too wide"
         )
-    path.write_bytes(_file(laps[0], joined, rate))
-    path.with_suffix(".ldx").write_bytes(_markers(laps))
+    with whole(path) as log, whole(path.with_suffix(".ldx")) as markers:
+        log.write_bytes(_file(laps[0], joined, rate))
+        markers.write_bytes(_markers(laps))
 
 
 def _check(laps: Sequence[Lap]) -> None:

@@ -8,6 +8,7 @@ from google.protobuf import json_format
 
 from rigclient.extras import need
 from rigclient.lap import Lap
+from rigclient.whole import whole
 
 
 def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
@@ -19,7 +20,7 @@ def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
     table = lap.to_arrow(channels).replace_schema_metadata(
         {"rig.lap": _json(lap.info), "rig.session": _json(lap.session)}
     )
-    with path.open("wb") as file:  # ours, so that its errors name the path
+    with whole(path) as place, place.open("wb") as file:
         parquet.write_table(table, file, compression="zstd")
 
 

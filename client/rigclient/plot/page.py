@@ -1,11 +1,13 @@
 """A plot as one HTML page that needs nothing else: zoom, hover and hide laps in any browser."""
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from rigclient.extras import need
 from rigclient.plot.panels import X_TITLE, Panel
+from rigclient.whole import whole
 
 _PANEL_PX: Final = 220
 _HEAD_PX: Final = 120
@@ -22,7 +24,8 @@ _X_AXIS: Final = {
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the page, about 5 MB with the program that draws. Raises Unavailable without plotly."""
     page = _figure(title, panels).to_html(include_plotlyjs=True, full_html=True)
-    path.write_text(page, encoding="utf-8")
+    with whole(path) as place:
+        place.write_text(page, encoding="utf-8")
 
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:
@@ -34,7 +37,9 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
         for row, panel in enumerate(panels, start=1)
         for curve in _curves(panel, f"y{row}", named)
     ]
-    figure = draw.Figure(lines, {"title": {"text": title}, "template": "plotly_white", "legend": _LEGEND})
+    figure = draw.Figure(
+        lines, {"title": {"text": html.escape(title)}, "template": "plotly_white", "legend": _LEGEND}
+    )
     figure.update_layout(
         height=_HEAD_PX + _PANEL_PX * len(panels),
         margin={"t": _HEAD_PX},
@@ -58,7 +63,7 @@ def _curves(panel: Panel, axis: str, named: set[str]) -> list[dict[str, Any]]:
                 "y": curve.y,
                 "xaxis": "x",
                 "yaxis": axis,
-                "name": curve.label,
+                "name": html.escape(curve.label),
                 "mode": "lines",
                 "line": {"color": curve.color, "width": 1.4},
                 "legendgroup": curve.label,

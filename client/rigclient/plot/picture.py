@@ -1,11 +1,13 @@
 """A plot as a picture: PNG for a chat, SVG or PDF for paper."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from rigclient.extras import need
 from rigclient.plot.panels import X_TITLE, Panel
+from rigclient.whole import whole
 
 _WIDTH_IN: Final = 12.0
 _PANEL_IN: Final = 1.9
@@ -16,7 +18,9 @@ _DPI: Final = 130
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the picture in the format of the path's ending. Raises Unavailable without matplotlib."""
     figure = _figure(title, panels)
-    figure.savefig(path, dpi=_DPI)
+    with whole(path) as place, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a box stands for letters that the font lacks
+        figure.savefig(place, format=path.suffix[1:].lower(), dpi=_DPI)
 
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:
@@ -24,14 +28,17 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
     kind = need("matplotlib.figure", "plot").Figure
     height = _HEAD_IN + _PANEL_IN * len(panels)
     figure = kind(figsize=(_WIDTH_IN, height), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    figure.suptitle(title, x=0.01, ha="left", weight="bold", parse_math=False)
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
         _draw(axis, panel)
     axes[-1].set_xlabel(X_TITLE)
     figure.align_ylabels(axes)
     lines = axes[0].get_lines()
-    figure.legend(lines, [line.get_label() for line in lines], loc="outside upper right", frameon=False)
+    labels = [line.get_label() for line in lines]
+    legend = figure.legend(lines, labels, loc="outside upper right", frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # names may have dollars in them
     return figure
 
 

@@ -8,6 +8,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from rig.signs import visible
+
 PLAIN: Final = Style.null()
 
 
@@ -23,6 +25,7 @@ class Line:
 
     def put(self, text: str, style: Style = PLAIN) -> "Line":
         """Append `text`."""
+        text = visible(text)
         if text:
             self.parts.append((text, style))
             self.width += len(text) if text.isascii() else cell_len(text)
@@ -34,6 +37,7 @@ class Line:
 
     def right(self, text: str, cells: int, style: Style = PLAIN) -> "Line":
         """Append `text` at the right of `cells`; what does not fit is cut."""
+        text = visible(text)
         return self.put(set_cell_size(text, cells) if cell_len(text) > cells else text.rjust(cells), style)
 
     def add(self, other: "Line") -> "Line":
@@ -72,6 +76,7 @@ class Line:
 
 def fitted(text: str, cells: int) -> str:
     """`text` in exactly `cells` cells, with an ellipsis where it was cut."""
+    text = visible(text)
     if cell_len(text) <= cells:
         return text + " " * (cells - cell_len(text))
     return set_cell_size(text, cells - 1) + "…" if cells > 0 else ""

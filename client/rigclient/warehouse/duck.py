@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rig.errors import Busy, Corrupt, Exhausted, NotFound, RigError, Unavailable
+from rig.errors import Busy, Corrupt, Exhausted, NotFound, Raced, RigError, Unavailable
 from rigclient.extras import need
 from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
 
@@ -160,7 +160,7 @@ class DuckDB:
         if isinstance(error, self._duckdb.CatalogException):
             return NotFound(f"{self.name}: {text}", hint="`rig warehouse init` makes the tables")
         if isinstance(error, self._duckdb.TransactionException):
-            return Busy(f"{self.name}: {text}")
+            return (Raced if "onflict" in text else Busy)(f"{self.name}: {text}")
         if isinstance(error, self._duckdb.SerializationException | self._duckdb.FatalException):
             return Corrupt(f"{self._path} is no sound DuckDB file: {text}")
         return RigError(f"{self.name}: {text}")

@@ -113,12 +113,20 @@ def _staged_name(wanted: Load, part: Part) -> str:
 
 
 def _stand(destination: Destination, wanted: Load) -> None:
-    """See that the stream has a watermark. Two who do this at once may make two: see `_move`."""
-    destination.execute(
-        f"INSERT INTO RIG_WATERMARK (RIG_ID, STREAM, NEXT_N) SELECT ?, ?, 0 FROM {_ONE} "
-        "WHERE NOT EXISTS (SELECT 1 FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?)",
-        [wanted.rig_id, wanted.stream] * 2,
-    )
+    """See that the stream has a watermark. Two who do this at once may make two: see `_move`. Whoever is
+    refused because of another, or told that what was done has failed, finds that there is one.
+    """
+    stream: list[Value] = [wanted.rig_id, wanted.stream]
+    there = "FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
+    try:
+        destination.execute(
+            f"INSERT INTO RIG_WATERMARK (RIG_ID, STREAM, NEXT_N) SELECT ?, ?, 0 FROM {_ONE} "
+            f"WHERE NOT EXISTS (SELECT 1 {there})",
+            stream * 2,
+        )
+    except RigError:
+        if not destination.rows(f"SELECT 1 {there}", stream):
+            raise
 
 
 def _copy(destination: Destination, part: Part, file: str, own: str) -> None:

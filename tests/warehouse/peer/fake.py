@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -48,12 +49,19 @@ _ANY_ERROR: Final = 603
 
 
 class Recent(dict[str, Any]):
-    """The newest results."""
+    """The newest results. Statements of several sessions end at once, and one that could not note its result
+    would be told to have failed when it was done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._noting = threading.Lock()
 
     def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        while len(self) > _KEPT_RESULTS:
-            del self[next(iter(self))]
+        with self._noting:
+            super().__setitem__(key, value)
+            while len(self) > _KEPT_RESULTS:
+                del self[next(iter(self))]
 
 
 def install(folder: Path, databases: list[str]) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.table import Table as Grid
-from rich.text import Text
 
 from rig.errors import NotFound
 from rigclient.commands import shell
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import DIM, TITLE
+from rigclient.terminal.text import Text
 
 if TYPE_CHECKING:
     from rigclient.warehouse import Destination

@@ -3,13 +3,13 @@
 from typing import Any, Final
 
 import click
-from rich.text import Text
 
 from rigclient.commands import exits, shell
 from rigclient.commands.questions.asking import asked, blank, choice_of, chosen, nothing, table
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import DIM, STRONG, TEXT
+from rigclient.terminal.text import Text
 
 _COLUMNS: Final = (
     ("track", "left"),

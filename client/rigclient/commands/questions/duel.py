@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from rich.console import RenderableType
 from rich.style import Style
-from rich.text import Text
 
 from rigclient.commands.questions.asking import split, table
 from rigclient.lap import Array
@@ -16,6 +15,7 @@ from rigclient.terminal import braille
 from rigclient.terminal.clock import gap, lap_time
 from rigclient.terminal.line import Line
 from rigclient.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE
+from rigclient.terminal.text import Text
 
 if TYPE_CHECKING:
     from rigclient.warehouse.questions.compare import Best, Comparison

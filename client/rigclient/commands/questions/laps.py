@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import click
 from rich.style import Style
-from rich.text import Text
 
 from rigclient.commands import exits, shell
 from rigclient.commands.laps import SECTORS
@@ -14,6 +13,7 @@ from rigclient.commands.questions.asking import asked, choice_of, chosen, nothin
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
+from rigclient.terminal.text import Text
 
 _COLUMNS: Final = {
     "lap": "left",

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.style import Style
-from rich.text import Text
 
 from rig.errors import Mismatch
+from rig.signs import visible
 from rigclient.commands import exits, shell
 from rigclient.commands.questions.asking import table
 from rigclient.commands.warehouse import at
 from rigclient.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, YELLOW
+from rigclient.terminal.text import Console, Text
 
 if TYPE_CHECKING:
     from rigclient.warehouse.imports.finding import Search
@@ -138,7 +139,7 @@ def _written(path: Path | None, told: Told) -> "Iterator[Tell]":
 @contextlib.contextmanager
 def _progress(found: "Search") -> "Iterator[Progress]":
     """A bar on standard error over the bytes of all files, only where that is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     with Bars(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
         task = bars.add_task("", total=sum(file.bytes for file in found.files))
@@ -146,7 +147,7 @@ def _progress(found: "Search") -> "Iterator[Progress]":
 
         def progress(path: Path, read: int) -> None:
             done[path] = max(done[path], read)
-            bars.update(task, completed=done.total(), description=path.name[:40])
+            bars.update(task, completed=done.total(), description=visible(path.name[:40]))
 
         yield progress
 

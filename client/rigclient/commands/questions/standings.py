@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from rich.console import Console, Group, RenderableType
 from rich.style import Style
-from rich.text import Text
 
 from rigclient.commands import exits, shell
 from rigclient.commands.questions.asking import asked, blank, choice_of, chosen, nothing, table
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import gap, lap_time
 from rigclient.terminal.palette import CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE
+from rigclient.terminal.text import Text
 
 if TYPE_CHECKING:
     from rigclient.warehouse import Destination

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -11,14 +10,16 @@ from typing import Any, Final
 
 import click
 import numpy as np
-from rich.text import Text
 
 from rig.errors import BadRequest
+from rig.signs import visible
 from rigclient.commands import exits, shell
 from rigclient.commands.questions.asking import asked_alone, choice_of, chosen, nothing, table
 from rigclient.commands.warehouse import at
 from rigclient.extras import need
 from rigclient.terminal.palette import DIM, TEXT
+from rigclient.terminal.text import Text
+from rigclient.whole import whole
 
 _SHOWN: Final = 40
 _PLACES: Final = 3
@@ -101,11 +102,15 @@ def _print_lines(batches: Iterable[Any]) -> None:
     for batch in batches:
         names = _names(batch)
         for row in _rows([batch]):
-            sys.stdout.write(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n")
+            sys.stdout.write(shell.json_text(dict(zip(names, row, strict=True))) + "\n")
 
 
 def _write_csv(path: Path, batches: Iterable[Any]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file, _counted(path) as told:
+    with (
+        whole(path) as place,
+        place.open("w", newline="", encoding="utf-8") as file,
+        _counted(path) as told,
+    ):
         writer = csv.writer(file)
         for at_row, batch in enumerate(batches):
             if not at_row:
@@ -117,7 +122,8 @@ def _write_csv(path: Path, batches: Iterable[Any]) -> None:
 def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
     parquet = need("pyarrow.parquet", "warehouse")
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(path.open("wb"))  # ours, so that its errors name the path
+        place = stack.enter_context(whole(path))
+        file = stack.enter_context(place.open("wb"))
         told = stack.enter_context(_counted(path))
         writer: Any = None
         for batch in batches:
@@ -137,7 +143,7 @@ def _counted(path: Path) -> Iterator[Callable[[int], None]]:
         nonlocal count
         count += rows
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r{path.name}: {count:,} samples")
+            sys.stderr.write(f"\r{visible(path.name)}: {count:,} samples")
             sys.stderr.flush()
 
     yield told

@@ -1,0 +1,69 @@
+"""Where all that people read on a terminal goes through: names show what is in them, and are no markup."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+import rich.console
+import rich.text
+from rich.style import Style
+
+from rig.signs import escaped, visible
+
+
+class Text(rich.text.Text):
+    """Text of one line; signs stand for characters that would steer the terminal."""
+
+    def __init__(self, text: str = "", style: str | Style = "", **more: Any) -> None:
+        super().__init__(visible(text), style, **more)
+
+    def append(self, text: rich.text.Text | str, style: str | Style | None = None) -> "Text":
+        """Add text, or a piece with its own styles."""
+        super().append(visible(text) if isinstance(text, str) else text, style)
+        return self
+
+    def join(self, lines: Iterable[rich.text.Text]) -> "Text":
+        """The pieces, with this between them."""
+        joined = Text()
+        for at, line in enumerate(lines):
+            if at:
+                joined.append_text(self)
+            joined.append_text(line)
+        return joined
+
+    @classmethod
+    def assemble(cls, *parts: Any, **more: Any) -> "Text":
+        """Text, or pairs of text and style, one after the other."""
+        joined = cls(**more)
+        for part in parts:
+            joined.append(*(part if isinstance(part, tuple) else (part,)))
+        return joined
+
+
+def stacked(parts: Iterable[rich.text.Text]) -> rich.text.Text:
+    """Texts one below the other, as one."""
+    return rich.text.Text("\n").join(parts)
+
+
+class Console(rich.console.Console):
+    """A console that takes text as it is: what stands in brackets or between colons has no meaning."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**{"highlight": False, "markup": False, "emoji": False, **more})
+
+    def render_str(self, text: str, **more: Any) -> rich.text.Text:
+        """Text of a cell or a line."""
+        return super().render_str(visible(text), **more)
+
+
+def say(text: object, *, err: bool = False, **style: Any) -> None:
+    """Print a line for people, on standard error if `err`."""
+    click.secho(visible(str(text)), err=err, **style)
+
+
+def json_text(plain: Any) -> str:
+    """On one line, with the letters as they are, where standard output has them."""
+    few = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    return escaped(json.dumps(plain, ensure_ascii=few, allow_nan=False))
