@@ -135,7 +135,12 @@ class TestGreen:
             ("GF FCY GF FF", [True, False, False, None]),
             ("GF FF", [True, None]),
             ("FCY FF", [False, False]),
-            ("GF SC GF", [True, None, None]),
+            ("GF SF GF GF", [True, False, False, True]),
+            ("GF RF GF FF", [True, False, False, None]),
+            ("GF SC gf", [True, False, False]),
+            ("GF VSC", [True, False]),
+            ("XYZ GF", [False, False]),
+            ("SF FF FF", [False, False, None]),
         ],
     )
     def test_by_the_flags_at_its_ends(self, flags: str, green: list[bool | None]) -> None:

@@ -15,7 +15,14 @@ from rich.text import Text
 
 from rig.errors import BadRequest
 from rigclient.commands import exits, shell
-from rigclient.commands.questions.asking import asked_alone, choice_of, chosen, nothing, table
+from rigclient.commands.questions.asking import (
+    asked_alone,
+    choice_of,
+    chosen,
+    nothing,
+    table,
+    warn_of_unknown_green,
+)
 from rigclient.commands.warehouse import at
 from rigclient.extras import need
 from rigclient.terminal.palette import DIM, TEXT
@@ -55,6 +62,7 @@ def telemetry(
     with asked_alone(where) as destination:
         found = iter(samples.samples(destination, choice, channels))
         first = next(found, None)
+        warn_of_unknown_green(destination, choice)
         if first is None:
             raise nothing(destination, choice)
         batches = chain([first], found)
