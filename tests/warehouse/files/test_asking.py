@@ -100,7 +100,18 @@ class TestTables:
             "+2.740",
             "1:37.746",
         ]
-        assert shown[-1].split() == ["22", "88", "Am", "22", "#88", "13", "26:48.684", "14", "laps", "1:38.845"]
+        assert shown[-1].split() == [
+            "22",
+            "88",
+            "Am",
+            "22",
+            "#88",
+            "13",
+            "26:48.684",
+            "14",
+            "laps",
+            "1:38.845",
+        ]
 
     def test_statistics_tell_who_drove_most_evenly(self, ask: Ask) -> None:
         shown = told(ask("statistics", "--track", "barber", "--order-by", "consistency")).splitlines()

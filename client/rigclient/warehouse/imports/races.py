@@ -24,7 +24,7 @@ _DATED: Final = re.compile(
     r"((?:19|20)[0-9]{2})[._-]?([01][0-9])[._-]?([0-3][0-9])(?:[T _-]?[0-9]{4,6})?(?![0-9])"
 )
 """A date at the beginning of a folder's name, and a clock after it."""
-_ORDERED: Final = re.compile(r"[0-9]{1,4}_+(?=.*[A-Za-z])")
+_ORDERED: Final = re.compile(r"^[0-9]{1,4}_+(?=.*[A-Za-z])")
 """What puts the folders of an archive in order."""
 _NO_TRACK: Final = re.compile(
     r"data|samples?|csv|results?|timing|charts?|provisional|official|final|corrected|(?:hour|h)\s*[0-9]{1,2}"

@@ -34,7 +34,8 @@ _LETTERS: Final = re.compile(
 _AROUND: Final = 3
 """Bytes on either side of a chunk that are looked at with it: none of the rules needs more."""
 _BEGINNING: Final = 4096
-"""Bytes in whose first line a NUL means that the file is no text."""
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+"""Bytes at the beginning, and those of which one in their first line means that the file is no text."""
 
 
 def opened(file: BinaryIO) -> io.TextIOWrapper:
@@ -73,7 +74,7 @@ def _encoding(file: BinaryIO) -> str:
     for mark, name in _MARKS:
         if first.startswith(mark):
             return name
-    if b"\x00" in first.partition(b"\n")[0].strip(b"\r\x00"):
+    if _CONTROLS.search(first.partition(b"\n")[0].strip(b"\r\x00")):
         raise BadRequest("it is binary, or UTF-16 without a byte order mark", hint="save it as UTF-8")
     return "utf-8" if _is_utf8(file) or not _is_western(file) else "cp1252"
 
