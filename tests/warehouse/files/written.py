@@ -49,13 +49,19 @@ def table(*rows: str) -> bytes:
     return "\n".join([HEAD, *rows, ""]).encode()
 
 
-def race(*laps: tuple[str, int, int], begin_ms: int = 0, **more: str) -> bytes:
-    """A chart of laps, each of a car, with its number and time; laps of a car stand together."""
+def race(
+    *laps: tuple[str, int, int], flags: Mapping[tuple[str, int], str] | None = None, **more: str
+) -> bytes:
+    """A chart of laps, each with its car's number and its time; laps of a car stand together.
+
+    `flags` are those that are not green, by car and lap.
+    """
     totals: dict[str, int] = {}
     rows = []
     for number, lap, ms in laps:
-        totals[number] = totals.get(number, begin_ms) + ms
-        rows.append(row(number, lap, ms, totals[number], **more))
+        totals[number] = totals.get(number, 0) + ms
+        told = {"FLAG_AT_FL": (flags or {}).get((number, lap), "GF"), **more}
+        rows.append(row(number, lap, ms, totals[number], told))
     return table(*rows)
 
 
