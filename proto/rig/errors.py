@@ -14,6 +14,7 @@
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
+    ├── Refused                 FAILED_PRECONDITION  a part of it is not taken, the rest is done
     ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
     │   ├── WrongPassword
     │   ├── WrongKey
@@ -115,6 +116,12 @@ class Pinned(RigError):
 
 class Mismatch(RigError):
     """Two sides that must agree do not; the message says what each has. Nothing was changed."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Refused(RigError):
+    """Some of what was given was not taken, each with its reason. The rest of it was."""
 
     status = "FAILED_PRECONDITION"
 

@@ -28,7 +28,7 @@ STATEMENTS = [
 def there(peer: PeerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Destination]:
     with home("snowflake", tmp_path, peer, monkeypatch) as made, made.open() as destination:
         for table in (tables.WATERMARK, tables.LOADS, tables.SESSIONS):
-            destination.execute(tables.create(table))
+            destination.execute(tables.create(table, destination.dialect))
         for statement in destination.dialect.setup:
             destination.execute(statement)
         yield destination

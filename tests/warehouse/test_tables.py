@@ -1,12 +1,18 @@
 """Tables: derived from the channels, their names safe in every SQL, their statements safe to run again."""
 
+from datetime import datetime
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.errors import Mismatch
 from rigclient.lap import Lap
-from rigclient.warehouse import schema, tables
+from rigclient.warehouse import page, schema, tables
+from rigclient.warehouse.loading import Load, load
+from rigclient.warehouse.snowflake import account
+from rigclient.warehouse.spool import Spool
 from tests.client import driven
 from tests.warehouse.places import Home
 
@@ -137,3 +143,90 @@ class TestPreparing:
             with pytest.raises(Mismatch, match=r"LAPS.LAP_TIME is VARCHAR in duckdb:.* here it is DOUBLE"):
                 schema.prepare(there)
             assert set(there.columns("LAPS")) == {"RIG_ID", "LAP_TIME"}
+
+    def test_fills_the_timestamps_of_rows_that_an_older_program_brought(self, tmp_path: object) -> None:
+        home = Home("duckdb", f"duckdb:{tmp_path}/old.duckdb")
+        with home.open() as there:
+            schema.prepare(there)
+            for view in tables.VIEWS:
+                there.execute(f"DROP VIEW IF EXISTS {view}")
+            for column in ("START_TS", "END_TS", "LOCAL_DATE"):
+                there.execute(f"ALTER TABLE SESSIONS DROP COLUMN {column}")
+            for column in ("REMOVED", "NOTE"):
+                there.execute(f"ALTER TABLE RIG_LOADS DROP COLUMN {column}")
+            there.execute(
+                "INSERT INTO SESSIONS (RIG_ID, SESSION, START_TIME_NS, LOAD_ID) VALUES ('r', 's', ?, 'l')",
+                [1_790_000_000_123_456_789],
+            )
+            schema.prepare(there)
+            assert there.rows("SELECT CAST(START_TS AS VARCHAR), END_TS FROM SESSIONS") == [
+                ("2026-09-21 14:13:20.123456", None)
+            ]
+            assert there.columns("RIG_LOADS")["NOTE"] == "VARCHAR"
+
+
+class TestWhatTheWarehouseIsTold:
+    def test_tables_and_columns_carry_their_comments(self, tmp_path: object) -> None:
+        with Home("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
+            schema.prepare(there)
+            told: dict[str, str] = dict(there.rows("SELECT TABLE_NAME, COMMENT FROM DUCKDB_TABLES()"))
+            assert told == {table.name: table.about for table in tables.TABLES}
+            rows = there.rows(
+                "SELECT C.TABLE_NAME, C.COLUMN_NAME, C.COMMENT FROM DUCKDB_COLUMNS() C "
+                "JOIN DUCKDB_TABLES() T ON T.TABLE_NAME = C.TABLE_NAME"
+            )
+            found = {(table, column): comment for table, column, comment in rows}
+            assert found == {
+                (table.name, column.name): column.about for table in tables.TABLES for column in table.columns
+            }
+
+    def test_comments_come_with_columns_that_are_added(self, tmp_path: object) -> None:
+        with Home("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
+            schema.prepare(there)
+            for view in tables.VIEWS:
+                there.execute(f"DROP VIEW IF EXISTS {view}")
+            there.execute("ALTER TABLE LAPS DROP COLUMN GREEN")
+            schema.prepare(there)
+            sql = "SELECT COMMENT FROM DUCKDB_COLUMNS() WHERE TABLE_NAME = 'LAPS' AND COLUMN_NAME = 'GREEN'"
+            assert there.rows(sql) == [
+                (next(column.about for column in tables.LAPS.columns if column.name == "GREEN"),)
+            ]
+
+    def test_keys_are_declared_where_the_engine_knows_them(self, tmp_path: object) -> None:
+        with Home("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
+            schema.prepare(there)
+            sql = (
+                "SELECT TABLE_NAME FROM DUCKDB_CONSTRAINTS() WHERE CONSTRAINT_TYPE = 'PRIMARY KEY' ORDER BY 1"
+            )
+            assert there.rows(sql) == [("FILES",), ("RIG_LOADS",)]
+        made = {table.name: tables.create(table, account.DIALECT) for table in tables.TABLES}
+        for table in tables.TABLES:
+            key = f"PRIMARY KEY ({', '.join(table.unique)})"
+            assert (key in made[table.name]) == bool(table.unique), table.name
+        assert "COMMENT 'Speed" in made["PHYSICS"]
+
+    def test_every_time_in_nanoseconds_has_a_timestamp(self, warehouse: Home, tmp_path: Path) -> None:
+        """Beside it, or in the view over a table that is too wide for it."""
+        wide = {"PHYSICS", "SCORING"}
+        for table in tables.TABLES:
+            clocks = {column.name for column in table.columns if column.name.endswith("_TIME_NS")}
+            assert clocks == {column.of for column in table.columns if column.of} or table.name in wide
+        row = {"RIG_ID": "r", "SESSION": "s", "START_TIME_NS": 1_790_000_000_123_456_789}
+        spool = Spool(tmp_path / "spool")
+        spool.put(tables.SESSIONS, [row])
+        with warehouse.open() as there:
+            schema.prepare(there)
+            load(there, Load(spool.id, "r", "laps", 0, 1, spool.parts()))
+            ((begin, end),) = there.rows("SELECT START_TS, END_TS FROM SESSIONS")
+            assert (begin.replace(tzinfo=None), end) == (datetime(2026, 9, 21, 14, 13, 20, 123456), None)
+
+    def test_the_page_is_that_of_the_tables(self) -> None:
+        assert page.PAGE.read_text(encoding="utf-8") == page.markdown(), "python -m rigclient.warehouse.page"
+
+    def test_the_page_tells_every_table_column_and_view(self) -> None:
+        text = page.markdown()
+        assert all(f"## {table.name}\n" in text for table in tables.TABLES)
+        assert all(f"| `{column.name}` |" in text for table in tables.TABLES for column in table.columns)
+        assert all(f"| `{view}` |" in text for view in tables.VIEWS)
+        for word in ("CAR", "CAR_NUMBER", "LAP_INDEX", "LAP_NUMBER"):
+            assert f"| `{word}` | " in text.partition("## RIG_WATERMARK")[0]

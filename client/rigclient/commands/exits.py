@@ -28,6 +28,7 @@ CODES: Final = {
     errors.FileMissing: 14,
     errors.DatabaseMissing: 15,
     errors.Unreachable: 16,
+    errors.Refused: 17,
 }
 """By the class of the error, its narrowest one that stands here; click ends with 2 as well."""
 
@@ -39,7 +40,8 @@ Exit codes:
   9 a limit is reached, 1 anything else;
   of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,
   13 expired token, 14 a file is missing, 15 no such database,
-  16 nobody answers
+  16 nobody answers;
+  17 some files were refused, each by name; all others are loaded
 """
 
 

@@ -84,7 +84,7 @@ def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool)
     found = []
     with contextlib.ExitStack() as stack:
         sources = [_source(one, stack) for one in rigs] or _default_source(address, stack)
-        destination = stack.enter_context(connect(where))
+        destination = stack.enter_context(connect(where, read_only=True))
         for finding in checking.findings(destination, sources):
             found.append(finding)
             if not as_json:

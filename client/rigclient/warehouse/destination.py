@@ -29,6 +29,10 @@ class Dialect:
     """SQL that makes a timestamp of unix nanoseconds, which stand for {}."""
     setup: tuple[str, ...] = ()
     """Statements of `rig warehouse init` besides the tables."""
+    comments_within: bool = False
+    """Comments stand in the statement that makes a table; else each is one, and may be in a transaction."""
+    free_keys: bool = False
+    """A key that is declared is not enforced, and costs nothing."""
 
 
 class Finding(NamedTuple):

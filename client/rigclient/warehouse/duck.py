@@ -1,6 +1,7 @@
 """A warehouse in a file: DuckDB, embedded."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,10 @@ from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, 
 DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 
 _WAIT_S: Final = 30.0
-"""For whoever holds the file: a load of 250,000 rows takes some seconds."""
+"""For another `rig` that holds the file: a load of 250,000 rows takes seconds. Nobody knows of others."""
+_HOLDER: Final = re.compile(r"lock is held in (.*?) ?\(PID ([0-9]+)\)")
+_MAGIC: Final = (8, b"DUCK")
+"""Where a file of DuckDB has which bytes. Without them it would look for an extension that reads the file."""
 _AGAIN_S: Final = 0.05
 _CONFIG: Final = {
     # Half a million samples of all channels are copied as fast as with the 80 % of the machine that the
@@ -24,8 +28,12 @@ _CONFIG: Final = {
     # Loads end within a group of rows. Letting go of the file would write such groups anew, to join them:
     # 10.8 s of 26.7 for a million samples, for a file that is not smaller.
     "max_vacuum_tasks": 0,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
 }
 
+_LONGEST: Final = 120
+"""Characters of a command line that are told."""
 _IN_ORDER: Final = "RESET preserve_insertion_order"
 
 
@@ -53,13 +61,14 @@ class DuckDB:
     def _connected(self) -> Any:
         if self._read_only and not self._path.exists():
             raise NotFound(f"there is no warehouse at {self._path}", hint="`rig sync` makes it")
+        _check_magic(self._path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         until = time.monotonic() + _WAIT_S
         while True:
             try:
                 return self._duckdb.connect(str(self._path), read_only=self._read_only, config=_CONFIG)
             except self._duckdb.IOException as error:
-                if "lock" not in str(error) or time.monotonic() > until:
+                if not _is_ours(_holder(error)) or time.monotonic() > until:
                     raise self._meaning(error) from error
             except self._duckdb.Error as error:
                 raise self._meaning(error) from error
@@ -152,15 +161,65 @@ class DuckDB:
         """The error of the tree."""
         text = str(error).partition("\n")[0]
         if isinstance(error, self._duckdb.IOException):
-            if "lock" in text:
-                return Busy(f"{self._path} is in use by another program", hint="try again when it is done")
+            if "lock" in text.lower():
+                return Busy(f"{self._path} is in use by {_who(error)}", hint="try again when it is done")
             return Unavailable(f"{self._path} cannot be read or written: {text}")
         if isinstance(error, self._duckdb.OutOfMemoryException):
             return Exhausted(f"{self._path}: {text}")
         if isinstance(error, self._duckdb.CatalogException):
             return NotFound(f"{self.name}: {text}", hint="`rig warehouse init` makes the tables")
+        if isinstance(error, self._duckdb.ConstraintException):
+            return Raced(f"{self.name}: {text}")  # keys alone are declared: somebody has brought the row
         if isinstance(error, self._duckdb.TransactionException):
             return (Raced if "onflict" in text else Busy)(f"{self.name}: {text}")
         if isinstance(error, self._duckdb.SerializationException | self._duckdb.FatalException):
             return Corrupt(f"{self._path} is no sound DuckDB file: {text}")
         return RigError(f"{self.name}: {text}")
+
+
+def _check_magic(path: Path) -> None:
+    """Raises Corrupt for what is there and no file of DuckDB, before anything else is done with it."""
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise Corrupt(f"{path} is no file", hint="duckdb:PATH names a file of DuckDB")
+    at, magic = _MAGIC
+    try:
+        with path.open("rb") as file:
+            first = file.read(at + len(magic))
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    if first and first[at:] != magic:
+        raise Corrupt(f"{path} is no file of DuckDB", hint="duckdb:PATH names one, or one to be made")
+
+
+def _holder(error: Exception) -> int:
+    """The process that holds the file; 0 where that is not what went wrong."""
+    found = _HOLDER.search(str(error))
+    return int(found[2]) if found else 0
+
+
+def _words(pid: int) -> list[str]:
+    """Its command line; nothing where it has ended, or is another user's."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+    return []
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether it is a `rig`, which holds the file for seconds, or has ended by now."""
+    if not pid:
+        return False
+    words = _words(pid)
+    return not words or any(
+        word.rpartition("/")[2] == "rig" or "rigclient" in Path(word).parts for word in words
+    )
+
+
+def _who(error: Exception) -> str:
+    """Process 1234 (python loader.py)."""
+    found = _HOLDER.search(str(error))
+    if found is None:
+        return "another program"
+    said = " ".join(_words(int(found[2]))) or found[1]
+    return f"process {found[2]} ({said if len(said) <= _LONGEST else said[: _LONGEST - 1] + '…'})"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig.errors import Raced, RigError
+from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Destination, Value
 from rigclient.warehouse.tables import Table
 
@@ -50,6 +51,10 @@ class Load:
     from_n: int
     to_n: int
     parts: tuple[Part, ...]
+    removes: tuple[str, ...] = ()
+    """Loads whose rows go when this one comes; the ledger keeps them."""
+    note: str = ""
+    """What it is of, for the ledger."""
 
     @property
     def rows(self) -> int:
@@ -86,6 +91,7 @@ def load(destination: Destination, wanted: Load, staged: Sequence[str] = ()) -> 
         _stand(destination, wanted)
     _begin(destination)
     try:
+        _remove(destination, wanted)
         for part, file in zip(wanted.parts, staged, strict=True):
             _copy(destination, part, file, wanted.id)
         _enter(destination, wanted, staged)
@@ -129,6 +135,16 @@ def _stand(destination: Destination, wanted: Load) -> None:
             raise
 
 
+def _remove(destination: Destination, wanted: Load) -> None:
+    """Take away what came with the loads that go."""
+    marks = ", ".join("?" * len(wanted.removes))
+    for table in tables.LOADED if marks else ():
+        destination.execute(
+            f"DELETE FROM {table.name} WHERE RIG_ID = ? AND LOAD_ID IN ({marks})",
+            [wanted.rig_id, *wanted.removes],
+        )
+
+
 def _copy(destination: Destination, part: Part, file: str, own: str) -> None:
     loaded = destination.copy(part.table.name, file)
     if loaded != part.rows:
@@ -161,6 +177,8 @@ def _enter(destination: Destination, wanted: Load, staged: Sequence[str]) -> Non
         "SHA256": " ".join(part.sha256 for part in wanted.parts),
         "WRITER": writer(),
         "LOADED_AT_MS": time.time_ns() // 1_000_000,
+        "REMOVED": " ".join(wanted.removes) or None,
+        "NOTE": wanted.note or None,
     }
     entered = destination.execute(
         f"INSERT INTO RIG_LOADS ({', '.join(row)}) SELECT {', '.join('?' * len(row))} FROM {_ONE} "

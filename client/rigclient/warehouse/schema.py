@@ -26,6 +26,7 @@ def prepare(destination: Destination) -> Columns:
     grown = _grown(destination, there, {table: table.columns for table in tables.TABLES})
     if grown or not made:
         make_views(destination)
+        comment(destination)
     if not made:
         for statement in destination.dialect.setup:
             destination.execute(statement)
@@ -45,6 +46,21 @@ def make_views(destination: Destination) -> None:
     """Make the views anew, over the columns that there are now."""
     for name in tables.VIEWS:
         destination.execute(tables.create_view(name, destination.dialect))
+
+
+def comment(destination: Destination) -> None:
+    """Comment tables and columns, where that is not done as they are made."""
+    if destination.dialect.comments_within:
+        return
+    destination.begin()
+    try:
+        for table in tables.TABLES:
+            for statement in tables.comments(table):
+                destination.execute(statement)
+        destination.commit()
+    except BaseException:
+        destination.rollback()
+        raise
 
 
 def versions(destination: Destination) -> set[int]:
@@ -88,12 +104,14 @@ def _widened(
 ) -> bool:
     """Whether there was anything to add to one table."""
     if not there:
-        destination.execute(tables.create(table))
+        destination.execute(tables.create(table, destination.dialect))
         there |= {column.name: column.type for column in table.columns}
         return True
     missing = [column for column in columns if column.name not in there]
     for column in missing:
-        destination.execute(tables.add_column(table.name, column.name, column.type))
+        destination.execute(tables.add_column(table, column, destination.dialect))
+        if column.of:
+            destination.execute(tables.fill(table, column, destination.dialect))
         there[column.name] = column.type
     return bool(missing)
 

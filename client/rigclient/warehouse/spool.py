@@ -73,12 +73,18 @@ class Spool:
         if not filled:
             return
         arrays = {
-            column.name: self._pa.array(
+            column.name: self._stamps(filled, column.of)
+            if column.of
+            else self._pa.array(
                 [row.get(column.name) for row in filled], _ARROW[column.type], from_pandas=True
             )
             for column in table.columns
         }
         self._write(table, self._pa.table(arrays))
+
+    def _stamps(self, rows: Iterable[Mapping[str, Any]], of: str) -> Any:
+        times = (row.get(of) for row in rows)
+        return self._pa.array([None if ns is None else ns // 1000 for ns in times], self._pa.timestamp("us"))
 
     def _repeated(self, value: str | int, rows: int) -> Any:
         if isinstance(value, str):

@@ -1,8 +1,9 @@
 """The tables of a warehouse: those of samples are derived from the channel registry.
 
 Names are in upper case and never quoted, types mean the same in every warehouse: FLOAT keeps a float32 (it
-has 64 bits in Snowflake), BIGINT is NUMBER(38,0) there. No table has a primary key: Snowflake enforces none,
-so exactly once is proved by counting, in `loading`.
+has 64 bits in Snowflake), BIGINT is NUMBER(38,0) there, TIMESTAMP is UTC to the microsecond. Keys are
+declared where that costs nothing: Snowflake enforces none, DuckDB keeps an index for each. Exactly once is
+proved by counting, in `loading`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ WHOLE: Final = "BIGINT"
 REAL32: Final = "FLOAT"
 REAL64: Final = "DOUBLE"
 FLAG: Final = "BOOLEAN"
+STAMP: Final = "TIMESTAMP"
 
 _AXES: Final = ("x", "y", "z")
 _SAMPLES_ALONE: Final = ("distance", "game_distance", "whole")
@@ -36,6 +38,8 @@ class Column(NamedTuple):
     type: str
     about: str
     needed: bool = False
+    of: str = ""
+    """The column with the unix nanoseconds of which a TIMESTAMP is made."""
 
 
 class Table(NamedTuple):
@@ -49,6 +53,15 @@ class Table(NamedTuple):
     """Nor have two rows of the whole table: a load that brings one again is refused."""
     replaced: bool = False
     """Rows with the same key that were there before go when a load brings new ones."""
+    few: bool = False
+    """So few rows come at a time that DuckDB may keep an index of the key, and refuse a second row itself."""
+
+    @property
+    def unique(self) -> tuple[str, ...]:
+        """What no two rows of the whole table share; nothing where two may."""
+        if self.once or self.replaced or self.few:
+            return self.key
+        return ("LOAD_ID", *self.key) if self.type_of("LOAD_ID") else ()
 
     def type_of(self, name: str) -> str | None:
         """The type of a column, None when there is no such column."""
@@ -75,6 +88,10 @@ def type_of(dtype: np.dtype[Any]) -> str:
 def fits(wanted: str, there: str) -> bool:
     """Whether a column of one type can hold values of another as they are."""
     return there == wanted or (wanted == REAL32 and there == REAL64)
+
+
+def _stamp(name: str, of: str) -> Column:
+    return Column(name, STAMP, f"{of} as UTC.", of=of)
 
 
 def _of_channels(channels: Iterable[Channel]) -> Iterator[Column]:
@@ -156,6 +173,8 @@ LAPS: Final = Table(
         Column("TRACK_LENGTH", REAL64, "Length of the track [m]."),
         Column("START_TIME_NS", WHOLE, "Wall clock of the first sample, unix time [ns]."),
         Column("END_TIME_NS", WHOLE, "Wall clock of the last sample, unix time [ns]."),
+        _stamp("START_TS", "START_TIME_NS"),
+        _stamp("END_TS", "END_TIME_NS"),
         Column("SAMPLES", WHOLE, "Rows in PHYSICS."),
         Column("MISSING", WHOLE, "Samples declared missing in between; see GAPS."),
         Column("TORN_SAMPLES", WHOLE, "Samples out of frames that were not whole; see WHOLE in PHYSICS."),
@@ -183,6 +202,9 @@ SESSIONS: Final = Table(
         Column("STATUS", TEXT, "recording, or completed."),
         Column("START_TIME_NS", WHOLE, "Wall clock at which it was first seen, unix time [ns]."),
         Column("END_TIME_NS", WHOLE, "Wall clock at which it was over, unix time [ns]."),
+        _stamp("START_TS", "START_TIME_NS"),
+        _stamp("END_TS", "END_TIME_NS"),
+        Column("LOCAL_DATE", TEXT, "Date at the track, 2023-06-10 or a year; NULL: nobody said so."),
         Column("RING", TEXT, "Identity of the ring it was recorded in; see EVENTS."),
         Column("RING_SESSION", WHOLE, "Number of the session within that ring; see EVENTS."),
         Column("MAX_LAPS", WHOLE, "Laps of the session, where there is a limit."),
@@ -207,6 +229,7 @@ EVENTS: Final = Table(
         Column("SEQ", WHOLE, "Position among the events of the ring, from 1.", needed=True),
         Column("RING_SESSION", WHOLE, "Number of the session within the ring; 0 before the first."),
         Column("CAPTURE_TIME_NS", WHOLE, "Wall clock, unix time [ns]."),
+        _stamp("CAPTURE_TS", "CAPTURE_TIME_NS"),
         Column("SESSION_TIME", REAL64, "Session clock [s]."),
         Column("KIND", TEXT, "What happened, by the contract's name: lap_closed, pit_entered, ..."),
         Column("CAR", WHOLE, "Slot id of the car it happened to; NULL: to none."),
@@ -234,6 +257,8 @@ GAPS: Final = Table(
         Column("REASON", TEXT, "missed, torn, recorder_down, disk, evicted, ...; refused: rows of a file."),
         Column("BEGIN_TIME_NS", WHOLE, "Wall clock of the last record before, unix time [ns]."),
         Column("END_TIME_NS", WHOLE, "Wall clock of the first record after, unix time [ns]."),
+        _stamp("BEGIN_TS", "BEGIN_TIME_NS"),
+        _stamp("END_TS", "END_TIME_NS"),
         Column("DETAIL", TEXT, "A sentence for people."),
         _LOAD,
     ),
@@ -275,6 +300,7 @@ FILES: Final = Table(
     ),
     ("RIG_ID", "SHA256"),
     once=True,
+    few=True,
 )
 
 LOADS: Final = Table(
@@ -291,8 +317,11 @@ LOADS: Final = Table(
         Column("SHA256", TEXT, "Of the files, in the order of their tables."),
         Column("WRITER", TEXT, "Program, version, machine and process that loaded it."),
         Column("LOADED_AT_MS", WHOLE, "Wall clock of the load, unix time [ms]."),
+        Column("REMOVED", TEXT, "LOAD_IDs whose rows went with this load, separated by blanks."),
+        Column("NOTE", TEXT, "Of files: path and checksum, and of those that went, as JSON."),
     ),
     ("LOAD_ID",),
+    few=True,
 )
 
 WATERMARK: Final = Table(
@@ -319,10 +348,13 @@ SCHEMA: Final = Table(
 
 TABLES: Final = (WATERMARK, LOADS, SESSIONS, LAPS, SAMPLES, UPDATES, EVENTS, GAPS, READINGS, FILES, SCHEMA)
 """In the order in which they are made; the version comes last."""
+LOADED: Final = tuple(table for table in TABLES if table.type_of("LOAD_ID") and table is not LOADS)
+"""The tables whose rows come with loads."""
 
 VIEWS: Final = {
     "PHYSICS_V": "SELECT P.*, {P.CAPTURE_TIME_NS} AS TS FROM PHYSICS P",
     "SCORING_V": "SELECT S.*, {S.CAPTURE_TIME_NS} AS TS FROM SCORING S",
+    "RIG_LOADS_V": "SELECT R.*, {R.LOADED_AT_MS * 1000000} AS TS FROM RIG_LOADS R",
     "EVENTS_V": "SELECT E.*, {E.CAPTURE_TIME_NS} AS TS FROM EVENTS E",
     "LAPS_V": (
         "SELECT L.*, S.KIND AS SESSION_KIND, S.SOURCE, {S.START_TIME_NS} AS SESSION_TS, "
@@ -334,15 +366,42 @@ VIEWS: Final = {
 """Views by name; what stands in braces are unix nanoseconds that become a timestamp."""
 
 
-def create(table: Table) -> str:
-    """The statement that makes a table where there is none."""
-    columns = ",\n".join(f"  {c.name} {c.type}{' NOT NULL' * c.needed}" for c in table.columns)
-    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{columns}\n)"
+def create(table: Table, dialect: Dialect) -> str:
+    """The statement that makes a table where there is none, with its comments where one statement can."""
+    lines = [f"{c.name} {c.type}{' NOT NULL' * c.needed}{_comment(c, dialect)}" for c in table.columns]
+    if table.few or (dialect.free_keys and table.unique):
+        lines.append(f"PRIMARY KEY ({', '.join(table.unique)})")
+    columns = ",\n".join(f"  {line}" for line in lines)
+    about = f" COMMENT = {_quoted(table.about)}" if dialect.comments_within else ""
+    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{columns}\n){about}"
 
 
-def add_column(table: str, name: str, kind: str) -> str:
+def add_column(table: Table, column: Column, dialect: Dialect) -> str:
     """The statement that adds a column where there is none."""
-    return f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind}"
+    added = f"{column.name} {column.type}{_comment(column, dialect)}"
+    return f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {added}"
+
+
+def fill(table: Table, column: Column, dialect: Dialect) -> str:
+    """The statement that makes the timestamps of a column that was added."""
+    made = dialect.timestamp.format(f"{column.of} - {column.of} % 1000")  # cut as the spool does, not rounded
+    return f"UPDATE {table.name} SET {column.name} = {made} WHERE {column.of} IS NOT NULL"  # noqa: S608
+
+
+def comments(table: Table) -> list[str]:
+    """The statements that comment a table and its columns, for warehouses that take them by themselves."""
+    about = f"COMMENT ON TABLE {table.name} IS {_quoted(table.about)}"
+    columns = (f"COMMENT ON COLUMN {table.name}.{c.name} IS {_quoted(c.about)}" for c in table.columns)
+    return [about, *columns]
+
+
+def _comment(column: Column, dialect: Dialect) -> str:
+    return f" COMMENT {_quoted(column.about)}" if dialect.comments_within else ""
+
+
+def _quoted(text: str) -> str:
+    """Text of this program as SQL: one line, single quotes doubled."""
+    return "'" + " ".join(text.split()).replace("\\", "/").replace("'", "''") + "'"
 
 
 def create_view(name: str, dialect: Dialect) -> str:
@@ -355,7 +414,9 @@ def create_view(name: str, dialect: Dialect) -> str:
 def ddl(dialect: Dialect) -> list[str]:
     """All statements that make an empty warehouse, each safe to run again."""
     views = (create_view(name, dialect) for name in VIEWS)
-    return [*map(create, TABLES), *dialect.setup, *views]
+    made = (create(table, dialect) for table in TABLES)
+    apart = () if dialect.comments_within else (one for table in TABLES for one in comments(table))
+    return [*made, *dialect.setup, *views, *apart]
 
 
 def parted(lap: str) -> tuple[str, str]:

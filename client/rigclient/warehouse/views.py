@@ -3,6 +3,11 @@
 A lap is flying when it counts, was driven without a yellow, and neither began nor ended in the pits. Pace is
 made of flying laps within 107 % of the driver's best one, so that a spin does not hide how evenly somebody
 drives. What nobody knows does not speak against a lap.
+
+A car of a race has retired when it did not take the chequered flag. Where the timekeeper has marked any lap
+with FF a car without such a lap did not take it. Where there are no marks, as in the chart of a race that
+goes on, a car has retired when it did not cross the line for two of its usual laps before the first car's
+last crossing. Retired cars keep their place by laps and time.
 """
 
 # ruff: noqa: S608  what is put into statements stands in this file
@@ -53,6 +58,8 @@ FROM (
 
 RESULTS: Final = f"""
 SELECT R.*,
+  CASE WHEN VEHICLE_CLASS IS NOT NULL
+    THEN ROW_NUMBER() OVER (PARTITION BY RIG_ID, SESSION, VEHICLE_CLASS ORDER BY PLACE) END AS CLASS_PLACE,
   CASE WHEN KIND <> 'race' THEN BEST - MIN(BEST) OVER ({_OF_SESSION})
     WHEN LAPS_DOWN = 0 THEN TOTAL_TIME - MIN(CASE WHEN PLACE = 1 THEN TOTAL_TIME END) OVER ({_OF_SESSION})
     END AS GAP,
@@ -63,13 +70,19 @@ FROM (
   SELECT Q.*, S.KIND, MAX(Q.LAPS) OVER (PARTITION BY Q.RIG_ID, Q.SESSION) - Q.LAPS AS LAPS_DOWN,
     ROW_NUMBER() OVER (PARTITION BY Q.RIG_ID, Q.SESSION ORDER BY
       CASE WHEN S.KIND = 'race' THEN -Q.LAPS ELSE 0 END,
-      CASE WHEN S.KIND = 'race' THEN Q.TOTAL_TIME ELSE COALESCE(Q.BEST, 1E9) END, Q.CAR) AS PLACE
+      CASE WHEN S.KIND = 'race' THEN Q.TOTAL_TIME ELSE COALESCE(Q.BEST, 1E9) END, Q.CAR) AS PLACE,
+    CASE WHEN S.KIND <> 'race' THEN NULL
+      WHEN MAX(Q.FINISHED) OVER (PARTITION BY Q.RIG_ID, Q.SESSION) = 1
+        THEN Q.FINISHED = 0
+      ELSE Q.TOTAL_TIME + 2 * Q.USUAL_LAP < FIRST_VALUE(Q.TOTAL_TIME)
+        OVER (PARTITION BY Q.RIG_ID, Q.SESSION ORDER BY -Q.LAPS, Q.TOTAL_TIME) END AS RETIRED
   FROM (
     SELECT RIG_ID, SESSION, CAR, MAX(CAR_NUMBER) AS CAR_NUMBER, MAX_BY(DRIVER, END_TIME) AS DRIVER,
       MAX(TEAM) AS TEAM, MAX(VEHICLE_CLASS) AS VEHICLE_CLASS, MAX(TRACK) AS TRACK, MAX(LAP_NO) AS LAPS,
       MAX(END_TIME) AS TOTAL_TIME, MIN(COUNTED) AS BEST, MIN_BY(LAP_NO, COUNTED) AS BEST_LAP_NO,
       MAX(TOP_SPEED) AS TOP_SPEED, CAST(SUM(PIT_VISITS) AS BIGINT) AS PIT_VISITS,
-      COUNT(CASE WHEN PLACE = 1 THEN 1 END) AS LAPS_LED
+      COUNT(CASE WHEN PLACE = 1 THEN 1 END) AS LAPS_LED, MEDIAN(LAP_TIME) AS USUAL_LAP,
+      MAX(CASE WHEN FLAG = 'FF' THEN 1 ELSE 0 END) AS FINISHED
     FROM LAP_CHART_V GROUP BY RIG_ID, SESSION, CAR
   ) Q JOIN SESSIONS S ON S.RIG_ID = Q.RIG_ID AND S.SESSION = Q.SESSION
 ) R

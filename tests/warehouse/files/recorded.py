@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rigclient.warehouse.imports import cells, charts
 from rigclient.warehouse.imports.charts import ChartLap
+from rigclient.warehouse.imports.finding import KNOWN
 from rigclient.warehouse.imports.sheet import Refused, Sheet
 
 SAMPLE = "barber/Samples/R1_barber_telemetry_data_sample.csv"
@@ -33,7 +34,7 @@ def chart(recordings: Path, track: str, race: int) -> Path:
 
 
 def sheet(data: bytes, name: str = "chart.CSV") -> Sheet:
-    return Sheet(name, io.BytesIO(data))
+    return Sheet(name, io.BytesIO(data), KNOWN)
 
 
 def read(data: bytes) -> Chart:

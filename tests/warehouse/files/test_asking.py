@@ -87,9 +87,31 @@ class TestTables:
 
     def test_results_name_places_gaps_and_laps_led(self, ask: Ask) -> None:
         shown = told(ask("results", "--track", "barber")).splitlines()
-        assert shown[2].split() == ["1", "13", "#13", "27", "45:15.035", "1:37.428", "27"]
-        assert shown[3].split() == ["2", "22", "#22", "27", "45:17.775", "+2.740", "+2.740", "1:37.746"]
-        assert shown[-1].split() == ["22", "88", "#88", "13", "26:48.684", "14", "laps", "1:38.845"]
+        assert shown[2].split() == ["1", "13", "Am", "1", "#13", "27", "45:15.035", "1:37.428", "27"]
+        assert shown[3].split() == [
+            "2",
+            "22",
+            "Am",
+            "2",
+            "#22",
+            "27",
+            "45:17.775",
+            "+2.740",
+            "+2.740",
+            "1:37.746",
+        ]
+        assert shown[-1].split() == [
+            "22",
+            "88",
+            "Am",
+            "22",
+            "#88",
+            "13",
+            "26:48.684",
+            "14",
+            "laps",
+            "1:38.845",
+        ]
 
     def test_statistics_tell_who_drove_most_evenly(self, ask: Ask) -> None:
         shown = told(ask("statistics", "--track", "barber", "--order-by", "consistency")).splitlines()

@@ -1,7 +1,6 @@
 """Endurance lap charts: all that is in them, and every row that is not sound."""
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,51 +9,7 @@ from hypothesis import strategies as st
 
 from rigclient.warehouse.imports.charts import ChartLap
 from tests.warehouse.files.recorded import Chart, chart, read
-
-HEAD = (
-    "NUMBER; DRIVER_NUMBER; LAP_NUMBER; LAP_TIME; LAP_IMPROVEMENT; CROSSING_FINISH_LINE_IN_PIT; S1; S2; S3;"
-    " KPH; ELAPSED; HOUR;TOP_SPEED;PIT_TIME;CLASS;FLAG_AT_FL;IM1a_time;IM1a_elapsed;FL_time;FL_elapsed"
-)
-START_MS = 13 * 3_600_000
-
-
-def spelled(ms: int) -> str:
-    return f"{ms // 60_000}:{ms % 60_000 / 1000:06.3f}"
-
-
-def row(
-    number: str = "7",
-    lap: int = 1,
-    ms: int = 100_000,
-    total: int | None = None,
-    cells: Mapping[str, str] | None = None,
-    **more: str,
-) -> str:
-    """A sound row; `total` is when the lap ended, since the start."""
-    total = ms * lap if total is None else total
-    hour = START_MS + total
-    plain = {
-        "NUMBER": number,
-        "DRIVER_NUMBER": "1",
-        "LAP_NUMBER": str(lap),
-        "LAP_TIME": spelled(ms),
-        "LAP_IMPROVEMENT": "0",
-        "S1": "30.000",
-        "S2": "30.000",
-        "S3": f"{(ms - 60_000) / 1000:.3f}",
-        "KPH": "130.0",
-        "ELAPSED": spelled(total),
-        "HOUR": f"{hour // 3_600_000}:{hour // 60_000 % 60:02}:{hour % 60_000 / 1000:06.3f}",
-        "FLAG_AT_FL": "GF",
-        "IM1a_time": "20.000",
-        "IM1a_elapsed": "20.000",
-    }
-    filled = {**plain, **(cells or {}), **more}
-    return ";".join(filled.get(name.strip(), "") for name in HEAD.split(";"))
-
-
-def table(*rows: str) -> bytes:
-    return "\n".join([HEAD, *rows, ""]).encode()
+from tests.warehouse.files.written import HEAD, row, table
 
 
 def kept(*rows: str) -> list[tuple[int, str, int]]:
@@ -135,7 +90,12 @@ class TestGreen:
             ("GF FCY GF FF", [True, False, False, None]),
             ("GF FF", [True, None]),
             ("FCY FF", [False, False]),
-            ("GF SC GF", [True, None, None]),
+            ("GF SF GF GF", [True, False, False, True]),
+            ("GF RF GF FF", [True, False, False, None]),
+            ("GF SC gf", [True, False, False]),
+            ("GF VSC", [True, False]),
+            ("XYZ GF", [False, False]),
+            ("SF FF FF", [False, False, None]),
         ],
     )
     def test_by_the_flags_at_its_ends(self, flags: str, green: list[bool | None]) -> None:

@@ -1,11 +1,15 @@
 """Beacons in their three layouts, and the dates that they tell."""
 
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rigclient.warehouse.imports.beacons import Beacon, beacons
+from rigclient.warehouse import connect
+from rigclient.warehouse.imports import finding, job, source
+from rigclient.warehouse.imports.beacons import Beacon, beacons, together
 from rigclient.warehouse.imports.dating import midnight
 from rigclient.warehouse.imports.sheet import Refused
 from rigclient.warehouse.imports.timing import Overview
@@ -117,3 +121,50 @@ class TestDates:
     def test_each_chart_is_of_one_race_only(self, official: dict[Path, Chart]) -> None:
         starts = [overview(read).started_ms for read in official.values()]
         assert len(set(starts)) == 14
+
+
+class TestWrongDates:
+    """Of a clock that was never set: a row that is refused, whatever it tells."""
+
+    HEAD = "lap,meta_session,timestamp,vehicle_id"
+    WRONG = (
+        "1970-01-01T00:00:00Z",
+        "1999-12-31T00:00:00Z",
+        "2038-01-19T03:14:07Z",
+        "2500-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00Z",
+    )
+
+    @pytest.mark.parametrize("wrong", WRONG)
+    def test_one_among_beacons_is_refused(self, wrong: str) -> None:
+        right = [f"{lap},R1,2025-09-06T18:{40 + lap}:41Z,A" for lap in range(1, 6)]
+        data = "\n".join([self.HEAD, *right[:3], f"4,R1,{wrong},A", *right[3:]]).encode()
+        found = list(together(beacons(sheet(data))))
+        assert [row.line for row in found if isinstance(row, Refused)] == [5]
+        assert len(found) == 6
+
+    def test_the_years_between_two_beacons_are_not_walked(self) -> None:
+        """Half a million years of quarters would not fit into the memory."""
+        local = np.cumsum(np.random.default_rng(7).integers(95_000_000_000, 105_000_000_000, 59))
+        far = np.array([-(2**62), 2**62], np.int64)
+        began = 20_000 * DAY_NS
+        assert midnight(local, np.concatenate([local + began, far])) == began
+
+    def test_beside_the_chart_of_their_race_they_change_nothing(
+        self, recordings: Path, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "barber"
+        folder.mkdir()
+        shutil.copy(chart(recordings, "barber", 1), folder)
+        lines = (recordings / "barber/R1_barber_lap_time.csv").read_text().splitlines()
+        stamp = re.search("2025-[^,]*Z", lines[20])
+        assert stamp
+        for at, wrong in enumerate(self.WRONG):
+            lines[20 + at] = re.sub("2025-[^,]*Z", wrong, lines[20 + at])
+        (folder / "R1_barber_lap_time.csv").write_text("\n".join(lines))
+        with connect(f"duckdb:{tmp_path / 'a.duckdb'}") as there:
+            work = job.Job(there, source.Named(), lambda _row: None, lambda _path, _bytes: None)
+            told, loaded = work.run(finding.search([folder]))
+            assert (told.outcome, told.refused.total()) == ("dates", len(self.WRONG))
+            assert loaded.session.startswith("20250906-184041-barber")

@@ -43,7 +43,7 @@ def filled(
         driven.load(destination, Spool(folder / "spool"))
         told: list[Refusal] = []
         found = finding.Search(
-            [one for path in files(folder, recordings) if (one := finding.recognised(path))], 0
+            [one for path in files(folder, recordings) if (one := finding.recognised(path))], [], []
         )
         work = job.Job(destination, source.Named(), told.append, lambda _path, _bytes: None)
         reports = {str(report.path.relative_to(folder)): report for report in work.run(found)}
@@ -306,7 +306,7 @@ class TestDriversAndNothing:
             (Choice(track="meander", cars=("4",)), ["no lap of car 4 among those of track", "cars 40"]),
             (Choice(track="meander", race=2), ["no lap of race 2", "there is race 1"]),
             (Choice(track="austin", telemetry=True), ["the 68 laps that would fit are without telemetry"]),
-            (Choice(driver="hara", green=True), ["the only lap that would fit is under a yellow"]),
+            (Choice(driver="hara", green=True), ["the only lap that would fit is not known to be green"]),
             (Choice(track="austin", vehicle_class="GT9"), ["no lap of class 'GT9'", "there is class Am"]),
             (Choice(track="nowhere", driver="nobody"), ["no lap is like that; there are tracks"]),
         ],

@@ -31,6 +31,8 @@ EXITED: Final = 9
 
 _TOKEN: Final = re.compile(r'Snowflake Token="([^"]*)"')
 _REMOVE: Final = re.compile(r"\s*(?:REMOVE|RM)\s+@(\S+)", re.IGNORECASE)
+_DECLARED_KEY: Final = re.compile(r",\s*PRIMARY KEY \([^)]*\)")
+"""Snowflake notes keys and enforces none; fakesnow would."""
 _OVERWRITE: Final = re.compile(r"\bOVERWRITE\s*=\s*TRUE\b", re.IGNORECASE)
 
 
@@ -206,7 +208,7 @@ class Peer:
         if removed:
             names = fake.remove(removed[1], session.connection)
             data["sqlText"] = f"SELECT '{len(names)} removed' AS RESULT"
-        data["sqlText"] = session.spelled(data["sqlText"])
+        data["sqlText"] = session.spelled(_DECLARED_KEY.sub("", data["sqlText"]))
         reply = await _forward(request, json.dumps(data).encode())
         return _mended(reply, data["sqlText"])
 

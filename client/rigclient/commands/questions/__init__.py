@@ -2,13 +2,14 @@
 
 import click
 
-from rigclient.commands.questions import compare, drivers, laps, load, standings, telemetry
+from rigclient.commands.questions import compare, drivers, laps, load, standings, telemetry, unload
 
 
 def add_to(group: click.Group) -> None:
     """Make them commands of the group."""
     for command in (
         load.load,
+        unload.unload,
         drivers.drivers,
         laps.laps,
         telemetry.telemetry,

@@ -37,7 +37,7 @@ _CHOICE: Final = (
     click.option("--driver", metavar="PART", default="", help="Part of the driver's name."),
     click.option("--class", "vehicle_class", metavar="CLASS", default="", help="Vehicle class."),
     click.option("--source", type=click.Choice(_SOURCES), default=None, help="Where the data come from."),
-    click.option("--green", is_flag=True, help="Only laps without a yellow."),
+    click.option("--green", is_flag=True, help="Only laps of which it is known that they were green."),
     click.option("--valid", is_flag=True, help="Only laps that count."),
 )
 _WORDS: Final = ("track", "race", "session", "cars", "driver", "vehicle_class", "source", "green", "valid")
@@ -78,6 +78,15 @@ def asked_alone(where: str | None) -> "Iterator[Destination]":
 
     with connect(where, read_only=True) as destination:
         yield destination
+
+
+def warn_of_unknown_green(destination: "Destination", choice: "Choice") -> None:
+    """Say how many laps --green leaves out that may have been green: charts without flags tell of none."""
+    from rigclient.warehouse.questions.laps import unknown_green
+
+    if choice.green and (count := unknown_green(destination, choice)):
+        laps = "1 lap" if count == 1 else f"{count} laps"
+        shell.warn(f"--green leaves out {laps} of which nobody knows whether there was a yellow")
 
 
 def nothing(destination: "Destination", choice: "Choice", what: str = "lap") -> NotFound:

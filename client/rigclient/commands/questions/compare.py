@@ -8,7 +8,13 @@ import click
 from rigclient.commands import exits, shell
 from rigclient.commands.plot import writer_of
 from rigclient.commands.questions import duel
-from rigclient.commands.questions.asking import asked, asked_alone, choice_of, chosen
+from rigclient.commands.questions.asking import (
+    asked,
+    asked_alone,
+    choice_of,
+    chosen,
+    warn_of_unknown_green,
+)
 from rigclient.commands.warehouse import at
 
 if TYPE_CHECKING:
@@ -103,7 +109,9 @@ def compare(
     from rigclient.warehouse.questions.compare import compare as best_of
 
     with asked(where, address) as destination:
-        found = best_of(destination, choice_of(words), first, second)
+        choice = choice_of(words)
+        found = best_of(destination, choice, first, second)
+        warn_of_unknown_green(destination, choice)
         _show(destination, found, channels, step_m, plot, as_json)
 
 

@@ -5,7 +5,15 @@ from typing import Any, Final
 import click
 
 from rigclient.commands import exits, shell
-from rigclient.commands.questions.asking import asked, blank, choice_of, chosen, nothing, table
+from rigclient.commands.questions.asking import (
+    asked,
+    blank,
+    choice_of,
+    chosen,
+    nothing,
+    table,
+    warn_of_unknown_green,
+)
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import DIM, STRONG, TEXT
@@ -47,6 +55,7 @@ def drivers(
         kept, more = shell.first(question.drivers(destination, choice), limit)
         if as_json:
             click.echo(shell.json_text(kept))
+        warn_of_unknown_green(destination, choice)
         if not kept:
             raise nothing(destination, choice, "driver")
     if as_json:

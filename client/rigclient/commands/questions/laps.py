@@ -9,7 +9,15 @@ from rich.style import Style
 
 from rigclient.commands import exits, shell
 from rigclient.commands.laps import SECTORS
-from rigclient.commands.questions.asking import asked, choice_of, chosen, nothing, split, table
+from rigclient.commands.questions.asking import (
+    asked,
+    choice_of,
+    chosen,
+    nothing,
+    split,
+    table,
+    warn_of_unknown_green,
+)
 from rigclient.commands.warehouse import at
 from rigclient.terminal.clock import lap_time
 from rigclient.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
@@ -59,6 +67,7 @@ def laps(
         kept, more = shell.first(found, limit)
         if as_json:
             click.echo(shell.json_text(kept))
+        warn_of_unknown_green(destination, choice)
         if not kept:
             raise nothing(destination, choice)
     if as_json:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.style import Style
 
-from rig.errors import Mismatch
+from rig.errors import Refused
 from rig.signs import visible
 from rigclient.commands import exits, shell
 from rigclient.commands.questions.asking import table
@@ -42,7 +42,9 @@ _REASONS: Final = (("rows refused", "left"), ("rows", "right"), ("first in", "le
 _BEACONS: Final = "beacons"
 _THERE: Final = "there already"
 _REFUSED: Final = "refused"
-_OUTCOMES: Final = {"loaded": GOOD, _REFUSED: RED}
+_EMPTY: Final = "no laps"
+_OLDER: Final = "older"
+_OUTCOMES: Final = {"loaded": GOOD, _REFUSED: RED, _EMPTY: RED}
 """How what became of a file is shown; all else is dim."""
 
 
@@ -62,6 +64,14 @@ _OUTCOMES: Final = {"loaded": GOOD, _REFUSED: RED}
     metavar="FILE",
     help="Write every row that was not loaded here, as CSV.",
 )
+@click.option(
+    "--date",
+    metavar="YYYY-MM-DD",
+    default="",
+    callback=lambda _context, _option, text: _date(text),
+    help="Of all files, at the track; default: of a folder such as 202306101600_Race, or by beacons.",
+)
+@click.option("--replace", is_flag=True, help="A chart takes the place of an earlier one of its race.")
 @shell.as_json
 @exits.coded
 def load(
@@ -70,13 +80,16 @@ def load(
     track: str,
     race: int,
     refused_file: Path | None,
+    date: str,
+    replace: bool,
     as_json: bool,
 ) -> None:
     """Load lap charts and telemetry of other programs.
 
     Each file once: endurance lap charts (23_AnalysisEnduranceWithSections), telemetry in long form
     (telemetry_name, telemetry_value), and lap beacons, which tell the dates of charts of the same race.
-    Folders are searched. A row that is not sound is refused with its line, its neighbours are loaded.
+    Folders are searched. A row that is not sound is refused with its line, its neighbours are loaded; so is a
+    file among others. A corrected chart is refused until --replace says that it is the right one.
 
     \b
     Example:
@@ -92,12 +105,15 @@ def load(
         tell = stack.enter_context(_written(refused_file, told))
         progress = stack.enter_context(_progress(found))
         destination = stack.enter_context(connect(where))
-        work = job.Job(destination, source.Named(track, race or 0), tell, progress)
+        work = job.Job(destination, source.Named(track, race or 0, date, replace), tell, progress)
         reports = list(work.run(found))
     if as_json:
         click.echo(shell.json_text(_plain(reports, found, told)))
     else:
         console = shell.console()
+        console.print(_files(reports, console.width))
+        for line in _whys(reports, found):
+            console.print(line, soft_wrap=True)
         console.print(_report(reports, found, told, console.width))
     _end(reports)
 
@@ -153,11 +169,18 @@ def _progress(found: "Search") -> "Iterator[Progress]":
 
 
 def _report(reports: "Sequence[Report]", found: "Search", told: Told, width: int) -> RenderableType:
-    parts: list[RenderableType] = [_files(reports, width)]
-    parts += [Text(report.why, YELLOW) for report in reports if report.why]
+    parts: list[RenderableType] = []
     if told.count:
         parts += [Text(), _reasons(reports, told, width), Text(), *_first(told)]
     return Group(*parts, Text(), _sum(reports, found))
+
+
+def _whys(reports: "Sequence[Report]", found: "Search") -> Iterator[Text]:
+    """A line for every file that is not loaded, with its reason."""
+    for report in reports:
+        if report.why:
+            yield Text(report.why, YELLOW if report.outcome in (_REFUSED, _EMPTY) else DIM)
+    yield from (Text(f"{path}: left alone, a table of another kind", DIM) for path in found.others)
 
 
 def _files(reports: "Sequence[Report]", width: int) -> RenderableType:
@@ -167,10 +190,9 @@ def _files(reports: "Sequence[Report]", width: int) -> RenderableType:
 
 
 def _row(report: "Report") -> Sequence[Text]:
-    race = f"{report.race.track} {report.race.number}" if report.race else report.path.name
     return (
-        Text(race, STRONG),
-        Text(report.kind, TEXT),
+        Text(str(report.race) if report.race else report.path.name, STRONG),
+        Text(report.kind or "-", TEXT),
         _count(report.laps, TEXT),
         _count(report.samples, TEXT),
         _count(report.refused.total(), YELLOW),
@@ -215,7 +237,10 @@ def _sum(reports: "Sequence[Report]", found: "Search") -> Text:
     words += [f"{there} there already, nothing changed"] if there else []
     words += [f"{dates} of beacons, for the dates"] if dates else []
     words += [f"{undated} without a date, which beacons of the race would tell"] if undated else []
-    words += [f"{found.others} tables of other kinds left alone"] if found.others else []
+    older = sum(report.outcome == _OLDER for report in reports)
+    words += [f"{older} older than what is there"] if older else []
+    words += [f"{len(_refused(reports))} refused"] if _refused(reports) else []
+    words += [f"{len(found.others)} tables of other kinds left alone"] if found.others else []
     return Text("; ".join(words), DIM)
 
 
@@ -228,7 +253,9 @@ def _plain(reports: "Sequence[Report]", found: "Search", told: Told) -> dict[str
                 "outcome": report.outcome,
                 "session": report.session,
                 "track": report.race.track if report.race else "",
+                "session_kind": report.race.kind if report.race else "",
                 "race": report.race.number if report.race else None,
+                "date": report.race.date if report.race else "",
                 "laps": report.laps,
                 "samples": report.samples,
                 "refused": dict(report.refused),
@@ -236,16 +263,29 @@ def _plain(reports: "Sequence[Report]", found: "Search", told: Told) -> dict[str
             }
             for report in reports
         ],
-        "others": found.others,
+        "others": [str(path) for path in found.others],
         "refused": told.count,
         "first_refused": [{**row._asdict(), "path": str(row.path)} for row in told.first],
     }
 
 
 def _end(reports: "Sequence[Report]") -> None:
-    """Files that were refused whole are no success. Raises Mismatch."""
-    refused = [report for report in reports if report.outcome == _REFUSED]
-    if refused:
-        raise Mismatch(
+    """Files that were refused whole are no success. Raises Refused."""
+    if refused := _refused(reports):
+        raise Refused(
             f"{len(refused)} of {len(reports)} files refused", hint="each is told above with its reason"
         )
+
+
+def _refused(reports: "Sequence[Report]") -> "list[Report]":
+    return [report for report in reports if report.outcome in (_REFUSED, _EMPTY)]
+
+
+def _date(text: str) -> str:
+    """A date or a year. Raises BadParameter."""
+    from rigclient.warehouse.imports.races import date_of
+
+    found = date_of(text)
+    if text and not found:
+        raise click.BadParameter(f"{text!r} is no date such as 2023-06-10, nor a year")
+    return found

@@ -24,6 +24,9 @@ _KMH: Final = 3.6
 _CAR_CELLS: Final = 12
 _LAP_CELLS: Final = 3
 _LIKE: Final = 5
+_RESULT_CELLS: Final = 10
+_DRIVER: Final = 3
+"""Cells of a result, and the position of the driver's."""
 
 Row = dict[str, Any]
 
@@ -35,7 +38,8 @@ Row = dict[str, Any]
 @click.pass_obj
 @exits.coded
 def results(address: str, where: str | None, as_json: bool, **words: Any) -> None:
-    """Show how a session ended: places, gaps, best laps, laps led. Of several that fit it is the newest.
+    """Show how a session ended: places, also in class, gaps, best laps, laps led; retired cars by themselves.
+    Of several that fit it is the newest.
 
     \b
     Example:
@@ -52,6 +56,7 @@ def results(address: str, where: str | None, as_json: bool, **words: Any) -> Non
     columns = {
         "P": "right",
         "car": "left",
+        "class": "left",
         "driver": "left",
         "laps": "right",
         "time": "right",
@@ -59,13 +64,23 @@ def results(address: str, where: str | None, as_json: bool, **words: Any) -> Non
     }
     columns |= {"next": "right", "best": "right", "led": "right"}
     best = min((row["best"] for row in rows if row["best"] is not None), default=0.0)
-    _print(session, others, columns, [_result(row, best) for row in rows])
+    _print(session, others, columns, list(_parted(rows, best)))
+
+
+def _parted(rows: Sequence[Row], best: float) -> Iterator[Sequence[Text]]:
+    """Those that finished, then those that did not below a line that says so."""
+    retired = [row for row in rows if row.get("retired")]
+    yield from (_result(row, best) for row in rows if not row.get("retired"))
+    if retired:
+        yield [Text("retired" if at == _DRIVER else "", TITLE) for at in range(_RESULT_CELLS)]
+    yield from (_result(row, best) for row in retired)
 
 
 def _result(row: Row, best: float) -> Sequence[Text]:
     return (
         Text(str(row["place"]), STRONG),
         Text(row["car_number"] or str(row["car"]), TEXT),
+        _in_class(row),
         Text(row["driver"], STRONG),
         Text(str(row["laps"]), TEXT),
         Text(_race_time(row["total_time"]), TEXT),
@@ -74,6 +89,12 @@ def _result(row: Row, best: float) -> Sequence[Text]:
         _best(row["best"], best),
         Text(str(row["laps_led"] or ""), PURPLE),
     )
+
+
+def _in_class(row: Row) -> Text:
+    """Am 1; a warehouse of release 0.1 does not tell the place."""
+    place = row.get("class_place")
+    return blank(f"{row['vehicle_class']} {place}" if place else row["vehicle_class"])
 
 
 def _race_time(seconds: float) -> str:

@@ -14,7 +14,14 @@ import numpy as np
 from rig.errors import BadRequest
 from rig.signs import visible
 from rigclient.commands import exits, shell
-from rigclient.commands.questions.asking import asked_alone, choice_of, chosen, nothing, table
+from rigclient.commands.questions.asking import (
+    asked_alone,
+    choice_of,
+    chosen,
+    nothing,
+    table,
+    warn_of_unknown_green,
+)
 from rigclient.commands.warehouse import at
 from rigclient.extras import need
 from rigclient.terminal.palette import DIM, TEXT
@@ -56,6 +63,7 @@ def telemetry(
     with asked_alone(where) as destination:
         found = iter(samples.samples(destination, choice, channels))
         first = next(found, None)
+        warn_of_unknown_green(destination, choice)
         if first is None:
             raise nothing(destination, choice)
         batches = chain([first], found)

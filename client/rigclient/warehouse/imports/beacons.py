@@ -7,7 +7,7 @@
 `value` is the lap's time in milliseconds in files of lap times, the clock once more in others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,11 @@ from rigclient.warehouse.imports.sheet import Refused, Row, Sheet, parsed
 
 NEEDED: Final = ("lap", "timestamp", "vehicle_id", "meta_session")
 """A table with these columns, and no values of telemetry, holds beacons."""
+
+
+_DAY_NS: Final = 86_400_000_000_000
+_APART_NS: Final = 14 * _DAY_NS
+"""From the middle one of a file's beacons: a logger whose clock was never set tells another year."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,24 @@ class Beacon:
 def beacons(sheet: Sheet) -> Iterator[Beacon | Refused]:
     """The crossings of a file in its order, which is none."""
     return parsed(sheet.rows(), _beacon)
+
+
+def together(rows: Iterable[Beacon | Refused]) -> Iterator[Beacon | Refused]:
+    """The crossings of one meeting; those that are weeks away from most of them are refused."""
+    kept = list(rows)
+    times = sorted(row.time_ns for row in kept if isinstance(row, Beacon))
+    middle_ns = times[len(times) // 2] if times else 0
+    for row in kept:
+        if isinstance(row, Beacon) and abs(row.time_ns - middle_ns) > _APART_NS:
+            yield Refused(
+                row.line, "a date of its own", f"timestamp is {_days(row, middle_ns)} from the others"
+            )
+        else:
+            yield row
+
+
+def _days(beacon: Beacon, middle_ns: int) -> str:
+    return f"{abs(beacon.time_ns - middle_ns) // _DAY_NS} days"
 
 
 def _beacon(row: Row) -> Beacon:

@@ -13,6 +13,10 @@ _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _CAR: Final = re.compile(r"[0-9A-Za-z]{1,8}")
 _DAY_MS: Final = 86_400_000
 
+_EARLIEST_S: Final = 631_152_000
+_LATEST_S: Final = 4_102_444_800
+"""The years 1990 to 2099. Clocks that were never set tell 1970; nanoseconds of 64 bits end in 2262."""
+
 UNKNOWN_LAP: Final = 32768
 """What a logger writes when it has lost count of the laps."""
 
@@ -93,4 +97,6 @@ def moment_ns(name: str, text: str) -> int:
         seconds = (when if when.tzinfo else datetime.fromisoformat(f"{text}Z")).timestamp()
     except (ValueError, OverflowError):
         raise Malformed("no moment", f"{name} is {text!r}, which is no date and time") from None
+    if not _EARLIEST_S <= seconds < _LATEST_S:
+        raise Malformed("no moment", f"{name} is {text!r}, and no logger was running then")
     return round(seconds * 1e6) * 1000

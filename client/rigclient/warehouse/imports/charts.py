@@ -7,6 +7,7 @@ The rows of a car stand together, its laps in order. A row must fit the one befo
 a time, a sector or the running total is wrong nobody can tell which.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -24,10 +25,23 @@ NEEDED: Final = (
     "S3",
     "ELAPSED",
     "HOUR",
-    "FLAG_AT_FL",
     "CROSSING_FINISH_LINE_IN_PIT",
 )
 """A table with these columns is an endurance lap chart."""
+COLUMNS: Final = (
+    *NEEDED,
+    "FLAG_AT_FL",
+    "LAP_IMPROVEMENT",
+    "PIT_TIME",
+    "KPH",
+    "TOP_SPEED",
+    "DRIVER_NUMBER",
+    "DRIVER_NAME",
+    "CLASS",
+    "TEAM",
+    "MANUFACTURER",
+)
+"""All that is read of one; charts of older years have no flags."""
 
 _LINE: Final = "FL"
 """The finish line among the intermediates."""
@@ -36,8 +50,11 @@ _ROUNDING_MS: Final = 2
 _UNDECIDED: Final = 100
 """Rows that wait for two to agree on the start of the race; then the last of them is believed."""
 _DAY_MS: Final = 86_400_000
-_YELLOW: Final = "FCY"
 _GREEN: Final = "GF"
+_FINISH: Final = "FF"
+"""It hides whether the lap was green."""
+_COMMA: Final = re.compile(r"((?:[0-9]+:){0,2}-?[0-9]+),([0-9]+)")
+"""A time or a number with a decimal comma."""
 _IN_PIT: Final = "B"
 _BEST: Final = ("2", "3")
 """LAP_IMPROVEMENT of a driver's best lap, and of the best of all."""
@@ -72,9 +89,11 @@ class ChartLap:
     hour_ms: int
     """Local clock when the lap ended, since midnight."""
     flag: str
-    """Shown at the line when the lap ended: GF green, FCY full-course yellow, FF finish."""
+    """Shown at the line when the lap ended: GF green, FCY full-course yellow, SF safety car, RF red, FF
+    finish; empty where the chart does not say.
+    """
     green: bool | None
-    """No yellow at either end of the lap; None where nobody can know. The finish flag hides a yellow."""
+    """Green at both ends of the lap; None where nobody can know. Every flag but GF and FF is against it."""
     in_pit: bool
     """Crossed the line in the pit lane."""
     pit_time_ms: int | None
@@ -243,6 +262,7 @@ def _timing_lines(columns: Iterable[str]) -> tuple[str, ...]:
 
 def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
     """A row by itself. Raises Malformed."""
+    row = _with_points(row) if "," in row["LAP_TIME"] else row
     sectors = tuple(cells.maybe_time_ms(name, row[name]) for name in ("S1", "S2", "S3"))
     lap = ChartLap(
         line=row.line,
@@ -254,7 +274,7 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
         sectors_ms=sectors,  # type: ignore[arg-type]
         elapsed_ms=cells.time_ms("ELAPSED", row["ELAPSED"]),
         hour_ms=cells.clock_ms("HOUR", row["HOUR"]),
-        flag=row["FLAG_AT_FL"],
+        flag=row.get("FLAG_AT_FL").upper(),
         green=None,
         in_pit=row["CROSSING_FINISH_LINE_IN_PIT"] == _IN_PIT,
         pit_time_ms=cells.maybe_time_ms("PIT_TIME", row.get("PIT_TIME")),
@@ -269,6 +289,17 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
     )
     _check_lap(lap)
     return lap
+
+
+def _with_points(row: Row) -> Row:
+    """A row of a chart that has decimal commas: its lap time tells. There is no comma between thousands."""
+    return Row(
+        row.line,
+        {
+            name: _COMMA.sub(r"\1.\2", cell) if _COMMA.fullmatch(cell) else cell
+            for name, cell in row.cells.items()
+        },
+    )
 
 
 def _intermediates(row: Row, lines: tuple[str, ...]) -> Iterator[Intermediate]:
@@ -308,10 +339,11 @@ def _check_total(lap: ChartLap, before: ChartLap | None) -> None:
 
 
 def _green(lap: ChartLap, before: ChartLap | None) -> bool | None:
-    if _YELLOW in (lap.flag, before.flag if before else ""):
+    """A lap under any other flag than green is none at pace, nor is the one after it."""
+    begin = _GREEN if lap.lap == 1 else before.flag if before else ""
+    if {begin, lap.flag} - {_GREEN, _FINISH, ""}:
         return False
-    known = lap.lap == 1 or (before is not None and before.flag == _GREEN)
-    return True if known and lap.flag == _GREEN else None
+    return True if begin == lap.flag == _GREEN else None
 
 
 def _repeated(lap: ChartLap) -> Refused:

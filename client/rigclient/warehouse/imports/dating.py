@@ -30,14 +30,19 @@ def midnight(crossings: Clocks, beacons: Clocks) -> int | None:
     if not len(crossings) or not len(beacons):
         return None
     beacons = np.sort(beacons)
-    first = (int(beacons[0]) - _DAY_NS) // _QUARTER_NS * _QUARTER_NS
-    midnights = np.arange(first, int(beacons[-1]) + 1, _QUARTER_NS)
+    midnights = _midnights(beacons)
     fits = [_fits(crossings + begin, beacons) for begin in midnights]
     best = int(np.argmax(fits))
     others = fits[:best] + fits[best + 1 :]
     if fits[best] < _SHARE * len(crossings) or fits[best] < _LEAD * max(others):
         return None
     return int(midnights[best])
+
+
+def _midnights(beacons: Clocks) -> Clocks:
+    """The quarters of an hour of the day before each beacon: as many as there are beacons, not years."""
+    quarters = np.unique(beacons // _QUARTER_NS)
+    return np.unique(quarters[:, None] - np.arange(_DAY_NS // _QUARTER_NS + 1)) * _QUARTER_NS
 
 
 def _fits(crossings: Clocks, beacons: Clocks) -> int:

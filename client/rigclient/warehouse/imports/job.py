@@ -1,28 +1,29 @@
 """Files into the warehouse, each in one transaction, each once.
 
 What a file is told by is its checksum: loaded again it changes nothing. A race whose laps are there from
-another file is refused, because nobody can tell which of the two is right.
+another file is refused, because nobody can tell which of the two is right, unless the caller can: then the
+later chart replaces the earlier one. Of charts that say how final they are the most final one comes first.
 """
 
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from rig.errors import BadRequest, Mismatch, Raced
 from rigclient.warehouse import loading, schema, tables
 from rigclient.warehouse.destination import Destination
-from rigclient.warehouse.imports import beacons, finding
+from rigclient.warehouse.imports import beacons, finding, ledger
 from rigclient.warehouse.imports.dating import Clocks
 from rigclient.warehouse.imports.finding import Found, Search
 from rigclient.warehouse.imports.held import Held
-from rigclient.warehouse.imports.races import RIG_ID, Race, race_of
+from rigclient.warehouse.imports.races import RIG_ID, Race, standing
 from rigclient.warehouse.imports.refusals import Refusals, Tell
 from rigclient.warehouse.imports.source import (
     LOADED,
+    OLDER,
     REFUSED,
     THERE,
     USED,
@@ -30,16 +31,11 @@ from rigclient.warehouse.imports.source import (
     Progress,
     Report,
     Source,
+    race_named,
 )
 from rigclient.warehouse.imports.telemetry import read_telemetry
 from rigclient.warehouse.imports.timing import read_chart
 from rigclient.warehouse.spool import Spool
-
-STREAM: Final = "files"
-"""Of the ledger: a number for every file."""
-
-_ATTEMPTS: Final = 10
-"""To be first, where others load at the same time."""
 
 
 class Job:
@@ -51,41 +47,50 @@ class Job:
         self._tell = tell
         self._progress = progress
         self._held = Held(destination)
-        self._clocks: dict[tuple[str, int], list[Clocks]] = defaultdict(list)
+        self._clocks: dict[tuple[str, str, int], list[Clocks]] = defaultdict(list)
 
     def run(self, found: Search) -> Iterator[Report]:
-        """Load the files; a report of each as soon as it is done."""
+        """Load the files; a report of each as soon as it is done, and of each that was none."""
         schema.prepare(self._destination)
-        for file in sorted(found.files, key=lambda file: file.kind != finding.BEACONS):
+        for file in sorted(found.files, key=_turn):
             try:
                 yield self._read_beacons(file) if file.kind == finding.BEACONS else self._brought(file)
-            except (Mismatch, BadRequest) as error:
+            except (Mismatch, BadRequest, OSError) as error:
                 race = _race(file.path, self._named)
-                yield Report(file.path, file.kind, REFUSED, race=race, why=str(error))
+                yield Report(file.path, file.kind, REFUSED, race=race, why=_told(file.path, str(error)))
+        for odd in found.odd:
+            yield Report(odd.path, "", REFUSED, why=_told(odd.path, odd.why))
 
     def _read_beacons(self, file: Found) -> Report:
         """Keep their clocks: they tell the dates of charts."""
         with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
             source = self._source(file, Spool(Path(folder)))
             race = source.race(source.said("meta_session"))
-            times = [beacon.time_ns for beacon in source.sound(beacons.beacons)]
-        self._clocks[race.slug, race.number].append(np.array(times, np.int64))
+            crossings = source.refusals.kept(beacons.together(source.rows(beacons.beacons)))
+            times = [beacon.time_ns for beacon in crossings]
+        self._clocks[race.slug, race.kind, race.number].append(np.array(times, np.int64))
         return Report(file.path, file.kind, USED, race=race, refused=source.refusals.by_reason)
 
     def _brought(self, file: Found) -> Report:
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, ledger.ATTEMPTS + 1):
             try:
                 return self._attempt(file)
             except Raced:
-                if attempt == _ATTEMPTS:
+                if attempt == ledger.ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, file: Found) -> Report:
-        number = loading.next_n(self._destination, RIG_ID, STREAM)
+        number = loading.next_n(self._destination, RIG_ID, ledger.STREAM)
         session = self._held.session_of_file(file.sha256)
         if session is not None:
-            return Report(file.path, file.kind, THERE, session, _race(file.path, self._named))
+            race = _race(file.path, self._named)
+            own = race is None or race.slug in session
+            why = "" if own else f"{file.path} is there as {session}, which has the same content"
+            return Report(file.path, file.kind, THERE, session, race, why=why)
+        if (by := self._held.replaced_by(file.sha256)) is not None:
+            why = f"{file.path} was replaced by {by} (`rig warehouse unload` takes that back)"
+            return Report(file.path, file.kind, OLDER, race=_race(file.path, self._named), why=why)
         self._destination.release()  # reading may take minutes
         with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
             source = self._source(file, Spool(Path(folder)))
@@ -101,7 +106,7 @@ class Job:
     def _spooled(self, source: Source, folder: Path) -> Report:
         if source.file.kind == finding.CHART:
             race = source.race()
-            return read_chart(source, race, self._clocks[race.slug, race.number])
+            return read_chart(source, race, self._clocks[race.slug, race.kind, race.number])
         return read_telemetry(source, folder)
 
     def _load(self, source: Source, report: Report, number: int) -> None:
@@ -118,14 +123,27 @@ class Job:
         }
         source.spool.put(tables.FILES, [row])
         parts = source.spool.parts()
+        gone = tuple(session.load for session in report.replaces)
+        note = ledger.note(str(source.file.path), source.file.sha256, replaces=report.replaces)
         loading.load(
-            self._destination, loading.Load(source.spool.id, RIG_ID, STREAM, number, number + 1, parts)
+            self._destination,
+            loading.Load(source.spool.id, RIG_ID, ledger.STREAM, number, number + 1, parts, gone, note),
         )
+
+
+def _turn(file: Found) -> tuple[bool, tuple[int, ...]]:
+    """Beacons first, for they date charts; then the most final chart of each race."""
+    return file.kind != finding.BEACONS, tuple(-one for one in standing(file.path))
+
+
+def _told(path: Path, why: str) -> str:
+    """The reason with the name of the file."""
+    return why if str(path) in why else f"{path}: {why}"
 
 
 def _race(path: Path, named: Named) -> Race | None:
     """The race, for a report on a file that is not read."""
     try:
-        return race_of(path, *named)
+        return race_named(path, named)
     except BadRequest:
         return None

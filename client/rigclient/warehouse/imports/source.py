@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from rigclient.warehouse.imports.finding import Found
-from rigclient.warehouse.imports.held import Held
+from rigclient.warehouse.imports.finding import KNOWN, Found
+from rigclient.warehouse.imports.held import Held, Session
 from rigclient.warehouse.imports.races import Race, race_of
 from rigclient.warehouse.imports.refusals import Refusals
 from rigclient.warehouse.imports.sheet import Refused, Sheet
@@ -17,9 +17,13 @@ LOADED: Final = "loaded"
 THERE: Final = "there already"
 REFUSED: Final = "refused"
 EMPTY: Final = "no laps"
+OLDER: Final = "older"
 USED: Final = "dates"
-"""What became of a file: the last, that it told the date of others."""
+"""What became of a file: OLDER, that a more final chart of its race is there, or has replaced it; the last,
+that it told the date of others.
+"""
 
+_RACE_DIGITS: Final = 2
 _EVERY: Final = 2000
 """Rows between two words about how far it is."""
 
@@ -34,6 +38,10 @@ class Named(NamedTuple):
 
     track: str = ""
     race: int = 0
+    date: str = ""
+    """As 2023-06-10, or a year."""
+    replace: bool = False
+    """A chart may take the place of an earlier one of its race."""
 
 
 @dataclass
@@ -50,7 +58,9 @@ class Report:
     refused: Counter[str] = field(default_factory=Counter)
     """Rows by reason."""
     why: str = ""
-    """Why the whole file is refused."""
+    """Why the whole file is refused, or not needed."""
+    replaces: tuple[Session, ...] = ()
+    """What goes when it comes."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +76,7 @@ class Source:
 
     def race(self, told: str = "") -> Race:
         """The race it is of; `told` is what the file itself says, such as R1. Raises BadRequest."""
-        digits = told.removeprefix("R")
-        return race_of(
-            self.file.path, self.named.track, self.named.race or int(digits.isdecimal() and digits)
-        )
+        return race_named(self.file.path, self.named, told)
 
     def said(self, column: str) -> str:
         """What its first sound row says; nothing where it has no such column."""
@@ -78,7 +85,7 @@ class Source:
     def rows(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T | Refused]:
         """What a parser makes of the file, from its beginning."""
         with self.file.path.open("rb") as file:
-            sheet = Sheet(str(self.file.path), file)
+            sheet = Sheet(str(self.file.path), file, KNOWN)
             for n, row in enumerate(parse(sheet)):
                 if n % _EVERY == 0:
                     self.progress(self.file.path, sheet.bytes_read)
@@ -89,8 +96,26 @@ class Source:
         """The same without what is refused, which is told."""
         return self.refusals.kept(self.rows(parse))
 
-    def report(self, session: str, race: Race, *, laps: int, samples: int = 0) -> Report:
+    def report(
+        self,
+        session: str,
+        race: Race,
+        *,
+        laps: int,
+        samples: int = 0,
+        replaces: tuple[Session, ...] = (),
+    ) -> Report:
         """What came of it."""
         outcome = LOADED if laps else EMPTY
         refused = self.refusals.by_reason
-        return Report(self.file.path, self.file.kind, outcome, session, race, laps, samples, refused)
+        why = "" if laps else f"{self.file.path} has no sound row, {refused.total()} refused"
+        return Report(
+            self.file.path, self.file.kind, outcome, session, race, laps, samples, refused, why, replaces
+        )
+
+
+def race_named(path: Path, named: Named, told: str = "") -> Race:
+    """The race of a file; `told` is what the file itself says, such as R1. Raises BadRequest."""
+    digits = told.removeprefix("R")
+    own = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _RACE_DIGITS else 0
+    return race_of(path, named.track, named.race, named.date, own)

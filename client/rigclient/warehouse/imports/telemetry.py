@@ -14,9 +14,9 @@ import numpy as np
 from rigclient.warehouse import tables
 from rigclient.warehouse.imports.distance import Placed, placed
 from rigclient.warehouse.imports.gather import Gathering, Sample
-from rigclient.warehouse.imports.held import another
+from rigclient.warehouse.imports.held import Session, another
 from rigclient.warehouse.imports.longform import LAP, TARGETS, readings
-from rigclient.warehouse.imports.races import RIG_ID, Imported
+from rigclient.warehouse.imports.races import RIG_ID, Imported, dated
 from rigclient.warehouse.imports.source import Report, Source
 from rigclient.warehouse.portions import portions
 from rigclient.warehouse.spool import Array, Spool
@@ -26,6 +26,7 @@ _AT_A_TIME: Final = 20_000
 _CLOSE_NS: Final = 1_000_000_000
 """Between the last sample of a lap and the first of the next, where they follow each other."""
 _SPEED: Final = "SPEED"
+_HINT: Final = "`rig warehouse unload` takes a file back; laps of two files are never merged"
 
 
 def lap_name(car: str, lap: int) -> str:
@@ -174,13 +175,13 @@ def read_telemetry(source: Source, folder: Path) -> Report:
     with closing(Gathering(folder)) as gathering:
         gathering.take(source.sound(lambda sheet: readings(sheet, source.file.path.stem)))
         key = race.key(source.file.kind, source.said("meta_event"))
-        held = source.held.session_of_race(key)
+        held = next(iter(source.held.sessions_of_race(key, race.date)), None)
         first_ns = gathering.first_ns()
         began = time.strftime("%Y%m%d-%H%M%S", time.gmtime(first_ns // 1_000_000_000))
         session = held.name if held else race.session(began, key)
         laps = gathering.laps()
         _check_new(source, session, laps)
-        imported = Imported(session, key, race, source.file.sha256)
+        imported = Imported(session, dated(key, race.date), race, source.file.sha256)
         cars = _slots(source.held.cars(session), laps)
         telemetry = Telemetry(imported, held is None, first_ns, cars, gathering.begins_ns())
         written = telemetry.write(source.spool, source.refusals.kept(gathering.samples()))
@@ -192,7 +193,8 @@ def _check_new(source: Source, session: str, laps: Iterable[tuple[str, int]]) ->
     for car, lap in laps:
         name = lap_name(car, lap)
         if name in there:
-            raise another(source.file, f"{session}/{name}", there[name])
+            held = Session(session, there[name], "", "")
+            raise another(source.file, f"{session}/{name}", held, _HINT)
 
 
 def _slots(there: Mapping[str, int], laps: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -1,8 +1,10 @@
 """The laps of a chart as rows of the warehouse."""
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,15 +13,16 @@ from rigclient.warehouse import tables
 from rigclient.warehouse.imports import charts
 from rigclient.warehouse.imports.charts import ChartLap
 from rigclient.warehouse.imports.dating import Clocks, midnight
-from rigclient.warehouse.imports.held import another
-from rigclient.warehouse.imports.races import RIG_ID, Imported, Race
-from rigclient.warehouse.imports.source import Report, Source
+from rigclient.warehouse.imports.held import Session, another
+from rigclient.warehouse.imports.races import RIG_ID, Imported, Race, dated, standing
+from rigclient.warehouse.imports.source import OLDER, Report, Source
 from rigclient.warehouse.portions import portions
 from rigclient.warehouse.spool import Spool
 
 _AT_A_TIME: Final = 2000
 _MS: Final = 1_000_000
 _KPH: Final = 3.6
+_HALF_DAY_NS: Final = 43_200_000_000_000
 
 
 class Overview:
@@ -50,6 +53,11 @@ class Overview:
         """The first lap, from the grid, does not; nor does one faster than what the timing calls the best."""
         best = self._best_ms.get((lap.entry, lap.driver_number), 0)
         return lap.lap > 1 and lap.lap_time_ms >= best
+
+    @property
+    def numbers(self) -> set[str]:
+        """What is painted on the cars."""
+        return set(self._numbers.values())
 
     def car(self, entry: int) -> str:
         """A car's number; for the second car of that number 3.2, for the third 3.3."""
@@ -171,19 +179,53 @@ def _seconds(ms: int | None) -> float | None:
 def read_chart(source: Source, race: Race, clocks: Iterable[Clocks]) -> Report:
     """Put a chart into the spool; `clocks` are beacons of its race. Raises Mismatch when it is there."""
     overview = Overview(lap for lap in source.rows(charts.laps) if isinstance(lap, ChartLap))
-    key = race.key(source.file.kind, overview.started_ms // 1000)
-    if (other := source.held.session_of_race(key)) is not None:
-        raise another(source.file, other.name, other.sha256, other.path)
     midnight_ns = overview.midnight(clocks)
-    session = race.session(_began(overview, midnight_ns), key)
-    timing = Timing(Imported(session, key, race, source.file.sha256), overview, midnight_ns)
+    if midnight_ns is not None:
+        race = race._replace(date=_local_date(midnight_ns))
+    key = race.key(source.file.kind, overview.started_ms // 1000)
+    others = source.held.sessions_of_race(key, race.date)
+    other = next((one for one in others if source.held.numbers(one.name) & overview.numbers), None)
+    if other is not None and standing(source.file.path) < standing(Path(other.path)):
+        why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
+        return Report(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
+    if other is not None and (not source.named.replace or other.sha256 == source.file.sha256):
+        raise another(source.file, other.name, other, _hint(race, other))
+    if other is None:
+        key = _own(key, len(others))
+    session = other.name if other else race.session(_began(overview, race, midnight_ns), _name(key))
+    imported = Imported(session, dated(key, race.date), race, source.file.sha256)
+    timing = Timing(imported, overview, midnight_ns)
     timing.write(source.spool, source.sound(charts.laps))
-    return source.report(session, race, laps=overview.laps)
+    return source.report(session, race, laps=overview.laps, replaces=(other,) if other else ())
 
 
-def _began(overview: Overview, midnight_ns: int | None) -> str:
-    """20250906-184041 in UTC; without a date undated-134041, by the chart's own clock."""
+def _own(key: str, others: int) -> str:
+    """The key of a race that is like others in all but its cars: without one in common it is another race."""
+    return f"{key}-{others}" if others else key
+
+
+def _name(key: str) -> str:
+    """Digits of a key that tell it from those that begin alike."""
+    return hashlib.sha256(key.encode()).hexdigest() if "-" in key else key
+
+
+def _hint(race: Race, other: Session) -> str:
+    undated = race.date == "" or "undated" in other.name
+    date = "; --date tells races of several years apart" if undated else ""
+    return f"--replace takes the later chart in its place{date}"
+
+
+def _local_date(midnight_ns: int) -> str:
+    """Of a local midnight in UTC, which is at most half a day from one there."""
+    return time.strftime("%Y-%m-%d", time.gmtime((midnight_ns + _HALF_DAY_NS) // 1_000_000_000))
+
+
+def _began(overview: Overview, race: Race, midnight_ns: int | None) -> str:
+    """20250906-184041 in UTC. With a date alone 20250906-134041 by the chart's own clock, whose zone nobody
+    knows, so that there is no START_TIME_NS. Without a date undated-134041.
+    """
     seconds = overview.started_ms // 1000
-    if midnight_ns is None:
-        return time.strftime("undated-%H%M%S", time.gmtime(seconds))
-    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(midnight_ns // 1_000_000_000 + seconds))
+    if midnight_ns is not None:
+        return time.strftime("%Y%m%d-%H%M%S", time.gmtime(midnight_ns // 1_000_000_000 + seconds))
+    clock = time.strftime("%H%M%S", time.gmtime(seconds))
+    return f"{race.date.replace('-', '') or 'undated'}-{clock}"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.questions.choice import CAR, FROM, Choice
 
-_WITHOUT: Final = {"green": "under a yellow", "valid": "not valid", "telemetry": "without telemetry"}
+_WITHOUT: Final = {"green": "not known to be green", "valid": "not valid", "telemetry": "without telemetry"}
 """Conditions that name nothing: what the laps are that fail them."""
 _VALUES: Final = {
     "cars": ("car", CAR),

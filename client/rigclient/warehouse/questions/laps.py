@@ -1,6 +1,7 @@
 """Laps by what they are, ordered by session, car and lap."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from rigclient.warehouse.destination import Destination
@@ -36,6 +37,13 @@ def laps(destination: Destination, choice: Choice, *, everything: bool = False) 
         where &= "L.COMPLETE"
     question = Question(f"{_COLUMNS} {FROM} WHERE {where.sql}", where.params)
     return rows(destination, question, _KEYS, _PAGE)
+
+
+def unknown_green(destination: Destination, choice: Choice) -> int:
+    """How many complete laps a choice of green ones leaves out because nobody knows whether they were."""
+    where = replace(choice, green=False).where() & "L.COMPLETE AND L.GREEN IS NULL"
+    sql = f"SELECT COUNT(*) {FROM} WHERE {where.sql}"
+    return int(destination.rows(sql, where.params)[0][0])
 
 
 def key_of(lap: dict[str, Any]) -> LapKey:

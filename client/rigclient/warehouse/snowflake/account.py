@@ -24,7 +24,13 @@ from rigclient.warehouse.snowflake import refusals
 from rigclient.warehouse.snowflake.login import LOGIN_TIMEOUT_S, NETWORK_TIMEOUT_S, Login, login
 
 STAGE: Final = "RIG_STAGE"
-DIALECT: Final = Dialect("snowflake", "TO_TIMESTAMP_NTZ({}, 9)", (f"CREATE STAGE IF NOT EXISTS {STAGE}",))
+DIALECT: Final = Dialect(
+    "snowflake",
+    "TO_TIMESTAMP_NTZ({}, 9)",
+    (f"CREATE STAGE IF NOT EXISTS {STAGE}",),
+    comments_within=True,
+    free_keys=True,
+)
 
 _SESSION: Final = {
     "CLIENT_TELEMETRY_ENABLED": False,
@@ -303,6 +309,8 @@ def _by_proxy(host: str) -> bool:
 
 
 def _type(kind: str, scale: int | None) -> str:
+    if kind.startswith("TIMESTAMP_NTZ"):
+        return tables.STAMP
     return tables.WHOLE if kind == "NUMBER" and scale == 0 else _TYPES.get(kind, kind)
 
 
