@@ -220,7 +220,7 @@ class TestOtherLibraries:
     def test_arrow_spreads_components_and_keeps_units(self) -> None:
         table = driven.lap().to_arrow(["gear", "tyre_pressure", "local_acceleration"])
         wheels = [f"tyre_pressure_{wheel}" for wheel in ("fl", "fr", "rl", "rr")]
-        assert table.column_names == ["gear", *wheels, *(f"local_acceleration_{at}" for at in range(3))]
+        assert table.column_names == ["gear", *wheels, *(f"local_acceleration_{axis}" for axis in "xyz")]
         assert table.schema.field("tyre_pressure_rl").metadata[b"unit"] == b"kPa"
         third = table.column("tyre_pressure_rl").to_numpy()
         np.testing.assert_array_equal(third, driven.samples()["tyre_pressure"][:, 2])

@@ -39,17 +39,21 @@ def test_channels_have_the_names_and_units_that_motec_knows(tmp_path: Path) -> N
     lap = driven.lap()
     log = written(tmp_path, lap)
     units = {name: channel.unit for name, channel in log.channels.items()}
-    assert {"Ground Speed": "km/h", "Throttle Pos": "%", "Steered Angle": "deg"}.items() <= units.items()
+    assert {
+        "Ground Speed": "km/h",
+        "Throttle Pos": "%",
+        "Steering Wheel Position": "deg",
+    }.items() <= units.items()
     assert {"Lap Distance": "m", "Tyre Temp FL Outer": "C", "G Force Lat": "G"}.items() <= units.items()
     assert all((channel.rate, channel.type) == (50, (7, 4)) for channel in log.channels.values())
     rows = slice(0, 3)
     expected = {
         "Ground Speed": lap.speed * 3.6,
-        "Steered Angle": lap.steering * 270,
+        "Steering Wheel Position": lap.steering * 270,
         "G Force Long": lap.local_acceleration[:, 2] / -9.80665,
         "Tyre Temp FL Outer": lap.tyre_temp[:, 0],
         "Tyre Temp FR Outer": lap.tyre_temp[:, 5],
-        "Tyre Pres RL": lap.tyre_pressure[:, 2],
+        "Tyre Pressure RL": lap.tyre_pressure[:, 2],
         "Surface Type RR": lap.surface_type[:, 3],
         "Gear": lap.gear,
     }
@@ -97,7 +101,7 @@ def test_channels_that_only_some_laps_have_are_left_out(tmp_path: Path) -> None:
     columns = driven.samples()
     del columns["steering"]
     log = written(tmp_path, driven.lap(), driven.lap(driven.info(4), columns=columns))
-    assert "Steered Angle" not in log.channels
+    assert "Steering Wheel Position" not in log.channels
     assert "Ground Speed" in log.channels
 
 
@@ -105,7 +109,7 @@ def test_chosen_channels_alone_are_written(tmp_path: Path) -> None:
     log = written(tmp_path, driven.lap(), channels=("speed", "tyre_pressure"))
     assert list(log.channels) == [
         "Ground Speed",
-        *(f"Tyre Pres {wheel}" for wheel in ("FL", "FR", "RL", "RR")),
+        *(f"Tyre Pressure {wheel}" for wheel in ("FL", "FR", "RL", "RR")),
     ]
 
 
@@ -131,7 +135,8 @@ def test_names_of_all_channels_fit_and_differ() -> None:
         channel.name: np.zeros((1, channel.width) if channel.width > 1 else 1, channel.dtype)
         for channel in (*PHYSICS.channels, *LAP.channels)
     }
-    made = list(signals(driven.lap(columns=columns)))
+    made = signals(driven.lap(columns=columns))
+    assert len({signal.short for signal in made}) == len(made)
     assert len({signal.name for signal in made}) == len(made)
     assert max(len(signal.name.encode("latin-1")) for signal in made) <= 31
     assert max(len(signal.short.encode("latin-1")) for signal in made) <= 7

@@ -23,10 +23,16 @@ _TRUTH = {"True": True, "False": False}
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
-    """The texts of every column by its heading."""
+    """The texts of every column by its name."""
     with path.open(encoding="utf-8", newline="") as file:
-        headings, *rows = csv.reader(file)
-    return {heading: [row[at] for row in rows] for at, heading in enumerate(headings)}
+        names, *rows = csv.reader(line for line in file if not line.startswith("#"))
+    return {name: [row[at] for row in rows] for at, name in enumerate(names)}
+
+
+def facts(path: Path) -> dict[str, str]:
+    """What stands above the columns."""
+    lines = [line[2:] for line in path.read_text("utf-8").splitlines() if line.startswith("# ")]
+    return dict(line.split(": ", 1) for line in lines)  # type: ignore[misc]
 
 
 def parsed(texts: list[str], dtype: np.dtype) -> Array:
@@ -45,7 +51,7 @@ def test_csv_reads_back_as_the_same_numbers(
     csv_file.write(lap, path)
     found = read_csv(path)
     flat = list(lap.flat())
-    assert list(found) == [csv_file.heading(column) for column in flat]
+    assert list(found) == [column.name for column in flat]
     for column, texts in zip(flat, found.values(), strict=True):
         values = parsed(texts, column.values.dtype)
         np.testing.assert_array_equal(values, column.values)
@@ -67,7 +73,7 @@ def test_parquet_reads_back_bit_by_bit(
         assert values.tobytes() == column.values.tobytes()
 
 
-def test_csv_headings_have_the_unit_and_numbers_no_more_digits_than_they_need(tmp_path: Path) -> None:
+def test_csv_numbers_have_no_more_digits_than_they_need(tmp_path: Path) -> None:
     columns = {
         "lap_time": np.array([0.1, 1 / 3]),
         "speed": np.array([0.1, np.nan], "<f4"),
@@ -75,9 +81,10 @@ def test_csv_headings_have_the_unit_and_numbers_no_more_digits_than_they_need(tm
         "speed_limiter": np.array([True, False]),
     }
     csv_file.write(driven.lap(columns=columns), tmp_path / "lap.csv", ["lap_time", *list(columns)[1:]])
-    assert (tmp_path / "lap.csv").read_text() == (
-        "lap_time [s],speed [m/s],gear,speed_limiter\n0.1,0.1,-1,True\n0.3333333333333333,,3,False\n"
+    assert (tmp_path / "lap.csv").read_text().partition("\nlap_time,")[2] == (
+        "speed,gear,speed_limiter\n0.1,0.1,-1,True\n0.3333333333333333,,3,False\n"
     )
+    assert facts(tmp_path / "lap.csv")["units"] == "lap_time [s], speed [m/s]"
 
 
 def test_csv_of_joined_scoring_is_empty_where_nothing_was_told(tmp_path: Path) -> None:

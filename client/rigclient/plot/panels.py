@@ -16,6 +16,7 @@ X_TITLE: Final = "distance [m]"
 
 _SHOWN_AS: Final = {"m/s": ("km/h", 3.6), "rad": ("°", 180 / np.pi)}
 """Units that people think in, by those of the registry, and the factor."""
+_ABSENT: Final = ", not available"
 _STEP_M: Final = 2.0
 """Grid of the delta: at 80 m/s a 50 Hz sample lies every 1.6 m."""
 
@@ -39,7 +40,8 @@ class Panel(NamedTuple):
 def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
     """A panel per column of `Rows.flat` of these channels, and, of several laps, the delta to the first.
 
-    What a wheel has several of is drawn as their mean, a panel per wheel. Raises MissingChannel.
+    What a wheel has several of is drawn as their mean, a panel per wheel. A lap in which a channel is not
+    available has no curve there; where none has one, the title says so. Raises MissingChannel.
     """
     shown = _channels(laps, tuple(channels))
     return [*shown, _delta(laps)] if len(laps) > 1 else shown
@@ -82,8 +84,9 @@ def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
         curves = [
             Curve(told[at], color(at), lap.distance, column.values * factor)
             for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
+            if lap.available(lap.channel(column.name))
         ]
-        drawn.append(Panel(titled(columns[0].name, unit), curves))
+        drawn.append(Panel(titled(columns[0].name, unit) + ("" if curves else _ABSENT), curves))
     return drawn
 
 
