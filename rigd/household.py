@@ -28,6 +28,8 @@ class Household:
     address: str
     demo_cars: int = 0
     """Cars of the simulated game; 0: the real game."""
+    demo_profile: str = "full"
+    """What the simulated game fills."""
 
     def daemons(self) -> list[Daemon]:
         """The daemons in the order of their start."""
@@ -45,6 +47,7 @@ class Household:
     def game(self) -> Daemon:
         """The simulated game."""
         words = ["demo-game", "--buffers", str(self.buffers), "--cars", str(self.demo_cars)]
+        words += ["--profile", self.demo_profile]
         return Daemon("demo-game", words, self.data / "log/demo-game.log")
 
 

@@ -31,6 +31,7 @@ from rigd.commands import options
     help="torn, stall, crash, truncate or idgap, from second S on; may be given again.",
 )
 @click.option("--restart", is_flag=True, help="Restart the first race after two laps.")
+@options.profile
 @click.option("--short", is_flag=True, help="A circuit of 1.2 km instead of 4.6 km.")
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Write what happened here.")
 def demo_game(buffers: Path | None, seconds: float, **wishes: Any) -> None:

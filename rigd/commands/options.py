@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import click
 
+from rigd.demo.profile import PROFILES
+
 BUFFERS: Final = Path("/dev/shm")  # noqa: S108  where the plugin puts its buffers
 _SIZE_UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 
@@ -64,6 +66,14 @@ address = click.option(
     default="127.0.0.1:7340",
     show_default=True,
     help="Where to listen: host:port on loopback, or unix:PATH.",
+)
+
+profile = click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="full",
+    show_default=True,
+    help="real: leave at 0 what real recordings hold no values of.",
 )
 
 

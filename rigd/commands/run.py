@@ -24,6 +24,7 @@ from rigd.commands import options
 @options.address
 @click.option("--demo", is_flag=True, help="Run the simulated game too.")
 @click.option("--cars", type=click.IntRange(2, 104), default=20, show_default=True, help="Cars of the demo.")
+@options.profile
 @click.option("--watch", is_flag=True, help="Show the live view here.")
 @click.option("--for", "seconds", type=click.FloatRange(1), metavar="S", help="Stop after so many seconds.")
 @click.pass_context
@@ -35,6 +36,7 @@ def run(
     address: str,
     demo: bool,
     cars: int,
+    profile: str,
     watch: bool,
     seconds: float | None,
 ) -> None:
@@ -55,5 +57,6 @@ def run(
         ring_size=ring_size,
         address=address,
         demo_cars=cars if demo else 0,
+        demo_profile=profile,
     )
     ctx.exit(run_household(household, watch, seconds, Console()))

@@ -32,7 +32,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
 def facts(path: Path) -> dict[str, str]:
     """What stands above the columns."""
     lines = [line[2:] for line in path.read_text("utf-8").splitlines() if line.startswith("# ")]
-    return dict(line.split(": ", 1) for line in lines)  # type: ignore[misc]
+    return dict(line.split(": ", 1) for line in lines)
 
 
 def parsed(texts: list[str], dtype: np.dtype) -> Array:

@@ -59,10 +59,11 @@ def _named(lap: Lap) -> dict[str, str]:
         "track": info.track_name or session.track_name,
         "session": kind if session.kind else "",
         "start (UTC)": _utc(info.start_time_ns),
-        "number": str(info.number + 1),
+        "lap number": str(info.number + 1),
         "lap time [s]": f"{info.lap_time:.3f}" if info.HasField("lap_time") else "",
         "sectors [s]": ", ".join(f"{sector:.3f}" for sector in sectors),
         "valid": "yes" if info.valid else "no",
+        "samples": f"{len(lap)}, {info.missing} missing",
     }
 
 

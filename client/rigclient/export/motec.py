@@ -67,7 +67,7 @@ def write(laps: Sequence[Lap], path: Path, channels: Iterable[str] = ()) -> None
     """
     _check(laps)
     asked, rate = tuple(channels), nominal_rate_hz(laps[0])
-    absent = _unavailable(laps, asked)
+    absent = unavailable(laps, asked)
     joined = _joined(laps, rate, asked, absent)
     if not joined:
         raise BadRequest("no channel is left for the file", hint=_why(absent))
@@ -83,7 +83,7 @@ def _why(absent: list[str]) -> str:
     return "seq and capture_time_ns are too wide for float32"
 
 
-def _unavailable(laps: Sequence[Lap], asked: tuple[str, ...]) -> list[str]:
+def unavailable(laps: Sequence[Lap], asked: tuple[str, ...]) -> list[str]:
     """Channels that no lap has values of. Where one lap has some, zeros of the others are zeros."""
     first, *others = (lap.unavailable(one for one in asked or lap.channels if one in lap) for lap in laps)
     return [name for name in first if all(name in other for other in others)]

@@ -96,6 +96,7 @@ _KNOWN: Final = {
     **_across("tyre_inner_temp", _Known("Tyre Inner Temp", "TI", "C")),
 }
 
+_UPPER: Final = (*WHEELS, "rpm")
 _UNITS: Final = {"°C": "C", "m/s²": "m/s/s", "rad/s²": "rad/s/s"}
 _TOO_WIDE: Final = "u8"
 """Numbers and wall clocks of 64 bits, of which float32 would keep the first seven digits."""
@@ -199,7 +200,7 @@ def _free(name: str, taken: set[str], size: int) -> str:
 
 def _title(name: str) -> str:
     """Brake Pressure FL, of brake_pressure_fl."""
-    return " ".join(word.upper() if word in WHEELS else word.capitalize() for word in name.split("_"))
+    return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("_"))
 
 
 def _short(name: str) -> str:
