@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from rig.errors import MissingChannel
-from rig.v1 import laps_pb2
+from rig.v1 import lap_pb2, laps_pb2
 from rigclient import extras
 from rigclient.commands import plot
 from rigclient.lap import Lap
@@ -38,6 +38,17 @@ def lap_rig() -> Iterator[LapRig]:
 def names(path: Path) -> list[str]:
     """Columns of a CSV file."""
     return next(line for line in path.read_text().splitlines() if not line.startswith("#")).split(",")
+
+
+def unlit_info() -> lap_pb2.Lap:
+    return driven.info(9, lap_time=20.0)
+
+
+def unlit() -> dict[str, np.ndarray]:
+    """Samples of a game that fills neither clutch nor loads."""
+    columns = driven.samples(20.0, rate=20)
+    rows = len(columns["lap_time"])
+    return {**columns, "clutch": np.zeros(rows, "<f4"), "tyre_load": np.zeros((rows, 4), "<f4")}
 
 
 class TestExport:
@@ -132,6 +143,16 @@ class TestExport:
         assert list(log.channels) == ["Steering Wheel Position", "Ground Speed"]
         seconds = sum(lap.lap_time for lap in field.laps() if lap.car == 12)
         assert len(log.channels["Ground Speed"].values) == round(seconds * 20)
+
+    @pytest.mark.parametrize("ending", ["csv", "ld"])
+    def test_a_channel_that_is_asked_for_and_not_available_is_said(
+        self, lap_rig: LapRig, tmp_path: Path, ending: str
+    ) -> None:
+        lap_rig.keep(driven.data(unlit_info(), unlit()))
+        path = tmp_path / f"lap.{ending}"
+        result = run(lap_rig, "export", "car012-0009", "--out", str(path), "--channels", "clutch,speed")
+        assert result.exit_code == 0
+        assert result.stderr == f"warning: {path} has no values of clutch: not available in this lap\n"
 
     def test_an_unknown_channel_is_one_sentence(self, lap_rig: LapRig, tmp_path: Path) -> None:
         result = run(lap_rig, "export", "best", "--out", str(tmp_path), "--channels", "camber")
@@ -274,6 +295,15 @@ class TestPanels:
         for name in ("speed_fl", "local_acceleration_fl"):
             with pytest.raises(MissingChannel, match=name):
                 panels(laps, [name])
+
+    def test_a_channel_that_is_not_available_is_said_and_not_drawn(self) -> None:
+        drawn = panels([driven.lap(unlit_info(), unlit())], ["clutch", "tyre_load_fl", "brake"])
+        assert [panel.title for panel in drawn] == [
+            "clutch, not available",
+            "tyre_load_fl [N], not available",
+            "brake",
+        ]
+        assert all(np.isnan(panel.curves[0].y).all() for panel in drawn[:2])
 
     def test_laps_of_several_sessions_say_which(self) -> None:
         old = driven.info(3, name=f"{field.OLD}/laps/car012-0003")

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from rig.errors import MissingChannel
 from rigclient import extras
 from rigclient.export import csv as csv_file
 from rigclient.export import parquet as parquet_file
-from rigclient.lap import Array
+from rigclient.lap import Array, Lap
 from tests.client import driven
 from tests.client.columns import tables
 
@@ -113,3 +114,66 @@ def test_parquet_carries_units_and_the_facts_of_the_lap(tmp_path: Path) -> None:
 def test_a_channel_that_the_lap_lacks_is_named(tmp_path: Path, form: object) -> None:
     with pytest.raises(MissingChannel, match="'camber'"):
         form.write(driven.lap(), tmp_path / "lap", ["camber"])  # type: ignore[attr-defined]
+
+
+HOSTILE: dict[str, Any] = {
+    "driver": 'A.\nAlder\r\n1,2,3\n\x1b[2J"',
+    "vehicle": "Copper #12, =1+1",
+    "team": "\u2028Copper\x85Racing\0",
+}
+
+
+def test_names_with_line_ends_stay_behind_their_sign(tmp_path: Path) -> None:
+    path = tmp_path / "lap.csv"
+    csv_file.write(driven.lap(driven.info(3, **HOSTILE)), path, ["speed", "gear"])
+    text = path.read_bytes().decode()
+    assert next(line for line in text.splitlines() if line[:2] != "# ") == "speed,gear"
+    assert len(text.splitlines()) == len(text.split("\n")) - 1
+    told = facts(path)
+    assert told["driver"] == 'A. Alder 1,2,3 [2J"'
+    assert told["team"] == "Copper Racing"
+    assert ",=" not in text.replace(" ", "")
+    frame = extras.need("pandas", "export").read_csv(path, comment="#")
+    assert (list(frame), len(frame)) == (["speed", "gear"], len(driven.lap()))
+
+
+def test_csv_says_whose_lap_it_is(tmp_path: Path) -> None:
+    csv_file.write(driven.lap(), tmp_path / "lap.csv", ["speed"])
+    told = facts(tmp_path / "lap.csv")
+    assert told["driver"] == "A. Alder"
+    assert told["track"] == "Meander Valley Grand"
+    assert told["lap"] == driven.info().name
+    assert told["lap time [s]"] == "92.375"
+    assert told["start (UTC)"] == "2026-11-20T13:06:40Z"
+    assert told["units"] == "speed [m/s]"
+
+
+def test_what_is_not_available_is_left_out_and_named(tmp_path: Path) -> None:
+    lap = unlit()
+    csv_file.write(lap, tmp_path / "lap.csv")
+    parquet_file.write(lap, tmp_path / "lap.parquet")
+    names = list(read_csv(tmp_path / "lap.csv"))
+    schema = PARQUET.read_schema(tmp_path / "lap.parquet")
+    assert names == schema.names == list(lap.to_pandas())
+    assert not {"headlights", "clutch", "tyre_load_fl"} & set(names)
+    assert facts(tmp_path / "lap.csv")["not available"] == "clutch, tyre_load, headlights"
+    assert schema.metadata[b"rig.not_available"] == b"clutch,tyre_load,headlights"
+
+
+def test_what_is_asked_for_and_not_available_has_no_values(tmp_path: Path) -> None:
+    asked = ["headlights", "clutch", "gear"]
+    csv_file.write(unlit(), tmp_path / "lap.csv", asked)
+    parquet_file.write(unlit(), tmp_path / "lap.parquet", asked)
+    assert set(read_csv(tmp_path / "lap.csv")["headlights"]) == {""}
+    assert set(read_csv(tmp_path / "lap.csv")["clutch"]) == {""}
+    frame = extras.need("pandas", "export").read_parquet(tmp_path / "lap.parquet")
+    assert frame[["headlights", "clutch"]].isna().all(axis=None)
+    assert frame["gear"].notna().all()
+
+
+def unlit() -> Lap:
+    """A lap of a game that fills neither lamps nor clutch nor loads."""
+    columns = driven.samples()
+    rows = len(columns["lap_time"])
+    absent = {"headlights": np.zeros(rows, bool), "clutch": np.zeros(rows, "<f4")}
+    return driven.lap(columns={**columns, **absent, "tyre_load": np.zeros((rows, 4), "<f4")})
