@@ -245,5 +245,5 @@ def check_made(driven: Driven, log: ld_reader.Log) -> None:
     assert set(channels["Track Temp"].values) == {np.float32(weather.track_temp)}
     assert set(channels["Ambient Temp"].values) == {np.float32(weather.ambient_temp)}
     assert channels["Wheel Rot Speed FL"].values.mean() > 0
-    assert "25 samples are missing in 1 holes" in log.told
+    assert "Holes: 1; samples known to be missing in them: 25." in log.told
     assert ("Not available: " in log.told and "tyre_load" in log.told) == (driven.profile == "real")

@@ -190,7 +190,7 @@ def test_what_is_missing_holds_the_nearest_that_is_known_and_the_comment_says_so
     assert found[1001:1009].tolist() == [given[999]] * 4 + [given[1010]] * 4
     assert not [name for name in log.channels if name.startswith("Tyre Pressure")]
     assert "NaN" in log.comment
-    assert "2 samples are missing in 1 holes" in log.told
+    assert "Holes: 1; samples known to be missing in them: 2." in log.told
     assert "Not available: tyre_pressure." in log.told
 
 

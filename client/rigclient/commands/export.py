@@ -45,7 +45,9 @@ def export(
 ) -> None:
     """Write laps as CSV, Parquet or MoTeC files. NAME is what `rig lap` takes.
 
-    A .ld file holds all laps named, one after the other, and its .ldx where each ends.
+    A .ld file holds all laps named, one after the other, and its .ldx where each ends. A CSV file begins
+    with lines of facts behind a #: pandas.read_csv(FILE, comment="#"). Channels that the game did not fill
+    are left out and named there.
 
     \b
     Example:

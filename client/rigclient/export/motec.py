@@ -218,7 +218,7 @@ def _told(laps: Sequence[Lap], absent: list[str]) -> str:
     parts = [
         "Times are UTC.",
         "Laps stand end to end.",
-        f"{missing} samples are missing in {gaps} holes." if gaps else "",
+        f"Holes: {gaps}; samples known to be missing in them: {missing}." if gaps else "",
         "Where samples or values are missing the nearest one in time is held, nothing is interpolated.",
         "GPS is made of the game's x and z around latitude 0, longitude 0: it is no place on earth.",
         "Ambient and track temperature are those that the session last told.",
