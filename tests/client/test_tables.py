@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from rig.channels import PHYSICS
 from rig.errors import MissingChannel
 from rigclient import extras
 from rigclient.export import csv as csv_file
@@ -138,14 +139,15 @@ def test_names_with_line_ends_stay_behind_their_sign(tmp_path: Path) -> None:
 
 
 def test_csv_says_whose_lap_it_is(tmp_path: Path) -> None:
-    csv_file.write(driven.lap(), tmp_path / "lap.csv", ["speed"])
+    csv_file.write(driven.lap(), tmp_path / "lap.csv", ["speed", "gear", "tyre_temp"])
     told = facts(tmp_path / "lap.csv")
+    assert told["tyre_temp_0 to tyre_temp_11"] == PHYSICS.by_name["tyre_temp"].description
     assert told["driver"] == "A. Alder"
     assert told["track"] == "Meander Valley Grand"
     assert told["lap"] == driven.info().name
     assert told["lap time [s]"] == "92.375"
     assert told["start (UTC)"] == "2026-11-20T13:06:40Z"
-    assert told["units"] == "speed [m/s]"
+    assert told["units"].startswith("speed [m/s], tyre_temp_0 [°C], ")
 
 
 def test_what_is_not_available_is_left_out_and_named(tmp_path: Path) -> None:

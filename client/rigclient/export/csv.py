@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from rig.v1 import session_pb2
+from rig.v1 import lap_pb2, session_pb2
 from rigclient.export.line import one_line
 from rigclient.lap import Array, Flat, Lap
 
@@ -41,9 +41,20 @@ def _facts(lap: Lap, asked: tuple[str, ...], columns: list[Flat]) -> Iterator[st
     absent = lap.unavailable(asked)
     if absent:
         yield f"not available: {', '.join(absent)}"
+    for description, names in _numbered(columns).items():
+        yield f"{names[0]} to {names[-1]}: {description}"
     units = [f"{column.name} [{column.unit}]" for column in columns if column.unit]
     if units:
         yield f"units: {', '.join(units)}"
+
+
+def _numbered(columns: list[Flat]) -> dict[str, list[str]]:
+    """Columns whose names end in a number, by what they are."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        if column.name[-1].isdigit() and column.description:
+            found.setdefault(column.description, []).append(column.name)
+    return found
 
 
 def _named(lap: Lap) -> dict[str, str]:
@@ -59,7 +70,7 @@ def _named(lap: Lap) -> dict[str, str]:
         "track": info.track_name or session.track_name,
         "session": kind if session.kind else "",
         "start (UTC)": _utc(info.start_time_ns),
-        "lap number": str(info.number + 1),
+        "lap number": "" if info.kind == lap_pb2.LAP_KIND_EXCERPT else str(info.number + 1),
         "lap time [s]": f"{info.lap_time:.3f}" if info.HasField("lap_time") else "",
         "sectors [s]": ", ".join(f"{sector:.3f}" for sector in sectors),
         "valid": "yes" if info.valid else "no",
