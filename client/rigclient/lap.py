@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from rig.channels import DTYPES, LAP
+from rig.channels import DTYPES, LAP, PHYSICS, SCORING, WHEELS, components
 from rig.errors import Corrupt, MissingChannel
 from rig.regular import read_regular
 from rig.tables import LapColumns, PhysicsColumns, ScoringColumns
@@ -21,11 +21,19 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Rowing = np.ndarray[Any, np.dtype[np.intp]]
 
 SAMPLES: Final = archive_pb2.SECTION_SAMPLES
-SCORING: Final = archive_pb2.SECTION_SCORING
+UPDATES: Final = archive_pb2.SECTION_SCORING
 _LEAST_BYTES: Final = 1 << 10
 """A piece of a column counts as so much, however little is in it: its name takes room too."""
-WHEELS: Final = ("fl", "fr", "rl", "rr")
-"""Endings of the columns of a channel with four values per row."""
+_ZEROS_ABSENT: Final = {
+    section: {channel.name for table in tables for channel in table.channels if channel.zeros_absent}
+    for section, tables in ((SAMPLES, (PHYSICS, LAP)), (UPDATES, (SCORING, LAP)))
+}
+_STRAYS: Final = 0.001
+"""Share of samples other than 0 that a field nobody fills may hold: engine torque, 0 in twelve recordings,
+had two.
+"""
+_EACH: Final = {len(WHEELS): 1, 3 * len(WHEELS): 3}
+"""Values that every wheel has, by those of a row. Eight are the dents around the car."""
 
 
 class Flat(NamedTuple):
@@ -44,6 +52,8 @@ class Source:
     unit: str
     description: str
     read: Callable[[], Array]
+    zeros_absent: bool = False
+    """Zeros throughout mean that the game does not fill it."""
 
 
 class Rows:
@@ -97,31 +107,50 @@ class Rows:
         values = self[name]
         return dataclasses.replace(self._sources[name], read=lambda: _picked(values, rows))
 
-    def flat(self, channels: Iterable[str] = ()) -> Iterator[Flat]:
-        """Columns of single values, all channels or these in their order.
-
-        Four values per row become name_fl, name_fr, name_rl, name_rr; other widths name_0, name_1, ...
-        A channel may be one wheel's, such as tyre_temp_fl: then its columns alone.
+    def available(self, name: str) -> bool:
+        """Whether anything is known of a channel: False where all rows are missing or, of a field that the
+        game may leave unfilled, 0.
         """
-        for wanted in tuple(channels) or self._sources:
-            name = self._channel(wanted)
-            source, values = self._sources[name], self[name]
-            for ending, wheel, column in _components(values):
-                if wanted in (name, f"{name}_{wheel}"):
-                    yield Flat(name + ending, source.unit, source.description, column)
+        return not len(self) or _filled(self[name], self._sources[name].zeros_absent)
+
+    def unavailable(self, channels: Iterable[str] = ()) -> list[str]:
+        """Names of the channels that are not available, of all or of these. Raises MissingChannel."""
+        asked = dict.fromkeys(map(self.channel, tuple(channels) or self._sources))
+        return [name for name in asked if not self.available(name)]
+
+    def flat(self, channels: Iterable[str] = ()) -> Iterator[Flat]:
+        """Columns of single values: of all channels that are available, or of these in their order.
+
+        Names are those of `rig.channels.components`. A channel may be one wheel's, such as tyre_temp_fl: then
+        its columns alone. All values of one that is not available are missing: NaN for numbers with a
+        fraction, masked for all others. Raises MissingChannel.
+        """
+        for wanted in tuple(channels) or filter(self.available, self._sources):
+            available = self.available(self.channel(wanted))
+            yield from (column if available else _blank(column) for column in self.columns(wanted))
+
+    def columns(self, wanted: str) -> Iterator[Flat]:
+        """Columns of one channel or one wheel's as in `flat`, with the values as they are stored."""
+        name = self.channel(wanted)
+        source, values = self._sources[name], self[name]
+        for column, wheel, part in _components(name, values):
+            if wanted in (name, f"{name}_{wheel}"):
+                yield Flat(column, source.unit, source.description, part)
 
     def by_wheel(self, wanted: str) -> Iterator[Flat]:
         """A channel wheel by wheel, each with as many values per row as it has; one of the car as it is.
 
-        `wanted` may be one wheel's, such as tyre_temp_fl. Raises MissingChannel.
+        `wanted` may be one wheel's, such as tyre_temp_fl. What is not available is missing as in `flat`.
+        Raises MissingChannel.
         """
-        name = self._channel(wanted)
+        name = self.channel(wanted)
         values, source = self[name], self._sources[name]
         for column, part in _wheels(name, values):
             if wanted in (name, column):
-                yield Flat(column, source.unit, source.description, part)
+                whole = Flat(column, source.unit, source.description, part)
+                yield whole if self.available(name) else _blank(whole)
 
-    def _channel(self, wanted: str) -> str:
+    def channel(self, wanted: str) -> str:
         """The name itself, or of one wheel's column its channel. Raises MissingChannel."""
         name = channel_of(wanted)
         known = name != wanted and name in self and _per_wheel(self[name])
@@ -212,7 +241,7 @@ class Lap(Rows, PhysicsColumns, LapColumns):
     def scoring(self) -> ScoringRows:
         """The scoring updates of the lap."""
         if self._scoring is None:
-            self._scoring = ScoringRows(_sources(self._file, SCORING), self._header.scorings)
+            self._scoring = ScoringRows(_sources(self._file, UPDATES), self._header.scorings)
         return self._scoring
 
     def with_scoring(self, channels: Iterable[str] = (), tolerance_s: float | None = None) -> "Lap":
@@ -269,7 +298,11 @@ class Updates:
         rows = {len(values) for values in whole.values()} or {0}
         if len(rows) > 1:
             raise Corrupt(f"the columns have {sorted(rows)} rows")
-        sources = {name: Source(self._units[name], "", _reader(values)) for name, values in whole.items()}
+        absent = _ZEROS_ABSENT[UPDATES]
+        sources = {
+            name: Source(self._units[name], "", _reader(values), zeros_absent=name in absent)
+            for name, values in whole.items()
+        }
         return ScoringRows(sources, rows.pop())
 
 
@@ -302,8 +335,11 @@ def _sources(file: "LapFile", section: "archive_pb2.Section.ValueType") -> dict[
         return lambda: file.column(name, section)
 
     asked = set(file.channels(section))
+    absent = _ZEROS_ABSENT[section]
     return {
-        column.name: Source(column.unit, column.description, reader(column.name))
+        column.name: Source(
+            column.unit, column.description, reader(column.name), zeros_absent=column.name in absent
+        )
         for column in file.header.columns
         if column.section == section and column.name in asked
     }
@@ -361,7 +397,26 @@ def channel_of(column: str) -> str:
 
 def _per_wheel(values: Array) -> int:
     """Values that every wheel has per row; 0: they are the car's."""
-    return 0 if values.ndim == 1 or values.shape[1] % len(WHEELS) else values.shape[1] // len(WHEELS)
+    return 0 if values.ndim == 1 else _EACH.get(values.shape[1], 0)
+
+
+def _filled(values: Array, zeros_absent: bool) -> bool:
+    """Whether a column of at least one row holds more than missing values and, where they say so, zeros."""
+    fraction = values.dtype.kind == "f"
+    told = np.isfinite(values) if fraction else ~np.ma.getmaskarray(values)
+    if not zeros_absent:
+        return bool(np.any(told))
+    told = told & (np.ma.getdata(values) != 0)
+    rows = np.count_nonzero(told if told.ndim == 1 else told.any(axis=1))
+    return bool(rows > (_STRAYS * len(values) if fraction else 0))
+
+
+def _blank(column: Flat) -> Flat:
+    """The column without any value."""
+    values = column.values
+    if values.dtype.kind == "f":
+        return column._replace(values=np.full_like(values, np.nan))
+    return column._replace(values=np.ma.masked_array(np.zeros_like(values), True))
 
 
 def _wheels(name: str, values: Array) -> Iterator[tuple[str, Array]]:
@@ -372,12 +427,11 @@ def _wheels(name: str, values: Array) -> Iterator[tuple[str, Array]]:
         yield f"{name}_{wheel}", part
 
 
-def _components(values: Array) -> Iterator[tuple[str, str, Array]]:
-    """Ending, wheel ("" of the car) and values of every component."""
+def _components(name: str, values: Array) -> Iterator[tuple[str, str, Array]]:
+    """Name, wheel ("" of the car) and values of every component."""
     if values.ndim == 1:
-        yield "", "", values
+        yield name, "", values
         return
     each = _per_wheel(values)
-    for at in range(values.shape[1]):
-        wheel = WHEELS[at // each] if each else ""
-        yield f"_{wheel if each == 1 else at}", wheel, values[:, at]
+    for at, column in enumerate(components(name, values.shape[1])):
+        yield column, WHEELS[at // each] if each else "", values[:, at]

@@ -32,6 +32,18 @@ DTYPES: Final = {np.dtype(name).str: np.dtype(name) for name in _DTYPES.values()
 FIRST_COLUMN: Final = 16
 """Lowest field number of a column; below are the head and the messages beside the table."""
 
+WHEELS: Final = ("fl", "fr", "rl", "rr")
+AXES: Final = ("x", "y", "z")
+_ENDINGS: Final = {1: ("",), len(AXES): AXES, len(WHEELS): WHEELS}
+
+
+def components(name: str, width: int) -> list[str]:
+    """Names of a channel's values, in exports and, in upper case, in the warehouse: tyre_load_fl, _fr, _rl
+    and _rr; position_x, _y and _z; of any other width name_0, name_1, ...
+    """
+    endings = _ENDINGS.get(width) or map(str, range(width))
+    return [f"{name}_{ending}" if ending else name for ending in endings]
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -54,6 +66,8 @@ class Channel:
     missing_non_positive: bool
     """A raw value <= 0 means there is none."""
     derivation: "channel_pb2.Derivation.ValueType"
+    zeros_absent: bool
+    """Zeros throughout a lap mean that the game does not fill the field."""
 
     @property
     def row_bytes(self) -> int:
@@ -102,6 +116,7 @@ def _channel(field: FieldDescriptor) -> Channel:
         offset=options.offset,
         missing_non_positive=options.missing == channel_pb2.MISSING_NON_POSITIVE,
         derivation=options.derivation,
+        zeros_absent=options.zeros == channel_pb2.ZEROS_ABSENT,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from rigd.demo.profile import PROFILES
 from rigd.process import stop_signals
 
 BUFFERS: Final = Path("/dev/shm")  # noqa: S108  where the plugin puts its buffers
@@ -158,6 +159,13 @@ playing = together(
     ),
     click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same race."),
     click.option("--short", is_flag=True, help="A circuit of 1.2 km instead of 4.6 km."),
+    click.option(
+        "--profile",
+        type=click.Choice(PROFILES),
+        default="full",
+        show_default=True,
+        help="real: leave at 0 what real recordings hold no values of.",
+    ),
 )
 """Of the simulated game."""
 

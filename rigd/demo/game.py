@@ -16,6 +16,7 @@ from rigd.demo.field import MOST_CARS, Field
 from rigd.demo.folder import DEFAULT_FOLDER
 from rigd.demo.journal import Event, Journal
 from rigd.demo.plugin import Plugin
+from rigd.demo.profile import PROFILES
 from rigd.demo.race import FIRST_RACE, Race
 from rigd.demo.scoring import Scoring
 from rigd.game.layout import BUFFERS
@@ -53,6 +54,8 @@ class Options:
     """Wall seconds after which the game ends; 0: none."""
     restart: bool = False
     """Restart the first race when its leader has completed two laps."""
+    profile: str = "full"
+    """One of `profile.PROFILES`: "real" leaves at 0 what real recordings hold no values of."""
     short: bool = False
     """The circuit of 1.2 km instead of 4.6 km."""
     journal: Path | None = None
@@ -67,6 +70,8 @@ class Options:
         for name, value, least, most in limits:
             if not least <= value <= most:
                 raise ValueError(f"{name} is {value}, not within {least} to {most}")
+        if self.profile not in PROFILES:
+            raise ValueError(f"there is no profile {self.profile!r}, only {' and '.join(PROFILES)}")
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ class Game:
             short=options.short,
             session=self._sessions,
             field=self._field,
+            real=options.profile == "real",
         )
         self._scoring = Scoring(self._race, self._number)
         self._plugin.start_session(self._race)

@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from rigd.demo import profile
 from rigd.demo.car import CLASSES
 from rigd.demo.race import FIRST_RACE, GREEN_S, RED_LIGHTS, Phase, Race
 from rigd.demo.sheet import Records
@@ -91,6 +92,8 @@ class Scoring:
         info["mAmbientTemp"], info["mTrackTemp"], info["mWind"] = sky.ambient, sky.track, sky.wind
         info["mAvgPathWetness"] = sky.wetness
         info["mMinPathWetness"], info["mMaxPathWetness"] = 0.8 * sky.wetness, min(1.15 * sky.wetness, 1.0)
+        if self._race.real:
+            profile.leave_out_weather(info)
 
     def _write_motion(self) -> None:
         """Place and motion: the same numbers as the telemetry frame of this clock."""

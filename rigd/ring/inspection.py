@@ -57,7 +57,8 @@ def _inspected(path: Path) -> str:
         return ""
     if -child.returncode in _CRASHES:
         return f"reading the ring ended the process with signal {-child.returncode}"
-    said: list[str] = child.stderr.strip().splitlines()[-1:] or [f"the inspection ended with {child.returncode}"]
+    last: list[str] = child.stderr.strip().splitlines()[-1:]
+    said = last or [f"the inspection ended with {child.returncode}"]
     if child.returncode == UNSOUND:
         return said[0]
     # Out of memory, a disk that refuses: nothing was found out about the ring, which must not go for it.

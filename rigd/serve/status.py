@@ -105,4 +105,5 @@ def _info(stream: "event_pb2.Stream.ValueType", channel: Channel) -> rig_pb2.Cha
         unit=channel.unit,
         source=channel.source,
         description=channel.description,
+        zeros_absent=channel.zeros_absent,
     )

@@ -34,6 +34,17 @@ def rows(text: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for words in map(str.split, text.splitlines()) if words}
 
 
+def test_a_channel_that_is_not_available_is_no_0(lap_rig: LapRig) -> None:
+    columns = driven.samples(20.0, rate=20)
+    columns["engine_water_temp"] = np.zeros(len(columns["lap_time"]), "<f4")
+    lap_rig.keep(driven.data(driven.info(9, lap_time=20.0), columns))
+    table = rows(told(run(lap_rig, "lap", "car012-0009")))
+    assert table["engine_water_temp"] == ["°C", "not", "available"]
+    facts = json.loads(told(run(lap_rig, "lap", "car012-0009", "--json")))
+    assert facts["channels"]["engine_water_temp"] == {"min": None, "mean": None, "max": None}
+    assert facts["channels"]["brake"]["min"] == 0
+
+
 class TestSessions:
     def test_the_newest_comes_first_and_fits(self, lap_rig: LapRig) -> None:
         text = told(run(lap_rig, "sessions"))

@@ -32,6 +32,9 @@ class Log:
     driver: str
     vehicle: str
     venue: str
+    comment: str
+    told: str
+    """The longer comment, of the event block."""
     channels: dict[str, Channel] = field(default_factory=dict)
 
 
@@ -53,6 +56,8 @@ def read(data: bytes) -> Log:
         driver=text(data, 158, 64),
         vehicle=text(data, 222, 64),
         venue=text(data, 350, 64),
+        comment=text(data, 1572, 64),
+        told=text(data, event_at + 128, 1024),
     )
     before, at = 0, first
     while at:

@@ -203,6 +203,75 @@ def plain_column(name: str, values: list[int]) -> laps_pb2.PlainColumn:
     return laps_pb2.PlainColumn(name=name, dtype="<u4", width=1, rows=len(values), values=data)
 
 
+class TestAvailable:
+    """Rows of 0 that say nothing, and those that do."""
+
+    @pytest.fixture
+    def columns(self) -> dict[str, Array]:
+        """Samples in which all of these are 0."""
+        rows = 5000
+        names = (
+            "engine_torque",
+            "clutch",
+            "brake",
+            "headlights",
+            "dent_severity",
+            "tyre_load",
+            "in_pit_lane",
+        )
+        found = [(PHYSICS.by_name[name], name) for name in names]
+        zeros = {n: np.zeros((rows, c.width) if c.width > 1 else rows, c.dtype) for c, n in found}
+        return {"lap_time": np.arange(rows) / 50, **zeros}
+
+    def test_a_field_that_the_game_may_leave_at_0_is_not_there_and_a_brake_is(
+        self, columns: dict[str, Array]
+    ) -> None:
+        gone = driven.lap(columns=columns).unavailable()
+        assert gone == ["clutch", "engine_torque", "tyre_load", "dent_severity", "headlights"]
+        left = [column.name for column in driven.lap(columns=columns).flat()]
+        assert left == ["brake", "in_pit_lane", "lap_time"]
+        assert list(driven.lap(columns=columns).to_pandas()) == left
+
+    def test_two_stray_samples_are_no_engine_and_one_lamp_is_a_lamp(self, columns: dict[str, Array]) -> None:
+        columns["engine_torque"][[70, 4000]] = 312.5
+        columns["headlights"][70] = True
+        columns["dent_severity"][70:, 3] = 1
+        columns["clutch"][:20] = 0.3
+        gone = driven.lap(columns=columns).unavailable()
+        assert gone == ["engine_torque", "tyre_load"]
+
+    def test_what_nobody_knows_is_not_available(self, columns: dict[str, Array]) -> None:
+        columns["brake"][:] = np.nan
+        assert "brake" in driven.lap(columns=columns).unavailable()
+
+    def test_stored_values_stay_what_they_are(self, columns: dict[str, Array]) -> None:
+        lap = driven.lap(columns=columns)
+        assert not lap.clutch.any()
+        (clutch,) = lap.flat(["clutch"])
+        assert np.isnan(clutch.values).all()
+        (lamps,) = lap.flat(["headlights"])
+        assert np.ma.getmaskarray(lamps.values).all()
+        assert lap.to_pandas(["headlights", "tyre_load"]).isna().all(axis=None)
+        assert [len(part.values) for part in lap.by_wheel("tyre_load")] == [5000] * 4
+
+    def test_dents_are_the_cars_and_no_wheels(self, columns: dict[str, Array]) -> None:
+        columns["dent_severity"][:] = 1
+        lap = driven.lap(columns=columns)
+        assert [part.name for part in lap.by_wheel("dent_severity")] == ["dent_severity"]
+        assert [column.name for column in lap.flat(["dent_severity"])] == [
+            f"dent_severity_{at}" for at in range(8)
+        ]
+
+    def test_without_rows_nothing_is_said(self) -> None:
+        lap = driven.lap(columns={name: values[:0] for name, values in driven.samples().items()})
+        assert lap.unavailable() == []
+
+    def test_joined_lamps_are_those_of_scoring(self) -> None:
+        dark = {**driven.scoring(), "headlights": np.zeros(len(driven.scoring()["lap_time"]), bool)}
+        lap = driven.lap(updates=dark).with_scoring(["headlights", "in_pits"])
+        assert lap.unavailable() == ["scoring_headlights"]
+
+
 class TestNames:
     def test_no_channel_is_named_like_one_wheel_of_another(self) -> None:
         names = {name for table in (PHYSICS, SCORING, LAP) for name in table.by_name}
@@ -220,7 +289,7 @@ class TestOtherLibraries:
     def test_arrow_spreads_components_and_keeps_units(self) -> None:
         table = driven.lap().to_arrow(["gear", "tyre_pressure", "local_acceleration"])
         wheels = [f"tyre_pressure_{wheel}" for wheel in ("fl", "fr", "rl", "rr")]
-        assert table.column_names == ["gear", *wheels, *(f"local_acceleration_{at}" for at in range(3))]
+        assert table.column_names == ["gear", *wheels, *(f"local_acceleration_{axis}" for axis in "xyz")]
         assert table.schema.field("tyre_pressure_rl").metadata[b"unit"] == b"kPa"
         third = table.column("tyre_pressure_rl").to_numpy()
         np.testing.assert_array_equal(third, driven.samples()["tyre_pressure"][:, 2])

@@ -39,17 +39,21 @@ def test_channels_have_the_names_and_units_that_motec_knows(tmp_path: Path) -> N
     lap = driven.lap()
     log = written(tmp_path, lap)
     units = {name: channel.unit for name, channel in log.channels.items()}
-    assert {"Ground Speed": "km/h", "Throttle Pos": "%", "Steered Angle": "deg"}.items() <= units.items()
+    assert {
+        "Ground Speed": "km/h",
+        "Throttle Pos": "%",
+        "Steering Wheel Position": "deg",
+    }.items() <= units.items()
     assert {"Lap Distance": "m", "Tyre Temp FL Outer": "C", "G Force Lat": "G"}.items() <= units.items()
     assert all((channel.rate, channel.type) == (50, (7, 4)) for channel in log.channels.values())
     rows = slice(0, 3)
     expected = {
         "Ground Speed": lap.speed * 3.6,
-        "Steered Angle": lap.steering * 270,
+        "Steering Wheel Position": lap.steering * 270,
         "G Force Long": lap.local_acceleration[:, 2] / -9.80665,
         "Tyre Temp FL Outer": lap.tyre_temp[:, 0],
         "Tyre Temp FR Outer": lap.tyre_temp[:, 5],
-        "Tyre Pres RL": lap.tyre_pressure[:, 2],
+        "Tyre Pressure RL": lap.tyre_pressure[:, 2],
         "Surface Type RR": lap.surface_type[:, 3],
         "Gear": lap.gear,
     }
@@ -97,7 +101,7 @@ def test_channels_that_only_some_laps_have_are_left_out(tmp_path: Path) -> None:
     columns = driven.samples()
     del columns["steering"]
     log = written(tmp_path, driven.lap(), driven.lap(driven.info(4), columns=columns))
-    assert "Steered Angle" not in log.channels
+    assert "Steering Wheel Position" not in log.channels
     assert "Ground Speed" in log.channels
 
 
@@ -105,7 +109,7 @@ def test_chosen_channels_alone_are_written(tmp_path: Path) -> None:
     log = written(tmp_path, driven.lap(), channels=("speed", "tyre_pressure"))
     assert list(log.channels) == [
         "Ground Speed",
-        *(f"Tyre Pres {wheel}" for wheel in ("FL", "FR", "RL", "RR")),
+        *(f"Tyre Pressure {wheel}" for wheel in ("FL", "FR", "RL", "RR")),
     ]
 
 
@@ -131,7 +135,8 @@ def test_names_of_all_channels_fit_and_differ() -> None:
         channel.name: np.zeros((1, channel.width) if channel.width > 1 else 1, channel.dtype)
         for channel in (*PHYSICS.channels, *LAP.channels)
     }
-    made = list(signals(driven.lap(columns=columns)))
+    made = signals(driven.lap(columns=columns))
+    assert len({signal.short for signal in made}) == len(made)
     assert len({signal.name for signal in made}) == len(made)
     assert max(len(signal.name.encode("latin-1")) for signal in made) <= 31
     assert max(len(signal.short.encode("latin-1")) for signal in made) <= 7
@@ -141,3 +146,112 @@ def test_names_of_all_channels_fit_and_differ() -> None:
 def test_names_that_latin_1_cannot_write_are_cut_and_marked(tmp_path: Path) -> None:
     log = written(tmp_path, driven.lap(driven.info(driver="Ž" + "ä" * 80)))
     assert log.driver == "?" + "ä" * 62
+
+
+def ranges(physical: float, visual: float) -> dict[str, Any]:
+    """A lap's columns with these ranges of the steering wheel, degrees lock to lock."""
+    columns = driven.samples()
+    rows = len(columns["lap_time"])
+    degrees = {"physical_steering_range": physical, "visual_steering_range": visual}
+    return {**columns, **{name: np.full(rows, np.radians(one), "<f4") for name, one in degrees.items()}}
+
+
+@pytest.mark.parametrize(
+    ("physical", "visual", "unit", "most"),
+    [(540, 719, "deg", 270.0), (0, 719, "deg", 359.5), (0, 0, "ratio", 1.0)],
+)
+def test_the_steering_falls_back_to_the_wheel_on_screen_and_then_to_the_fraction(
+    tmp_path: Path, physical: float, visual: float, unit: str, most: float
+) -> None:
+    log = written(tmp_path, driven.lap(columns=ranges(physical, visual)))
+    steering = log.channels["Steering Wheel Position"]
+    assert steering.unit == unit
+    assert steering.values.max() == pytest.approx(
+        most * np.sin(30 * np.linspace(0, 1, 10_000)).max(), rel=1e-4
+    )
+
+
+def test_the_steering_has_one_unit_over_all_laps(tmp_path: Path) -> None:
+    laps = driven.lap(columns=ranges(540, 719)), driven.lap(driven.info(4), columns=ranges(0, 0))
+    log = written(tmp_path, *laps)
+    assert log.channels["Steering Wheel Position"].unit == "ratio"
+    assert np.abs(log.channels["Steering Wheel Position"].values).max() <= 1
+
+
+def test_what_is_missing_holds_the_nearest_that_is_known_and_the_comment_says_so(tmp_path: Path) -> None:
+    columns = driven.samples()
+    columns["tyre_temp"][:40, 0] = np.nan
+    columns["tyre_temp"][1000:1010, 0] = np.inf
+    columns["tyre_pressure"][:] = np.nan
+    log = written(tmp_path, driven.lap(columns=columns))
+    found, given = log.channels["Tyre Temp FL Outer"].values, columns["tyre_temp"][:, 0]
+    assert np.isfinite(found).all()
+    assert set(found[:40]) == {given[40]}
+    assert found[1001:1009].tolist() == [given[999]] * 4 + [given[1010]] * 4
+    assert not [name for name in log.channels if name.startswith("Tyre Pressure")]
+    assert "NaN" in log.comment
+    assert "Holes: 1; samples known to be missing in them: 2." in log.told
+    assert "Not available: tyre_pressure." in log.told
+
+
+def test_a_zero_is_a_zero_where_another_lap_has_more(tmp_path: Path) -> None:
+    lit = driven.samples()
+    rows = len(lit["lap_time"])
+    dark = {**lit, "headlights": np.zeros(rows, bool), "clutch": np.zeros(rows, "<f4")}
+    lit |= {"headlights": np.ones(rows, bool), "clutch": np.zeros(rows, "<f4")}
+    log = written(tmp_path, driven.lap(columns=dark), driven.lap(driven.info(4), columns=lit))
+    assert set(log.channels["Headlights"].values[:100]) == {0}
+    assert set(log.channels["Headlights"].values[-100:]) == {1}
+    assert "Clutch Pos" not in log.channels
+    assert "Brake Pos" in log.channels
+
+
+def test_channels_that_are_not_available_alone_are_refused_by_name(tmp_path: Path) -> None:
+    columns = driven.samples()
+    columns["clutch"] = np.zeros(len(columns["lap_time"]), "<f4")
+    with pytest.raises(BadRequest) as told:
+        written(tmp_path, driven.lap(columns=columns), channels=("clutch",))
+    assert told.value.hint == "not available: clutch"
+
+
+def test_a_beacon_marks_the_sample_in_which_a_lap_ends(tmp_path: Path) -> None:
+    laps = [driven.lap(driven.info(at, lap_time=time)) for at, time in ((3, 20.01), (4, 21.0))]
+    log = written(tmp_path, *laps)
+    beacon = log.channels["Beacon"].values
+    assert np.flatnonzero(beacon).tolist() == [1001, len(beacon) - 1]
+    assert log.channels["Running Lap Time"].values[1001] < 0.02
+
+
+def test_position_brings_a_map_around_no_place_on_earth(tmp_path: Path) -> None:
+    columns = driven.samples()
+    rows = len(columns["lap_time"])
+    columns["position"] = np.stack(
+        [np.full(rows, 1000.0), np.full(rows, 7.0), np.arange(rows) / 2], 1
+    ).astype("<f4")
+    log = written(tmp_path, driven.lap(columns=columns), channels=("position",))
+    assert list(log.channels) == [
+        *("Position X", "Position Y", "Position Z"),
+        *("GPS Latitude", "GPS Longitude", "GPS Altitude"),
+    ]
+    assert log.channels["GPS Longitude"].values[0] == pytest.approx(1000 / 111_195, rel=1e-5)
+    assert log.channels["GPS Latitude"].values[2000] == pytest.approx(1000 / 111_195, rel=1e-3)
+    assert "no place on earth" in log.told
+
+
+def test_every_fraction_has_a_unit() -> None:
+    fractions = [
+        channel
+        for channel in PHYSICS.channels
+        if not channel.unit and channel.dtype.kind == "f" and channel.name != "last_impact_magnitude"
+    ]
+    columns = {c.name: np.ones((1, c.width) if c.width > 1 else 1, c.dtype) for c in fractions}
+    made = signals(driven.lap(columns=columns))
+    assert {signal.unit for signal in made} == {"%", "ratio"}
+    assert len(made) == sum(channel.width for channel in fractions)
+
+
+def test_control_characters_in_names_break_nothing(tmp_path: Path) -> None:
+    log = written(
+        tmp_path, driven.lap(driven.info(driver="A.\0Alder\n\x1b[31m", vehicle="\tCopper\x85Racing\r\n"))
+    )
+    assert (log.driver, log.vehicle) == ("A. Alder [31m", "Copper Racing")

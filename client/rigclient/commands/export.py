@@ -45,7 +45,9 @@ def export(
 ) -> None:
     """Write laps as CSV, Parquet or MoTeC files. NAME is what `rig lap` takes.
 
-    A .ld file holds all laps named, one after the other, and its .ldx where each ends.
+    A .ld file holds all laps named, one after the other, and its .ldx where each ends. A CSV file begins
+    with lines of facts behind a #: pandas.read_csv(FILE, comment="#"). Channels that the game did not fill
+    are left out and named there.
 
     \b
     Example:
@@ -67,6 +69,8 @@ def _write_log(rig: Rig, names: list[str], out: Path, channels: tuple[str, ...])
     # All channels: MoTeC's steering angle needs more than the one that was asked for.
     laps = [_read(rig, name, ()) for name in names]
     (path,) = _files(out, names[:1], "ld")
+    if channels:
+        _say(motec.unavailable(laps, channels), path)
     with shell.busy(f"writing {path}"):
         motec.write(laps, path, channels)
     return [path, path.with_suffix(".ldx")]
@@ -77,9 +81,17 @@ def _write_table(rig: Rig, name: str, path: Path, form: str, channels: tuple[str
     if channels:
         channels = (*_PLACE, *(channel for channel in channels if channel not in _PLACE))
     lap = _read(rig, name, channels)
+    if channels:
+        _say(lap.unavailable(channels), path)
     with shell.busy(f"writing {path}"):
         (csv if form == "csv" else parquet).write(lap, path, channels)
     return path
+
+
+def _say(absent: list[str], path: Path) -> None:
+    """What was asked for by name and is not there; the file itself says what it lacks."""
+    if absent:
+        shell.warn(f"{path} has no values of {', '.join(absent)}: not available in this lap")
 
 
 def _format(out: Path, form: str | None) -> str:

@@ -102,10 +102,14 @@ def plain(lap: Lap, info: lap_pb2.Lap) -> dict[str, Any]:
         "session": numbers(lap.session),
         "gaps": [numbers(gap) for gap in lap.gaps],
         "events": [numbers(event) for event in lap.events],
-        "channels": {
-            name: dict(zip(("min", "mean", "max"), _range(lap[name]), strict=True)) for name in lap.channels
-        },
+        "channels": {name: _spread(lap, name) for name in lap.channels},
     }
+
+
+def _spread(lap: Lap, name: str) -> dict[str, float | None]:
+    """Least, mean and greatest; null where the channel is not available."""
+    found = _range(lap[name]) if lap.available(name) else (None, None, None)
+    return dict(zip(("min", "mean", "max"), found, strict=True))
 
 
 def report(lap: Lap, info: lap_pb2.Lap, width: int) -> Iterator[RenderableType]:
@@ -237,6 +241,9 @@ def _ranges(lap: Lap) -> Grid:
     for name in ("channel", "unit", "min", "mean", "max"):
         grid.add_column(name, justify="left" if name in ("channel", "unit") else "right", no_wrap=True)
     for name in (name for name in _MAIN if name in lap):
+        if not lap.available(name):
+            grid.add_row(Text(name, STRONG), lap.unit(name), "", Text("not available", DIM))
+            continue
         for part in lap.by_wheel(name):
             grid.add_row(Text(part.name, STRONG), part.unit, *map(_number, _range(part.values)))
     return grid

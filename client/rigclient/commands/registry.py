@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from rich.table import Table as Grid
 
-from rig.channels import PHYSICS, SCORING
+from rig.channels import PHYSICS, SCORING, Channel
 from rig.errors import Unavailable
 from rig.v1 import event_pb2, rig_pb2
 from rigclient.connection import connect
@@ -16,6 +16,7 @@ from rigclient.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 from rigclient.terminal.text import Text
 
 _WIDE_FROM: Final = 120
+_ABSENT: Final = " 0 throughout: not available."
 _TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}
 
 
@@ -30,6 +31,8 @@ class Entry:
     dtype: str
     description: str
     source: str
+    zeros_absent: bool
+    """Zeros throughout a lap mean that it is not available."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ class Registry:
 
 def _cells(entry: Entry, wide: bool) -> list[Text]:
     facts = [Text(entry.name, STRONG), Text(entry.unit), Text(str(entry.per_car)), Text(entry.dtype, DIM)]
+    meaning = entry.description + (_ABSENT if entry.zeros_absent else "")
     if wide:
-        return [*facts, Text(entry.description, TEXT), Text(entry.source, DIM)]
-    return [*facts, Text.assemble((entry.description, TEXT), " ", (entry.source, DIM))]
+        return [*facts, Text(meaning, TEXT), Text(entry.source, DIM)]
+    return [*facts, Text.assemble((meaning, TEXT), " ", (entry.source, DIM))]
 
 
 def registry(address: str) -> Registry:
@@ -87,15 +91,19 @@ def registry(address: str) -> Registry:
 
 def _from_rig(info: rig_pb2.ChannelInfo) -> Entry:
     stream = event_pb2.Stream.Name(info.stream).removeprefix("STREAM_").lower()
-    return Entry(info.name, stream, info.unit, info.width, _type(info.dtype), info.description, info.source)
+    return Entry(info.name, stream, info.unit, info.width, _type(info.dtype), *_meaning(info))
 
 
 def _installed() -> tuple[Entry, ...]:
     return tuple(
-        Entry(c.name, stream, c.unit, c.width, c.dtype.name, c.description, c.source)
+        Entry(c.name, stream, c.unit, c.width, c.dtype.name, *_meaning(c))
         for stream, table in _TABLES.items()
         for c in table.channels
     )
+
+
+def _meaning(channel: Channel | rig_pb2.ChannelInfo) -> tuple[str, str, bool]:
+    return channel.description, channel.source, channel.zeros_absent
 
 
 def _type(dtype: str) -> str:

@@ -2,8 +2,10 @@
 
 Nobody has published the format; what is known of it comes from files that MoTeC's i2 opens. A channel has
 one rate and no clock, so the laps stand end to end, each as long as its time, and every channel holds the
-sample nearest in time on a constant grid. Time that was driven between laps that do not follow each other
-is left out; a hole in the samples holds the nearest one.
+value nearest in time on a constant grid. Time that was driven between laps that do not follow each other
+is left out. i2 knows no missing value: in a hole, and where a value is missing, stands the nearest one that
+is known. Nothing is interpolated, so that no number is in the file that the game did not tell. The comments
+in the file say so.
 """
 
 import time
@@ -15,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.export.signals import Signal, signals
+from rigclient.export.line import one_line
+from rigclient.export.signals import STEERING, Signal, signals, steering_range, turned
 from rigclient.lap import Array, Lap, nearest
 from rigclient.terminal.clock import lap_time
 from rigclient.whole import whole
@@ -51,6 +54,7 @@ _LOGGER: Final = {"serial": 0x1F44, "device": b"ADL", "version": 420, "kind": 0x
 """i2 opens files of loggers it knows. This is the one that other converters name as well."""
 _COUNTER: Final = 0x2EE1
 """Number of the first channel; the others count on."""
+_COMMENT: Final = "UTC; NaN and holes hold the nearest value; GPS made of x and z"
 _BEACON: Final = {"Version": "100", "ClassName": "BCN", "Flags": "13"}
 
 _TEXT: Final = "latin-1"
@@ -59,19 +63,32 @@ _TEXT: Final = "latin-1"
 def write(laps: Sequence[Lap], path: Path, channels: Iterable[str] = ()) -> None:
     """Write laps of one car, in their order, to `path` and to the .ldx beside it.
 
-    All channels that every lap has and float32 can hold, or these. Raises BadRequest for laps of several
-    cars, without samples or without such a channel, MissingChannel.
+    All channels that every lap has values of and float32 can hold, or these. Raises BadRequest for laps of
+    several cars, without samples or without such a channel, MissingChannel.
     """
     _check(laps)
-    rate = nominal_rate_hz(laps[0])
-    joined = _joined(laps, rate, tuple(channels))
+    asked, rate = tuple(channels), nominal_rate_hz(laps[0])
+    absent = unavailable(laps, asked)
+    joined = _joined(laps, rate, asked, absent)
     if not joined:
-        raise BadRequest(
-            "no channel is left that float32 can hold", hint="seq and capture_time_ns are too wide"
-        )
+        raise BadRequest("no channel is left for the file", hint=_why(absent))
+    if not asked:
+        joined.append(_beacons(laps, rate))
     with whole(path) as log, whole(path.with_suffix(".ldx")) as markers:
-        log.write_bytes(_file(laps[0], joined, rate))
+        log.write_bytes(_file(laps, joined, rate, absent))
         markers.write_bytes(_markers(laps))
+
+
+def _why(absent: list[str]) -> str:
+    if absent:
+        return f"not available: {', '.join(absent)}"
+    return "seq and capture_time_ns are too wide for float32"
+
+
+def unavailable(laps: Sequence[Lap], asked: tuple[str, ...]) -> list[str]:
+    """Channels that no lap has values of. Where one lap has some, zeros of the others are zeros."""
+    first, *others = (lap.unavailable(one for one in asked or lap.channels if one in lap) for lap in laps)
+    return [name for name in first if all(name in other for other in others)]
 
 
 def _check(laps: Sequence[Lap]) -> None:
@@ -103,27 +120,61 @@ def ends_s(laps: Sequence[Lap]) -> Array:
     return np.cumsum([duration_s(lap) for lap in laps])
 
 
-def _joined(laps: Sequence[Lap], rate: int, channels: tuple[str, ...]) -> list[Signal]:
-    """The channels of all laps on one grid."""
-    ends = ends_s(laps)
-    starts = np.concatenate(([0.0], ends[:-1]))
-    clock = np.concatenate([start + lap.lap_time for start, lap in zip(starts, laps, strict=True)])
-    grid = np.arange(max(round(ends[-1] * rate), 1)) / rate
+def _joined(laps: Sequence[Lap], rate: int, asked: tuple[str, ...], absent: list[str]) -> list[Signal]:
+    """The channels that all laps have values of, on one grid."""
+    clock, grid = _clocks(laps, rate)
+    made = [{signal.name: signal for signal in signals(lap, asked, absent)} for lap in laps]
+    _turn(laps, made)
+    shared = [signal for name, signal in made[0].items() if all(_has(others, name) for others in made)]
     rows = nearest(grid, clock)
-    made = [{signal.name: signal for signal in signals(lap, channels)} for lap in laps]
-    shared = [signal for name, signal in made[0].items() if all(name in others for others in made)]
     return [
-        one._replace(values=np.concatenate([others[one.name].values for others in made])[rows])
+        _laid(one, np.concatenate([others[one.name].values for others in made]), rows, clock, grid)
         for one in shared
     ]
 
 
-def _file(first: Lap, channels: list[Signal], rate: int) -> bytes:
+def _clocks(laps: Sequence[Lap], rate: int) -> tuple[Array, Array]:
+    """Seconds from the start of the file, of all samples and of the constant grid."""
+    ends = ends_s(laps)
+    starts = np.concatenate(([0.0], ends[:-1]))
+    clock = np.concatenate([start + lap.lap_time for start, lap in zip(starts, laps, strict=True)])
+    return clock, np.arange(max(round(ends[-1] * rate), 1)) / rate
+
+
+def _has(made: dict[str, Signal], name: str) -> bool:
+    return name in made and bool(np.isfinite(made[name].values).any())
+
+
+def _turn(laps: Sequence[Lap], made: list[dict[str, Signal]]) -> None:
+    """Turn the steering into degrees where all laps know the range of the wheel: a channel has one unit."""
+    ranges = [steering_range(lap) for lap in laps]
+    for lock_to_lock, signal in zip(ranges, made, strict=True):
+        if lock_to_lock is not None and None not in ranges and STEERING in signal:
+            signal[STEERING] = turned(signal[STEERING], lock_to_lock)
+
+
+def _laid(one: Signal, values: Array, rows: Array, clock: Array, grid: Array) -> Signal:
+    """The values on the grid: of each moment the nearest that is known."""
+    known = np.isfinite(values)
+    if known.all():
+        return one._replace(values=values[rows])
+    return one._replace(values=values[known][nearest(grid, clock[known])])
+
+
+def _beacons(laps: Sequence[Lap], rate: int) -> Signal:
+    """1 in the sample in which a lap ends, else 0."""
+    values = np.zeros(max(round(ends_s(laps)[-1] * rate), 1), np.float32)
+    values[np.minimum(np.ceil(ends_s(laps) * rate).astype(np.intp), len(values) - 1)] = 1
+    return Signal("Beacon", "Beacon", "", values)
+
+
+def _file(laps: Sequence[Lap], channels: list[Signal], rate: int, absent: list[str]) -> bytes:
     begin = _HEAD.itemsize + _EVENT.itemsize
     data = begin + _CHANNEL.itemsize * len(channels)
     values = np.stack([channel.values for channel in channels]).astype("<f4")
     records = _records(channels, begin, data, rate)
-    return b"".join((_head(first, len(channels), begin, data), records.tobytes(), values.tobytes()))
+    head = _head(laps[0], len(channels), begin, data)
+    return b"".join((head, _event(laps, absent), records.tobytes(), values.tobytes()))
 
 
 def _records(channels: list[Signal], begin: int, data: int, rate: int) -> Array:
@@ -141,25 +192,46 @@ def _records(channels: list[Signal], begin: int, data: int, rate: int) -> Array:
 
 
 def _head(lap: Lap, count: int, channels: int, data: int) -> bytes:
-    head, event = np.zeros((), _HEAD), np.zeros((), _EVENT)
+    head = np.zeros((), _HEAD)
     start = time.gmtime(lap.info.start_time_ns // 1_000_000_000)
     facts: dict[str, Any] = {
         "marker": _MARKER, "channels": channels, "data": data, "event": _HEAD.itemsize,
         "format": _FORMAT, "count": count, **_LOGGER,
         "date": time.strftime("%d/%m/%Y", start).encode(), "time": time.strftime("%H:%M:%S", start).encode(),
         "driver": _text(lap.info.driver, 64), "vehicle": _text(lap.info.vehicle, 64),
-        "venue": _text(lap.session.track_name, 64), "comment": b"times are UTC",
+        "venue": _text(lap.session.track_name, 64), "comment": _text(_COMMENT, 64),
     }  # fmt: skip
     for name, value in facts.items():
         head[name] = value
-    event["name"] = _text(lap.session.track_name, 64)
-    event["session"] = _text(lap.session.name.removeprefix("sessions/"), 64)
-    return head.tobytes() + event.tobytes()
+    return head.tobytes()
+
+
+def _event(laps: Sequence[Lap], absent: list[str]) -> bytes:
+    event, session = np.zeros((), _EVENT), laps[0].session
+    event["name"] = _text(session.track_name, 64)
+    event["session"] = _text(session.name.removeprefix("sessions/"), 64)
+    event["comment"] = _text(_told(laps, absent), 1024)
+    return event.tobytes()
+
+
+def _told(laps: Sequence[Lap], absent: list[str]) -> str:
+    """What whoever opens the file should know of it, the short things first: it is cut at 1023 letters."""
+    missing, gaps = sum(gap.count for lap in laps for gap in lap.gaps), sum(len(lap.gaps) for lap in laps)
+    parts = [
+        "Times are UTC.",
+        "Laps stand end to end.",
+        f"Holes: {gaps}; samples known to be missing in them: {missing}." if gaps else "",
+        "Where samples or values are missing the nearest one in time is held, nothing is interpolated.",
+        "GPS is made of the game's x and z around latitude 0, longitude 0: it is no place on earth.",
+        "Ambient and track temperature are those that the session last told.",
+        f"Not available: {', '.join(absent)}." if absent else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def _text(text: str, size: int) -> bytes:
-    """Latin-1 and short enough for a NUL at the end; what Latin-1 lacks becomes a question mark."""
-    return text.encode(_TEXT, "replace")[: size - 1]
+    """One line of Latin-1, short enough for a NUL at the end; what Latin-1 lacks becomes a question mark."""
+    return one_line(text).encode(_TEXT, "replace")[: size - 1]
 
 
 def _markers(laps: Sequence[Lap]) -> bytes:

@@ -12,14 +12,19 @@ from rigclient.whole import whole
 
 
 def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
-    """Write the columns of `Rows.flat`, zstd inside. Raises MissingChannel, Unavailable without pyarrow.
+    """Write the columns of `Lap.flat`, zstd inside. Raises MissingChannel, Unavailable without pyarrow.
 
-    The file's metadata hold `rig.lap` and `rig.session`, the contract's messages as JSON.
+    The file's metadata hold `rig.lap` and `rig.session`, the contract's messages as JSON, and
+    `rig.not_available`, the channels without values, with commas between.
     """
     parquet = need("pyarrow.parquet", "export")
-    table = lap.to_arrow(channels).replace_schema_metadata(
-        {"rig.lap": _json(lap.info), "rig.session": _json(lap.session)}
-    )
+    asked = tuple(channels)
+    facts = {
+        "rig.lap": _json(lap.info),
+        "rig.session": _json(lap.session),
+        "rig.not_available": ",".join(lap.unavailable(asked)),
+    }
+    table = lap.to_arrow(asked).replace_schema_metadata(facts)
     with whole(path) as place, place.open("wb") as file:
         parquet.write_table(table, file, compression="zstd")
 

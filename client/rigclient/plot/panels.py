@@ -18,6 +18,7 @@ X_TITLE: Final = "distance [m]"
 
 _SHOWN_AS: Final = {"m/s": ("km/h", 3.6), "rad": ("°", 180 / np.pi)}
 """Units that people think in, by those of the registry, and the factor."""
+_ABSENT: Final = ", not available"
 _STEP_M: Final = 2.0
 """Grid of the delta: at 80 m/s a 50 Hz sample lies every 1.6 m."""
 _MOST_STEPS: Final = 100_000
@@ -43,7 +44,8 @@ class Panel(NamedTuple):
 def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
     """A panel per column of `Rows.flat` of these channels, and, of several laps, the delta to the first.
 
-    What a wheel has several of is drawn as their mean, a panel per wheel. Raises MissingChannel.
+    What a wheel has several of is drawn as their mean, a panel per wheel. Where a channel is not available
+    the curve is NaN, and where it is so in all laps, the title says it. Raises MissingChannel.
     """
     shown = _channels(laps, tuple(channels))
     return [*shown, _delta(laps)] if len(laps) > 1 else shown
@@ -85,10 +87,11 @@ def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
     for columns in zip(*flat, strict=True):
         unit, factor = shown_as(columns[0].unit)
         curves = [
-            Curve(told[at], color(at), lap.distance, column.values * factor)
+            Curve(told[at], color(at), lap.distance, np.ma.filled(column.values * factor, np.nan))
             for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
         ]
-        drawn.append(Panel(titled(columns[0].name, unit), curves))
+        known = any(np.isfinite(curve.y).any() for curve in curves)
+        drawn.append(Panel(titled(columns[0].name, unit) + ("" if known else _ABSENT), curves))
     return drawn
 
 

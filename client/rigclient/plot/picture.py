@@ -45,7 +45,8 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
 def _draw(axis: Any, panel: Panel) -> None:
     for curve in panel.curves:
         axis.plot(curve.x, curve.y, label=curve.label, color=curve.color, linewidth=1.1)
-    axis.set_ylabel(panel.title.replace(" [", "\n["))  # long names are taller than a panel
+    # Long names are taller than a panel.
+    axis.set_ylabel(panel.title.replace(" [", "\n[").replace(", ", "\n"))
     axis.grid(visible=True, color="#e4e4e4", linewidth=0.6)
     axis.margins(x=0)
     axis.spines[["top", "right"]].set_visible(False)

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rig import channels as registry
 from rig.channels import LAP, PHYSICS, SCORING, Channel
-from rigclient.lap import WHEELS
 from rigclient.warehouse.destination import Dialect
 from rigclient.warehouse.views import QUESTIONS
 
@@ -26,7 +26,6 @@ REAL64: Final = "DOUBLE"
 FLAG: Final = "BOOLEAN"
 STAMP: Final = "TIMESTAMP"
 
-_AXES: Final = ("x", "y", "z")
 _SAMPLES_ALONE: Final = ("distance", "game_distance", "whole")
 """Channels of LapTable that scoring updates do not have."""
 
@@ -72,10 +71,7 @@ def components(name: str, width: int) -> list[str]:
     """Columns of a channel: tyre_load has TYRE_LOAD_FL, _FR, _RL and _RR, position POSITION_X, _Y and _Z, any
     other width _0, _1, ...
     """
-    if width == 1:
-        return [name.upper()]
-    endings = {len(WHEELS): WHEELS, len(_AXES): _AXES}.get(width) or map(str, range(width))
-    return [f"{name}_{ending}".upper() for ending in endings]
+    return [column.upper() for column in registry.components(name, width)]
 
 
 def type_of(dtype: np.dtype[Any]) -> str:

@@ -114,13 +114,18 @@ def _warnings(car: Car, cells: int) -> Line:
         return Line(" LIMITER ", WARNING)
     if car.in_pit_lane:
         return Line(" PIT LANE ", WARNING)
-    water, oil = _whole(car.engine_water_temp), _whole(car.engine_oil_temp)
+    water, oil = _degrees(car.engine_water_temp), _degrees(car.engine_oil_temp)
     names = ("water ", "oil ") if cells >= _NAMED_FROM else ("w", "o")
     return Line(names[0], DIM).put(f"{water}° ", TEXT).put(names[1], DIM).put(f"{oil}°", TEXT)
 
 
 def _whole(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.0f}"
+
+
+def _degrees(value: float) -> str:
+    """Exactly 0 is what a game holds that does not fill the field."""
+    return _whole(value) if value else "-"
 
 
 def _revs(car: Car, width: int) -> Line:

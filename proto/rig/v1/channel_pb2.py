@@ -25,17 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14rig/v1/channel.proto\x12\x06rig.v1\x1a google/protobuf/descriptor.proto\"\xb4\x01\n\x07\x43hannel\x12\x0c\n\x04unit\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\r\n\x05scale\x18\x05 \x01(\x01\x12\x0e\n\x06offset\x18\x06 \x01(\x01\x12 \n\x07missing\x18\x07 \x01(\x0e\x32\x0f.rig.v1.Missing\x12&\n\nderivation\x18\x08 \x01(\x0e\x32\x12.rig.v1.Derivation*<\n\x07Missing\x12\x17\n\x13MISSING_UNSPECIFIED\x10\x00\x12\x18\n\x14MISSING_NON_POSITIVE\x10\x01*\xfe\x01\n\nDerivation\x12\x1a\n\x16\x44\x45RIVATION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45RIVATION_NORM\x10\x01\x12\x1f\n\x1b\x44\x45RIVATION_SECTOR_FROM_ZERO\x10\x02\x12\"\n\x1e\x44\x45RIVATION_SECTOR_LAST_IS_ZERO\x10\x03\x12\x17\n\x13\x44\x45RIVATION_SIGN_BIT\x10\x04\x12\x1c\n\x18\x44\x45RIVATION_TERRAIN_INDEX\x10\x05\x12\x12\n\x0e\x44\x45RIVATION_LAP\x10\x06\x12\x17\n\x13\x44\x45RIVATION_TRIGGERS\x10\x07\x12\x16\n\x12\x44\x45RIVATION_SCORING\x10\x08:D\n\x07\x63hannel\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x0f.rig.v1.Channel\x88\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14rig/v1/channel.proto\x12\x06rig.v1\x1a google/protobuf/descriptor.proto\"\xd2\x01\n\x07\x43hannel\x12\x0c\n\x04unit\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\r\n\x05scale\x18\x05 \x01(\x01\x12\x0e\n\x06offset\x18\x06 \x01(\x01\x12 \n\x07missing\x18\x07 \x01(\x0e\x32\x0f.rig.v1.Missing\x12&\n\nderivation\x18\x08 \x01(\x0e\x32\x12.rig.v1.Derivation\x12\x1c\n\x05zeros\x18\t \x01(\x0e\x32\r.rig.v1.Zeros*<\n\x07Missing\x12\x17\n\x13MISSING_UNSPECIFIED\x10\x00\x12\x18\n\x14MISSING_NON_POSITIVE\x10\x01*0\n\x05Zeros\x12\x15\n\x11ZEROS_UNSPECIFIED\x10\x00\x12\x10\n\x0cZEROS_ABSENT\x10\x01*\xfe\x01\n\nDerivation\x12\x1a\n\x16\x44\x45RIVATION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45RIVATION_NORM\x10\x01\x12\x1f\n\x1b\x44\x45RIVATION_SECTOR_FROM_ZERO\x10\x02\x12\"\n\x1e\x44\x45RIVATION_SECTOR_LAST_IS_ZERO\x10\x03\x12\x17\n\x13\x44\x45RIVATION_SIGN_BIT\x10\x04\x12\x1c\n\x18\x44\x45RIVATION_TERRAIN_INDEX\x10\x05\x12\x12\n\x0e\x44\x45RIVATION_LAP\x10\x06\x12\x17\n\x13\x44\x45RIVATION_TRIGGERS\x10\x07\x12\x16\n\x12\x44\x45RIVATION_SCORING\x10\x08:D\n\x07\x63hannel\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x0f.rig.v1.Channel\x88\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rig.v1.channel_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MISSING']._serialized_start=249
-  _globals['_MISSING']._serialized_end=309
-  _globals['_DERIVATION']._serialized_start=312
-  _globals['_DERIVATION']._serialized_end=566
+  _globals['_MISSING']._serialized_start=279
+  _globals['_MISSING']._serialized_end=339
+  _globals['_ZEROS']._serialized_start=341
+  _globals['_ZEROS']._serialized_end=389
+  _globals['_DERIVATION']._serialized_start=392
+  _globals['_DERIVATION']._serialized_end=646
   _globals['_CHANNEL']._serialized_start=67
-  _globals['_CHANNEL']._serialized_end=247
+  _globals['_CHANNEL']._serialized_end=277
 # @@protoc_insertion_point(module_scope)

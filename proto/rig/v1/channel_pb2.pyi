@@ -42,6 +42,26 @@ MISSING_NON_POSITIVE: Missing.ValueType  # 1
 """A raw value of zero or below is missing: a sensor that is not there, a time that was not set."""
 Global___Missing: _TypeAlias = Missing  # noqa: Y015
 
+class _Zeros:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ZerosEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Zeros.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ZEROS_UNSPECIFIED: _Zeros.ValueType  # 0
+    """A zero is a value: a brake that nobody pressed."""
+    ZEROS_ABSENT: _Zeros.ValueType  # 1
+    """Zeros throughout a lap say that the game does not fill the field: the channel is not available."""
+
+class Zeros(_Zeros, metaclass=_ZerosEnumTypeWrapper):
+    """What zeros of a channel say. The values stay as they are; whoever shows or exports a lap goes by this."""
+
+ZEROS_UNSPECIFIED: Zeros.ValueType  # 0
+"""A zero is a value: a brake that nobody pressed."""
+ZEROS_ABSENT: Zeros.ValueType  # 1
+"""Zeros throughout a lap say that the game does not fill the field: the channel is not available."""
+Global___Zeros: _TypeAlias = Zeros  # noqa: Y015
+
 class _Derivation:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -104,6 +124,7 @@ class Channel(_message.Message):
     OFFSET_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     DERIVATION_FIELD_NUMBER: _builtins.int
+    ZEROS_FIELD_NUMBER: _builtins.int
     unit: _builtins.str
     """Unit of the value on the wire; "" for a number without one (count, flag, fraction)."""
     source: _builtins.str
@@ -120,6 +141,8 @@ class Channel(_message.Message):
     """When the raw value means nothing."""
     derivation: Global___Derivation.ValueType
     """How the value is made."""
+    zeros: Global___Zeros.ValueType
+    """What its zeros say."""
     def __init__(
         self,
         *,
@@ -131,10 +154,11 @@ class Channel(_message.Message):
         offset: _builtins.float = ...,
         missing: Global___Missing.ValueType = ...,
         derivation: Global___Derivation.ValueType = ...,
+        zeros: Global___Zeros.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["derivation", b"derivation", "description", b"description", "missing", b"missing", "offset", b"offset", "scale", b"scale", "source", b"source", "unit", b"unit", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["derivation", b"derivation", "description", b"description", "missing", b"missing", "offset", b"offset", "scale", b"scale", "source", b"source", "unit", b"unit", "width", b"width", "zeros", b"zeros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
