@@ -39,7 +39,7 @@ def test_trouble_of_a_daemon_comes_first(run: Run, server: Server) -> None:
     server.status.archiver.behind, server.status.archiver.eviction = 3, 0.42
     result = run("status")
     assert "TROUBLE   archive for 12 s: the disk is full" in result.output
-    assert "42% of the way to leaving the ring; works pressed (nice 5)" in result.output
+    assert "archiver pressed, nice 5; the next is 42% of its way out of the ring" in result.output
 
 
 def test_absent_recorder_and_ring_are_said_in_words(run: Run, server: Server) -> None:
