@@ -234,8 +234,8 @@ class Feed:
             self._listener = None
 
     def _attempt(self, *steps: Callable[[], None]) -> bool:
-        """Take all steps; True when nothing went wrong. What goes wrong with disk and ring is trouble, and ends
-        when it does; anything else is nothing that a loop may go on with.
+        """Take all steps; True when nothing went wrong. What goes wrong with disk and ring is trouble, and
+        ends when it does; anything else is nothing that a loop may go on with.
         """
         try:
             for step in steps:
