@@ -89,7 +89,7 @@ class Store:
         """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
         refuses.
         """
-        replace(self.path(lap), data)
+        self._replace(self.path(lap), data)
 
     def damaged_path(self, lap: str) -> Path:
         """Where the file of that lap lies if it was set aside."""
@@ -204,7 +204,7 @@ class Store:
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
         (_,) = _parts(session.name, 1)
-        replace(self._beside(session.name, _SESSION), seal_message(session))
+        self._replace(self._beside(session.name, _SESSION), seal_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder, and in it a file that can be read."""
@@ -265,6 +265,11 @@ class Store:
                 if file.header.session.name == name:
                     self.put_session(file.header.session)
                     return
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        if self._held < 0:
+            make_folder(self.folder)  # one that is held is not made again: it may come back
+        replace(path, data)
 
     def _beside(self, session: str, file: str) -> Path:
         """A file in the folder of a session."""
