@@ -135,7 +135,8 @@ class Watchdog:
         if not dead:
             self._manager.say(f"WATCHDOG=1\nSTATUS={self._told.what or 'works'}")
         with contextlib.suppress(OSError):  # no room, no memory: tried again in a second
-            if self._folder.parent.exists():  # whoever owns the data directory makes it
+            # Whoever owns the data directory makes it; one that was moved away is reached all the same.
+            if self._bell is not None or self._folder.parent.exists():
                 self._tell()
                 self._hear()
 
