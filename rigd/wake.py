@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from rigd.durable import add_folder
+from rigd.durable import make_folder
 
 _SWEEP_S: Final = 0.5
 """How often the recorder looks for followers that came or went."""
@@ -29,7 +29,7 @@ class Bell:
     """The recorder's end: rings every listener in the folder."""
 
     def __init__(self, folder: Path) -> None:
-        add_folder(folder)
+        make_folder(folder)
         self._path = folder
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -72,7 +72,7 @@ class Listener:
     """A follower's end: a socket in the folder, named after the process."""
 
     def __init__(self, folder: Path) -> None:
-        add_folder(folder)
+        make_folder(folder)
         self._path = folder / f"{os.getpid()}-{time.monotonic_ns()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)

@@ -134,9 +134,11 @@ class Watchdog:
         dead = [pulse.part for pulse in self._pulses if pulse.dead(now)]
         if not dead:
             self._manager.say(f"WATCHDOG=1\nSTATUS={self._told.what or 'works'}")
-        with contextlib.suppress(OSError):  # no folder, no room in it: tried again in a second
-            self._tell()
-            self._hear()
+        with contextlib.suppress(OSError):  # no room, no memory: tried again in a second
+            # Whoever owns the data directory makes it; one that was moved away is reached all the same.
+            if self._bell is not None or self._folder.parent.exists():
+                self._tell()
+                self._hear()
 
     def close(self) -> None:
         """End, as the daemon does."""

@@ -129,7 +129,7 @@ class Stage:
         """What the recorder says next."""
         listener = Listener(self.data / "wake")
         try:
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 for message in listener.take():
                     if message:

@@ -95,7 +95,7 @@ class Store:
         path = self.path(lap)
         if os.path.lexists(path) and not is_regular(path):
             rename(path, self._aside(lap.rpartition("/laps/")[0], f"{path.name}.foreign"))
-        replace(path, data)
+        self._replace(path, data)
 
     def damaged_path(self, lap: str) -> Path:
         """Where the file of that lap lies if it was set aside."""
@@ -210,7 +210,7 @@ class Store:
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
         (_,) = _parts(session.name, 1)
-        replace(self._beside(session.name, _SESSION), seal_message(session))
+        self._replace(self._beside(session.name, _SESSION), seal_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder, and in it a file that can be read."""
@@ -271,6 +271,11 @@ class Store:
                 if file.header.session.name == name:
                     self.put_session(file.header.session)
                     return
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        if self._held < 0:
+            make_folder(self.folder)  # one that is held is not made again: it may come back
+        replace(path, data)
 
     def _beside(self, session: str, file: str) -> Path:
         """A file in the folder of a session."""

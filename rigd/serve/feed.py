@@ -233,19 +233,21 @@ class Feed:
             self._listener.close()
             self._listener = None
 
-    def _attempt(self, *steps: Callable[[], None]) -> None:
-        """Take all steps. What goes wrong with disk and ring is trouble, and ends when it does; anything else
-        is nothing that a loop may go on with.
+    def _attempt(self, *steps: Callable[[], None]) -> bool:
+        """Take all steps; True when nothing went wrong. What goes wrong with disk and ring is trouble, and
+        ends when it does; anything else is nothing that a loop may go on with.
         """
         try:
             for step in steps:
                 step()
-            self._watchdog.trouble("")
         except (OSError, lmdb.Error, RigError) as error:
             self._watchdog.trouble(str(error) or repr(error))
         except Exception as error:  # noqa: BLE001  it is raised by who waits for `failure`
             if not self.failure.done():
                 self.failure.set_exception(error)
+        else:
+            return True
+        return False
 
     def _open(self) -> None:
         try:
@@ -309,7 +311,8 @@ class Feed:
     def _each_second(self) -> None:
         self._timer = self._loop.call_later(_SECOND, self._each_second)
         self._pulse.beat()
-        self._attempt(self._listen, self._follow, self._refresh)
+        if self._attempt(self._listen, self._follow, self._refresh):
+            self._watchdog.trouble("")
         for stream in rings.STREAMS:
             self._wake(stream)
 

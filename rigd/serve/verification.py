@@ -1,4 +1,4 @@
-"""A check on request. It is made by processes of its own, at idle priority, and ends when nobody listens."""
+"""A check on request. It is made by processes of its own, after all others, and ends when nobody listens."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -32,6 +32,16 @@ def test_a_game_that_pauses_is_no_failure(run: Run, server: Server) -> None:
     assert f"PAUSED  {PAUSED}" in result.output
 
 
+def test_trouble_of_a_daemon_comes_first(run: Run, server: Server) -> None:
+    now = server.status.time_ns = 10**18
+    server.status.troubles.add(daemon="archive", what="the disk is full", since_ns=now - 12 * 10**9)
+    server.status.archiver.urgency, server.status.archiver.nice = "pressed", 5
+    server.status.archiver.behind, server.status.archiver.eviction = 3, 0.42
+    result = run("status")
+    assert "TROUBLE   archive for 12 s: the disk is full" in result.output
+    assert "archiver pressed, nice 5; the next is 42% of its way out of the ring" in result.output
+
+
 def test_absent_recorder_and_ring_are_said_in_words(run: Run, server: Server) -> None:
     server.status.CopyFrom(rig_pb2.GetStatusResponse(version="1.2.3"))
     result = run("status")

@@ -189,6 +189,10 @@ def test_practice_shows_gaps_by_best_lap() -> None:
     assert "+2.000" in lines(made)[5]
 
 
+TROUBLED = race.status("LIVE", "All is well.")
+TROUBLED.troubles.add(daemon="archive", what="the disk is full")
+
+
 def test_nothing_yet_is_explained_in_full() -> None:
     sentence = "The buffers are not there: " + "start the game. " * 12
     text = " ".join(" ".join(lines(board(Report(race.status("ABSENT", sentence))), 80, 24)).split())
@@ -204,6 +208,7 @@ def test_nothing_yet_is_explained_in_full() -> None:
         (rig_pb2.GetStatusResponse(), "NO RING"),
         (rig_pb2.GetStatusResponse(ring=rig_pb2.RingStatus(path="x")), "NO RECORDER"),
         (Unavailable("no rig answers"), "NO ANSWER"),
+        (TROUBLED, "archive: the disk is full"),
     ],
 )
 def test_what_is_wrong_stands_in_the_head(answer: object, word: str) -> None:

@@ -134,14 +134,10 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
         f"{archiver.laps} kept, {size(archiver.bytes)}; {size(archiver.free_bytes)} free on the disk{behind}"
     )
     yield Text.assemble(("laps      ", TITLE), kept)
-    if archiver.behind or archiver.urgency not in ("", "relaxed"):
-        near = f"{archiver.eviction:.0%} of the way to leaving the ring"
-        yield Text.assemble(
-            ("          ", TITLE),
-            f"the next to archive is {near}; works {archiver.urgency} (nice {archiver.nice})",
-        )
-    if archiver.trouble:
-        yield Text.assemble(("          ", TITLE), (archiver.trouble, RED))
+    if archiver.urgency:
+        next_lap = f"the next is {archiver.eviction:.0%} of its way out of the ring"
+        work = f"archiver {archiver.urgency}, nice {archiver.nice}"
+        yield Text.assemble(("          ", TITLE), f"{work}; {next_lap if archiver.behind else 'none waits'}")
     yield from _retention(archiver)
     if archiver.lost:
         yield Text.assemble(("          ", TITLE), (f"{archiver.lost} deleted that should have stayed", RED))

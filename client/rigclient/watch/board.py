@@ -44,6 +44,7 @@ class Condition(enum.Enum):
     NO_RING = "NO RING"
     NO_RECORDER = "NO RECORDER"
     SILENT = "SILENT"
+    TROUBLE = "TROUBLE"
     LIVE = "LIVE"
 
 
@@ -137,6 +138,9 @@ class Board:
         if recorder.source_state != "LIVE":
             word = recorder.source_state.replace("_", " ")
             return State(Condition.SILENT, word, recorder.source_explanation)
+        if answer.troubles:
+            words = "; ".join(f"{trouble.daemon}: {trouble.what}" for trouble in answer.troubles)
+            return State(Condition.TROUBLE, "TROUBLE", words)
         return State(Condition.LIVE, "LIVE", recorder.source_explanation)
 
     @property

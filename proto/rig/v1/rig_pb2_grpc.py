@@ -86,8 +86,8 @@ class RigServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Verify(self, request, context):
-        """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
-        nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+        """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
+        after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,8 +45,8 @@ class RigServiceStub:
     is damaged.
     """
     Verify: _grpc.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]
-    """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
-    nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+    """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
+    after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
     """
 
 @_typing.type_check_only
@@ -66,8 +66,8 @@ class RigServiceAsyncStub(RigServiceStub):
     is damaged.
     """
     Verify: _aio.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]  # type: ignore[assignment]
-    """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
-    nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+    """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
+    after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
     """
 
 class RigServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -108,8 +108,8 @@ class RigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rig_pb2.VerifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_rig_pb2.VerifyResponse], _abc.AsyncIterator[_rig_pb2.VerifyResponse]]:
-        """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs when
-        nobody else wants the processor. Fails with RESOURCE_EXHAUSTED while another one runs.
+        """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
+        after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
         """
 
 def add_RigServiceServicer_to_server(servicer: RigServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
