@@ -138,11 +138,15 @@ class Recording:
         self.fresh, self.fresh_scoring = bool(self.physics.told), self.update is not None
         self.update_seen, self.seen = self.update, False
 
-    def tick(self, life: int, frame: int, clock: float, missed: int, *, torn: bool, full: bool) -> None:
+    def tick(
+        self, life: int, frame: int, clock: float, missed: int, reason: int, *, jumped: bool, full: bool
+    ) -> None:
         if self.fresh:
             self._catch_up(life, frame)
         elif missed:
-            self.physics.lose(self.booked, missed, TORN if torn else MISSED)
+            self.physics.lose(self.booked, missed, reason)
+            if jumped:
+                self.physics.lose(self.booked, 0, reason)
         if clock < self.clock - BACK_S or self.booked > self.number:
             self.number += 1
         self.clock = clock

@@ -15,7 +15,7 @@ from rig.v1 import event_pb2, laps_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive import archiver as archivers
 from rigd.archive.index import IndexReader
-from tests.losses.model import Recording, Stream
+from tests.losses.model import MISSED, TORN, Recording, Stream
 from tests.losses.rig import Rig
 
 few, seldom = st.integers(1, 4), st.sampled_from((False, False, True))
@@ -60,13 +60,14 @@ class Losses(RuleBasedStateMachine):
     # The game goes on.
 
     @precondition(up)
-    @rule(count=few, missed=st.sampled_from((0, 0, 1, 5)), torn=st.booleans(), full=seldom)
-    def frames(self, count: int, missed: int, torn: bool, full: bool) -> None:
+    @rule(count=few, missed=st.sampled_from((0, 0, 1, 5)), torn=st.booleans(), full=seldom, jumped=seldom)
+    def frames(self, count: int, missed: int, torn: bool, full: bool, jumped: bool) -> None:
         for lost in (missed, *[0] * (count - 1)):
-            self.game.frame(lost, torn=torn and lost > 0)
+            self.game.frame(lost, torn=torn and lost > 0, jumped=jumped and lost > 0)
             self.turn(full)
-            game = self.game
-            self.model.tick(game.life, game.version, game.clock, lost, torn=torn, full=full)
+            game, reason = self.game, TORN if torn else MISSED
+            jump = jumped and lost > 0
+            self.model.tick(game.life, game.version, game.clock, lost, reason, jumped=jump, full=full)
 
     @precondition(up)
     @rule(missed=st.sampled_from((0, 0, 0, 2)), torn=st.booleans(), full=seldom)
