@@ -8,7 +8,7 @@ on the disk.
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -43,7 +43,8 @@ _BATCH: Final = 256
 _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
 _TOGETHER: Final = 8
-"""Laps gathered in one pass over the ring: 40 MB of samples."""
+_TOGETHER_S: Final = 1000.0
+"""Laps gathered in one pass over the ring, and their seconds: 45 MB of samples. A car may stand for an hour."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
 _RETRY_S: Final = 1.0
@@ -209,7 +210,7 @@ class Archiver:
         if self._cursor and events[0].seq > self._cursor + 1:
             ledgers.miss(self._cursor + 1, events[0])
         for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
-            for together in _chunks(list(group), _TOGETHER):
+            for together in _chunks(group):
                 self._take(followed, kind or "", together)
         ledgers.flush()
         self._cursor = records[-1][0]
@@ -264,8 +265,18 @@ def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
     return lap
 
 
-def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2.Event]]:
-    return (events[at : at + size] for at in range(0, len(events), size))
+def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
+    """Events in lists that are taken at once."""
+    together, seconds = list[event_pb2.Event](), 0.0
+    for event in events:
+        lap = event.lap_closed.lap
+        own = lap.end_time - lap.start_time
+        if together and (len(together) >= _TOGETHER or not seconds + own <= _TOGETHER_S):
+            yield together
+            together, seconds = [], 0.0
+        together.append(event)
+        seconds += own
+    yield together
 
 
 def archive(settings: Settings, stop: Callable[[float], bool]) -> int:

@@ -243,6 +243,16 @@ def test_fields_of_the_future_beside_the_laps_are_read_over(archived: Path) -> N
     assert len(read_ledger(folder / "losses.log", name)) == len(entries) + 1
 
 
+def test_a_long_start_ends_when_it_is_told_to_and_the_next_one_goes_on(archived: Path) -> None:
+    (archived / "index.sqlite").unlink()
+    archiver = Archiver(Settings(archived, ROOMY), stop=lambda _: True)
+    assert not archiver.index.count()
+    archiver.close()
+    archiver = Archiver(Settings(archived, ROOMY))
+    assert archiver.index.count() == len(list(archiver.store.laps())) > 0
+    archiver.close()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("command", ["verify", "reindex"])
 def test_a_long_check_ends_when_it_is_told_to(archived: Path, command: str, number: signal.Signals) -> None:
