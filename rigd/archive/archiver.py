@@ -44,7 +44,7 @@ _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
 _TOGETHER: Final = 8
 _TOGETHER_S: Final = 1000.0
-"""Laps gathered in one pass over the ring, and their seconds: 45 MB of samples. A car may stand for an hour."""
+"""Laps gathered in one pass of the ring, and their seconds: 45 MB of samples. A car may stand for hours."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
 _RETRY_S: Final = 1.0
