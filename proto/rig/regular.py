@@ -29,8 +29,9 @@ def open_regular(path: Path | str) -> int:
 def read_regular(path: Path | str, limit: int) -> bytes:
     """What is in the file at `path`. Raises Corrupt also for more than `limit` bytes, OSError."""
     with open(open_regular(path), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
+        # Reading `limit` bytes would take as much memory before there is any.
+        data = file.read() if os.fstat(file.fileno()).st_size <= limit else None
+    if data is None or len(data) > limit:
         raise Corrupt(f"{shown(path)} has more than {limit} bytes, which is the limit")
     return data
 

@@ -8,7 +8,7 @@ on the disk.
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -48,7 +48,8 @@ _BATCH: Final = 256
 _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
 _TOGETHER: Final = 8
-"""Laps gathered in one pass over the ring: 40 MB of samples."""
+_TOGETHER_S: Final = 1000.0
+"""Laps gathered in one pass of the ring, and their seconds: 45 MB of samples. A car may stand for hours."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
 _RETRY_S: Final = 1.0
@@ -273,7 +274,7 @@ class Archiver:
             if self._cursor and events[0].seq > self._cursor + 1:
                 ledgers.miss(self._cursor + 1, events[0])
             for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
-                for together in _chunks(list(group), _TOGETHER):
+                for together in _chunks(group):
                     self._take(followed, kind or "", together)
             self._cursor = events[-1].seq
         ledgers.flush()
@@ -350,8 +351,18 @@ def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
     return (events[start:end] for start, end in zip(starts, [*starts[1:], len(events)], strict=True))
 
 
-def _chunks(events: list[event_pb2.Event], size: int) -> Iterator[list[event_pb2.Event]]:
-    return (events[at : at + size] for at in range(0, len(events), size))
+def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
+    """Events in lists that are taken at once."""
+    together, seconds = list[event_pb2.Event](), 0.0
+    for event in events:
+        lap = event.lap_closed.lap
+        own = lap.end_time - lap.start_time
+        if together and (len(together) >= _TOGETHER or not seconds + own <= _TOGETHER_S):
+            yield together
+            together, seconds = [], 0.0
+        together.append(event)
+        seconds += own
+    yield together
 
 
 def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog | None = None) -> int:

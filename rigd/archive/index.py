@@ -146,8 +146,9 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version:
     Newer for one to come.
     """
-    if path.exists() and not is_regular(path):
-        raise Corrupt(f"{path} is no regular file", hint="rigd reindex", path=path)
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file.exists() and not is_regular(file):
+            raise Corrupt(f"{file} is no regular file", hint="rigd reindex", path=path)
     try:
         # The archiver's turns are taken by several threads, one after the other.
         db = sqlite3.connect(

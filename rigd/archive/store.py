@@ -117,7 +117,7 @@ class Store:
         """Remove a lap's file and what stands beside it."""
         path = self.path(lap)
         for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
-            one.unlink(missing_ok=True)
+            _remove(one)
         sync_folder(path.parent)
 
     def set_aside(self, lap: str) -> None:
@@ -157,8 +157,7 @@ class Store:
     def sweep(self) -> None:
         """Remove what an archiver that was killed left half written."""
         for path in self.folder.glob(f"*/{UNFINISHED}*"):
-            with contextlib.suppress(OSError):  # a folder of that name is somebody's own
-                path.unlink(missing_ok=True)
+            _remove(path)
 
     # What stands beside a lap.
 
@@ -183,7 +182,7 @@ class Store:
         if not path.exists():
             raise NotFound(f"there is no lap {lap!r}", name=lap)
         flag = _with(path, suffix)
-        flag.touch() if up else flag.unlink(missing_ok=True)
+        flag.touch() if up else _remove(flag)
         sync_folder(path.parent)
 
     # What is gone.
@@ -296,7 +295,7 @@ class Store:
 
     def give_reserve(self) -> None:
         """Give that room up."""
-        (self.folder / _RESERVE).unlink(missing_ok=True)
+        _remove(self.folder / _RESERVE)
 
     def free_bytes(self) -> int:
         """Room on the disk."""
@@ -310,3 +309,9 @@ class Store:
 
 def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, if it is there; a folder of its name is somebody's own."""
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+        path.unlink()

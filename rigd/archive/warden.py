@@ -25,7 +25,8 @@ class Warden:
         self._evicted = self._evicted_bytes = 0
         self._why = ""
         self._before = _buried(store)
-        index.set_meta(MARK_LIMIT, str(limits.mark_bytes))
+        if index.meta(MARK_LIMIT) != str(limits.mark_bytes):
+            index.set_meta(MARK_LIMIT, str(limits.mark_bytes))
 
     def status(self, status: rig_pb2.ArchiverStatus) -> None:
         """Tell what went, what marks may take, and what is wrong with the limits here."""

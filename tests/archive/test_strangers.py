@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -243,6 +244,16 @@ def test_fields_of_the_future_beside_the_laps_are_read_over(archived: Path) -> N
     assert len(read_ledger(folder / "losses.log", name)) == len(entries) + 1
 
 
+def test_a_long_start_ends_when_it_is_told_to_and_the_next_one_goes_on(archived: Path) -> None:
+    (archived / "index.sqlite").unlink()
+    archiver = Archiver(Settings(archived, ROOMY), stop=lambda _: True)
+    assert not archiver.index.count()
+    archiver.close()
+    archiver = Archiver(Settings(archived, ROOMY))
+    assert archiver.index.count() == len(list(archiver.store.laps())) > 0
+    archiver.close()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("command", ["verify", "reindex"])
 def test_a_long_check_ends_when_it_is_told_to(archived: Path, command: str, number: signal.Signals) -> None:
@@ -271,3 +282,12 @@ def _catches(pid: int, number: int) -> bool:
     """Whether a process has a handler for the signal."""
     caught = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
     return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def test_a_small_file_takes_no_more_memory_than_it_has(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(bytes(100))
+    tracemalloc.start()
+    assert len(read_regular(tmp_path / "small", 1 << 30)) == 100
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -17,6 +17,7 @@ CODES: Final = {
     errors.Unauthenticated: 4,
     errors.NotFound: 5,
     errors.Mismatch: 6,
+    errors.Newer: 6,
     errors.Busy: 7,
     errors.Raced: 7,
     errors.Corrupt: 8,
