@@ -84,7 +84,6 @@ def game_events(values: list[bytes]) -> list[bytes]:
 def whole(file: Path) -> dict[bytes, list[bytes]]:
     """A recording of the replay without a missed frame."""
     for _ in range(ATTEMPTS):
-        file.unlink(missing_ok=True)  # a capture is never overwritten
         with stage() as here:
             tables = replayed(here, file)
         if not any(event_pb2.Event.FromString(value).HasField("gap") for value in tables[rings.EVENTS]):
