@@ -69,10 +69,12 @@ def path_of(address: str) -> Path:
     """Return the path in a unix: address. Raises BadRequest for one that is no socket's."""
     path = address.removeprefix("unix:")
     path = path.removeprefix("//") if path.startswith("///") else path
+    if not path or "\0" in path:
+        raise BadRequest(f"{address!r} names no file", hint="write unix:PATH", address=address)
     length = len(os.fsencode(path))
-    if not 0 < length <= MAX_PATH_BYTES or "\0" in path:
+    if length > MAX_PATH_BYTES:
         raise BadRequest(
-            f"the path of {address!r} has {length} bytes, a socket's has 1 to {MAX_PATH_BYTES}",
+            f"the path of {address!r} has {length} bytes, a socket's at most {MAX_PATH_BYTES}",
             hint="choose a shorter one",
             limit=MAX_PATH_BYTES,
         )

@@ -73,11 +73,7 @@ def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
     before = len(said(recorded, "laps.json"))
     recorded.archive()
     recorded.record()
-<<<<<<< HEAD
-    game = ("--buffers", str(recorded.buffers), "--cars", "2", "--short", "--speed", "20")
-=======
     game = ("--buffers", str(recorded.buffers), "--cars", "2", "--short", "--speed", "20", "--for", "600")
->>>>>>> part-d
     recorded.serve()
     recorded.start("rigd", "demo-game", *game)
     until(lambda: len(json.loads(rig(recorded, "laps", "--all", "--json"))) > before, pause_s=0.5)
