@@ -43,10 +43,13 @@ class House:
         self.channel = grpc.insecure_channel(address)
         self.rig = rig_pb2_grpc.RigServiceStub(self.channel)
         self.laps = laps_pb2_grpc.LapServiceStub(self.channel)
-        until(lambda: self._up("record") and self._up("archive"))
         game = ("--cars", "4", "--rate", "50", "--speed", "4", "--short", "--laps", "0")
         self._game = self._start("rigd", "demo-game", "--buffers", str(buffers), *game)
         self.lost = self.declared = 0
+
+    def begin(self) -> None:
+        """Wait until all are up and the first lap is closed."""
+        until(lambda: self._up("record") and self._up("archive"))
         until(lambda: self.closed() > 0)
 
     def _start(
@@ -155,6 +158,7 @@ def house(folder: Path, disk: "Disk | None" = None) -> Iterator[House]:
     ):
         built = House(folder, Path(rest), Path(buffers), disk)
         try:
+            built.begin()
             yield built
         finally:
             built.close()
