@@ -13,7 +13,7 @@ from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED
 
 
-class _Commands(click.Group):
+class _Commands(streams.Words):
     """Errors of the tree end a command with one sentence and the code that the supervisor understands."""
 
     def invoke(self, ctx: click.Context) -> Any:
