@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from rig.errors import RigError
 from rigclient.__main__ import rig
 from rigd.__main__ import rigd_command
 
@@ -105,7 +106,7 @@ def refused_early(command: click.Command, words: list[str]) -> bool:
         if not any("\0" in word for word in words):
             command.make_context("x", list(words))
             return False
-    except click.ClickException:
+    except (click.ClickException, RigError):
         return True
     return True
 
