@@ -23,7 +23,7 @@ _PASSING: Final = (
 """Refusals of a disk or of the machine that end without anybody's doing at the command line."""
 
 
-class _Commands(click.Group):
+class _Commands(streams.Words):
     """Errors of the tree end a command with one sentence and the code that the supervisor understands."""
 
     def invoke(self, ctx: click.Context) -> Any:

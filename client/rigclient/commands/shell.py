@@ -21,6 +21,7 @@ from rigclient.commands.records import numbers
 from rigclient.laps import Progress
 from rigclient.requests import CLOCK_END_S
 from rigclient.terminal.palette import DIM
+from rigclient.terminal.streams import Words
 from rigclient.terminal.text import Console, Text, say
 from rigclient.terminal.text import json_text as json_text
 
@@ -44,7 +45,7 @@ class Failure(click.ClickException):
             say(f"hint: {self.hint}", fg="yellow", err=True, file=file)
 
 
-class Commands(click.Group):
+class Commands(Words):
     """A group whose commands end quietly: errors in one sentence, Ctrl-C without a word."""
 
     def invoke(self, ctx: click.Context) -> Any:

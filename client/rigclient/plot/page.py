@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from rig.signs import visible
 from rigclient.extras import need
 from rigclient.plot.panels import X_TITLE, Panel
 from rigclient.whole import whole
@@ -38,7 +39,7 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
         for curve in _curves(panel, f"y{row}", named)
     ]
     figure = draw.Figure(
-        lines, {"title": {"text": html.escape(title)}, "template": "plotly_white", "legend": _LEGEND}
+        lines, {"title": {"text": _plain(title)}, "template": "plotly_white", "legend": _LEGEND}
     )
     figure.update_layout(
         height=_HEAD_PX + _PANEL_PX * len(panels),
@@ -53,6 +54,11 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
     return figure
 
 
+def _plain(text: str) -> str:
+    """Names are no HTML, of which plotly takes a part."""
+    return html.escape(visible(text), quote=False)
+
+
 def _curves(panel: Panel, axis: str, named: set[str]) -> list[dict[str, Any]]:
     """The laps of a panel; each is in the legend once, and a click there hides it in all panels."""
     curves: list[dict[str, Any]] = []
@@ -63,7 +69,7 @@ def _curves(panel: Panel, axis: str, named: set[str]) -> list[dict[str, Any]]:
                 "y": curve.y,
                 "xaxis": "x",
                 "yaxis": axis,
-                "name": html.escape(curve.label),
+                "name": _plain(curve.label),
                 "mode": "lines",
                 "line": {"color": curve.color, "width": 1.4},
                 "legendgroup": curve.label,

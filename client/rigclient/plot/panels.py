@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rig.signs import visible
 from rigclient.lap import Array, Flat, Lap
 from rigclient.laps import short_names
 from rigclient.terminal.clock import lap_time
@@ -57,13 +56,12 @@ def labels(laps: Sequence[Lap]) -> list[str]:
     words = (
         (name, lap.info.driver, lap_time(lap.info.lap_time)) for name, lap in zip(names, laps, strict=True)
     )
-    return [visible(" ".join(filter(None, of_lap))) for of_lap in words]
+    return [" ".join(filter(None, of_lap)) for of_lap in words]
 
 
 def title(laps: Sequence[Lap]) -> str:
     """Tracks, each once: laps of several are not told apart by their curves."""
-    tracks = dict.fromkeys(lap.session.track_name for lap in laps if lap.session.track_name)
-    return visible(", ".join(tracks))
+    return ", ".join(dict.fromkeys(lap.session.track_name for lap in laps if lap.session.track_name))
 
 
 def color(at: int) -> str:

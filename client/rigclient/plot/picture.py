@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from rig.signs import visible
 from rigclient.extras import need
 from rigclient.plot.panels import X_TITLE, Panel
 from rigclient.whole import whole
@@ -28,14 +29,14 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
     kind = need("matplotlib.figure", "plot").Figure
     height = _HEAD_IN + _PANEL_IN * len(panels)
     figure = kind(figsize=(_WIDTH_IN, height), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold", parse_math=False)
+    figure.suptitle(visible(title), x=0.01, ha="left", weight="bold", parse_math=False)
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
         _draw(axis, panel)
     axes[-1].set_xlabel(X_TITLE)
     figure.align_ylabels(axes)
     lines = axes[0].get_lines()
-    labels = [line.get_label() for line in lines]
+    labels = [visible(str(line.get_label())) for line in lines]
     legend = figure.legend(lines, labels, loc="outside upper right", frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)  # names may have dollars in them
