@@ -15,7 +15,7 @@ from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, 
 DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 
 _WAIT_S: Final = 30.0
-"""For another `rig` that holds the file: a load of 250,000 rows takes seconds. Nobody knows of others."""
+"""For another `rig` that holds the file: a load of 250,000 rows takes seconds. Others may keep it."""
 _HOLDER: Final = re.compile(r"lock is held in (.*?) ?\(PID ([0-9]+)\)")
 _MAGIC: Final = (8, b"DUCK")
 """Where a file of DuckDB has which bytes. Without them it would look for an extension that reads the file."""
