@@ -1,6 +1,7 @@
 """A warehouse in a file: DuckDB, embedded."""
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,8 @@ from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, 
 DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 
 _WAIT_S: Final = 30.0
-"""For another `rig` that holds the file: a load of 250,000 rows takes seconds. Nobody knows of others."""
+"""For another `rig` that holds the file: a load of 250,000 rows takes seconds. Others may keep it."""
+_MARK: Final = "rig-warehouse"
 _HOLDER: Final = re.compile(r"lock is held in (.*?) ?\(PID ([0-9]+)\)")
 _MAGIC: Final = (8, b"DUCK")
 """Where a file of DuckDB has which bytes. Without them it would look for an extension that reads the file."""
@@ -50,13 +52,24 @@ class DuckDB:
         self._duckdb = need("duckdb", "warehouse")
         self._path, self._read_only = Path(path), read_only
         self._open: Any = None
+        self._mark = -1
+        """A file in memory by whose name others see that one of us holds the warehouse; it ends with us."""
         self.name: Final = f"duckdb:{path}"
 
     @property
     def _db(self) -> Any:
         if self._open is None:
-            self._open = self._connected()
+            self._mark = os.memfd_create(_MARK)
+            try:
+                self._open = self._connected()
+            finally:
+                if self._open is None:
+                    self._unmark()
         return self._open
+
+    def _unmark(self) -> None:
+        os.close(self._mark)
+        self._mark = -1
 
     def _connected(self) -> Any:
         if self._read_only and not self._path.exists():
@@ -141,6 +154,7 @@ class DuckDB:
         if self._open is not None:
             self._open.close()
             self._open = None
+            self._unmark()
 
     def __enter__(self) -> Self:
         return self
@@ -207,13 +221,15 @@ def _words(pid: int) -> list[str]:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether it is a `rig`, which holds the file for seconds, or has ended by now."""
+    """Whether it is one of us, who hold the file for seconds, or has ended by now."""
     if not pid:
         return False
-    words = _words(pid)
-    return not words or any(
-        word.rpartition("/")[2] == "rig" or "rigclient" in Path(word).parts for word in words
-    )
+    try:
+        return any(_MARK in os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:
+        return True  # a file was closed, or the process is gone
+    except OSError:
+        return False  # another user's
 
 
 def _who(error: Exception) -> str:

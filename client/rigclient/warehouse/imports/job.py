@@ -47,11 +47,13 @@ class Job:
         self._tell = tell
         self._progress = progress
         self._held = Held(destination)
+        self._beside = frozenset[str]()
         self._clocks: dict[tuple[str, str, int], list[Clocks]] = defaultdict(list)
 
     def run(self, found: Search) -> Iterator[Report]:
         """Load the files; a report of each as soon as it is done, and of each that was none."""
         schema.prepare(self._destination)
+        self._beside = frozenset(file.sha256 for file in found.files)
         for file in sorted(found.files, key=_turn):
             try:
                 yield self._read_beacons(file) if file.kind == finding.BEACONS else self._brought(file)
@@ -101,7 +103,7 @@ class Job:
 
     def _source(self, file: Found, spool: Spool) -> Source:
         refusals = Refusals(file.path, file.sha256, RIG_ID, spool, self._tell)
-        return Source(file, self._named, self._held, spool, refusals, self._progress)
+        return Source(file, self._named, self._held, spool, refusals, self._progress, self._beside)
 
     def _spooled(self, source: Source, folder: Path) -> Report:
         if source.file.kind == finding.CHART:

@@ -73,6 +73,8 @@ class Source:
     spool: Spool
     refusals: Refusals
     progress: Progress
+    beside: frozenset[str] = frozenset()
+    """Checksums of the files that were named with it."""
 
     def race(self, told: str = "") -> Race:
         """The race it is of; `told` is what the file itself says, such as R1. Raises BadRequest."""

@@ -188,8 +188,8 @@ def read_chart(source: Source, race: Race, clocks: Iterable[Clocks]) -> Report:
     if other is not None and standing(source.file.path) < standing(Path(other.path)):
         why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
         return Report(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
-    if other is not None and (not source.named.replace or other.sha256 == source.file.sha256):
-        raise another(source.file, other.name, other, _hint(race, other))
+    if other is not None and not _may_replace(source, other):
+        raise another(source.file, other.name, other, _hint(source, race, other))
     if other is None:
         key = _own(key, len(others))
     session = other.name if other else race.session(_began(overview, race, midnight_ns), _name(key))
@@ -209,7 +209,15 @@ def _name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest() if "-" in key else key
 
 
-def _hint(race: Race, other: Session) -> str:
+def _may_replace(source: Source, other: Session) -> bool:
+    """The caller said so, and did not name both without a sign which of them is the later one."""
+    equal = standing(source.file.path) == standing(Path(other.path))
+    return source.named.replace and not (equal and other.sha256 in {*source.beside, source.file.sha256})
+
+
+def _hint(source: Source, race: Race, other: Session) -> str:
+    if source.named.replace:
+        return "both were named; --replace with the right one alone takes it"
     undated = race.date == "" or "undated" in other.name
     date = "; --date tells races of several years apart" if undated else ""
     return f"--replace takes the later chart in its place{date}"
