@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 import rigd
-from rig.errors import Corrupt, RigError, Unavailable
+from rig.errors import Corrupt, Newer, RigError, Unavailable
 from rig.signs import LogFormatter, visible
 from rigclient.terminal import streams
 from rigd import lifeline
@@ -34,7 +34,8 @@ class _Commands(streams.Words):
         except RigError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
             click.echo(visible(str(error)), err=True)
-            ctx.exit(FAILED if isinstance(error, Unavailable | Corrupt) else REFUSED)
+            passing = isinstance(error, Unavailable | Corrupt) and not isinstance(error, Newer)
+            ctx.exit(FAILED if passing else REFUSED)
         except OSError as error:
             if error.filename is None:
                 raise  # not about a file: standard output is full or closed

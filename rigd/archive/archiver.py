@@ -24,7 +24,7 @@ from rigd.archive.excerpts import Excerpts
 from rigd.archive.gather import gather
 from rigd.archive.heartbeat import Heartbeat
 from rigd.archive.inbox import Inbox
-from rigd.archive.index import remove_index
+from rigd.archive.index import refuse_newer, remove_index
 from rigd.archive.keep import keep
 from rigd.archive.ledgers import Ledgers
 from rigd.archive.marks import Marks
@@ -366,10 +366,13 @@ def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]
 
 
 def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog | None = None) -> int:
-    """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs."""
+    """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs, Newer
+    where the index is a newer version's: it would lose what that alone understands.
+    """
     yield_to_others(0)
     lock = laps_lock(settings.data)
     try:
+        refuse_newer(settings.data / "index.sqlite")
         if watchdog is not None:
             watchdog.ready()
         archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data))

@@ -170,6 +170,19 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return db
 
 
+def refuse_newer(path: Path) -> None:
+    """Raise Newer where the index at `path` was written by a newer version; whatever else is wrong with it is
+    for whoever opens it.
+    """
+    try:
+        if path.exists():
+            connect(path, "ro").close()
+    except Newer:
+        raise
+    except (RigError, OSError):
+        return
+
+
 def _version(db: sqlite3.Connection) -> int | None:
     """Version of the tables, None when there are none yet."""
     empty = not db.execute("SELECT 1 FROM sqlite_master").fetchone()

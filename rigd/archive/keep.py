@@ -20,7 +20,7 @@ def keep(store: Store, index: Index, gathered: Gathered, room: int | None = None
     _fit(gathered.header)
     data = pack(gathered.header, gathered.samples, gathered.scoring)
     if room is not None and len(data) > room:
-        raise Exhausted(f"{len(data)} bytes, and room for {room}", limit=room)
+        raise Exhausted(f"an excerpt has {len(data)} bytes, marks have room for {room}", limit=room)
     store.write(gathered.header.lap.name, data)
     lap = store.described(gathered.header.lap, len(data), LapFile(data).digest)
     index.put_lap(lap)

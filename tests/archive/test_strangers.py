@@ -108,7 +108,7 @@ def test_a_file_that_is_longer_than_it_can_be_is_corrupt(tmp_path: Path) -> None
 
 
 def test_any_name_can_be_shown() -> None:
-    assert shown(os.fsdecode(b"a\xff\x1b[31m\n")) == r"a\xff\x1b[31m\n"
+    assert shown(os.fsdecode(b"a\xff\x1b[31m\n")) == "a\\xff␛[31m␊"
 
 
 def test_strangers_everywhere_hold_up_neither_archiver_nor_check(archived: Path) -> None:
