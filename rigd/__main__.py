@@ -9,7 +9,7 @@ import click
 import rigd
 from rig.errors import Corrupt, Newer, RigError, Unavailable
 from rig.signs import LogFormatter, visible
-from rigclient.terminal import streams
+from rigclient.cli.terminal import streams
 from rigd import lifeline
 from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED

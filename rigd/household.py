@@ -123,7 +123,7 @@ def _attended(
     supervisor: Supervisor, household: Household, seconds: float | None, console: Console, *, screen: bool
 ) -> int:
     """Watch, then count: what was captured, committed, streamed, missed."""
-    from rigclient.watch import watch
+    from rigclient.cli.watch import watch
 
     seen = watch(household.address, seconds, None, screen and sys.stdout.isatty(), console)
     _stop_game(supervisor)

@@ -44,7 +44,7 @@ from rig.errors import (
 from rigclient import aio
 from rigclient.connection import Rig, Stream, connect
 from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
-from rigclient.lap import Lap, ScoringRows
+from riglap.lap import Lap, ScoringRows
 
 __all__ = [
     "BadRequest",

@@ -21,14 +21,15 @@ from rig.v1 import (
     session_pb2,
     telemetry_pb2_grpc,
 )
-from rigclient import laps, losses, requests, waiting
+from rigclient import losses, requests, waiting
+from rigclient import queries as laps
 from rigclient.acknowledging import AsyncAcknowledger
 from rigclient.connection import CHANNEL_OPTIONS, TIMEOUT_S
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
-from rigclient.lap import Lap, ScoringRows, Updates
-from rigclient.laps import Progress
+from rigclient.queries import Progress
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
+from riglap.lap import Lap, ScoringRows, Updates
 
 _METHOD: Final = "/rig.v1.TelemetryService/"
 T = TypeVar("T")

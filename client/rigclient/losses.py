@@ -3,7 +3,7 @@
 from typing import Final
 
 from rig.v1 import event_pb2, rig_pb2
-from rigclient.laps import enum_number, session_name
+from rigclient.queries import enum_number, session_name
 
 PAGE: Final = 1000
 """Gaps asked for at a time: some 100 kB."""

@@ -21,25 +21,25 @@ from rig.errors import Corrupt, RigError
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
-from rigd.archive.gather import gather
-from rigd.archive.heartbeat import Heartbeat
-from rigd.archive.inbox import Inbox
-from rigd.archive.index import refuse_newer, remove_index
-from rigd.archive.keep import keep
-from rigd.archive.ledgers import Ledgers
-from rigd.archive.marks import Marks
-from rigd.archive.naming import lap_name
-from rigd.archive.orders import obey
-from rigd.archive.position import position, set_position
-from rigd.archive.reindex import open_index, reconcile
 from rigd.archive.retention import Limits
-from rigd.archive.sessions import Sessions
-from rigd.archive.store import RESERVE_BYTES, Store
 from rigd.archive.urgency import Crew, eviction, nice_now, urgency
 from rigd.archive.warden import Warden
+from rigd.gather.gather import gather
+from rigd.losses.journals import Ledgers
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
+from rigd.store.commands import Inbox
+from rigd.store.folder import RESERVE_BYTES, Store
+from rigd.store.heartbeat import Heartbeat
+from rigd.store.index import refuse_newer, remove_index
+from rigd.store.keep import keep
+from rigd.store.marks import Marks
+from rigd.store.naming import lap_name
+from rigd.store.position import position, set_position
+from rigd.store.process import obey
+from rigd.store.reindex import open_index, reconcile
+from rigd.store.sessions import Sessions
 from rigd.watchdog import Watchdog
 
 _TURN_S: Final = 0.1

@@ -13,15 +13,15 @@ from rig.errors import Exhausted
 from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd import ring as rings
-from rigd.archive.gather import gather
-from rigd.archive.index import Index
-from rigd.archive.keep import keep
-from rigd.archive.marks import Marks
-from rigd.archive.naming import excerpt_name
-from rigd.archive.scene import scene
-from rigd.archive.sessions import Sessions
-from rigd.archive.store import Store
+from rigd.gather.gather import gather
+from rigd.gather.scene import scene
 from rigd.ring import RingReader
+from rigd.store.folder import Store
+from rigd.store.index import Index
+from rigd.store.keep import keep
+from rigd.store.marks import ROW_BYTES, Marks
+from rigd.store.naming import excerpt_name
+from rigd.store.sessions import Sessions
 
 _SETTLE_NS: Final = 2_000_000_000
 """What was captured is durable after this, unless the disk refuses."""
@@ -30,9 +30,6 @@ _TOGETHER: Final = 8
 """Cars gathered in one pass."""
 _ROWS: Final = 40_000
 """Rows gathered in one pass: 36 MB. Of a mark of 20 minutes it is a car at a time."""
-ROW_BYTES: Final = 240
-"""Of a file, for each row: measured on laps of the simulated game, which is noisier than the real one."""
-_TICKS_A_SECOND: Final = 50
 _DONE: Final = object()
 
 
@@ -141,12 +138,6 @@ class Excerpts:
         """Raises Exhausted when an excerpt of about that many bytes has no room."""
         if (room := self._room()) < size:
             raise Exhausted(f"an excerpt has about {size} bytes, marks have room for {room}", limit=room)
-
-
-def expected_bytes(moment: laps_pb2.Moment, cars: int) -> int:
-    """Bytes that the excerpts of a moment are likely to have, with so many cars on track."""
-    ticks = (moment.before_s + moment.after_s) * _TICKS_A_SECOND
-    return int(ticks * min(len(moment.cars) or cars, max(cars, 1)) * ROW_BYTES)
 
 
 def _until_ns(moment: laps_pb2.Moment) -> int:

@@ -4,16 +4,15 @@ import time
 from typing import Final
 
 from rig.v1 import rig_pb2
-from rigd.archive.index import Index
-from rigd.archive.orders import REQUESTED
 from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed, warnings
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.index import Index
+from rigd.store.marks import BYTES_LIMIT
+from rigd.store.process import REQUESTED
 
 _AGE_S: Final = 3600.0
 _PATROL_S: Final = 10.0
 """A race of 40 cars writes 5 MB in that time."""
-MARK_LIMIT: Final = "mark_bytes"
-"""In the index: the limit of marks, for a server while no archiver runs."""
 
 
 class Warden:
@@ -25,8 +24,8 @@ class Warden:
         self._evicted = self._evicted_bytes = 0
         self._why = ""
         self._before = _buried(store)
-        if index.meta(MARK_LIMIT) != str(limits.mark_bytes):
-            index.set_meta(MARK_LIMIT, str(limits.mark_bytes))
+        if index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
+            index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
 
     def status(self, status: rig_pb2.ArchiverStatus) -> None:
         """Tell what went, what marks may take, and what is wrong with the limits here."""

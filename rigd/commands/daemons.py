@@ -47,10 +47,10 @@ def record(
 
 def _source(name: str, buffers: Path) -> Any:
     if name == "pyrf2":
-        from rigd.game.pyrf2 import PyRf2
+        from rigd.sources.rf2.pyrf2 import PyRf2
 
         return PyRf2(buffers)
-    from rigd.game.source import SharedMemory
+    from rigd.sources.rf2.source import SharedMemory
 
     return SharedMemory(buffers)
 
@@ -77,7 +77,7 @@ def archive(
     from rigd.archive.archiver import Settings
     from rigd.archive.archiver import archive as run
     from rigd.archive.retention import Limits, default_room, warnings
-    from rigd.archive.store import Store
+    from rigd.store.folder import Store
 
     store = Store(data / "laps")
     room, floor = default_room(store.disk_bytes())

@@ -65,7 +65,7 @@ def doctor(ctx: click.Context, buffers: Path, as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from rigd.game import doctor as doctors
+    from rigd.sources.rf2 import doctor as doctors
 
     findings = doctors.diagnose(buffers)
     if as_json:
@@ -87,8 +87,8 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
     """
     from rich.console import Console
 
-    from rigd.game.capture import CaptureSummary
-    from rigd.game.capture import capture as run
+    from rigd.sources.rf2.capture import CaptureSummary
+    from rigd.sources.rf2.capture import capture as run
 
     stop = options.stopper()
     if seconds:
@@ -140,7 +140,7 @@ def replay(file: Path, buffers: Path | None, speed: float, lead: float) -> None:
     from rich.console import Console
 
     from rigd.demo.folder import DEFAULT_FOLDER, BuffersFolder
-    from rigd.game.replay import replay as run
+    from rigd.sources.rf2.replay import replay as run
 
     folder, stop = buffers or DEFAULT_FOLDER, options.stopper()
     with BuffersFolder(folder), Console(stderr=True).status(f"playing {file.name} ..."):

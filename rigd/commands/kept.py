@@ -24,7 +24,7 @@ def reindex(data: Path) -> None:
 
     options.interruptible()
 
-    from rigd.archive.reindex import reindex as run
+    from rigd.store.reindex import reindex as run
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -55,7 +55,7 @@ def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
     Example:  rigd verify --data /srv/rigd --deep
     """
     options.interruptible()
-    from rigclient.commands.verify import show
+    from rigclient.cli.commands.verify import show
     from rigd.verify.run import Check
 
     ctx.exit(1 if show(Check(data, deep).responses(), as_json) else 0)

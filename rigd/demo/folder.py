@@ -10,7 +10,7 @@ from typing import Final
 
 from rig.errors import Busy, Denied
 from rigd.durable import make_private
-from rigd.game.layout import BUFFERS
+from rigd.sources.rf2.layout import BUFFERS
 
 DEFAULT_FOLDER: Final = Path("/dev/shm/rigd-demo")  # noqa: S108 - shared memory is the point
 """A folder of its own, so that a real game's files are never touched."""

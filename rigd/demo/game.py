@@ -19,8 +19,8 @@ from rigd.demo.plugin import Plugin
 from rigd.demo.profile import PROFILES
 from rigd.demo.race import FIRST_RACE, Race
 from rigd.demo.scoring import Scoring
-from rigd.game.layout import BUFFERS
 from rigd.process import stop_signals
+from rigd.sources.rf2.layout import BUFFERS
 
 ENDLESS_LAPS: Final = 20
 """Length of each race when no number of laps is asked for."""

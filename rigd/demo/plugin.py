@@ -17,7 +17,7 @@ import numpy.typing as npt
 from rigd.demo.race import Phase, Race
 from rigd.demo.scoring import Scoring
 from rigd.demo.sheet import Records
-from rigd.game.layout import (
+from rigd.sources.rf2.layout import (
     SCORING_HEAD,
     TELEMETRY_HEAD,
     VEHICLE_SCORING,
@@ -26,8 +26,8 @@ from rigd.game.layout import (
     Extended,
     Telemetry,
 )
-from rigd.game.layout import Scoring as ScoringBuffer
-from rigd.game.writer import BufferWriter
+from rigd.sources.rf2.layout import Scoring as ScoringBuffer
+from rigd.sources.rf2.writer import BufferWriter
 
 VERSION: Final = b"3.7.15.1"
 DEFAULT_MASK: Final = 160

@@ -8,7 +8,7 @@ from rigd.demo import profile
 from rigd.demo.car import CLASSES
 from rigd.demo.race import FIRST_RACE, GREEN_S, RED_LIGHTS, Phase, Race
 from rigd.demo.sheet import Records
-from rigd.game.layout import SCORING_INFO, VEHICLE_SCORING
+from rigd.sources.rf2.layout import SCORING_INFO, VEHICLE_SCORING
 
 PLAYER_CONTROL: Final = 0
 AI_CONTROL: Final = 1

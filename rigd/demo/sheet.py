@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from rigd.game.layout import VEHICLE_TELEMETRY, WHEEL
+from rigd.sources.rf2.layout import VEHICLE_TELEMETRY, WHEEL
 
 Floats = npt.NDArray[np.float64]
 Records = np.ndarray[tuple[int], np.dtype[np.void]]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rigd.game.reader import WORD, allowed
+from rigd.sources.rf2.reader import WORD, allowed
 
 
 @dataclass

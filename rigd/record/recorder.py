@@ -17,9 +17,6 @@ from rig.columns import Head, field, read_head
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
-from rigd.game.layout import VEHICLE_SCORING
-from rigd.game.reader import Snapshot
-from rigd.game.source import Source, SourceState
 from rigd.process import ProcessMeter
 from rigd.record.absence import Absence
 from rigd.record.committer import Bundle, Committer
@@ -32,6 +29,9 @@ from rigd.record.sessions import Sessions
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
+from rigd.sources.rf2.layout import VEHICLE_SCORING
+from rigd.sources.rf2.reader import Snapshot
+from rigd.sources.rf2.source import Source, SourceState
 from rigd.wake import Bell
 from rigd.watchdog import Watchdog
 

@@ -5,8 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from rigd.game.layout import VEHICLE_SCORING
 from rigd.record.encoder import text
+from rigd.sources.rf2.layout import VEHICLE_SCORING
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

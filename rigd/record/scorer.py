@@ -9,10 +9,10 @@ import numpy as np
 from rig import parse
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
-from rigd.game.reader import Snapshot
 from rigd.record.entries import Entries
 from rigd.record.laps import Laps
 from rigd.record.sessions import Sessions, session_state
+from rigd.sources.rf2.reader import Snapshot
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Compounds = Callable[[], dict[int, tuple[str, str]]]

@@ -20,7 +20,7 @@ from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, RingMiss
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.durable import make_folder
-from rigd.holes import uncovered
+from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, Span
 from rigd.serve.cursor import CURSOR_BYTES, Cursor
 from rigd.wake import Listener

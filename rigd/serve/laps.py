@@ -23,19 +23,17 @@ from rig.lapfile import LapFile, pack
 from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
-from rigd.archive.excerpts import expected_bytes
-from rigd.archive.gather import Gathered
-from rigd.archive.heartbeat import heard
-from rigd.archive.inbox import Inbox
-from rigd.archive.index import IndexReader
-from rigd.archive.marks import Marks, mark_id
-from rigd.archive.running import running
-from rigd.archive.store import Store
-from rigd.archive.warden import MARK_LIMIT
+from rigd.gather.gather import Gathered
+from rigd.gather.running import running
 from rigd.ring import RingReader
 from rigd.serve import lapdata
 from rigd.serve.feed import Feed
 from rigd.serve.telemetry import capture_ns
+from rigd.store.commands import Inbox
+from rigd.store.folder import Store
+from rigd.store.heartbeat import heard
+from rigd.store.index import IndexReader
+from rigd.store.marks import BYTES_LIMIT, Marks, expected_bytes, mark_id
 
 SERVICE: Final = "rig.v1.LapService"
 
@@ -335,7 +333,7 @@ class LapService:
     def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
         """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
         archiver = heard(self._data)
-        limit = archiver.marks_limit_bytes if archiver else int(self._index.meta(MARK_LIMIT) or 0)
+        limit = archiver.marks_limit_bytes if archiver else int(self._index.meta(BYTES_LIMIT) or 0)
         room = archiver.marks_room_bytes if archiver else limit - self._index.mark_bytes()
         size = sum(expected_bytes(moment, cars) for moment in moments)
         if limit and size > room:

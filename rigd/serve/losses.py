@@ -8,16 +8,16 @@ from typing import Final
 from rig.errors import NotFound
 from rig.v1 import event_pb2, laps_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
-from rigd.archive import extent
-from rigd.archive.account import BEFORE, GAP, OVER, REACHED, STREAMS, Account, Books, Entry, shown
-from rigd.archive.index import IndexReader
-from rigd.archive.ledger import newest, read_ledger
-from rigd.archive.lost import lost_laps
-from rigd.archive.paging import Paging
-from rigd.archive.position import position
-from rigd.archive.store import Store
-from rigd.archive.told import events_after
+from rigd.losses import extents as extent
+from rigd.losses.account import BEFORE, GAP, OVER, REACHED, STREAMS, Account, Books, Entry, shown
+from rigd.losses.journal import newest, read_ledger
+from rigd.losses.lost import lost_laps
+from rigd.losses.told import events_after
 from rigd.ring import RingReader
+from rigd.store.folder import Store
+from rigd.store.index import IndexReader
+from rigd.store.paging import Paging
+from rigd.store.position import position
 
 _NEWEST: Final = ("", "-", "sessions/-")
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
-from rigd.archive.index import connect
-from rigd.archive.rows import lap_row, opened, seat_row
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.index import connect
+from rigd.store.rows import lap_row, opened, seat_row
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings

@@ -5,8 +5,8 @@ from pathlib import Path
 from rig.errors import Corrupt, Newer
 from rig.lapfile import LapFile
 from rig.v1 import lap_pb2
-from rigd.archive.index import IndexReader
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.index import IndexReader
 from rigd.verify.finding import differing, finding
 from rigd.verify.walk import Findings
 

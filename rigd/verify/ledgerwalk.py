@@ -6,14 +6,14 @@ from typing import Final
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
-from rigd.archive import extent
-from rigd.archive.account import BEGAN, GAP, OVER, Account, Books, Entry
-from rigd.archive.index import IndexReader
-from rigd.archive.ledger import entry_text, read_ledger
-from rigd.archive.position import position
-from rigd.archive.store import Store
-from rigd.archive.told import events_after
+from rigd.losses import extents as extent
+from rigd.losses.account import BEGAN, GAP, OVER, Account, Books, Entry
+from rigd.losses.journal import entry_text, read_ledger
+from rigd.losses.told import events_after
 from rigd.ring import RingReader, key
+from rigd.store.folder import Store
+from rigd.store.index import IndexReader
+from rigd.store.position import position
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings

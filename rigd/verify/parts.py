@@ -9,10 +9,10 @@ import lmdb
 
 from rig.errors import Corrupt, RingMissing
 from rig.v1 import rig_pb2
-from rigd.archive.heartbeat import heard
-from rigd.archive.index import IndexReader
-from rigd.archive.store import Store
 from rigd.ring import RingReader
+from rigd.store.folder import Store
+from rigd.store.heartbeat import heard
+from rigd.store.index import IndexReader
 from rigd.verify.finding import finding
 from rigd.verify.foreign import foreign, foreign_files
 from rigd.verify.indexwalk import IndexWalk

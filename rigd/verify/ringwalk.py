@@ -14,7 +14,7 @@ from rig.columns import Head
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.holes import uncovered
+from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, gap_key, key
 from rigd.ring.inspection import inspect_order, inspect_size
 from rigd.ring.tables import CHECKS, GAP_KEY, KEY, check_key

@@ -9,11 +9,11 @@ from typing import Final
 from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
-from rigd.archive.gone import MOST_BYTES
-from rigd.archive.index import IndexReader
-from rigd.archive.seal import unseal_message, unsealed
-from rigd.archive.store import DAMAGED, Store
 from rigd.durable import UNFINISHED
+from rigd.store.checksummed import unseal_message, unsealed
+from rigd.store.folder import DAMAGED, Store
+from rigd.store.index import IndexReader
+from rigd.store.tombstones import MOST_BYTES
 from rigd.verify.finding import differing, finding
 from rigd.verify.walk import Findings
 

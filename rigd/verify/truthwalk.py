@@ -13,13 +13,13 @@ from rig.errors import Corrupt
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, session_pb2
 from rigd import ring as rings
-from rigd.archive.gather import gather
-from rigd.archive.index import IndexReader
-from rigd.archive.naming import lap_name
-from rigd.archive.position import position
-from rigd.archive.store import Store
-from rigd.archive.told import events_after
+from rigd.gather.gather import gather
+from rigd.losses.told import events_after
 from rigd.ring import RingReader
+from rigd.store.folder import Store
+from rigd.store.index import IndexReader
+from rigd.store.naming import lap_name
+from rigd.store.position import position
 from rigd.verify.finding import differing, finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings

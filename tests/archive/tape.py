@@ -12,12 +12,12 @@ from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import Limits
 from rigd.demo.sheet import Records
-from rigd.game.reader import WORD
 from rigd.record.encoder import Encoder
 from rigd.record.numbers import Numbers
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import Sessions
 from rigd.ring import Record, RingWriter
+from rigd.sources.rf2.reader import WORD
 from tests.archive.reel import Reel, Screen, reel
 
 SECOND_NS = 1_000_000_000

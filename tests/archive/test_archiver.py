@@ -14,15 +14,15 @@ from rig.errors import Busy, ForeignCursor, NotFound, RingMissing
 from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
-from rigd.archive.heartbeat import Heartbeat
-from rigd.archive.inbox import Inbox
-from rigd.archive.index import Index
-from rigd.archive.ledger import Ledger
-from rigd.archive.marks import Marks
-from rigd.archive.reindex import reindex
 from rigd.archive.retention import Limits
-from rigd.archive.store import RESERVE_BYTES, Store
+from rigd.losses.journal import Ledger
 from rigd.ring import Lock, RingWriter
+from rigd.store.commands import Inbox
+from rigd.store.folder import RESERVE_BYTES, Store
+from rigd.store.heartbeat import Heartbeat
+from rigd.store.index import Index
+from rigd.store.marks import Marks
+from rigd.store.reindex import reindex
 from tests.archive.reel import Reel
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
@@ -458,7 +458,7 @@ def test_foreign_files_among_the_laps_stop_nobody(archived: Path) -> None:
 
 def test_a_failed_reindex_leaves_the_old_index(archived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (archived / "index.sqlite").read_bytes()
-    monkeypatch.setattr("rigd.archive.reindex.examine", lambda *_: 1 / 0)
+    monkeypatch.setattr("rigd.store.reindex.examine", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reindex(archived)
     assert (archived / "index.sqlite").read_bytes() == before

@@ -9,11 +9,11 @@ import pytest
 
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.archive.heartbeat import heard
-from rigd.archive.inbox import Inbox
-from rigd.archive.marks import Marks, mark_id
-from rigd.archive.orders import obey
 from rigd.archive.retention import Limits
+from rigd.store.commands import Inbox
+from rigd.store.heartbeat import heard
+from rigd.store.marks import Marks, mark_id
+from rigd.store.process import obey
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
 MANY = 200

@@ -21,12 +21,12 @@ from rig.lapfile import LapFile
 from rig.regular import open_regular, read_regular, shown
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.archive.inbox import Inbox
-from rigd.archive.index import VERSION, Index, IndexReader
-from rigd.archive.ledger import read_ledger
-from rigd.archive.marks import Marks
-from rigd.archive.reindex import reindex
-from rigd.archive.store import Store
+from rigd.losses.journal import read_ledger
+from rigd.store.commands import Inbox
+from rigd.store.folder import Store
+from rigd.store.index import VERSION, Index, IndexReader
+from rigd.store.marks import Marks
+from rigd.store.reindex import reindex
 from tests.archive.tape import ROOMY, Tape
 from tests.stage import until
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from rig.lapfile import pack
 from rig.v1 import lap_pb2, session_pb2
-from rigd.archive.gather import gather
-from rigd.archive.store import Store
+from rigd.gather.gather import gather
 from rigd.ring import RingReader
+from rigd.store.folder import Store
 from tests.archive.reel import Reel
 from tests.archive.tape import Tape
 from tests.stage import scratch

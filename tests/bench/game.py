@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rigd.game import layout
-from rigd.game.writer import BufferWriter
+from rigd.sources.rf2 import layout
+from rigd.sources.rf2.writer import BufferWriter
 
 _SETTLE_S = 1.0
 

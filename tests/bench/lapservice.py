@@ -12,8 +12,8 @@ import numpy as np
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.lapfile import pack
 from rig.v1 import archive_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
-from rigd.archive.index import Index
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.index import Index
 from tests.stage import Stage, stage
 
 Figures = dict[str, float]

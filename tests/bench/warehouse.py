@@ -27,8 +27,8 @@ from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigclient.warehouse import connect, schema
 from rigclient.warehouse.place import place
-from rigd.archive.index import Index
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.index import Index
 from tests.bench.archives import demo_laps
 from tests.stage import Stage, scratch, stage
 from tests.warehouse.peer.process import PeerProcess

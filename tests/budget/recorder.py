@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigd.game.source import SharedMemory
 from rigd.record.recorder import Recorder, Settings
 from rigd.ring import RingWriter
+from rigd.sources.rf2.source import SharedMemory
 from rigd.wake import Listener
 from tests.bench.game import StampedGame
 from tests.budget.trace import mark, ready, traced

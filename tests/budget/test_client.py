@@ -14,7 +14,7 @@ from rigclient.frames import Decoder, PhysicsFrame
 from rigclient.resume import Reception, framed
 from rigd.serve.cursor import Cursor
 from tests.budget.table import check
-from tests.wire.samples import record
+from tests.rig.samples import record
 
 FRAMES = 200
 CARS = (1, 40)

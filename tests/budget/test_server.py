@@ -23,8 +23,8 @@ from rigd.serve.subscription import Subscription
 from tests.budget.readers import METHOD, lockstep
 from tests.budget.table import check
 from tests.budget.trace import Window, read_windows
+from tests.rig.samples import record
 from tests.serve.author import Remote, Scribe
-from tests.wire.samples import record
 
 TICKS = 20
 FEW, MANY = 2, 8

@@ -1,5 +1,5 @@
 """The folder and the plugin of the reader's tests."""
 
-from tests.reader.conftest import folder, plugin
+from tests.sources.conftest import folder, plugin
 
 __all__ = ["folder", "plugin"]

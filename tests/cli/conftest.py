@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from click.testing import CliRunner, Result
 
-from rigclient.__main__ import rig
+from rigclient.cli.main import rig
 from tests.cli import race
 from tests.cli.rig_server import Server
 

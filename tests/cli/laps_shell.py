@@ -2,8 +2,8 @@
 
 from click.testing import CliRunner, Result
 
-from rigclient.__main__ import rig
-from tests.client.lap_rig import LapRig
+from rigclient.cli.main import rig
+from tests.rigclient.lap_rig import LapRig
 
 NARROW, WIDE = 80, 200
 

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from rig.errors import RigError
-from rigclient.__main__ import rig
+from rigclient.cli.main import rig
 from rigd.__main__ import rigd_command
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,10 +10,11 @@ import pytest
 from rich.cells import cell_len
 
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
-from rigclient.commands import records
+from rigclient.cli.commands import records
 from tests.cli.laps_shell import NARROW, WIDE, run, told
-from tests.client import driven, field
-from tests.client.lap_rig import LapRig
+from tests.rigclient import field
+from tests.rigclient.lap_rig import LapRig
+from tests.riglap import driven
 
 RACE = driven.SESSION.removeprefix("sessions/")
 

@@ -17,13 +17,14 @@ import pytest
 
 from rig.errors import MissingChannel
 from rig.v1 import lap_pb2, laps_pb2
-from rigclient import extras
-from rigclient.commands import plot
-from rigclient.lap import Lap
-from rigclient.plot.panels import panels, title
+from rigclient.cli.commands import plot
+from riglap import extras
+from riglap.lap import Lap
+from riglap.plot.panels import panels, title
 from tests.cli.laps_shell import run, told
-from tests.client import driven, field, ld_reader
-from tests.client.lap_rig import LapRig
+from tests.rigclient import field
+from tests.rigclient.lap_rig import LapRig
+from tests.riglap import driven, ld_reader
 
 ALDER = tuple(f"car012-{index:04}" for index in (1, 2, 3))
 

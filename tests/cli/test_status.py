@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from rig.v1 import event_pb2, rig_pb2
-from rigclient.__main__ import rig
+from rigclient.cli.main import rig
 from tests.cli.conftest import Run
 from tests.cli.rig_server import Server
 

@@ -12,8 +12,8 @@ import pytest
 
 from rig.errors import UnknownChannel
 from rig.v1 import event_pb2
-from rigclient.commands.bookmark import Bookmark, cursor_text
-from rigclient.commands.gaps import gap_text
+from rigclient.cli.commands.bookmark import Bookmark, cursor_text
+from rigclient.cli.commands.gaps import gap_text
 from tests.cli import race
 from tests.cli.conftest import Run
 from tests.cli.rig_server import Server, cursor

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.v1 import event_pb2
-from rigclient.watch.tally import Tally
+from rigclient.cli.watch.tally import Tally
 from tests.cli.race import gap
 
 

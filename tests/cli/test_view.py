@@ -8,11 +8,11 @@ import pytest
 from rig.channels import PHYSICS, SCORING
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2, session_pb2
-from rigclient.terminal import palette
-from rigclient.terminal.line import Line
-from rigclient.watch import view
-from rigclient.watch.board import Board
-from rigclient.watch.feeds import Refusal, Report, Tick, Update
+from rigclient.cli.terminal import palette
+from rigclient.cli.terminal.line import Line
+from rigclient.cli.watch import view
+from rigclient.cli.watch.board import Board
+from rigclient.cli.watch.feeds import Refusal, Report, Tick, Update
 from tests.cli import race
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60), (317, 91)]

@@ -17,9 +17,9 @@ import pytest
 from rich.console import Console
 
 from rig.errors import BadRequest, CursorExpired
-from rigclient.terminal.keyboard import keys
-from rigclient.watch import WatchSummary, feeds, watch
-from rigclient.watch import live as watch_module
+from rigclient.cli.terminal.keyboard import keys
+from rigclient.cli.watch import WatchSummary, feeds, watch
+from rigclient.cli.watch import live as watch_module
 from tests.cli import race
 from tests.cli.conftest import Run
 from tests.cli.rig_server import Server

@@ -9,7 +9,7 @@ import pytest
 
 from rig.errors import Busy, Denied
 from rigd.demo.folder import BuffersFolder
-from rigd.game.layout import BUFFERS
+from rigd.sources.rf2.layout import BUFFERS
 
 
 def demo_game(folder: Path) -> "subprocess.CompletedProcess[str]":

@@ -13,7 +13,7 @@ import pytest
 from rigd.demo import faults
 from rigd.demo.folder import DEFAULT_FOLDER
 from rigd.demo.game import Options, Summary, run
-from rigd.game.layout import BUFFERS, SCORING, TELEMETRY, Scoring, Telemetry
+from rigd.sources.rf2.layout import BUFFERS, SCORING, TELEMETRY, Scoring, Telemetry
 
 _PROGRAM = """
 import sys

@@ -8,8 +8,8 @@ import pytest
 from rigd.demo.plugin import VERSION, Plugin
 from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring
-from rigd.game.layout import BUFFERS, EXTENDED, SCORING, TELEMETRY, Extended, Telemetry
-from rigd.game.layout import Scoring as ScoringBuffer
+from rigd.sources.rf2.layout import BUFFERS, EXTENDED, SCORING, TELEMETRY, Extended, Telemetry
+from rigd.sources.rf2.layout import Scoring as ScoringBuffer
 
 
 def _read(folder: Path, buffer: object) -> np.ndarray:

@@ -10,7 +10,7 @@ from rigd.__main__ import rigd_command
 from rigd.demo.profile import UNFILLED
 from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring
-from rigd.game.layout import VEHICLE_TELEMETRY
+from rigd.sources.rf2.layout import VEHICLE_TELEMETRY
 
 
 def filled(records: np.ndarray) -> set[str]:

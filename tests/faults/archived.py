@@ -13,9 +13,9 @@ import grpc
 
 from rig.v1 import lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.archive.marks import Marks
-from rigd.archive.reindex import Tally, reindex
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.marks import Marks
+from rigd.store.reindex import Tally, reindex
 from tests.archive.tape import ROOMY, START_NS, Tape
 from tests.stage import free_port
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rig.v1 import session_pb2
-from rigd.archive.index import Index
+from rigd.store.index import Index
 from tests.faults.archived import Archive, archive
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.spoil import spoiled

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rig.v1 import rig_pb2
-from rigd.game.writer import BufferWriter
+from rigd.sources.rf2.writer import BufferWriter
 from tests.bench.game import StampedGame
 from tests.faults.account import account
 from tests.faults.campaign import SEED, Campaign, campaign, tries

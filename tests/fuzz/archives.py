@@ -11,15 +11,15 @@ from google.protobuf.message import DecodeError
 from rig.errors import RigError
 from rig.v1 import laps_pb2
 from rigd.archive.excerpts import _until_ns
-from rigd.archive.inbox import Inbox
-from rigd.archive.index import Index, IndexReader
-from rigd.archive.marks import Marks
-from rigd.archive.orders import obey
-from rigd.archive.reindex import reconcile
-from rigd.archive.seal import unsealed
-from rigd.archive.store import Store
+from rigd.store.checksummed import unsealed
+from rigd.store.commands import Inbox
+from rigd.store.folder import Store
+from rigd.store.index import Index, IndexReader
+from rigd.store.marks import Marks
+from rigd.store.process import obey
+from rigd.store.reindex import reconcile
 from tests.fuzz.target import Target, file_of, folder
-from tests.lapservice.shelf import SESSION, lap, session
+from tests.store.shelf import SESSION, lap, session
 
 _OWN = SESSION.removeprefix("sessions/")
 _LAP = lap().name

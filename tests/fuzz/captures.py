@@ -7,9 +7,9 @@ from functools import cache
 
 import zstandard
 
-from rigd.game.capture import MAGIC, CaptureReader, CaptureWriter, Header
-from rigd.game.layout import BUFFERS
-from rigd.game.replay import Stage, _check_layout
+from rigd.sources.rf2.capture import MAGIC, CaptureReader, CaptureWriter, Header
+from rigd.sources.rf2.layout import BUFFERS
+from rigd.sources.rf2.replay import Stage, _check_layout
 from tests.fuzz.target import Target, file_of, folder
 
 _BLOCK = struct.Struct("<4sIII")

@@ -13,11 +13,11 @@ from rig.channels import DTYPES
 from rig.errors import MissingChannel
 from rig.lapfile import MAGIC, ROWS_LIMIT, SAMPLES, SCORINGS, VERSION, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
-from rigclient.lap import Lap, plain_rows
 from rigd.serve import lapdata
+from riglap.lap import Lap, plain_rows
 from tests.fuzz.target import Target
-from tests.lapfile.laps import CHANNELS, SCORING_CHANNELS, drive, header, table
-from tests.lapservice import shelf
+from tests.rig.laps import CHANNELS, SCORING_CHANNELS, drive, header, table
+from tests.store import shelf
 
 _START = struct.Struct("<7sBIII")
 _SIZE = struct.Struct("<I")

@@ -17,13 +17,13 @@ from rig.v1 import physics_pb2, scoring_pb2, session_pb2
 from rigd.demo.plugin import Plugin
 from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring as Scores
-from rigd.game.layout import BUFFERS, MAX_VEHICLES, Extended, Scoring, Telemetry
-from rigd.game.reader import Snapshot
-from rigd.game.source import SENTENCES, SharedMemory
 from rigd.record.encoder import Encoder, text
 from rigd.record.laps import Laps
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import Sessions
+from rigd.sources.rf2.layout import BUFFERS, MAX_VEHICLES, Extended, Scoring, Telemetry
+from rigd.sources.rf2.reader import Snapshot
+from rigd.sources.rf2.source import SENTENCES, SharedMemory
 from tests.fuzz.target import Target, folder
 
 _CARS = 3

@@ -14,13 +14,13 @@ from rig.columns import HEAD_BYTES, Cut, Head, Layout, field, peek, read_head, r
 from rig.errors import CursorExpired, RigError
 from rig.v1 import event_pb2, telemetry_pb2
 from rigclient import requests
-from rigclient.commands.bookmark import Bookmark, cursor_of, cursor_text
+from rigclient.cli.commands.bookmark import Bookmark, cursor_of, cursor_text
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
 from rigd.serve.cursor import Cursor, read_cursor
 from tests.fuzz.target import Target, file_of
-from tests.wire.samples import TAIL, record
+from tests.rig.samples import TAIL, record
 
 _CURSOR = Cursor(b"8 bytes!", 1, 123_456)
 

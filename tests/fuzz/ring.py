@@ -15,7 +15,6 @@ from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive.archiver import Archiver
 from rigd.archive.archiver import Settings as ArchiverSettings
-from rigd.archive.heartbeat import Heartbeat, heard
 from rigd.record.laps import Laps
 from rigd.record.recorder import Recorder, Settings, _unreadable
 from rigd.record.scorer import Scorer
@@ -23,10 +22,11 @@ from rigd.record.sessions import Sessions
 from rigd.ring import Record, RingWriter
 from rigd.serve.feed import Feed
 from rigd.serve.selection import Cars, Selections
+from rigd.store.heartbeat import Heartbeat, heard
 from rigd.wake import Bell
 from tests.archive.tape import ROOMY, Tape
 from tests.fuzz.target import Target, file_of, folder
-from tests.laps.script import LENGTH_M, SESSION, Game
+from tests.record.script import LENGTH_M, SESSION, Game
 
 _LIMIT = 16 << 20
 _SIZE = 4

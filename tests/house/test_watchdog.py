@@ -34,7 +34,7 @@ with daemon("serve", Path(sys.argv[1])) as watchdog:
 RECORDER = """
 import sys, threading
 from pathlib import Path
-from rigd.game.source import SharedMemory
+from rigd.sources.rf2.source import SharedMemory
 from rigd.daemon import daemon
 from rigd.record import committer, recorder
 

@@ -16,14 +16,14 @@ from rig.columns import Layout, read_head
 from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
-from rigd.archive.account import GAP, Entry
-from rigd.archive.index import Index
-from rigd.archive.ledger import Ledger, read_ledger
-from rigd.archive.rows import opened
-from rigd.archive.rows import sealed as sealed_row
-from rigd.archive.seal import sealed, unsealed
+from rigd.losses.account import GAP, Entry
+from rigd.losses.journal import Ledger, read_ledger
 from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
+from rigd.store.checksummed import sealed, unsealed
+from rigd.store.index import Index
+from rigd.store.rows import opened
+from rigd.store.rows import sealed as sealed_row
 
 Plant = Callable[[Path], None]
 TICK = 450

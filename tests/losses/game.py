@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rigd.game.layout import EXTENDED_PAYLOAD, SCORING_INFO, VEHICLE_SCORING, VEHICLE_TELEMETRY
-from rigd.game.source import SourceState
+from rigd.sources.rf2.layout import EXTENDED_PAYLOAD, SCORING_INFO, VEHICLE_SCORING, VEHICLE_TELEMETRY
+from rigd.sources.rf2.source import SourceState
 
 IDS = (3, 7)
 STEP_S = 0.5

@@ -9,13 +9,13 @@ from pathlib import Path
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
-from rigd.archive.index import IndexReader
-from rigd.archive.position import position
 from rigd.record import committer as committers
 from rigd.record.recorder import Recorder
 from rigd.record.recorder import Settings as RecorderSettings
 from rigd.ring import RingReader, RingWriter, open_ring, set_aside
 from rigd.serve.losses import Losses
+from rigd.store.index import IndexReader
+from rigd.store.position import position
 from tests.archive.tape import ROOMY
 from tests.losses.game import Game
 

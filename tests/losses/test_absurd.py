@@ -13,9 +13,9 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
-from rigd.archive.account import GAP, Account, Books, Entry
-from rigd.archive.ledger import read_ledger
-from rigd.archive.scene import scene
+from rigd.gather.scene import scene
+from rigd.losses.account import GAP, Account, Books, Entry
+from rigd.losses.journal import read_ledger
 from rigd.record.absence import Absence
 from rigd.serve.feed import Feed
 from tests.archive.tape import Tape

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from rig.v1 import event_pb2, laps_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive import archiver as archivers
-from rigd.archive.index import IndexReader
+from rigd.store.index import IndexReader
 from tests.losses.model import MISSED, TORN, Recording, Stream
 from tests.losses.rig import Rig
 

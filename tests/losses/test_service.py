@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import rigclient
 from rig.errors import BadRequest, NotFound
 from rig.v1 import event_pb2
-from rigclient.__main__ import rig as command
+from rigclient.cli.main import rig as command
 from rigd import ring as rings
 from tests.archive.tape import Tape
 from tests.stage import Stage, free_port

@@ -10,8 +10,8 @@ import pytest
 from rig.errors import NotFound
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.archive.inbox import Inbox
-from rigd.archive.orders import obey
+from rigd.store.commands import Inbox
+from rigd.store.process import obey
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
 from rigd.verify.run import Check

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rig.v1 import event_pb2, session_pb2
-from rigd.game.layout import SCORING_INFO, VEHICLE_SCORING
 from rigd.record.entries import Entries
 from rigd.record.sessions import Sessions, session_state
+from rigd.sources.rf2.layout import SCORING_INFO, VEHICLE_SCORING
 
 Step = Callable[[Sessions], list[event_pb2.Event]]
 

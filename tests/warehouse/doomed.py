@@ -93,7 +93,7 @@ def main() -> None:
     doom(Fate(Path(journal), point))
     sys.argv = [program, *words]
     if program == "rig":
-        from rigclient.__main__ import main as run
+        from rigclient.cli.main import main as run
     else:
         from tests.warehouse.naive import main as run
     run()

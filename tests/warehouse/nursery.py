@@ -97,7 +97,7 @@ def main() -> None:
     import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: F401
     import snowflake.connector  # noqa: F401
 
-    import rigclient.__main__  # noqa: F401
+    import rigclient.cli.main  # noqa: F401
     import tests.warehouse.doomed
     import tests.warehouse.naive  # noqa: F401
 

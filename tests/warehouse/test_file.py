@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from rigclient.__main__ import rig
+from rigclient.cli.main import rig
 from rigclient.warehouse import connect, schema
 
 

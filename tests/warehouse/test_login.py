@@ -30,8 +30,8 @@ from rig.errors import (
     WrongPassphrase,
     WrongPassword,
 )
-from rigclient.__main__ import rig
-from rigclient.commands.exits import code_of
+from rigclient.cli.commands.exits import code_of
+from rigclient.cli.main import rig
 from rigclient.warehouse import connect
 from rigclient.warehouse.snowflake.login import login
 from tests.warehouse.key_pair import PASSPHRASE, Pair, base64_of, pair

@@ -12,9 +12,9 @@ from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.connection import connect
 from rigclient.warehouse import schema, tables
-from rigd.archive.index import Index
-from rigd.archive.reindex import examine
-from rigd.archive.store import Store
+from rigd.store.folder import Store
+from rigd.store.index import Index
+from rigd.store.reindex import examine
 from tests.warehouse.places import Home
 from tests.warehouse.town import Town
 from tests.warehouse.truth import broken, differences

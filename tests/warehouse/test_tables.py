@@ -8,12 +8,12 @@ import pytest
 
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.errors import Mismatch
-from rigclient.lap import Lap
 from rigclient.warehouse import page, schema, tables
 from rigclient.warehouse.loading import Load, load
 from rigclient.warehouse.snowflake import account
 from rigclient.warehouse.spool import Spool
-from tests.client import driven
+from riglap.lap import Lap
+from tests.riglap import driven
 from tests.warehouse.places import Home
 
 # Of Snowflake's reference and of DuckDB's parser.

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from rigclient.__main__ import rig
+from rigclient.cli.main import rig
 from rigd.archive.archiver import Archiver
 from rigd.serve.server import Server, Settings
 from tests.archive.tape import Tape
-from tests.lapservice.shelf import Clerk
 from tests.stage import events, free_port
+from tests.store.shelf import Clerk
 
 RACE_S = 60.0
 CARS = 3

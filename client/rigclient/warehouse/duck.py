@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rig.errors import Busy, Corrupt, Exhausted, NotFound, Raced, RigError, Unavailable
-from rigclient.extras import need
 from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
+from riglap.extras import need
 
 DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 

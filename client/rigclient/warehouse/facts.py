@@ -9,7 +9,7 @@ from google.protobuf import json_format
 
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import event_pb2, lap_pb2, session_pb2
-from rigclient.laps import words
+from rigclient.queries import words
 from rigclient.warehouse import flags
 from rigclient.warehouse.tables import parted
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import Mismatch, Unavailable
-from rigclient.extras import need
 from rigclient.warehouse import tables
 from rigclient.warehouse.loading import Part, load_id
 from rigclient.warehouse.tables import Table
+from riglap.extras import need
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

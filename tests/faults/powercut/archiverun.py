@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import rigclient
 from rig.errors import NotFound, Unavailable
-from rigd.archive.marks import Marks
+from rigd.store.marks import Marks
 from tests.archive.tape import START_NS
 from tests.faults.powercut.disk import Disk
 from tests.faults.powercut.witness import Journal, Witness

@@ -11,13 +11,13 @@ from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import event_pb2
 from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
-from rigd.archive.index import Index
-from rigd.archive.marks import Marks
-from rigd.archive.naming import lap_name
-from rigd.archive.reindex import open_index, reindex
-from rigd.archive.store import Store
 from rigd.ring import RingReader
 from rigd.serve.identity import identity
+from rigd.store.folder import Store
+from rigd.store.index import Index
+from rigd.store.marks import Marks
+from rigd.store.naming import lap_name
+from rigd.store.reindex import open_index, reindex
 from tests.archive.tape import ROOMY
 from tests.faults.powercut.archiverun import ArchiveRun, Promise
 from tests.faults.powercut.disk import Cut, Disk, cuts

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from rig.columns import Head, read_head
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.game.reader import Snapshot
-from rigd.game.source import SharedMemory
 from rigd.record.recorder import Settings, record
 from rigd.ring import RingReader, Span
+from rigd.sources.rf2.reader import Snapshot
+from rigd.sources.rf2.source import SharedMemory
 from tests.faults.powercut.disk import Cut, Disk, all_of, cuts
 from tests.faults.powercut.ringrun import RingRun
 from tests.faults.powercut.witness import Kind

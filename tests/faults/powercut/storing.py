@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rig.lapfile import pack
 from rig.v1 import laps_pb2, session_pb2
-from rigd.archive.inbox import Inbox
-from rigd.archive.marks import Marks
-from rigd.archive.store import Store
+from rigd.store.commands import Inbox
+from rigd.store.folder import Store
+from rigd.store.marks import Marks
 from rigd.wake import Bell, Listener
-from tests.lapfile.laps import drive, header
+from tests.rig.laps import drive, header
 
 SESSION = "sessions/20261120-134500-meander-valley-race-5f3a-1"
 KEPT, GONE, BROKEN = (f"{SESSION}/laps/car{car:03d}-0001" for car in (1, 2, 3))

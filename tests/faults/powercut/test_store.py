@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rig.v1 import session_pb2
-from rigd.archive.inbox import Inbox
-from rigd.archive.marks import Marks
-from rigd.archive.store import Store
+from rigd.store.commands import Inbox
+from rigd.store.folder import Store
+from rigd.store.marks import Marks
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.powercut.disk import Disk, cuts
 from tests.faults.powercut.storing import BROKEN, GONE, KEPT, MARK, SESSION

@@ -5,13 +5,15 @@ from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 from rigclient.warehouse.destination import Value
-from rigclient.warehouse.imports.races import session_number
 
 FROM: Final = "FROM LAPS L LEFT JOIN SESSIONS S ON S.RIG_ID = L.RIG_ID AND S.SESSION = L.SESSION"
 """What `Choice.where` is about."""
 
 CAR: Final = "COALESCE(L.CAR_NUMBER, CAST(L.CAR AS VARCHAR))"
 """What people call a car: the number that is painted on it, else its slot id."""
+
+FIRST_RACE: Final = 10
+"""The game's session number of the first race of a weekend."""
 
 
 class Where(NamedTuple):
@@ -68,7 +70,7 @@ class Choice:
         )
         yield Where("S.SOURCE = ?", (self.source,)) if self.source else None
         if self.race:
-            yield Where("S.KIND = 'race' AND S.SESSION_NUMBER = ?", (session_number(self.race),))
+            yield Where("S.KIND = 'race' AND S.SESSION_NUMBER = ?", (FIRST_RACE - 1 + self.race,))
         if self.cars:
             marks = ", ".join("?" * len(self.cars))
             yield Where(f"({CAR} IN ({marks}) OR L.VEHICLE IN ({marks}))", self.cars * 2)

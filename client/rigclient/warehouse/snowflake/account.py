@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rig.errors import NotFound, Raced, RigError, Unavailable
-from rigclient.extras import need
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
 from rigclient.warehouse.snowflake import refusals
 from rigclient.warehouse.snowflake.login import LOGIN_TIMEOUT_S, NETWORK_TIMEOUT_S, Login, login
+from riglap.extras import need
 
 STAGE: Final = "RIG_STAGE"
 DIALECT: Final = Dialect(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rig.errors import FileMissing, WrongKey, WrongPassphrase
-from rigclient.extras import need
+from riglap.extras import need
 
 _PEM: Final = b"-----BEGIN "
 _FORM: Final = "it takes an unencrypted or encrypted PKCS8 key as PEM or DER, such as `openssl genpkey` makes"

@@ -1,0 +1,1 @@
+"""The `rig` command: its commands, the live view, the terminal."""

@@ -1,0 +1,166 @@
+"""`rig gaps`: what a session was to bring, and what of it is missing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import click
+from rich.console import Group, RenderableType
+from rich.table import Table as Grid
+
+from rig.v1 import event_pb2, rig_pb2, session_pb2
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.gaps import reason_text
+from rigclient.cli.commands.named import session_named
+from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE, YELLOW
+from rigclient.cli.terminal.text import Text, stacked
+from rigclient.connection import connect
+from rigclient.queries import words
+
+_STREAMS: Final = tuple(words(event_pb2.Stream))
+
+_LAPS: Final = {
+    rig_pb2.LAP_LOSS_EVICTED: "the ring let go of it before it was archived",
+    rig_pb2.LAP_LOSS_TOO_LONG: "longer than a lap file holds",
+    rig_pb2.LAP_LOSS_RETENTION: "deleted to make room",
+    rig_pb2.LAP_LOSS_FORCED: "deleted though someone wanted it",
+    rig_pb2.LAP_LOSS_DELETED: "deleted on request",
+    rig_pb2.LAP_LOSS_DAMAGED: "its file was damaged and set aside",
+}
+
+
+@click.command("gaps")
+@click.argument("session", default="")
+@click.option("--stream", type=click.Choice(_STREAMS), default=None, help="Only this stream.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Gaps shown; 0: all."
+)
+@shell.as_json
+@click.pass_obj
+def gaps(address: str, session: str, stream: str | None, limit: int, as_json: bool) -> None:
+    """Show what is missing of SESSION: a part of its name; default: the newest.
+
+    Every record that the session was to bring is either received or declared missing, with the reason.
+
+    \b
+    Example:
+      rig gaps
+      rig gaps 5f3a-2 --stream physics --json | jq .streams
+    """
+    with connect(address) as rig:
+        losses = rig.losses(session_named(rig, session), stream or "")
+    if as_json:
+        shell.show_json(losses)
+    else:
+        shell.console().print(_report(losses, limit))
+
+
+def _report(losses: rig_pb2.GetLossesResponse, limit: int) -> RenderableType:
+    """Sums by stream and reason, then every gap, then laps."""
+    recording = losses.status == session_pb2.SESSION_STATUS_RECORDING
+    title = Text(losses.session.removeprefix("sessions/"), GOOD if recording else STRONG)
+    parts: list[RenderableType] = [title.append("  recording" if recording else "", GOOD)]
+    parts += [Text(), _sums(losses), Text()]
+    if not (losses.laps or any(stream.reasons for stream in losses.streams)):
+        return Group(*parts, Text("nothing is missing", GOOD))
+    if losses.gaps:
+        parts += [_gaps(losses.gaps[: limit or None]), Text()]
+    if limit and len(losses.gaps) > limit:
+        parts += [shell.more(limit, "gaps"), Text()]
+    if losses.laps:
+        parts += [_laps(losses), Text()]
+    return Group(*parts[:-1])
+
+
+def _grid(*columns: tuple[str, str]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
+    for name, justify in columns:
+        grid.add_column(name, justify="right" if justify == "right" else "left", no_wrap=name != "why")
+    return grid
+
+
+def _sums(losses: rig_pb2.GetLossesResponse) -> Grid:
+    grid = _grid(
+        ("stream", "left"),
+        ("expected", "right"),
+        ("received", "right"),
+        ("missing", "right"),
+        ("why", "left"),
+    )
+    for stream in losses.streams:
+        uncounted = any(reason.uncounted for reason in stream.reasons)
+        missing = f"{stream.missing:,}" + (" + ?" if uncounted else "")
+        grid.add_row(
+            _stream(stream.stream),
+            f"{stream.expected:,}",
+            Text(f"{stream.received:,}", TEXT),
+            Text(missing, YELLOW if stream.reasons else GOOD),
+            stacked(_reason(reason) for reason in stream.reasons),
+        )
+    return grid
+
+
+def _reason(reason: rig_pb2.ReasonLosses) -> Text:
+    """For example: 12 in 2 gaps, and 1 gap without a count: the recorder was not running."""
+    counted = reason.gaps - reason.uncounted
+    told = f"{reason.missing:,} in {_gaps_of(counted)}" if counted else ""
+    untold = f"{_gaps_of(reason.uncounted)} without a count" if reason.uncounted else ""
+    how = ", and ".join(part for part in (told, untold) if part)
+    return Text.assemble((f"{how}: ", TEXT), (reason_text(reason.reason), YELLOW))
+
+
+def _gaps_of(count: int) -> str:
+    return f"{count:,} gap{'s' * (count != 1)}"
+
+
+def _gaps(found: Sequence[event_pb2.Gap]) -> Grid:
+    names = (("stream", "left"), ("numbers", "left"), ("missing", "right"), ("from", "left"), ("to", "left"))
+    grid = _grid(*names, ("why", "left"))
+    for gap in found:
+        count = f"{gap.count:,}" if gap.HasField("count") else "?"
+        why = Text(reason_text(gap.reason), TEXT)
+        grid.add_row(
+            _stream(gap.stream),
+            _numbers(gap),
+            Text(count, YELLOW),
+            *_times(gap),
+            why.append(f" ({gap.detail})" if gap.detail else "", DIM),
+        )
+    return grid
+
+
+def _numbers(gap: event_pb2.Gap) -> str:
+    """101 to 112; what has no numbers came after one."""
+    if gap.last_seq < gap.first_seq:
+        return f"after {gap.last_seq}"
+    return f"{gap.first_seq}" if gap.first_seq == gap.last_seq else f"{gap.first_seq} to {gap.last_seq}"
+
+
+def _times(gap: event_pb2.Gap) -> tuple[Text, Text]:
+    """The clock of the last record before and of the first one after, by the rig's wall clock."""
+    begin, end = (_local(ns) if ns else None for ns in (gap.begin_time_ns, gap.end_time_ns))
+    day = "%d %b " if begin and end and begin.date() != end.date() else ""
+    return tuple(Text(_clock(at, day) if at else "-", DIM) for at in (begin, end))  # type: ignore[return-value]
+
+
+def _local(time_ns: int) -> datetime:
+    return datetime.fromtimestamp(time_ns / 1e9).astimezone()
+
+
+def _clock(at: datetime, day: str) -> str:
+    return f"{at:{day}%H:%M:%S}.{at.microsecond // 1000:03}"
+
+
+def _laps(losses: rig_pb2.GetLossesResponse) -> Grid:
+    grid = _grid(("lap", "left"), ("at", "left"), ("why", "left"))
+    for lap in losses.laps:
+        what = Text(_LAPS.get(lap.loss, "lost in a way this version does not know"), YELLOW)
+        detail = f" ({lap.detail})" if lap.detail and lap.detail != what.plain else ""
+        when = Text(f"{_local(lap.time_ns):%d %b %H:%M:%S}" if lap.time_ns else "-", DIM)
+        grid.add_row(Text(lap.name.rpartition("/")[2], STRONG), when, what.append(detail, DIM))
+    return grid
+
+
+def _stream(stream: int) -> str:
+    known = {number: word for word, number in words(event_pb2.Stream).items()}
+    return known.get(stream, str(stream))

@@ -1,0 +1,62 @@
+"""`rig plot`: laps over the distance, as a page or a picture."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from rig.errors import BadRequest
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.named import laps_named
+from rigclient.connection import Rig, connect
+from riglap.lap import Lap, channel_of
+from riglap.plot import page, picture
+from riglap.plot.panels import panels, title
+
+_WRITERS: Final = {".html": page, ".png": picture, ".svg": picture, ".pdf": picture}
+_NEEDED: Final = ("distance", "lap_time")
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--channels", metavar="A,B", default="speed,throttle,brake", show_default=True, callback=shell.names
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("lap.html"),
+    callback=shell.file,
+    show_default=True,
+    help=".html to explore in a browser; .png, .svg or .pdf for a picture.",
+)
+@shell.as_json
+@click.pass_obj
+def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: Path, as_json: bool) -> None:
+    """Draw laps over the distance, and what each loses to the first. NAME is what `rig lap` takes.
+
+    What a wheel has several of, such as tyre_temp, is drawn as their mean; tyre_temp_fl is one wheel.
+
+    \b
+    Example:
+      rig plot best car012-0003 --channels speed,throttle,brake,gear --out laps.html
+    """
+    writer = writer_of(out)
+    with connect(address) as rig:
+        laps = [_read(rig, name, channels) for name in laps_named(rig, names)]
+    with shell.busy(f"drawing {out}"):
+        writer.write(out, title(laps), panels(laps, channels))
+    shell.show_files([out], as_json)
+
+
+def writer_of(out: Path) -> Any:
+    """What draws panels into a file with this ending. Raises BadRequest."""
+    writer = _WRITERS.get(out.suffix.lower())
+    if writer is None:
+        raise BadRequest(f"{out} has no known ending", hint=f"there are {', '.join(_WRITERS)}")
+    return writer
+
+
+def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
+    with shell.progress(name.rpartition("/")[2]) as progress:
+        return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *_NEEDED))), progress=progress)

@@ -1,0 +1,88 @@
+"""The view: which panels stand where in a terminal of a given size."""
+
+import textwrap
+from dataclasses import dataclass
+from typing import Final
+
+from rigclient.cli.terminal.line import Line, beside
+from rigclient.cli.terminal.palette import DIM, FAINT, STRONG, TEXT, WARNING
+from rigclient.cli.watch import cockpit, footer, headline, leaderboard, trace, tyres
+from rigclient.cli.watch.board import Board, Condition
+
+_LEAST_WIDTH, _LEAST_HEIGHT = 60, 16
+_LEAST_SIDE, _MOST_SIDE = 35, 80
+"""Width of the cockpit's side, cells."""
+_LEAST_COCKPIT: Final = 10
+_TALL_FROM: Final = 28
+"""Rows from which the tyres are drawn taller."""
+_TRACE, _MOST_TRACE = 4, 30
+"""Rows of a curve."""
+_RULE: Final = Line("│", FAINT)
+
+
+@dataclass
+class Choice:
+    """What the keys have changed."""
+
+    pedals: bool = False
+    """The first trace shows pedals instead of speed; where there are two, they change places."""
+    keys: bool = False
+    """Keys work."""
+
+
+def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int = 0) -> list[Line]:
+    """The whole screen: `height` lines, each exactly `width` cells wide."""
+    if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
+        return _too_small(width, height)
+    foot = footer.line(board, width, reconnects, choice.keys)
+    inner = height - 3
+    body = _nothing(board, width) if board.physics is None else _body(board, width, inner, choice)
+    rows = [*headline.lines(board, width), *body[:inner]]
+    rows += [Line().to(width) for _ in range(height - 1 - len(rows))]
+    return [*rows, foot]
+
+
+def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
+    side = min(max(width * 2 // 5, _LEAST_SIDE), _MOST_SIDE)
+    left = width - side - 1
+    table = min(1 if board.scoring is None else len(board.scoring) + 1, height)
+    below = height - table - 1 >= _TRACE
+    rows = leaderboard.lines(board, left, table)
+    if below:
+        rows += _trace(board, left, height - table - 1, choice.pedals)
+    right = _side(board, side, height, choice.pedals != below)
+    return [row.to(width) for row in beside(rows, right, left, height, _RULE)]
+
+
+def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
+    """Cockpit and tyres from the top, and a trace in what is left."""
+    tyre_rows = 10 if height >= _TALL_FROM else 7
+    cockpit_rows = max(height - tyre_rows - _TRACE - 1, _LEAST_COCKPIT)
+    rows = cockpit.lines(board, width, cockpit_rows)
+    rows += tyres.lines(board, width, min(tyre_rows, height - len(rows)))
+    spare = height - len(rows)
+    if spare > _TRACE:
+        return rows + _trace(board, width, spare - 1, pedals)
+    return rows + trace.lines(board, width, spare, pedals)
+
+
+def _trace(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
+    """A curve below a rule."""
+    return [Line("─" * width, FAINT), *trace.lines(board, width, min(height, _MOST_TRACE), pedals)]
+
+
+def _nothing(board: Board, width: int) -> list[Line]:
+    """No telemetry yet: say why, in full."""
+    state = board.state
+    word, text = state.word, state.sentence
+    if state.condition is Condition.LIVE:
+        word, text = "WAITING", "the recorder is live; the first frame is on its way"
+    rows = [Line(), Line("   ").put(f" {word} ", WARNING), Line()]
+    rows += [Line("   ").put(part, TEXT) for part in textwrap.wrap(text, min(width - 6, 90))]
+    rows += [Line(), Line("   ").put("This view goes on by itself.", DIM)]
+    return [row.to(width) for row in rows]
+
+
+def _too_small(width: int, height: int) -> list[Line]:
+    text = f"needs {_LEAST_WIDTH}x{_LEAST_HEIGHT}, has {width}x{height}"
+    return [Line(text, STRONG).to(width), *(Line().to(width) for _ in range(height - 1))]

@@ -1,0 +1,121 @@
+"""Samples gathered from readings that come one by one and in no order: sorted on disk."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from rigclient.imports.longform import Reading
+from rigclient.imports.sheet import Refused
+from riglap.extras import need
+
+_BATCH: Final = 50_000
+"""Readings that go to the disk together: 5 MB."""
+_MEMORY: Final = "256MB"
+"""What the sort may use; the rest is on the disk."""
+
+_TABLE: Final = """
+CREATE TABLE READINGS (
+    LINE BIGINT, CAR VARCHAR, LAP BIGINT, TIME_NS BIGINT, RECEIVED_NS BIGINT, NAME VARCHAR, VALUE DOUBLE
+)
+"""
+# Readings that do not tell their lap are of the one that the car told last, at the same moment first of all.
+_FILLED: Final = """
+SELECT LINE, CAR, COALESCE(LAP, LAST_VALUE(LAP IGNORE NULLS) OVER (
+        PARTITION BY CAR ORDER BY TIME_NS, LAP NULLS LAST, LINE ROWS UNBOUNDED PRECEDING)) AS LAP,
+    TIME_NS, RECEIVED_NS, NAME, VALUE
+FROM READINGS
+"""
+_TOLD: Final = "SELECT * FROM READINGS"
+
+
+class Sample(NamedTuple):
+    """What was told of a car at one moment."""
+
+    car: str
+    lap: int
+    time_ns: int
+    """The logger's clock."""
+    received_ns: int
+    """Wall clock at which the first of its values arrived."""
+    values: dict[str, float]
+
+
+class Gathering:
+    """Readings in a file of `folder`, which is the caller's to delete."""
+
+    def __init__(self, folder: Path) -> None:
+        duckdb = need("duckdb", "warehouse")
+        self._arrow: Any = need("pyarrow", "warehouse")
+        self._db: Any = duckdb.connect(str(folder / "readings.duckdb"))
+        self._db.execute(f"SET memory_limit = '{_MEMORY}'")
+        self._db.execute(_TABLE)
+        self._some: list[Reading] = []
+        self._laps_told = True
+
+    def take(self, readings: Iterable[Reading]) -> None:
+        """Keep the readings."""
+        for reading in readings:
+            self._laps_told &= reading.lap is not None
+            self._some.append(reading)
+            if len(self._some) == _BATCH:
+                self._flush()
+        self._flush()
+
+    def laps(self) -> list[tuple[str, int]]:
+        """Cars and their laps, in the order of `samples`."""
+        # ruff: noqa: S608  what is put into statements are the two above
+        rows = f"SELECT DISTINCT CAR, LAP FROM ({self._readings}) WHERE LAP IS NOT NULL ORDER BY CAR, LAP"
+        return [(str(car), int(lap)) for car, lap in self._db.execute(rows).fetchall()]
+
+    def begins_ns(self) -> dict[str, int]:
+        """The logger's clock at the first reading of every car."""
+        return dict(self._db.execute("SELECT CAR, MIN(TIME_NS) FROM READINGS GROUP BY CAR").fetchall())
+
+    def first_ns(self) -> int:
+        """Wall clock at which the first value arrived; 0 where there is none."""
+        ((first,),) = self._db.execute("SELECT COALESCE(MIN(RECEIVED_NS), 0) FROM READINGS").fetchall()
+        return int(first)
+
+    def samples(self) -> Iterator[Sample | Refused]:
+        """By car, lap and time. A second value at the same moment is refused: nobody can tell when it was."""
+        for (car, lap, time_ns), rows in groupby(self._rows(), lambda row: (row.car, row.lap, row.time_ns)):
+            values: dict[str, float] = {}
+            received = []
+            for row in rows:
+                received.append(row.received_ns)
+                if row.name in values:
+                    yield _second(row)
+                elif lap is None:
+                    yield Refused(row.line, "no lap number", f"{row.name} comes before the first lap is told")
+                else:
+                    values[row.name] = row.value
+            if lap is not None:
+                yield Sample(car, lap, time_ns, min(received), values)
+
+    def close(self) -> None:
+        """End it."""
+        self._db.close()
+
+    def _flush(self) -> None:
+        if not self._some:
+            return
+        columns = zip(Reading._fields, zip(*self._some, strict=True), strict=True)
+        self._db.register("LATEST", self._arrow.table({name: list(values) for name, values in columns}))
+        self._db.execute("INSERT INTO READINGS SELECT * FROM LATEST")
+        self._db.unregister("LATEST")
+        self._some = []
+
+    @property
+    def _readings(self) -> str:
+        return _TOLD if self._laps_told else _FILLED
+
+    def _rows(self) -> Iterator[Reading]:
+        for batch in self._db.sql(f"{self._readings} ORDER BY CAR, LAP, TIME_NS, LINE").to_arrow_reader(
+            _BATCH
+        ):
+            yield from map(Reading, *(column.to_pylist() for column in batch.columns))
+
+
+def _second(row: Reading) -> Refused:
+    return Refused(row.line, "a second value at the same moment", f"{row.name} of {row.car} is there already")

@@ -1,0 +1,127 @@
+"""Telemetry in long form: a row per value, so that a sample of ten channels is ten rows.
+
+    expire_at,lap,...,telemetry_name,telemetry_value,timestamp,vehicle_id,vehicle_number
+    meta_time,telemetry_name,telemetry_value
+
+In the second form a file is one car's, and its lap is a value like any other. Rows come as they were
+received: late, in bursts, backwards in time.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from rigclient.imports import cells
+from rigclient.imports.cells import Malformed
+from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+
+NEEDED: Final = ("telemetry_name", "telemetry_value", "meta_time")
+"""A table with these columns is telemetry in long form."""
+
+LAP: Final = "lap"
+"""Name of the value that is the lap, in files that have no column for it."""
+
+_G: Final = 9.80665
+_MOST: Final = 1e9
+"""Of any value that has a channel; whole numbers are exact up to there."""
+_CAR: Final = re.compile("[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
+_NAME: Final = re.compile("[^\\s\x00-\x1f][^\x00-\x1f]{0,63}")
+
+
+class Target(NamedTuple):
+    """Where a value goes: a column of PHYSICS, and the factor from its unit to the registry's."""
+
+    column: str
+    factor: float = 1.0
+    whole: bool = False
+    """The column counts."""
+
+
+TARGETS: Final = {
+    # g, forward and to the left positive; the car frame has +x left and +z rear.
+    "accx_can": Target("LOCAL_ACCELERATION_Z", -_G),
+    "accy_can": Target("LOCAL_ACCELERATION_X", _G),
+    "aps": Target("THROTTLE", 1 / 100),
+    "ath": Target("THROTTLE_APPLIED", 1 / 100),
+    "gear": Target("GEAR", whole=True),
+    "nmot": Target("ENGINE_RPM"),
+    "speed": Target("SPEED", 1 / 3.6),
+    "Laptrigger_lapdist_dls": Target("GAME_DISTANCE"),
+}
+"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was told: a brake's
+pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
+"""
+
+
+class Reading(NamedTuple):
+    """One value of one car at one moment."""
+
+    line: int
+    car: str
+    """The vehicle, as the logger names it; car numbers change, and are 0 until somebody gave one."""
+    lap: int | None
+    """As the logger counts, from 0; None where another row of the car has to tell."""
+    time_ns: int
+    """The logger's clock."""
+    received_ns: int
+    """Wall clock at which the value arrived."""
+    name: str
+    value: float
+
+
+def readings(sheet: Sheet, car: str) -> Iterator[Reading | Refused]:
+    """The values of a file in its order; `car` where the file does not tell whose they are."""
+    known = set(sheet.columns)
+    own_clock = "timestamp" if "timestamp" in known else "meta_time"
+    lap = _column_lap if LAP in known else _lap_value
+    whose = next((name for name in ("vehicle_id", "vehicle_number") if name in known), None)
+
+    def reading(row: Row) -> Reading:
+        return Reading(
+            line=row.line,
+            car=_car(row, whose) if whose else car,
+            lap=lap(row),
+            time_ns=cells.moment_ns(own_clock, row[own_clock]),
+            received_ns=cells.moment_ns("meta_time", row["meta_time"]),
+            name=_name(row),
+            value=_value(row),
+        )
+
+    return parsed(sheet.rows(), reading)
+
+
+def _car(row: Row, whose: str) -> str:
+    text = row[whose]
+    if not _CAR.fullmatch(text):
+        raise Malformed("no car", f"{whose} is {text!r}, which tells no car")
+    return text
+
+
+def _column_lap(row: Row) -> int | None:
+    return cells.lap_number(LAP, row[LAP], first=0)
+
+
+def _lap_value(row: Row) -> int | None:
+    """The lap begins with the row that tells it; other rows are of the lap that was told last."""
+    if row["telemetry_name"] != LAP:
+        return None
+    return cells.lap_number(LAP, row["telemetry_value"].removesuffix(".0"), first=0)
+
+
+def _name(row: Row) -> str:
+    text = row["telemetry_name"]
+    if not _NAME.fullmatch(text):
+        raise Malformed("no channel", f"telemetry_name is {text!r}, which names no channel")
+    return text
+
+
+def _value(row: Row) -> float:
+    """Raises Malformed also for what the column of its name cannot hold."""
+    name, text = row["telemetry_name"], row["telemetry_value"]
+    value = cells.number(name, text)
+    target = TARGETS.get(name)
+    if target is not None and abs(value) > _MOST:
+        raise Malformed("no number", f"{name} is {text}, which no sensor tells")
+    if target is not None and target.whole and not value.is_integer():
+        raise Malformed("no number", f"{name} is {text!r}, which is no whole number")
+    return value

@@ -1,0 +1,77 @@
+"""Rows that were not loaded: counted by reason, told one by one, and declared in the warehouse."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+from rigclient.imports.sheet import Refused
+from rigclient.warehouse import tables
+from rigclient.warehouse.spool import Spool
+
+_AT_A_TIME: Final = 1000
+_STREAM: Final = "rows"
+_REASON: Final = "refused"
+
+T = TypeVar("T")
+
+
+class Refusal(NamedTuple):
+    """A row of a file that was not loaded."""
+
+    path: Path
+    line: int
+    reason: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}: {self.detail}"
+
+
+Tell = Callable[[Refusal], None]
+
+
+class Refusals:
+    """Those of one file, as rows of GAPS: lines that follow each other and have one reason are one gap."""
+
+    def __init__(self, path: Path, sha256: str, rig_id: str, spool: Spool, tell: Tell) -> None:
+        self._path = path
+        self._constant = {"RIG_ID": rig_id, "RING": sha256, "STREAM": _STREAM, "REASON": _REASON}
+        self._spool = spool
+        self._tell = tell
+        self._open: list[dict[str, Any]] = []
+        self._last = ""
+        self._n = 0
+        self.by_reason: Final = Counter[str]()
+
+    def kept(self, rows: Iterable[T | Refused]) -> Iterator[T]:
+        """The rows that are not refused."""
+        for row in rows:
+            if isinstance(row, Refused):
+                self.add(row)
+            else:
+                yield row
+
+    def add(self, row: Refused) -> None:
+        """One more."""
+        self.by_reason[row.reason] += 1
+        refusal = Refusal(self._path, *row)
+        self._tell(refusal)
+        if self._open and self._last == row.reason and self._open[-1]["LAST_SEQ"] == row.line - 1:
+            self._open[-1]["LAST_SEQ"] = row.line
+            self._open[-1]["MISSING"] += 1
+            return
+        if len(self._open) == _AT_A_TIME:
+            self.flush()
+        self._open.append(self._gap(refusal))
+        self._last = row.reason
+
+    def flush(self) -> None:
+        """Write what is still open."""
+        self._spool.put(tables.GAPS, self._open)
+        self._open = []
+
+    def _gap(self, refusal: Refusal) -> dict[str, Any]:
+        self._n += 1
+        lines = {"N": self._n - 1, "FIRST_SEQ": refusal.line, "LAST_SEQ": refusal.line, "MISSING": 1}
+        return {**self._constant, **lines, "DETAIL": str(refusal)}

@@ -1,5 +1,0 @@
-"""The live view: leaderboard, cockpit, tyres and curves of a race, in a terminal."""
-
-from rigclient.watch.live import WatchSummary, watch
-
-__all__ = ["WatchSummary", "watch"]

@@ -1,0 +1,1 @@
+"""Laps without a connection: what a lap holds, its names and times, exports and plots."""

@@ -1,0 +1,96 @@
+"""A lap as CSV: lines of facts behind a #, a line of names, then a line per sample."""
+
+import csv
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rig.v1 import lap_pb2, session_pb2
+from riglap.export.line import one_line
+from riglap.lap import Array, Flat, Lap
+from riglap.whole import whole
+
+_SECOND_NS: Final = 1_000_000_000
+_FORMULA: Final = re.compile(r"([,;]) *(?=[=+@-])")
+"""What a spreadsheet, which knows no comments, would take for a cell with a formula."""
+
+
+def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
+    """Write the columns of `Lap.flat` in UTF-8, below the facts of the lap. Raises MissingChannel.
+
+    Numbers have the fewest digits that read back as the same float32 or float64; missing ones are empty.
+    Programs skip the facts when told that # begins a comment.
+    """
+    asked = tuple(channels)
+    columns = list(lap.flat(asked))
+    with whole(path) as place, place.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"# {line}\n" for line in _facts(lap, asked, columns))
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([column.name for column in columns])
+        writer.writerows(zip(*(_texts(column.values) for column in columns), strict=True))
+
+
+def _facts(lap: Lap, asked: tuple[str, ...], columns: list[Flat]) -> Iterator[str]:
+    """Lines of name and value; what is not known has none."""
+    for name, value in _named(lap).items():
+        if value:
+            yield f"{name}: " + _FORMULA.sub(r"\1 '", one_line(value))
+    absent = lap.unavailable(asked)
+    if absent:
+        yield f"not available: {', '.join(absent)}"
+    for description, names in _numbered(columns).items():
+        yield f"{names[0]} to {names[-1]}: {description}"
+    units = [f"{column.name} [{column.unit}]" for column in columns if column.unit]
+    if units:
+        yield f"units: {', '.join(units)}"
+
+
+def _numbered(columns: list[Flat]) -> dict[str, list[str]]:
+    """Columns whose names end in a number, by what they are."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        if column.name[-1].isdigit() and column.description:
+            found.setdefault(column.description, []).append(column.name)
+    return found
+
+
+def _named(lap: Lap) -> dict[str, str]:
+    info, session = lap.info, lap.session
+    kind = session_pb2.SessionKind.Name(session.kind).removeprefix("SESSION_KIND_").lower()
+    sectors = [getattr(info, name) for name in ("sector1", "sector2", "sector3") if info.HasField(name)]
+    return {
+        "lap": info.name,
+        "driver": info.driver,
+        "vehicle": info.vehicle,
+        "class": info.vehicle_class,
+        "team": info.team,
+        "track": info.track_name or session.track_name,
+        "session": kind if session.kind else "",
+        "start (UTC)": _utc(info.start_time_ns),
+        "lap number": "" if info.kind == lap_pb2.LAP_KIND_EXCERPT else str(info.number + 1),
+        "lap time [s]": f"{info.lap_time:.3f}" if info.HasField("lap_time") else "",
+        "sectors [s]": ", ".join(f"{sector:.3f}" for sector in sectors),
+        "valid": "yes" if info.valid else "no",
+        "samples": f"{len(lap)}, {info.missing} missing",
+    }
+
+
+def _utc(time_ns: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_ns // _SECOND_NS)) if time_ns else ""
+
+
+def _texts(values: Array) -> list[str]:
+    # numpy's own text: a float32 is not spelled out as a double.
+    texts = [str(value) for value in np.ma.getdata(values)]
+    for row in np.flatnonzero(_missing(values)):
+        texts[row] = ""
+    return texts
+
+
+def _missing(values: Array) -> Array:
+    absent = np.ma.getmaskarray(values)
+    return absent | np.isnan(np.ma.getdata(values)) if values.dtype.kind == "f" else absent

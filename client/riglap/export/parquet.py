@@ -1,0 +1,33 @@
+"""A lap as Parquet: exact columns, units at the fields, the lap's facts at the file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+
+from riglap.extras import need
+from riglap.lap import Lap
+from riglap.whole import whole
+
+
+def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
+    """Write the columns of `Lap.flat`, zstd inside. Raises MissingChannel, Unavailable without pyarrow.
+
+    The file's metadata hold `rig.lap` and `rig.session`, the contract's messages as JSON, and
+    `rig.not_available`, the channels without values, with commas between.
+    """
+    parquet = need("pyarrow.parquet", "export")
+    asked = tuple(channels)
+    facts = {
+        "rig.lap": _json(lap.info),
+        "rig.session": _json(lap.session),
+        "rig.not_available": ",".join(lap.unavailable(asked)),
+    }
+    table = lap.to_arrow(asked).replace_schema_metadata(facts)
+    with whole(path) as place, place.open("wb") as file:
+        parquet.write_table(table, file, compression="zstd")
+
+
+def _json(message: Any) -> str:
+    return json_format.MessageToJson(message, indent=None, preserving_proto_field_name=True)

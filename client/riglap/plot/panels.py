@@ -1,0 +1,118 @@
+"""What a plot shows: panels one below the other, in each a curve per lap, all over the distance."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rigclient.queries import short_names
+from riglap.lap import Array, Flat, Lap
+from riglap.times import lap_time
+
+COLORS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2")
+"""Of the laps; after the last the first comes again. Apart from each other in any eye and on any paper."""
+
+X_TITLE: Final = "distance [m]"
+
+_SHOWN_AS: Final = {"m/s": ("km/h", 3.6), "rad": ("°", 180 / np.pi)}
+"""Units that people think in, by those of the registry, and the factor."""
+_ABSENT: Final = ", not available"
+_STEP_M: Final = 2.0
+"""Grid of the delta: at 80 m/s a 50 Hz sample lies every 1.6 m."""
+_MOST_STEPS: Final = 100_000
+"""200 km: longer than any lap. What a file says of its length decides no array."""
+
+
+class Curve(NamedTuple):
+    """One lap in one panel."""
+
+    label: str
+    color: str
+    x: Array
+    y: Array
+
+
+class Panel(NamedTuple):
+    """One channel, or the delta."""
+
+    title: str
+    curves: list[Curve]
+
+
+def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
+    """A panel per column of `Rows.flat` of these channels, and, of several laps, the delta to the first.
+
+    What a wheel has several of is drawn as their mean, a panel per wheel. Where a channel is not available
+    the curve is NaN, and where it is so in all laps, the title says it. Raises MissingChannel.
+    """
+    shown = _channels(laps, tuple(channels))
+    return [*shown, _delta(laps)] if len(laps) > 1 else shown
+
+
+def labels(laps: Sequence[Lap]) -> list[str]:
+    """For example: car012-0003 A. Alder 1:42.773; of several sessions 5f3a-2/car012-0003 ..."""
+    names = short_names([lap.info.name for lap in laps])
+    words = (
+        (name, lap.info.driver, lap_time(lap.info.lap_time)) for name, lap in zip(names, laps, strict=True)
+    )
+    return [" ".join(filter(None, of_lap)) for of_lap in words]
+
+
+def title(laps: Sequence[Lap]) -> str:
+    """Tracks, each once: laps of several are not told apart by their curves."""
+    return ", ".join(dict.fromkeys(lap.session.track_name for lap in laps if lap.session.track_name))
+
+
+def color(at: int) -> str:
+    """The colour of the lap at this position."""
+    return COLORS[at % len(COLORS)]
+
+
+def shown_as(unit: str) -> tuple[str, float]:
+    """The unit that people think in, and the factor from that of the registry."""
+    return _SHOWN_AS.get(unit, (unit, 1.0))
+
+
+def titled(name: str, unit: str) -> str:
+    """The title of a panel: speed [km/h]."""
+    return f"{name} [{unit}]" if unit else name
+
+
+def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
+    flat = [list(_columns(lap, channels)) for lap in laps]
+    told, drawn = labels(laps), []
+    for columns in zip(*flat, strict=True):
+        unit, factor = shown_as(columns[0].unit)
+        curves = [
+            Curve(told[at], color(at), lap.distance, np.ma.filled(column.values * factor, np.nan))
+            for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
+        ]
+        known = any(np.isfinite(curve.y).any() for curve in curves)
+        drawn.append(Panel(titled(columns[0].name, unit) + ("" if known else _ABSENT), curves))
+    return drawn
+
+
+def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[Flat]:
+    """Columns of single values; of several per wheel the mean."""
+    for name in channels:
+        wheels = list(lap.by_wheel(name))
+        if wheels[0].name == name and name in lap:
+            yield from lap.flat([name])  # the car's
+        else:
+            yield from (wheel._replace(values=wheel.values.mean(axis=1)) for wheel in wheels)
+
+
+def _delta(laps: Sequence[Lap]) -> Panel:
+    """Time lost (above zero) to the first lap at the same distance, of every other lap."""
+    metres = np.arange(math.ceil(min(_length(laps[0]) / _STEP_M, _MOST_STEPS))) * _STEP_M
+    base, told = laps[0].over_distance("lap_time", metres), labels(laps)
+    curves = [
+        Curve(told[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
+        for at, lap in enumerate(laps[1:], start=1)
+    ]
+    return Panel("delta [s]", curves)
+
+
+def _length(lap: Lap) -> float:
+    return float(np.nanmax(lap.distance, initial=0.0))

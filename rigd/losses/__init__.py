@@ -1,0 +1,1 @@
+"""What is missing of a session, and why: the account, its journal, and how far the streams reach."""

@@ -1,0 +1,317 @@
+"""The folder of laps: the truth about what is archived. One file per lap, immutable once it has its name."""
+
+import contextlib
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from rig.errors import Corrupt, NotFound
+from rig.lapfile import LapFile
+from rig.regular import is_regular, read_regular
+from rig.v1 import lap_pb2, session_pb2
+from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
+from rigd.store.checksummed import seal_message, unseal_message
+from rigd.store.tombstones import Gone
+
+SUFFIX: Final = ".lap"
+DAMAGED: Final = ".damaged"
+"""Added to the name of a file that failed its check."""
+_PIN: Final = ".pin"
+_SYNCED: Final = ".synced"
+_GONE: Final = "gone.jsonl"
+_SESSION: Final = "session.json"
+_LEDGER: Final = "losses.log"
+_MOST_BYTES: Final = 1 << 20
+"""Of what is known of a session."""
+_RESERVE: Final = ".reserve"
+RESERVE_BYTES: Final = 4 << 20
+"""Enough for the index to write its journal and for the names of a thousand laps."""
+_NAME: Final = re.compile(r"sessions/([a-z0-9-]+)(?:/laps/([a-z0-9-]+))?")
+
+
+def _parts(name: str, wanted: int) -> tuple[str, ...]:
+    match = _NAME.fullmatch(name)
+    parts = tuple(part for part in match.groups() if part) if match else ()
+    if len(parts) != wanted:
+        form = "sessions/{session}" + "/laps/{lap}" * (wanted - 1)
+        raise NotFound(f"{name!r} is no name of the form {form}", name=name)
+    return parts
+
+
+class State(NamedTuple):
+    """What is known of a lap without opening its file."""
+
+    pinned: bool
+    synced: bool
+    damaged: bool
+
+
+class Store:
+    """Files of laps below a folder, and beside them what only the archive knows: pins, and what is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._held = -1
+
+    def hold(self) -> None:
+        """Make the folder, if there is none, and keep hold of it: it is known again after it was moved."""
+        self.release()
+        make_folder(self.folder)
+        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+
+    def still_there(self) -> bool:
+        """Whether the folder is the one held; False when another took its place or it was deleted. Raises
+        FileNotFoundError while it is moved away: laps in its place would keep it from coming back.
+        """
+        held = os.fstat(self._held)
+        try:
+            return os.path.samestat(os.stat(self.folder), held)
+        except FileNotFoundError:
+            if held.st_nlink:
+                raise
+            return False
+
+    # Laps.
+
+    def path(self, lap: str) -> Path:
+        """Where the lap of that name lies, or would lie. Raises NotFound for what is no name."""
+        session, own = _parts(lap, 2)
+        return self.folder / session / f"{own}{SUFFIX}"
+
+    def write(self, lap: str, data: bytes) -> None:
+        """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
+        refuses.
+        """
+        path = self.path(lap)
+        if os.path.lexists(path) and not is_regular(path):
+            rename(path, self._aside(lap.rpartition("/laps/")[0], f"{path.name}.foreign"))
+        self._replace(path, data)
+
+    def damaged_path(self, lap: str) -> Path:
+        """Where the file of that lap lies if it was set aside."""
+        return _with(self.path(lap), DAMAGED)
+
+    def settled(self, lap: str) -> bool:
+        """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
+        if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
+            return True
+        return lap in self.gone(lap.rpartition("/laps/")[0])
+
+    def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
+        """The lap with what is known of its file and stands beside it."""
+        lap.bytes, lap.digest = size, digest
+        lap.pinned, lap.synced = self.pinned(lap.name), self.synced(lap.name)
+        return lap
+
+    def delete(self, lap: str) -> None:
+        """Remove a lap's file and what stands beside it."""
+        path = self.path(lap)
+        for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
+            _remove(one)
+        sync_folder(path.parent)
+
+    def set_aside(self, lap: str) -> None:
+        """Take a damaged file out of the way; nothing is deleted."""
+        path = self.path(lap)
+        rename(path, self.damaged_path(lap))
+
+    def laps(self) -> Iterator[str]:
+        """Names of all laps that have a file."""
+        return self._named("")
+
+    def foreign(self) -> Iterator[Path]:
+        """Files that look like laps and have no lap's name; unfinished ones are none."""
+        for path in sorted(self.folder.glob(f"*/[!.]*{SUFFIX}")):
+            if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
+                yield path
+
+    def damaged(self, session: str = "sessions/*") -> Iterator[str]:
+        """Names of all laps whose file was set aside, or of those of one session."""
+        return self._named(DAMAGED, session)
+
+    def states(self) -> dict[str, State]:
+        """All laps that have a file or had one, with what stands beside each."""
+        sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
+        return {
+            lap: State(lap in pinned, lap in synced, lap not in sound)
+            for lap in sound.union(self._named(DAMAGED))
+        }
+
+    def _named(self, suffix: str, session: str = "sessions/*") -> Iterator[str]:
+        """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
+        for path in sorted(self.folder.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
+            name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
+            if _NAME.fullmatch(name) and path.is_file():
+                yield name
+
+    def sweep(self) -> None:
+        """Remove what an archiver that was killed left half written."""
+        for path in self.folder.glob(f"*/{UNFINISHED}*"):
+            _remove(path)
+
+    # What stands beside a lap.
+
+    def pinned(self, lap: str) -> bool:
+        """Whether the lap is kept whatever else has to go."""
+        return _with(self.path(lap), _PIN).exists()
+
+    def pin(self, lap: str, pinned: bool) -> None:
+        """Pin a lap, or let it go."""
+        self._flag(lap, _PIN, pinned)
+
+    def synced(self, lap: str) -> bool:
+        """Whether the warehouse has the lap."""
+        return _with(self.path(lap), _SYNCED).exists()
+
+    def sync(self, lap: str) -> None:
+        """Note that the warehouse has the lap."""
+        self._flag(lap, _SYNCED, True)
+
+    def _flag(self, lap: str, suffix: str, up: bool) -> None:
+        path = self.path(lap)
+        if not path.exists():
+            raise NotFound(f"there is no lap {lap!r}", name=lap)
+        flag = _with(path, suffix)
+        flag.touch() if up else _remove(flag)
+        sync_folder(path.parent)
+
+    # What is gone.
+
+    def bury(self, lap: str, facts: dict[str, Any]) -> None:
+        """Note for good that a lap is not here any more, or never was, and why."""
+        self._gone(lap.rpartition("/laps/")[0]).add(lap, facts)
+
+    def gone(self, session: str) -> dict[str, dict[str, Any]]:
+        """What was buried of a session, by the lap's name."""
+        return {lap: facts for lap, facts in self._gone(session).read().items() if _NAME.fullmatch(lap)}
+
+    def _gone(self, session: str) -> Gone:
+        (_,) = _parts(session, 1)
+        return Gone(self._beside(session, _GONE), session)
+
+    # Sessions.
+
+    def ledger(self, session: str) -> Path:
+        """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
+        (own,) = _parts(session, 1)
+        return self.folder / own / _LEDGER
+
+    def put_session(self, session: session_pb2.Session) -> None:
+        """Write what is known of a session beside its laps."""
+        (_,) = _parts(session.name, 1)
+        self._replace(self._beside(session.name, _SESSION), seal_message(session))
+
+    def sessions(self) -> Iterator[session_pb2.Session]:
+        """All sessions that have a folder, and in it a file that can be read."""
+        for name in self.folders():
+            with contextlib.suppress(FileNotFoundError, Corrupt):
+                yield self._session(name)
+
+    def numbered(self, ring: str, number: int) -> session_pb2.Session | None:
+        """The session of that number in the ring of that identity, hexadecimal."""
+        for session in self.sessions():
+            if (session.ring, session.ring_session) == (ring, number):
+                return session
+        return None
+
+    def mend(self) -> None:
+        """Set aside what stands beside the laps and cannot be read. A session without a file is what its laps
+        say of it: each has it as it was then.
+        """
+        for name in self.folders():
+            self._gone(name).mend(self._aside(name, _GONE))
+            try:
+                self._session(name)
+            except Corrupt:
+                rename(self._beside(name, _SESSION), self._aside(name, _SESSION))
+                self._restore(name)
+            except FileNotFoundError:
+                self._restore(name)
+
+    def aside(self) -> Iterator[Path]:
+        """What was set aside and is no lap."""
+        for path in sorted(self.folder.glob(f"*/*{DAMAGED}*")):
+            if SUFFIX + DAMAGED not in path.name:
+                yield path
+
+    def _aside(self, session: str, file: str) -> Path:
+        """Where a damaged file goes; one that is there stays."""
+        names = (f"{file}{DAMAGED}{number or ''}" for number in itertools.count())
+        paths = (self._beside(session, name) for name in names)
+        return next(path for path in paths if not path.exists())
+
+    def folders(self) -> Iterator[str]:
+        """Names of all sessions that have a folder."""
+        names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
+        return (name for name in names if _NAME.fullmatch(name))
+
+    def _session(self, name: str) -> session_pb2.Session:
+        """A session from its file. Raises FileNotFoundError, Corrupt."""
+        path = self._beside(name, _SESSION)
+        session = unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
+        if session.name != name:
+            raise Corrupt(f"the file of {name} says it is {session.name!r}")
+        return session
+
+    def _restore(self, name: str) -> None:
+        """Write the session's file anew, if one of its laps can be read."""
+        for path in sorted(self._beside(name, "").glob(f"[!.]*{SUFFIX}"), reverse=True):
+            with contextlib.suppress(Corrupt, OSError), LapFile.open(path) as file:
+                if file.header.session.name == name:
+                    self.put_session(file.header.session)
+                    return
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        if self._held < 0:
+            make_folder(self.folder)  # one that is held is not made again: it may come back
+        replace(path, data)
+
+    def _beside(self, session: str, file: str) -> Path:
+        """A file in the folder of a session."""
+        return self.folder / session.removeprefix("sessions/") / file
+
+    def set_ledger_aside(self, session: str) -> None:
+        """Take a damaged ledger out of the way; nothing is deleted."""
+        rename(self.ledger(session), self._aside(session, _LEDGER))
+
+    def hold_reserve(self) -> None:
+        """Take some room that can be given up when the disk is full: deleting needs a little, to write down
+        what is deleted.
+        """
+        path = self.folder / _RESERVE
+        if not path.exists():
+            with path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+
+    def give_reserve(self) -> None:
+        """Give that room up."""
+        _remove(self.folder / _RESERVE)
+
+    def free_bytes(self) -> int:
+        """Room on the disk."""
+        return shutil.disk_usage(self.folder).free
+
+    def disk_bytes(self) -> int:
+        """Size of the disk."""
+        make_folder(self.folder)
+        return shutil.disk_usage(self.folder).total
+
+
+def _with(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, if it is there; a folder of its name is somebody's own."""
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+        path.unlink()

@@ -1,0 +1,262 @@
+"""Questions to the index, as SQL over its tables: filters, orders, pages, the best of each.
+
+Statements are put together from words of this file; whatever a caller says goes beside them, as a value.
+"""
+
+# ruff: noqa: S608
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from rig.errors import BadRequest
+from rig.v1 import laps_pb2
+from rigd.store.paging import Paging, Value
+
+LATEST_NS: Final = 2**63 - 1
+"""Greatest number of the database: the year 2262."""
+
+ABSENT: Final = math.inf
+"""What the index holds for a time that a lap does not have: longer than any, so it sorts last."""
+
+_PARENT: Final = re.compile(r"sessions/([a-z0-9-]+)")
+_FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player", "synced")
+
+
+class Column(NamedTuple):
+    """What rows are ordered by."""
+
+    sql: str
+    kind: type
+    descending: bool = False
+
+
+ORDERS: Final = {
+    "start_time": Column("lap.start_ns", int),
+    "lap_time": Column("lap.lap_time", float),
+    "car": Column("seat.car", int),
+    "number": Column("lap.number", int),
+    "driver": Column("seat.driver", str),
+    "place": Column("lap.place", int),
+    "sector1": Column("lap.sector1", float),
+    "sector2": Column("lap.sector2", float),
+    "sector3": Column("lap.sector3", float),
+}
+"""Fields of `order_by`. A start is a wall clock, drivers are compared in lower case."""
+
+_GROUPS: Final = {
+    laps_pb2.BEST_OF_SESSION: "seat.session",
+    laps_pb2.BEST_OF_CLASS: "seat.session, seat.class",
+    laps_pb2.BEST_OF_CAR: "seat.session, seat.car",
+    laps_pb2.BEST_OF_DRIVER: "seat.session, seat.driver",
+    laps_pb2.BEST_OF_TRACK: "seat.track, seat.class",
+}
+
+
+@dataclass
+class Where:
+    """Conditions that hold together, with their values."""
+
+    terms: list[str] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+
+    def add(self, term: str, *values: Value) -> None:
+        """One more condition."""
+        self.terms.append(term)
+        self.values += values
+
+    def part(self, column: str, text: str) -> None:
+        """The column, which is in lower case, contains `text` in any case; empty: anything."""
+        if text:
+            self.add(f"instr({column}, ?)", text.casefold())
+
+    def __str__(self) -> str:
+        return " AND ".join(self.terms) or "1"
+
+
+class Statement(NamedTuple):
+    """SQL with its values."""
+
+    sql: str
+    values: list[Value]
+
+
+class Laps:
+    """A ListLapsRequest. Raises BadRequest for what cannot be meant, MalformedToken for a foreign token."""
+
+    def __init__(self, request: laps_pb2.ListLapsRequest) -> None:
+        self.seats = _seats(request)
+        self._laps = _laps(request.filter)
+        self._order = read_order(request.order_by)
+        if request.best_of and request.best_of not in _GROUPS:
+            raise BadRequest(f"best_of is {request.best_of}", hint=f"0 to {max(_GROUPS)}")
+        self._group = _GROUPS.get(request.best_of)
+        self.paging = Paging(request, [column.kind for column in self._order])
+
+    def page(self, narrow: bool) -> Statement:
+        """Numbers of the laps of the page and one more, each with the values it is ordered by.
+
+        `narrow`: few seats match, so their laps are gathered and sorted. Otherwise laps are taken in order
+        and looked at one by one, which ends early because most of them match.
+        """
+        keys = ", ".join(column.sql for column in self._order)
+        rows = self._best(keys) if self._group else self._all(keys, narrow)
+        after = self._after()
+        order = ", ".join(f"{column.sql}{' DESC' * column.descending}" for column in self._order)
+        return Statement(
+            f"{rows.sql} AND {after} ORDER BY {order} LIMIT ?",
+            [*rows.values, *after.values, self.paging.size + 1],
+        )
+
+    def _all(self, keys: str, narrow: bool) -> Statement:
+        """A plus in front of a column keeps the database from using its index."""
+        column = "lap.seat" if narrow else "+lap.seat"
+        among = f"{column} IN (SELECT id FROM seat WHERE {self.seats})" if self.seats.terms else "1"
+        return Statement(
+            f"SELECT lap.id, {keys} FROM lap CROSS JOIN seat ON seat.id = lap.seat "
+            f"WHERE {among} AND {self._laps}",
+            self.seats.values + self._laps.values,
+        )
+
+    def _best(self, keys: str) -> Statement:
+        ranked = best(self._group or "", str(self.seats), str(self._laps))
+        return Statement(
+            f"SELECT lap.id, {keys} FROM ({ranked}) AS best "
+            "CROSS JOIN lap ON lap.id = best.id CROSS JOIN seat ON seat.id = lap.seat WHERE best.rank = 1",
+            self._laps.values + self.seats.values,
+        )
+
+    def _after(self) -> Where:
+        """The rows after the position of the token: ahead in one column, equal in all before it."""
+        where = Where()
+        if self.paging.after is None:
+            return where
+        ways: list[str] = []
+        equal: list[str] = []
+        values: list[Value] = []
+        for column, value in zip(self._order, self.paging.after, strict=True):
+            ways.append(" AND ".join([*equal, f"{column.sql} {'<' if column.descending else '>'} ?"]))
+            values += [*self.paging.after[: len(equal)], value]
+            equal.append(f"{column.sql} = ?")
+        lead = self._order[0]
+        # Implied by the rest, but this is what the database can use an index for.
+        where.add(f"{lead.sql} {'<=' if lead.descending else '>='} ?", self.paging.after[0])
+        where.add(f"({' OR '.join(ways)})", *values)
+        return where
+
+
+def best(group: str, seats: str = "1", laps: str = "1") -> str:
+    """SQL for laps with their rank by time within `group`, from 1; the earlier of equal ones is better.
+
+    Only the best lap of each seat can be the best of anything more, and an index knows it: 4000 look-ups
+    where ranking 100,000 laps would take ten times as long.
+    """
+    order = "lap_time, start_ns, name"
+    own = f"SELECT id FROM lap WHERE lap.seat = seat.id AND lap.counted AND {laps} ORDER BY {order} LIMIT 1"
+    return (
+        f"SELECT found.id AS id, row_number() OVER (PARTITION BY {group} ORDER BY {order}) AS rank "
+        f"FROM seat CROSS JOIN lap AS found ON found.id = ({own}) WHERE {seats}"
+    )
+
+
+class Sessions:
+    """A ListSessionsRequest, newest first."""
+
+    def __init__(self, request: laps_pb2.ListSessionsRequest) -> None:
+        self.paging = Paging(request, [int, str])
+        self._where = Where()
+        self._where.part("track", request.track)
+        _among(self._where, request.kind, request.source)
+        _between(self._where, request.from_time_ns, request.until_time_ns)
+        if self.paging.after:
+            self._where.add("(start_ns, name) < (?, ?)", *self.paging.after)
+
+    def page(self) -> Statement:
+        """Names and messages of the sessions of the page and one more."""
+        return Statement(
+            f"SELECT start_ns, name, message FROM session WHERE {self._where} "
+            "ORDER BY start_ns DESC, name DESC LIMIT ?",
+            [*self._where.values, self.paging.size + 1],
+        )
+
+
+def read_order(text: str) -> list[Column]:
+    """The columns of an `order_by`, and the name as the last, so that no two rows are equal."""
+    chosen: dict[str, Column] = {}
+    for words in [part.split() for part in text.split(",")] if text.strip() else [["start_time"]]:
+        name = words[0] if words else ""
+        if name not in ORDERS or words[1:] not in ([], ["desc"]) or name in chosen:
+            raise BadRequest(
+                f"order_by has {' '.join(words)!r}",
+                hint=f"each of {', '.join(ORDERS)} once at most, with or without ' desc'",
+                order_by=text,
+            )
+        chosen[name] = _falling(ORDERS[name]) if len(words) > 1 else ORDERS[name]
+    *_, last = chosen.values()
+    return [*chosen.values(), Column("lap.name", str, last.descending)]
+
+
+def _falling(column: Column) -> Column:
+    """The column from its greatest value on. A time that is absent stands last in either direction."""
+    sql = f"iif({column.sql} < 9e999, {column.sql}, -9e999)" if column.kind is float else column.sql
+    return Column(sql, column.kind, descending=True)
+
+
+def _seats(request: laps_pb2.ListLapsRequest) -> Where:
+    """What a filter says of who drove what, where."""
+    where, wanted = Where(), request.filter
+    if request.parent != "sessions/-":
+        if not _PARENT.fullmatch(request.parent):
+            raise BadRequest(
+                f"parent is {request.parent!r}", hint="sessions/{session}, or sessions/- for all"
+            )
+        where.add("session = ?", request.parent)
+    for column in ("track", "vehicle", "driver"):
+        where.part(column, getattr(wanted, column))
+    if wanted.vehicle_class:
+        where.add("class = ?", wanted.vehicle_class.casefold())
+    if wanted.cars:
+        where.add("car IN (SELECT value FROM json_each(?))", json.dumps(list(wanted.cars)))
+    sessions = Where()
+    _among(sessions, wanted.session_kind, wanted.source)
+    if sessions.terms:
+        where.add(f"session IN (SELECT name FROM session WHERE {sessions})", *sessions.values)
+    return where
+
+
+def _among(where: Where, kind: int, source: int) -> None:
+    if kind:
+        where.add("kind = ?", kind)
+    if source:
+        where.add("source = ?", source)
+
+
+def _laps(wanted: laps_pb2.LapFilter) -> Where:
+    """What a filter says of the laps themselves."""
+    where = Where()
+    for flag in _FLAGS:
+        if wanted.HasField(flag):
+            where.add(f"lap.{flag} = ?", int(getattr(wanted, flag)))
+    if wanted.kind:
+        where.add("lap.kind = ?", wanted.kind)
+    for bound, sign in (("min_lap_time", ">="), ("max_lap_time", "<=")):
+        if wanted.HasField(bound):  # type: ignore[arg-type]
+            where.add(f"lap.lap_time < ? AND lap.lap_time {sign} ?", ABSENT, _seconds(wanted, bound))
+    _between(where, wanted.from_time_ns, wanted.until_time_ns, "lap.")
+    return where
+
+
+def _seconds(wanted: laps_pb2.LapFilter, bound: str) -> float:
+    value: float = getattr(wanted, bound)
+    if math.isnan(value):
+        raise BadRequest(f"filter.{bound} is nan", hint="seconds")
+    return value
+
+
+def _between(where: Where, from_ns: int, until_ns: int, table: str = "") -> None:
+    if from_ns:
+        where.add(f"{table}start_ns >= ?", min(from_ns, LATEST_NS))
+    if until_ns:
+        where.add(f"{table}start_ns < ?", min(until_ns, LATEST_NS))

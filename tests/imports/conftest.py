@@ -1,0 +1,25 @@
+"""Recordings of other programs, unpacked once."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.imports.recorded import Chart, all_charts, read
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `Data` of the Toyota GR Cup."""
+    folder = tmp_path_factory.mktemp("gr-cup")
+    with zipfile.ZipFile(DATA / "gr-cup.zip") as archive:
+        archive.extractall(folder)
+    return folder / "Data"
+
+
+@pytest.fixture(scope="session")
+def official(recordings: Path) -> dict[Path, Chart]:
+    """What is read of the fourteen charts."""
+    return {path: read(path.read_bytes()) for path in all_charts(recordings)}

@@ -1,0 +1,137 @@
+"""What the doctor finds, and what it advises."""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rigd.sources.rf2.doctor import Finding, Level, as_dicts, diagnose, healthy, render
+from rigd.sources.rf2.gameprocess import find_game
+from rigd.sources.rf2.layout import BUFFERS, Telemetry
+from tests.sources.plugin import Plugin
+
+
+def examine(
+    folder: Path, meanwhile: Callable[[], None] = lambda: None, game: int | None = None
+) -> dict[str, Finding]:
+    """The findings by subject; `meanwhile` happens between the two looks."""
+    return {each.subject: each for each in diagnose(folder, wait=lambda _: meanwhile(), game=lambda: game)}
+
+
+def drive(plugin: Plugin) -> Callable[[], None]:
+    """A game that is being played."""
+
+    def play() -> None:
+        plugin.drive(1.0)
+        plugin.score(1.0)
+        plugin.up()
+
+    return play
+
+
+def test_a_game_that_is_played_is_healthy(folder: Path, plugin: Plugin) -> None:
+    found = examine(folder, drive(plugin), game=99)
+    assert healthy(list(found.values()))
+    assert {each.level for each in found.values()} == {Level.GOOD}
+    assert found["source"].state == "live"
+    assert [found[buffer.name].state for buffer in BUFFERS] == ["moving"] * 3
+    assert found["game"].facts == {"pid": 99}
+    assert found["plugin"].facts["version"] == "3.7.15.1"
+
+
+def test_each_buffer_is_described(folder: Path, plugin: Plugin) -> None:
+    facts = examine(folder, drive(plugin))["Telemetry"].facts
+    assert facts["file"] == str(folder / Telemetry.file_name)
+    assert (facts["size_bytes"], facts["begin"], facts["end"], facts["moving"]) == (241_680, 1, 1, True)
+    assert (facts["mode"], isinstance(facts["age_s"], float)) == ("-rw-r--r--", True)
+    assert isinstance(facts["owner"], str)
+
+
+def test_nothing_there_says_how_to_switch_the_plugin_on(folder: Path) -> None:
+    found = examine(folder)
+    assert not healthy(list(found.values()))
+    assert found["source"].state == "absent"
+    assert '" Enabled"' in found["plugin"].sentence
+    assert [found[buffer.name].state for buffer in BUFFERS] == ["absent"] * 3
+
+
+def test_yesterdays_memory_is_told_from_a_game_in_its_menu(folder: Path, plugin: Plugin) -> None:
+    assert examine(folder)["source"].state == "stale"
+    in_menu = examine(folder, game=99)
+    assert in_menu["source"].state == "waiting"
+    assert healthy(list(in_menu.values()))
+
+
+def test_a_monitor_is_healthy(folder: Path, plugin: Plugin) -> None:
+    found = examine(folder, lambda: plugin.score(1.0))
+    assert found["source"].state == "monitor"
+    assert healthy(list(found.values()))
+
+
+def test_a_frame_left_open_is_named(folder: Path, plugin: Plugin) -> None:
+    plugin.telemetry.begin()
+    assert examine(folder)["Telemetry"].state == "open"
+
+
+def test_a_short_file_is_named(folder: Path, plugin: Plugin) -> None:
+    os.truncate(folder / Telemetry.file_name, 10)
+    found = examine(folder)["Telemetry"]
+    assert (found.state, found.level, found.facts["size_bytes"]) == ("short", Level.BAD, 10)
+
+
+def test_a_file_cut_between_the_looks_is_named(folder: Path, plugin: Plugin) -> None:
+    found = examine(folder, lambda: os.truncate(folder / Telemetry.file_name, 0))
+    assert (found["Telemetry"].state, found["source"].state) == ("cut", "truncated")
+
+
+def test_an_unsubscribed_buffer_and_a_wrong_version_are_not_healthy(folder: Path, plugin: Plugin) -> None:
+    plugin.up(mask=161)
+    found = examine(folder)
+    assert "leaves out Telemetry: lower it" in found["plugin"].sentence
+    assert (found["source"].state, healthy(list(found.values()))) == ("unsubscribed", False)
+    plugin.up(b"3.8.1.0")
+    assert examine(folder)["plugin"].level is Level.BAD
+
+
+def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+    assert examine(tmp_path / "nowhere")["folder"].state == "absent"
+
+
+def test_it_prints_a_table_and_every_sentence(folder: Path, plugin: Plugin) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    findings = diagnose(folder, wait=lambda _: None, game=lambda: None)
+    render(findings, console)
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    for finding in findings:
+        assert finding.sentence.split()[-1] in text
+        assert finding.subject in text
+
+
+def test_its_json_is_json(folder: Path, plugin: Plugin) -> None:
+    findings = diagnose(folder, wait=lambda _: None, game=lambda: None)
+    written = json.loads(json.dumps(as_dicts(findings)))
+    assert [each["subject"] for each in written] == [finding.subject for finding in findings]
+    assert written[0]["level"] == "bad"
+
+
+@pytest.mark.parametrize(
+    ("command", "is_game"),
+    [
+        (b"Z:\\steam\\rFactor2.exe\0+autologin\0", True),
+        (b"/opt/wine/rFactor2.EXE\0", True),
+        (b"rFactor2 Dedicated.exe\0", False),
+        (b"grep\0rFactor2.exe\0", False),
+        (b"", False),
+    ],
+)
+def test_the_game_is_known_by_its_program_only(tmp_path: Path, command: bytes, is_game: bool) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "7").mkdir()
+    (tmp_path / "12").mkdir()
+    (tmp_path / "12" / "cmdline").write_bytes(command)
+    assert find_game(tmp_path) == (12 if is_game else None)
