@@ -20,13 +20,17 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+import infos
+
 if TYPE_CHECKING:
     from rig.channels import Table
 
 PROTO = Path(__file__).resolve().parent
 SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("rig/v1/*.proto"))
 SNAPSHOT = PROTO.parent / "tests/rig/rig_v1.binpb"
-OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", "rig/tables.py", "CHANNELS.md")
+OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", "rig/tables.py", "rig/infos.py", "CHANNELS.md")
 
 
 RECORDED = {
@@ -44,15 +48,19 @@ def generate(target: Path) -> None:
     """Write every generated file below `target`."""
     out = [f"--{kind}_out={target}" for kind in ("python", "grpc_python")]
     typed = [f"--{kind}_out=quiet:{target}" for kind in ("mypy", "mypy_grpc")]
+    described = target / "described.binpb"
+    noted = ["--include_source_info", f"--descriptor_set_out={described}"]
     # protoc finds its plugins on PATH; they are installed beside this interpreter.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *out, *typed, *SOURCES],
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *out, *typed, *noted, *SOURCES],
         check=True,
         cwd=PROTO,
         env={**os.environ, "PATH": path},
     )
 
+    (target / "rig/infos.py").write_text(infos.module(FileDescriptorSet.FromString(described.read_bytes())))
+    described.unlink()
     derive(target)
 
 
