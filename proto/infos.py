@@ -143,9 +143,10 @@ def _class(name: str, message: DescriptorProto, comments: dict[tuple[int, ...], 
     for field in fields:
         lines += [f"    {field.name}: {field.annotation}", *_doc(field.comment)]
     lines += ["", "    @classmethod", f'    def of(cls, message: {pb2}.{name}) -> "{CLASSES[name]}":']
-    lines += ['        """Return the object of a message."""', "        return cls("]
+    lines += ['        """Return the object of a message."""', "        made = cls("]
     lines += [f"            {field.name}={field.value}," for field in fields]
-    return "\n".join([*lines, "        )"])
+    keep = '        object.__setattr__(made, "_message", message)'
+    return "\n".join([*lines, "        )", keep, "        return made"])
 
 
 def _doc(text: str) -> list[str]:

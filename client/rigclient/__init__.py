@@ -41,8 +41,10 @@ from rig.errors import (
     WrongPassphrase,
     WrongPassword,
 )
+from rig.infos import LapInfo, SessionInfo
 from rigclient import aio
-from rigclient.connection import Rig, Stream, connect
+from rigclient.blocking import Laps, Rig, connect
+from rigclient.connection import Stream
 from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
 from riglap.lap import Lap, ScoringRows
 
@@ -59,6 +61,8 @@ __all__ = [
     "ForeignCursor",
     "Frame",
     "Lap",
+    "LapInfo",
+    "Laps",
     "MalformedCursor",
     "MalformedToken",
     "Mismatch",
@@ -74,6 +78,7 @@ __all__ = [
     "RingMissing",
     "ScoringFrame",
     "ScoringRows",
+    "SessionInfo",
     "Stream",
     "TokenExpired",
     "Unauthenticated",

@@ -56,12 +56,24 @@ class AsyncAcknowledger:
         self._call: Any = None
         self._due: dict[bytes, Word] = {}
         self._telling: asyncio.Task[None] | None = None
+        self._closed = False
 
     def tell(self, word: Word) -> None:
         """Say it, without waiting."""
+        if self._closed:
+            return
         self._due[word.subscription] = word
         if self._telling is None or self._telling.done():
             self._telling = asyncio.ensure_future(self._tell())
+
+    def close(self) -> None:
+        """Nothing more is said."""
+        self._closed = True
+        self._due.clear()
+        if self._telling is not None:
+            self._telling.cancel()
+        if self._call is not None:
+            self._call.cancel()
 
     async def _tell(self) -> None:
         try:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from rig.v1 import event_pb2, rig_pb2
-from rigclient.queries import enum_number, session_name
+from rigclient.queries import enum_number
+from riglap.names import session_name
 
 PAGE: Final = 1000
 """Gaps asked for at a time: some 100 kB."""

@@ -1,15 +1,26 @@
 """Sessions, laps and marks: what a caller asks for, as the contract's messages."""
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypedDict, Unpack
 
-from rig.errors import BadRequest, Corrupt
+from rig.errors import BadRequest, Corrupt, NotFound
+from rig.info import misspelt
+from rig.infos import LapKind, SessionKind, SessionSource
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
-from rigclient.requests import slots, time_ns
+from rigclient.requests import WallClock, slots, time_ns
 from riglap.lap import Lap
 
 ALL: Final = "sessions/-"
 """In place of a session: all of them."""
+
+BEST: Final = "best"
+"""In place of a lap: the fastest valid one."""
+
+KEPT_LATER: Final = "a lap is kept some seconds after it ends"
+"""Hint where there is nothing yet."""
+
+_LISTED: Final = 5
 
 PAGE: Final = 200
 """Sessions or laps asked for at a time: some 50 kB."""
@@ -21,67 +32,111 @@ Progress = Callable[[int, int], None]
 """Told the bytes read so far and of the whole, 0 while nobody knows."""
 
 
-def list_sessions(
-    *,
-    track: str = "",
-    kind: str = "",
-    source: str = "",
-    since: float = 0.0,
-    until: float = 0.0,
-    page_size: int = PAGE,
-) -> laps_pb2.ListSessionsRequest:
-    """A request for sessions: part of the track's name, `kind` such as "race", `source` such as "demo".
+class SessionFilter(TypedDict, total=False):
+    """Which sessions. What is not given does not restrict."""
 
-    `since` and `until` are wall clocks, unix seconds. Raises BadRequest for an unknown word.
-    """
+    track: str
+    """Part of the track's name."""
+    kind: SessionKind
+    source: SessionSource
+    since: WallClock
+    """Began then or later."""
+    until: WallClock
+    """Began before."""
+    page_size: int
+
+
+class LapFilter(TypedDict, total=False):
+    """Which laps, and in which order. What is not given does not restrict."""
+
+    track: str
+    """Part of the track's name."""
+    cars: Iterable[int]
+    """Slot ids."""
+    vehicle: str
+    """Part of the vehicle's name."""
+    vehicle_class: str
+    driver: str
+    """Part of the driver's name."""
+    valid: bool | None
+    complete: bool | None
+    pinned: bool | None
+    damaged: bool | None
+    player: bool | None
+    synced: bool | None
+    since: WallClock
+    """Began then or later."""
+    until: WallClock
+    """Began before."""
+    min_lap_time: float | None
+    """Seconds."""
+    max_lap_time: float | None
+    """Seconds."""
+    session_kind: SessionKind
+    source: SessionSource
+    kind: LapKind
+    best_of: Literal["", "session", "class", "car", "driver", "track"]
+    """Only the fastest valid lap of each."""
+    order_by: str
+    """Such as "lap_time", "start_time desc": see ListLapsRequest."""
+    page_size: int
+
+
+class ReadOptions(TypedDict, total=False):
+    """Which part of a lap."""
+
+    lap_time: Span | None
+    """Seconds since its start."""
+    distance: Span | None
+    """Metres since the line."""
+    max_rate_hz: float
+    step_m: float
+    """At most one sample in so many metres."""
+
+
+def list_sessions(**wanted: Unpack[SessionFilter]) -> laps_pb2.ListSessionsRequest:
+    """Return the request for sessions. Raises BadRequest for an unknown word, a clock out of range."""
+    _check(wanted, SessionFilter, "sessions")
     return laps_pb2.ListSessionsRequest(
-        track=track,
-        kind=enum_number(session_pb2.SessionKind, kind),
-        source=enum_number(session_pb2.SessionSource, source),
-        from_time_ns=time_ns(since),
-        until_time_ns=time_ns(until),
-        page_size=page_size,
+        track=wanted.get("track", ""),
+        kind=enum_number(session_pb2.SessionKind, wanted.get("kind", "")),
+        source=enum_number(session_pb2.SessionSource, wanted.get("source", "")),
+        from_time_ns=time_ns(wanted.get("since", 0.0)),
+        until_time_ns=time_ns(wanted.get("until", 0.0)),
+        page_size=wanted.get("page_size", PAGE),
     )
 
 
-def list_laps(
-    session: str | None = None,
-    *,
-    best_of: str = "",
-    order_by: str = "",
-    page_size: int = PAGE,
-    since: float = 0.0,
-    until: float = 0.0,
-    session_kind: str = "",
-    source: str = "",
-    kind: str = "",
-    **conditions: Any,
-) -> laps_pb2.ListLapsRequest:
-    """A request for laps of a session, or of all.
-
-    `best_of` is session, class, car, driver or track; `order_by` is what ListLapsRequest says; `conditions`
-    are the other fields of LapFilter. Raises BadRequest for an unknown word, a slot id or clock out of range.
+def list_laps(session: str = ALL, **wanted: Unpack[LapFilter]) -> laps_pb2.ListLapsRequest:
+    """Return the request for laps of a session, or of all. Raises BadRequest for an unknown word, a slot id
+    or a clock out of range.
     """
-    unknown = conditions.keys() - laps_pb2.LapFilter.DESCRIPTOR.fields_by_name.keys()
-    if unknown:
-        known = ", ".join(laps_pb2.LapFilter.DESCRIPTOR.fields_by_name)
-        raise BadRequest(f"laps have no condition {min(unknown)!r}", hint=f"there are {known}")
-    conditions["cars"] = slots(conditions.get("cars") or ())
-    chosen = laps_pb2.LapFilter(
-        from_time_ns=time_ns(since),
-        until_time_ns=time_ns(until),
-        session_kind=enum_number(session_pb2.SessionKind, session_kind),
-        source=enum_number(session_pb2.SessionSource, source),
-        kind=enum_number(lap_pb2.LapKind, kind),
-        **{name: value for name, value in conditions.items() if value is not None},
-    )
+    _check(wanted, LapFilter, "laps")
+    conditions: dict[str, Any] = {
+        name: value
+        for name, value in wanted.items()
+        if value is not None and name in laps_pb2.LapFilter.DESCRIPTOR.fields_by_name
+    }
+    conditions |= {
+        "cars": slots(wanted.get("cars") or ()),
+        "from_time_ns": time_ns(wanted.get("since", 0.0)),
+        "until_time_ns": time_ns(wanted.get("until", 0.0)),
+        "session_kind": enum_number(session_pb2.SessionKind, wanted.get("session_kind", "")),
+        "source": enum_number(session_pb2.SessionSource, wanted.get("source", "")),
+        "kind": enum_number(lap_pb2.LapKind, wanted.get("kind", "")),
+    }
     return laps_pb2.ListLapsRequest(
-        parent=session_name(session) if session else ALL,
-        filter=chosen,
-        best_of=enum_number(laps_pb2.BestOf, best_of),
-        order_by=order_by,
-        page_size=page_size,
+        parent=session,
+        filter=laps_pb2.LapFilter(**conditions),
+        best_of=enum_number(laps_pb2.BestOf, wanted.get("best_of", "")),
+        order_by=wanted.get("order_by", ""),
+        page_size=wanted.get("page_size", PAGE),
     )
+
+
+def _check(wanted: Mapping[str, Any], known: type, what: str) -> None:
+    for name in wanted.keys() - known.__annotations__.keys():
+        raise BadRequest(misspelt(what, "condition", name, list(known.__annotations__)))
 
 
 def read_lap(
@@ -115,9 +170,9 @@ def read_scoring(
 
 
 def mark(
-    before_s: float, after_s: float, at: float | None = None, cars: Iterable[int] = (), note: str = ""
+    before_s: float, after_s: float, at: WallClock | None = None, cars: Iterable[int] = (), note: str = ""
 ) -> laps_pb2.MarkRequest:
-    """A request to keep the time around `at`, a wall clock in unix seconds; None: now.
+    """A request to keep the time around `at`; None: now.
 
     Raises BadRequest for a slot id or clock out of range.
     """
@@ -165,28 +220,6 @@ def whole(request: laps_pb2.ReadLapRequest) -> bool:
     return request == laps_pb2.ReadLapRequest(name=request.name, encoding=request.encoding)
 
 
-def session_name(text: str) -> str:
-    """`sessions/{session}` for a session's name with or without `sessions/`."""
-    return text if text.startswith("sessions/") else f"sessions/{text}"
-
-
-def session_id(name: str) -> str:
-    """5f3a-2 of the name of a session or lap: the end of the session's, its ring and its number in there."""
-    session = name.removeprefix("sessions/").partition("/laps/")[0]
-    return "-".join(session.rsplit("-", 2)[-2:])
-
-
-def short_names(names: Sequence[str]) -> list[str]:
-    """car012-0003 of laps of one session, 5f3a-2/car012-0003 of several; names that differ stay different."""
-    laps = [name.rpartition("/")[2] for name in names]
-    if len({name.partition("/laps/")[0] for name in names}) == 1:
-        return laps
-    short = [f"{session_id(name)}/{lap}" for name, lap in zip(names, laps, strict=True)]
-    if len(set(short)) == len(set(names)):
-        return short
-    return [name.removeprefix("sessions/").replace("/laps/", "/") for name in names]
-
-
 def words(enum: Any) -> dict[str, int]:
     """The values of an enum by the lower-case words that callers use, without the unspecified one."""
     prefix = enum.keys()[0].removesuffix("UNSPECIFIED")
@@ -199,6 +232,25 @@ def enum_number(enum: Any, word: str) -> Any:
     if word and word not in known:
         raise BadRequest(f"{word!r} is no {enum.DESCRIPTOR.name}", hint=f"there are {', '.join(known)}")
     return known.get(word, 0)
+
+
+def only(text: str, found: Sequence[str], names: Sequence[str]) -> str:
+    """Return the one name found for `text`. Raises NotFound with the nearest of `names`, BadRequest for
+    several.
+    """
+    if len(found) == 1:
+        return found[0]
+    short = {name.rpartition("/")[2]: name for name in names}
+    if not found:
+        near = difflib.get_close_matches(text.rpartition("/")[2], short, 1)
+        hint = (
+            f"did you mean {near[0]!r}?" if near else "`rig sessions` and `rig laps --all` list what there is"
+        )
+        raise NotFound(f"nothing is named {text!r}", hint=hint)
+    few = ", ".join(name.rpartition("/")[2] for name in found[:_LISTED])
+    raise BadRequest(
+        f"{text!r} may be {few}{', ...' if len(found) > _LISTED else ''}", hint="give more of the name"
+    )
 
 
 def _range(span: Span | None) -> laps_pb2.Range | None:

@@ -1,7 +1,9 @@
-"""What a caller asks for, as the contract's messages."""
+"""What a caller asks for of streams, as the contract's messages."""
 
+import time
 from collections.abc import Iterable
-from typing import Final, Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypedDict
 
 from rig.errors import BadRequest
 from rig.v1 import telemetry_pb2
@@ -9,10 +11,29 @@ from rig.v1 import telemetry_pb2
 Cars = Literal["all", "player"] | Iterable[int]
 """All cars, the local player's, or some slot ids."""
 
-Start = Literal["now", "earliest", "running_lap"] | bytes | float
-"""Now, the oldest record, the running lap, after a cursor, or at a wall clock (unix seconds)."""
+WallClock = float | datetime | timedelta
+"""Unix seconds; a date and time, without a zone this machine's; or so long ago."""
+
+Start = Literal["now", "earliest", "running_lap"] | bytes | WallClock
+"""Now, the oldest record, the running lap, after a cursor, or at a wall clock."""
 
 Delivery = Literal["complete", "latest"]
+
+
+class SubscribeOptions(TypedDict, total=False):
+    """How a stream of samples or scoring updates is to come."""
+
+    max_rate_hz: float
+    """At most so many records a second of the session clock; 0: all."""
+    start: Start
+    """Where to begin: "now", "earliest", "running_lap", a cursor, a `datetime`, a `timedelta` ago."""
+    delivery: Delivery
+    """Every record, or the newest when the reader is slow: "complete" or "latest"."""
+    ticks_per_message: int
+    """Records collected into one message, for thin links."""
+    gzip: bool
+    """Compress messages, for thin links."""
+
 
 CLOCK_END_S: Final = 18_446_744_073
 """Unix seconds that 64 bits of nanoseconds reach, in the year 2554."""
@@ -86,14 +107,24 @@ def position(start: Start) -> telemetry_pb2.Start:
             return telemetry_pb2.Start(running_lap=True)
         case bytes():
             return telemetry_pb2.Start(cursor=start)
-    return telemetry_pb2.Start(time_ns=time_ns(float(start)))
+    return telemetry_pb2.Start(time_ns=time_ns(start))
 
 
-def time_ns(seconds: float) -> int:
-    """A wall clock in unix nanoseconds. Raises BadRequest for one that they cannot tell."""
+def time_ns(at: WallClock) -> int:
+    """Return a wall clock in unix nanoseconds. Raises BadRequest for one that they cannot tell."""
+    seconds = _unix_s(at)
     if not 0 <= seconds < CLOCK_END_S:
         raise BadRequest(f"{seconds} is no wall clock", hint=f"unix seconds, 0 to {CLOCK_END_S}")
     return int(seconds * 1e9)
+
+
+def _unix_s(at: WallClock) -> float:
+    match at:
+        case timedelta():
+            return time.time() - at.total_seconds()
+        case datetime():
+            return at.timestamp()
+    return float(at)
 
 
 def slots(cars: Iterable[int]) -> list[int]:

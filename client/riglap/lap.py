@@ -3,15 +3,17 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from rig.channels import DTYPES, LAP, PHYSICS, SCORING, WHEELS, components
 from rig.errors import Corrupt, MissingChannel
+from rig.info import misspelt
+from rig.infos import LapInfo, SessionInfo
 from rig.regular import read_regular
 from rig.tables import LapColumns, PhysicsColumns, ScoringColumns
-from rig.v1 import archive_pb2, event_pb2, lap_pb2, laps_pb2, session_pb2
+from rig.v1 import archive_pb2, event_pb2, laps_pb2
 from riglap.extras import need
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rowing = np.ndarray[Any, np.dtype[np.intp]]
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+DataFrame: TypeAlias = "pandas.DataFrame"
+Table: TypeAlias = "pyarrow.Table"
 
 SAMPLES: Final = archive_pb2.SECTION_SAMPLES
 UPDATES: Final = archive_pb2.SECTION_SCORING
@@ -81,8 +89,8 @@ class Rows:
             raise AttributeError(name)  # asked for by copy and pickle before there are columns
         try:
             return self[name]
-        except MissingChannel as error:
-            raise AttributeError(str(error)) from None
+        except MissingChannel:
+            raise AttributeError(misspelt(type(self).__name__, "channel", name, self.channels)) from None
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._sources]
@@ -157,7 +165,7 @@ class Rows:
         self[name if known else wanted]
         return name if known else wanted
 
-    def to_arrow(self, channels: Iterable[str] = ()) -> Any:
+    def to_arrow(self, channels: Iterable[str] = ()) -> Table:
         """A pyarrow.Table of `flat`, units in the metadata of the fields, masked values null.
 
         Raises Unavailable without pyarrow.
@@ -171,7 +179,7 @@ class Rows:
         ]
         return pa.table(arrays, schema=pa.schema(fields))
 
-    def to_pandas(self, channels: Iterable[str] = ()) -> Any:
+    def to_pandas(self, channels: Iterable[str] = ()) -> DataFrame:
         """A pandas.DataFrame of `flat`, units in `attrs["units"]`, masked values missing.
 
         Raises Unavailable without pandas.
@@ -196,6 +204,7 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         super().__init__({**_sources(file, SAMPLES), **self._joined}, file.header.samples)
         self._file = file
         self._scoring: ScoringRows | None = None
+        self._info: LapInfo | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Lap":
@@ -215,17 +224,19 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         return f"<lap {self.info.name}: {len(self)} samples, {len(self.channels)} channels>"
 
     @property
-    def info(self) -> lap_pb2.Lap:
+    def info(self) -> LapInfo:
         """What the lap is: car, driver, times, whether it counts.
 
         As it was when the file was written; `Rig.lap_info` tells its size and whether it is pinned.
         """
-        return self._header.lap
+        if self._info is None:
+            self._info = LapInfo.of(self._header.lap)
+        return self._info
 
     @property
-    def session(self) -> session_pb2.Session:
+    def session(self) -> SessionInfo:
         """The session, as it was when the file was written."""
-        return self._header.session
+        return SessionInfo.of(self._header.session)
 
     @property
     def events(self) -> list[event_pb2.Event]:

@@ -8,7 +8,12 @@ from typing import Any, NoReturn
 class Info:
     """A frozen object made of a message. Its text shows what is set."""
 
-    __slots__ = ()
+    __slots__ = ("_message",)
+
+    @property
+    def message(self) -> Any:
+        """The contract's message that it was made of; not to be changed."""
+        return self._message
 
     def __repr__(self) -> str:
         values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))  # type: ignore[arg-type]

@@ -78,11 +78,13 @@ class PitVisit(Info):
     @classmethod
     def of(cls, message: lap_pb2.PitVisit) -> "PitVisit":
         """Return the object of a message."""
-        return cls(
+        made = cls(
             enter_time=message.enter_time,
             stop_time=message.stop_time if message.HasField("stop_time") else None,
             exit_time=message.exit_time if message.HasField("exit_time") else None,
         )
+        object.__setattr__(made, "_message", message)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -195,7 +197,7 @@ class LapInfo(Info):
     @classmethod
     def of(cls, message: lap_pb2.Lap) -> "LapInfo":
         """Return the object of a message."""
-        return cls(
+        made = cls(
             name=message.name,
             kind=_LAPKIND.get(message.kind, ""),
             car=message.car,
@@ -242,6 +244,8 @@ class LapInfo(Info):
             torn_samples=message.torn_samples,
             newer=message.newer,
         )
+        object.__setattr__(made, "_message", message)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -268,7 +272,7 @@ class Weather(Info):
     @classmethod
     def of(cls, message: session_pb2.Weather) -> "Weather":
         """Return the object of a message."""
-        return cls(
+        made = cls(
             ambient_temp=message.ambient_temp,
             track_temp=message.track_temp,
             dark_cloud=message.dark_cloud,
@@ -278,6 +282,8 @@ class Weather(Info):
             max_path_wetness=message.max_path_wetness,
             avg_path_wetness=message.avg_path_wetness,
         )
+        object.__setattr__(made, "_message", message)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -334,7 +340,7 @@ class SessionState(Info):
     @classmethod
     def of(cls, message: session_pb2.SessionState) -> "SessionState":
         """Return the object of a message."""
-        return cls(
+        made = cls(
             track_name=message.track_name,
             kind=_SESSIONKIND.get(message.kind, ""),
             number=message.number,
@@ -357,6 +363,8 @@ class SessionState(Info):
             plugin_version=message.plugin_version,
             source=_SESSIONSOURCE.get(message.source, ""),
         )
+        object.__setattr__(made, "_message", message)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -401,7 +409,7 @@ class SessionInfo(Info):
     @classmethod
     def of(cls, message: session_pb2.Session) -> "SessionInfo":
         """Return the object of a message."""
-        return cls(
+        made = cls(
             name=message.name,
             track_name=message.track_name,
             track_length=message.track_length,
@@ -420,3 +428,5 @@ class SessionInfo(Info):
             best_lap_time=message.best_lap_time if message.HasField("best_lap_time") else None,
             best_lap=message.best_lap,
         )
+        object.__setattr__(made, "_message", message)
+        return made

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 from mcap.writer import CompressionType, Writer
-from pcodec import ChunkConfig, standalone  # type: ignore[import-untyped]
+from pcodec import ChunkConfig, standalone
 
 from rig.channels import PHYSICS
 from rig.columns import Head, Layout

@@ -34,7 +34,7 @@ def channels(word: str) -> tuple[str, ...]:
 async def follow(rig: AsyncRig, words: list[str], until: float, ages: list[float]) -> int:
     """One subscriber: decode every frame and note its age."""
     count, warm = 0, time.monotonic() + _WARM_UP_S
-    async for frame in rig.physics(channels(words[0]), words[1]):
+    async for frame in rig.physics(channels(words[0]), words[1]):  # type: ignore[arg-type]
         now = time.monotonic()
         if now > until:
             break

@@ -14,9 +14,9 @@ from rig.errors import Corrupt, MissingChannel, Unavailable
 from rig.lapfile import LapFile
 from rig.v1 import laps_pb2
 from rigclient import Lap
-from rigclient.queries import short_names
 from riglap import extras
 from riglap.lap import Array, channel_of, nearest, plain_rows
+from riglap.names import short_names
 from tests.riglap import driven
 
 MOMENTS = st.integers(-40, 40).map(lambda quarter: quarter / 4)

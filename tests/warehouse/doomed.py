@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rigclient.connection import Rig
+from rigclient.blocking import Rig
 from rigclient.warehouse.duck import DuckDB
 from rigclient.warehouse.snowflake.account import Snowflake
 from rigclient.warehouse.spool import Spool

@@ -94,7 +94,7 @@ def child(order: dict[str, object]) -> None:
 
 def main() -> None:
     import duckdb  # noqa: F401
-    import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
     import snowflake.connector  # noqa: F401
 
     import rigclient.cli.main  # noqa: F401

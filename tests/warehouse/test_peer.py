@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-import pandas as pd  # type: ignore[import-untyped]
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import snowflake.connector as connector
 from snowflake.connector.pandas_tools import write_pandas

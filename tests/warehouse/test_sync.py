@@ -10,7 +10,7 @@ from click.testing import Result
 
 from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
-from rigclient.connection import connect
+from rigclient.blocking import connect
 from rigclient.warehouse import schema, tables
 from rigd.store.folder import Store
 from rigd.store.index import Index

@@ -11,6 +11,7 @@ import click
 from rig import sockets
 from rig.errors import BadRequest
 from rigclient import requests
+from rigclient.blocking import connect
 from rigclient.cli import watch
 from rigclient.cli.commands import (
     export,
@@ -34,7 +35,6 @@ from rigclient.cli.commands.bookmark import Bookmark, cursor_of
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.text import Console, say
-from rigclient.connection import connect
 
 _STARTS: Final = ("now", "earliest", "running_lap")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rig.errors import NotFound, RigError, Unavailable
-from rigclient.connection import Rig, connect
+from rigclient.blocking import Rig, connect
 from rigclient.warehouse import place, schema, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.duck import DuckDB
@@ -58,8 +58,8 @@ def _fill(destination: Destination, spool: Spool, rig: Rig) -> None:
 
     rig_id = rig.status().rig_id
     for sessions in portions(rig.sessions(), _AT_A_TIME):
-        spool.put(tables.SESSIONS, (facts.session(rig_id, one) for one in sessions))
+        spool.put(tables.SESSIONS, (facts.session(rig_id, one.message) for one in sessions))
     for laps in portions(rig.laps(page_size=_AT_A_TIME), _AT_A_TIME):
-        spool.put(tables.LAPS, (facts.lap(rig_id, one) for one in laps))
+        spool.put(tables.LAPS, (facts.lap(rig_id, one.message) for one in laps))
     for part in spool.parts():
         destination.copy(part.table.name, str(part.path))

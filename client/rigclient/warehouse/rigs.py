@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Self
 from rig.errors import Corrupt, Mismatch
 from rig.lapfile import LapFile
 from rig.v1 import event_pb2, lap_pb2, session_pb2
-from rigclient.connection import Rig, connect
+from rigclient.blocking import Rig, connect
 
 _MARKED_AT_ONCE: Final = 200
 """The rig's own limit."""
@@ -56,11 +56,11 @@ class Source:
 
     def sessions(self) -> list[session_pb2.Session]:
         """All of them, oldest first."""
-        return list(self._rig.sessions(page_size=_LISTED_AT_ONCE))[::-1]
+        return [one.message for one in self._rig.sessions(page_size=_LISTED_AT_ONCE)][::-1]
 
     def laps(self, session: str) -> Iterator[lap_pb2.Lap]:
         """The laps of a session, oldest first."""
-        return self._rig.laps(session, page_size=_LISTED_AT_ONCE)
+        return (lap.message for lap in self._rig.laps(session, page_size=_LISTED_AT_ONCE))
 
     def unmarked(self) -> set[str]:
         """The sessions that have laps of which the rig does not know that a warehouse has them."""

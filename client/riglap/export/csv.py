@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from rig.v1 import lap_pb2, session_pb2
 from riglap.export.line import one_line
 from riglap.lap import Array, Flat, Lap
 from riglap.whole import whole
@@ -60,8 +59,7 @@ def _numbered(columns: list[Flat]) -> dict[str, list[str]]:
 
 def _named(lap: Lap) -> dict[str, str]:
     info, session = lap.info, lap.session
-    kind = session_pb2.SessionKind.Name(session.kind).removeprefix("SESSION_KIND_").lower()
-    sectors = [getattr(info, name) for name in ("sector1", "sector2", "sector3") if info.HasField(name)]
+    sectors = [one for one in (info.sector1, info.sector2, info.sector3) if one is not None]
     return {
         "lap": info.name,
         "driver": info.driver,
@@ -69,10 +67,10 @@ def _named(lap: Lap) -> dict[str, str]:
         "class": info.vehicle_class,
         "team": info.team,
         "track": info.track_name or session.track_name,
-        "session": kind if session.kind else "",
+        "session": session.kind,
         "start (UTC)": _utc(info.start_time_ns),
-        "lap number": "" if info.kind == lap_pb2.LAP_KIND_EXCERPT else str(info.number + 1),
-        "lap time [s]": f"{info.lap_time:.3f}" if info.HasField("lap_time") else "",
+        "lap number": "" if info.kind == "excerpt" else str(info.number + 1),
+        "lap time [s]": f"{info.lap_time:.3f}" if info.lap_time is not None else "",
         "sectors [s]": ", ".join(f"{sector:.3f}" for sector in sectors),
         "valid": "yes" if info.valid else "no",
         "samples": f"{len(lap)}, {info.missing} missing",

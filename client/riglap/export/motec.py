@@ -112,7 +112,7 @@ def nominal_rate_hz(lap: Lap) -> int:
 def duration_s(lap: Lap) -> float:
     """Seconds from line to line, or of the piece that was driven."""
     info = lap.info
-    return info.lap_time if info.HasField("lap_time") else info.end_time - info.start_time
+    return info.lap_time if info.lap_time is not None else info.end_time - info.start_time
 
 
 def ends_s(laps: Sequence[Lap]) -> Array:
@@ -251,7 +251,7 @@ def _markers(laps: Sequence[Lap]) -> bytes:
 
 def _fastest(laps: Sequence[Lap]) -> dict[str, str]:
     facts = {"Total Laps": str(len(laps))}
-    timed = {at: lap.info.lap_time for at, lap in enumerate(laps, start=1) if lap.info.valid}
+    timed = {at: lap.info.lap_time or 0.0 for at, lap in enumerate(laps, start=1) if lap.info.valid}
     if timed:
         best = min(timed, key=lambda at: timed[at])
         facts |= {"Fastest Time": lap_time(timed[best]), "Fastest Lap": str(best)}

@@ -20,8 +20,8 @@ def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
     parquet = need("pyarrow.parquet", "export")
     asked = tuple(channels)
     facts = {
-        "rig.lap": _json(lap.info),
-        "rig.session": _json(lap.session),
+        "rig.lap": _json(lap.info.message),
+        "rig.session": _json(lap.session.message),
         "rig.not_available": ",".join(lap.unavailable(asked)),
     }
     table = lap.to_arrow(asked).replace_schema_metadata(facts)

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rigclient.queries import short_names
 from riglap.lap import Array, Flat, Lap
+from riglap.names import short_names
 from riglap.times import lap_time
 
 COLORS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2")
@@ -54,7 +54,8 @@ def labels(laps: Sequence[Lap]) -> list[str]:
     """For example: car012-0003 A. Alder 1:42.773; of several sessions 5f3a-2/car012-0003 ..."""
     names = short_names([lap.info.name for lap in laps])
     words = (
-        (name, lap.info.driver, lap_time(lap.info.lap_time)) for name, lap in zip(names, laps, strict=True)
+        (name, lap.info.driver, lap_time(lap.info.lap_time or 0.0))
+        for name, lap in zip(names, laps, strict=True)
     )
     return [" ".join(filter(None, of_lap)) for of_lap in words]
 

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Final, Protocol
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 from mcap.reader import make_reader
 from mcap.writer import CompressionType, Writer
 

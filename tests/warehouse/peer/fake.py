@@ -15,7 +15,7 @@ from typing import Any, Final
 import duckdb
 import fakesnow.arrow
 import fakesnow.cursor
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage

@@ -6,12 +6,11 @@ from typing import Final
 import click
 
 from rig.errors import BadRequest
+from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
-from rigclient.cli.commands.named import laps_named
-from rigclient.connection import Rig, connect
-from rigclient.queries import short_names
 from riglap.export import csv, motec, parquet
 from riglap.lap import Lap, channel_of
+from riglap.names import short_names
 
 _FORMATS: Final = ("csv", "parquet", "ld")
 
@@ -56,7 +55,7 @@ def export(
     """
     form = _format(out, form)
     with connect(address) as rig:
-        found = laps_named(rig, names)
+        found = rig.find_laps(names)
         if form == "ld":
             files = _write_log(rig, found, out, channels)
         else:

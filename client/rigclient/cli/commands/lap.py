@@ -10,10 +10,10 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 
 from rig.v1 import lap_pb2
+from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.gaps import gap_text
 from rigclient.cli.commands.laps import SECTORS, flags
-from rigclient.cli.commands.named import lap_named
 from rigclient.cli.commands.records import kind_words, numbers, told
 from rigclient.cli.commands.report import size
 from rigclient.cli.terminal import braille, gauges
@@ -21,7 +21,6 @@ from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.palette import SECTORS as SECTOR_STYLES
 from rigclient.cli.terminal.text import Text
-from rigclient.connection import connect
 from riglap.lap import Array, Lap
 from riglap.times import lap_time
 
@@ -68,10 +67,10 @@ def lap_command(address: str, name: str, as_json: bool) -> None:
       rig lap 20261120-1345/car012-0003 --json | jq .channels.speed
     """
     with connect(address) as rig:
-        full = lap_named(rig, name)
+        full = rig.find_lap(name)
         with shell.progress(full.rpartition("/")[2]) as progress:
             lap = rig.lap(full, progress=progress)
-        info = rig.lap_info(full)
+        info = rig.lap_info(full).message
     if as_json:
         click.echo(shell.json_text(plain(lap, info)))
         return
@@ -87,7 +86,7 @@ def plain(lap: Lap, info: lap_pb2.Lap) -> dict[str, Any]:
     """
     return {
         "lap": numbers(info),
-        "session": numbers(lap.session),
+        "session": numbers(lap.session.message),
         "gaps": [numbers(gap) for gap in lap.gaps],
         "events": [numbers(event) for event in lap.events],
         "channels": {name: _spread(lap, name) for name in lap.channels},
@@ -202,7 +201,7 @@ def _trace(lap: Lap, width: int) -> Iterator[Line]:
 
 
 def _is_excerpt(lap: Lap) -> bool:
-    return lap.info.kind == lap_pb2.LAP_KIND_EXCERPT
+    return lap.info.kind == "excerpt"
 
 
 def _stretch(lap: Lap) -> tuple[float, float]:
@@ -216,7 +215,7 @@ def _stretch(lap: Lap) -> tuple[float, float]:
 def _splits(lap: Lap, length: float) -> tuple[float, float]:
     """Ends of sectors 1 and 2 as shares of the lap; where they are not known the first is all of it."""
     info = lap.info
-    if not (info.HasField("sector1") and info.HasField("sector2")):
+    if info.sector1 is None or info.sector2 is None:
         return 1.0, 1.0
     first, second = (
         np.interp([info.sector1, info.sector1 + info.sector2], lap.lap_time, lap.distance) / length

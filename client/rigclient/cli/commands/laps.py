@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 from rich.style import Style
@@ -10,13 +10,13 @@ from rich.table import Table as Grid
 
 from rig.errors import RigError
 from rig.v1 import lap_pb2, laps_pb2, rig_pb2
+from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
-from rigclient.cli.commands.named import KEPT_LATER, session_named
 from rigclient.cli.commands.sessions import WIDE_FROM
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text
-from rigclient.connection import Rig, connect
-from rigclient.queries import ALL, session_id, words
+from rigclient.queries import ALL, KEPT_LATER, words
+from riglap.names import session_id
 from riglap.times import gap, lap_time
 
 SECTORS: Final = ("sector1", "sector2", "sector3")
@@ -88,9 +88,9 @@ def laps(
     filters |= {} if everything else {"complete": True, "kind": "lap"}
     order_by = order_by or ("lap_time" if best_of else "start_time desc")
     with connect(address) as rig:
-        parent = session_named(rig, session)
-        found = rig.laps(parent, best_of=best_of or "", order_by=order_by, **filters)
-        kept, more = shell.first(found, limit)
+        parent = rig.find_session(session)
+        found = rig.laps(parent, best_of=best_of or "", order_by=order_by, **filters)  # type: ignore[arg-type]
+        kept, more = shell.first((lap.message for lap in found), limit)
         bests: Bests = {} if as_json else _bests(rig, parent, filters)
         evicted = 0 if kept or as_json else _evicted(rig, parent)
     if as_json:
@@ -108,8 +108,9 @@ def laps(
 
 def _bests(rig: Rig, parent: str, filters: dict[str, Any]) -> Bests:
     """The best time of each class on each track, also when it is not among the laps shown."""
-    by = "track" if parent == ALL else "class"
-    return {_key(lap, "lap_time"): lap.lap_time for lap in rig.laps(parent, best_of=by, **filters)}
+    by: Literal["track", "class"] = "track" if parent == ALL else "class"
+    laps = [lap.message for lap in rig.laps(parent, best_of=by, **filters)]
+    return {_key(lap, "lap_time"): lap.lap_time for lap in laps}
 
 
 def _key(lap: lap_pb2.Lap, name: str) -> tuple[str, str, str]:

@@ -9,12 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 
 from rig.v1 import event_pb2, rig_pb2, session_pb2
+from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.gaps import reason_text
-from rigclient.cli.commands.named import session_named
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text, stacked
-from rigclient.connection import connect
 from rigclient.queries import words
 
 _STREAMS: Final = tuple(words(event_pb2.Stream))
@@ -48,7 +47,7 @@ def gaps(address: str, session: str, stream: str | None, limit: int, as_json: bo
       rig gaps 5f3a-2 --stream physics --json | jq .streams
     """
     with connect(address) as rig:
-        losses = rig.losses(session_named(rig, session), stream or "")
+        losses = rig.losses(rig.find_session(session), stream or "")
     if as_json:
         shell.show_json(losses)
     else:

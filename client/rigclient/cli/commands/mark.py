@@ -8,13 +8,12 @@ import click
 from rich.table import Table as Grid
 
 from rig.v1 import lap_pb2, laps_pb2
+from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.laps import flags
-from rigclient.cli.commands.named import laps_named
 from rigclient.cli.commands.report import size
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text, say
-from rigclient.connection import Rig, connect
 
 _STATUS: Final = {
     laps_pb2.MOMENT_STATUS_PENDING: ("pending", YELLOW),
@@ -141,7 +140,7 @@ def unpin(address: str, names: tuple[str, ...], as_json: bool) -> None:
 def _change(address: str, names: tuple[str, ...], as_json: bool, change: Callable[[Rig, str], Any]) -> None:
     changed: list[lap_pb2.Lap] = []
     with connect(address) as rig:
-        found = laps_named(rig, names)
+        found = rig.find_laps(names)
         try:
             for name in found:
                 changed.append(change(rig, name))
@@ -170,7 +169,7 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
     """
     deleted: list[str] = []
     with connect(address) as rig:
-        found = laps_named(rig, names)
+        found = rig.find_laps(names)
         try:
             for name in found:
                 if yes or click.confirm(f"delete {name} for good?", err=True):

@@ -6,9 +6,8 @@ from typing import Any, Final
 import click
 
 from rig.errors import BadRequest
+from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
-from rigclient.cli.commands.named import laps_named
-from rigclient.connection import Rig, connect
 from riglap.lap import Lap, channel_of
 from riglap.plot import page, picture
 from riglap.plot.panels import panels, title
@@ -43,7 +42,7 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     """
     writer = writer_of(out)
     with connect(address) as rig:
-        laps = [_read(rig, name, channels) for name in laps_named(rig, names)]
+        laps = [_read(rig, name, channels) for name in rig.find_laps(names)]
     with shell.busy(f"drawing {out}"):
         writer.write(out, title(laps), panels(laps, channels))
     shell.show_files([out], as_json)

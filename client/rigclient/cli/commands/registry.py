@@ -11,9 +11,9 @@ from rich.table import Table as Grid
 from rig.channels import PHYSICS, SCORING, Channel
 from rig.errors import Unavailable
 from rig.v1 import event_pb2, rig_pb2
+from rigclient.blocking import connect
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
-from rigclient.connection import connect
 
 _WIDE_FROM: Final = 120
 _ABSENT: Final = " 0 throughout: not available."

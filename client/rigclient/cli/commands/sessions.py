@@ -9,11 +9,11 @@ from rich.table import Table as Grid
 
 from rig.v1 import session_pb2
 from rigclient import queries as laps
+from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.report import size
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
-from rigclient.connection import connect
 from riglap.times import lap_time, span
 
 WIDE_FROM: Final = 120
@@ -40,8 +40,8 @@ def sessions(
       rig sessions --track meander --since 3d
     """
     with connect(address) as rig:
-        found = rig.sessions(kind=kind or "", source=source or "", **filters)
-        kept, more = shell.first(found, limit)
+        found = rig.sessions(kind=kind or "", source=source or "", **filters)  # type: ignore[arg-type]
+        kept, more = shell.first((session.message for session in found), limit)
     if as_json:
         shell.show_json(kept)
         return

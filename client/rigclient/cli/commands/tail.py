@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from rig.channels import PHYSICS, SCORING, Channel
 from rigclient import requests
+from rigclient.blocking import Rig
 from rigclient.cli.commands.bookmark import Bookmark
 from rigclient.cli.commands.records import Form
 from rigclient.cli.terminal.line import Line
-from rigclient.connection import Rig, Stream
+from rigclient.connection import Stream
 from rigclient.frames import Frame
 
 TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}

@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table as Grid
 
 from rig.v1 import rig_pb2
+from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, TEXT, TITLE
 from rigclient.cli.terminal.text import Console, Text
-from rigclient.connection import connect
 
 deep = click.option("--deep", is_flag=True, help="Compare all laps that the ring still holds with it.")
 

@@ -9,7 +9,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2, session_pb2
-from rigclient.connection import Rig, Stream
+from rigclient.blocking import Rig
+from rigclient.connection import Stream
 from rigclient.frames import Frame, PhysicsFrame, ScoringFrame
 
 RETRY_S: Final = 0.5

@@ -13,6 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
+from rigclient.blocking import connect
 from rigclient.cli.terminal.keyboard import Keyboard
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, YELLOW
@@ -20,7 +21,6 @@ from rigclient.cli.terminal.screen import Screen
 from rigclient.cli.watch import headline, view
 from rigclient.cli.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board, Condition
 from rigclient.cli.watch.feeds import Feeds
-from rigclient.connection import connect
 from rigclient.waiting import LOG
 from riglap.times import clock, gap, lap_time
 

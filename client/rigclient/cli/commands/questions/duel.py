@@ -12,8 +12,8 @@ from rigclient.cli.terminal import braille
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
-from rigclient.queries import short_names
 from riglap.lap import Array
+from riglap.names import short_names
 from riglap.plot.panels import Curve, Panel, color, shown_as, titled
 from riglap.times import gap, lap_time
 

@@ -1,0 +1,147 @@
+"""The connection for asyncio: calls, pages and streams, whatever they are about."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from rig import sockets
+from rig.errors import RigError
+from rig.v1 import laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
+from rigclient import waiting
+from rigclient.acknowledging import AsyncAcknowledger
+from rigclient.connection import CHANNEL_OPTIONS, METHOD, TIMEOUT_S
+from rigclient.resume import Reception
+from rigclient.wire import translated
+
+T = TypeVar("T")
+
+
+class AsyncStream(Generic[T]):
+    """An endless asynchronous iterator that reconnects and goes on where it was."""
+
+    def __init__(
+        self,
+        call: Callable[[Any], Any],
+        acknowledger: AsyncAcknowledger,
+        reception: Reception[T],
+        rig: "AsyncConnection",
+    ) -> None:
+        self._call = call
+        self._acknowledger = acknowledger
+        self._reception = reception
+        self._rig = rig
+        self._silence = waiting.Silence()
+        self._cursor = reception.cursor
+        self._items = self._follow()
+
+    def __repr__(self) -> str:
+        return f"<stream of {self._rig.address}, {self.reconnects} reconnects>"
+
+    @property
+    def cursor(self) -> bytes:
+        """Resume after the last item; between ticks collected into one message, after the message before."""
+        return self._cursor
+
+    @property
+    def reconnects(self) -> int:
+        """Times the stream went on after it was away."""
+        return self._reception.reconnects
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self._items  # not self: one coroutine less on every item
+
+    async def __anext__(self) -> T:
+        return await self._items.__anext__()
+
+    async def close(self) -> None:
+        """End the stream."""
+        await self._items.aclose()
+
+    async def _follow(self) -> AsyncGenerator[T]:
+        while True:
+            running = self._call(self._reception.next_request())
+            try:
+                while (data := await running.read()) is not grpc.aio.EOF:
+                    items = self._reception.take(data)
+                    for item, cursor in zip(items, self._reception.cursors(len(items)), strict=True):
+                        self._cursor = cursor
+                        yield item
+                    self._cursor = self._reception.cursor
+                    if items:
+                        self._silence.end()
+                    elif self._silence.overdue():
+                        await self._say_what_is_awaited()
+                    if (done := self._reception.acknowledgement()) is not None:
+                        self._acknowledger.tell(done)
+                await running.code()
+            except grpc.RpcError as error:
+                await asyncio.sleep(self._reception.recover(translated(error, self._rig.address)))
+                if self._silence.overdue():
+                    waiting.disconnected(self._rig.address)
+            finally:
+                running.cancel()
+
+    async def _say_what_is_awaited(self) -> None:
+        with contextlib.suppress(RigError):
+            waiting.connected(self._rig.address, await self._rig.status())
+
+
+class AsyncConnection:
+    """A channel to one rig, closed as a context manager. Errors come as those of `rig.errors`."""
+
+    def __init__(self, address: str) -> None:
+        sockets.check(address)
+        self.address: Final = address
+        self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+        self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
+        self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
+        telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
+        self._acknowledger = AsyncAcknowledger(telemetry.StreamAcknowledgements)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self.address}>"
+
+    async def status(self) -> rig_pb2.GetStatusResponse:
+        """Return the state of recorder, archiver, server and ring."""
+        status: rig_pb2.GetStatusResponse = await self._ask(self._rig.GetStatus, rig_pb2.GetStatusRequest())
+        return status
+
+    async def close(self) -> None:
+        """Close the connection and end its streams."""
+        self._acknowledger.close()
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, method: Any, request: Any) -> Any:
+        try:
+            return await method(request, timeout=TIMEOUT_S)
+        except grpc.RpcError as error:
+            raise translated(error, self.address) from None
+
+    async def _parts(self, method: Any, request: Any) -> AsyncGenerator[Any]:
+        call = method(request)
+        try:
+            async for part in call:
+                yield part
+        except grpc.RpcError as error:
+            raise translated(error, self.address) from None
+        finally:
+            call.cancel()
+
+    def _stream(self, name: str, reception: Reception[T]) -> AsyncStream[T]:
+        call: Any = self._channel.unary_stream(
+            METHOD + name, request_serializer=lambda request: request.SerializeToString()
+        )
+        return AsyncStream(call, self._acknowledger, reception, self)

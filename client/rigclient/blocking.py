@@ -1,0 +1,294 @@
+"""The blocking client. Generated from `rigclient.aio` by `client/generate.py`; do not edit."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from typing import Unpack
+
+from rig import sockets
+from rig.errors import NotFound
+from rig.infos import LapInfo, SessionInfo
+from rig.v1 import event_pb2, laps_pb2, rig_pb2
+from rigclient import losses, queries, requests
+from rigclient.connection import Connection, Stream
+from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
+from rigclient.laplist import LapList, frame
+from rigclient.resume import Reception, framed, unpack_events
+from riglap.lap import DataFrame, Lap, ScoringRows, Updates
+from riglap.names import session_name
+
+
+class Laps(LapList):
+    """Laps, fetched page by page as one iterates; `pick_...` narrow them down."""
+
+    def __iter__(self) -> Iterator[LapInfo]:
+        return self._walk()
+
+    def to_list(self) -> list[LapInfo]:
+        """Return all of them."""
+        while self._request is not None:
+            self._fetch()
+        return list(self._known)
+
+    def to_pandas(self) -> DataFrame:
+        """Return a pandas.DataFrame with a row per lap. Raises Unavailable without pandas."""
+        return frame(self.to_list())
+
+    def pick_fastest(self) -> LapInfo | None:
+        """Return the fastest valid lap, None where there is none."""
+        for lap in self._by_time():
+            return lap
+        return None
+
+    def _walk(self) -> Generator[LapInfo]:
+        at = 0
+        while self._reach(at + 1):
+            yield self._known[at]
+            at += 1
+
+    def _reach(self, count: int) -> bool:
+        """Fetch until so many are known; False when there are fewer."""
+        while len(self._known) < count and self._request is not None:
+            self._fetch()
+        return len(self._known) >= count
+
+    def _fetch(self) -> None:
+        assert self._request is not None
+        self._request.parent = self._rig.find_session(self._request.parent)
+        self._take(self._rig._ask(self._rig._lap.ListLaps, self._request))
+
+
+class Rig(Connection):
+    """A connection to one rig. Use `connect`."""
+
+    # Streams.
+
+    def physics(
+        self,
+        channels: Iterable[str] = (),
+        cars: requests.Cars = "all",
+        *,
+        reconnect: bool = True,
+        **options: Unpack[requests.SubscribeOptions],
+    ) -> Stream[PhysicsFrame]:
+        """Return telemetry ticks, of these channels (default: all) and cars, an array of a value per car."""
+        request = requests.physics(channels, cars, **options)
+        return self._stream("StreamPhysics", Reception(request, framed(Decoder(PhysicsFrame)), reconnect))
+
+    def scoring(
+        self,
+        channels: Iterable[str] = (),
+        cars: requests.Cars = "all",
+        *,
+        reconnect: bool = True,
+        **options: Unpack[requests.SubscribeOptions],
+    ) -> Stream[ScoringFrame]:
+        """Return scoring updates, stored when something has changed or once a second."""
+        request = requests.scoring(channels, cars, **options)
+        return self._stream("StreamScoring", Reception(request, framed(Decoder(ScoringFrame)), reconnect))
+
+    def events(self, start: requests.Start = "now", *, reconnect: bool = True) -> Stream[event_pb2.Event]:
+        """Return events; what is missing comes as an event with a gap."""
+        return self._stream("StreamEvents", Reception(requests.events(start), unpack_events, reconnect))
+
+    # The rig.
+
+    def channels(self) -> list[rig_pb2.ChannelInfo]:
+        """Return the rig's channel registry."""
+        answer: rig_pb2.ListChannelsResponse = self._ask(
+            self._rig.ListChannels, rig_pb2.ListChannelsRequest()
+        )
+        return list(answer.channels)
+
+    def losses(self, session: str = "", stream: str = "") -> rig_pb2.GetLossesResponse:
+        """Return what a session was to bring and what of it is missing, with every gap; "": the newest
+        session, all streams. Raises NotFound, Corrupt.
+        """
+        pages = losses.Pages(losses.get_losses(session, stream))
+        while pages.take(self._ask(self._rig.GetLosses, pages.request)):
+            pass
+        return pages.answer
+
+    def verify(self, *, deep: bool = False) -> Generator[rig_pb2.VerifyResponse]:
+        """Check everything that the rig keeps, `deep` with every lap that its ring still holds: how far that
+        is, and what is found. Raises Exhausted while another check runs.
+        """
+        return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
+
+    # Sessions and laps.
+
+    def sessions(self, **wanted: Unpack[queries.SessionFilter]) -> Generator[SessionInfo]:
+        """Yield sessions, newest first, asked for as they are used."""
+        return self._sessions(queries.list_sessions(**wanted))
+
+    def _sessions(self, request: laps_pb2.ListSessionsRequest) -> Generator[SessionInfo]:
+        while True:
+            answer = self._ask(self._lap.ListSessions, request)
+            for session in answer.sessions:
+                yield SessionInfo.of(session)
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    def session(self, session: str = "") -> SessionInfo:
+        """Return one session, by a part of its name; "": the newest. Raises NotFound, BadRequest."""
+        request = laps_pb2.GetSessionRequest(name=self.find_session(session))
+        return SessionInfo.of((self._ask(self._lap.GetSession, request)).session)
+
+    def laps(self, session: str = queries.ALL, **wanted: Unpack[queries.LapFilter]) -> Laps:
+        """Return laps of all sessions, or of one by a part of its name, "" the newest. They are fetched as
+        they are used; that raises NotFound, BadRequest.
+        """
+        return Laps(self, queries.list_laps(session, **wanted))
+
+    def lap_info(self, lap: str | LapInfo = queries.BEST) -> LapInfo:
+        """Return what a lap is, without its samples; found as by `lap`."""
+        return self._lap_info(self.find_lap(lap))
+
+    def lap(
+        self,
+        lap: str | LapInfo = queries.BEST,
+        channels: Iterable[str] = (),
+        *,
+        progress: queries.Progress | None = None,
+        **part: Unpack[queries.ReadOptions],
+    ) -> Lap:
+        """Return a lap, or a part of it, with these channels (default: all).
+
+        `lap` is "best", the name within the newest session such as "car010-0006", a whole name, or what
+        `laps` gave. `progress` is told the bytes as they arrive. Raises NotFound, MissingChannel, Corrupt.
+        """
+        request = queries.read_lap(self.find_lap(lap), channels, **part)
+        total = (self._lap_info(request.name)).bytes if progress and queries.whole(request) else 0
+        reading = queries.Reading(total, progress)
+        for response in self._parts(self._lap.ReadLap, request):
+            reading.take(response)
+        return reading.lap()
+
+    def lap_file(self, lap: str | LapInfo) -> bytes:
+        """Return the bytes of a lap's file, as it lies on the rig. Raises NotFound, Corrupt."""
+        reading = queries.Reading()
+        for part in self._parts(self._lap.ReadLap, queries.read_lap(self.find_lap(lap))):
+            reading.take(part)
+        return reading.data()
+
+    def lap_scoring(
+        self,
+        lap: str | LapInfo,
+        channels: Iterable[str] = (),
+        lap_time: queries.Span | None = None,
+        triggers: Iterable[int] = (),
+    ) -> ScoringRows:
+        """Return the scoring updates of a lap. Raises as `lap` does."""
+        request = queries.read_scoring(self.find_lap(lap), channels, lap_time, triggers)
+        updates = Updates()
+        for part in self._parts(self._lap.ReadScoring, request):
+            updates.take(part.columns)
+        return updates.rows()
+
+    def find_laps(self, laps: Iterable[str | LapInfo]) -> list[str]:
+        """Return the whole names of laps, each once, all found before anything is done with one."""
+        return list(dict.fromkeys([self.find_lap(lap) for lap in laps]))
+
+    def find_session(self, session: str = "") -> str:
+        """Return `sessions/{session}` by a part of its name; "": the newest, "-": all. Raises NotFound with
+        the nearest name, BadRequest for several.
+        """
+        if session in ("-", queries.ALL):
+            return queries.ALL
+        if not session:
+            for newest in self.sessions(page_size=1):
+                return newest.name
+            raise NotFound("no session has been kept yet", hint=queries.KEPT_LATER)
+        wanted = session.removeprefix("sessions/")
+        names = [known.name for known in self.sessions()]
+        if session_name(wanted) in names:
+            return session_name(wanted)
+        # 5f3a-2 is the end of one name, though it is in that of 5f3a-21 as well.
+        ends = [name for name in names if name.endswith(f"-{wanted}")]
+        return queries.only(session, ends or [name for name in names if wanted in name], names)
+
+    def find_lap(self, lap: str | LapInfo = queries.BEST) -> str:
+        """Return the whole name of a lap: of "best", of its name within the newest session such as
+        "car010-0006" or the end of it, or of one of these after a part of a session's name and a slash.
+        Raises NotFound with the nearest name, BadRequest for several.
+        """
+        text = lap if isinstance(lap, str) else lap.name
+        if "/laps/" in text:
+            return text
+        part, _, wanted = text.rpartition("/")
+        session = self.find_session(part)
+        if wanted == queries.BEST:
+            return self._best(session)
+        try:
+            return (self._lap_info(f"{session}/laps/{wanted}")).name
+        except NotFound:
+            names = [known.name for known in self.laps(session)]
+        return queries.only(text, [name for name in names if name.endswith(wanted)], names)
+
+    def _best(self, session: str) -> str:
+        found = self.laps(session)
+        if (best := found.pick_fastest()) is not None:
+            return best.name
+        others = found._reach(1)
+        own = session.removeprefix("sessions/")
+        hint = f"`rig laps {own} --all` shows the others" if others else queries.KEPT_LATER
+        raise NotFound(f"no valid lap in {session}", hint=hint)
+
+    def _lap_info(self, name: str) -> LapInfo:
+        return LapInfo.of((self._ask(self._lap.GetLap, laps_pb2.GetLapRequest(name=name))).lap)
+
+    # What is kept.
+
+    def mark(
+        self,
+        before_s: float,
+        after_s: float,
+        at: requests.WallClock | None = None,
+        cars: Iterable[int] = (),
+        note: str = "",
+    ) -> laps_pb2.Moment:
+        """Keep the time around a moment, now by default, of all cars or of some slots. Raises CursorExpired
+        where the ring has let go of it.
+        """
+        answer: laps_pb2.MarkResponse = self._ask(
+            self._lap.Mark, queries.mark(before_s, after_s, at, cars, note)
+        )
+        return answer.mark
+
+    def marks(self) -> Generator[laps_pb2.Moment]:
+        """Yield marks, newest first, asked for as they are used."""
+        request = laps_pb2.ListMarksRequest(page_size=queries.PAGE)
+        while True:
+            answer = self._ask(self._lap.ListMarks, request)
+            yield from answer.marks
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    def pin(self, lap: str | LapInfo) -> LapInfo:
+        """Keep a lap whatever else has to go. Raises NotFound, Unavailable."""
+        request = laps_pb2.PinLapRequest(name=self.find_lap(lap))
+        return LapInfo.of((self._ask(self._lap.PinLap, request)).lap)
+
+    def unpin(self, lap: str | LapInfo) -> LapInfo:
+        """Let a lap go like any other. Raises as `pin` does."""
+        request = laps_pb2.UnpinLapRequest(name=self.find_lap(lap))
+        return LapInfo.of((self._ask(self._lap.UnpinLap, request)).lap)
+
+    def delete_lap(self, lap: str | LapInfo) -> None:
+        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=self.find_lap(lap)))
+
+    def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
+        """Tell that a warehouse has these laps, by name with their digests, at most 200 at a time.
+
+        Returns the names of those that are gone or have another digest. Raises Exhausted, Unavailable.
+        """
+        answer = self._ask(self._lap.MarkLapsSynced, queries.mark_synced(digests))
+        return list(answer.unmarked)
+
+
+def connect(rig: str = "") -> Rig:
+    """Return a connection to a rig, made on first use: host:port, unix:PATH, or the name of one on this
+    machine; "": the one that answers here. Raises BadRequest for no address, and where several answer.
+    """
+    return Rig(sockets.resolve(rig))
