@@ -11,42 +11,46 @@
 `rigclient.aio.connect` is the same for asyncio.
 """
 
-from rig.errors import (
-    BadRequest,
-    Busy,
-    Corrupt,
-    CursorExpired,
-    DatabaseMissing,
-    Denied,
-    Exhausted,
-    FileMissing,
-    ForeignCursor,
-    MalformedCursor,
-    MalformedToken,
-    Mismatch,
-    MissingChannel,
-    Newer,
-    NotFound,
-    Pinned,
-    Raced,
-    Refused,
-    RigError,
-    RingMissing,
-    TokenExpired,
-    Unauthenticated,
-    Unavailable,
-    UnknownChannel,
-    Unreachable,
-    WrongKey,
-    WrongPassphrase,
-    WrongPassword,
-)
-from rig.infos import LapInfo, SessionInfo
-from rigclient import aio
-from rigclient.blocking import Laps, Rig, connect
-from rigclient.connection import Stream
-from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
-from riglap.lap import Lap, ScoringRows
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rig.errors import (
+        BadRequest,
+        Busy,
+        Corrupt,
+        CursorExpired,
+        DatabaseMissing,
+        Denied,
+        Exhausted,
+        FileMissing,
+        ForeignCursor,
+        MalformedCursor,
+        MalformedToken,
+        Mismatch,
+        MissingChannel,
+        Newer,
+        NotFound,
+        Pinned,
+        Raced,
+        Refused,
+        RigError,
+        RingMissing,
+        TokenExpired,
+        Unauthenticated,
+        Unavailable,
+        UnknownChannel,
+        Unreachable,
+        WrongKey,
+        WrongPassphrase,
+        WrongPassword,
+    )
+    from rig.infos import LapInfo, SessionInfo
+    from rigclient import aio
+    from rigclient.blocking import Laps, Rig, connect
+    from rigclient.connection import Stream
+    from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
+    from riglap.lap import Lap, ScoringRows
 
 __all__ = [
     "BadRequest",
@@ -91,3 +95,25 @@ __all__ = [
     "aio",
     "connect",
 ]
+
+_HOMES = {
+    "rigclient.blocking": ("Laps", "Rig", "connect"),
+    "rigclient.connection": ("Stream",),
+    "rigclient.frames": ("Car", "Frame", "PhysicsFrame", "ScoringFrame"),
+    "riglap.lap": ("Lap", "ScoringRows"),
+    "rig.infos": ("LapInfo", "SessionInfo"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: gRPC and numpy take a third of a second, which `rig --help` does without."""
+    if name == "aio":
+        return importlib.import_module("rigclient.aio")
+    if name not in __all__:
+        raise AttributeError(f"module 'rigclient' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME.get(name, "rig.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

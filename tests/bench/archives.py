@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mcap.writer import CompressionType, Writer
-from pcodec import ChunkConfig, standalone
+from pcodec import ChunkConfig, standalone  # type: ignore[import-untyped]
 
 from rig.channels import PHYSICS
 from rig.columns import Head, Layout
