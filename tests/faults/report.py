@@ -1,4 +1,4 @@
-"""The report of the last long campaign, as the table in the README: `python -m tests.faults.report`."""
+"""The report of the last long campaign, as the table of `docs/faults.md`: `python -m tests.faults.report`."""
 
 import json
 import sys

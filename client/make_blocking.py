@@ -1,7 +1,7 @@
 """Makes the blocking client, `rigclient/blocking.py`, from the one for asyncio.
 
-    python client/generate.py            write
-    python client/generate.py --check    compare, exit 1 if they differ
+    python client/make_blocking.py            write
+    python client/make_blocking.py --check    compare, exit 1 if they differ
 
 The output is committed, made by the exact version of unasync that is pinned, and checked by a test.
 """
@@ -19,7 +19,7 @@ CLIENT: Final = Path(__file__).resolve().parent
 SOURCE: Final = CLIENT / "rigclient/aio.py"
 TARGET: Final = CLIENT / "rigclient/blocking.py"
 _HEAD: Final = (
-    '"""The blocking client. Generated from `rigclient.aio` by `client/generate.py`; do not edit."""'
+    '"""The blocking client. Generated from `rigclient.aio` by `client/make_blocking.py`; do not edit."""'
 )
 _NAMES: Final = {
     "AsyncConnection": "Connection",

@@ -1,0 +1,24 @@
+"""One short race of the simulated game, recorded, archived and served: the pages' examples run on it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stage import Stage, stage, until
+
+LAPS = 4
+"""Enough that two drivers have a lap."""
+
+
+@pytest.fixture(scope="package")
+def demo_rig() -> Iterator[Stage]:
+    """A rig with a race that goes on; some laps are archived already."""
+    with stage() as here:
+        here.start(
+            "rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "4", "--short", "--speed", "10"
+        )
+        here.record("--origin", "demo")
+        here.archive()
+        here.serve()
+        until(lambda: len(list(here.data.glob("laps/*/[!.]*-0001.lap"))) >= LAPS)
+        yield here
