@@ -189,8 +189,8 @@ class Rig(Connection):
         return list(dict.fromkeys([self.find_lap(lap) for lap in laps]))
 
     def find_session(self, session: str = "") -> str:
-        """Return `sessions/{session}` by a part of its name; "": the newest, "-": all. Raises NotFound with
-        the nearest name, BadRequest for several.
+        """Return `sessions/{session}` by a part of its name, or that itself; "": the newest, "-": all. Raises
+        NotFound with the nearest name, BadRequest for several.
         """
         if session in ("-", queries.ALL):
             return queries.ALL
@@ -198,13 +198,15 @@ class Rig(Connection):
             for newest in self.sessions(page_size=1):
                 return newest.name
             raise NotFound("no session has been kept yet", hint=queries.KEPT_LATER)
-        wanted = session.removeprefix("sessions/")
+        if session.startswith("sessions/"):
+            return session
         names = [known.name for known in self.sessions()]
-        if session_name(wanted) in names:
-            return session_name(wanted)
+        if session_name(session) in names:
+            return session_name(session)
         # 5f3a-2 is the end of one name, though it is in that of 5f3a-21 as well.
-        ends = [name for name in names if name.endswith(f"-{wanted}")]
-        return queries.only(session, ends or [name for name in names if wanted in name], names)
+        ends = [name for name in names if name.endswith(f"-{session}")]
+        found = ends or [name for name in names if session in name]
+        return queries.only(session, found, names, "`rig sessions`")
 
     def find_lap(self, lap: str | LapInfo = queries.BEST) -> str:
         """Return the whole name of a lap: of "best", of its name within the newest session such as
@@ -222,7 +224,8 @@ class Rig(Connection):
             return (self._lap_info(f"{session}/laps/{wanted}")).name
         except NotFound:
             names = [known.name for known in self.laps(session)]
-        return queries.only(text, [name for name in names if name.endswith(wanted)], names)
+        found = [name for name in names if name.endswith(wanted)]
+        return queries.only(text, found, names, f"`rig laps {session.removeprefix('sessions/')} --all`")
 
     def _best(self, session: str) -> str:
         found = self.laps(session)

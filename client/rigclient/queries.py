@@ -234,23 +234,20 @@ def enum_number(enum: Any, word: str) -> Any:
     return known.get(word, 0)
 
 
-def only(text: str, found: Sequence[str], names: Sequence[str]) -> str:
-    """Return the one name found for `text`. Raises NotFound with the nearest of `names`, BadRequest for
-    several.
+def only(text: str, found: Sequence[str], names: Sequence[str], where: str) -> str:
+    """Return the one name found for `text`. Raises NotFound with the nearest of `names` and the command
+    `where` they are listed, BadRequest for several.
     """
     if len(found) == 1:
         return found[0]
     short = {name.rpartition("/")[2]: name for name in names}
     if not found:
         near = difflib.get_close_matches(text.rpartition("/")[2], short, 1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else "`rig sessions` and `rig laps --all` list what there is"
-        )
-        raise NotFound(f"nothing is named {text!r}", hint=hint)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise NotFound(f"nothing is named {text!r}", hint=f"{hint}{where} lists what there is")
     few = ", ".join(name.rpartition("/")[2] for name in found[:_LISTED])
-    raise BadRequest(
-        f"{text!r} may be {few}{', ...' if len(found) > _LISTED else ''}", hint="give more of the name"
-    )
+    more = ", ..." if len(found) > _LISTED else ""
+    raise BadRequest(f"{text!r} may be {few}{more}", hint="give more of the name")
 
 
 def _range(span: Span | None) -> laps_pb2.Range | None:

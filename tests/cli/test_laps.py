@@ -252,7 +252,7 @@ class TestLap:
         result = run(lap_rig, "lap", "car099-0001")
         assert result.stderr.splitlines() == [
             "error: nothing is named 'car099-0001'",
-            f"hint: `rig laps {RACE} --all` lists what there is",
+            f"hint: did you mean 'car031-0001'? `rig laps {RACE} --all` lists what there is",
         ]
 
     def test_no_valid_lap_is_no_best(self, lap_rig: LapRig) -> None:

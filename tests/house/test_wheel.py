@@ -73,14 +73,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 class TestContents:
-    def test_three_packages_and_the_papers(self, contents: set[str]) -> None:
+    def test_four_packages_and_the_papers(self, contents: set[str]) -> None:
         tops = {name.split("/")[0] for name in contents}
-        assert {top for top in tops if not top.endswith(".dist-info")} == {"rig", "rigclient", "rigd"}
+        assert {top for top in tops if not top.endswith(".dist-info")} == {
+            "rig",
+            "riglap",
+            "rigclient",
+            "rigd",
+        }
         papers = {name.split("/", 1)[1] for name in contents if ".dist-info/" in name}
         assert {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"} <= papers
 
     def test_every_source_is_in_it(self, contents: set[str]) -> None:
-        for base in (ROOT / "rigd", ROOT / "client/rigclient", ROOT / "proto/rig"):
+        for base in (ROOT / "rigd", ROOT / "client/rigclient", ROOT / "client/riglap", ROOT / "proto/rig"):
             sources = {path.relative_to(base.parent).as_posix() for path in base.rglob("*.py*")}
             sources = {name for name in sources if "__pycache__" not in name}
             assert sources <= contents

@@ -61,7 +61,7 @@ class TestColumns:
 
     def test_the_facts_of_the_lap_stand_beside_its_columns(self) -> None:
         lap = driven.lap()
-        assert lap.info == driven.info()
+        assert lap.info.message == driven.info()
         assert lap.session.track_name == "Meander Valley Grand"
         assert [event.position_changed.place for event in lap.events] == [4]
         assert [gap.count for gap in lap.gaps] == [2]

@@ -1,0 +1,3 @@
+"""A simulated game that is recorded as fast as it goes."""
+
+from tests.archive.conftest import tape as tape
