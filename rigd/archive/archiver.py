@@ -6,6 +6,7 @@ on the disk.
 """
 
 import contextlib
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +42,8 @@ from rigd.store.process import obey
 from rigd.store.reindex import open_index, reconcile
 from rigd.store.sessions import Sessions
 from rigd.watchdog import Watchdog
+
+_log = logging.getLogger(__name__)
 
 _TURN_S: Final = 0.1
 """Between two looks: laps are closed a second after the line anyway, orders are answered at once."""
@@ -95,7 +98,9 @@ class Archiver:
         self._followed: _Followed | None = None
         self._had_ring = False
         self._cursor = 0
-        """The newest event that was taken. Up to which everything is done for good, the index knows."""
+        """The newest event that was read. Up to which everything is done for good, the index knows."""
+        self._taken = 0
+        """The newest of them that could be read: what is between the two is missing."""
         self.archived = 0
         """Laps archived in this life."""
         self.trouble = ""
@@ -151,12 +156,18 @@ class Archiver:
         try:
             self._mind_the_files()
             self._say()
-            return self._work(), ""
+            return self._work(), self._unread()
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             self._begin_again()
             return True, f"the index was damaged and is made anew: {error}"
+
+    def _unread(self) -> str:
+        """What is wrong with the newest events; they are declared missing with the next that can be read."""
+        if self._cursor == self._taken:
+            return ""
+        return f"events {self._taken + 1} to {self._cursor} of the ring cannot be read"
 
     def _begin_again(self) -> None:
         """Without the index: the folder has it all."""
@@ -251,11 +262,11 @@ class Archiver:
         """The ring, to go on in from where everything is done; from its first event when a ledger is to be
         made again.
         """
-        self._cursor = position(self.index, ring)
+        self._cursor = self._taken = position(self.index, ring)
         sessions = Sessions(self.store, self.index, ring)
         ledgers = Ledgers(self.store, sessions, ring, self._cursor)
         if not ledgers.whole():
-            self._cursor = 0
+            self._cursor = self._taken = 0
         excerpts = Excerpts(ring, self.store, self.index, sessions, self._warden.mark_room)
         return _Followed(ring, sessions, ledgers, excerpts)
 
@@ -271,12 +282,13 @@ class Archiver:
         if not records:
             return False
         for events in _unbroken(_readable(records)):
-            if self._cursor and events[0].seq > self._cursor + 1:
-                ledgers.miss(self._cursor + 1, events[0])
+            if self._taken and events[0].seq > self._taken + 1:
+                ledgers.miss(self._taken + 1, events[0])
             for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
                 for together in _chunks(group):
                     self._take(followed, kind or "", together)
-            self._cursor = events[-1].seq
+            self._taken = events[-1].seq
+        self._cursor = records[-1][0]
         ledgers.flush()
         set_position(self.index, ring, ledgers.settled)
         return True
@@ -333,20 +345,23 @@ def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
 
 
 def _readable(records: list[tuple[int, bytes]]) -> list[event_pb2.Event]:
-    """The events but those that the disk has spoiled, which are missing. Raises Corrupt when all are."""
-    found, spoiled = [], None
-    for _, data in records:
+    """The events but those that the disk has spoiled, which are missing."""
+    found = []
+    for seq, data in records:
         try:
-            found.append(parse.message(event_pb2.Event, data))
+            event = parse.message(event_pb2.Event, data)
+            if event.seq != seq:  # what is missing is counted by it
+                raise Corrupt(f"it says that it is number {event.seq}")
+            found.append(event)
         except Corrupt as error:
-            spoiled = error
-    if spoiled is not None and not found:
-        raise spoiled
+            _log.warning("event_spoiled seq=%d what=%r", seq, str(error))
     return found
 
 
 def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
     """The events in runs without a missing number."""
+    if not events:
+        return iter(())
     starts = [0, *(at for at in range(1, len(events)) if events[at].seq != events[at - 1].seq + 1)]
     return (events[start:end] for start, end in zip(starts, [*starts[1:], len(events)], strict=True))
 

@@ -134,6 +134,7 @@ def _foreign_name(data: bytes) -> None:
 
 
 def _mark_files() -> list[bytes]:
+    (folder() / "mark-seeds").mkdir(exist_ok=True)
     marks = Marks(folder() / "mark-seeds")
     moment = laps_pb2.Moment(
         name="marks/one", time_ns=10**18, before_s=2.0, after_s=1.5, cars=[3, 9], note="hm"
