@@ -61,7 +61,7 @@ class TestLists:
 
     def test_filters_go_to_the_server(self, rig: Rig, lap_rig: LapRig) -> None:
         found = rig.laps(
-            driven.SESSION.removeprefix("sessions/"),
+            driven.SESSION,
             driver="alder",
             cars=[12],
             valid=True,
