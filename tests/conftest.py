@@ -33,9 +33,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-ELSEWHERE: Final = (
-    "the other Snowflake connector (make test-snowflake5), long campaigns of faults (make soak)"
-)
+ELSEWHERE: Final = "another connector (make test-snowflake5), the long campaigns of faults (make soak)"
+"""What is not even in these files."""
 
 _LONGEST: Final = ("test_kills.py", "warehouse")
 """Files and folders; when these come last one worker goes on alone for three minutes."""
