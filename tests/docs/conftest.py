@@ -10,7 +10,7 @@ LAPS = 4
 """Enough that two drivers have a lap."""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def demo_rig() -> Iterator[Stage]:
     """A rig with a race that goes on; some laps are archived already."""
     with stage() as here:

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import grpc
 import pytest
@@ -24,8 +25,15 @@ from tests.faults.campaign import SOAK, campaign, tries
 from tests.faults.conditions import Conditions
 from tests.stage import events, free_port, scratch, until
 
+Kind = TypeVar("Kind", int, str)
+
 AGAIN_S = 10.0
 """Within which a daemon has to work again; measured by the long form, on a machine that does nothing else."""
+REFUSALS = {
+    errno.ENOSPC: "disk full",
+    errno.EIO: "input/output errors",
+    errno.EROFS: "remounted read-only",
+}
 
 
 class House:
@@ -82,6 +90,11 @@ class House:
             "serve": status.process,
         }
         return processes[daemon].pid
+
+    def running(self, daemon: str) -> int:
+        """Its process, once it says which that is."""
+        until(lambda: self._up(daemon))
+        return self.pid(daemon)
 
     def _up(self, daemon: str) -> bool:
         return self.pid(daemon) > 0
@@ -170,12 +183,13 @@ def town() -> Iterator[House]:
         yield built
 
 
-def goes_on(town: House, fault: str, trouble: Callable[[], None], *hit: str) -> None:
-    """A campaign: after the trouble those that it has hit work again, as do the others."""
+def goes_on(town: House, fault: str, troubles: Sequence[Callable[[], None]], *hit: str) -> None:
+    """A campaign: after the troubles, one by one, those that they have hit work again, as do the others."""
     with contextlib.ExitStack() as stack:
         rows = {name: stack.enter_context(campaign(f"{name}: {fault}", tries(1, 10))) for name in hit}
         for _ in range(tries(1, 10)):
-            trouble()
+            for trouble in troubles:
+                trouble()
             took = town.again()
             lost, declared = town.take_account()
             for name, row in rows.items():
@@ -188,81 +202,86 @@ def goes_on(town: House, fault: str, trouble: Callable[[], None], *hit: str) -> 
             print(f"{name} works again after {row.again_s:.1f} s")
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ("disk full", errno.ENOSPC),
-        ("input/output errors", errno.EIO),
-        ("remounted read-only", errno.EROFS),
-    ],
-)
-def test_a_disk_that_refuses(town: House, fault: str, error: int) -> None:
-    def trouble() -> None:
+def by_turns(*kinds: Kind) -> list[tuple[Kind, ...]]:
+    """Troubles of one test: in the long form a test for each, else one of all, which waits for laps once."""
+    return [(kind,) for kind in kinds] if SOAK else [kinds]
+
+
+@pytest.mark.parametrize("errors", by_turns(*REFUSALS))
+def test_a_disk_that_refuses(town: House, errors: Sequence[int]) -> None:
+    def refused(error: int) -> None:
         town.conditions.become(refuse=error)
         until(lambda: town.told("record"))
         time.sleep(2.0)
         town.conditions.become()
+        until(lambda: not town.told("record"))
 
-    goes_on(town, fault, trouble, *DAEMONS)
+    goes_on(
+        town,
+        ", ".join(REFUSALS[error] for error in errors),
+        [partial(refused, error) for error in errors],
+        *DAEMONS,
+    )
     kinds = [event.WhichOneof("kind") for event in events(town.data)]
     assert "trouble_began" in kinds
     until(lambda: any(event.HasField("trouble_ended") for event in events(town.data)))
 
 
-@pytest.mark.parametrize("folder", ["data", "laps", "ring"])
-def test_a_folder_renamed_and_back(town: House, folder: str) -> None:
-    path = town.data if folder == "data" else town.data / folder
-    away = path.with_name(f"{folder}.away")
-
-    def trouble() -> None:
+@pytest.mark.parametrize("folders", by_turns("data", "laps", "ring"))
+def test_a_folder_renamed_and_back(town: House, folders: Sequence[str]) -> None:
+    def renamed(folder: str) -> None:
+        path = town.data if folder == "data" else town.data / folder
+        away, hit = path.with_name(f"{folder}.away"), "record" if folder == "ring" else "archive"
         path.rename(away)
-        until(lambda: town.told("record" if folder == "ring" else "archive"))
+        until(lambda: town.told(hit))
         time.sleep(1.0)
         assert not path.exists(), "nothing was made in its place"
         away.rename(path)
+        until(lambda: not town.told(hit))
 
-    goes_on(town, f"{folder} folder renamed and back", trouble, *DAEMONS)
+    troubles = [partial(renamed, folder) for folder in folders]
+    goes_on(town, f"{' or '.join(folders)} folder renamed and back", troubles, *DAEMONS)
 
 
 def test_a_locked_index(town: House) -> None:
-    def trouble() -> None:
+    def locked() -> None:
         with contextlib.closing(sqlite3.connect(town.data / "index.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             until(lambda: town.told("archive"))
             other.execute("ROLLBACK")
 
-    goes_on(town, "index locked", trouble, "archive", "serve")
+    goes_on(town, "index locked", [locked], "archive", "serve")
 
 
 def test_an_index_that_is_taken_away_is_made_anew(town: House) -> None:
-    goes_on(town, "index deleted", lambda: (town.data / "index.sqlite").unlink(), "archive", "serve")
+    goes_on(town, "index deleted", [(town.data / "index.sqlite").unlink], "archive", "serve")
 
 
-@pytest.mark.parametrize("daemon", DAEMONS)
-def test_a_daemon_stopped_and_continued(town: House, daemon: str) -> None:
-    def trouble() -> None:
-        pid = town.pid(daemon)
+@pytest.mark.parametrize("daemons", by_turns(*DAEMONS))
+def test_a_daemon_stopped_and_continued(town: House, daemons: Sequence[str]) -> None:
+    def stopped(daemon: str) -> None:
+        pid = town.running(daemon)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
             time.sleep(1.5)
             os.kill(pid, signal.SIGCONT)
 
-    goes_on(town, "SIGSTOP for seconds", trouble, daemon)
+    goes_on(town, "SIGSTOP for seconds", [partial(stopped, daemon) for daemon in daemons], *daemons)
 
 
-@pytest.mark.parametrize("daemon", DAEMONS)
-def test_a_daemon_without_memory(town: House, daemon: str) -> None:
+@pytest.mark.parametrize("daemons", by_turns(*DAEMONS))
+def test_a_daemon_without_memory(town: House, daemons: Sequence[str]) -> None:
     """It waits, or ends and is started again."""
 
-    def trouble() -> None:
-        pid = town.pid(daemon)
+    def starved(daemon: str) -> None:
+        pid = town.running(daemon)
         size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
             time.sleep(2.0)
             resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 
-    goes_on(town, "memory limit reached", trouble, daemon)
+    goes_on(town, "memory limit reached", [partial(starved, daemon) for daemon in daemons], *daemons)
 
 
 class Disk(NamedTuple):
@@ -304,4 +323,4 @@ def test_a_disk_that_is_really_full() -> None:
             time.sleep(tries(2, 20) if SOAK else 2.0)
             filler.unlink()
 
-        goes_on(small, "200 MB disk filled and freed", trouble, *DAEMONS)
+        goes_on(small, "200 MB disk filled and freed", [trouble], *DAEMONS)

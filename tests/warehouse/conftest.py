@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import once
 from tests.warehouse.key_pair import Pair, pair
 from tests.warehouse.peer.process import PeerProcess
 from tests.warehouse.places import KINDS, PASSWORD, USER, Home, forget_settings, home, settings
@@ -14,7 +15,7 @@ from tests.warehouse.town import Town, race
 @pytest.fixture(scope="session")
 def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data directory of a race."""
-    return race(tmp_path_factory.mktemp("race") / "data")
+    return once(tmp_path_factory, "warehouse-race", lambda folder: race(folder / "data")) / "data"
 
 
 @pytest.fixture

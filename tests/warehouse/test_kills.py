@@ -131,7 +131,7 @@ def test_a_job_killed_anywhere_loads_everything_once(
     nursery: Nursery, town: Town, warehouse: Home, peer: PeerProcess
 ) -> None:
     duck = warehouse.kind == "duckdb"
-    planned = tries(4, 350) if duck else tries(2, 150)
+    planned = tries(2, 350) if duck else tries(1, 150)
     with campaign(f"`rig sync` to {warehouse.kind} killed", planned, "rows") as running:
         survive(Trial(nursery, town, warehouse), running, (lambda: None) if duck else peer.abort_detached)
 
