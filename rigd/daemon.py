@@ -1,7 +1,6 @@
 """What all daemons have: a log, a watchdog, and one end, whatever thread has died."""
 
 import contextlib
-import logging
 import os
 import sys
 import threading
@@ -9,13 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rig.signs import LogFormatter
+from rigd import log
 from rigd.watchdog import Watchdog
 
 DIED: Final = 1
 """Exit code of a daemon that met what nobody expected: it is to be started again."""
-
-_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -24,11 +21,8 @@ def daemon(name: str, data: Path, *, listens: bool = False) -> Iterator[Watchdog
     refusal. After that, and in any other thread, it is a death: the trace goes to the log and the process
     ends with DIED.
     """
-    log = logging.StreamHandler(sys.stderr)
-    log.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(handlers=[log])
-    logging.raiseExceptions = False  # a log on a full disk is no reason to write more
-    threading.excepthook = lambda died: _thread_died(name, died)
+    lines = log.begin()
+    threading.excepthook = lambda died: _thread_died(name, died, lines)
     watchdog = Watchdog(name, data, listens=listens)
     watchdog.start()
     try:
@@ -36,16 +30,19 @@ def daemon(name: str, data: Path, *, listens: bool = False) -> Iterator[Watchdog
     except Exception:
         if not watchdog.is_ready:
             raise
-        _log.critical("died daemon=%s", name, exc_info=True)
+        log.say(log.DIED, daemon=name, thread="main", trace=True)
         sys.exit(DIED)
+    else:
+        log.say(log.STOPPED, daemon=name)
     finally:
         watchdog.close()
+        lines.close()
 
 
-def _thread_died(name: str, died: threading.ExceptHookArgs) -> None:
+def _thread_died(name: str, died: threading.ExceptHookArgs, lines: log.Log) -> None:
     thread = died.thread.name if died.thread else "unknown"
     trace = (died.exc_type, died.exc_value, died.exc_traceback)
     if died.exc_value is not None:
-        _log.critical("died daemon=%s thread=%s", name, thread, exc_info=trace)  # type: ignore[arg-type]
-    logging.shutdown()
+        log.say(log.DIED, daemon=name, thread=thread, trace=trace)
+    lines.close()
     os._exit(DIED)

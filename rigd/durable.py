@@ -9,10 +9,9 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-UNFINISHED: Final = ".writing-"
-"""Begins the name of a file that is not finished."""
+from rig.disk import beside, finish, sync_folder
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -20,15 +19,12 @@ def replace(path: Path, data: bytes) -> None:
     disk refuses; nothing is left then.
     """
     add_folder(path.parent)
-    beside = path.with_name(UNFINISHED + path.name)
     try:
-        with open_to_write(beside, os.O_TRUNC) as file:
+        with open_to_write(beside(path), os.O_TRUNC) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        rename(beside, path)
+        finish(path)
     except OSError:
-        beside.unlink(missing_ok=True)
+        beside(path).unlink(missing_ok=True)
         raise
 
 
@@ -100,12 +96,3 @@ def make_private(path: Path) -> None:
         path.chmod(0o700)
         was = stat.S_IMODE(found.st_mode)
         print(f"{path} was open to other users (mode {was:04o}), it is closed to them now", file=sys.stderr)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, and that others are gone."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,6 @@
 """`rigd run`: starts the daemons of one machine as processes of their own, and starts them again."""
 
 import contextlib
-import logging
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from rig.errors import RigError
+from rigd import log
 from rigd.lifeline import tied
 from rigd.notices import Notices
 
@@ -29,8 +29,6 @@ WATCHDOG_S: Final = 30.0
 """A daemon that has not said for so long that it lives is stopped and started again. It is more than the
 import of its modules takes on a busy machine.
 """
-
-_log = logging.getLogger(__name__)
 
 REFUSED: Final = 2
 """Exit code of a daemon that says why it cannot work: starting it again would not help."""
@@ -104,12 +102,13 @@ class Daemon:
         if not self.keep:
             self.process = None
         elif not self._again_at:
+            log.say(log.DAEMON_ENDED, daemon=self.name, code=code)
             self._plan()
         elif time.monotonic() >= self._again_at:
             try:
                 self.start()
             except OSError as error:  # no memory for another process, for example
-                _log.warning("start_failed daemon=%s error=%r", self.name, error)
+                log.say(log.START_FAILED, daemon=self.name, what=repr(error))
                 self._plan()
             else:
                 self._again_at = 0.0
@@ -128,11 +127,11 @@ class Daemon:
     def _revive(self, process: subprocess.Popen[bytes], now: float) -> None:
         silent = now - self._fed_at
         if stopped(process.pid):
-            _log.warning("continued daemon=%s silent_s=%.0f", self.name, silent)
+            log.say(log.DAEMON_CONTINUED, daemon=self.name, silent_s=silent)
             process.send_signal(signal.SIGCONT)
             self._fed_at = now
         else:
-            _log.warning("no_progress daemon=%s silent_s=%.0f: it is started again", self.name, silent)
+            log.say(log.NO_PROGRESS, daemon=self.name, silent_s=silent)
             process.terminate()
             self._kill_at = now + _GRACE_S
 
@@ -143,7 +142,6 @@ class Daemon:
             self._delay_s = _FIRST_DELAY_S
         self._again_at = now + self._delay_s
         self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
-        _log.warning("ended daemon=%s: it is started again", self.name)
 
     def last_words(self) -> str:
         """The last line of its log."""

@@ -7,7 +7,6 @@ is killed and started again.
 """
 
 import contextlib
-import logging
 import os
 import queue
 import socket
@@ -16,9 +15,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+import rigd
 from rig import parse
 from rig.errors import Corrupt
 from rig.v1 import rig_pb2
+from rigd import log
 from rigd.wake import Bell, Listener
 
 DAEMONS: Final = ("record", "archive", "serve")
@@ -35,8 +36,6 @@ _MOST_LOGGED: Final = 10
 """Sentences of one trouble: a full disk has two, which take turns."""
 _SILENT_S: Final = 3.5
 """A daemon that has told nothing for longer does not speak."""
-
-_log = logging.getLogger(__name__)
 
 
 class Pulse:
@@ -109,6 +108,7 @@ class Watchdog:
         """The daemon has started; what ends it from now on is no refusal."""
         self.is_ready = True
         self._manager.say("READY=1")
+        log.say(log.STARTED, daemon=self.daemon, version=rigd.__version__, data=self._folder.parent)
 
     def pulse(self, part: str) -> Pulse:
         """Watch one more part of the work."""
@@ -168,13 +168,13 @@ class Watchdog:
         """Note the trouble of now; log what has changed."""
         told = self._told
         if what and what not in self._logged and len(self._logged) < _MOST_LOGGED:
-            _log.warning("trouble daemon=%s what=%r", self.daemon, what)
+            log.say(log.TROUBLE, daemon=self.daemon, what=what)
             self._logged.add(what)
         if what and not told.what:
             told.since_ns = time.time_ns()
         elif told.what and not what:
             seconds = (time.time_ns() - told.since_ns) / 1e9
-            _log.warning("trouble_ended daemon=%s what=%r duration_s=%.1f", self.daemon, told.what, seconds)
+            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=told.what, duration_s=seconds)
             self._logged.clear()
         told.what = what
 

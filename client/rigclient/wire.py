@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from rig.errors import RigError, Unavailable, by_reason
 
-_DETAILS_KEY: Final = "grpc-status-details-bin"
 _CLASSES: Final = by_reason()
 _BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__())}
 
@@ -17,7 +17,7 @@ _BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__
 def translated(error: Any, address: str) -> RigError:
     """The error of the tree behind a gRPC error."""
     code = error.code() or grpc.StatusCode.UNKNOWN
-    info = _info(error.trailing_metadata() or ())
+    info = _info(error)
     if info is not None and info.reason in _CLASSES:
         message, hint = _parted(error.details() or "")
         found = _CLASSES[info.reason](message, hint=hint)
@@ -47,13 +47,12 @@ def _parted(text: str) -> tuple[str, str]:
     return (text[: at - 1], text[at + 1 : -1]) if text[at - 1 : at + 1] == " (" else (text, "")
 
 
-def _info(metadata: Any) -> error_details_pb2.ErrorInfo | None:
-    for key, value in metadata:
-        if key == _DETAILS_KEY:
-            info = error_details_pb2.ErrorInfo()
-            # What cannot be read was written by somebody else: the status alone has to do.
-            with contextlib.suppress(DecodeError):
-                for detail in status_pb2.Status.FromString(value).details:
-                    if detail.Unpack(info):
-                        return info
+def _info(error: Any) -> error_details_pb2.ErrorInfo | None:
+    """Return what the server says of an error beyond its status; None where another wrote it, unreadably."""
+    info = error_details_pb2.ErrorInfo()
+    with contextlib.suppress(DecodeError, ValueError):
+        status = rpc_status.from_call(error)
+        for detail in status.details if status else ():
+            if detail.Unpack(info):
+                return info
     return None

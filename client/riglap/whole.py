@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_BESIDE: Final = ".writing-"
-"""Begins the name of a file that is not finished; what a killed one left is taken by the next so named."""
+from rig.disk import beside, finish
 
 _STREAMS: Final = ("/dev/fd/", "/dev/std", "/proc/")
 """Names of what is open already."""
@@ -28,18 +27,15 @@ def whole(path: Path) -> Iterator[Path]:
         yield path
         return
     target = Path(os.path.realpath(path))  # a link goes on leading there
-    beside = target.with_name(_BESIDE + target.name)  # formats are told by the ending, which stays
     try:
         with _terminated():
-            yield beside
-            _flush(beside)
-            beside.replace(target)
-            _flush(target.parent)
+            yield beside(target)
+            finish(target)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         with contextlib.suppress(OSError):
-            beside.unlink()
+            beside(target).unlink()
 
 
 def _replaceable(path: Path) -> bool:
@@ -49,14 +45,6 @@ def _replaceable(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return True
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

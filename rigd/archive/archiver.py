@@ -6,7 +6,6 @@ on the disk.
 """
 
 import contextlib
-import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ import lmdb
 from rig import parse
 from rig.errors import Corrupt, RigError
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
+from rigd import log
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits
@@ -42,8 +42,6 @@ from rigd.store.process import obey
 from rigd.store.reindex import open_index, reconcile
 from rigd.store.sessions import Sessions
 from rigd.watchdog import Watchdog
-
-_log = logging.getLogger(__name__)
 
 _TURN_S: Final = 0.1
 """Between two looks: laps are closed a second after the line anyway, orders are answered at once."""
@@ -326,7 +324,8 @@ class Archiver:
         if wanted:
             for gathered in gather(followed.ring, wanted, session):
                 followed.ledgers.lose(session, gathered.header.lap.name, gathered.header.gaps)
-                keep(self.store, self.index, gathered)
+                lap = keep(self.store, self.index, gathered)
+                log.say(log.LAP_ARCHIVED, lap=lap.name, bytes=lap.bytes)
                 self._pulse.beat()
             self.archived += len(wanted)
             followed.ring.forget_pages()
@@ -359,7 +358,7 @@ def _readable(records: list[tuple[int, bytes]]) -> list[event_pb2.Event]:
                 raise Corrupt(f"it says that it is number {event.seq}")
             found.append(event)
         except Corrupt as error:
-            _log.warning("event_spoiled seq=%d what=%r", seq, str(error))
+            log.say(log.EVENT_SPOILED, seq=seq, what=error)
     return found
 
 

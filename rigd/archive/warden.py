@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 from rig.v1 import rig_pb2
+from rigd import log
 from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed, warnings
 from rigd.store.folder import Store
 from rigd.store.index import Index
@@ -84,6 +85,8 @@ class Warden:
             self._index.put_loss(one.lap.name, one.why)
         self._evicted, self._evicted_bytes = self._evicted + 1, self._evicted_bytes + one.lap.bytes
         self._why = one.why
+        event = log.LAP_LOST if one.forced else log.LAP_EVICTED
+        log.say(event, lap=one.lap.name, bytes=one.lap.bytes, why=one.why)
 
 
 def _buried(store: Store) -> tuple[int, int]:

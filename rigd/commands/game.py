@@ -86,6 +86,7 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
     Example:  rigd capture race.rcap --for 600
     """
     from rich.console import Console
+    from rich.filesize import decimal
 
     from rigd.sources.rf2.capture import CaptureSummary
     from rigd.sources.rf2.capture import capture as run
@@ -104,7 +105,7 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
         done = run(buffers, file, stop, progress)
     click.echo(
         f"{file}: {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames, {done.missed} missed, "
-        f"{done.file_bytes / 1e6:.1f} MB ({_ratio(done.raw_bytes, done.file_bytes)})"
+        f"{decimal(done.file_bytes)} ({_ratio(done.raw_bytes, done.file_bytes)})"
     )
 
 

@@ -55,15 +55,14 @@ def run(
     \b
     Example:  rigd run --demo --watch --for 20
     """
-    import logging
-
     from rich.console import Console
 
     from rig import sockets
+    from rigd import log
     from rigd.demo.folder import DEFAULT_FOLDER
     from rigd.household import Household, run_household
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log.begin()
     playing = options.given(options.playing)
     if playing and not demo:
         raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")

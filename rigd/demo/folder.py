@@ -1,13 +1,13 @@
 """The folder of the buffers that a simulated game or a replay writes, and nobody else at the same time."""
 
 import contextlib
-import fcntl
 import os
 import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from rig import disk
 from rig.errors import Busy, Denied
 from rigd.durable import make_private
 from rigd.sources.rf2.layout import BUFFERS
@@ -31,16 +31,14 @@ class BuffersFolder:
             make_private(self._folder)
             fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             self._refuse_anothers(os.fstat(fd))
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(fd).st_nlink:
-                    return fd
-            except BlockingIOError:
+            if not disk.lock(fd):
                 raise Busy(
-                    f"{_holder(fd)} writes the buffers in {self._folder}",
+                    f"{disk.holder(fd)} writes the buffers in {self._folder}",
                     hint="stop it first, or choose another --buffers",
                     path=self._folder,
-                ) from None
+                )
+            if os.fstat(fd).st_nlink:
+                return fd
             os.close(fd)
 
     def _refuse_anothers(self, found: os.stat_result) -> None:
@@ -65,14 +63,3 @@ class BuffersFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._fd)
-
-
-def _holder(fd: int) -> str:
-    """Who has locked an open folder, as the kernel tells it."""
-    found = os.fstat(fd)
-    name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    for line in Path("/proc/locks").read_text().splitlines():
-        words = line.split()
-        if name in words and words[1] == "FLOCK":
-            return f"process {words[4]}"
-    return "another process"

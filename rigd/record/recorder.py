@@ -3,7 +3,7 @@
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, field, read_head
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
+from rigd import log
 from rigd import ring as rings
 from rigd.process import ProcessMeter
 from rigd.record.absence import Absence
@@ -47,6 +48,10 @@ _KINDS: Final[dict[bytes, Any]] = {
     rings.PHYSICS: physics_pb2.Physics,
     rings.SCORING: scoring_pb2.Scoring,
     rings.EVENTS: event_pb2.Event,
+}
+_SESSIONS: Final[dict[Any, log.LogEvent]] = {
+    "session_started": log.SESSION_STARTED,
+    "session_ended": log.SESSION_ENDED,
 }
 _MOST_SEQ: Final = 1 << 62
 _MOST_SESSION: Final = 1 << 31
@@ -334,6 +339,7 @@ class Recorder:
         self._physics.score(update.records, verdict.state.current_time)
         if any(event.HasField("session_started") for event in verdict.events):
             self._clock_s = verdict.state.current_time  # also when no car is on the track yet
+        _log_sessions(verdict.events)
         self._meta |= {b"session": self._sessions.key, **verdict.saved}
         records = [self._numbers.record(event) for event in verdict.events]
         if verdict.triggers is not None:
@@ -412,8 +418,11 @@ class Recorder:
         if state in _GONE:
             events, saved = self._scorer.left()
             self._meta |= {b"session": self._sessions.key, **saved}
+            _log_sessions(events)
             self._tell(*events)
-        changed = event_pb2.SourceChanged(state=state.name, explanation=self._told(state, now)[1])
+        word, sentence = self._told(state, now)
+        log.say(log.SOURCE, state=word.lower(), why=sentence)
+        changed = event_pb2.SourceChanged(state=state.name, explanation=sentence)
         self._tell(self._event(source_changed=changed))
 
     def _told(self, state: SourceState, now: int) -> tuple[str, str]:
@@ -463,6 +472,16 @@ class Recorder:
         self._committer.close()
         self.summary.committed = self._committer.committed
         return self.summary
+
+
+def _log_sessions(events: Sequence[event_pb2.Event]) -> None:
+    """Log which sessions began and ended."""
+    for event in events:
+        for field_name, logged in _SESSIONS.items():
+            if event.HasField(field_name):
+                state = getattr(event, field_name).session_state
+                kind = session_pb2.SessionKind.Name(state.kind).removeprefix("SESSION_KIND_").lower()
+                log.say(logged, session=event.session, track=state.track_name, kind=kind)
 
 
 def _unreadable(ring: RingWriter) -> str:

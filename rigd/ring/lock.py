@@ -1,11 +1,11 @@
 """Ownership of a folder that one process writes."""
 
-import fcntl
 import os
 import socket
 import time
 from pathlib import Path
 
+from rig import disk
 from rig.errors import Busy
 from rigd.durable import make_private, rename
 from rigd.ring.environment import replaced
@@ -22,14 +22,10 @@ class Lock:
         self.path, self._what = path, what
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.fchmod(self._fd, 0o600)  # others could hold a lock on what they may read
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not disk.lock(self._fd):
             owner = os.pread(self._fd, 256, 0).decode(errors="replace").strip() or "an unknown process"
             os.close(self._fd)
-            raise Busy(
-                f"{what} by {owner}", hint="stop it first, or choose another --data", path=path
-            ) from None
+            raise Busy(f"{what} by {owner}", hint="stop it first, or choose another --data", path=path)
         os.truncate(self._fd, 0)
         started = time.strftime("%Y-%m-%d %H:%M:%S")
         os.pwrite(self._fd, f"process {os.getpid()} on {socket.gethostname()} since {started}\n".encode(), 0)

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import lmdb
 
+from rig.disk import UNFINISHED
 from rig.errors import RingMissing
-from rigd.durable import UNFINISHED, make_folder, rename
+from rigd.durable import make_folder, rename
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.lock import set_aside
 from rigd.ring.tables import (

@@ -6,9 +6,10 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from rig.disk import sync_folder
 from rig.errors import Corrupt
 from rig.regular import read_regular
-from rigd.durable import replace, sync_folder
+from rigd.durable import replace
 
 _FILE: Final = "rig.id"
 _BYTES: Final = 8

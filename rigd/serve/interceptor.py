@@ -4,7 +4,6 @@ become status codes.
 
 import contextlib
 import inspect
-import logging
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,17 +15,16 @@ import lmdb
 from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from rig.errors import BadRequest, Exhausted, RigError, Unavailable
+from rigd import log
 from rigd.serve.connections import ANY_SOCKET, MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
 
 DOMAIN: Final = "rigd"
-_DETAILS_KEY: Final = "grpc-status-details-bin"
 _LONGEST_TEXT: Final = 400
 _LONGEST_FACT: Final = 100
 """Characters. What a caller sent stands in the message, and all that goes back must fit headers of 8 kB."""
-
-_log = logging.getLogger(__name__)
 
 Behavior = Callable[[Any, Any], Awaitable[Any]]
 
@@ -75,10 +73,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except grpc.aio.InternalError:
                 pass  # the connection broke under a write: the caller is gone, and there is nobody to tell
             except (OSError, lmdb.Error, sqlite3.Error) as error:
-                _log.warning("call_refused method=%s error=%r", _named(behavior), error)
+                log.say(log.CALL_REFUSED, method=_named(behavior), what=repr(error))
                 await _abort(context, Unavailable(f"disk or store refuse: {error}", hint="try again later"))
             except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
-                _log.exception("call_failed method=%s", _named(behavior))
+                log.say(log.CALL_FAILED, method=_named(behavior), trace=True)
                 await context.abort(
                     grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause"
                 )
@@ -133,13 +131,14 @@ def _awaited(behavior: Behavior) -> Behavior:
 
 
 async def _abort(context: Any, error: RigError) -> None:
-    code, text = grpc.StatusCode[error.status], _clipped(str(error), _LONGEST_TEXT)
+    code, text = grpc.StatusCode[error.status].value[0], _clipped(str(error), _LONGEST_TEXT)
     facts = {name: _clipped(fact, _LONGEST_FACT) for name, fact in error.facts.items()}
     info = error_details_pb2.ErrorInfo(reason=error.reason(), domain=DOMAIN, metadata=facts)
     details = any_pb2.Any()
     details.Pack(info)
-    status = status_pb2.Status(code=code.value[0], message=text, details=[details])
-    await context.abort(code, text, ((_DETAILS_KEY, status.SerializeToString()),))
+    status = rpc_status.to_status(status_pb2.Status(code=code, message=text, details=[details]))
+    # `abort_with_status` is only of the servers that are not asynchronous.
+    await context.abort(status.code, status.details, status.trailing_metadata)
 
 
 def _clipped(text: str, most: int) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from rig.disk import UNFINISHED, sync_folder
 from rig.errors import Corrupt, NotFound
 from rig.lapfile import LapFile
 from rig.regular import is_regular, read_regular
 from rig.v1 import lap_pb2, session_pb2
-from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
+from rigd.durable import make_folder, rename, replace
 from rigd.store.checksummed import seal_message, unseal_message
 from rigd.store.tombstones import Gone
 

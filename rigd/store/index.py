@@ -15,10 +15,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from rig.disk import sync_folder
 from rig.errors import Corrupt, Newer, NotFound, RigError, Unavailable
 from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
-from rigd.durable import make_folder, sync_folder
+from rigd.durable import make_folder
 from rigd.store import query
 from rigd.store.folder import State
 from rigd.store.rows import check, lap_row, opened, sealed, seat_row, session_row

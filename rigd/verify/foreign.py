@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rig.disk import UNFINISHED
 from rig.regular import is_regular
-from rigd.durable import UNFINISHED
 from rigd.verify.finding import finding
 from rigd.verify.walk import Findings
 

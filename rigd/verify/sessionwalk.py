@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rig.disk import UNFINISHED
 from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
-from rigd.durable import UNFINISHED
 from rigd.store.checksummed import unseal_message, unsealed
 from rigd.store.folder import DAMAGED, Store
 from rigd.store.index import IndexReader

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from rig import columns
 from rig.channels import PHYSICS, SCORING
@@ -148,7 +149,6 @@ def _abort(context: Any, error: RigError) -> None:
     info = error_details_pb2.ErrorInfo(reason=error.reason(), domain="rigd", metadata=error.facts)
     details = any_pb2.Any()
     details.Pack(info)
-    code = grpc.StatusCode[error.status]
-    status = status_pb2.Status(code=code.value[0], message=str(error), details=[details])
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, str(error))
+    code = grpc.StatusCode[error.status].value[0]
+    status = status_pb2.Status(code=code, message=str(error), details=[details])
+    context.abort_with_status(rpc_status.to_status(status))

@@ -12,6 +12,7 @@ import grpc.aio
 import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from rig import errors
 from rig.errors import BadRequest, CursorExpired, RigError, Unavailable, UnknownChannel, by_reason
@@ -265,4 +266,6 @@ class TestAnswersOfOthers:
 def _details(reason: str, facts: dict[str, str]) -> Any:
     packed = any_pb2.Any()
     packed.Pack(error_details_pb2.ErrorInfo(reason=reason, domain="rigd", metadata=facts))
-    return (("grpc-status-details-bin", status_pb2.Status(details=[packed]).SerializeToString()),)
+    return rpc_status.to_status(
+        status_pb2.Status(code=5, message="said so", details=[packed])
+    ).trailing_metadata

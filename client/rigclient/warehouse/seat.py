@@ -1,12 +1,12 @@
 """The place of a running sync: its lock and its spool, one per rig and warehouse, in the user's cache."""
 
-import fcntl
 import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from rig import disk
 from rig.errors import Busy
 
 _LOCK: Final = "lock"
@@ -24,13 +24,9 @@ class Seat:
         """Of the spool."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not disk.lock(self._lock):
             self.close()
-            raise Busy(
-                f"another sync brings rig {rig_id} to {warehouse}", hint="it brings what you want"
-            ) from None
+            raise Busy(f"another sync brings rig {rig_id} to {warehouse}", hint="it brings what you want")
 
     def close(self) -> None:
         """Let others in."""

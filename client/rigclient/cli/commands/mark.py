@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import click
+from rich.filesize import decimal as size
 from rich.table import Table as Grid
 
 from rig.v1 import lap_pb2, laps_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.laps import flags
-from rigclient.cli.commands.report import size
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text, say
 

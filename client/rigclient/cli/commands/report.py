@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Group, RenderableType
+from rich.filesize import decimal as size
 from rich.table import Table
 
 from rig.v1 import event_pb2, rig_pb2
@@ -16,7 +17,6 @@ from riglap.times import span
 
 _BAR_CELLS: Final = 24
 _SECOND_NS: Final = 1_000_000_000
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
@@ -206,12 +206,3 @@ def _table(*columns: tuple[str, str]) -> Table:
     for name, justify in columns:
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
     return table
-
-
-def size(count: float) -> str:
-    """Bytes in a unit that fits: 6.9 MB."""
-    for unit in _UNITS:
-        if count < 1000 or unit == _UNITS[-1]:
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

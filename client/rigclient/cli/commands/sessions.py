@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import click
+from rich.filesize import decimal as size
 from rich.table import Table as Grid
 
 from rig.v1 import session_pb2
 from rigclient import queries as laps
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
-from rigclient.cli.commands.report import size
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
 from riglap.times import lap_time, span

@@ -1,0 +1,209 @@
+"""The log of the daemons: one line `event key=value` for what happens, and nobody who works waits for it.
+
+The names of events and keys stand here alone; docs/operations.md lists them for people.
+"""
+
+import atexit
+import contextlib
+import json
+import logging
+import logging.handlers
+import os
+import queue
+import re
+import stat
+from typing import Any, Final, NamedTuple
+
+from rig.signs import LogFormatter
+
+_STDERR: Final = 2
+_MOST_LINES: Final = 1000
+"""Lines that wait for whoever reads them, or for the disk; what is more is counted and goes."""
+_LAST_S: Final = 1.0
+"""How long the end of a process waits for its last lines. They may go to a pipe that nobody reads."""
+
+_PLAIN: Final = re.compile(r"[^\s\"'=]+")
+"""A value that needs no quotes."""
+
+
+class LogEvent(NamedTuple):
+    """Something that happens, and what its line tells, in this order."""
+
+    name: str
+    keys: tuple[str, ...]
+    meaning: str
+    level: int = logging.INFO
+
+
+STARTED: Final = LogEvent("started", ("daemon", "version", "data"), "a daemon works")
+STOPPED: Final = LogEvent("stopped", ("daemon",), "it ended as it was asked to")
+DIED: Final = LogEvent(
+    "died", ("daemon", "thread"), "it met what nobody expected; the trace follows", logging.CRITICAL
+)
+SOURCE: Final = LogEvent(
+    "source", ("state", "why"), "what the recorder sees of the game changed; the states of `rigd doctor`"
+)
+SESSION_STARTED: Final = LogEvent("session_started", ("session", "track", "kind"), "by number of the ring")
+SESSION_ENDED: Final = LogEvent(
+    "session_ended", ("session", "track", "kind"), "another begins, or the game left"
+)
+LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
+LAP_EVICTED: Final = LogEvent("lap_evicted", ("lap", "bytes", "why"), "retention deleted a lap", logging.INFO)
+LAP_LOST: Final = LogEvent(
+    "lap_lost", ("lap", "bytes", "why"), "retention had to delete a lap that someone wants", logging.WARNING
+)
+EVENT_SPOILED: Final = LogEvent(
+    "event_spoiled", ("seq", "what"), "an event of the ring cannot be read", logging.WARNING
+)
+TROUBLE: Final = LogEvent("trouble", ("daemon", "what"), "something keeps it from its work", logging.WARNING)
+TROUBLE_ENDED: Final = LogEvent(
+    "trouble_ended", ("daemon", "what", "duration_s"), "it works again", logging.WARNING
+)
+CALL_REFUSED: Final = LogEvent(
+    "call_refused", ("method", "what"), "a disk or a store refused; the caller was told", logging.WARNING
+)
+CALL_FAILED: Final = LogEvent(
+    "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
+)
+DAEMON_ENDED: Final = LogEvent(
+    "daemon_ended", ("daemon", "code"), "`rigd run` starts it again", logging.WARNING
+)
+DAEMON_CONTINUED: Final = LogEvent(
+    "daemon_continued",
+    ("daemon", "silent_s"),
+    "somebody had stopped it",
+    logging.WARNING,
+)
+NO_PROGRESS: Final = LogEvent(
+    "no_progress", ("daemon", "silent_s"), "it hangs; `rigd run` ends it and starts it again", logging.WARNING
+)
+START_FAILED: Final = LogEvent(
+    "start_failed", ("daemon", "what"), "the machine refused a process; tried again", logging.WARNING
+)
+LINES_LOST: Final = LogEvent(
+    "lines_lost",
+    ("count",),
+    "nobody read the log, or its disk hung: lines are missing",
+    logging.WARNING,
+)
+
+EVENTS: Final = tuple(event for event in globals().values() if isinstance(event, LogEvent))
+
+_log = logging.getLogger("rigd")
+
+
+def say(event: LogEvent, *, trace: Any = None, **values: object) -> None:
+    """Log an event with the values of its keys. `trace` is that of an exception, or True for the one that is
+    handled. Takes 30 µs and never waits.
+    """
+    _log.log(event.level, line(event, **values), exc_info=trace)
+
+
+def line(event: LogEvent, **values: object) -> str:
+    """Return `event key=value ...`; values with spaces, quotes or nothing in them stand in quotes."""
+    return " ".join((event.name, *(f"{key}={_value(value)}" for key, value in values.items())))
+
+
+def _value(value: object) -> str:
+    text = f"{value:.1f}" if isinstance(value, float) else str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def begin() -> "Log":
+    """Send what this process logs to standard error, from now on and until `close`."""
+    log = Log()
+    root = logging.getLogger()
+    root.addHandler(log)
+    _log.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a log on a full disk is no reason to write more
+    log.start()
+    return log
+
+
+class Log(logging.handlers.QueueHandler):
+    """Takes lines without waiting; a thread of its own writes them."""
+
+    def __init__(self) -> None:
+        super().__init__(queue.Queue(_MOST_LINES))
+        self._lost = 0
+        self._listener = logging.handlers.QueueListener(self.queue, _StandardError())
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._listener.start()
+        atexit.register(self.close)
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Fix what the line says. Unlike the original this leaves the trace to the formatter."""
+        record.msg, record.args = record.getMessage(), None
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Hand over a line, or count it when too many wait."""
+        try:
+            if self._lost:
+                self.queue.put_nowait(_record(LINES_LOST, count=self._lost))
+                self._lost = 0
+            self.queue.put_nowait(record)
+        except queue.Full:
+            self._lost += 1
+
+    def close(self) -> None:
+        """Write the last lines, unless nobody takes them."""
+        logging.getLogger().removeHandler(self)
+        atexit.unregister(self.close)
+        writer, self._listener._thread = self._listener._thread, None  # its `stop` would wait for good
+        if writer is not None:
+            with contextlib.suppress(queue.Full):
+                self._listener.enqueue_sentinel()
+            writer.join(_LAST_S)
+        super().close()
+
+
+def _record(event: LogEvent, **values: object) -> logging.LogRecord:
+    return logging.LogRecord("rigd", event.level, "", 0, line(event, **values), None, None)
+
+
+class _StandardError(logging.Handler):
+    """Writes to the descriptor itself: who hangs in a write holds no lock that the process needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(_JournalLines() if _is_pipe(_STDERR) else _TEXT)
+
+    def createLock(self) -> None:  # noqa: N802  logging names it
+        """Do without: one thread writes."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; a full disk loses it."""
+        with contextlib.suppress(OSError):
+            os.write(_STDERR, f"{self.format(record)}\n".encode(errors="replace"))
+
+
+_TEXT: Final = LogFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+class _JournalLines(LogFormatter):
+    """Lines as systemd's journal takes them (sd-daemon(3)): it notes the time itself, and wants the priority,
+    of every line of a trace as well.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        text = super().format(record)
+        return "\n".join(f"<{_priority(record.levelno)}>{line}" for line in text.split("\n"))
+
+
+def _priority(level: int) -> int:
+    """Return syslog's number of a level."""
+    return {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}.get(level, 7)
+
+
+def _is_pipe(descriptor: int) -> bool:
+    """Whether lines go to a program and not to people. The journal's end is a socket."""
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
