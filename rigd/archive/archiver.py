@@ -31,7 +31,7 @@ from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
 from rigd.store.commands import Inbox
-from rigd.store.folder import RESERVE_BYTES, Store
+from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import refuse_newer, remove_index
 from rigd.store.keep import keep
@@ -113,7 +113,7 @@ class Archiver:
         """Open all but the ring, which may come later."""
         self._whole = False
         self._pulse.beat()
-        self.store = Store(self._data / "laps")
+        self.store = LapFolder(self._data / "laps")
         self.store.hold()
         if self.store.free_bytes() < RESERVE_BYTES:
             self.store.give_reserve()  # the index could not even be opened

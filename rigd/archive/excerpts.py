@@ -16,7 +16,7 @@ from rigd import ring as rings
 from rigd.gather.gather import gather
 from rigd.gather.scene import scene
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.keep import keep
 from rigd.store.marks import ROW_BYTES, Marks
@@ -49,7 +49,7 @@ class Excerpts:
     def __init__(
         self,
         ring: RingReader,
-        store: Store,
+        store: LapFolder,
         index: Index,
         sessions: Sessions,
         room: Callable[[], int] = lambda: 1 << 62,

@@ -5,7 +5,7 @@ from typing import Final
 
 from rig.v1 import rig_pb2
 from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed, warnings
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.marks import BYTES_LIMIT
 from rigd.store.process import REQUESTED
@@ -18,7 +18,7 @@ _PATROL_S: Final = 10.0
 class Warden:
     """Applies the limits."""
 
-    def __init__(self, store: Store, index: Index, limits: Limits) -> None:
+    def __init__(self, store: LapFolder, index: Index, limits: Limits) -> None:
         self._store, self._index, self._limits = store, index, limits
         self._next = self._age_at = 0.0
         self._evicted = self._evicted_bytes = 0
@@ -86,7 +86,7 @@ class Warden:
         self._why = one.why
 
 
-def _buried(store: Store) -> tuple[int, int]:
+def _buried(store: LapFolder) -> tuple[int, int]:
     """Laps that retention has deleted, and their bytes."""
     graves = [facts for session in store.folders() for facts in store.gone(session).values()]
     gone = [facts for facts in graves if facts.get("why") != REQUESTED]

@@ -11,7 +11,7 @@ from rigd.losses import extents as extent
 from rigd.losses.account import BEFORE, BEGAN, GAP, LAP, OVER, REACHED, STREAMS, Account, Books, Entry, Heads
 from rigd.losses.journal import Ledger
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.sessions import Sessions
 
 _ATTEND_S: Final = 60.0
@@ -28,7 +28,7 @@ class Ledgers:
     After an OSError everything since the last `flush` has to be given again, to another one.
     """
 
-    def __init__(self, store: Store, sessions: Sessions, ring: RingReader, event: int) -> None:
+    def __init__(self, store: LapFolder, sessions: Sessions, ring: RingReader, event: int) -> None:
         self._store, self._sessions, self._ring = store, sessions, ring
         self._ledgers: dict[str, Ledger] = {}
         self._pending: dict[str, list[Entry]] = {}

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rig.v1 import event_pb2, rig_pb2
 from rigd.losses.account import LAP, Entry
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.process import REQUESTED
 
@@ -16,7 +16,7 @@ _REASONS: Final = {
 
 
 def lost_laps(
-    store: Store, index: IndexReader, session: str, entries: Iterable[Entry]
+    store: LapFolder, index: IndexReader, session: str, entries: Iterable[Entry]
 ) -> list[rig_pb2.LostLap]:
     """The lost laps of a session, whose ledger has these entries, by name. What happened last counts."""
     lost = {entry.lap: _cut(entry) for entry in entries if entry.kind == LAP}
@@ -32,7 +32,7 @@ def _cut(entry: Entry) -> rig_pb2.LostLap:
     return rig_pb2.LostLap(name=entry.lap, loss=_REASONS[gap.reason], detail=part, time_ns=entry.time_ns)
 
 
-def _damaged(store: Store, index: IndexReader, name: str) -> rig_pb2.LostLap:
+def _damaged(store: LapFolder, index: IndexReader, name: str) -> rig_pb2.LostLap:
     known = index.lap(name)
     return rig_pb2.LostLap(
         name=name,

@@ -30,7 +30,7 @@ from rigd.serve import lapdata
 from rigd.serve.feed import Feed
 from rigd.serve.telemetry import capture_ns
 from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.heartbeat import heard
 from rigd.store.index import IndexReader
 from rigd.store.marks import BYTES_LIMIT, Marks, expected_bytes, mark_id
@@ -84,7 +84,7 @@ class LapService:
     def __init__(self, feed: Feed, data: Path) -> None:
         self._feed, self._data = feed, data
         self._index = IndexReader(data / "index.sqlite")
-        self._store = Store(data / "laps")
+        self._store = LapFolder(data / "laps")
         self._marks = Marks(data)
         self._inbox = Inbox(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")

@@ -14,7 +14,7 @@ from rigd.losses.journal import newest, read_ledger
 from rigd.losses.lost import lost_laps
 from rigd.losses.told import events_after
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.paging import Paging
 from rigd.store.position import position
@@ -27,7 +27,7 @@ class Losses:
 
     def __init__(self, data: Path) -> None:
         self._index = IndexReader(data / "index.sqlite")
-        self._store = Store(data / "laps")
+        self._store = LapFolder(data / "laps")
 
     def answer(self, request: rig_pb2.GetLossesRequest, ring: RingReader | None) -> rig_pb2.GetLossesResponse:
         """The answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
@@ -70,7 +70,7 @@ class Losses:
 class _Accounts:
     """The accounts of a ring's sessions, for one of which more is asked."""
 
-    def __init__(self, store: Store, ring: RingReader, number: int, entries: list[Entry]) -> None:
+    def __init__(self, store: LapFolder, ring: RingReader, number: int, entries: list[Entry]) -> None:
         self._store, self._ring, self._number = store, ring, number
         self._known = newest(entries)
         self._accounts: dict[int, Account] = {number: Account(entries)}

@@ -50,7 +50,7 @@ class State(NamedTuple):
     damaged: bool
 
 
-class Store:
+class LapFolder:
     """Files of laps below a folder, and beside them what only the archive knows: pins, and what is gone."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,14 +6,14 @@ from rig.errors import Exhausted
 from rig.lapfile import HEAD_LIMIT, LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2
 from rigd.gather.gather import Gathered
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 
 _HEAD_ROOM: Final = HEAD_LIMIT - (1 << 18)
 """Bytes of a head without its columns, which have 22 kB today."""
 
 
-def keep(store: Store, index: Index, gathered: Gathered, room: int | None = None) -> lap_pb2.Lap:
+def keep(store: LapFolder, index: Index, gathered: Gathered, room: int | None = None) -> lap_pb2.Lap:
     """Write the file and list it. OSError when the disk refuses, Exhausted when the file needs more than
     `room` bytes; then there is neither.
     """

@@ -6,7 +6,7 @@ from typing import Final
 
 from rig.errors import BadRequest, NotFound, Pinned, RigError
 from rigd.store.commands import Inbox, Order
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.reindex import examine
 
@@ -24,7 +24,7 @@ _TOGETHER: Final = 16
 """Orders taken at once: who asked may take back what still waits."""
 
 
-def obey(inbox: Inbox, store: Store, index: Index, share_s: float = SHARE_S) -> bool:
+def obey(inbox: Inbox, store: LapFolder, index: Index, share_s: float = SHARE_S) -> bool:
     """Carry out what lies in the inbox, oldest first, and answer; True when some may be left for later."""
     until = time.monotonic() + share_s
     orders = inbox.orders(_TOGETHER)
@@ -35,7 +35,7 @@ def obey(inbox: Inbox, store: Store, index: Index, share_s: float = SHARE_S) -> 
     return len(orders) == _TOGETHER
 
 
-def _answer(inbox: Inbox, order: Order, store: Store, index: Index) -> None:
+def _answer(inbox: Inbox, order: Order, store: LapFolder, index: Index) -> None:
     """Carry out one, and say how it went."""
     try:
         _carry_out(order, store, index)
@@ -45,7 +45,7 @@ def _answer(inbox: Inbox, order: Order, store: Store, index: Index) -> None:
         inbox.done(order)
 
 
-def _carry_out(order: Order, store: Store, index: Index) -> None:
+def _carry_out(order: Order, store: LapFolder, index: Index) -> None:
     if order.kind == "sync":
         with index.transaction():
             for name, digest in order.laps.items():
@@ -70,7 +70,7 @@ def _carry_out(order: Order, store: Store, index: Index) -> None:
             raise BadRequest(f"there is no order {order.kind!r}", hint="pin, unpin, delete, examine")
 
 
-def _sync(name: str, digest: str, store: Store, index: Index) -> None:
+def _sync(name: str, digest: str, store: LapFolder, index: Index) -> None:
     """Note that the warehouse has a lap; one that is gone by now, or another, stays as it is."""
     lap = index.lap(name)
     if lap is not None and lap.digest == digest and not lap.synced:

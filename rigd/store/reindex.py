@@ -10,7 +10,7 @@ from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigd.durable import rename
 from rigd.ring.lock import laps_lock
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import NEWER, Index, connect, remove_index
 
 Progress = Callable[[int, int], None]
@@ -42,7 +42,7 @@ def _sound(path: Path) -> Index:
     return index
 
 
-def reconcile(store: Store, index: Index, stop: Callable[[], bool] = lambda: False) -> None:
+def reconcile(store: LapFolder, index: Index, stop: Callable[[], bool] = lambda: False) -> None:
     """Bring the index to what the folder holds, after a crash between the two or somebody's own hands.
 
     Only heads of files are read that the index does not know, or knows otherwise: a power cut takes its last
@@ -104,7 +104,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
         remove_index(fresh)
         index = Index(fresh)
         try:
-            tally = _fill(Store(data / "laps"), index, progress)
+            tally = _fill(LapFolder(data / "laps"), index, progress)
         finally:
             index.close()
         _give_way(data / "index.sqlite")
@@ -114,7 +114,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
         lock.release()
 
 
-def _fill(store: Store, index: Index, progress: Progress) -> Tally:
+def _fill(store: LapFolder, index: Index, progress: Progress) -> Tally:
     store.sweep()
     laps = list(store.laps())
     progress(0, len(laps))
@@ -127,7 +127,7 @@ def _fill(store: Store, index: Index, progress: Progress) -> Tally:
     return Tally(len(laps), len(damaged), newer, foreign, aside)
 
 
-def examine(store: Store, index: Index, lap: str) -> None:
+def examine(store: LapFolder, index: Index, lap: str) -> None:
     """Check a lap's file to its last byte; set it aside when it fails, forget the lap when there is none."""
     if not store.path(lap).exists():
         if lap not in store.damaged():
@@ -144,7 +144,7 @@ def examine(store: Store, index: Index, lap: str) -> None:
         _enlist(store, index, lap)
 
 
-def _enlist(store: Store, index: Index, lap: str) -> None:
+def _enlist(store: LapFolder, index: Index, lap: str) -> None:
     """List a lap by its file's head; without a readable head by its name alone."""
     path = store.path(lap)
     if not path.exists():
@@ -167,7 +167,7 @@ def _enlist(store: Store, index: Index, lap: str) -> None:
     index.put_lap(store.described(header.lap, path.stat().st_size, digest))
 
 
-def _leave(store: Store, index: Index, lap: str, error: Newer) -> None:
+def _leave(store: LapFolder, index: Index, lap: str, error: Newer) -> None:
     """List a file of a newer version by what is known of the lap. The file stays as it is."""
     known, stat = index.lap(lap) or _nameless(store, lap, ""), store.path(lap).stat()
     known.damage, known.newer = error.message, True
@@ -175,7 +175,7 @@ def _leave(store: Store, index: Index, lap: str, error: Newer) -> None:
     index.put_lap(store.described(known, stat.st_size, ""))
 
 
-def _condemn(store: Store, index: Index, lap: str, error: Corrupt) -> None:
+def _condemn(store: LapFolder, index: Index, lap: str, error: Corrupt) -> None:
     """Set a damaged file aside, and list what is known of the lap all the same."""
     known = index.lap(lap) or _nameless(store, lap, "")
     known.damage = str(error)
@@ -183,7 +183,7 @@ def _condemn(store: Store, index: Index, lap: str, error: Corrupt) -> None:
     index.put_lap(known)
 
 
-def _nameless(store: Store, lap: str, damage: str) -> lap_pb2.Lap:
+def _nameless(store: LapFolder, lap: str, damage: str) -> lap_pb2.Lap:
     """A lap of which the name is all that is left."""
     session, _, own = lap.rpartition("/laps/")
     known = {s.name: s for s in store.sessions()}.get(session, session_pb2.Session(name=session))

@@ -3,7 +3,7 @@
 from rig.v1 import event_pb2, session_pb2
 from rigd.gather.scene import scene
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.naming import session_name
 
@@ -14,7 +14,7 @@ class Sessions:
     A session is written before its first lap, so that after a crash it has the name that its laps have.
     """
 
-    def __init__(self, store: Store, index: Index, ring: RingReader) -> None:
+    def __init__(self, store: LapFolder, index: Index, ring: RingReader) -> None:
         self._store, self._index, self._ring = store, index, ring
         self._known = {s.ring_session: s for s in store.sessions() if s.ring == ring.id.hex()}
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import connect
 from rigd.store.rows import lap_row, opened, seat_row
 from rigd.verify.finding import finding
@@ -30,7 +30,7 @@ class IndexWalk:
     """Checks the index of a data directory."""
 
     def __init__(self, data: Path) -> None:
-        self.path, self._store = data / _WHERE, Store(data / "laps")
+        self.path, self._store = data / _WHERE, LapFolder(data / "laps")
 
     def trouble(self) -> rig_pb2.Finding | None:
         """Why it cannot be used at all."""

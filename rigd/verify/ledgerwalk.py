@@ -11,7 +11,7 @@ from rigd.losses.account import BEGAN, GAP, OVER, Account, Books, Entry
 from rigd.losses.journal import entry_text, read_ledger
 from rigd.losses.told import events_after
 from rigd.ring import RingReader, key
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.position import position
 from rigd.verify.finding import finding
@@ -29,7 +29,7 @@ class LedgerWalk:
 
     def __init__(self, data: Path, index: IndexReader | None) -> None:
         self._data = data
-        self._store, self._index = Store(data / "laps"), index
+        self._store, self._index = LapFolder(data / "laps"), index
 
     def check(self, session: session_pb2.Session) -> Findings:
         """What is wrong with the ledger of a session."""

@@ -10,7 +10,7 @@ import lmdb
 from rig.errors import Corrupt, RingMissing
 from rig.v1 import rig_pb2
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.heartbeat import heard
 from rigd.store.index import IndexReader
 from rigd.verify.finding import finding
@@ -56,7 +56,7 @@ def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:
     yield from twice("sessions", folders.names(), folders.check, told, busy)
     yield from twice("marks and orders", foreign_files(data), foreign, told, busy)
     ledgers = LedgerWalk(data, index)
-    yield from twice("ledgers", readable_sessions(Store(data / "laps")), ledgers.check, told, busy)
+    yield from twice("ledgers", readable_sessions(LapFolder(data / "laps")), ledgers.check, told, busy)
     yield from twice("laps", laps.names(), laps.check, told, busy)
     if with_ring and (data / "ring/data.mdb").exists():
         with contextlib.closing(RingReader(data / "ring")) as ring:

@@ -11,7 +11,7 @@ from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
 from rigd.durable import UNFINISHED
 from rigd.store.checksummed import unseal_message, unsealed
-from rigd.store.folder import DAMAGED, Store
+from rigd.store.folder import DAMAGED, LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.tombstones import MOST_BYTES
 from rigd.verify.finding import differing, finding
@@ -27,7 +27,7 @@ _COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap")
 """Fields of a session that the index makes from its laps."""
 
 
-def readable_sessions(store: Store) -> Iterator[session_pb2.Session]:
+def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
     """All sessions whose session.json can be read and says what the folder says."""
     for path in sorted(store.folder.glob("*/session.json")):
         session = _parsed(path)
@@ -48,7 +48,7 @@ class SessionWalk:
 
     def __init__(self, data: Path, index: IndexReader | None) -> None:
         self._data = data
-        self._store, self._index = Store(data / "laps"), index
+        self._store, self._index = LapFolder(data / "laps"), index
 
     def names(self) -> list[str]:
         """Whatever lies in the folder of laps, and every session of the index."""

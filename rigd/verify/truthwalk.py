@@ -16,7 +16,7 @@ from rigd import ring as rings
 from rigd.gather.gather import gather
 from rigd.losses.told import events_after
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.naming import lap_name
 from rigd.store.position import position
@@ -42,7 +42,7 @@ class TruthWalk:
     """Compares laps with the ring they came from."""
 
     def __init__(self, data: Path, ring: RingReader, index: IndexReader | None) -> None:
-        self._data, self._ring, self._store = data, ring, Store(data / "laps")
+        self._data, self._ring, self._store = data, ring, LapFolder(data / "laps")
         self._sessions = {one.ring_session: one for one in readable_sessions(self._store) if self._of(one)}
         self._done = position(index, ring) if index else 0
         """The event up to which the archiver was done when we began."""

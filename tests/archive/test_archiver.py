@@ -18,7 +18,7 @@ from rigd.archive.retention import Limits
 from rigd.losses.journal import Ledger
 from rigd.ring import Lock, RingWriter
 from rigd.store.commands import Inbox
-from rigd.store.folder import RESERVE_BYTES, Store
+from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import Index
 from rigd.store.marks import Marks
@@ -231,7 +231,7 @@ def restarted(data: Path) -> Archiver:
 
 def test_pins_that_the_index_forgot_are_found_again(archived: Path) -> None:
     """Its last words may be lost with the power. Retention asks the index."""
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     pinned, aside, *_ = store.laps()
     store.pin(pinned, True)
     store.sync(pinned)
@@ -252,7 +252,7 @@ def test_pins_that_the_index_forgot_are_found_again(archived: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"name": "sessions/another"}', None])
 def test_a_session_that_cannot_be_read_is_what_its_laps_say(archived: Path, content: bytes | None) -> None:
     (path,) = archived.glob("laps/*/session.json")
-    before = next(Store(archived / "laps").sessions())
+    before = next(LapFolder(archived / "laps").sessions())
     path.unlink() if content is None else path.write_bytes(content)
     archiver = restarted(archived)
     (session,) = archiver.store.sessions()
@@ -263,7 +263,7 @@ def test_a_session_that_cannot_be_read_is_what_its_laps_say(archived: Path, cont
 
 
 def test_a_flipped_bit_among_the_gone_deletes_no_other_lap(archived: Path) -> None:
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     gone, neighbour, *_ = store.laps()
     store.bury(gone, {"why": "deleted on request"})
     store.delete(gone)
@@ -538,7 +538,7 @@ def test_what_is_written_about_laps_of_other_sessions_deletes_nothing(archived: 
         json.dumps({"lap": "sessions/another-one/laps/car001-0001", "forced": True}).encode(),
     ]
     (other / "gone.jsonl").write_bytes(b"\n".join(lines))
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     assert list(store.gone("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
     session = session_pb2.Session(name="sessions/another-one")
     store.put_session(session)

@@ -13,7 +13,7 @@ import grpc
 
 from rig.v1 import lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from rigd.store.reindex import Tally, reindex
 from tests.archive.tape import ROOMY, START_NS, Tape
@@ -69,7 +69,7 @@ class Archive:
     """Of lap files, by the lap's name."""
 
     def __post_init__(self) -> None:
-        self.store = Store(self.data / "laps")
+        self.store = LapFolder(self.data / "laps")
         assert self.goes_on().damaged == 0
         self.lives()  # it knows now how far it is in the ring, and does not look at old laps again
         self.files = files(self.data / "laps")

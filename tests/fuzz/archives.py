@@ -13,7 +13,7 @@ from rig.v1 import laps_pb2
 from rigd.archive.excerpts import _until_ns
 from rigd.store.checksummed import unsealed
 from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index, IndexReader
 from rigd.store.marks import Marks
 from rigd.store.process import obey
@@ -32,10 +32,10 @@ def _parts(data: bytes, count: int) -> list[bytes]:
 
 
 @cache
-def _archive(name: str) -> tuple[Store, Index]:
+def _archive(name: str) -> tuple[LapFolder, Index]:
     """An archive with one lap, which lies there as a file and is listed."""
     data = folder() / name
-    store, index = Store(data / "laps"), Index(data / "index.sqlite")
+    store, index = LapFolder(data / "laps"), Index(data / "index.sqlite")
     store.put_session(session())
     store.write(_LAP, b"a lap")
     index.put_session(session())

@@ -10,7 +10,7 @@ from rig.channels import LAP, PHYSICS, SCORING
 from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.process import obey
 from rigd.wake import Listener
@@ -94,7 +94,7 @@ class Shelf:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.store = Store(data / "laps")
+        self.store = LapFolder(data / "laps")
         self.index = Index(data / "index.sqlite")
         self.index.put_session(session())
 
@@ -142,7 +142,7 @@ class Clerk(threading.Thread):
         )
         while not self._over.wait(0.002):
             listener.take()
-            obey(inbox, Store(self._data / "laps"), index)
+            obey(inbox, LapFolder(self._data / "laps"), index)
             self.looked.set()
         for one in (inbox, index, listener):
             one.close()

@@ -12,7 +12,7 @@ from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.blocking import connect
 from rigclient.warehouse import schema, tables
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.reindex import examine
 from tests.warehouse.places import Home
@@ -60,7 +60,7 @@ def test_everything_arrives_and_twice_changes_nothing(town: Town, warehouse: Hom
 
 
 def test_laps_that_come_later_arrive_alone(town: Town, duck: Home) -> None:
-    store = Store(town.data / "laps")
+    store = LapFolder(town.data / "laps")
     late = town.laps()[::2]
     kept = {path: path.read_bytes() for path in late}
     index = Index(town.data / "index.sqlite")
@@ -94,7 +94,7 @@ def test_a_lap_archived_again_with_other_content_is_refused_with_both_digests(to
     header.events.append(event_pb2.Event(session_time=header.lap.start_time + 1))
     path.write_bytes(pack(header, columns, {}))
     index = Index(town.data / "index.sqlite")
-    examine(Store(town.data / "laps"), index, name_of(path))
+    examine(LapFolder(town.data / "laps"), index, name_of(path))
     index.close()
     with LapFile.open(path) as file:
         after = file.digest
@@ -118,7 +118,7 @@ def test_a_damaged_lap_stays_behind_and_is_named_while_all_others_arrive(town: T
     assert "is not what was written" in done.stderr
     assert json.loads(done.stdout)["laps"] == len(others)
     index = Index(town.data / "index.sqlite")
-    examine(Store(town.data / "laps"), index, name_of(path))
+    examine(LapFolder(town.data / "laps"), index, name_of(path))
     index.close()
     again = run(town, duck, "--json")
     assert again.exit_code == 0
@@ -247,7 +247,7 @@ def test_a_lap_that_the_warehouse_has_and_the_rig_was_not_told_of_is_marked_late
     town: Town, duck: Home
 ) -> None:
     told(town, duck)
-    store = Store(town.data / "laps")
+    store = LapFolder(town.data / "laps")
     names = [name_of(path) for path in town.laps()]
     for name in names[:2]:
         store.path(name).with_name(store.path(name).name + ".synced").unlink()
@@ -273,7 +273,7 @@ def test_a_second_warehouse_gets_everything_though_the_rig_has_marked_it(
 
 def test_laps_that_the_rig_let_go_of_stay_in_the_warehouse(town: Town, duck: Home) -> None:
     told(town, duck)
-    index, store = Index(town.data / "index.sqlite"), Store(town.data / "laps")
+    index, store = Index(town.data / "index.sqlite"), LapFolder(town.data / "laps")
     gone = name_of(town.laps()[0])
     store.bury(gone, {"why": "room"})
     store.delete(gone)

@@ -13,7 +13,7 @@ from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
 from rigd.ring import RingReader
 from rigd.serve.identity import identity
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
@@ -45,7 +45,7 @@ class Image:
     def __init__(self, run: ArchiveRun, disk: Disk, folder: Path, cut: Cut) -> None:
         self.run, self.number = run, disk.number
         self.folder, self.data = folder, folder / "data"
-        self.store = Store(self.data / "laps")
+        self.store = LapFolder(self.data / "laps")
         disk.write(folder, cut)
 
     def files_are_whole(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rig.lapfile import pack
 from rig.v1 import laps_pb2, session_pb2
 from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from rigd.wake import Bell, Listener
 from tests.rig.laps import drive, header
@@ -21,7 +21,7 @@ MARK = "20261120-134500-000000001"
 
 def main(data: Path) -> None:
     bell, listener = Bell(data / "wake"), Listener(data / "wake")
-    store, session = Store(data / "laps"), session_pb2.Session(name=SESSION, track_name="Meander Valley")
+    store, session = LapFolder(data / "laps"), session_pb2.Session(name=SESSION, track_name="Meander Valley")
     lap = pack(header(), drive(40), {})
 
     def say(word: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from rig.v1 import session_pb2
 from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.powercut.disk import Disk, cuts
@@ -26,7 +26,7 @@ class Found:
     """An archive after a power cut."""
 
     def __init__(self, data: Path, lap: bytes) -> None:
-        self.data, self.store, self.lap = data, Store(data / "laps"), lap
+        self.data, self.store, self.lap = data, LapFolder(data / "laps"), lap
 
     def sessions(self) -> list[session_pb2.Session]:
         return list(self.store.sessions())
@@ -80,7 +80,7 @@ def witness(tmp_path: Path) -> Witness:
 def test_what_was_said_holds_after_every_step(witness: Witness, memory: Path) -> None:
     journal, chance = witness.journal(), random.Random(SEED)
     assert not journal.lapses()
-    lap = Store(witness.folder / "data/laps").path(KEPT).read_bytes()
+    lap = LapFolder(witness.folder / "data/laps").path(KEPT).read_bytes()
     disk, said = Disk(witness.folder, os.stat(witness.folder).st_ino), set[str]()
     planned = DISKS * len(cuts(chance)) * len(journal.entries)
     with campaign("power cut, store: between any two steps", planned, "laps") as running:
