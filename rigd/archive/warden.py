@@ -23,7 +23,7 @@ class Warden:
         self._next = self._age_at = 0.0
         self._evicted = self._evicted_bytes = 0
         self._why = ""
-        self._before = _buried(store)
+        self._before = _deleted_before(store)
         if index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
             index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
 
@@ -77,7 +77,7 @@ class Warden:
     def _delete(self, one: Doomed) -> None:
         """First it is written down, then it is done: a crash between leaves a lap to delete again."""
         facts = {"why": one.why, "forced": one.forced, "bytes": one.lap.bytes, "time_ns": time.time_ns()}
-        self._store.bury(one.lap.name, facts)
+        self._store.add_tombstone(one.lap.name, facts)
         self._store.delete(one.lap.name)
         self._index.remove_lap(one.lap.name)
         if one.forced:
@@ -86,9 +86,9 @@ class Warden:
         self._why = one.why
 
 
-def _buried(store: LapFolder) -> tuple[int, int]:
+def _deleted_before(store: LapFolder) -> tuple[int, int]:
     """Laps that retention has deleted, and their bytes."""
-    graves = [facts for session in store.folders() for facts in store.gone(session).values()]
-    gone = [facts for facts in graves if facts.get("why") != REQUESTED]
+    tombstones = [facts for session in store.folders() for facts in store.tombstones(session).values()]
+    gone = [facts for facts in tombstones if facts.get("why") != REQUESTED]
     sizes = (facts.get("bytes", 0) for facts in gone)
     return len(gone), sum(size for size in sizes if isinstance(size, int))

@@ -21,7 +21,7 @@ def lost_laps(
     """The lost laps of a session, whose ledger has these entries, by name. What happened last counts."""
     lost = {entry.lap: _cut(entry) for entry in entries if entry.kind == LAP}
     lost |= {name: _damaged(store, index, name) for name in store.damaged(session)}
-    lost |= {name: _deleted(name, facts) for name, facts in store.gone(session).items()}
+    lost |= {name: _deleted(name, facts) for name, facts in store.tombstones(session).items()}
     return [lost[name] for name in sorted(lost)]
 
 

@@ -15,14 +15,14 @@ from rig.regular import is_regular, read_regular
 from rig.v1 import lap_pb2, session_pb2
 from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
 from rigd.store.checksummed import seal_message, unseal_message
-from rigd.store.tombstones import Gone
+from rigd.store.tombstones import Tombstones
 
 SUFFIX: Final = ".lap"
 DAMAGED: Final = ".damaged"
 """Added to the name of a file that failed its check."""
 _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
-_GONE: Final = "gone.jsonl"
+_TOMBSTONES: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
 _LEDGER: Final = "losses.log"
 _MOST_BYTES: Final = 1 << 20
@@ -105,7 +105,7 @@ class LapFolder:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
         if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
             return True
-        return lap in self.gone(lap.rpartition("/laps/")[0])
+        return lap in self.tombstones(lap.rpartition("/laps/")[0])
 
     def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
         """The lap with what is known of its file and stands beside it."""
@@ -185,19 +185,19 @@ class LapFolder:
         flag.touch() if up else _remove(flag)
         sync_folder(path.parent)
 
-    # What is gone.
+    # Tombstones.
 
-    def bury(self, lap: str, facts: dict[str, Any]) -> None:
+    def add_tombstone(self, lap: str, facts: dict[str, Any]) -> None:
         """Note for good that a lap is not here any more, or never was, and why."""
-        self._gone(lap.rpartition("/laps/")[0]).add(lap, facts)
+        self._tombstones(lap.rpartition("/laps/")[0]).add(lap, facts)
 
-    def gone(self, session: str) -> dict[str, dict[str, Any]]:
-        """What was buried of a session, by the lap's name."""
-        return {lap: facts for lap, facts in self._gone(session).read().items() if _NAME.fullmatch(lap)}
+    def tombstones(self, session: str) -> dict[str, dict[str, Any]]:
+        """Return the tombstones of a session by lap name."""
+        return {lap: facts for lap, facts in self._tombstones(session).read().items() if _NAME.fullmatch(lap)}
 
-    def _gone(self, session: str) -> Gone:
+    def _tombstones(self, session: str) -> Tombstones:
         (_,) = _parts(session, 1)
-        return Gone(self._beside(session, _GONE), session)
+        return Tombstones(self._beside(session, _TOMBSTONES), session)
 
     # Sessions.
 
@@ -229,7 +229,7 @@ class LapFolder:
         say of it: each has it as it was then.
         """
         for name in self.folders():
-            self._gone(name).mend(self._aside(name, _GONE))
+            self._tombstones(name).mend(self._aside(name, _TOMBSTONES))
             try:
                 self._session(name)
             except Corrupt:

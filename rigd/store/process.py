@@ -61,7 +61,7 @@ def _carry_out(order: Order, store: LapFolder, index: Index) -> None:
         case "delete":
             if store.pinned(lap):
                 raise Pinned(f"{lap} is pinned", hint="`rig unpin` it first", name=lap)
-            store.bury(lap, {"why": REQUESTED, "time_ns": time.time_ns()})
+            store.add_tombstone(lap, {"why": REQUESTED, "time_ns": time.time_ns()})
             store.delete(lap)
             index.remove_lap(lap)
         case "examine":

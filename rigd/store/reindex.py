@@ -53,7 +53,7 @@ def reconcile(store: LapFolder, index: Index, stop: Callable[[], bool] = lambda:
     index.keep_sessions(sessions.keys())
     for session in sessions.values():
         index.put_session(session)
-        for lap, facts in store.gone(session.name).items():
+        for lap, facts in store.tombstones(session.name).items():
             store.delete(lap)
             if facts.get("forced"):
                 index.put_loss(lap, str(facts.get("why", "")))

@@ -1,4 +1,4 @@
-"""What is gone: a line for each lap of a session that is not here any more, or never was, and why."""
+"""Tombstones: a line (gone.jsonl) for each lap of a session that was removed or never kept, and why."""
 
 import contextlib
 import json
@@ -17,8 +17,8 @@ MOST_BYTES: Final = 1 << 28
 """Of the file: a million laps."""
 
 
-class Gone:
-    """The file of one session. Each line has a seal: a damaged one must not bury another lap."""
+class Tombstones:
+    """The file of one session. Each line has a seal: a damaged one must not remove another lap."""
 
     def __init__(self, path: Path, session: str) -> None:
         self._path, self._laps = path, f"{session}/laps/"

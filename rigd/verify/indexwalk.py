@@ -74,7 +74,7 @@ class IndexWalk:
 
     def _losses(self, listed: set[str]) -> Findings:
         """Laps that had to go: the folder tells it, and the index has to know."""
-        gone = [self._store.gone(session.name) for session in readable_sessions(self._store)]
+        gone = [self._store.tombstones(session.name) for session in readable_sessions(self._store)]
         forced = {lap for laps in gone for lap, facts in laps.items() if facts.get("forced")}
         for lap in sorted(forced ^ listed):
             where = "the folder" if lap in forced else "the index"

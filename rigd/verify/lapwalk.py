@@ -55,7 +55,7 @@ class LapWalk:
         if (header.lap.name, header.session.name) != (name, session):
             yield finding("lap-misnamed", where, f"the file says that it is {header.lap.name!r}")
             return
-        if name in self._store.gone(session):
+        if name in self._store.tombstones(session):
             yield finding("lap-returned", where, "it was deleted, and its file is there")
         if row is None and self._index:
             yield finding("lap-unlisted", where, "the index does not have it")

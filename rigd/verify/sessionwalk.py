@@ -70,7 +70,7 @@ class SessionWalk:
         yield from self._session(path)
         for inside in sorted(path.iterdir()):
             yield from self._inside(inside)
-        yield from self._gone(path / "gone.jsonl")
+        yield from self._tombstones(path / "gone.jsonl")
 
     def _listed(self) -> Iterator[str]:
         request = laps_pb2.ListSessionsRequest(page_size=1000)
@@ -128,7 +128,7 @@ class SessionWalk:
     def _has(self, folder: Path, lap: str) -> bool:
         return (folder / f"{lap}.lap").exists() or (folder / f"{lap}.lap{DAMAGED}").exists()
 
-    def _gone(self, path: Path) -> Findings:
+    def _tombstones(self, path: Path) -> Findings:
         """The list of what was deleted."""
         if not is_regular(path):
             return

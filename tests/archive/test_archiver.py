@@ -154,7 +154,7 @@ def test_a_deleted_lap_does_not_come_back(archived: Path) -> None:
 def test_a_deletion_cut_short_is_finished_at_the_next_start(archived: Path) -> None:
     archiver = Archiver(Settings(archived, ROOMY))
     lap = next(iter(archiver.store.laps()))
-    archiver.store.bury(lap, {"why": "deleted on request"})  # and then the power went
+    archiver.store.add_tombstone(lap, {"why": "deleted on request"})  # and then the power went
     archiver.close()
     archiver = Archiver(Settings(archived, ROOMY))
     assert not archiver.store.path(lap).exists()
@@ -265,7 +265,7 @@ def test_a_session_that_cannot_be_read_is_what_its_laps_say(archived: Path, cont
 def test_a_flipped_bit_among_the_gone_deletes_no_other_lap(archived: Path) -> None:
     store = LapFolder(archived / "laps")
     gone, neighbour, *_ = store.laps()
-    store.bury(gone, {"why": "deleted on request"})
+    store.add_tombstone(gone, {"why": "deleted on request"})
     store.delete(gone)
     path = store.path(gone).with_name("gone.jsonl")
     path.write_bytes(path.read_bytes().replace(gone.encode(), neighbour.encode()))
@@ -539,7 +539,7 @@ def test_what_is_written_about_laps_of_other_sessions_deletes_nothing(archived: 
     ]
     (other / "gone.jsonl").write_bytes(b"\n".join(lines))
     store = LapFolder(archived / "laps")
-    assert list(store.gone("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
+    assert list(store.tombstones("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
     session = session_pb2.Session(name="sessions/another-one")
     store.put_session(session)
     Archiver(Settings(archived, ROOMY)).close()

@@ -235,7 +235,7 @@ def test_fields_of_the_future_beside_the_laps_are_read_over(archived: Path) -> N
     (folder / "gone.jsonl").write_text(json.dumps({"lap": f"{name}/laps/car000-0099", "aura": [1]}) + "\n")
     (session,) = LapFolder(archived / "laps").sessions()
     assert session.name == name
-    assert list(LapFolder(archived / "laps").gone(name)) == [f"{name}/laps/car000-0099"]
+    assert list(LapFolder(archived / "laps").tombstones(name)) == [f"{name}/laps/car000-0099"]
     entries = read_ledger(folder / "losses.log", name)
     line = json.dumps([{"kind": "aura", "time_ns": 5, "heads": {"aura": 3}, "aura": {}}]).encode()
     crc = int((folder / "losses.log").read_bytes().splitlines()[-1][:8], 16)

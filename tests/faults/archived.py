@@ -46,7 +46,7 @@ def race(data: Path) -> None:
     drain(archiver)
     pinned, gone = sorted(archiver.store.laps())[:2]
     archiver.store.pin(pinned, True)
-    archiver.store.bury(gone, {"why": "less than 1024 MiB were free", "forced": True})
+    archiver.store.add_tombstone(gone, {"why": "less than 1024 MiB were free", "forced": True})
     archiver.store.delete(gone)
     archiver.close()
 
@@ -79,7 +79,7 @@ class Archive:
         self.columns = {name: self.decoded(name) for name in self.laps}
         (self.session,) = self.sessions()
         (self.recorded,) = self.store.sessions()
-        self.gone = self.store.gone(self.session.name)
+        self.gone = self.store.tombstones(self.session.name)
 
     def lay_out(self) -> None:
         """As it was, in new files."""

@@ -49,8 +49,8 @@ def _archive(name: str) -> tuple[LapFolder, Index]:
 @cache
 def _session_files() -> list[bytes]:
     store, _ = _archive("seeds")
-    store.bury(_LAP, {"why": "deleted on request"})
-    store.bury(_LAP, {"why": "the disk was full", "forced": True})
+    store.add_tombstone(_LAP, {"why": "deleted on request"})
+    store.add_tombstone(_LAP, {"why": "the disk was full", "forced": True})
     kept, gone = ((store.folder / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl"))
     bare = b"\n".join(_bare(line) for line in gone.splitlines() if line)
     return [kept + _PART + gone, _bare(kept) + _PART + bare, kept, b"{}" + _PART + bare]
@@ -72,7 +72,7 @@ def _session(data: bytes) -> None:
     file_of(f"sessions/laps/{_OWN}-b/car001-0001.lap", b"of another session")
     for each in store.sessions():
         assert each.name == f"sessions/{_OWN}"
-        assert all(name.startswith(f"{SESSION}/laps/") for name in store.gone(each.name))
+        assert all(name.startswith(f"{SESSION}/laps/") for name in store.tombstones(each.name))
     reconcile(store, index)
     assert (store.folder / f"{_OWN}-b").exists(), "nothing of another session is touched"
 

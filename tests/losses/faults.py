@@ -209,7 +209,7 @@ def without_events(header: Any, _: dict[str, Any]) -> None:
     del header.events[:]
 
 
-def bury(data: Path) -> None:
+def add_tombstone(data: Path) -> None:
     name = LapFile(lap(data).read_bytes()).header.lap.name
     (folder(data) / "gone.jsonl").write_text(json.dumps({"lap": name, "why": "it was in the way"}) + "\n")
 

@@ -275,7 +275,7 @@ def test_laps_that_the_rig_let_go_of_stay_in_the_warehouse(town: Town, duck: Hom
     told(town, duck)
     index, store = Index(town.data / "index.sqlite"), LapFolder(town.data / "laps")
     gone = name_of(town.laps()[0])
-    store.bury(gone, {"why": "room"})
+    store.add_tombstone(gone, {"why": "room"})
     store.delete(gone)
     index.remove_lap(gone)
     index.close()

@@ -102,7 +102,7 @@ class Image:
                     assert lap.pinned == (promise.kind == "pinned"), promise
                 case "deleted":
                     assert not self.store.path(promise.name).exists(), promise
-                    assert promise.name in self.store.gone(promise.name.partition("/laps/")[0]), promise
+                    assert promise.name in self.store.tombstones(promise.name.partition("/laps/")[0]), promise
                 case "called":
                     assert identity(self.data) == promise.name
                 case "marked":

@@ -37,7 +37,7 @@ def main(data: Path) -> None:
     say("pinned")
     store.sync(KEPT)
     say("synced")
-    store.bury(GONE, {"why": "deleted on request"})
+    store.add_tombstone(GONE, {"why": "deleted on request"})
     store.delete(GONE)
     say("deleted")
     store.set_aside(BROKEN)

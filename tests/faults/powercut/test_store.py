@@ -45,7 +45,7 @@ class Found:
 
     def _deleted(self) -> bool:
         """It is to be deleted, also where its file is still there: the next archiver does it."""
-        return GONE in self.store.gone(SESSION)
+        return GONE in self.store.tombstones(SESSION)
 
     def words(self) -> dict[str, Callable[[], bool]]:
         """What holds once a word was said. The one that is taken back is not here."""
