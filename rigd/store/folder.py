@@ -14,7 +14,7 @@ from rig.lapfile import LapFile
 from rig.regular import is_regular, read_regular
 from rig.v1 import lap_pb2, session_pb2
 from rigd.durable import UNFINISHED, make_folder, rename, replace, sync_folder
-from rigd.store.checksummed import seal_message, unseal_message
+from rigd.store.checksummed import dump_message, load_message
 from rigd.store.tombstones import Tombstones
 
 SUFFIX: Final = ".lap"
@@ -209,7 +209,7 @@ class LapFolder:
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
         (_,) = _parts(session.name, 1)
-        self._replace(self._beside(session.name, _SESSION), seal_message(session))
+        self._replace(self._beside(session.name, _SESSION), dump_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder, and in it a file that can be read."""
@@ -258,7 +258,7 @@ class LapFolder:
     def _session(self, name: str) -> session_pb2.Session:
         """A session from its file. Raises FileNotFoundError, Corrupt."""
         path = self._beside(name, _SESSION)
-        session = unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
+        session = load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
         if session.name != name:
             raise Corrupt(f"the file of {name} says it is {session.name!r}")
         return session

@@ -21,7 +21,7 @@ from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.durable import make_folder, sync_folder
 from rigd.store import query
 from rigd.store.folder import State
-from rigd.store.rows import check, lap_row, opened, sealed, seat_row, session_row
+from rigd.store.rows import check, lap_row, pack_message, seat_row, session_row, unpack_message
 
 VERSION: Final = 4
 """Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
@@ -111,7 +111,7 @@ def _lap(db: sqlite3.Connection, name: str) -> lap_pb2.Lap | None:
     row = db.execute(
         "SELECT lap_message FROM message WHERE lap = (SELECT id FROM lap WHERE name = ?)", (name,)
     ).fetchone()
-    return opened(lap_pb2.Lap, row[0]) if row else None
+    return unpack_message(lap_pb2.Lap, row[0]) if row else None
 
 
 def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
@@ -121,7 +121,7 @@ def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
 
 def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     """The session with what is known of its laps."""
-    session = opened(session_pb2.Session, message)
+    session = unpack_message(session_pb2.Session, message)
     session.laps, session.cars, session.bytes = map(int, db.execute(_OF_SESSION, (session.name,)).fetchone())
     session.ClearField("best_lap_time")
     session.ClearField("best_lap")
@@ -239,7 +239,7 @@ class Index:
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Add a session, or replace the one of that name. Its laps are counted here, not taken from it."""
-        self._insert("REPLACE", "session", {**session_row(session), "message": sealed(session)})
+        self._insert("REPLACE", "session", {**session_row(session), "message": pack_message(session)})
 
     def keep_sessions(self, names: Collection[str]) -> None:
         """Forget all other sessions."""
@@ -252,7 +252,7 @@ class Index:
         with self.transaction():
             self.remove_lap(lap.name)
             number = self._insert("INSERT", "lap", {**lap_row(lap), "seat": self._seat(lap)})
-            self._insert("INSERT", "message", {"lap": number, "lap_message": sealed(lap)})
+            self._insert("INSERT", "message", {"lap": number, "lap_message": pack_message(lap)})
 
     def _seat(self, lap: lap_pb2.Lap) -> int:
         seat = seat_row(lap)
@@ -453,4 +453,4 @@ def _message(db: sqlite3.Connection, number: int) -> lap_pb2.Lap:
     row = db.execute("SELECT lap_message FROM message WHERE lap = ?", (number,)).fetchone()
     if row is None:
         raise Corrupt(f"the index has lost the message of its lap {number}", hint="rigd reindex")
-    return opened(lap_pb2.Lap, row[0])
+    return unpack_message(lap_pb2.Lap, row[0])

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rigd.durable import append, rename, replace
-from rigd.store.checksummed import sealed, unsealed
+from rigd.store.checksummed import dump_json, load_json
 
 Facts = dict[str, Any]
 
@@ -18,7 +18,7 @@ MOST_BYTES: Final = 1 << 28
 
 
 class Tombstones:
-    """The file of one session. Each line has a seal: a damaged one must not remove another lap."""
+    """The file of one session. Each line has a checksum: a damaged one must not remove another lap."""
 
     def __init__(self, path: Path, session: str) -> None:
         self._path, self._laps = path, f"{session}/laps/"
@@ -26,7 +26,7 @@ class Tombstones:
     def add(self, lap: str, facts: Facts) -> None:
         """Write a line, for good."""
         # On a line of its own, also after one that a crash cut.
-        append(self._path, b"\n" + sealed(json.dumps({"lap": lap, **facts})) + b"\n")
+        append(self._path, b"\n" + dump_json(json.dumps({"lap": lap, **facts})) + b"\n")
 
     def read(self) -> dict[str, Facts]:
         """All lines, by the lap's name. One that was cut by a crash is passed over: the deletion that it
@@ -53,7 +53,7 @@ class Tombstones:
 
     def _read(self, line: bytes) -> Facts | None:
         with contextlib.suppress(Corrupt):
-            facts = unsealed(line)
+            facts = load_json(line)
             if str(facts.get("lap")).startswith(self._laps):
                 return facts
         return None

@@ -9,7 +9,7 @@ from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
 from rigd.store.folder import LapFolder
 from rigd.store.index import connect
-from rigd.store.rows import lap_row, opened, seat_row
+from rigd.store.rows import lap_row, seat_row, unpack_message
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -64,7 +64,7 @@ class IndexWalk:
 
     def _row(self, row: sqlite3.Row) -> Findings:
         try:
-            lap = opened(lap_pb2.Lap, row["lap_message"] or b"")
+            lap = unpack_message(lap_pb2.Lap, row["lap_message"] or b"")
         except Corrupt as error:
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message cannot be read: {error}")
             return

@@ -10,7 +10,7 @@ from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
 from rigd.durable import UNFINISHED
-from rigd.store.checksummed import unseal_message, unsealed
+from rigd.store.checksummed import load_json, load_message
 from rigd.store.folder import DAMAGED, LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.tombstones import MOST_BYTES
@@ -38,7 +38,7 @@ def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
 def _parsed(path: Path) -> session_pb2.Session | str:
     """A session, or why the file is none."""
     try:
-        return unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
+        return load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
     except Corrupt as error:
         return str(error)
 
@@ -134,7 +134,7 @@ class SessionWalk:
             return
         for number, line in enumerate(read_regular(path, MOST_BYTES).split(b"\n"), start=1):
             try:
-                if line and not isinstance(unsealed(line).get("lap"), str):
+                if line and not isinstance(load_json(line).get("lap"), str):
                     raise Corrupt("its lap has no name")
             except Corrupt as error:
                 yield finding("gone-unreadable", self._where(path), f"line {number} tells of no lap: {error}")

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from rig.errors import RigError
 from rig.v1 import laps_pb2
 from rigd.archive.excerpts import _until_ns
-from rigd.store.checksummed import unsealed
+from rigd.store.checksummed import load_json
 from rigd.store.commands import Inbox
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index, IndexReader
@@ -57,8 +57,8 @@ def _session_files() -> list[bytes]:
 
 
 def _bare(data: bytes) -> bytes:
-    """An object without its seal, as somebody's own hand writes it: a changed one is looked at closely."""
-    return json.dumps(unsealed(data)).encode()
+    """An object without its checksum, as somebody's own hand writes it: a changed one is looked at closely."""
+    return json.dumps(load_json(data)).encode()
 
 
 def _session(data: bytes) -> None:

@@ -20,10 +20,10 @@ from rigd.losses.account import GAP, Entry
 from rigd.losses.journal import Ledger, read_ledger
 from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
-from rigd.store.checksummed import sealed, unsealed
+from rigd.store.checksummed import dump_json, load_json
 from rigd.store.index import Index
 from rigd.store.rows import opened
-from rigd.store.rows import sealed as sealed_row
+from rigd.store.rows import pack_message
 
 Plant = Callable[[Path], None]
 TICK = 450
@@ -193,7 +193,7 @@ def list_again(db: sqlite3.Connection, data: Path) -> None:
     known = opened(lap_pb2.Lap, message)
     known.bytes, known.digest = size, file.digest
     db.execute("UPDATE lap SET bytes = ? WHERE id = ?", (size, row))
-    db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (sealed_row(known), row))
+    db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (pack_message(known), row))
     db.execute("UPDATE seat SET bytes = bytes + ? WHERE id = ?", (size - old, seat))
 
 
@@ -294,9 +294,9 @@ def another_reason(entries: list[Entry]) -> list[Entry]:
 def change_session(data: Path) -> None:
     """session.json says something that the index does not."""
     path = folder(data) / "session.json"
-    words = unsealed(path.read_bytes())
+    words = load_json(path.read_bytes())
     words["track_name"] = "Elsewhere"
-    path.write_bytes(sealed(json.dumps(words)))
+    path.write_bytes(dump_json(json.dumps(words)))
 
 
 def archiver_ahead(data: Path) -> None:

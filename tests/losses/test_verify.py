@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "a changed sample in a lap": (repacked(faults.faster), "lap-untrue"),
     "a lap without its gaps": (repacked(faults.without_gaps), "lap-untrue"),
     "a lap without its events": (repacked(faults.without_events), "lap-untrue"),
-    "a lap that was deleted": (faults.bury, "lap-returned"),
+    "a lap that was deleted": (faults.add_tombstone, "lap-returned"),
     "a lap that was set aside": (faults.set_lap_aside, "lap-set-aside"),
     # What lies beside them.
     "a foreign file": (write("notes.txt"), "file-foreign"),
