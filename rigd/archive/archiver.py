@@ -30,7 +30,7 @@ from rigd.losses.journals import Ledgers
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue, process
 from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import refuse_newer, remove_index
@@ -38,7 +38,6 @@ from rigd.store.keep import keep
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
 from rigd.store.position import position, set_position
-from rigd.store.process import obey
 from rigd.store.reindex import open_index, reconcile
 from rigd.store.sessions import Sessions
 from rigd.watchdog import Watchdog
@@ -46,7 +45,7 @@ from rigd.watchdog import Watchdog
 _log = logging.getLogger(__name__)
 
 _TURN_S: Final = 0.1
-"""Between two looks: laps are closed a second after the line anyway, orders are answered at once."""
+"""Between two looks: laps are closed a second after the line anyway, commands are answered at once."""
 _BATCH: Final = 256
 _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
@@ -118,7 +117,7 @@ class Archiver:
         if self.store.free_bytes() < RESERVE_BYTES:
             self.store.give_reserve()  # the index could not even be opened
         self.index = open_index(self._data)
-        self._inbox = Inbox(self._data)
+        self._queue = CommandQueue(self._data)
         self._warden = Warden(self.store, self.index, self._settings.limits)
         self._marks = Marks(self._data)
         self.store.sweep()
@@ -224,8 +223,8 @@ class Archiver:
             self._begin_again()
 
     def _work(self) -> bool:
-        """A share of the orders, then laps, and without any a piece of a mark: neither holds up laps."""
-        waiting = obey(self._inbox, self.store, self.index)
+        """A share of the commands, then laps, and without any a piece of a mark: neither holds up laps."""
+        waiting = process(self._queue, self.store, self.index)
         followed = self._opened()
         if followed is None:
             return waiting
@@ -329,7 +328,7 @@ class Archiver:
     def close(self) -> None:
         """Let go of everything."""
         self.index.close()
-        self._inbox.close()
+        self._queue.close()
         self.store.release()
         self._let_go()
 

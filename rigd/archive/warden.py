@@ -5,10 +5,10 @@ from typing import Final
 
 from rig.v1 import rig_pb2
 from rigd.archive.retention import Doomed, Kept, Limits, doomed, pressed, warnings
+from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.marks import BYTES_LIMIT
-from rigd.store.process import REQUESTED
 
 _AGE_S: Final = 3600.0
 _PATROL_S: Final = 10.0

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from rig.v1 import event_pb2, rig_pb2
 from rigd.losses.account import LAP, Entry
+from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
-from rigd.store.process import REQUESTED
 
 _REASONS: Final = {
     event_pb2.GAP_REASON_EVICTED: rig_pb2.LAP_LOSS_EVICTED,

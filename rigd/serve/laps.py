@@ -1,7 +1,7 @@
 """LapService: sessions and laps, found, read, marked, kept and deleted.
 
 The event loop streams live telemetry, so whatever reads a file or asks the index runs in a few threads beside
-it. Nothing is written here but marks and orders: the archiver alone writes laps.
+it. Nothing is written here but marks and commands: the archiver alone writes laps.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from rigd.ring import RingReader
 from rigd.serve import lapdata
 from rigd.serve.feed import Feed
 from rigd.serve.telemetry import capture_ns
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from rigd.store.folder import LapFolder
 from rigd.store.heartbeat import heard
 from rigd.store.index import IndexReader
@@ -57,7 +57,7 @@ MAX_NOTE: Final = 1000
 
 _ANSWER_WITHIN_S: Final = 3.0
 _POLL_S: Final = 0.005
-"""The archiver answers an order in some milliseconds, most of them for the disk."""
+"""The archiver answers a command in some milliseconds, most of them for the disk."""
 
 _RUNNING: Final = re.compile(r"(sessions/[a-z0-9-]+)/laps/car(\d{3,10})-running")
 
@@ -86,7 +86,7 @@ class LapService:
         self._index = IndexReader(data / "index.sqlite")
         self._store = LapFolder(data / "laps")
         self._marks = Marks(data)
-        self._inbox = Inbox(data)
+        self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
         self._reads = 0
         self._marked_ns = 0
@@ -126,7 +126,7 @@ class LapService:
     def close(self) -> None:
         """Let go of threads and files."""
         self._threads.shutdown(cancel_futures=True)
-        self._inbox.close()
+        self._queue.close()
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Call in a thread."""
@@ -267,7 +267,7 @@ class LapService:
         if name not in self._suspects:
             self._suspects.add(name)
             with contextlib.suppress(Exhausted):  # the caller learns of the damage all the same
-                self._inbox.post("examine", name)
+                self._queue.post("examine", name)
 
     # Marking.
 
@@ -328,7 +328,7 @@ class LapService:
                 limit=MAX_PENDING_MARKS,
             )
         self._marks.put(moment)
-        self._inbox.ring()
+        self._queue.ring()
 
     def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
         """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
@@ -349,7 +349,7 @@ class LapService:
     async def _list_marks(self, request: laps_pb2.ListMarksRequest, _: Context) -> laps_pb2.ListMarksResponse:
         return await self._work(self._marks.page, request)
 
-    # Orders.
+    # Commands.
 
     async def _pin(self, request: laps_pb2.PinLapRequest, _: Context) -> laps_pb2.PinLapResponse:
         await self._ask("pin", request.name)
@@ -369,7 +369,7 @@ class LapService:
         laps = {lap.name: lap.digest for lap in request.laps}
         if len(laps) > MAX_SYNCED:
             raise Exhausted(f"{len(laps)} laps, the limit is {MAX_SYNCED}", limit=MAX_SYNCED)
-        await self._settle(await self._work(self._inbox.post, "sync", "", laps))
+        await self._settle(await self._work(self._queue.post, "sync", "", laps))
         return laps_pb2.MarkLapsSyncedResponse(unmarked=await self._work(self._unmarked, laps))
 
     def _unmarked(self, laps: Mapping[str, str]) -> list[str]:
@@ -380,20 +380,20 @@ class LapService:
     async def _ask(self, kind: str, name: str) -> None:
         """Have the archiver do something. Raises NotFound, Unavailable, and whatever it answers."""
         await self._work(self._listed, name)
-        await self._settle(await self._work(self._inbox.post, kind, name))
+        await self._settle(await self._work(self._queue.post, kind, name))
 
-    async def _settle(self, order: str) -> None:
-        """Wait until an order is carried out."""
+    async def _settle(self, command: str) -> None:
+        """Wait until a command is carried out."""
         deadline = time.monotonic() + _ANSWER_WITHIN_S
-        while not await self._work(self._inbox.settled, order):
+        while not await self._work(self._queue.settled, command):
             if time.monotonic() > deadline:
-                await self._work(self._give_up, order)
+                await self._work(self._give_up, command)
             await asyncio.sleep(_POLL_S)
 
-    def _give_up(self, order: str) -> None:
-        if self._inbox.withdraw(order):
+    def _give_up(self, command: str) -> None:
+        if self._queue.withdraw(command):
             raise Unavailable("the archiver does not answer", hint="start `rigd archive`")
-        if not self._inbox.settled(order):
+        if not self._queue.settled(command):
             raise Unavailable("the archiver has begun this and is slow to finish", hint="look again later")
 
 

@@ -54,7 +54,7 @@ def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:
         yield from twice("index", [table], IndexWalk.walk, told, busy)
     folders, laps = SessionWalk(data, index), LapWalk(data, index)
     yield from twice("sessions", folders.names(), folders.check, told, busy)
-    yield from twice("marks and orders", foreign_files(data), foreign, told, busy)
+    yield from twice("marks and commands", foreign_files(data), foreign, told, busy)
     ledgers = LedgerWalk(data, index)
     yield from twice("ledgers", readable_sessions(LapFolder(data / "laps")), ledgers.check, told, busy)
     yield from twice("laps", laps.names(), laps.check, told, busy)

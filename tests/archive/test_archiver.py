@@ -17,7 +17,7 @@ from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.retention import Limits
 from rigd.losses.journal import Ledger
 from rigd.ring import Lock, RingWriter
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import Index
@@ -138,10 +138,10 @@ def test_half_written_files_are_swept_away(archived: Path) -> None:
 def test_a_deleted_lap_does_not_come_back(archived: Path) -> None:
     archiver = Archiver(Settings(archived, ROOMY))
     lap = next(iter(archiver.store.laps()))
-    inbox = Inbox(archived)
-    order = inbox.post("delete", lap)
+    queue = CommandQueue(archived)
+    command = queue.post("delete", lap)
     archiver.turn()
-    assert inbox.settled(order)
+    assert queue.settled(command)
     assert not archiver.store.path(lap).exists()
     archiver.close()
     (archived / "index.sqlite").unlink()

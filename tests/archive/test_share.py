@@ -1,4 +1,4 @@
-"""What many marks and orders may cost the laps: nothing."""
+"""What many marks and commands may cost the laps: nothing."""
 
 import json
 import shutil
@@ -10,10 +10,9 @@ import pytest
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import Limits
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue, process
 from rigd.store.heartbeat import heard
 from rigd.store.marks import Marks, mark_id
-from rigd.store.process import obey
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
 MANY = 200
@@ -64,12 +63,12 @@ def drained(archiver: Archiver) -> Archiver:
     return archiver
 
 
-def test_laps_come_before_any_number_of_marks_and_orders(data: Path, laps: int) -> None:
+def test_laps_come_before_any_number_of_marks_and_commands(data: Path, laps: int) -> None:
     for number in range(MANY):
         mark(data, number)
-    inbox = Inbox(data)
+    queue = CommandQueue(data)
     for number in range(MANY):
-        inbox.post("pin", f"sessions/none/laps/car{number:03d}-0001")
+        queue.post("pin", f"sessions/none/laps/car{number:03d}-0001")
     archiver = Archiver(Settings(data, ROOMY))
     turns = 0
     while archiver.archived < laps:
@@ -78,7 +77,7 @@ def test_laps_come_before_any_number_of_marks_and_orders(data: Path, laps: int) 
     assert turns <= 10
     assert len(Marks(data).pending()) == MANY
     archiver.close()
-    inbox.close()
+    queue.close()
 
 
 def test_a_turn_is_a_piece_of_one_mark_and_laps_come_in_between(data: Path, laps: int) -> None:
@@ -155,19 +154,19 @@ def test_the_status_tells_what_retention_deleted_and_what_marks_take(data: Path,
     archiver.close()
 
 
-def test_orders_have_a_share_of_a_turn(data: Path, laps: int) -> None:
-    inbox = Inbox(data)
-    orders = [inbox.post("pin", "sessions/none/laps/car000-0001") for _ in range(50)]
+def test_commands_have_a_share_of_a_turn(data: Path, laps: int) -> None:
+    queue = CommandQueue(data)
+    commands = [queue.post("pin", "sessions/none/laps/car000-0001") for _ in range(50)]
     archiver = Archiver(Settings(data, ROOMY))
-    assert obey(inbox, archiver.store, archiver.index, share_s=-1.0)
+    assert process(queue, archiver.store, archiver.index, share_s=-1.0)
     waiting = [path for path in (data / "inbox").iterdir() if path.suffix == ".order"]
     assert len(waiting) >= 50 - 16
     assert all(json.loads(path.read_bytes())["kind"] == "pin" for path in waiting)
     until = time.monotonic() + 60
-    while obey(inbox, archiver.store, archiver.index) and time.monotonic() < until:
+    while process(queue, archiver.store, archiver.index) and time.monotonic() < until:
         pass
     assert not [path for path in (data / "inbox").iterdir() if path.suffix in (".order", ".taken")]
     with pytest.raises(Exception, match="no lap"):
-        inbox.settled(orders[-1])
+        queue.settled(commands[-1])
     archiver.close()
-    inbox.close()
+    queue.close()

@@ -22,7 +22,7 @@ from rig.regular import open_regular, read_regular, shown
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
 from rigd.losses.journal import read_ledger
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from rigd.store.folder import LapFolder
 from rigd.store.index import VERSION, Index, IndexReader
 from rigd.store.marks import Marks
@@ -136,9 +136,9 @@ def test_strangers_everywhere_hold_up_neither_archiver_nor_check(archived: Path)
         assert {rf"inbox/{kind}\xff.order", rf"marks/{kind}\xff.json"} <= where
     laps = len(list(LapFolder(archived / "laps").laps()))
     archiver = Archiver(Settings(archived, ROOMY))
-    order = Inbox(archived).post("pin", next(LapFolder(archived / "laps").laps()))
+    command = CommandQueue(archived).post("pin", next(LapFolder(archived / "laps").laps()))
     drained(archiver)
-    assert Inbox(archived).settled(order)
+    assert CommandQueue(archived).settled(command)
     assert archiver.index.count() == laps
     archiver.close()
     assert not Marks(archived).pending()
@@ -177,9 +177,9 @@ def test_a_lap_of_a_newer_version_is_kept_under_its_name_and_called_so(archived:
     store = LapFolder(archived / "laps")
     lap = next(store.laps())
     data = newer(store.path(lap))
-    order = Inbox(archived).post("examine", lap)
+    command = CommandQueue(archived).post("examine", lap)
     drained(Archiver(Settings(archived, ROOMY))).close()
-    assert Inbox(archived).settled(order)
+    assert CommandQueue(archived).settled(command)
     tally = reindex(archived)
     assert (tally.damaged, tally.newer, tally.aside) == (0, [store.path(lap)], [])
     assert store.path(lap).read_bytes() == data

@@ -49,7 +49,9 @@ def archive_lap() -> Figures:
     }
 
 
-def _cost_s(ring: RingReader, store: LapFolder, laps: list[lap_pb2.Lap], session: session_pb2.Session) -> float:
+def _cost_s(
+    ring: RingReader, store: LapFolder, laps: list[lap_pb2.Lap], session: session_pb2.Session
+) -> float:
     began = time.process_time()
     for number, found in enumerate(gather(ring, laps, session)):
         store.write(f"sessions/bench/laps/lap-{number}", pack(found.header, found.samples, found.scoring))

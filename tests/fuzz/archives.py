@@ -12,11 +12,10 @@ from rig.errors import RigError
 from rig.v1 import laps_pb2
 from rigd.archive.excerpts import _until_ns
 from rigd.store.checksummed import load_json
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue, process
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index, IndexReader
 from rigd.store.marks import Marks
-from rigd.store.process import obey
 from rigd.store.reindex import reconcile
 from tests.fuzz.target import Target, file_of, folder
 from tests.store.shelf import SESSION, lap, session
@@ -57,7 +56,7 @@ def _session_files() -> list[bytes]:
 
 
 def _bare(data: bytes) -> bytes:
-    """An object without its checksum, as somebody's own hand writes it: a changed one is looked at closely."""
+    """An object without its checksum, as somebody writes it by hand: a changed one is looked at closely."""
     return json.dumps(load_json(data)).encode()
 
 
@@ -92,17 +91,17 @@ def _order(data: bytes) -> None:
     if index.lap(_LAP) is None:  # an order to delete it was obeyed
         store.write(_LAP, b"a lap")
         index.put_lap(lap())
-    inbox = _inbox("orders")
+    queue = _queue("orders")
     order = f"{1_700_000_000_000_000_000:019d}-1-1"
     file_of(f"orders/inbox/{order}.order", data)
-    obey(inbox, store, index)
+    process(queue, store, index)
     assert not [path for path in (folder() / "orders/inbox").iterdir() if path.suffix == ".taken"]
-    inbox.settled(order)
+    queue.settled(order)
 
 
 @cache
-def _inbox(name: str) -> Inbox:
-    return Inbox(folder() / name)
+def _queue(name: str) -> CommandQueue:
+    return CommandQueue(folder() / name)
 
 
 def _answers() -> list[bytes]:
@@ -112,20 +111,20 @@ def _answers() -> list[bytes]:
 
 def _answer(data: bytes) -> None:
     """An order that was refused raises what it was refused with."""
-    inbox = _inbox("answers")
+    queue = _queue("answers")
     file_of("answers/inbox/1-1-1.refused", data)
     with contextlib.suppress(RigError):
-        raise AssertionError(f"a refusal was taken for success: {inbox.settled('1-1-1')}")
+        raise AssertionError(f"a refusal was taken for success: {queue.settled('1-1-1')}")
     assert not (folder() / "answers/inbox/1-1-1.refused").exists()
 
 
 def _foreign_name(data: bytes) -> None:
-    """Names of files in the inbox."""
-    inbox, (store, index) = _inbox("names"), _archive("names")
+    """Names of files in the queue."""
+    queue, (store, index) = _queue("names"), _archive("names")
     name = data.decode("latin-1").replace("/", "").replace("\0", "")[:80]
     with contextlib.suppress(OSError):
         file_of(f"names/inbox/{name or 'x'}", _orders()[0])
-    obey(inbox, store, index)
+    process(queue, store, index)
     for path in (folder() / "names/inbox").iterdir():
         path.unlink()
 

@@ -22,8 +22,7 @@ from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
 from rigd.store.checksummed import dump_json, load_json
 from rigd.store.index import Index
-from rigd.store.rows import opened
-from rigd.store.rows import pack_message
+from rigd.store.rows import pack_message, unpack_message
 
 Plant = Callable[[Path], None]
 TICK = 450
@@ -190,7 +189,7 @@ def list_again(db: sqlite3.Connection, data: Path) -> None:
     name = file.header.lap.name
     found = "SELECT id, seat, bytes, lap_message FROM lap JOIN message ON message.lap = lap.id WHERE name = ?"
     row, seat, old, message = db.execute(found, (name,)).fetchone()
-    known = opened(lap_pb2.Lap, message)
+    known = unpack_message(lap_pb2.Lap, message)
     known.bytes, known.digest = size, file.digest
     db.execute("UPDATE lap SET bytes = ? WHERE id = ?", (size, row))
     db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (pack_message(known), row))

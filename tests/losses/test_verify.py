@@ -10,8 +10,7 @@ import pytest
 from rig.errors import NotFound
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.store.commands import Inbox
-from rigd.store.process import obey
+from rigd.store.commands import CommandQueue, process
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
 from rigd.verify.run import Check
@@ -117,10 +116,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     while archiver.turn():
         pass
     *_, pinned, deleted = archiver.store.laps()
-    inbox = Inbox(tape.data)
-    inbox.post("pin", pinned)
-    inbox.post("delete", deleted)
-    obey(inbox, archiver.store, archiver.index)
+    queue = CommandQueue(tape.data)
+    queue.post("pin", pinned)
+    queue.post("delete", deleted)
+    process(queue, archiver.store, archiver.index)
     archiver.close()
     return tape.data
 

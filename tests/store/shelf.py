@@ -9,10 +9,9 @@ import numpy as np
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue, process
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index
-from rigd.store.process import obey
 from rigd.wake import Listener
 
 SESSION = "sessions/20261120-134500-meander-valley-race-5f3a-1"
@@ -132,19 +131,19 @@ class Clerk(threading.Thread):
         super().__init__()
         self._data, self._over = data, threading.Event()
         self.looked = threading.Event()
-        """It has looked into the inbox once."""
+        """It has looked into the queue once."""
 
     def run(self) -> None:
-        inbox, index, listener = (
-            Inbox(self._data),
+        queue, index, listener = (
+            CommandQueue(self._data),
             Index(self._data / "index.sqlite"),
             Listener(self._data / "wake"),
         )
         while not self._over.wait(0.002):
             listener.take()
-            obey(inbox, LapFolder(self._data / "laps"), index)
+            process(queue, LapFolder(self._data / "laps"), index)
             self.looked.set()
-        for one in (inbox, index, listener):
+        for one in (queue, index, listener):
             one.close()
 
     def stop(self) -> None:

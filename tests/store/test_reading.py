@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
 from rigd.serve import lapdata
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from tests.store.shelf import (
     CHANNELS,
     SAMPLES,
@@ -264,8 +264,8 @@ async def test_a_damaged_file_is_told_and_shown_to_the_archiver(shelf: Shelf, st
         error = await refused(stub.ReadLap(asked(encoding=encoding)))
         assert error.code() is grpc.StatusCode.DATA_LOSS
         assert NAME in str(error.details())
-    with contextlib.closing(Inbox(shelf.data)) as inbox:
-        assert [(order.kind, order.name) for order in inbox.orders()] == [("examine", NAME)]
+    with contextlib.closing(CommandQueue(shelf.data)) as queue:
+        assert [(order.kind, order.name) for order in queue.take()] == [("examine", NAME)]
 
 
 async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(shelf: Shelf, stub: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig.lapfile import pack
 from rig.v1 import laps_pb2, session_pb2
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from rigd.wake import Bell, Listener
@@ -46,7 +46,7 @@ def main(data: Path) -> None:
     say("unpinned")
     Marks(data).put(laps_pb2.Moment(name=f"marks/{MARK}", note="here"))
     say("marked")
-    Inbox(data).post("pin", KEPT)
+    CommandQueue(data).post("pin", KEPT)
     say("posted")
     session.status = session_pb2.SESSION_STATUS_COMPLETED
     store.put_session(session)

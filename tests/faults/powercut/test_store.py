@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rig.v1 import session_pb2
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from tests.faults.campaign import SEED, campaign, tries
@@ -60,7 +60,7 @@ class Found:
             "set aside": lambda: not store.path(BROKEN).exists(),
             "unpinned": lambda: not store.pinned(KEPT),
             "marked": lambda: Marks(self.data).get(MARK) is not None,
-            "posted": lambda: len(Inbox(self.data).orders()) == 1,
+            "posted": lambda: len(CommandQueue(self.data).take()) == 1,
             "over": self._over,
         }
 
