@@ -31,15 +31,12 @@ from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
 from rigd.store.commands import CommandQueue, process
-from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import refuse_newer, remove_index
-from rigd.store.keep import keep
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
-from rigd.store.position import position, set_position
-from rigd.store.reindex import open_index, reconcile
 from rigd.store.sessions import Sessions
+from rigd.store.store import Store, index_path
 from rigd.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -112,16 +109,12 @@ class Archiver:
         """Open all but the ring, which may come later."""
         self._whole = False
         self._pulse.beat()
-        self.store = LapFolder(self._data / "laps")
-        self.store.hold()
-        if self.store.free_bytes() < RESERVE_BYTES:
-            self.store.give_reserve()  # the index could not even be opened
-        self.index = open_index(self._data)
+        self.store = Store.open(self._data)
         self._queue = CommandQueue(self._data)
-        self._warden = Warden(self.store, self.index, self._settings.limits)
+        self._warden = Warden(self.store, self._settings.limits)
         self._marks = Marks(self._data)
-        self.store.sweep()
-        reconcile(self.store, self.index, lambda: self._stop(0.0))
+        self.store.folder.sweep()
+        self.store.reconcile(lambda: self._stop(0.0))
         self._whole = True
 
     def run(self, stop: Callable[[float], bool]) -> None:
@@ -171,7 +164,7 @@ class Archiver:
     def _begin_again(self) -> None:
         """Without the index: the folder has it all."""
         self.close()
-        remove_index(self._data / "index.sqlite")
+        remove_index(index_path(self._data))
         self._open()
 
     def _make_room(self, error: Exception) -> None:
@@ -179,9 +172,9 @@ class Archiver:
         if not isinstance(error, OSError) and "full" not in str(error):
             return
         with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
-            self.store.give_reserve()
+            self.store.folder.give_reserve()
             self._warden.patrol()
-            self.store.hold_reserve()
+            self.store.folder.hold_reserve()
 
     def _say(self) -> None:
         """Say how things are, once a second, and look whether the files are still ours."""
@@ -201,11 +194,11 @@ class Archiver:
         self.eviction = eviction(followed.ring, self._cursor) if followed and head > self._cursor else 0.0
         status = rig_pb2.ArchiverStatus(
             archived=self.archived,
-            laps=self.index.count(),
-            bytes=self.index.total_bytes(),
+            laps=self.store.index.count(),
+            bytes=self.store.index.total_bytes(),
             behind=max(head - self._cursor, 0),
-            lost=len(self.index.losses()),
-            free_bytes=self.store.free_bytes(),
+            lost=len(self.store.index.losses()),
+            free_bytes=self.store.folder.free_bytes(),
             process=self._meter.status(),
             eviction=self.eviction,
             urgency=urgency(self.eviction).name,
@@ -219,12 +212,12 @@ class Archiver:
         """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are
         moved away.
         """
-        if not self._whole or not self.store.still_there() or self.index.replaced():
+        if not self._whole or self.store.replaced():
             self._begin_again()
 
     def _work(self) -> bool:
         """A share of the commands, then laps, and without any a piece of a mark: neither holds up laps."""
-        waiting = process(self._queue, self.store, self.index)
+        waiting = process(self._queue, self.store)
         followed = self._opened()
         if followed is None:
             return waiting
@@ -233,7 +226,7 @@ class Archiver:
             waiting = self._keep_marks(followed) or waiting
             followed.ledgers.attend()
         if self._warden.patrol_sometimes():
-            self.store.hold_reserve()
+            self.store.folder.hold_reserve()
         return more or waiting
 
     def _keep_marks(self, followed: _Followed) -> bool:
@@ -261,12 +254,12 @@ class Archiver:
         """The ring, to go on in from where everything is done; from its first event when a ledger is to be
         made again.
         """
-        self._cursor = self._taken = position(self.index, ring)
-        sessions = Sessions(self.store, self.index, ring)
-        ledgers = Ledgers(self.store, sessions, ring, self._cursor)
+        self._cursor = self._taken = self.store.index.position(ring.id)
+        sessions = Sessions(self.store, ring)
+        ledgers = Ledgers(self.store.folder, sessions, ring, self._cursor)
         if not ledgers.whole():
             self._cursor = self._taken = 0
-        excerpts = Excerpts(ring, self.store, self.index, sessions, self._warden.mark_room)
+        excerpts = Excerpts(ring, self.store, sessions, self._warden.mark_room)
         return _Followed(ring, sessions, ledgers, excerpts)
 
     def _let_go(self) -> None:
@@ -289,7 +282,7 @@ class Archiver:
             self._taken = events[-1].seq
         self._cursor = records[-1][0]
         ledgers.flush()
-        set_position(self.index, ring, ledgers.settled)
+        self.store.index.set_position(ring.id, ledgers.settled)
         return True
 
     def _take(self, followed: _Followed, kind: str, events: list[event_pb2.Event]) -> None:
@@ -316,20 +309,19 @@ class Archiver:
         first = events[0]
         session = followed.sessions.of(first.session, first.lap_closed.lap.end_time, first.capture_time_ns)
         laps = [_named(session, event) for event in events]
-        wanted = [lap for lap in laps if not self.store.settled(lap.name)]
+        wanted = [lap for lap in laps if not self.store.folder.settled(lap.name)]
         if wanted:
             for gathered in gather(followed.ring, wanted, session):
                 followed.ledgers.lose(session, gathered.header.lap.name, gathered.header.gaps)
-                keep(self.store, self.index, gathered)
+                self.store.write(gathered)
                 self._pulse.beat()
             self.archived += len(wanted)
             followed.ring.forget_pages()
 
     def close(self) -> None:
         """Let go of everything."""
-        self.index.close()
+        self.store.close()
         self._queue.close()
-        self.store.release()
         self._let_go()
 
 
@@ -386,7 +378,7 @@ def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdo
     yield_to_others(0)
     lock = laps_lock(settings.data)
     try:
-        refuse_newer(settings.data / "index.sqlite")
+        refuse_newer(index_path(settings.data))
         if watchdog is not None:
             watchdog.ready()
         archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data))

@@ -30,10 +30,9 @@ from rigd.serve import lapdata
 from rigd.serve.feed import Feed
 from rigd.serve.telemetry import capture_ns
 from rigd.store.commands import CommandQueue
-from rigd.store.folder import LapFolder
 from rigd.store.heartbeat import heard
-from rigd.store.index import IndexReader
 from rigd.store.marks import BYTES_LIMIT, Marks, expected_bytes, mark_id
+from rigd.store.store import StoreReader
 
 SERVICE: Final = "rig.v1.LapService"
 
@@ -83,8 +82,7 @@ class LapService:
 
     def __init__(self, feed: Feed, data: Path) -> None:
         self._feed, self._data = feed, data
-        self._index = IndexReader(data / "index.sqlite")
-        self._store = LapFolder(data / "laps")
+        self._store = StoreReader(data)
         self._marks = Marks(data)
         self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
@@ -137,18 +135,18 @@ class LapService:
     async def _list_sessions(
         self, request: laps_pb2.ListSessionsRequest, _: Context
     ) -> laps_pb2.ListSessionsResponse:
-        return await self._work(self._index.list_sessions, request)
+        return await self._work(self._store.index.list_sessions, request)
 
     async def _get_session(
         self, request: laps_pb2.GetSessionRequest, _: Context
     ) -> laps_pb2.GetSessionResponse:
-        session = await self._work(self._index.session, request.name)
+        session = await self._work(self._store.index.session, request.name)
         if session is None:
             raise NotFound(f"there is no session {request.name!r}", name=request.name)
         return laps_pb2.GetSessionResponse(session=session)
 
     async def _list_laps(self, request: laps_pb2.ListLapsRequest, _: Context) -> laps_pb2.ListLapsResponse:
-        return await self._work(self._index.list_laps, request)
+        return await self._work(self._store.index.list_laps, request)
 
     async def _get_lap(self, request: laps_pb2.GetLapRequest, _: Context) -> laps_pb2.GetLapResponse:
         if _RUNNING.fullmatch(request.name):
@@ -158,7 +156,7 @@ class LapService:
 
     def _listed(self, name: str) -> lap_pb2.Lap:
         """What the index knows of a lap."""
-        lap = self._index.lap(name)
+        lap = self._store.index.lap(name)
         if lap is None:
             raise NotFound(f"there is no lap {name!r}", name=name)
         return lap
@@ -167,7 +165,7 @@ class LapService:
         """The lap that is being driven, if its session is."""
         match = _RUNNING.fullmatch(name)
         assert match is not None
-        session, gathered = self._index.session(match[1]), running(ring, int(match[2]))
+        session, gathered = self._store.index.session(match[1]), running(ring, int(match[2]))
         if (
             session is None
             or gathered is None
@@ -220,7 +218,7 @@ class LapService:
 
     def _checked_once(self, name: str, messages: Iterator[bytes]) -> Iterator[bytes]:
         """A whole lap. `messages` check its file, which never changes; after that it is sent as it is."""
-        lap, path = self._listed(name), self._store.path(name)
+        lap, path = self._listed(name), self._store.folder.path(name)
         state = _state(path)
         if not lap.damage and state is not None and self._sound.get(name) == state:
             with contextlib.suppress(FileNotFoundError):
@@ -235,7 +233,7 @@ class LapService:
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[_Opened]:
         """A lap with its file. Raises NotFound, and Corrupt also for what is found out while it is read."""
-        lap, path = self._listed(name), self._store.path(name)
+        lap, path = self._listed(name), self._store.folder.path(name)
         if lap.damage:
             raise (Newer if lap.newer else Corrupt)(f"{name}: {lap.damage}", name=name)
         try:
@@ -333,8 +331,8 @@ class LapService:
     def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
         """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
         archiver = heard(self._data)
-        limit = archiver.marks_limit_bytes if archiver else int(self._index.meta(BYTES_LIMIT) or 0)
-        room = archiver.marks_room_bytes if archiver else limit - self._index.mark_bytes()
+        limit = archiver.marks_limit_bytes if archiver else int(self._store.index.meta(BYTES_LIMIT) or 0)
+        room = archiver.marks_room_bytes if archiver else limit - self._store.index.mark_bytes()
         size = sum(expected_bytes(moment, cars) for moment in moments)
         if limit and size > room:
             raise Exhausted(
@@ -374,7 +372,7 @@ class LapService:
 
     def _unmarked(self, laps: Mapping[str, str]) -> list[str]:
         """Those that are not marked as they are there."""
-        known = {name: self._index.lap(name) for name in laps}
+        known = {name: self._store.index.lap(name) for name in laps}
         return [name for name, lap in known.items() if not (lap and lap.synced and lap.digest == laps[name])]
 
     async def _ask(self, kind: str, name: str) -> None:

@@ -19,9 +19,7 @@ from rig import parse
 from rig.errors import BadRequest, Corrupt, Exhausted, NotFound, Pinned, RigError, by_reason
 from rig.regular import is_regular, read_regular
 from rigd.durable import make_folder, replace
-from rigd.store.folder import LapFolder
-from rigd.store.index import Index
-from rigd.store.reindex import examine
+from rigd.store.store import Store
 from rigd.wake import Bell
 
 REQUESTED: Final = "deleted on request"
@@ -172,56 +170,49 @@ def _error(text: bytes) -> RigError:
     return error
 
 
-def process(queue: CommandQueue, store: LapFolder, index: Index, share_s: float = SHARE_S) -> bool:
-    """Carry out what lies in the queue, oldest first, and answer; True when some may be left for later."""
+def process(queue: CommandQueue, store: Store, share_s: float = SHARE_S) -> bool:
+    """Carry out waiting commands, oldest first, for about `share_s` seconds, and answer them. Return whether
+    some may be left.
+    """
     until = time.monotonic() + share_s
     commands = queue.take(_TOGETHER)
     for command in commands:
-        _answer(queue, command, store, index)
+        try:
+            _carry_out(command, store)
+        except RigError as error:
+            queue.refuse(command, error)
+        else:
+            queue.done(command)
         if time.monotonic() > until:
             return True
     return len(commands) == _TOGETHER
 
 
-def _answer(queue: CommandQueue, command: Command, store: LapFolder, index: Index) -> None:
-    """Carry out one, and say how it went."""
-    try:
-        _carry_out(command, store, index)
-    except RigError as error:
-        queue.refuse(command, error)
-    else:
-        queue.done(command)
-
-
-def _carry_out(command: Command, store: LapFolder, index: Index) -> None:
+def _carry_out(command: Command, store: Store) -> None:
     if command.kind == "sync":
-        with index.transaction():
+        with store.index.transaction():
             for name, digest in command.laps.items():
-                _sync(name, digest, store, index)
+                _sync(name, digest, store)
         return
     lap = command.name
-    if index.lap(lap) is None:
+    if store.index.lap(lap) is None:
         raise NotFound(f"there is no lap {lap!r}", name=lap)
     match command.kind:
         case "pin" | "unpin":
-            store.pin(lap, pinned=command.kind == "pin")
-            index.set_pinned(lap, command.kind == "pin")
+            store.pin(lap, command.kind == "pin")
         case "delete":
-            if store.pinned(lap):
+            if store.folder.pinned(lap):
                 raise Pinned(f"{lap} is pinned", hint="`rig unpin` it first", name=lap)
-            store.add_tombstone(lap, {"why": REQUESTED, "time_ns": time.time_ns()})
-            store.delete(lap)
-            index.remove_lap(lap)
+            store.remove(lap, {"why": REQUESTED, "time_ns": time.time_ns()})
         case "examine":
-            examine(store, index, lap)
+            store.examine(lap)
         case _:
             raise BadRequest(f"there is no command {command.kind!r}", hint="pin, unpin, delete, examine")
 
 
-def _sync(name: str, digest: str, store: LapFolder, index: Index) -> None:
+def _sync(name: str, digest: str, store: Store) -> None:
     """Note that the warehouse has a lap; one that is gone by now, or another, stays as it is."""
-    lap = index.lap(name)
+    lap = store.index.lap(name)
     if lap is not None and lap.digest == digest and not lap.synced:
-        with contextlib.suppress(NotFound):  # somebody's own hands took the file
+        with contextlib.suppress(NotFound):  # somebody removed the file by hand
             store.sync(name)
-            index.set_synced(name)

@@ -53,15 +53,15 @@ class State(NamedTuple):
 class LapFolder:
     """Files of laps below a folder, and beside them what only the archive knows: pins, and what is gone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self._held = -1
 
     def hold(self) -> None:
         """Make the folder, if there is none, and keep hold of it: it is known again after it was moved."""
         self.release()
-        make_folder(self.folder)
-        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        make_folder(self.root)
+        self._held = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def release(self) -> None:
         """Let go of the folder."""
@@ -75,7 +75,7 @@ class LapFolder:
         """
         held = os.fstat(self._held)
         try:
-            return os.path.samestat(os.stat(self.folder), held)
+            return os.path.samestat(os.stat(self.root), held)
         except FileNotFoundError:
             if held.st_nlink:
                 raise
@@ -86,7 +86,7 @@ class LapFolder:
     def path(self, lap: str) -> Path:
         """Where the lap of that name lies, or would lie. Raises NotFound for what is no name."""
         session, own = _parts(lap, 2)
-        return self.folder / session / f"{own}{SUFFIX}"
+        return self.root / session / f"{own}{SUFFIX}"
 
     def write(self, lap: str, data: bytes) -> None:
         """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
@@ -131,7 +131,7 @@ class LapFolder:
 
     def foreign(self) -> Iterator[Path]:
         """Files that look like laps and have no lap's name; unfinished ones are none."""
-        for path in sorted(self.folder.glob(f"*/[!.]*{SUFFIX}")):
+        for path in sorted(self.root.glob(f"*/[!.]*{SUFFIX}")):
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
@@ -149,14 +149,14 @@ class LapFolder:
 
     def _named(self, suffix: str, session: str = "sessions/*") -> Iterator[str]:
         """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
-        for path in sorted(self.folder.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
+        for path in sorted(self.root.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
             name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
             if _NAME.fullmatch(name) and path.is_file():
                 yield name
 
     def sweep(self) -> None:
         """Remove what an archiver that was killed left half written."""
-        for path in self.folder.glob(f"*/{UNFINISHED}*"):
+        for path in self.root.glob(f"*/{UNFINISHED}*"):
             _remove(path)
 
     # What stands beside a lap.
@@ -204,7 +204,7 @@ class LapFolder:
     def ledger(self, session: str) -> Path:
         """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
         (own,) = _parts(session, 1)
-        return self.folder / own / _LEDGER
+        return self.root / own / _LEDGER
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
@@ -240,7 +240,7 @@ class LapFolder:
 
     def aside(self) -> Iterator[Path]:
         """What was set aside and is no lap."""
-        for path in sorted(self.folder.glob(f"*/*{DAMAGED}*")):
+        for path in sorted(self.root.glob(f"*/*{DAMAGED}*")):
             if SUFFIX + DAMAGED not in path.name:
                 yield path
 
@@ -252,7 +252,7 @@ class LapFolder:
 
     def folders(self) -> Iterator[str]:
         """Names of all sessions that have a folder."""
-        names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
+        names = (f"sessions/{path.name}" for path in sorted(self.root.glob("*/")))
         return (name for name in names if _NAME.fullmatch(name))
 
     def _session(self, name: str) -> session_pb2.Session:
@@ -273,12 +273,12 @@ class LapFolder:
 
     def _replace(self, path: Path, data: bytes) -> None:
         if self._held < 0:
-            make_folder(self.folder)  # one that is held is not made again: it may come back
+            make_folder(self.root)  # one that is held is not made again: it may come back
         replace(path, data)
 
     def _beside(self, session: str, file: str) -> Path:
         """A file in the folder of a session."""
-        return self.folder / session.removeprefix("sessions/") / file
+        return self.root / session.removeprefix("sessions/") / file
 
     def set_ledger_aside(self, session: str) -> None:
         """Take a damaged ledger out of the way; nothing is deleted."""
@@ -288,23 +288,28 @@ class LapFolder:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
         what is deleted.
         """
-        path = self.folder / _RESERVE
+        path = self.root / _RESERVE
         if not path.exists():
             with path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
 
     def give_reserve(self) -> None:
         """Give that room up."""
-        _remove(self.folder / _RESERVE)
+        _remove(self.root / _RESERVE)
+
+    def make_room_to_open(self) -> None:
+        """Give the reserve up when the disk is so full that the index could not even be opened."""
+        if self.free_bytes() < RESERVE_BYTES:
+            self.give_reserve()
 
     def free_bytes(self) -> int:
         """Room on the disk."""
-        return shutil.disk_usage(self.folder).free
+        return shutil.disk_usage(self.root).free
 
     def disk_bytes(self) -> int:
         """Size of the disk."""
-        make_folder(self.folder)
-        return shutil.disk_usage(self.folder).total
+        make_folder(self.root)
+        return shutil.disk_usage(self.root).total
 
 
 def _with(path: Path, suffix: str) -> Path:

@@ -9,11 +9,9 @@ from rigd import ring as rings
 from rigd.losses import extents as extent
 from rigd.losses.account import BEGAN, GAP, OVER, Account, Books, Entry
 from rigd.losses.journal import entry_text, read_ledger
-from rigd.losses.told import events_after
 from rigd.ring import RingReader, key
 from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
-from rigd.store.position import position
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -45,7 +43,7 @@ class LedgerWalk:
 
     def compare(self, ring: RingReader) -> Findings:
         """What the ledgers of a ring's sessions say, and the ring does not; and the other way round."""
-        books = _Retold(ring, position(self._index, ring) if self._index else 0)
+        books = _Retold(ring, self._index.position(ring.id) if self._index else 0)
         for session in readable_sessions(self._store):
             if session.ring != ring.id.hex():
                 continue
@@ -119,7 +117,7 @@ class _Retold:
         """Keep the books. The records are looked at before the events, which declare all their losses."""
         self.held = {number: extent.held(self._ring, number) for number in self._ledgers}
         books = Books(self._begun, self._accounts)
-        for event in events_after(self._ring, 0):
+        for event in extent.events_after(self._ring, 0):
             for number, entry in books.take(event):
                 self._accounts.setdefault(number, Account()).take(entry)
                 self._told.setdefault(number, []).append(entry)

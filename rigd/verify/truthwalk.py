@@ -14,12 +14,11 @@ from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import gather
-from rigd.losses.told import events_after
+from rigd.losses import extents as extent
 from rigd.ring import RingReader
 from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.naming import lap_name
-from rigd.store.position import position
 from rigd.verify.finding import differing, finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -44,7 +43,7 @@ class TruthWalk:
     def __init__(self, data: Path, ring: RingReader, index: IndexReader | None) -> None:
         self._data, self._ring, self._store = data, ring, LapFolder(data / "laps")
         self._sessions = {one.ring_session: one for one in readable_sessions(self._store) if self._of(one)}
-        self._done = position(index, ring) if index else 0
+        self._done = index.position(ring.id) if index else 0
         """The event up to which the archiver was done when we began."""
 
     def check_position(self, ring: RingReader) -> Findings:
@@ -56,7 +55,7 @@ class TruthWalk:
 
     def told(self) -> list[event_pb2.Event]:
         """Events of closed laps that the archiver is done with."""
-        closed = (one for one in events_after(self._ring, 0) if one.HasField("lap_closed"))
+        closed = (one for one in extent.events_after(self._ring, 0) if one.HasField("lap_closed"))
         return [one for one in closed if one.seq <= self._done]
 
     def check(self, event: event_pb2.Event) -> Findings:

@@ -84,12 +84,12 @@ def test_a_turn_is_a_piece_of_one_mark_and_laps_come_in_between(data: Path, laps
     for number in range(3):
         mark(data, number)
     archiver = Archiver(Settings(data, ROOMY))
-    while not len(list(archiver.store.laps())):
+    while not len(list(archiver.store.folder.laps())):
         archiver.turn()
     excerpts = 0
     while Marks(data).pending():
         archiver.turn()
-        found = sum("/mark-" in lap for lap in archiver.store.laps())
+        found = sum("/mark-" in lap for lap in archiver.store.folder.laps())
         assert found - excerpts <= 3  # cars of one mark
         excerpts = found
     assert excerpts == 9
@@ -99,7 +99,7 @@ def test_a_turn_is_a_piece_of_one_mark_and_laps_come_in_between(data: Path, laps
 def test_an_archiver_that_is_stopped_in_a_mark_goes_on_with_it(data: Path, laps: int) -> None:
     name = mark(data, 1)
     archiver = Archiver(Settings(data, ROOMY))
-    while not any("/mark-" in lap for lap in archiver.store.laps()):
+    while not any("/mark-" in lap for lap in archiver.store.folder.laps()):
         archiver.turn()
     archiver.close()
     drained(Archiver(Settings(data, ROOMY))).close()
@@ -116,8 +116,8 @@ def test_marks_beyond_their_bytes_are_refused_with_the_reason_and_take_no_lap(da
     refused = [one for one in moments if one.status == laps_pb2.MOMENT_STATUS_REFUSED]
     assert 0 < len(refused) < 10
     assert all("marks have room for" in one.detail for one in refused)
-    assert 0 < archiver.index.mark_bytes() <= 500_000
-    assert sum("/mark-" not in lap for lap in archiver.store.laps()) == laps
+    assert 0 < archiver.store.index.mark_bytes() <= 500_000
+    assert sum("/mark-" not in lap for lap in archiver.store.folder.laps()) == laps
     archiver.close()
 
 
@@ -125,12 +125,12 @@ def test_pinned_excerpts_are_no_part_of_what_laps_may_take(data: Path, laps: int
     for number in range(6):
         mark(data, number)
     archiver = drained(Archiver(Settings(data, ROOMY)))
-    own = archiver.index.total_bytes() - archiver.index.mark_bytes()
-    assert archiver.index.mark_bytes() > 0
+    own = archiver.store.index.total_bytes() - archiver.store.index.mark_bytes()
+    assert archiver.store.index.mark_bytes() > 0
     archiver.close()
     archiver = drained(Archiver(Settings(data, Limits(own, **WIDE))))  # type: ignore[arg-type]
     archiver._warden.patrol()
-    assert sum("/mark-" not in lap for lap in archiver.store.laps()) == laps
+    assert sum("/mark-" not in lap for lap in archiver.store.folder.laps()) == laps
     archiver.close()
 
 
@@ -158,12 +158,12 @@ def test_commands_have_a_share_of_a_turn(data: Path, laps: int) -> None:
     queue = CommandQueue(data)
     commands = [queue.post("pin", "sessions/none/laps/car000-0001") for _ in range(50)]
     archiver = Archiver(Settings(data, ROOMY))
-    assert process(queue, archiver.store, archiver.index, share_s=-1.0)
+    assert process(queue, archiver.store, share_s=-1.0)
     waiting = [path for path in (data / "inbox").iterdir() if path.suffix == ".order"]
     assert len(waiting) >= 50 - 16
     assert all(json.loads(path.read_bytes())["kind"] == "pin" for path in waiting)
     until = time.monotonic() + 60
-    while process(queue, archiver.store, archiver.index) and time.monotonic() < until:
+    while process(queue, archiver.store) and time.monotonic() < until:
         pass
     assert not [path for path in (data / "inbox").iterdir() if path.suffix in (".order", ".taken")]
     with pytest.raises(Exception, match="no lap"):

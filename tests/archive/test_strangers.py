@@ -139,7 +139,7 @@ def test_strangers_everywhere_hold_up_neither_archiver_nor_check(archived: Path)
     command = CommandQueue(archived).post("pin", next(LapFolder(archived / "laps").laps()))
     drained(archiver)
     assert CommandQueue(archived).settled(command)
-    assert archiver.index.count() == laps
+    assert archiver.store.index.count() == laps
     archiver.close()
     assert not Marks(archived).pending()
     said = rigd("reindex", "--data", archived, code=1)
@@ -247,10 +247,10 @@ def test_fields_of_the_future_beside_the_laps_are_read_over(archived: Path) -> N
 def test_a_long_start_ends_when_it_is_told_to_and_the_next_one_goes_on(archived: Path) -> None:
     (archived / "index.sqlite").unlink()
     archiver = Archiver(Settings(archived, ROOMY), stop=lambda _: True)
-    assert not archiver.index.count()
+    assert not archiver.store.index.count()
     archiver.close()
     archiver = Archiver(Settings(archived, ROOMY))
-    assert archiver.index.count() == len(list(archiver.store.laps())) > 0
+    assert archiver.store.index.count() == len(list(archiver.store.folder.laps())) > 0
     archiver.close()
 
 

@@ -44,10 +44,10 @@ def race(data: Path) -> None:
     Marks(data).put(mark)
     archiver = tape.archiver()
     drain(archiver)
-    pinned, gone = sorted(archiver.store.laps())[:2]
+    pinned, gone = sorted(archiver.store.folder.laps())[:2]
     archiver.store.pin(pinned, True)
-    archiver.store.add_tombstone(gone, {"why": "less than 1024 MiB were free", "forced": True})
-    archiver.store.delete(gone)
+    archiver.store.folder.add_tombstone(gone, {"why": "less than 1024 MiB were free", "forced": True})
+    archiver.store.folder.delete(gone)
     archiver.close()
 
 

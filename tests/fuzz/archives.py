@@ -13,10 +13,9 @@ from rig.v1 import laps_pb2
 from rigd.archive.excerpts import _until_ns
 from rigd.store.checksummed import load_json
 from rigd.store.commands import CommandQueue, process
-from rigd.store.folder import LapFolder
 from rigd.store.index import Index, IndexReader
 from rigd.store.marks import Marks
-from rigd.store.reindex import reconcile
+from rigd.store.store import Store
 from tests.fuzz.target import Target, file_of, folder
 from tests.store.shelf import SESSION, lap, session
 
@@ -31,15 +30,14 @@ def _parts(data: bytes, count: int) -> list[bytes]:
 
 
 @cache
-def _archive(name: str) -> tuple[LapFolder, Index]:
+def _archive(name: str) -> Store:
     """An archive with one lap, which lies there as a file and is listed."""
     data = folder() / name
-    store, index = LapFolder(data / "laps"), Index(data / "index.sqlite")
+    store = Store.open(data)
     store.put_session(session())
-    store.write(_LAP, b"a lap")
-    index.put_session(session())
-    index.put_lap(lap())
-    return store, index
+    store.folder.write(_LAP, b"a lap")
+    store.index.put_lap(lap())
+    return store
 
 
 # Sessions, and what is gone.
@@ -47,10 +45,10 @@ def _archive(name: str) -> tuple[LapFolder, Index]:
 
 @cache
 def _session_files() -> list[bytes]:
-    store, _ = _archive("seeds")
-    store.add_tombstone(_LAP, {"why": "deleted on request"})
-    store.add_tombstone(_LAP, {"why": "the disk was full", "forced": True})
-    kept, gone = ((store.folder / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl"))
+    laps = _archive("seeds").folder
+    laps.add_tombstone(_LAP, {"why": "deleted on request"})
+    laps.add_tombstone(_LAP, {"why": "the disk was full", "forced": True})
+    kept, gone = ((laps.root / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl"))
     bare = b"\n".join(_bare(line) for line in gone.splitlines() if line)
     return [kept + _PART + gone, _bare(kept) + _PART + bare, kept, b"{}" + _PART + bare]
 
@@ -62,18 +60,19 @@ def _bare(data: bytes) -> bytes:
 
 def _session(data: bytes) -> None:
     """The archiver starts on them: what is listed has its own name, what is gone are laps of it."""
-    store, index = _archive("sessions")
+    store = _archive("sessions")
+    laps = store.folder
     kept, gone = _parts(data, 2)
-    for aside in store.aside():
+    for aside in laps.aside():
         aside.unlink()
     file_of(f"sessions/laps/{_OWN}/session.json", kept)
     file_of(f"sessions/laps/{_OWN}/gone.jsonl", gone)
     file_of(f"sessions/laps/{_OWN}-b/car001-0001.lap", b"of another session")
-    for each in store.sessions():
+    for each in laps.sessions():
         assert each.name == f"sessions/{_OWN}"
-        assert all(name.startswith(f"{SESSION}/laps/") for name in store.tombstones(each.name))
-    reconcile(store, index)
-    assert (store.folder / f"{_OWN}-b").exists(), "nothing of another session is touched"
+        assert all(name.startswith(f"{SESSION}/laps/") for name in laps.tombstones(each.name))
+    store.reconcile()
+    assert (laps.root / f"{_OWN}-b").exists(), "nothing of another session is touched"
 
 
 # Orders.
@@ -87,14 +86,14 @@ def _orders() -> list[bytes]:
 
 def _order(data: bytes) -> None:
     """The order is carried out or refused with an error; in neither case does it stay."""
-    store, index = _archive("orders")
-    if index.lap(_LAP) is None:  # an order to delete it was obeyed
-        store.write(_LAP, b"a lap")
-        index.put_lap(lap())
+    store = _archive("orders")
+    if store.index.lap(_LAP) is None:  # an order to delete it was obeyed
+        store.folder.write(_LAP, b"a lap")
+        store.index.put_lap(lap())
     queue = _queue("orders")
     order = f"{1_700_000_000_000_000_000:019d}-1-1"
     file_of(f"orders/inbox/{order}.order", data)
-    process(queue, store, index)
+    process(queue, store)
     assert not [path for path in (folder() / "orders/inbox").iterdir() if path.suffix == ".taken"]
     queue.settled(order)
 
@@ -120,11 +119,11 @@ def _answer(data: bytes) -> None:
 
 def _foreign_name(data: bytes) -> None:
     """Names of files in the queue."""
-    queue, (store, index) = _queue("names"), _archive("names")
+    queue, store = _queue("names"), _archive("names")
     name = data.decode("latin-1").replace("/", "").replace("\0", "")[:80]
     with contextlib.suppress(OSError):
         file_of(f"names/inbox/{name or 'x'}", _orders()[0])
-    process(queue, store, index)
+    process(queue, store)
     for path in (folder() / "names/inbox").iterdir():
         path.unlink()
 

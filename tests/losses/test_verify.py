@@ -115,11 +115,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archiver = tape.archiver()
     while archiver.turn():
         pass
-    *_, pinned, deleted = archiver.store.laps()
+    *_, pinned, deleted = archiver.store.folder.laps()
     queue = CommandQueue(tape.data)
     queue.post("pin", pinned)
     queue.post("delete", deleted)
-    process(queue, archiver.store, archiver.index)
+    process(queue, archiver.store)
     archiver.close()
     return tape.data
 

@@ -197,7 +197,7 @@ def test_a_command_of_other_things_than_words_is_refused_for_good(
     """It stopped the archiver, and the next one, and the one after."""
     asked = queue.post("pin", "a")
     (shelf.data / f"inbox/{asked}.order").write_bytes(command)
-    process(queue, shelf.store, shelf.index)
+    process(queue, shelf.store)
     with pytest.raises(Corrupt, match="cannot be read"):
         queue.settled(asked)
     assert not os.listdir(shelf.data / "inbox")
@@ -206,7 +206,7 @@ def test_a_command_of_other_things_than_words_is_refused_for_good(
 def test_a_command_that_nobody_knows_is_refused(shelf: Shelf, queue: CommandQueue) -> None:
     shelf.put(lap())
     asked = queue.post("polish", NAME)
-    process(queue, shelf.store, shelf.index)
+    process(queue, shelf.store)
     with pytest.raises(BadRequest, match="there is no command 'polish'"):
         queue.settled(asked)
 

@@ -17,7 +17,8 @@ from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
-from rigd.store.reindex import open_index, reindex
+from rigd.store.reindex import reindex
+from rigd.store.store import Store
 from tests.archive.tape import ROOMY
 from tests.faults.powercut.archiverun import ArchiveRun, Promise
 from tests.faults.powercut.disk import Cut, Disk, cuts
@@ -70,9 +71,9 @@ class Image:
 
     def the_position_is_true(self) -> None:
         """The index does not say that something is done which is not."""
-        index = open_index(self.data)
-        ring, _, position = (index.meta("position") or " 0").partition(" ")
-        index.close()
+        store = Store.open(self.data)
+        ring, _, position = (store.index.meta("position") or " 0").partition(" ")
+        store.close()
         assert ring in ("", self._ring[0])
         for seq, lap in self._closed(int(position)):
             assert self.store.settled(lap), f"{lap}, event {seq}, is behind the position {position}"
@@ -156,8 +157,8 @@ def examine(image: Image) -> None:
             pass
         assert not archiver.trouble
         image.everything_is_archived()
-        image.the_index_is_that_of_the_folder(archiver.index)
-        image.promises_are_kept(archiver.index)
+        image.the_index_is_that_of_the_folder(archiver.store.index)
+        image.promises_are_kept(archiver.store.index)
     finally:
         archiver.close()
     tally = reindex(image.data)
