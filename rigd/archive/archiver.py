@@ -22,9 +22,8 @@ from rig.errors import Corrupt, RigError
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
-from rigd.archive.retention import Limits
+from rigd.archive.retention import Limits, Retention
 from rigd.archive.urgency import Crew, eviction, nice_now, urgency
-from rigd.archive.warden import Warden
 from rigd.gather.gather import gather
 from rigd.losses.journals import Ledgers
 from rigd.process import ProcessMeter, yield_to_others
@@ -111,7 +110,7 @@ class Archiver:
         self._pulse.beat()
         self.store = Store.open(self._data)
         self._queue = CommandQueue(self._data)
-        self._warden = Warden(self.store, self._settings.limits)
+        self._retention = Retention(self.store, self._settings.limits)
         self._marks = Marks(self._data)
         self.store.folder.sweep()
         self.store.reconcile(lambda: self._stop(0.0))
@@ -173,7 +172,7 @@ class Archiver:
             return
         with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
             self.store.folder.give_reserve()
-            self._warden.patrol()
+            self._retention.enforce()
             self.store.folder.hold_reserve()
 
     def _say(self) -> None:
@@ -205,7 +204,7 @@ class Archiver:
             nice=nice_now(),
             marks_pending=self._marks_pending,
         )
-        self._warden.status(status)
+        self._retention.status(status)
         return status
 
     def _mind_the_files(self) -> None:
@@ -225,7 +224,7 @@ class Archiver:
         if not more:
             waiting = self._keep_marks(followed) or waiting
             followed.ledgers.attend()
-        if self._warden.patrol_sometimes():
+        if self._retention.enforce_sometimes():
             self.store.folder.hold_reserve()
         return more or waiting
 
@@ -259,7 +258,7 @@ class Archiver:
         ledgers = Ledgers(self.store.folder, sessions, ring, self._cursor)
         if not ledgers.whole():
             self._cursor = self._taken = 0
-        excerpts = Excerpts(ring, self.store, sessions, self._warden.mark_room)
+        excerpts = Excerpts(ring, self.store, sessions, self._retention.mark_room)
         return _Followed(ring, sessions, ledgers, excerpts)
 
     def _let_go(self) -> None:

@@ -97,7 +97,7 @@ FROM lap ORDER BY start_ns, name
 """
 
 
-class Kept(NamedTuple):
+class IndexedLap(NamedTuple):
     """What retention needs to know of a lap."""
 
     name: str
@@ -306,10 +306,10 @@ class Index:
         """The session of that name, with what is known of its laps."""
         return _session(self._db, name)
 
-    def laps_by_age(self) -> Iterator[Kept]:
+    def laps_by_age(self) -> Iterator[IndexedLap]:
         """All laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
-            yield Kept(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
+            yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
     def states(self) -> dict[str, State]:
         """All laps listed, with what is known of their files."""

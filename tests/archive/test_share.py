@@ -129,7 +129,7 @@ def test_pinned_excerpts_are_no_part_of_what_laps_may_take(data: Path, laps: int
     assert archiver.store.index.mark_bytes() > 0
     archiver.close()
     archiver = drained(Archiver(Settings(data, Limits(own, **WIDE))))  # type: ignore[arg-type]
-    archiver._warden.patrol()
+    archiver._retention.enforce()
     assert sum("/mark-" not in lap for lap in archiver.store.folder.laps()) == laps
     archiver.close()
 
@@ -137,7 +137,7 @@ def test_pinned_excerpts_are_no_part_of_what_laps_may_take(data: Path, laps: int
 def test_the_status_tells_what_retention_deleted_and_what_marks_take(data: Path, laps: int) -> None:
     mark(data, 1)
     archiver = drained(Archiver(Settings(data, Limits(0, **WIDE))))  # type: ignore[arg-type]
-    archiver._warden.patrol()
+    archiver._retention.enforce()
     archiver._heartbeat.beat(archiver._status())
     status = heard(data)
     assert status is not None
