@@ -14,7 +14,7 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import gather
-from rigd.gather.scene import scene
+from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
 from rigd.store.marks import ROW_BYTES, Marks
 from rigd.store.naming import excerpt_name
@@ -113,7 +113,7 @@ class Excerpts:
         session = self._sessions.of(number, stretch.start_s, moment.time_ns)
         cars = sorted(stretch.cars & set(moment.cars) if moment.cars else stretch.cars)
         laps = [_lap(moment, session, car, stretch) for car in cars]
-        scene(self._ring, number, stretch.end_s).introduce(laps)
+        session_state(self._ring, number, stretch.end_s).fill_in(laps)
         together = max(1, min(_TOGETHER, _ROWS // max(stretch.ticks, 1)))
         for at in range(0, len(laps), together):
             part = laps[at : at + together]

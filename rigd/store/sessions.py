@@ -1,7 +1,7 @@
 """The sessions of a ring, as the archive names and keeps them."""
 
 from rig.v1 import event_pb2, session_pb2
-from rigd.gather.scene import scene
+from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
 from rigd.store.naming import session_name
 from rigd.store.store import Store
@@ -52,7 +52,7 @@ class Sessions:
         told at session clock `clock_s`, which was `time_ns`.
         """
         if number not in self._known:
-            self._put(self._made(number, time_ns, scene(self._ring, number, clock_s).state))
+            self._put(self._made(number, time_ns, session_state(self._ring, number, clock_s).state))
         return self._known[number]
 
     def _made(self, number: int, time_ns: int, state: session_pb2.SessionState) -> session_pb2.Session:

@@ -13,7 +13,6 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
-from rigd.gather.scene import scene
 from rigd.losses.account import GAP, Account, Books, Entry
 from rigd.losses.journal import read_ledger
 from rigd.record.absence import Absence
@@ -70,7 +69,7 @@ def test_who_is_who_is_found_across_missed_updates(tape: Tape) -> None:
         assert ring.latest(rings.SCORING, last) == (last, ring.get(rings.SCORING, last))
         assert ring.latest(rings.SCORING, last + 5) == ring.latest(rings.SCORING, last)
         assert ring.latest(rings.SCORING, 0) is None
-        assert len(scene(ring, 1, 1000.0).entries) == 3
+        assert len(session_state(ring, 1, 1000.0).entries) == 3
 
 
 def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
