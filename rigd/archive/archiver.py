@@ -23,7 +23,7 @@ from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits, Retention
-from rigd.archive.urgency import Crew, eviction, nice_now, urgency
+from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
 from rigd.gather.gather import gather
 from rigd.losses.journals import Ledgers
 from rigd.process import ProcessMeter, yield_to_others
@@ -118,13 +118,13 @@ class Archiver:
 
     def run(self, stop: Callable[[float], bool]) -> None:
         """Archive until `stop`, which waits the given seconds and then tells."""
-        crew = Crew()
+        threads = NiceThreads()
         try:
             more = False
             while not stop(_RETRY_S if self.trouble else 0.0 if more else _TURN_S):
-                more = crew.work(urgency(self.eviction), self.turn)
+                more = threads.work(urgency(self.eviction), self.turn)
         finally:
-            crew.close()
+            threads.close()
 
     def turn(self) -> bool:
         """Do what there is to do; True when there may be more at once. What was refused is `trouble`, and the

@@ -60,14 +60,14 @@ def run(
     from rich.console import Console
 
     from rig import sockets
+    from rigd.alldaemons import AllDaemons, run_all
     from rigd.demo.folder import DEFAULT_FOLDER
-    from rigd.household import Household, run_household
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
     playing = options.given(options.playing)
     if playing and not demo:
         raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")
-    household = Household(
+    daemons = AllDaemons(
         data=data or options.data_home() / ("demo" if demo else ""),
         buffers=buffers or (DEFAULT_FOLDER if demo else options.BUFFERS),
         watchdog_s=watchdog,
@@ -78,4 +78,4 @@ def run(
         archiving=tuple(options.given(options.archiving)),
         playing=tuple(playing),
     )
-    ctx.exit(run_household(household, watch, seconds, Console()))
+    ctx.exit(run_all(daemons, watch, seconds, Console()))
