@@ -25,7 +25,7 @@ from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits, Retention
 from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
 from rigd.gather.gather import gather
-from rigd.losses.journals import Ledgers
+from rigd.losses.journals import LossJournals
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
@@ -71,7 +71,7 @@ class _Followed(NamedTuple):
 
     ring: RingReader
     sessions: Sessions
-    ledgers: Ledgers
+    journals: LossJournals
     excerpts: Excerpts
 
 
@@ -223,7 +223,7 @@ class Archiver:
         more = self._follow(followed)
         if not more:
             waiting = self._keep_marks(followed) or waiting
-            followed.ledgers.attend()
+            followed.journals.attend()
         if self._retention.enforce_sometimes():
             self.store.folder.hold_reserve()
         return more or waiting
@@ -250,16 +250,16 @@ class Archiver:
         return self._followed
 
     def _taken_up(self, ring: RingReader) -> _Followed:
-        """The ring, to go on in from where everything is done; from its first event when a ledger is to be
+        """The ring, to go on in from where everything is done; from its first event when a journal is to be
         made again.
         """
         self._cursor = self._taken = self.store.index.position(ring.id)
         sessions = Sessions(self.store, ring)
-        ledgers = Ledgers(self.store.folder, sessions, ring, self._cursor)
-        if not ledgers.whole():
+        journals = LossJournals(self.store.folder, sessions, ring, self._cursor)
+        if not journals.whole():
             self._cursor = self._taken = 0
         excerpts = Excerpts(ring, self.store, sessions, self._retention.mark_room)
-        return _Followed(ring, sessions, ledgers, excerpts)
+        return _Followed(ring, sessions, journals, excerpts)
 
     def _let_go(self) -> None:
         if self._followed is not None:
@@ -268,20 +268,20 @@ class Archiver:
 
     def _follow(self, followed: _Followed) -> bool:
         """Take the next events; True when there were any."""
-        ring, ledgers = followed.ring, followed.ledgers
+        ring, journals = followed.ring, followed.journals
         records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False
         for events in _unbroken(_readable(records)):
             if self._taken and events[0].seq > self._taken + 1:
-                ledgers.miss(self._taken + 1, events[0])
+                journals.miss(self._taken + 1, events[0])
             for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
                 for together in _chunks(group):
                     self._take(followed, kind or "", together)
             self._taken = events[-1].seq
         self._cursor = records[-1][0]
-        ledgers.flush()
-        self.store.index.set_position(ring.id, ledgers.settled)
+        journals.flush()
+        self.store.index.set_position(ring.id, journals.settled)
         return True
 
     def _take(self, followed: _Followed, kind: str, events: list[event_pb2.Event]) -> None:
@@ -290,7 +290,7 @@ class Archiver:
         for event in events:
             if kind == "session_started":
                 self._begin(followed, event)
-            followed.ledgers.take(event)
+            followed.journals.take(event)
             if kind == "session_ended":
                 followed.sessions.end(event)
         if kind == "lap_closed":
@@ -300,7 +300,7 @@ class Archiver:
     def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
         """A session begins; those that another ring left behind are over."""
         for session in followed.sessions.left_behind():
-            followed.ledgers.abandon(session)
+            followed.journals.abandon(session)
         followed.sessions.begin(event)
 
     def _archive(self, followed: _Followed, events: list[event_pb2.Event]) -> None:
@@ -311,7 +311,7 @@ class Archiver:
         wanted = [lap for lap in laps if not self.store.folder.settled(lap.name)]
         if wanted:
             for gathered in gather(followed.ring, wanted, session):
-                followed.ledgers.lose(session, gathered.header.lap.name, gathered.header.gaps)
+                followed.journals.lose(session, gathered.header.lap.name, gathered.header.gaps)
                 self.store.write(gathered)
                 self._pulse.beat()
             self.archived += len(wanted)

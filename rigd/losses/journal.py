@@ -1,4 +1,4 @@
-"""The ledger of a session: its account as a file beside its laps, only ever added to.
+"""The loss journal of a session: its account as a file beside its laps, only ever added to.
 
 A line holds the entries that were added together: a CRC-32 in hexadecimal, a blank, a JSON list. The CRC goes
 on from that of the line before, the first one from the session's name: what was changed, taken out or put in
@@ -21,14 +21,14 @@ from rigd.losses.account import Account, Entry
 
 _CRC_DIGITS: Final = 8
 _MOST_BYTES: Final = 1 << 28
-"""Of a ledger: a day without losses has 150 kB."""
+"""Of a journal: a day without losses has 150 kB."""
 _STREAM: Final = "STREAM_"
 _MOST: Final = (1 << 64) - 1
 _STREAMS: Final = {name.removeprefix(_STREAM).lower(): number for name, number in event_pb2.Stream.items()}
 """By their words; those of a newer version are passed over."""
 
 
-class Ledger:
+class LossJournal:
     """The one writer. Raises Corrupt for a file whose lines do not agree with their CRC."""
 
     def __init__(self, path: Path, session: str) -> None:
@@ -49,8 +49,10 @@ class Ledger:
         self._crc = crc
 
 
-def read_ledger(path: Path, session: str) -> list[Entry]:
-    """The entries of a session's ledger, none when there is no file. Raises Corrupt."""
+def read_journal(path: Path, session: str) -> list[Entry]:
+    """Return the entries of the loss journal at `path`, none when there is no file. Raises Corrupt where lines do
+    not agree with their CRC.
+    """
     return _parsed(_read(path), session)[2]
 
 
@@ -80,11 +82,11 @@ def _parsed(data: bytes, session: str) -> tuple[int, int, list[Entry]]:
         text = line[_CRC_DIGITS + 1 :]
         crc = zlib.crc32(text, crc)
         if line[: _CRC_DIGITS + 1] != b"%08x " % crc:
-            raise Corrupt(f"line {number} of the ledger of {session} is not what was written")
+            raise Corrupt(f"line {number} of the loss journal of {session} is not what was written")
         try:
             entries += map(_entry, json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Corrupt(f"line {number} of the ledger of {session} is no entry: {error!r}") from error
+            raise Corrupt(f"line {number} of the loss journal of {session} is no entry: {error!r}") from error
     return whole, crc, entries
 
 

@@ -1,4 +1,4 @@
-"""The ledgers of a ring's sessions, kept from its events as the archiver meets them."""
+"""The loss journals of a ring's sessions, kept from its events as the archiver reads them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2, session_pb2
 from rigd.losses import extents as extent
 from rigd.losses.account import BEFORE, BEGAN, GAP, LAP, OVER, REACHED, STREAMS, Account, Books, Entry, Heads
-from rigd.losses.journal import Ledger
+from rigd.losses.journal import LossJournal
 from rigd.ring import RingReader
 from rigd.store.folder import LapFolder
 from rigd.store.sessions import Sessions
@@ -22,7 +22,7 @@ _LAP_REASONS: Final = (event_pb2.GAP_REASON_EVICTED, event_pb2.GAP_REASON_TOO_LO
 """Why a lap's file may lack what the recorder had stored."""
 
 
-class Ledgers:
+class LossJournals:
     """Keeps the accounts, which `flush` makes durable; `event` is the number of the newest event given.
 
     After an OSError everything since the last `flush` has to be given again, to another one.
@@ -30,14 +30,14 @@ class Ledgers:
 
     def __init__(self, store: LapFolder, sessions: Sessions, ring: RingReader, event: int) -> None:
         self._store, self._sessions, self._ring = store, sessions, ring
-        self._ledgers: dict[str, Ledger] = {}
+        self._journals: dict[str, LossJournal] = {}
         self._pending: dict[str, list[Entry]] = {}
         self._books = Books(self._account, [one.ring_session for one in sessions.known()])
         self._event = event
         self._attend_at = time.monotonic() + _ATTEND_S
 
     def whole(self) -> bool:
-        """Whether every session of this ring has a sound ledger. A damaged one is set aside now; the ring's
+        """Whether every session of this ring has a sound journal. A damaged one is set aside now; the ring's
         events make it again, as far as they are still there.
         """
         begun = [self._opened(session).account.begun for session in self._sessions.known()]
@@ -128,7 +128,7 @@ class Ledgers:
     def flush(self) -> None:
         """Make durable what was taken."""
         for name in list(self._pending):
-            self._ledgers[name].append(self._pending[name])
+            self._journals[name].append(self._pending[name])
             del self._pending[name]
 
     # Accounts and their entries.
@@ -142,15 +142,15 @@ class Ledgers:
         account = self._opened(session).account if session else None
         return account if account and account.begun else None
 
-    def _opened(self, session: session_pb2.Session) -> Ledger:
-        if session.name not in self._ledgers:
-            path = self._store.ledger(session.name)
+    def _opened(self, session: session_pb2.Session) -> LossJournal:
+        if session.name not in self._journals:
+            path = self._store.journal_path(session.name)
             try:
-                self._ledgers[session.name] = Ledger(path, session.name)
+                self._journals[session.name] = LossJournal(path, session.name)
             except Corrupt:
-                self._store.set_ledger_aside(session.name)
-                self._ledgers[session.name] = Ledger(path, session.name)
-        return self._ledgers[session.name]
+                self._store.set_journal_aside(session.name)
+                self._journals[session.name] = LossJournal(path, session.name)
+        return self._journals[session.name]
 
     def _book(self, entries: Iterator[tuple[int, Entry]]) -> None:
         for number, entry in entries:
@@ -165,10 +165,12 @@ class Ledgers:
                 self._begin_late(session, entry.event)  # a recorder that did not tell them
 
     def _put(self, session: session_pb2.Session, entry: Entry) -> None:
-        ledger = self._opened(session)
-        if 0 < entry.event <= ledger.newest or (entry.kind == BEFORE and entry.gap in ledger.account.borders):
+        journal = self._opened(session)
+        if 0 < entry.event <= journal.newest or (
+            entry.kind == BEFORE and entry.gap in journal.account.borders
+        ):
             return  # it was told again
-        ledger.account.take(entry)
+        journal.account.take(entry)
         self._pending.setdefault(session.name, []).append(entry)
 
     def _begin_late(self, session: session_pb2.Session, event: int) -> None:

@@ -1,4 +1,4 @@
-"""What is missing of a session: its ledger, and what the ring has told since."""
+"""What is missing of a session: its journal, and what the ring has told since."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -10,7 +10,7 @@ from rig.v1 import event_pb2, laps_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.losses import extents as extent
 from rigd.losses.account import BEFORE, GAP, LAP, OVER, REACHED, STREAMS, Account, Books, Entry, shown
-from rigd.losses.journal import newest, read_ledger
+from rigd.losses.journal import newest, read_journal
 from rigd.ring import RingReader
 from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
@@ -60,8 +60,8 @@ class Losses:
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 
     def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[Entry]:
-        """The ledger, and of a session of this ring what the archiver has not come to yet."""
-        entries = read_ledger(self._store.folder.ledger(session.name), session.name)
+        """The journal, and of a session of this ring what the archiver has not come to yet."""
+        entries = read_journal(self._store.folder.journal_path(session.name), session.name)
         if ring is None or session.ring != ring.id.hex():
             return entries
         accounts = _Accounts(self._store.folder, ring, session.ring_session, entries)
@@ -81,8 +81,8 @@ class _Accounts:
         if number not in self._accounts:
             session = self._folder.numbered(self._ring.id.hex(), number)
             if session is not None:
-                ledger = read_ledger(self._folder.ledger(session.name), session.name)
-                self._accounts[number] = Account(ledger)
+                journal = read_journal(self._folder.journal_path(session.name), session.name)
+                self._accounts[number] = Account(journal)
         account = self._accounts.get(number)
         return account if account and account.begun else None
 
@@ -92,7 +92,7 @@ class _Accounts:
         return [number for number in own if number <= self._number]
 
     def go_on(self, after: int) -> Iterator[Entry]:
-        """What events after number `after`, and the records of the ring, tell beyond the ledger."""
+        """What events after number `after`, and the records of the ring, tell beyond the journal."""
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
@@ -140,7 +140,7 @@ def _page(
 
 def _lost_laps(store: StoreReader, session: str, entries: Iterable[Entry]) -> list[rig_pb2.LostLap]:
     """Return the laps of a session that are not there as they should be, by name; `entries` are those of its
-    ledger. What happened last counts.
+    journal. What happened last counts.
     """
     lost = {entry.lap: _cut(entry) for entry in entries if entry.kind == LAP}
     lost |= {name: _damaged(store, name) for name in store.folder.damaged(session)}

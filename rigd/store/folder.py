@@ -24,7 +24,7 @@ _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
 _TOMBSTONES: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
-_LEDGER: Final = "losses.log"
+_JOURNAL: Final = "losses.log"
 _MOST_BYTES: Final = 1 << 20
 """Of what is known of a session."""
 _RESERVE: Final = ".reserve"
@@ -201,10 +201,10 @@ class LapFolder:
 
     # Sessions.
 
-    def ledger(self, session: str) -> Path:
-        """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
+    def journal_path(self, session: str) -> Path:
+        """Return where the loss journal of a session lies, or would lie. Raises NotFound for what is no name."""
         (own,) = _parts(session, 1)
-        return self.root / own / _LEDGER
+        return self.root / own / _JOURNAL
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
@@ -280,9 +280,9 @@ class LapFolder:
         """A file in the folder of a session."""
         return self.root / session.removeprefix("sessions/") / file
 
-    def set_ledger_aside(self, session: str) -> None:
-        """Take a damaged ledger out of the way; nothing is deleted."""
-        rename(self.ledger(session), self._aside(session, _LEDGER))
+    def set_journal_aside(self, session: str) -> None:
+        """Take a damaged journal out of the way; nothing is deleted."""
+        rename(self.journal_path(session), self._aside(session, _JOURNAL))
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down

@@ -16,8 +16,8 @@ from rigd.store.index import IndexReader
 from rigd.verify.finding import finding
 from rigd.verify.foreign import foreign, foreign_files
 from rigd.verify.indexwalk import IndexWalk
+from rigd.verify.journalwalk import JournalWalk
 from rigd.verify.lapwalk import LapWalk
-from rigd.verify.ledgerwalk import LedgerWalk
 from rigd.verify.ringwalk import RingWalk
 from rigd.verify.sessionwalk import SessionWalk, readable_sessions
 from rigd.verify.truthwalk import TruthWalk
@@ -44,7 +44,7 @@ def trusted(findings: Iterable[rig_pb2.Finding]) -> bool:
 
 
 def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:
-    """Folders, ledgers, laps and index; `with_ring` also against the ring, `deep` with all laps."""
+    """Folders, journals, laps and index; `with_ring` also against the ring, `deep` with all laps."""
     busy, index = heard(data) is not None, None
     table = IndexWalk(data)
     if wrong := table.trouble():
@@ -55,8 +55,8 @@ def check_rest(data: Path, deep: bool, with_ring: bool, told: Told) -> Findings:
     folders, laps = SessionWalk(data, index), LapWalk(data, index)
     yield from twice("sessions", folders.names(), folders.check, told, busy)
     yield from twice("marks and commands", foreign_files(data), foreign, told, busy)
-    ledgers = LedgerWalk(data, index)
-    yield from twice("ledgers", readable_sessions(LapFolder(data / "laps")), ledgers.check, told, busy)
+    journals = JournalWalk(data, index)
+    yield from twice("loss journals", readable_sessions(LapFolder(data / "laps")), journals.check, told, busy)
     yield from twice("laps", laps.names(), laps.check, told, busy)
     if with_ring and (data / "ring/data.mdb").exists():
         with contextlib.closing(RingReader(data / "ring")) as ring:
@@ -68,7 +68,7 @@ def _against_ring(
 ) -> Findings:
     """What is archived against what the ring still has of it."""
     busy, truth = heard(data) is not None, TruthWalk(data, ring, index)
-    yield from twice("ledgers and ring", [ring], LedgerWalk(data, index).compare, told, busy)
+    yield from twice("loss journals and ring", [ring], JournalWalk(data, index).compare, told, busy)
     yield from twice("index and ring", [ring], truth.check_position, told, busy)
     yield from twice("laps and events", truth.told(), truth.check, told, busy)
     yield from twice("laps and samples", truth.held(deep), truth.compare, told, busy)

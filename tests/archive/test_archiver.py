@@ -15,7 +15,7 @@ from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.retention import Limits
-from rigd.losses.journal import Ledger
+from rigd.losses.journal import LossJournal
 from rigd.ring import Lock, RingWriter
 from rigd.store.commands import CommandQueue
 from rigd.store.folder import RESERVE_BYTES, LapFolder
@@ -630,7 +630,7 @@ def test_a_spoiled_event_is_passed_over_and_missing(driven: Path) -> None:
     archiver = drained(Archiver(Settings(driven, ROOMY)))
     assert archiver.archived > 0
     (session,) = archiver.store.folder.sessions()
-    account = Ledger(archiver.store.folder.ledger(session.name), session.name).account
+    account = LossJournal(archiver.store.folder.journal_path(session.name), session.name).account
     assert account.losses(event_pb2.STREAM_EVENTS).missing == 1
     archiver.close()
 

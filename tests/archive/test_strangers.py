@@ -21,7 +21,7 @@ from rig.lapfile import LapFile
 from rig.regular import open_regular, read_regular, shown
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.losses.journal import read_ledger
+from rigd.losses.journal import read_journal
 from rigd.store.commands import CommandQueue
 from rigd.store.folder import LapFolder
 from rigd.store.index import VERSION, Index, IndexReader
@@ -236,12 +236,12 @@ def test_fields_of_the_future_beside_the_laps_are_read_over(archived: Path) -> N
     (session,) = LapFolder(archived / "laps").sessions()
     assert session.name == name
     assert list(LapFolder(archived / "laps").tombstones(name)) == [f"{name}/laps/car000-0099"]
-    entries = read_ledger(folder / "losses.log", name)
+    entries = read_journal(folder / "losses.log", name)
     line = json.dumps([{"kind": "aura", "time_ns": 5, "heads": {"aura": 3}, "aura": {}}]).encode()
     crc = int((folder / "losses.log").read_bytes().splitlines()[-1][:8], 16)
-    with (folder / "losses.log").open("ab") as ledger:
-        ledger.write(b"%08x %b\n" % (zlib.crc32(line, crc), line))
-    assert len(read_ledger(folder / "losses.log", name)) == len(entries) + 1
+    with (folder / "losses.log").open("ab") as journal:
+        journal.write(b"%08x %b\n" % (zlib.crc32(line, crc), line))
+    assert len(read_journal(folder / "losses.log", name)) == len(entries) + 1
 
 
 def test_a_long_start_ends_when_it_is_told_to_and_the_next_one_goes_on(archived: Path) -> None:

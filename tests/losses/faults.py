@@ -17,7 +17,7 @@ from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
 from rigd.losses.account import GAP, Entry
-from rigd.losses.journal import Ledger, read_ledger
+from rigd.losses.journal import LossJournal, read_journal
 from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
 from rigd.store.checksummed import dump_json, load_json
@@ -251,26 +251,26 @@ def garble_index(data: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000] + b"\x55" * (path.stat().st_size - 5000))
 
 
-# Sessions and their ledgers.
+# Sessions and their journals.
 
 
 def rename_session(data: Path) -> None:
     folder(data).rename(data / "laps/20261126-000000-elsewhere-race-0000-1")
 
 
-def flip_ledger(data: Path) -> None:
+def flip_journal(data: Path) -> None:
     path = folder(data) / "losses.log"
     path.write_bytes(flipped(path.read_bytes(), 50))
 
 
-def ledger(change: Callable[[list[Entry]], list[Entry]]) -> Plant:
-    """A ledger that is sound in itself, and lies."""
+def journal_path(change: Callable[[list[Entry]], list[Entry]]) -> Plant:
+    """A journal that is sound in itself, and lies."""
 
     def plant(data: Path) -> None:
         path, session = folder(data) / "losses.log", f"sessions/{folder(data).name}"
-        entries = change(read_ledger(path, session))
+        entries = change(read_journal(path, session))
         path.unlink()
-        Ledger(path, session).append(entries)
+        LossJournal(path, session).append(entries)
 
     return plant
 
@@ -305,12 +305,12 @@ def archiver_ahead(data: Path) -> None:
     index.close()
 
 
-def anothers_ledger(data: Path) -> None:
+def anothers_journal(data: Path) -> None:
     """That of a session of another name."""
     path = folder(data) / "losses.log"
-    entries = read_ledger(path, f"sessions/{folder(data).name}")
+    entries = read_journal(path, f"sessions/{folder(data).name}")
     path.unlink()
-    Ledger(path, "sessions/another").append(entries)
+    LossJournal(path, "sessions/another").append(entries)
 
 
 def write(name: str, content: bytes = b"?") -> Plant:

@@ -13,8 +13,9 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
+from rigd.gather.sessionstate import session_state
 from rigd.losses.account import GAP, Account, Books, Entry
-from rigd.losses.journal import read_ledger
+from rigd.losses.journal import read_journal
 from rigd.record.absence import Absence
 from rigd.serve.feed import Feed
 from tests.archive.tape import Tape
@@ -97,7 +98,7 @@ def test_numbers_of_a_ledger_that_are_none_are_corrupt(tmp_path: Path, seq: obje
     text = json.dumps([{"kind": "reached", "time_ns": 1, "heads": {"physics": seq}}]).encode()
     (tmp_path / "losses.log").write_bytes(b"%08x %b\n" % (zlib.crc32(text, zlib.crc32(b"sessions/a")), text))
     with pytest.raises(Corrupt, match="is no entry"):
-        read_ledger(tmp_path / "losses.log", "sessions/a")
+        read_journal(tmp_path / "losses.log", "sessions/a")
 
 
 def away(frame: int, update: int) -> Absence:

@@ -1,4 +1,4 @@
-"""Ledgers: sound in themselves, and equal to what the ring tells, as far as it still does."""
+"""LossJournals: sound in themselves, and equal to what the ring tells, as far as it still does."""
 
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
 from rigd.losses import extents as extent
 from rigd.losses.account import BEGAN, GAP, OVER, Account, Books, Entry
-from rigd.losses.journal import entry_text, read_ledger
+from rigd.losses.journal import entry_text, read_journal
 from rigd.ring import RingReader, key
 from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
@@ -22,17 +22,17 @@ _STREAMS: Final[dict[int, bytes]] = {
 }
 
 
-class LedgerWalk:
-    """Checks ledgers. `index` is None when there is none that can be read."""
+class JournalWalk:
+    """Checks journals. `index` is None when there is none that can be read."""
 
     def __init__(self, data: Path, index: IndexReader | None) -> None:
         self._data = data
         self._store, self._index = LapFolder(data / "laps"), index
 
     def check(self, session: session_pb2.Session) -> Findings:
-        """What is wrong with the ledger of a session."""
+        """What is wrong with the journal of a session."""
         try:
-            account = Account(read_ledger(self._store.ledger(session.name), session.name))
+            account = Account(read_journal(self._store.journal_path(session.name), session.name))
         except Corrupt as error:
             yield finding("ledger-damaged", self._where(session), error.message)
             return
@@ -42,7 +42,7 @@ class LedgerWalk:
             yield finding("ledger-open", self._where(session), "it does not say that the session is over")
 
     def compare(self, ring: RingReader) -> Findings:
-        """What the ledgers of a ring's sessions say, and the ring does not; and the other way round."""
+        """What the journals of a ring's sessions say, and the ring does not; and the other way round."""
         books = _Retold(ring, self._index.position(ring.id) if self._index else 0)
         for session in readable_sessions(self._store):
             if session.ring != ring.id.hex():
@@ -56,9 +56,9 @@ class LedgerWalk:
             yield from self._numbers(session, books, ring)
 
     def _entries_of(self, session: session_pb2.Session) -> list[Entry]:
-        """Its ledger; none when it is damaged, which is told by `check`."""
+        """Its journal; none when it is damaged, which is told by `check`."""
         try:
-            return read_ledger(self._store.ledger(session.name), session.name)
+            return read_journal(self._store.journal_path(session.name), session.name)
         except Corrupt:
             return []
 
@@ -72,7 +72,7 @@ class LedgerWalk:
             yield finding("ledger-differs", where, f"it has what the ring does not tell: {text}")
 
     def _numbers(self, session: session_pb2.Session, books: "_Retold", ring: RingReader) -> Findings:
-        """As many records are there as the ledger says were stored, as far back as the ring goes."""
+        """As many records are there as the journal says were stored, as far back as the ring goes."""
         number, where = session.ring_session, self._where(session)
         entries = books.known(number)
         account = Account(entries)
@@ -90,7 +90,7 @@ class LedgerWalk:
                 yield finding("ledger-numbers", where, what)
 
     def _where(self, session: session_pb2.Session) -> str:
-        return str(self._store.ledger(session.name).relative_to(self._data))
+        return str(self._store.journal_path(session.name).relative_to(self._data))
 
 
 class _Retold:
@@ -99,7 +99,7 @@ class _Retold:
     def __init__(self, ring: RingReader, position: int) -> None:
         self._ring, self._position = ring, position
         self._first = ring.spans()[rings.EVENTS].first
-        self._ledgers: dict[int, list[Entry]] = {}
+        self._journals: dict[int, list[Entry]] = {}
         self._accounts: dict[int, Account] = {}
         self._told: dict[int, list[Entry]] = {}
         self.sessions: list[session_pb2.Session] = []
@@ -107,15 +107,15 @@ class _Retold:
         """By session and stream the first and the last record of the ring."""
 
     def know(self, session: session_pb2.Session, entries: list[Entry]) -> None:
-        """A session with its ledger. What of that is older than the ring's events is taken for true."""
+        """A session with its journal. What of that is older than the ring's events is taken for true."""
         number = session.ring_session
         self.sessions.append(session)
-        self._ledgers[number] = entries
+        self._journals[number] = entries
         self._accounts[number] = Account(entry for entry in entries if entry.event < self._first)
 
     def read(self) -> None:
         """Keep the books. The records are looked at before the events, which declare all their losses."""
-        self.held = {number: extent.held(self._ring, number) for number in self._ledgers}
+        self.held = {number: extent.held(self._ring, number) for number in self._journals}
         books = Books(self._begun, self._accounts)
         for event in extent.events_after(self._ring, 0):
             for number, entry in books.take(event):
@@ -127,9 +127,9 @@ class _Retold:
         return account if account and account.begun else None
 
     def written(self, number: int) -> list[Entry]:
-        """What the ledger has of events that the ring has too, and that the archiver is done with."""
+        """What the journal has of events that the ring has too, and that the archiver is done with."""
         done, headless = range(self._first, self._position + 1), self._headless(number)
-        entries = (entry for entry in self._ledgers[number] if entry.event in done and not _missed(entry))
+        entries = (entry for entry in self._journals[number] if entry.event in done and not _missed(entry))
         return [entry for entry in entries if (entry.kind, entry.event) not in headless]
 
     def told(self, number: int) -> list[Entry]:
@@ -144,8 +144,8 @@ class _Retold:
         return {(entry.kind, entry.event) for entry in entries if entry.kind in (BEGAN, OVER)}
 
     def known(self, number: int) -> list[Entry]:
-        """The ledger, and what is told since."""
-        done = [entry for entry in self._ledgers[number] if entry.event <= self._position]
+        """The journal, and what is told since."""
+        done = [entry for entry in self._journals[number] if entry.event <= self._position]
         return done + [entry for entry in self._told.get(number, ()) if entry.event > self._position]
 
 
