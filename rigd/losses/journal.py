@@ -17,7 +17,7 @@ from rig.errors import Corrupt
 from rig.regular import read_regular
 from rig.v1 import event_pb2
 from rigd import durable
-from rigd.losses.account import Account, Entry
+from rigd.losses.account import Account, AccountEntry
 
 _CRC_DIGITS: Final = 8
 _MOST_BYTES: Final = 1 << 28
@@ -41,7 +41,7 @@ class LossJournal:
         if len(data) > whole:
             durable.cut(path, whole)
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[AccountEntry]) -> None:
         """Add entries that the account has, durably: all or none. OSError when the disk refuses."""
         text = json.dumps([_words(entry) for entry in entries], ensure_ascii=False).encode()
         crc = zlib.crc32(text, self._crc)
@@ -49,19 +49,19 @@ class LossJournal:
         self._crc = crc
 
 
-def read_journal(path: Path, session: str) -> list[Entry]:
-    """Return the entries of the loss journal at `path`, none when there is no file. Raises Corrupt where lines do
-    not agree with their CRC.
+def read_journal(path: Path, session: str) -> list[AccountEntry]:
+    """Return the entries of the loss journal at `path`, none when there is no file. Raises Corrupt where
+    lines do not agree with their CRC.
     """
     return _parsed(_read(path), session)[2]
 
 
-def entry_text(entry: Entry) -> str:
+def entry_text(entry: AccountEntry) -> str:
     """An entry as it stands in the file."""
     return json.dumps(_words(entry), ensure_ascii=False)
 
 
-def newest(entries: Iterable[Entry]) -> int:
+def newest(entries: Iterable[AccountEntry]) -> int:
     """Number of the newest event that told one of them."""
     return max((entry.event for entry in entries), default=0)
 
@@ -73,10 +73,10 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _parsed(data: bytes, session: str) -> tuple[int, int, list[Entry]]:
+def _parsed(data: bytes, session: str) -> tuple[int, int, list[AccountEntry]]:
     """Bytes of whole lines, the CRC to go on from, the entries."""
     whole = data.rfind(b"\n") + 1
-    entries: list[Entry] = []
+    entries: list[AccountEntry] = []
     crc = zlib.crc32(session.encode())
     for number, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
         text = line[_CRC_DIGITS + 1 :]
@@ -90,7 +90,7 @@ def _parsed(data: bytes, session: str) -> tuple[int, int, list[Entry]]:
     return whole, crc, entries
 
 
-def _words(entry: Entry) -> dict[str, Any]:
+def _words(entry: AccountEntry) -> dict[str, Any]:
     """For JSON, without what is not set."""
     words: dict[str, Any] = {name: value for name, value in vars(entry).items() if value}
     if entry.heads:
@@ -100,9 +100,9 @@ def _words(entry: Entry) -> dict[str, Any]:
     return words
 
 
-def _entry(words: Any) -> Entry:
+def _entry(words: Any) -> AccountEntry:
     heads, gap = words.get("heads", {}), words.get("gap")
-    return Entry(
+    return AccountEntry(
         kind=words["kind"],
         event=_number(words.get("event", 0)),
         time_ns=_number(words["time_ns"]),

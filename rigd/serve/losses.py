@@ -9,7 +9,18 @@ from rig.errors import NotFound
 from rig.v1 import event_pb2, laps_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.losses import extents as extent
-from rigd.losses.account import BEFORE, GAP, LAP, OVER, REACHED, STREAMS, Account, Books, Entry, shown
+from rigd.losses.account import (
+    BEFORE,
+    GAP,
+    LAP,
+    OVER,
+    REACHED,
+    STREAMS,
+    Account,
+    AccountEntry,
+    Attribution,
+    shown,
+)
 from rigd.losses.journal import newest, read_journal
 from rigd.ring import RingReader
 from rigd.store.commands import REQUESTED
@@ -59,7 +70,7 @@ class Losses:
             return session
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 
-    def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[Entry]:
+    def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[AccountEntry]:
         """The journal, and of a session of this ring what the archiver has not come to yet."""
         entries = read_journal(self._store.folder.journal_path(session.name), session.name)
         if ring is None or session.ring != ring.id.hex():
@@ -71,7 +82,7 @@ class Losses:
 class _Accounts:
     """The accounts of a ring's sessions, for one of which more is asked."""
 
-    def __init__(self, folder: LapFolder, ring: RingReader, number: int, entries: list[Entry]) -> None:
+    def __init__(self, folder: LapFolder, ring: RingReader, number: int, entries: list[AccountEntry]) -> None:
         self._folder, self._ring, self._number = folder, ring, number
         self._known = newest(entries)
         self._accounts: dict[int, Account] = {number: Account(entries)}
@@ -91,14 +102,14 @@ class _Accounts:
         own = (one.ring_session for one in self._folder.sessions() if one.ring == self._ring.id.hex())
         return [number for number in own if number <= self._number]
 
-    def go_on(self, after: int) -> Iterator[Entry]:
+    def go_on(self, after: int) -> Iterator[AccountEntry]:
         """What events after number `after`, and the records of the ring, tell beyond the journal."""
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
-        books = Books(self.get, self._numbers())
+        attribution = Attribution(self.get, self._numbers())
         for event in extent.events_after(ring, after):
-            for number, entry in books.take(event):
+            for number, entry in attribution.take(event):
                 account = self._accounts.setdefault(number, Account())
                 if entry.kind == OVER and not entry.heads:
                     entry = replace(entry, heads=extent.reach(ring, number, entry.event - 1))
@@ -108,7 +119,7 @@ class _Accounts:
                     account.take(entry)
                     yield entry
         if mine.begun and not mine.over:
-            yield Entry(REACHED, 0, 0, heads)
+            yield AccountEntry(REACHED, 0, 0, heads)
 
 
 def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesRequest:
@@ -120,7 +131,7 @@ def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesReq
 
 
 def _page(
-    entries: list[Entry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
+    entries: list[AccountEntry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
 ) -> tuple[list[event_pb2.Gap], str]:
     """A page of gaps, by streams and then in the order in which they were told, to which later ones are
     added; and the token of the next page.
@@ -138,7 +149,7 @@ def _page(
     return [gap for *_, gap in page], token
 
 
-def _lost_laps(store: StoreReader, session: str, entries: Iterable[Entry]) -> list[rig_pb2.LostLap]:
+def _lost_laps(store: StoreReader, session: str, entries: Iterable[AccountEntry]) -> list[rig_pb2.LostLap]:
     """Return the laps of a session that are not there as they should be, by name; `entries` are those of its
     journal. What happened last counts.
     """
@@ -148,7 +159,7 @@ def _lost_laps(store: StoreReader, session: str, entries: Iterable[Entry]) -> li
     return [lost[name] for name in sorted(lost)]
 
 
-def _cut(entry: Entry) -> rig_pb2.LostLap:
+def _cut(entry: AccountEntry) -> rig_pb2.LostLap:
     assert entry.gap is not None
     gap = entry.gap
     part = f"{gap.count} samples at the end" if gap.count else gap.detail

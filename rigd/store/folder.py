@@ -202,7 +202,7 @@ class LapFolder:
     # Sessions.
 
     def journal_path(self, session: str) -> Path:
-        """Return where the loss journal of a session lies, or would lie. Raises NotFound for what is no name."""
+        """Return where the loss journal of a session is, or would be. Raises NotFound for no name."""
         (own,) = _parts(session, 1)
         return self.root / own / _JOURNAL
 

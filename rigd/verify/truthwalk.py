@@ -53,23 +53,23 @@ class TruthWalk:
             what = f"it says that event {self._done} is done with, the ring ends with {head}"
             yield finding("index-position", "index.sqlite", what)
 
-    def told(self) -> list[event_pb2.Event]:
+    def closed(self) -> list[event_pb2.Event]:
         """Events of closed laps that the archiver is done with."""
         closed = (one for one in extent.events_after(self._ring, 0) if one.HasField("lap_closed"))
         return [one for one in closed if one.seq <= self._done]
 
     def check(self, event: event_pb2.Event) -> Findings:
         """A lap of which the ring tells has its file, and that says what the ring says."""
-        session, told = self._sessions.get(event.session), event.lap_closed.lap
+        session, wanted = self._sessions.get(event.session), event.lap_closed.lap
         if session is None:
             yield finding("lap-missing", f"ring events {event.seq}", f"session {event.session} has no folder")
             return
-        name = lap_name(session.name, told)
+        name = lap_name(session.name, wanted)
         header = self._header(name)
         if header is None and not self._store.settled(name):
             what = f"event {event.seq} of the ring tells of it, and there is no file"
             yield finding("lap-missing", self._where(name), what)
-        elif header is not None and (fields := _other_than(header.lap, told)):
+        elif header is not None and (fields := _other_than(header.lap, wanted)):
             yield finding("lap-untrue", self._where(name), f"event {event.seq} says otherwise of {fields}")
 
     def held(self, deep: bool) -> list[str]:
@@ -144,13 +144,13 @@ _MOMENTS: Final = {rings.PHYSICS: _moment, rings.SCORING: _moment, rings.EVENTS:
 """Session and clock of a record, by its stream."""
 
 
-def _other_than(lap: lap_pb2.Lap, told: lap_pb2.Lap) -> str:
+def _other_than(lap: lap_pb2.Lap, wanted: lap_pb2.Lap) -> str:
     """Facts of which the ring says something else."""
     plain = lap_pb2.Lap()
     plain.CopyFrom(lap)
     for field in _ARCHIVED:
         plain.ClearField(field)
-    return differing(plain, told)
+    return differing(plain, wanted)
 
 
 def _unlike(kept: Mapping[str, Array], found: Mapping[str, Array]) -> Iterator[str]:

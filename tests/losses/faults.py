@@ -16,7 +16,7 @@ from rig.columns import Layout, read_head
 from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
-from rigd.losses.account import GAP, Entry
+from rigd.losses.account import GAP, AccountEntry
 from rigd.losses.journal import LossJournal, read_journal
 from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
@@ -263,7 +263,7 @@ def flip_journal(data: Path) -> None:
     path.write_bytes(flipped(path.read_bytes(), 50))
 
 
-def journal_path(change: Callable[[list[Entry]], list[Entry]]) -> Plant:
+def journal(change: Callable[[list[AccountEntry]], list[AccountEntry]]) -> Plant:
     """A journal that is sound in itself, and lies."""
 
     def plant(data: Path) -> None:
@@ -275,15 +275,15 @@ def journal_path(change: Callable[[list[Entry]], list[Entry]]) -> Plant:
     return plant
 
 
-def first_gap(entries: list[Entry]) -> Entry:
+def first_gap(entries: list[AccountEntry]) -> AccountEntry:
     return next(entry for entry in entries if entry.kind == GAP and entry.gap and entry.gap.count)
 
 
-def forget_gap(entries: list[Entry]) -> list[Entry]:
+def forget_gap(entries: list[AccountEntry]) -> list[AccountEntry]:
     return [entry for entry in entries if entry != first_gap(entries)]
 
 
-def another_reason(entries: list[Entry]) -> list[Entry]:
+def another_reason(entries: list[AccountEntry]) -> list[AccountEntry]:
     gap = first_gap(entries).gap
     assert gap is not None
     gap.reason = event_pb2.GAP_REASON_TORN

@@ -14,7 +14,7 @@ from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
 from rigd.gather.sessionstate import session_state
-from rigd.losses.account import GAP, Account, Books, Entry
+from rigd.losses.account import GAP, Account, AccountEntry, Attribution
 from rigd.losses.journal import read_journal
 from rigd.record.absence import Absence
 from rigd.serve.feed import Feed
@@ -78,7 +78,7 @@ def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
     gap = event_pb2.Gap(
         stream=event_pb2.STREAM_PHYSICS, first_seq=1, last_seq=most, count=most, reason=MISSED
     )
-    account = Account([Entry(GAP, number, 0, gap=gap) for number in (1, 2)])
+    account = Account([AccountEntry(GAP, number, 0, gap=gap) for number in (1, 2)])
     told = account.losses(event_pb2.STREAM_PHYSICS)
     assert (told.missing, told.expected, told.received) == (most, most, 0)
     (row,) = facts.gaps_of_ring("rig", "ring", [event_pb2.Event(gap=gap)])
@@ -86,11 +86,11 @@ def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
 
 
 def test_a_session_number_of_billions_is_no_loop() -> None:
-    books = Books(lambda _: None, [1])
+    attribution = Attribution(lambda _: None, [1])
     started = event_pb2.Event(session=BILLIONS, session_started=event_pb2.SessionStarted())
-    assert [number for number, _ in books.take(started)] == [BILLIONS]
+    assert [number for number, _ in attribution.take(started)] == [BILLIONS]
     gap = event_pb2.Gap(stream=event_pb2.STREAM_PHYSICS, first_seq=1, last_seq=1, count=1, session=1)
-    assert list(books.take(event_pb2.Event(session=1, gap=gap))) == []
+    assert list(attribution.take(event_pb2.Event(session=1, gap=gap))) == []
 
 
 @pytest.mark.parametrize("seq", [1 << 70, -1, 1.5, "9" * 9, None])

@@ -138,7 +138,7 @@ def found(data: Path) -> list[rig_pb2.Finding]:
         walks[walk] = done, total
 
     findings = list(check_ring(data, told))
-    findings += check_rest(data, deep=True, with_ring=trusted(findings), told=told)
+    findings += check_rest(data, deep=True, with_ring=trusted(findings), progress=told)
     assert all(0 <= done <= total for done, total in walks.values())
     return findings
 
