@@ -34,7 +34,7 @@ from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import refuse_newer, remove_index
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
-from rigd.store.sessions import Sessions
+from rigd.store.sessions import RingSessions
 from rigd.store.store import Store, index_path
 from rigd.watchdog import Watchdog
 
@@ -70,7 +70,7 @@ class _Followed(NamedTuple):
     """A ring, and what is kept of it."""
 
     ring: RingReader
-    sessions: Sessions
+    sessions: RingSessions
     journals: LossJournals
     excerpts: Excerpts
 
@@ -254,7 +254,7 @@ class Archiver:
         made again.
         """
         self._cursor = self._taken = self.store.index.position(ring.id)
-        sessions = Sessions(self.store, ring)
+        sessions = RingSessions(self.store, ring)
         journals = LossJournals(self.store.folder, sessions, ring, self._cursor)
         if not journals.whole():
             self._cursor = self._taken = 0

@@ -18,7 +18,7 @@ from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
 from rigd.store.marks import ROW_BYTES, Marks
 from rigd.store.naming import excerpt_name
-from rigd.store.sessions import Sessions
+from rigd.store.sessions import RingSessions
 from rigd.store.store import Store
 
 _SETTLE_NS: Final = 2_000_000_000
@@ -48,7 +48,7 @@ class Excerpts:
         self,
         ring: RingReader,
         store: Store,
-        sessions: Sessions,
+        sessions: RingSessions,
         room: Callable[[], int] = lambda: 1 << 62,
     ) -> None:
         self._ring, self._store, self._sessions = ring, store, sessions

@@ -24,7 +24,7 @@ from rigd.losses.account import (
 from rigd.losses.journal import LossJournal
 from rigd.ring import RingReader
 from rigd.store.folder import LapFolder
-from rigd.store.sessions import Sessions
+from rigd.store.sessions import RingSessions
 
 _ATTEND_S: Final = 60.0
 """Between two notes of how far the running session has come. They matter only if the ring is damaged later:
@@ -40,7 +40,7 @@ class LossJournals:
     After an OSError everything since the last `flush` has to be given again, to another one.
     """
 
-    def __init__(self, store: LapFolder, sessions: Sessions, ring: RingReader, event: int) -> None:
+    def __init__(self, store: LapFolder, sessions: RingSessions, ring: RingReader, event: int) -> None:
         self._store, self._sessions, self._ring = store, sessions, ring
         self._journals: dict[str, LossJournal] = {}
         self._pending: dict[str, list[AccountEntry]] = {}

@@ -418,7 +418,7 @@ class IndexReader:
 
     def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
         """A page of sessions. Raises BadRequest and MalformedToken."""
-        asked = query.Sessions(request)
+        asked = query.SessionQuery(request)
         with self._reading() as db:
             rows = db.execute(*asked.page()).fetchall() if db else []
             shown = rows[: asked.paging.size]
@@ -428,7 +428,7 @@ class IndexReader:
 
     def list_laps(self, request: laps_pb2.ListLapsRequest) -> laps_pb2.ListLapsResponse:
         """A page of laps. Raises BadRequest and MalformedToken."""
-        asked = query.Laps(request)
+        asked = query.LapQuery(request)
         with self._reading() as db:
             rows = db.execute(*asked.page(_narrow(db, asked.seats))).fetchall() if db else []
             shown = rows[: asked.paging.size]

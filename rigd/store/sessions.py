@@ -7,7 +7,7 @@ from rigd.store.naming import session_name
 from rigd.store.store import Store
 
 
-class Sessions:
+class RingSessions:
     """Follows session events; finds the session that a lap belongs to.
 
     A session is written before its first lap, so that after a crash it has the name that its laps have.

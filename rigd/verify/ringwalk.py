@@ -19,7 +19,7 @@ from rigd.ring import RingReader, gap_key, key
 from rigd.ring.inspection import inspect_order, inspect_size
 from rigd.ring.tables import CHECKS, GAP_KEY, KEY, check_key
 from rigd.verify.finding import finding
-from rigd.verify.records import Events, Rows
+from rigd.verify.records import EventRecords, TableRecords
 from rigd.verify.walk import Findings, Progress
 
 _BATCH: Final = 128
@@ -42,10 +42,10 @@ class RingWalk:
 
     def __init__(self, ring: RingReader, progress: Progress) -> None:
         self._ring, self._progress = ring, progress
-        self._readers: dict[bytes, Rows | Events] = {
-            rings.PHYSICS: Rows(PHYSICS, tail=False),
-            rings.SCORING: Rows(SCORING, tail=True),
-            rings.EVENTS: Events(),
+        self._readers: dict[bytes, TableRecords | EventRecords] = {
+            rings.PHYSICS: TableRecords(PHYSICS, tail=False),
+            rings.SCORING: TableRecords(SCORING, tail=True),
+            rings.EVENTS: EventRecords(),
         }
         self._checks = self._first_checks()
         self._uncounted: set[tuple[int, int]] = set()
