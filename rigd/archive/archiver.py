@@ -22,29 +22,24 @@ from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
 from rigd.archive.excerpts import Excerpts
-from rigd.archive.retention import Limits
-from rigd.archive.urgency import Crew, eviction, nice_now, urgency
-from rigd.archive.warden import Warden
+from rigd.archive.retention import Limits, Retention
+from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
 from rigd.gather.gather import gather
-from rigd.losses.journals import Ledgers
+from rigd.losses.journals import LossJournals
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
-from rigd.store.commands import Inbox
-from rigd.store.folder import RESERVE_BYTES, Store
+from rigd.store.commands import CommandQueue, process
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import refuse_newer, remove_index
-from rigd.store.keep import keep
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
-from rigd.store.position import position, set_position
-from rigd.store.process import obey
-from rigd.store.reindex import open_index, reconcile
-from rigd.store.sessions import Sessions
+from rigd.store.sessions import RingSessions
+from rigd.store.store import Store, index_path
 from rigd.watchdog import Watchdog
 
 _TURN_S: Final = 0.1
-"""Between two looks: laps are closed a second after the line anyway, orders are answered at once."""
+"""Between two looks: laps are closed a second after the line anyway, commands are answered at once."""
 _BATCH: Final = 256
 _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
@@ -73,8 +68,8 @@ class _Followed(NamedTuple):
     """A ring, and what is kept of it."""
 
     ring: RingReader
-    sessions: Sessions
-    ledgers: Ledgers
+    sessions: RingSessions
+    journals: LossJournals
     excerpts: Excerpts
 
 
@@ -111,16 +106,12 @@ class Archiver:
         """Open all but the ring, which may come later."""
         self._whole = False
         self._pulse.beat()
-        self.store = Store(self._data / "laps")
-        self.store.hold()
-        if self.store.free_bytes() < RESERVE_BYTES:
-            self.store.give_reserve()  # the index could not even be opened
-        self.index = open_index(self._data)
-        self._inbox = Inbox(self._data)
-        self._warden = Warden(self.store, self.index, self._settings.limits)
+        self.store = Store.open(self._data)
+        self._queue = CommandQueue(self._data)
+        self._retention = Retention(self.store, self._settings.limits)
         self._marks = Marks(self._data)
-        self.store.sweep()
-        reconcile(self.store, self.index, self._stopped)
+        self.store.folder.sweep()
+        self.store.reconcile(self._stopped)
         self._whole = True
 
     def _stopped(self) -> bool:
@@ -130,13 +121,13 @@ class Archiver:
 
     def run(self, stop: Callable[[float], bool]) -> None:
         """Archive until `stop`, which waits the given seconds and then tells."""
-        crew = Crew()
+        threads = NiceThreads()
         try:
             more = False
             while not stop(_RETRY_S if self.trouble else 0.0 if more else _TURN_S):
-                more = crew.work(urgency(self.eviction), self.turn)
+                more = threads.work(urgency(self.eviction), self.turn)
         finally:
-            crew.close()
+            threads.close()
 
     def turn(self) -> bool:
         """Do what there is to do; True when there may be more at once. What was refused is `trouble`, and the
@@ -175,7 +166,7 @@ class Archiver:
     def _begin_again(self) -> None:
         """Without the index: the folder has it all."""
         self.close()
-        remove_index(self._data / "index.sqlite")
+        remove_index(index_path(self._data))
         self._open()
 
     def _make_room(self, error: Exception) -> None:
@@ -183,9 +174,9 @@ class Archiver:
         if not isinstance(error, OSError) and "full" not in str(error):
             return
         with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
-            self.store.give_reserve()
-            self._warden.patrol()
-            self.store.hold_reserve()
+            self.store.folder.give_reserve()
+            self._retention.enforce()
+            self.store.folder.hold_reserve()
 
     def _say(self) -> None:
         """Say how things are, once a second, and look whether the files are still ours."""
@@ -205,39 +196,39 @@ class Archiver:
         self.eviction = eviction(followed.ring, self._cursor) if followed and head > self._cursor else 0.0
         status = rig_pb2.ArchiverStatus(
             archived=self.archived,
-            laps=self.index.count(),
-            bytes=self.index.total_bytes(),
+            laps=self.store.index.count(),
+            bytes=self.store.index.total_bytes(),
             behind=max(head - self._cursor, 0),
-            lost=len(self.index.losses()),
-            free_bytes=self.store.free_bytes(),
+            lost=len(self.store.index.losses()),
+            free_bytes=self.store.folder.free_bytes(),
             process=self._meter.status(),
             eviction=self.eviction,
             urgency=urgency(self.eviction).name,
             nice=nice_now(),
             marks_pending=self._marks_pending,
         )
-        self._warden.status(status)
+        self._retention.status(status)
         return status
 
     def _mind_the_files(self) -> None:
         """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are
         moved away.
         """
-        if not self._whole or not self.store.still_there() or self.index.replaced():
+        if not self._whole or self.store.replaced():
             self._begin_again()
 
     def _work(self) -> bool:
-        """A share of the orders, then laps, and without any a piece of a mark: neither holds up laps."""
-        waiting = obey(self._inbox, self.store, self.index)
+        """A share of the commands, then laps, and without any a piece of a mark: neither holds up laps."""
+        waiting = process(self._queue, self.store)
         followed = self._opened()
         if followed is None:
             return waiting
         more = self._follow(followed)
         if not more:
             waiting = self._keep_marks(followed) or waiting
-            followed.ledgers.attend()
-        if self._warden.patrol_sometimes():
-            self.store.hold_reserve()
+            followed.journals.attend()
+        if self._retention.enforce_sometimes():
+            self.store.folder.hold_reserve()
         return more or waiting
 
     def _keep_marks(self, followed: _Followed) -> bool:
@@ -262,16 +253,16 @@ class Archiver:
         return self._followed
 
     def _taken_up(self, ring: RingReader) -> _Followed:
-        """The ring, to go on in from where everything is done; from its first event when a ledger is to be
+        """The ring, to go on in from where everything is done; from its first event when a journal is to be
         made again.
         """
-        self._cursor = self._taken = position(self.index, ring)
-        sessions = Sessions(self.store, self.index, ring)
-        ledgers = Ledgers(self.store, sessions, ring, self._cursor)
-        if not ledgers.whole():
+        self._cursor = self._taken = self.store.index.position(ring.id)
+        sessions = RingSessions(self.store, ring)
+        journals = LossJournals(self.store.folder, sessions, ring, self._cursor)
+        if not journals.whole():
             self._cursor = self._taken = 0
-        excerpts = Excerpts(ring, self.store, self.index, sessions, self._warden.mark_room)
-        return _Followed(ring, sessions, ledgers, excerpts)
+        excerpts = Excerpts(ring, self.store, sessions, self._retention.mark_room)
+        return _Followed(ring, sessions, journals, excerpts)
 
     def _let_go(self) -> None:
         if self._followed is not None:
@@ -280,20 +271,20 @@ class Archiver:
 
     def _follow(self, followed: _Followed) -> bool:
         """Take the next events; True when there were any."""
-        ring, ledgers = followed.ring, followed.ledgers
+        ring, journals = followed.ring, followed.journals
         records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
         if not records:
             return False
         for events in _unbroken(_readable(records)):
             if self._taken and events[0].seq > self._taken + 1:
-                ledgers.miss(self._taken + 1, events[0])
+                journals.miss(self._taken + 1, events[0])
             for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
                 for together in _chunks(group):
                     self._take(followed, kind or "", together)
             self._taken = events[-1].seq
         self._cursor = records[-1][0]
-        ledgers.flush()
-        set_position(self.index, ring, ledgers.settled)
+        journals.flush()
+        self.store.index.set_position(ring.id, journals.settled)
         return True
 
     def _take(self, followed: _Followed, kind: str, events: list[event_pb2.Event]) -> None:
@@ -302,7 +293,7 @@ class Archiver:
         for event in events:
             if kind == "session_started":
                 self._begin(followed, event)
-            followed.ledgers.take(event)
+            followed.journals.take(event)
             if kind == "session_ended":
                 followed.sessions.end(event)
         if kind == "lap_closed":
@@ -312,7 +303,7 @@ class Archiver:
     def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
         """A session begins; those that another ring left behind are over."""
         for session in followed.sessions.left_behind():
-            followed.ledgers.abandon(session)
+            followed.journals.abandon(session)
         followed.sessions.begin(event)
 
     def _archive(self, followed: _Followed, events: list[event_pb2.Event]) -> None:
@@ -320,11 +311,11 @@ class Archiver:
         first = events[0]
         session = followed.sessions.of(first.session, first.lap_closed.lap.end_time, first.capture_time_ns)
         laps = [_named(session, event) for event in events]
-        wanted = [lap for lap in laps if not self.store.settled(lap.name)]
+        wanted = [lap for lap in laps if not self.store.folder.settled(lap.name)]
         if wanted:
             for gathered in gather(followed.ring, wanted, session):
-                followed.ledgers.lose(session, gathered.header.lap.name, gathered.header.gaps)
-                lap = keep(self.store, self.index, gathered)
+                followed.journals.lose(session, gathered.header.lap.name, gathered.header.gaps)
+                lap = self.store.write(gathered)
                 log.say(log.LAP_ARCHIVED, lap=lap.name, bytes=lap.bytes)
                 self._pulse.beat()
             self.archived += len(wanted)
@@ -332,9 +323,8 @@ class Archiver:
 
     def close(self) -> None:
         """Let go of everything."""
-        self.index.close()
-        self._inbox.close()
-        self.store.release()
+        self.store.close()
+        self._queue.close()
         self._let_go()
 
 
@@ -391,7 +381,7 @@ def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdo
     yield_to_others(0)
     lock = laps_lock(settings.data)
     try:
-        refuse_newer(settings.data / "index.sqlite")
+        refuse_newer(index_path(settings.data))
         if watchdog is not None:
             watchdog.ready()
         archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data))

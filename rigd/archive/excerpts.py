@@ -14,14 +14,12 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import gather
-from rigd.gather.scene import scene
+from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
-from rigd.store.folder import Store
-from rigd.store.index import Index
-from rigd.store.keep import keep
 from rigd.store.marks import ROW_BYTES, Marks
 from rigd.store.naming import excerpt_name
-from rigd.store.sessions import Sessions
+from rigd.store.sessions import RingSessions
+from rigd.store.store import Store
 
 _SETTLE_NS: Final = 2_000_000_000
 """What was captured is durable after this, unless the disk refuses."""
@@ -50,11 +48,10 @@ class Excerpts:
         self,
         ring: RingReader,
         store: Store,
-        index: Index,
-        sessions: Sessions,
+        sessions: RingSessions,
         room: Callable[[], int] = lambda: 1 << 62,
     ) -> None:
-        self._ring, self._store, self._index, self._sessions = ring, store, index, sessions
+        self._ring, self._store, self._sessions = ring, store, sessions
         self._room = room
         """Bytes that excerpts may still take."""
         self._working: Iterator[None] | None = None
@@ -116,23 +113,23 @@ class Excerpts:
         session = self._sessions.of(number, stretch.start_s, moment.time_ns)
         cars = sorted(stretch.cars & set(moment.cars) if moment.cars else stretch.cars)
         laps = [_lap(moment, session, car, stretch) for car in cars]
-        scene(self._ring, number, stretch.end_s).introduce(laps)
+        session_state(self._ring, number, stretch.end_s).fill_in(laps)
         together = max(1, min(_TOGETHER, _ROWS // max(stretch.ticks, 1)))
         for at in range(0, len(laps), together):
             part = laps[at : at + together]
-            wanted = [lap for lap in part if not self._store.settled(lap.name)]
+            wanted = [lap for lap in part if not self._store.folder.settled(lap.name)]
             for gathered in gather(self._ring, wanted, session) if wanted else ():
                 self._check_room(stretch.ticks * ROW_BYTES)
-                keep(self._store, self._index, gathered, self._room())
+                self._store.write(gathered, self._room())
                 self._pin(gathered.header.lap.name)
             for lap in part:
                 self._pin(lap.name)  # also those that a killed archiver had written and not yet pinned
                 yield lap.name
 
     def _pin(self, lap: str) -> None:
-        if is_regular(self._store.path(lap)) and not self._store.pinned(lap):
+        folder = self._store.folder
+        if is_regular(folder.path(lap)) and not folder.pinned(lap):
             self._store.pin(lap, pinned=True)
-            self._index.set_pinned(lap, True)
 
     def _check_room(self, size: int) -> None:
         """Raises Exhausted when an excerpt of about that many bytes has no room."""

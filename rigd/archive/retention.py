@@ -1,8 +1,16 @@
-"""Retention: which laps have to go. A pure decision over what the index lists."""
+"""Retention: which laps have to go, a pure decision over what the index lists, and their removal."""
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from rig.v1 import rig_pb2
+from rigd import log
+from rigd.store.commands import REQUESTED
+from rigd.store.folder import LapFolder
+from rigd.store.marks import BYTES_LIMIT
+from rigd.store.store import Store
 
 DEFAULT_MAX_BYTES: Final = 50 << 30
 """About 45,000 laps of 100 s."""
@@ -16,6 +24,9 @@ YOUNG_S: Final = 3600.0
 _FREE_SHARE: Final = 10
 _FLOOR_SHARE: Final = 50
 """Parts of a small disk that the defaults leave free; from 50 GiB on they are what they are."""
+_AGE_S: Final = 3600.0
+_ENFORCE_S: Final = 10.0
+"""A race of 40 cars writes 5 MB in that time."""
 
 
 def default_room(disk_bytes: int) -> tuple[int, int]:
@@ -41,7 +52,7 @@ class Limits:
     """Most bytes of the excerpts around marks, which are no part of `max_bytes`."""
 
 
-class Kept(NamedTuple):
+class Candidate(NamedTuple):
     """A lap as retention sees it."""
 
     name: str
@@ -53,16 +64,18 @@ class Kept(NamedTuple):
     """The best of its car in its session, or of its class on its track."""
 
 
-class Doomed(NamedTuple):
+class Eviction(NamedTuple):
     """A lap that has to go, and why."""
 
-    lap: Kept
+    lap: Candidate
     why: str
     forced: bool
     """Nobody else holds it, or someone wanted it kept: the loss has to be declared."""
 
 
-def doomed(laps: Iterable[Kept], used_bytes: int, free_bytes: int, limits: Limits) -> Iterator[Doomed]:
+def evictions(
+    laps: Iterable[Candidate], used_bytes: int, free_bytes: int, limits: Limits
+) -> Iterator[Eviction]:
     """The laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and room fit;
     then best laps. Only below the hard floor those of the last hour, those that the warehouse has not got,
     and last the pinned. `used_bytes` is without the excerpts that have a limit of their own.
@@ -75,21 +88,21 @@ def doomed(laps: Iterable[Kept], used_bytes: int, free_bytes: int, limits: Limit
         if limits.max_age_s and lap.age_s > max(limits.max_age_s, YOUNG_S) and not lap.best:
             gone.add(lap.name)
             used_bytes, free_bytes = used_bytes - lap.bytes, free_bytes + lap.bytes
-            yield Doomed(lap, f"older than {limits.max_age_s / 86_400:g} days", forced=False)
+            yield Eviction(lap, f"older than {limits.max_age_s / 86_400:g} days", forced=False)
     for lap in sorted(free, key=lambda lap: lap.best):
         why = pressed(used_bytes, free_bytes, limits)
         spared = lap.age_s < YOUNG_S and free_bytes >= limits.hard_floor_bytes
         if why and not spared and lap.name not in gone:
             used_bytes, free_bytes = used_bytes - lap.bytes, free_bytes + lap.bytes
-            yield Doomed(lap, why, forced=False)
+            yield Eviction(lap, why, forced=False)
     for lap in sorted(bound, key=lambda lap: (lap.pinned, lap.best)):
         if free_bytes >= limits.hard_floor_bytes:
             return
         free_bytes += lap.bytes
-        yield Doomed(lap, f"less than {limits.hard_floor_bytes >> 20} MiB were free", forced=True)
+        yield Eviction(lap, f"less than {limits.hard_floor_bytes >> 20} MiB were free", forced=True)
 
 
-def _bound(lap: Kept, limits: Limits) -> bool:
+def _bound(lap: Candidate, limits: Limits) -> bool:
     """Whether someone wants the lap kept."""
     return lap.pinned or (limits.keep_unsynced and not lap.synced)
 
@@ -102,6 +115,85 @@ def pressed(used: int, free: int, limits: Limits) -> str:
     if free < least:
         return f"less than {least >> 20} MiB were free"
     return ""
+
+
+class Retention:
+    """Deletes laps that have to go, and declares those that went against someone's wish."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store, self._limits = store, limits
+        self._next = self._age_at = 0.0
+        self._evicted = self._evicted_bytes = 0
+        self._why = ""
+        self._before = _deleted_before(store.folder)
+        if store.index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
+            store.index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
+
+    def status(self, status: rig_pb2.ArchiverStatus) -> None:
+        """Tell what went, what marks may take, and what is wrong with the limits here."""
+        disk, free = self._store.folder.disk_bytes(), self._store.folder.free_bytes()
+        status.warnings.extend(warnings(self._limits, disk, free))
+        status.evicted, status.evicted_bytes = self._evicted, self._evicted_bytes
+        status.evicted_ever = self._before[0] + self._evicted
+        status.evicted_ever_bytes = self._before[1] + self._evicted_bytes
+        status.evicted_why = self._why
+        status.marks_bytes, status.marks_limit_bytes = self._store.index.mark_bytes(), self._limits.mark_bytes
+        status.marks_room_bytes = self.mark_room()
+
+    def mark_room(self) -> int:
+        """Bytes that excerpts may still take: of their own, and without laps having to go for them."""
+        least = max(self._limits.min_free_bytes, self._limits.hard_floor_bytes)
+        own = self._limits.mark_bytes - self._store.index.mark_bytes()
+        free = self._store.folder.free_bytes() - least
+        return max(min(own, free), 0)
+
+    def _used(self) -> int:
+        """Bytes of laps, without the excerpts that have a limit of their own."""
+        return self._store.index.total_bytes() - self._store.index.mark_bytes()
+
+    def enforce_sometimes(self) -> bool:
+        """Look, unless that was done a moment ago; True when it was done now."""
+        if time.monotonic() < self._next:
+            return False
+        # Listing 45,000 laps takes a third of a second; age can wait for an hour.
+        old = time.monotonic() >= self._age_at
+        if old or pressed(self._used(), self._store.folder.free_bytes(), self._limits):
+            self.enforce()
+        self._next = time.monotonic() + _ENFORCE_S
+        self._age_at = time.monotonic() + _AGE_S if old else self._age_at
+        return True
+
+    def enforce(self) -> list[Eviction]:
+        """Delete what has to go; returns it."""
+        gone = list(evictions(self._kept(), self._used(), self._store.folder.free_bytes(), self._limits))
+        for one in gone:
+            self._delete(one)
+        return gone
+
+    def _kept(self) -> list[Candidate]:
+        now = time.time_ns()
+        return [
+            Candidate(lap.name, lap.bytes, (now - lap.start_time_ns) / 1e9, lap.pinned, lap.synced, lap.best)
+            for lap in self._store.index.laps_by_age()
+        ]
+
+    def _delete(self, one: Eviction) -> None:
+        facts = {"why": one.why, "forced": one.forced, "bytes": one.lap.bytes, "time_ns": time.time_ns()}
+        self._store.remove(one.lap.name, facts)
+        if one.forced:
+            self._store.index.put_loss(one.lap.name, one.why)
+        self._evicted, self._evicted_bytes = self._evicted + 1, self._evicted_bytes + one.lap.bytes
+        self._why = one.why
+        event = log.LAP_LOST if one.forced else log.LAP_EVICTED
+        log.say(event, lap=one.lap.name, bytes=one.lap.bytes, why=one.why)
+
+
+def _deleted_before(store: LapFolder) -> tuple[int, int]:
+    """Laps that retention has deleted, and their bytes."""
+    tombstones = [facts for session in store.folders() for facts in store.tombstones(session).values()]
+    gone = [facts for facts in tombstones if facts.get("why") != REQUESTED]
+    sizes = (facts.get("bytes", 0) for facts in gone)
+    return len(gone), sum(size for size in sizes if isinstance(size, int))
 
 
 def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:

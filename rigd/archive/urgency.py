@@ -67,7 +67,7 @@ def _age(ring: RingReader, session: int, clock: float) -> float:
     return min(newer * ring.fill(rings.PHYSICS), 1.0)
 
 
-class Crew:
+class NiceThreads:
     """A thread for each level. They work one at a time, while the caller waits."""
 
     def __init__(self) -> None:

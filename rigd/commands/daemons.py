@@ -77,9 +77,9 @@ def archive(
     from rigd.archive.archiver import Settings
     from rigd.archive.archiver import archive as run
     from rigd.archive.retention import Limits, default_room, warnings
-    from rigd.store.folder import Store
+    from rigd.store.folder import LapFolder
 
-    store = Store(data / "laps")
+    store = LapFolder(data / "laps")
     room, floor = default_room(store.disk_bytes())
     room, floor = room if min_free is None else min_free, floor if hard_floor is None else hard_floor
     limits = Limits(keep, keep_days * 86_400, room, floor, keep_unsynced, keep_marks)

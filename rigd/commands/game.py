@@ -28,7 +28,7 @@ from rigd.commands import options
 )
 @click.option("--restart", is_flag=True, help="Restart the first race after two laps.")
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="Write what happened here.")
-def demo_game(buffers: Path | None, seconds: float, **wishes: Any) -> None:
+def demo_game(buffers: Path | None, seconds: float, **settings: Any) -> None:
     """Simulate the game: write its shared memory as the plugin does, and remove it at the end.
 
     \b
@@ -39,7 +39,7 @@ def demo_game(buffers: Path | None, seconds: float, **wishes: Any) -> None:
     from rigd.demo.game import run as play
 
     try:
-        wanted = Options(folder=buffers or DEFAULT_FOLDER, duration_s=seconds, **wishes)
+        wanted = Options(folder=buffers or DEFAULT_FOLDER, duration_s=seconds, **settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with BuffersFolder(wanted.folder) as folder:

@@ -47,7 +47,7 @@ def reindex(data: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_context
 def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
-    """Check everything that is kept, to the last byte: ring, ledgers, laps, index.
+    """Check everything that is kept, to the last byte: ring, loss journals, laps, index.
 
     Nothing is changed, and recorder and archiver may run. Ends with code 1 when something is found.
 

@@ -59,14 +59,14 @@ def run(
 
     from rig import sockets
     from rigd import log
+    from rigd.alldaemons import AllDaemons, run_all
     from rigd.demo.folder import DEFAULT_FOLDER
-    from rigd.household import Household, run_household
 
     log.begin()
     playing = options.given(options.playing)
     if playing and not demo:
         raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")
-    household = Household(
+    daemons = AllDaemons(
         data=data or options.data_home() / ("demo" if demo else ""),
         buffers=buffers or (DEFAULT_FOLDER if demo else options.BUFFERS),
         watchdog_s=watchdog,
@@ -77,4 +77,4 @@ def run(
         archiving=tuple(options.given(options.archiving)),
         playing=tuple(playing),
     )
-    ctx.exit(run_household(household, watch, seconds, Console()))
+    ctx.exit(run_all(daemons, watch, seconds, Console()))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigd.demo.car import Fleet
-from rigd.demo.names import Entry, entries
+from rigd.demo.names import CarNames, entries
 
 MOST_CARS: Final = 104
 """The game's own limit."""
@@ -24,7 +24,7 @@ class Field:
         self.class_of: Ints = (np.arange(cars) % 5 >= 2).astype(np.int64)
         """Two prototypes for every three tourers."""
         self.fleet = Fleet(self.class_of)
-        self.entries: list[Entry] = entries(self.class_of)
+        self.entries: list[CarNames] = entries(self.class_of)
         self.ids: Ints = rng.permutation(cars + 7)[:cars]
         """Slot ids: unique, with holes, in no order."""
         self.telemetry_order: Ints = rng.permutation(cars)

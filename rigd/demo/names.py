@@ -35,7 +35,7 @@ ACCENTED: Final = "É. Érable".encode("cp1252")
 
 
 @dataclass(frozen=True)
-class Entry:
+class CarNames:
     """The names of one car, as the bytes the game writes."""
 
     driver: bytes
@@ -46,7 +46,7 @@ class Entry:
     file: bytes
 
 
-def entries(class_of: npt.NDArray[np.int64]) -> list[Entry]:
+def entries(class_of: npt.NDArray[np.int64]) -> list[CarNames]:
     """One entry per car. Car 2 has a driver who is not ASCII, car 3 the vehicle name of car 2."""
     cars = [_entry(number, int(body)) for number, body in enumerate(class_of)]
     if len(cars) > 3:
@@ -55,10 +55,10 @@ def entries(class_of: npt.NDArray[np.int64]) -> list[Entry]:
     return cars
 
 
-def _entry(number: int, body: int) -> Entry:
+def _entry(number: int, body: int) -> CarNames:
     team = f"{_COLOURS[number // 2 % len(_COLOURS)]} Racing"
     driver = f"{'ACEGIKMOQSUW'[number % 12]}. {_TREES[number % len(_TREES)]}"
     relief = f"{'BDFHJLNPRTVX'[number % 12]}. {_STONES[number % len(_STONES)]}"
     vehicle = f"{team} #{number + 2} {_BODIES[body]}"
     file = f"{_COLOURS[number // 2 % len(_COLOURS)]}_{number + 2:03d}.VEH".upper()
-    return Entry(driver.encode(), relief.encode(), vehicle.encode(), team.encode(), file.encode())
+    return CarNames(driver.encode(), relief.encode(), vehicle.encode(), team.encode(), file.encode())

@@ -71,7 +71,7 @@ class _Picker:
         self.end = layout.end
 
 
-class _Rows:
+class _CarRows:
     """The rows of one car that a pass has met so far."""
 
     def __init__(self, table: Table, car: int, most: int) -> None:
@@ -145,7 +145,7 @@ class _Pass:
     ) -> None:
         self.ring, self.stream = ring, stream
         self.layouts = Layouts(table, whole=True)
-        self.rows = [_Rows(table, lap.car, most) for lap in laps]
+        self.rows = [_CarRows(table, lap.car, most) for lap in laps]
         self.session = laps[0].session
         self.start = min(lap.start_time for lap in laps) - _SLACK_S
         self.end = max(lap.end_time for lap in laps) + _SLACK_S
@@ -200,7 +200,9 @@ def gather(
     return out
 
 
-def _finished(ring: RingReader, header: archive_pb2.LapHeader, ticks: _Rows, updates: _Rows) -> Gathered:
+def _finished(
+    ring: RingReader, header: archive_pb2.LapHeader, ticks: _CarRows, updates: _CarRows
+) -> Gathered:
     lap, samples, scoring = header.lap, ticks.columns(), updates.columns()
     samples = _within(samples, samples["elapsed_time"], lap)
     scoring = _within(scoring, scoring["session_time"], lap)

@@ -9,7 +9,7 @@ from rig.columns import Head, Layouts, read_head
 from rig.v1 import lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import Gathered, gather
-from rigd.gather.scene import scene
+from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
 
 _AHEAD_S: Final = 1.0
@@ -36,8 +36,8 @@ def running(ring: RingReader, car: int) -> Gathered | None:
     if not len(rows):
         return None
     lap = _lap(head, view, int(rows[0]))
-    known = scene(ring, lap.session, head.session_time + _AHEAD_S)
-    known.introduce([lap])
+    known = session_state(ring, lap.session, head.session_time + _AHEAD_S)
+    known.fill_in([lap])
     state = known.state
     lap.track_name, lap.track_length = state.track_name, state.track_length
     session = session_pb2.Session(

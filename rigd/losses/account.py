@@ -37,7 +37,7 @@ LAP: Final = "lap"
 
 
 @dataclass(frozen=True)
-class Entry:
+class AccountEntry:
     """One line of the account."""
 
     kind: str
@@ -53,7 +53,7 @@ class Entry:
 class Account:
     """The sum of the entries so far."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, entries: Iterable[AccountEntry] = ()) -> None:
         self.first: dict[int, int] = {}
         """By stream the number before the session's first."""
         self.last: dict[int, int] = {}
@@ -67,7 +67,7 @@ class Account:
         for entry in entries:
             self.take(entry)
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: AccountEntry) -> None:
         """Add an entry."""
         match entry.kind:
             case "began":
@@ -86,7 +86,7 @@ class Account:
         gap = self.trailing.get(stream)
         return max(seq, gap.last_seq if gap else 0)
 
-    def _take_gap(self, entry: Entry) -> None:
+    def _take_gap(self, entry: AccountEntry) -> None:
         assert entry.gap is not None
         gap, mine = entry.gap, entry.kind == GAP
         counted = mine and gap.HasField("count")
@@ -118,7 +118,7 @@ class Account:
         )
 
 
-def shown(entry: Entry) -> event_pb2.Gap:
+def shown(entry: AccountEntry) -> event_pb2.Gap:
     """The gap of an entry as the session's own. One that is counted in another session has no count here."""
     assert entry.gap is not None
     gap = event_pb2.Gap()
@@ -131,11 +131,12 @@ def shown(entry: Entry) -> event_pb2.Gap:
     return gap
 
 
-class Books:
-    """Finds the accounts that an event concerns. Events come in their order, evicted ones left out.
+class Attribution:
+    """Finds the accounts that an event concerns, and the entries it makes in them. Events come in their
+    order, evicted ones left out.
 
     `account` gives the account of a session by its number in the ring, None for one whose beginning is not
-    booked. `numbers` are those of the sessions that are known, begun or not.
+    recorded. `numbers` are those of the sessions that are known, begun or not.
     """
 
     def __init__(self, account: Callable[[int], Account | None], numbers: Iterable[int]) -> None:
@@ -150,7 +151,7 @@ class Books:
         """The oldest event of each session that is not told yet, in their order."""
         return sorted((events[0] for events in self._waiting.values()), key=lambda event: event.seq)
 
-    def take(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+    def take(self, event: event_pb2.Event) -> Iterator[tuple[int, AccountEntry]]:
         """Session numbers with their entries; each is to be taken into its account before the next is asked
         for. Heads that the event does not tell are absent: of a session that was left before the last one,
         and in a ring of an earlier version.
@@ -160,28 +161,28 @@ class Books:
                 yield from self._begin(event)
             case "session_ended":
                 heads = heads_of(event.session_ended.heads)
-                yield event.session, Entry(OVER, event.seq, event.capture_time_ns, heads)
+                yield event.session, AccountEntry(OVER, event.seq, event.capture_time_ns, heads)
             case "gap":
                 yield from self._lose(event)
 
-    def introduce(self, number: int) -> Iterator[tuple[int, Entry]]:
-        """What waited for this session, whose beginning is booked now."""
+    def begun_late(self, number: int) -> Iterator[tuple[int, AccountEntry]]:
+        """Return the entries of what waited for this session, whose beginning is recorded now."""
         self._known.add(number)
         for event in self._waiting.pop(number, []):
             yield from self._lose(event)
 
-    def _begin(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+    def _begin(self, event: event_pb2.Event) -> Iterator[tuple[int, AccountEntry]]:
         self._newest = max(self._newest, event.session)
         self._known.add(event.session)
         heads, time_ns = heads_of(event.session_started.heads), event.capture_time_ns
-        yield event.session, Entry(BEGAN, event.seq, time_ns, heads)
-        yield from self.introduce(event.session)
+        yield event.session, AccountEntry(BEGAN, event.seq, time_ns, heads)
+        yield from self.begun_late(event.session)
         former, account = self._former(event.session)
         if account is not None and not account.over:
-            yield former, Entry(OVER, event.seq, time_ns, heads if former == event.session - 1 else {})
+            yield former, AccountEntry(OVER, event.seq, time_ns, heads if former == event.session - 1 else {})
         for gap in (*(account.trailing.values() if account else ()), *self._untold(event.session)):
             if gap.last_seq >= heads.get(gap.stream, _NEVER):
-                yield event.session, Entry(BEFORE, event.seq, time_ns, gap=gap)
+                yield event.session, AccountEntry(BEFORE, event.seq, time_ns, gap=gap)
 
     def _untold(self, number: int) -> list[event_pb2.Gap]:
         """Gaps of sessions before that one which nobody is going to tell of: telemetry was in them, and
@@ -196,18 +197,18 @@ class Books:
         known = ((of, self._account(of)) for of in earlier)
         return next((found for found in known if found[1] is not None), (0, None))
 
-    def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, Entry]]:
+    def _lose(self, event: event_pb2.Event) -> Iterator[tuple[int, AccountEntry]]:
         event.gap.session = event.gap.session or event.session  # a recorder of an earlier version says none
         number = event.gap.session
         if number and self._account(number) is not None:
-            yield number, Entry(GAP, event.seq, event.capture_time_ns, gap=event.gap)
+            yield number, AccountEntry(GAP, event.seq, event.capture_time_ns, gap=event.gap)
         elif number > self._newest:
             self._waiting.setdefault(number, []).append(event)
             return
         for later in sorted(of for of in self._known if number < of <= self._newest):
             following = self._account(later)
             if following and event.gap.last_seq >= following.first.get(event.gap.stream, _NEVER):
-                yield later, Entry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
+                yield later, AccountEntry(BEFORE, event.seq, event.capture_time_ns, gap=event.gap)
 
 
 def heads_of(heads: Iterable[event_pb2.StreamHead]) -> dict[int, int]:

@@ -1,5 +1,6 @@
-"""Which numbers of a ring belong to a session: its records say so themselves."""
+"""What a ring still tells: its events, and which record numbers belong to a session."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from rig.columns import read_head
@@ -9,6 +10,16 @@ from rigd.losses.account import Heads
 from rigd.ring import RingReader
 
 _STREAMS: Final = {rings.PHYSICS: event_pb2.STREAM_PHYSICS, rings.SCORING: event_pb2.STREAM_SCORING}
+_BATCH: Final = 4096
+"""Events of one read transaction."""
+_BATCH_BYTES: Final = 1 << 20
+
+
+def events_after(ring: RingReader, seq: int) -> Iterator[event_pb2.Event]:
+    """Return all events of the ring after number `seq`, oldest first."""
+    while records := ring.read(rings.EVENTS, seq, _BATCH, _BATCH_BYTES):
+        yield from (event_pb2.Event.FromString(data) for _, data in records)
+        seq = records[-1][0]
 
 
 def before(ring: RingReader, session: int, event: int) -> Heads:

@@ -1,4 +1,4 @@
-"""The ledger of a session: its account as a file beside its laps, only ever added to.
+"""The loss journal of a session: its account as a file beside its laps, only ever added to.
 
 A line holds the entries that were added together: a CRC-32 in hexadecimal, a blank, a JSON list. The CRC goes
 on from that of the line before, the first one from the session's name: what was changed, taken out or put in
@@ -17,18 +17,18 @@ from rig.errors import Corrupt
 from rig.regular import read_regular
 from rig.v1 import event_pb2
 from rigd import durable
-from rigd.losses.account import Account, Entry
+from rigd.losses.account import Account, AccountEntry
 
 _CRC_DIGITS: Final = 8
 _MOST_BYTES: Final = 1 << 28
-"""Of a ledger: a day without losses has 150 kB."""
+"""Of a journal: a day without losses has 150 kB."""
 _STREAM: Final = "STREAM_"
 _MOST: Final = (1 << 64) - 1
 _STREAMS: Final = {name.removeprefix(_STREAM).lower(): number for name, number in event_pb2.Stream.items()}
 """By their words; those of a newer version are passed over."""
 
 
-class Ledger:
+class LossJournal:
     """The one writer. Raises Corrupt for a file whose lines do not agree with their CRC."""
 
     def __init__(self, path: Path, session: str) -> None:
@@ -41,7 +41,7 @@ class Ledger:
         if len(data) > whole:
             durable.cut(path, whole)
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[AccountEntry]) -> None:
         """Add entries that the account has, durably: all or none. OSError when the disk refuses."""
         text = json.dumps([_words(entry) for entry in entries], ensure_ascii=False).encode()
         crc = zlib.crc32(text, self._crc)
@@ -49,17 +49,19 @@ class Ledger:
         self._crc = crc
 
 
-def read_ledger(path: Path, session: str) -> list[Entry]:
-    """The entries of a session's ledger, none when there is no file. Raises Corrupt."""
+def read_journal(path: Path, session: str) -> list[AccountEntry]:
+    """Return the entries of the loss journal at `path`, none when there is no file. Raises Corrupt where
+    lines do not agree with their CRC.
+    """
     return _parsed(_read(path), session)[2]
 
 
-def entry_text(entry: Entry) -> str:
+def entry_text(entry: AccountEntry) -> str:
     """An entry as it stands in the file."""
     return json.dumps(_words(entry), ensure_ascii=False)
 
 
-def newest(entries: Iterable[Entry]) -> int:
+def newest(entries: Iterable[AccountEntry]) -> int:
     """Number of the newest event that told one of them."""
     return max((entry.event for entry in entries), default=0)
 
@@ -71,24 +73,24 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _parsed(data: bytes, session: str) -> tuple[int, int, list[Entry]]:
+def _parsed(data: bytes, session: str) -> tuple[int, int, list[AccountEntry]]:
     """Bytes of whole lines, the CRC to go on from, the entries."""
     whole = data.rfind(b"\n") + 1
-    entries: list[Entry] = []
+    entries: list[AccountEntry] = []
     crc = zlib.crc32(session.encode())
     for number, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
         text = line[_CRC_DIGITS + 1 :]
         crc = zlib.crc32(text, crc)
         if line[: _CRC_DIGITS + 1] != b"%08x " % crc:
-            raise Corrupt(f"line {number} of the ledger of {session} is not what was written")
+            raise Corrupt(f"line {number} of the loss journal of {session} is not what was written")
         try:
             entries += map(_entry, json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Corrupt(f"line {number} of the ledger of {session} is no entry: {error!r}") from error
+            raise Corrupt(f"line {number} of the loss journal of {session} is no entry: {error!r}") from error
     return whole, crc, entries
 
 
-def _words(entry: Entry) -> dict[str, Any]:
+def _words(entry: AccountEntry) -> dict[str, Any]:
     """For JSON, without what is not set."""
     words: dict[str, Any] = {name: value for name, value in vars(entry).items() if value}
     if entry.heads:
@@ -98,9 +100,9 @@ def _words(entry: Entry) -> dict[str, Any]:
     return words
 
 
-def _entry(words: Any) -> Entry:
+def _entry(words: Any) -> AccountEntry:
     heads, gap = words.get("heads", {}), words.get("gap")
-    return Entry(
+    return AccountEntry(
         kind=words["kind"],
         event=_number(words.get("event", 0)),
         time_ns=_number(words["time_ns"]),

@@ -1,4 +1,4 @@
-"""The ledgers of a ring's sessions, kept from its events as the archiver meets them."""
+"""The loss journals of a ring's sessions, kept from its events as the archiver reads them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,23 @@ from typing import Final
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, session_pb2
 from rigd.losses import extents as extent
-from rigd.losses.account import BEFORE, BEGAN, GAP, LAP, OVER, REACHED, STREAMS, Account, Books, Entry, Heads
-from rigd.losses.journal import Ledger
+from rigd.losses.account import (
+    BEFORE,
+    BEGAN,
+    GAP,
+    LAP,
+    OVER,
+    REACHED,
+    STREAMS,
+    Account,
+    AccountEntry,
+    Attribution,
+    Heads,
+)
+from rigd.losses.journal import LossJournal
 from rigd.ring import RingReader
-from rigd.store.folder import Store
-from rigd.store.sessions import Sessions
+from rigd.store.folder import LapFolder
+from rigd.store.sessions import RingSessions
 
 _ATTEND_S: Final = 60.0
 """Between two notes of how far the running session has come. They matter only if the ring is damaged later:
@@ -22,22 +34,22 @@ _LAP_REASONS: Final = (event_pb2.GAP_REASON_EVICTED, event_pb2.GAP_REASON_TOO_LO
 """Why a lap's file may lack what the recorder had stored."""
 
 
-class Ledgers:
+class LossJournals:
     """Keeps the accounts, which `flush` makes durable; `event` is the number of the newest event given.
 
     After an OSError everything since the last `flush` has to be given again, to another one.
     """
 
-    def __init__(self, store: Store, sessions: Sessions, ring: RingReader, event: int) -> None:
+    def __init__(self, store: LapFolder, sessions: RingSessions, ring: RingReader, event: int) -> None:
         self._store, self._sessions, self._ring = store, sessions, ring
-        self._ledgers: dict[str, Ledger] = {}
-        self._pending: dict[str, list[Entry]] = {}
-        self._books = Books(self._account, [one.ring_session for one in sessions.known()])
+        self._journals: dict[str, LossJournal] = {}
+        self._pending: dict[str, list[AccountEntry]] = {}
+        self._attribution = Attribution(self._account, [one.ring_session for one in sessions.known()])
         self._event = event
         self._attend_at = time.monotonic() + _ATTEND_S
 
     def whole(self) -> bool:
-        """Whether every session of this ring has a sound ledger. A damaged one is set aside now; the ring's
+        """Whether every session of this ring has a sound journal. A damaged one is set aside now; the ring's
         events make it again, as far as they are still there.
         """
         begun = [self._opened(session).account.begun for session in self._sessions.known()]
@@ -48,7 +60,7 @@ class Ledgers:
         """The event up to which nothing is left to do, once all is flushed: what waits for its session to be
         told has to be given again after a crash.
         """
-        return min((event.seq - 1 for event in self._books.waiting), default=self._event)
+        return min((event.seq - 1 for event in self._attribution.waiting), default=self._event)
 
     def take(self, event: event_pb2.Event) -> None:
         """Book an event. The session whose beginning it tells is known already."""
@@ -58,23 +70,23 @@ class Ledgers:
             self._begin_untold(number, event)
         elif kind == "session_started":
             self._begin_earlier(number)
-        self._book(self._books.take(event))
+        self._record(self._attribution.take(event))
 
     def _begin_earlier(self, number: int) -> None:
         """Begin the accounts of sessions before that one whose first event is gone. Of others that lost
         something scoring never told, and the archive has no such session.
         """
-        for waiting in self._books.waiting:
+        for waiting in self._attribution.waiting:
             earlier = waiting.gap.session
             if earlier < number and event_pb2.STREAM_SCORING in extent.held(self._ring, earlier):
                 self._begin_untold(earlier, waiting)
 
     def _begin_untold(self, number: int, event: event_pb2.Event) -> None:
         """Begin the account of a session with the first event that is left of it."""
-        first = next((one for one in self._books.waiting if one.gap.session == number), event)
+        first = next((one for one in self._attribution.waiting if one.gap.session == number), event)
         session = self._sessions.of(number, first.session_time, first.capture_time_ns)
         self._begin_late(session, first.seq)
-        self._book(self._books.introduce(number))
+        self._record(self._attribution.begun_late(number))
 
     def miss(self, first: int, event: event_pb2.Event) -> None:
         """The ring let go of the events from `first` until `event` before they were given."""
@@ -84,14 +96,14 @@ class Ledgers:
         now_ns = event.capture_time_ns
         gap = _uncounted(session, event_pb2.STREAM_EVENTS, first - 1, event_pb2.GAP_REASON_EVICTED, now_ns)
         gap.last_seq, gap.count = event.seq - 1, event.seq - first
-        self._put(session, Entry(GAP, event.seq, now_ns, gap=gap))
+        self._put(session, AccountEntry(GAP, event.seq, now_ns, gap=gap))
         self._doubt(session, event.seq, now_ns)
 
     def lose(self, session: session_pb2.Session, lap: str, gaps: Iterable[event_pb2.Gap]) -> None:
         """Note, durably, what the file of a lap will lack for other reasons than the recorder's."""
         for gap in gaps:
             if gap.reason in _LAP_REASONS:
-                self._put(session, Entry(LAP, 0, time.time_ns(), gap=gap, lap=lap))
+                self._put(session, AccountEntry(LAP, 0, time.time_ns(), gap=gap, lap=lap))
                 self.flush()
                 return
 
@@ -103,8 +115,8 @@ class Ledgers:
         heads: Heads = {stream: account.last.get(stream, 0) for stream in STREAMS}
         for stream, head in heads.items():
             gap = _uncounted(session, stream, head, event_pb2.GAP_REASON_RING_REPLACED, now_ns)
-            self._put(session, Entry(GAP, 0, now_ns, gap=gap))
-        self._put(session, Entry(OVER, 0, now_ns, heads))
+            self._put(session, AccountEntry(GAP, 0, now_ns, gap=gap))
+        self._put(session, AccountEntry(OVER, 0, now_ns, heads))
         self.flush()
 
     def attend(self) -> None:
@@ -123,12 +135,12 @@ class Ledgers:
         account = self._opened(session).account
         heads = extent.reach(self._ring, session.ring_session, self._event)
         if not account.over and heads.items() - account.last.items():
-            self._put(session, Entry(REACHED, 0, time.time_ns(), heads))
+            self._put(session, AccountEntry(REACHED, 0, time.time_ns(), heads))
 
     def flush(self) -> None:
         """Make durable what was taken."""
         for name in list(self._pending):
-            self._ledgers[name].append(self._pending[name])
+            self._journals[name].append(self._pending[name])
             del self._pending[name]
 
     # Accounts and their entries.
@@ -142,17 +154,17 @@ class Ledgers:
         account = self._opened(session).account if session else None
         return account if account and account.begun else None
 
-    def _opened(self, session: session_pb2.Session) -> Ledger:
-        if session.name not in self._ledgers:
-            path = self._store.ledger(session.name)
+    def _opened(self, session: session_pb2.Session) -> LossJournal:
+        if session.name not in self._journals:
+            path = self._store.journal_path(session.name)
             try:
-                self._ledgers[session.name] = Ledger(path, session.name)
+                self._journals[session.name] = LossJournal(path, session.name)
             except Corrupt:
-                self._store.set_ledger_aside(session.name)
-                self._ledgers[session.name] = Ledger(path, session.name)
-        return self._ledgers[session.name]
+                self._store.set_journal_aside(session.name)
+                self._journals[session.name] = LossJournal(path, session.name)
+        return self._journals[session.name]
 
-    def _book(self, entries: Iterator[tuple[int, Entry]]) -> None:
+    def _record(self, entries: Iterator[tuple[int, AccountEntry]]) -> None:
         for number, entry in entries:
             session = self._sessions.numbered(number)
             assert session is not None
@@ -164,11 +176,13 @@ class Ledgers:
             elif not self._opened(session).account.begun:
                 self._begin_late(session, entry.event)  # a recorder that did not tell them
 
-    def _put(self, session: session_pb2.Session, entry: Entry) -> None:
-        ledger = self._opened(session)
-        if 0 < entry.event <= ledger.newest or (entry.kind == BEFORE and entry.gap in ledger.account.borders):
+    def _put(self, session: session_pb2.Session, entry: AccountEntry) -> None:
+        journal = self._opened(session)
+        if 0 < entry.event <= journal.newest or (
+            entry.kind == BEFORE and entry.gap in journal.account.borders
+        ):
             return  # it was told again
-        ledger.account.take(entry)
+        journal.account.take(entry)
         self._pending.setdefault(session.name, []).append(entry)
 
     def _begin_late(self, session: session_pb2.Session, event: int) -> None:
@@ -177,8 +191,8 @@ class Ledgers:
         """
         now_ns = time.time_ns()
         heads = extent.before(self._ring, session.ring_session, event)
-        self._put(session, Entry(BEGAN, 0, now_ns, heads))
-        gaps = [one.gap for one in self._books.waiting if one.gap.session == session.ring_session]
+        self._put(session, AccountEntry(BEGAN, 0, now_ns, heads))
+        gaps = [one.gap for one in self._attribution.waiting if one.gap.session == session.ring_session]
         if not any(gap.reason == event_pb2.GAP_REASON_RING_REPLACED for gap in gaps):
             self._doubt(session, 0, now_ns)
 
@@ -188,7 +202,7 @@ class Ledgers:
         for stream in (event_pb2.STREAM_PHYSICS, event_pb2.STREAM_SCORING):
             gap = _uncounted(session, stream, account.last[stream], event_pb2.GAP_REASON_EVICTED, now_ns)
             gap.detail = "events that may have declared losses had left the ring before they were read"
-            self._put(session, Entry(GAP, event, now_ns, gap=gap))
+            self._put(session, AccountEntry(GAP, event, now_ns, gap=gap))
 
 
 def _uncounted(

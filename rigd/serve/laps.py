@@ -1,7 +1,7 @@
 """LapService: sessions and laps, found, read, marked, kept and deleted.
 
 The event loop streams live telemetry, so whatever reads a file or asks the index runs in a few threads beside
-it. Nothing is written here but marks and orders: the archiver alone writes laps.
+it. Nothing is written here but marks and commands: the archiver alone writes laps.
 """
 
 import asyncio
@@ -29,11 +29,10 @@ from rigd.ring import RingReader
 from rigd.serve import lapdata
 from rigd.serve.feed import Feed
 from rigd.serve.telemetry import capture_ns
-from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.commands import CommandQueue
 from rigd.store.heartbeat import heard
-from rigd.store.index import IndexReader
 from rigd.store.marks import BYTES_LIMIT, Marks, expected_bytes, mark_id
+from rigd.store.store import StoreReader
 
 SERVICE: Final = "rig.v1.LapService"
 
@@ -57,7 +56,7 @@ MAX_NOTE: Final = 1000
 
 _ANSWER_WITHIN_S: Final = 3.0
 _POLL_S: Final = 0.005
-"""The archiver answers an order in some milliseconds, most of them for the disk."""
+"""The archiver answers a command in some milliseconds, most of them for the disk."""
 
 _RUNNING: Final = re.compile(r"(sessions/[a-z0-9-]+)/laps/car(\d{3,10})-running")
 
@@ -83,10 +82,9 @@ class LapService:
 
     def __init__(self, feed: Feed, data: Path) -> None:
         self._feed, self._data = feed, data
-        self._index = IndexReader(data / "index.sqlite")
-        self._store = Store(data / "laps")
+        self._store = StoreReader(data)
         self._marks = Marks(data)
-        self._inbox = Inbox(data)
+        self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
         self._reads = 0
         self._marked_ns = 0
@@ -126,7 +124,7 @@ class LapService:
     def close(self) -> None:
         """Let go of threads and files."""
         self._threads.shutdown(cancel_futures=True)
-        self._inbox.close()
+        self._queue.close()
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Call in a thread."""
@@ -137,18 +135,18 @@ class LapService:
     async def _list_sessions(
         self, request: laps_pb2.ListSessionsRequest, _: Context
     ) -> laps_pb2.ListSessionsResponse:
-        return await self._work(self._index.list_sessions, request)
+        return await self._work(self._store.index.list_sessions, request)
 
     async def _get_session(
         self, request: laps_pb2.GetSessionRequest, _: Context
     ) -> laps_pb2.GetSessionResponse:
-        session = await self._work(self._index.session, request.name)
+        session = await self._work(self._store.index.session, request.name)
         if session is None:
             raise NotFound(f"there is no session {request.name!r}", name=request.name)
         return laps_pb2.GetSessionResponse(session=session)
 
     async def _list_laps(self, request: laps_pb2.ListLapsRequest, _: Context) -> laps_pb2.ListLapsResponse:
-        return await self._work(self._index.list_laps, request)
+        return await self._work(self._store.index.list_laps, request)
 
     async def _get_lap(self, request: laps_pb2.GetLapRequest, _: Context) -> laps_pb2.GetLapResponse:
         if _RUNNING.fullmatch(request.name):
@@ -158,7 +156,7 @@ class LapService:
 
     def _listed(self, name: str) -> lap_pb2.Lap:
         """What the index knows of a lap."""
-        lap = self._index.lap(name)
+        lap = self._store.index.lap(name)
         if lap is None:
             raise NotFound(f"there is no lap {name!r}", name=name)
         return lap
@@ -167,7 +165,7 @@ class LapService:
         """The lap that is being driven, if its session is."""
         match = _RUNNING.fullmatch(name)
         assert match is not None
-        session, gathered = self._index.session(match[1]), running(ring, int(match[2]))
+        session, gathered = self._store.index.session(match[1]), running(ring, int(match[2]))
         if (
             session is None
             or gathered is None
@@ -220,7 +218,7 @@ class LapService:
 
     def _checked_once(self, name: str, messages: Iterator[bytes]) -> Iterator[bytes]:
         """A whole lap. `messages` check its file, which never changes; after that it is sent as it is."""
-        lap, path = self._listed(name), self._store.path(name)
+        lap, path = self._listed(name), self._store.folder.path(name)
         state = _state(path)
         if not lap.damage and state is not None and self._sound.get(name) == state:
             with contextlib.suppress(FileNotFoundError):
@@ -235,7 +233,7 @@ class LapService:
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[_Opened]:
         """A lap with its file. Raises NotFound, and Corrupt also for what is found out while it is read."""
-        lap, path = self._listed(name), self._store.path(name)
+        lap, path = self._listed(name), self._store.folder.path(name)
         if lap.damage:
             raise (Newer if lap.newer else Corrupt)(f"{name}: {lap.damage}", name=name)
         try:
@@ -267,7 +265,7 @@ class LapService:
         if name not in self._suspects:
             self._suspects.add(name)
             with contextlib.suppress(Exhausted):  # the caller learns of the damage all the same
-                self._inbox.post("examine", name)
+                self._queue.post("examine", name)
 
     # Marking.
 
@@ -328,13 +326,13 @@ class LapService:
                 limit=MAX_PENDING_MARKS,
             )
         self._marks.put(moment)
-        self._inbox.ring()
+        self._queue.ring()
 
     def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
         """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
         archiver = heard(self._data)
-        limit = archiver.marks_limit_bytes if archiver else int(self._index.meta(BYTES_LIMIT) or 0)
-        room = archiver.marks_room_bytes if archiver else limit - self._index.mark_bytes()
+        limit = archiver.marks_limit_bytes if archiver else int(self._store.index.meta(BYTES_LIMIT) or 0)
+        room = archiver.marks_room_bytes if archiver else limit - self._store.index.mark_bytes()
         size = sum(expected_bytes(moment, cars) for moment in moments)
         if limit and size > room:
             raise Exhausted(
@@ -349,7 +347,7 @@ class LapService:
     async def _list_marks(self, request: laps_pb2.ListMarksRequest, _: Context) -> laps_pb2.ListMarksResponse:
         return await self._work(self._marks.page, request)
 
-    # Orders.
+    # Commands.
 
     async def _pin(self, request: laps_pb2.PinLapRequest, _: Context) -> laps_pb2.PinLapResponse:
         await self._ask("pin", request.name)
@@ -369,31 +367,31 @@ class LapService:
         laps = {lap.name: lap.digest for lap in request.laps}
         if len(laps) > MAX_SYNCED:
             raise Exhausted(f"{len(laps)} laps, the limit is {MAX_SYNCED}", limit=MAX_SYNCED)
-        await self._settle(await self._work(self._inbox.post, "sync", "", laps))
+        await self._settle(await self._work(self._queue.post, "sync", "", laps))
         return laps_pb2.MarkLapsSyncedResponse(unmarked=await self._work(self._unmarked, laps))
 
     def _unmarked(self, laps: Mapping[str, str]) -> list[str]:
         """Those that are not marked as they are there."""
-        known = {name: self._index.lap(name) for name in laps}
+        known = {name: self._store.index.lap(name) for name in laps}
         return [name for name, lap in known.items() if not (lap and lap.synced and lap.digest == laps[name])]
 
     async def _ask(self, kind: str, name: str) -> None:
         """Have the archiver do something. Raises NotFound, Unavailable, and whatever it answers."""
         await self._work(self._listed, name)
-        await self._settle(await self._work(self._inbox.post, kind, name))
+        await self._settle(await self._work(self._queue.post, kind, name))
 
-    async def _settle(self, order: str) -> None:
-        """Wait until an order is carried out."""
+    async def _settle(self, command: str) -> None:
+        """Wait until a command is carried out."""
         deadline = time.monotonic() + _ANSWER_WITHIN_S
-        while not await self._work(self._inbox.settled, order):
+        while not await self._work(self._queue.settled, command):
             if time.monotonic() > deadline:
-                await self._work(self._give_up, order)
+                await self._work(self._give_up, command)
             await asyncio.sleep(_POLL_S)
 
-    def _give_up(self, order: str) -> None:
-        if self._inbox.withdraw(order):
+    def _give_up(self, command: str) -> None:
+        if self._queue.withdraw(command):
             raise Unavailable("the archiver does not answer", hint="start `rigd archive`")
-        if not self._inbox.settled(order):
+        if not self._queue.settled(command):
             raise Unavailable("the archiver has begun this and is slow to finish", hint="look again later")
 
 

@@ -1,33 +1,45 @@
-"""What is missing of a session: its ledger, and what the ring has told since."""
+"""What is missing of a session: its journal, and what the ring has told since."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rig.errors import NotFound
 from rig.v1 import event_pb2, laps_pb2, rig_pb2, session_pb2
 from rigd import ring as rings
 from rigd.losses import extents as extent
-from rigd.losses.account import BEFORE, GAP, OVER, REACHED, STREAMS, Account, Books, Entry, shown
-from rigd.losses.journal import newest, read_ledger
-from rigd.losses.lost import lost_laps
-from rigd.losses.told import events_after
+from rigd.losses.account import (
+    BEFORE,
+    GAP,
+    LAP,
+    OVER,
+    REACHED,
+    STREAMS,
+    Account,
+    AccountEntry,
+    Attribution,
+    shown,
+)
+from rigd.losses.journal import newest, read_journal
 from rigd.ring import RingReader
-from rigd.store.folder import Store
-from rigd.store.index import IndexReader
+from rigd.store.commands import REQUESTED
+from rigd.store.folder import LapFolder
 from rigd.store.paging import Paging
-from rigd.store.position import position
+from rigd.store.store import StoreReader
 
 _NEWEST: Final = ("", "-", "sessions/-")
+_REASONS: Final = {
+    event_pb2.GAP_REASON_EVICTED: rig_pb2.LAP_LOSS_EVICTED,
+    event_pb2.GAP_REASON_TOO_LONG: rig_pb2.LAP_LOSS_TOO_LONG,
+}
 
 
 class Losses:
     """Answers for all sessions of a data directory, from files: not for an event loop."""
 
     def __init__(self, data: Path) -> None:
-        self._index = IndexReader(data / "index.sqlite")
-        self._store = Store(data / "laps")
+        self._store = StoreReader(data)
 
     def answer(self, request: rig_pb2.GetLossesRequest, ring: RingReader | None) -> rig_pb2.GetLossesResponse:
         """The answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
@@ -44,60 +56,60 @@ class Losses:
             status=session.status,
             streams=[account.losses(stream) for stream in streams],
             gaps=gaps,
-            laps=() if request.page_token else lost_laps(self._store, self._index, session.name, entries),
+            laps=() if request.page_token else _lost_laps(self._store, session.name, entries),
             next_page_token=token,
         )
 
     def _session(self, name: str) -> session_pb2.Session:
         if name not in _NEWEST:
-            session = self._index.session(name)
+            session = self._store.index.session(name)
             if session is None:
                 raise NotFound(f"there is no session {name!r}", name=name)
             return session
-        for session in self._index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1)).sessions:
+        for session in self._store.index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1)).sessions:
             return session
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 
-    def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[Entry]:
-        """The ledger, and of a session of this ring what the archiver has not come to yet."""
-        entries = read_ledger(self._store.ledger(session.name), session.name)
+    def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[AccountEntry]:
+        """The journal, and of a session of this ring what the archiver has not come to yet."""
+        entries = read_journal(self._store.folder.journal_path(session.name), session.name)
         if ring is None or session.ring != ring.id.hex():
             return entries
-        accounts = _Accounts(self._store, ring, session.ring_session, entries)
-        return [*entries, *accounts.go_on(position(self._index, ring))]
+        accounts = _Accounts(self._store.folder, ring, session.ring_session, entries)
+        return [*entries, *accounts.go_on(self._store.index.position(ring.id))]
 
 
 class _Accounts:
     """The accounts of a ring's sessions, for one of which more is asked."""
 
-    def __init__(self, store: Store, ring: RingReader, number: int, entries: list[Entry]) -> None:
-        self._store, self._ring, self._number = store, ring, number
+    def __init__(self, folder: LapFolder, ring: RingReader, number: int, entries: list[AccountEntry]) -> None:
+        self._folder, self._ring, self._number = folder, ring, number
         self._known = newest(entries)
         self._accounts: dict[int, Account] = {number: Account(entries)}
 
     def get(self, number: int) -> Account | None:
         """The account of a session, None when the archive does not have it yet."""
         if number not in self._accounts:
-            session = self._store.numbered(self._ring.id.hex(), number)
+            session = self._folder.numbered(self._ring.id.hex(), number)
             if session is not None:
-                ledger = read_ledger(self._store.ledger(session.name), session.name)
-                self._accounts[number] = Account(ledger)
+                journal = read_journal(self._folder.journal_path(session.name), session.name)
+                self._accounts[number] = Account(journal)
         account = self._accounts.get(number)
         return account if account and account.begun else None
 
     def _numbers(self) -> list[int]:
         """Of this session and of those of its ring before."""
-        own = (one.ring_session for one in self._store.sessions() if one.ring == self._ring.id.hex())
+        own = (one.ring_session for one in self._folder.sessions() if one.ring == self._ring.id.hex())
         return [number for number in own if number <= self._number]
 
-    def go_on(self, after: int) -> Iterator[Entry]:
-        """What events after number `after`, and the records of the ring, tell beyond the ledger."""
+    def go_on(self, after: int) -> Iterator[AccountEntry]:
+        """What events after number `after`, and the records of the ring, tell beyond the journal."""
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
-        books = Books(self.get, self._numbers())
-        for event in events_after(ring, after):
-            for number, entry in books.take(event):
+        attribution = Attribution(self.get, self._numbers())
+        for event in extent.events_after(ring, after):
+            for number, entry in attribution.take(event):
                 account = self._accounts.setdefault(number, Account())
                 if entry.kind == OVER and not entry.heads:
                     entry = replace(entry, heads=extent.reach(ring, number, entry.event - 1))
@@ -107,7 +119,7 @@ class _Accounts:
                     account.take(entry)
                     yield entry
         if mine.begun and not mine.over:
-            yield Entry(REACHED, 0, 0, heads)
+            yield AccountEntry(REACHED, 0, 0, heads)
 
 
 def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesRequest:
@@ -119,7 +131,7 @@ def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesReq
 
 
 def _page(
-    entries: list[Entry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
+    entries: list[AccountEntry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
 ) -> tuple[list[event_pb2.Gap], str]:
     """A page of gaps, by streams and then in the order in which they were told, to which later ones are
     added; and the token of the next page.
@@ -135,3 +147,37 @@ def _page(
     page = left[: paging.size]
     token = paging.token(page[-1][:2]) if len(left) > len(page) else ""
     return [gap for *_, gap in page], token
+
+
+def _lost_laps(store: StoreReader, session: str, entries: Iterable[AccountEntry]) -> list[rig_pb2.LostLap]:
+    """Return the laps of a session that are not there as they should be, by name; `entries` are those of its
+    journal. What happened last counts.
+    """
+    lost = {entry.lap: _cut(entry) for entry in entries if entry.kind == LAP}
+    lost |= {name: _damaged(store, name) for name in store.folder.damaged(session)}
+    lost |= {name: _deleted(name, facts) for name, facts in store.folder.tombstones(session).items()}
+    return [lost[name] for name in sorted(lost)]
+
+
+def _cut(entry: AccountEntry) -> rig_pb2.LostLap:
+    assert entry.gap is not None
+    gap = entry.gap
+    part = f"{gap.count} samples at the end" if gap.count else gap.detail
+    return rig_pb2.LostLap(name=entry.lap, loss=_REASONS[gap.reason], detail=part, time_ns=entry.time_ns)
+
+
+def _damaged(store: StoreReader, name: str) -> rig_pb2.LostLap:
+    known = store.index.lap(name)
+    return rig_pb2.LostLap(
+        name=name,
+        loss=rig_pb2.LAP_LOSS_DAMAGED,
+        detail=known.damage if known else "",
+        time_ns=store.folder.damaged_path(name).stat().st_ctime_ns,
+    )
+
+
+def _deleted(name: str, facts: dict[str, Any]) -> rig_pb2.LostLap:
+    why = str(facts.get("why", ""))
+    deleted = rig_pb2.LAP_LOSS_DELETED if why == REQUESTED else rig_pb2.LAP_LOSS_RETENTION
+    loss = rig_pb2.LAP_LOSS_FORCED if facts.get("forced") else deleted
+    return rig_pb2.LostLap(name=name, loss=loss, detail=why, time_ns=int(facts.get("time_ns", 0)))

@@ -42,7 +42,7 @@ class CutTick(Protocol):
 
 
 @dataclass(frozen=True)
-class Wishes:
+class StreamOptions:
     """How a subscriber wants its records."""
 
     latest: bool = False
@@ -61,14 +61,21 @@ class Subscription:
     """
 
     def __init__(
-        self, feed: Feed, stream: bytes, position: int, cut: CutTick, wishes: Wishes, peer: str, channels: int
+        self,
+        feed: Feed,
+        stream: bytes,
+        position: int,
+        cut: CutTick,
+        options: StreamOptions,
+        peer: str,
+        channels: int,
     ) -> None:
         self.stream = stream
         self._feed = feed
         self._cut = cut
-        self._wishes = wishes
+        self._options = options
         self._ring = feed.rings_opened
-        self._alone = wishes.ticks_per_message == 1
+        self._alone = options.ticks_per_message == 1
         self._position = position
         self._pending: list[bytes] = []
         """Records; whole messages when they are not to be collected. Joined these are a message again."""
@@ -77,7 +84,7 @@ class Subscription:
         self._lead: list[bytes] = []
         self._bucket = self._first_bucket()
         self.peer, self._channels = peer, channels
-        self._receipts = Receipts(wishes.acknowledges, position)
+        self._receipts = Receipts(options.acknowledges, position)
         self._began = self._wrote = time.monotonic()
         self._messages = self._bytes = self._skipped = self._missed = 0
 
@@ -95,7 +102,7 @@ class Subscription:
                 if feed.head(stream) <= self._position:
                     await self._rest(write)
                 continue
-            if self._wishes.latest and ticks[-1].seq > self._position + 1:
+            if self._options.latest and ticks[-1].seq > self._position + 1:
                 ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
                 await self._send(tick, write)
@@ -108,7 +115,7 @@ class Subscription:
     @property
     def acknowledges(self) -> bool:
         """Whether the reader says how far it is."""
-        return self._wishes.acknowledges
+        return self._options.acknowledges
 
     def acknowledge(self, seq: int) -> None:
         """The reader has dealt with everything up to `seq`."""
@@ -152,7 +159,7 @@ class Subscription:
                 await self._flush(write)  # a gap stands before all records of its message
             self._declare(tick)
         self._position = tick.seq
-        if self._wishes.max_rate_hz and not self._due(tick):
+        if self._options.max_rate_hz and not self._due(tick):
             return
         self._pending.append(self._cut.message(tick) if self._alone else self._cut(tick))
         self._size += len(self._pending[-1])
@@ -164,8 +171,8 @@ class Subscription:
         if self._lead:
             return True
         if self._alone:  # a message says how far it is: it must not wait while records are left out
-            return self._size >= _JOINED_BYTES or self._wishes.max_rate_hz > 0
-        enough = len(self._pending) >= self._wishes.ticks_per_message
+            return self._size >= _JOINED_BYTES or self._options.max_rate_hz > 0
+        enough = len(self._pending) >= self._options.ticks_per_message
         return enough or time.monotonic() - self._wrote >= _IDLE_S
 
     def _declare(self, tick: Tick) -> None:
@@ -197,11 +204,11 @@ class Subscription:
     def _slot(self, tick: Tick) -> tuple[int, int]:
         assert tick.head is not None
         # Steps are no exact fractions: 0.1 ms keeps 50 Hz of 50 Hz from losing a record to rounding.
-        return tick.head.session, int((tick.head.session_time + 1e-4) * self._wishes.max_rate_hz)
+        return tick.head.session, int((tick.head.session_time + 1e-4) * self._options.max_rate_hz)
 
     def _first_bucket(self) -> tuple[int, int] | None:
         """A resumed subscriber has had the record at its position."""
-        if not self._wishes.max_rate_hz or not self._position:
+        if not self._options.max_rate_hz or not self._position:
             return None
         tick = self._feed.at(self.stream, self._position)
         return None if tick is None else self._slot(tick)

@@ -17,7 +17,7 @@ from rigd.serve.connections import ANY_SOCKET
 from rigd.serve.cursor import read_cursor
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.selection import Cars, Selection, Selections
-from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, Subscription, Wishes
+from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, StreamOptions, Subscription
 
 SERVICE: Final = "rig.v1.TelemetryService"
 
@@ -92,26 +92,32 @@ class TelemetryService:
 
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
-        wishes = Wishes(acknowledges=bool(request.subscription))
-        await self._follow(rings.EVENTS, position, _Events(self._feed), wishes, context, request)
+        options = StreamOptions(acknowledges=bool(request.subscription))
+        await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
-        wishes, cars = _wishes(request), _cars(request.cars)
+        options, cars = _options(request), _cars(request.cars)
         position = self._start(stream, request.start, cars)
         selection = self._selections[stream].take(request.channels, cars)
         if request.compression == telemetry_pb2.COMPRESSION_GZIP:
             context.set_compression(grpc.Compression.Gzip)
         cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
         try:
-            await self._follow(stream, position, cut, wishes, context, request)
+            await self._follow(stream, position, cut, options, context, request)
         finally:
             self._selections[stream].release(selection)
 
     async def _follow(
-        self, stream: bytes, position: int, cut: Any, wishes: Wishes, context: Context, request: AnyRequest
+        self,
+        stream: bytes,
+        position: int,
+        cut: Any,
+        options: StreamOptions,
+        context: Context,
+        request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        subscription = Subscription(self._feed, stream, position, cut, wishes, peer, channels)
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -284,7 +290,7 @@ def _cars(cars: telemetry_pb2.Cars) -> Cars:
     return Cars(tuple(sorted(set(cars.ids))), cars.player)
 
 
-def _wishes(request: TableRequest) -> Wishes:
+def _options(request: TableRequest) -> StreamOptions:
     rate = request.max_rate_hz
     if not (math.isfinite(rate) and rate >= 0):
         raise BadRequest(f"max_rate_hz is {rate}", hint="0 means every record", max_rate_hz=rate)
@@ -292,7 +298,7 @@ def _wishes(request: TableRequest) -> Wishes:
         raise BadRequest(
             f"ticks_per_message is {request.ticks_per_message}, the limit is {MAX_TICKS_PER_MESSAGE}"
         )
-    return Wishes(
+    return StreamOptions(
         latest=request.delivery == telemetry_pb2.DELIVERY_LATEST,
         max_rate_hz=rate,
         ticks_per_message=max(request.ticks_per_message, 1),

@@ -1,6 +1,6 @@
-"""The inbox: what a server asks of the archiver, who alone writes laps. One small file per order.
+"""The command queue: what a server asks of the archiver, who alone writes laps. One small file per command.
 
-An order is `<id>.order` while it waits, `<id>.taken` while it is carried out, and gone when it is done;
+A command is `<id>.order` while it waits, `<id>.taken` while it is carried out, and gone when it is done;
 `<id>.refused` holds the error it was answered with.
 """
 
@@ -16,23 +16,35 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig import parse
-from rig.errors import Corrupt, Exhausted, RigError, by_reason
+from rig.errors import BadRequest, Corrupt, Exhausted, NotFound, Pinned, RigError, by_reason
 from rig.regular import is_regular, read_regular
 from rigd.durable import make_folder, replace
+from rigd.store.store import Store
 from rigd.wake import Bell
 
-MAX_ORDERS: Final = 1000
-"""Orders that may wait. An archiver that runs takes them within a tenth of a second."""
+REQUESTED: Final = "deleted on request"
+"""Why a lap is gone that somebody did not want any more."""
+
+SHARE_S: Final = 0.1
+"""After so long commands wait for the next turn: laps must not wait for them. A command is 5 ms, a sync of
+200 laps a second on a slow disk.
+"""
+
+_TOGETHER: Final = 16
+"""Commands taken at once: who asked may take back what still waits."""
+
+MAX_COMMANDS: Final = 1000
+"""Commands that may wait. An archiver that runs takes them within a tenth of a second."""
 
 _WAITING, _TAKEN, _REFUSED = ".order", ".taken", ".refused"
 _ID: Final = re.compile(r"[0-9]+-[0-9]+-[0-9]+")
 _MOST_BYTES: Final = 1 << 20
-"""Of an order: 200 laps with their digests are 20 kB."""
+"""Of a command: 200 laps with their digests are 20 kB."""
 _FORGOTTEN_NS: Final = 60_000_000_000
 """Nobody waits a minute for an answer: the server that asked is gone."""
 
 
-class Order(NamedTuple):
+class Command(NamedTuple):
     """What is asked for."""
 
     id: str
@@ -44,7 +56,7 @@ class Order(NamedTuple):
     """Digests by name, for sync."""
 
 
-class Inbox:
+class CommandQueue:
     """Both ends: `post`, `settled` and `withdraw` are the server's, the rest is the archiver's."""
 
     def __init__(self, data: Path) -> None:
@@ -64,22 +76,22 @@ class Inbox:
         self._bell.close()
 
     def post(self, kind: str, name: str, laps: Mapping[str, str] | None = None) -> str:
-        """Ask for something; returns the order's id. Raises Exhausted when too many wait."""
-        if len(self._ids(_WAITING)) >= MAX_ORDERS:
+        """Ask for something; returns the command's id. Raises Exhausted when too many wait."""
+        if len(self._ids(_WAITING)) >= MAX_COMMANDS:
             raise Exhausted(
-                f"{MAX_ORDERS} orders wait for the archiver, which is the limit", limit=MAX_ORDERS
+                f"{MAX_COMMANDS} commands wait for the archiver, which is the limit", limit=MAX_COMMANDS
             )
-        order = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
+        command = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
         words = {"kind": kind, "name": name, "laps": dict(laps or {})}
-        replace(self._path(order, _WAITING), json.dumps(words).encode())
+        replace(self._path(command, _WAITING), json.dumps(words).encode())
         self.ring()
-        return order
+        return command
 
-    def settled(self, order: str) -> bool:
-        """Whether the order was carried out. Raises the error that it was refused with."""
-        if self._path(order, _WAITING).exists() or self._path(order, _TAKEN).exists():
+    def settled(self, command: str) -> bool:
+        """Whether the command was carried out. Raises the error that it was refused with."""
+        if self._path(command, _WAITING).exists() or self._path(command, _TAKEN).exists():
             return False
-        refused = self._path(order, _REFUSED)
+        refused = self._path(command, _REFUSED)
         try:
             text = read_regular(refused, _MOST_BYTES)
         except FileNotFoundError:
@@ -87,32 +99,32 @@ class Inbox:
         refused.unlink(missing_ok=True)
         raise _error(text)
 
-    def withdraw(self, order: str) -> bool:
-        """Take an order back; False when the archiver has taken it."""
+    def withdraw(self, command: str) -> bool:
+        """Take a command back; False when the archiver has taken it."""
         try:
-            self._path(order, _WAITING).unlink()
+            self._path(command, _WAITING).unlink()
         except FileNotFoundError:
             return False
         return True
 
-    def orders(self, most: int = MAX_ORDERS) -> list[Order]:
+    def take(self, most: int = MAX_COMMANDS) -> list[Command]:
         """Take some of what waits, oldest first; first what was taken before, also by one that was killed."""
         taken = self._ids(_TAKEN)
-        for order in self._ids(_WAITING)[: max(most - len(taken), 0)]:
+        for command in self._ids(_WAITING)[: max(most - len(taken), 0)]:
             with contextlib.suppress(FileNotFoundError):  # withdrawn
-                self._path(order, _WAITING).rename(self._path(order, _TAKEN))
-                taken.append(order)
-        return [found for order in taken[:most] if (found := self._read(order)) is not None]
+                self._path(command, _WAITING).rename(self._path(command, _TAKEN))
+                taken.append(command)
+        return [found for command in taken[:most] if (found := self._read(command)) is not None]
 
-    def done(self, order: Order) -> None:
-        """The order was carried out."""
-        self._path(order.id, _TAKEN).unlink(missing_ok=True)
+    def done(self, command: Command) -> None:
+        """The command was carried out."""
+        self._path(command.id, _TAKEN).unlink(missing_ok=True)
 
-    def refuse(self, order: Order, error: RigError) -> None:
-        """The order was not carried out, and why."""
+    def refuse(self, command: Command, error: RigError) -> None:
+        """The command was not carried out, and why."""
         words = {"reason": error.reason(), "message": error.message, "hint": error.hint, "facts": error.facts}
-        replace(self._path(order.id, _REFUSED), json.dumps(words).encode())
-        self.done(order)
+        replace(self._path(command.id, _REFUSED), json.dumps(words).encode())
+        self.done(command)
         self._forget(time.time_ns() - _FORGOTTEN_NS)
 
     def _forget(self, before_ns: int) -> None:
@@ -121,25 +133,27 @@ class Inbox:
             if int(answer.partition("-")[0]) < before_ns:
                 self._path(answer, _REFUSED).unlink(missing_ok=True)
 
-    def _path(self, order: str, suffix: str) -> Path:
-        return self._folder / f"{order}{suffix}"
+    def _path(self, command: str, suffix: str) -> Path:
+        return self._folder / f"{command}{suffix}"
 
     def _ids(self, suffix: str) -> list[str]:
-        """Oldest first. What is not named as an order, or is no file, is none of ours."""
+        """Oldest first. What is not named as a command, or is no file, is none of ours."""
         names = (name.removesuffix(suffix) for name in os.listdir(self._folder) if name.endswith(suffix))
         ours = (name for name in names if _ID.fullmatch(name) and is_regular(self._path(name, suffix)))
         return sorted(ours)
 
-    def _read(self, order: str) -> Order | None:
-        """An order; None for what is none: that is refused, and must not keep others waiting."""
+    def _read(self, command: str) -> Command | None:
+        """A command; None for what is none: that is refused, and must not keep others waiting."""
         try:
-            words = parse.json_object(read_regular(self._path(order, _TAKEN), _MOST_BYTES))
+            words = parse.json_object(read_regular(self._path(command, _TAKEN), _MOST_BYTES))
             laps = dict(words.get("laps", {}))
             for word in (words["kind"], words["name"], *laps, *laps.values()):
                 word.encode()  # a text, and one that the index can look for
-            return Order(order, words["kind"], words["name"], laps)
+            return Command(command, words["kind"], words["name"], laps)
         except (Corrupt, KeyError, TypeError, ValueError, AttributeError):
-            self.refuse(Order(order, "", "", {}), Corrupt("the order cannot be read", hint="give it again"))
+            self.refuse(
+                Command(command, "", "", {}), Corrupt("the command cannot be read", hint="give it again")
+            )
             return None
 
 
@@ -152,5 +166,53 @@ def _error(text: bytes) -> RigError:
         )
         error.facts = {name: str(fact) for name, fact in words["facts"].items()}
     except (Corrupt, KeyError, AttributeError):
-        return Corrupt("the order was refused, and the answer cannot be read", hint="give it again")
+        return Corrupt("the command was refused, and the answer cannot be read", hint="give it again")
     return error
+
+
+def process(queue: CommandQueue, store: Store, share_s: float = SHARE_S) -> bool:
+    """Carry out waiting commands, oldest first, for about `share_s` seconds, and answer them. Return whether
+    some may be left.
+    """
+    until = time.monotonic() + share_s
+    commands = queue.take(_TOGETHER)
+    for command in commands:
+        try:
+            _carry_out(command, store)
+        except RigError as error:
+            queue.refuse(command, error)
+        else:
+            queue.done(command)
+        if time.monotonic() > until:
+            return True
+    return len(commands) == _TOGETHER
+
+
+def _carry_out(command: Command, store: Store) -> None:
+    if command.kind == "sync":
+        with store.index.transaction():
+            for name, digest in command.laps.items():
+                _sync(name, digest, store)
+        return
+    lap = command.name
+    if store.index.lap(lap) is None:
+        raise NotFound(f"there is no lap {lap!r}", name=lap)
+    match command.kind:
+        case "pin" | "unpin":
+            store.pin(lap, command.kind == "pin")
+        case "delete":
+            if store.folder.pinned(lap):
+                raise Pinned(f"{lap} is pinned", hint="`rig unpin` it first", name=lap)
+            store.remove(lap, {"why": REQUESTED, "time_ns": time.time_ns()})
+        case "examine":
+            store.examine(lap)
+        case _:
+            raise BadRequest(f"there is no command {command.kind!r}", hint="pin, unpin, delete, examine")
+
+
+def _sync(name: str, digest: str, store: Store) -> None:
+    """Note that the warehouse has a lap; one that is gone by now, or another, stays as it is."""
+    lap = store.index.lap(name)
+    if lap is not None and lap.digest == digest and not lap.synced:
+        with contextlib.suppress(NotFound):  # somebody removed the file by hand
+            store.sync(name)

@@ -15,17 +15,17 @@ from rig.lapfile import LapFile
 from rig.regular import is_regular, read_regular
 from rig.v1 import lap_pb2, session_pb2
 from rigd.durable import make_folder, rename, replace
-from rigd.store.checksummed import seal_message, unseal_message
-from rigd.store.tombstones import Gone
+from rigd.store.checksummed import dump_message, load_message
+from rigd.store.tombstones import Tombstones
 
 SUFFIX: Final = ".lap"
 DAMAGED: Final = ".damaged"
 """Added to the name of a file that failed its check."""
 _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
-_GONE: Final = "gone.jsonl"
+_TOMBSTONES: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
-_LEDGER: Final = "losses.log"
+_JOURNAL: Final = "losses.log"
 _MOST_BYTES: Final = 1 << 20
 """Of what is known of a session."""
 _RESERVE: Final = ".reserve"
@@ -51,18 +51,18 @@ class State(NamedTuple):
     damaged: bool
 
 
-class Store:
+class LapFolder:
     """Files of laps below a folder, and beside them what only the archive knows: pins, and what is gone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self._held = -1
 
     def hold(self) -> None:
         """Make the folder, if there is none, and keep hold of it: it is known again after it was moved."""
         self.release()
-        make_folder(self.folder)
-        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        make_folder(self.root)
+        self._held = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def release(self) -> None:
         """Let go of the folder."""
@@ -76,7 +76,7 @@ class Store:
         """
         held = os.fstat(self._held)
         try:
-            return os.path.samestat(os.stat(self.folder), held)
+            return os.path.samestat(os.stat(self.root), held)
         except FileNotFoundError:
             if held.st_nlink:
                 raise
@@ -87,7 +87,7 @@ class Store:
     def path(self, lap: str) -> Path:
         """Where the lap of that name lies, or would lie. Raises NotFound for what is no name."""
         session, own = _parts(lap, 2)
-        return self.folder / session / f"{own}{SUFFIX}"
+        return self.root / session / f"{own}{SUFFIX}"
 
     def write(self, lap: str, data: bytes) -> None:
         """Make `data` the file of that lap: whole and durable, or not there at all. OSError when the disk
@@ -106,7 +106,7 @@ class Store:
         """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
         if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
             return True
-        return lap in self.gone(lap.rpartition("/laps/")[0])
+        return lap in self.tombstones(lap.rpartition("/laps/")[0])
 
     def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
         """The lap with what is known of its file and stands beside it."""
@@ -132,7 +132,7 @@ class Store:
 
     def foreign(self) -> Iterator[Path]:
         """Files that look like laps and have no lap's name; unfinished ones are none."""
-        for path in sorted(self.folder.glob(f"*/[!.]*{SUFFIX}")):
+        for path in sorted(self.root.glob(f"*/[!.]*{SUFFIX}")):
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
@@ -150,14 +150,14 @@ class Store:
 
     def _named(self, suffix: str, session: str = "sessions/*") -> Iterator[str]:
         """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
-        for path in sorted(self.folder.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
+        for path in sorted(self.root.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
             name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
             if _NAME.fullmatch(name) and path.is_file():
                 yield name
 
     def sweep(self) -> None:
         """Remove what an archiver that was killed left half written."""
-        for path in self.folder.glob(f"*/{UNFINISHED}*"):
+        for path in self.root.glob(f"*/{UNFINISHED}*"):
             _remove(path)
 
     # What stands beside a lap.
@@ -186,31 +186,31 @@ class Store:
         flag.touch() if up else _remove(flag)
         sync_folder(path.parent)
 
-    # What is gone.
+    # Tombstones.
 
-    def bury(self, lap: str, facts: dict[str, Any]) -> None:
+    def add_tombstone(self, lap: str, facts: dict[str, Any]) -> None:
         """Note for good that a lap is not here any more, or never was, and why."""
-        self._gone(lap.rpartition("/laps/")[0]).add(lap, facts)
+        self._tombstones(lap.rpartition("/laps/")[0]).add(lap, facts)
 
-    def gone(self, session: str) -> dict[str, dict[str, Any]]:
-        """What was buried of a session, by the lap's name."""
-        return {lap: facts for lap, facts in self._gone(session).read().items() if _NAME.fullmatch(lap)}
+    def tombstones(self, session: str) -> dict[str, dict[str, Any]]:
+        """Return the tombstones of a session by lap name."""
+        return {lap: facts for lap, facts in self._tombstones(session).read().items() if _NAME.fullmatch(lap)}
 
-    def _gone(self, session: str) -> Gone:
+    def _tombstones(self, session: str) -> Tombstones:
         (_,) = _parts(session, 1)
-        return Gone(self._beside(session, _GONE), session)
+        return Tombstones(self._beside(session, _TOMBSTONES), session)
 
     # Sessions.
 
-    def ledger(self, session: str) -> Path:
-        """Where the ledger of a session lies, or would lie. Raises NotFound for what is no name."""
+    def journal_path(self, session: str) -> Path:
+        """Return where the loss journal of a session is, or would be. Raises NotFound for no name."""
         (own,) = _parts(session, 1)
-        return self.folder / own / _LEDGER
+        return self.root / own / _JOURNAL
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Write what is known of a session beside its laps."""
         (_,) = _parts(session.name, 1)
-        self._replace(self._beside(session.name, _SESSION), seal_message(session))
+        self._replace(self._beside(session.name, _SESSION), dump_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """All sessions that have a folder, and in it a file that can be read."""
@@ -230,7 +230,7 @@ class Store:
         say of it: each has it as it was then.
         """
         for name in self.folders():
-            self._gone(name).mend(self._aside(name, _GONE))
+            self._tombstones(name).mend(self._aside(name, _TOMBSTONES))
             try:
                 self._session(name)
             except Corrupt:
@@ -241,7 +241,7 @@ class Store:
 
     def aside(self) -> Iterator[Path]:
         """What was set aside and is no lap."""
-        for path in sorted(self.folder.glob(f"*/*{DAMAGED}*")):
+        for path in sorted(self.root.glob(f"*/*{DAMAGED}*")):
             if SUFFIX + DAMAGED not in path.name:
                 yield path
 
@@ -253,13 +253,13 @@ class Store:
 
     def folders(self) -> Iterator[str]:
         """Names of all sessions that have a folder."""
-        names = (f"sessions/{path.name}" for path in sorted(self.folder.glob("*/")))
+        names = (f"sessions/{path.name}" for path in sorted(self.root.glob("*/")))
         return (name for name in names if _NAME.fullmatch(name))
 
     def _session(self, name: str) -> session_pb2.Session:
         """A session from its file. Raises FileNotFoundError, Corrupt."""
         path = self._beside(name, _SESSION)
-        session = unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
+        session = load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
         if session.name != name:
             raise Corrupt(f"the file of {name} says it is {session.name!r}")
         return session
@@ -274,38 +274,43 @@ class Store:
 
     def _replace(self, path: Path, data: bytes) -> None:
         if self._held < 0:
-            make_folder(self.folder)  # one that is held is not made again: it may come back
+            make_folder(self.root)  # one that is held is not made again: it may come back
         replace(path, data)
 
     def _beside(self, session: str, file: str) -> Path:
         """A file in the folder of a session."""
-        return self.folder / session.removeprefix("sessions/") / file
+        return self.root / session.removeprefix("sessions/") / file
 
-    def set_ledger_aside(self, session: str) -> None:
-        """Take a damaged ledger out of the way; nothing is deleted."""
-        rename(self.ledger(session), self._aside(session, _LEDGER))
+    def set_journal_aside(self, session: str) -> None:
+        """Take a damaged journal out of the way; nothing is deleted."""
+        rename(self.journal_path(session), self._aside(session, _JOURNAL))
 
     def hold_reserve(self) -> None:
         """Take some room that can be given up when the disk is full: deleting needs a little, to write down
         what is deleted.
         """
-        path = self.folder / _RESERVE
+        path = self.root / _RESERVE
         if not path.exists():
             with path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
 
     def give_reserve(self) -> None:
         """Give that room up."""
-        _remove(self.folder / _RESERVE)
+        _remove(self.root / _RESERVE)
+
+    def make_room_to_open(self) -> None:
+        """Give the reserve up when the disk is so full that the index could not even be opened."""
+        if self.free_bytes() < RESERVE_BYTES:
+            self.give_reserve()
 
     def free_bytes(self) -> int:
         """Room on the disk."""
-        return shutil.disk_usage(self.folder).free
+        return shutil.disk_usage(self.root).free
 
     def disk_bytes(self) -> int:
         """Size of the disk."""
-        make_folder(self.folder)
-        return shutil.disk_usage(self.folder).total
+        make_folder(self.root)
+        return shutil.disk_usage(self.root).total
 
 
 def _with(path: Path, suffix: str) -> Path:

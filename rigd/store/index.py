@@ -22,7 +22,7 @@ from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.durable import make_folder
 from rigd.store import query
 from rigd.store.folder import State
-from rigd.store.rows import check, lap_row, opened, sealed, seat_row, session_row
+from rigd.store.rows import check, lap_row, pack_message, seat_row, session_row, unpack_message
 
 VERSION: Final = 4
 """Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
@@ -32,6 +32,8 @@ _LOCKED_S: Final = 2.0
 NEWER: Final = ".newer"
 """Added to the name of an index that a newer version wrote, when it has to give way."""
 
+_POSITION: Final = "position"
+"""Key of how far the archiver is in a ring's events."""
 _NARROW: Final = 5
 """When at most one lap in five is of a seat that matches, gathering those laps is faster than walking all in
 order: at 100,000 laps both take 12 ms there.
@@ -96,7 +98,7 @@ FROM lap ORDER BY start_ns, name
 """
 
 
-class Kept(NamedTuple):
+class IndexedLap(NamedTuple):
     """What retention needs to know of a lap."""
 
     name: str
@@ -112,7 +114,7 @@ def _lap(db: sqlite3.Connection, name: str) -> lap_pb2.Lap | None:
     row = db.execute(
         "SELECT lap_message FROM message WHERE lap = (SELECT id FROM lap WHERE name = ?)", (name,)
     ).fetchone()
-    return opened(lap_pb2.Lap, row[0]) if row else None
+    return unpack_message(lap_pb2.Lap, row[0]) if row else None
 
 
 def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
@@ -122,7 +124,7 @@ def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
 
 def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
     """The session with what is known of its laps."""
-    session = opened(session_pb2.Session, message)
+    session = unpack_message(session_pb2.Session, message)
     session.laps, session.cars, session.bytes = map(int, db.execute(_OF_SESSION, (session.name,)).fetchone())
     session.ClearField("best_lap_time")
     session.ClearField("best_lap")
@@ -136,6 +138,11 @@ def _meta(db: sqlite3.Connection, key: str) -> str | None:
     """A small value; None also for one that is not what was written."""
     row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row and zlib.crc32(row[0].encode()) == row[1] else None
+
+
+def _position(value: str | None, ring: bytes) -> int:
+    own, _, seq = (value or "").partition(" ")
+    return int(seq) if own == ring.hex() else 0
 
 
 def _mark_bytes(db: sqlite3.Connection) -> int:
@@ -240,7 +247,7 @@ class Index:
 
     def put_session(self, session: session_pb2.Session) -> None:
         """Add a session, or replace the one of that name. Its laps are counted here, not taken from it."""
-        self._insert("REPLACE", "session", {**session_row(session), "message": sealed(session)})
+        self._insert("REPLACE", "session", {**session_row(session), "message": pack_message(session)})
 
     def keep_sessions(self, names: Collection[str]) -> None:
         """Forget all other sessions."""
@@ -253,7 +260,7 @@ class Index:
         with self.transaction():
             self.remove_lap(lap.name)
             number = self._insert("INSERT", "lap", {**lap_row(lap), "seat": self._seat(lap)})
-            self._insert("INSERT", "message", {"lap": number, "lap_message": sealed(lap)})
+            self._insert("INSERT", "message", {"lap": number, "lap_message": pack_message(lap)})
 
     def _seat(self, lap: lap_pb2.Lap) -> int:
         seat = seat_row(lap)
@@ -300,10 +307,10 @@ class Index:
         """The session of that name, with what is known of its laps."""
         return _session(self._db, name)
 
-    def laps_by_age(self) -> Iterator[Kept]:
+    def laps_by_age(self) -> Iterator[IndexedLap]:
         """All laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
-            yield Kept(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
+            yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
     def states(self) -> dict[str, State]:
         """All laps listed, with what is known of their files."""
@@ -335,6 +342,16 @@ class Index:
     def set_meta(self, key: str, value: str) -> None:
         """Keep a small value."""
         self._insert("REPLACE", "meta", {"key": key, "value": value, "crc": zlib.crc32(value.encode())})
+
+    def position(self, ring: bytes) -> int:
+        """Return the number of the last event of the ring of that id that is done with: all it tells of is on
+        the disk. 0 for a ring of which nothing is.
+        """
+        return _position(self.meta(_POSITION), ring)
+
+    def set_position(self, ring: bytes, seq: int) -> None:
+        """Note that everything up to event number `seq` of that ring is done with."""
+        self.set_meta(_POSITION, f"{ring.hex()} {seq}")
 
     def put_loss(self, name: str, why: str) -> None:
         """Declare that a lap had to go although someone wanted it, or nobody else had it."""
@@ -394,9 +411,15 @@ class IndexReader:
         with self._reading() as db:
             return _meta(db, key) if db else None
 
+    def position(self, ring: bytes) -> int:
+        """Return the number of the last event of the ring of that id that the archiver is done with; 0 for a
+        ring of which nothing is.
+        """
+        return _position(self.meta(_POSITION), ring)
+
     def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
         """A page of sessions. Raises BadRequest and MalformedToken."""
-        asked = query.Sessions(request)
+        asked = query.SessionQuery(request)
         with self._reading() as db:
             rows = db.execute(*asked.page()).fetchall() if db else []
             shown = rows[: asked.paging.size]
@@ -406,7 +429,7 @@ class IndexReader:
 
     def list_laps(self, request: laps_pb2.ListLapsRequest) -> laps_pb2.ListLapsResponse:
         """A page of laps. Raises BadRequest and MalformedToken."""
-        asked = query.Laps(request)
+        asked = query.LapQuery(request)
         with self._reading() as db:
             rows = db.execute(*asked.page(_narrow(db, asked.seats))).fetchall() if db else []
             shown = rows[: asked.paging.size]
@@ -454,4 +477,4 @@ def _message(db: sqlite3.Connection, number: int) -> lap_pb2.Lap:
     row = db.execute("SELECT lap_message FROM message WHERE lap = ?", (number,)).fetchone()
     if row is None:
         raise Corrupt(f"the index has lost the message of its lap {number}", hint="rigd reindex")
-    return opened(lap_pb2.Lap, row[0])
+    return unpack_message(lap_pb2.Lap, row[0])

@@ -10,7 +10,7 @@ from rig.errors import Corrupt
 from rig.regular import read_regular
 from rig.v1 import laps_pb2
 from rigd.durable import rename, replace
-from rigd.store.checksummed import seal_message, unseal_message
+from rigd.store.checksummed import dump_message, load_message
 from rigd.store.paging import Paging
 
 BYTES_LIMIT: Final = "mark_bytes"
@@ -42,7 +42,7 @@ class Marks:
 
     def put(self, moment: laps_pb2.Moment) -> None:
         """Add a mark, or replace the one of that name."""
-        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", seal_message(moment))
+        replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", dump_message(moment))
 
     def get(self, mark: str) -> laps_pb2.Moment | None:
         """The mark of that id. One that cannot be read is set aside: it must not keep others waiting."""
@@ -89,7 +89,7 @@ class Marks:
 
 
 def _parsed(path: Path) -> laps_pb2.Moment:
-    moment = unseal_message(laps_pb2.Moment, read_regular(path, _MOST_BYTES))
+    moment = load_message(laps_pb2.Moment, read_regular(path, _MOST_BYTES))
     if moment.name != f"marks/{path.stem}":
         raise Corrupt(f"the mark in {path} says it is {moment.name!r}", path=path)
     for seconds in (moment.before_s, moment.after_s):

@@ -83,7 +83,7 @@ class Statement(NamedTuple):
     values: list[Value]
 
 
-class Laps:
+class LapQuery:
     """A ListLapsRequest. Raises BadRequest for what cannot be meant, MalformedToken for a foreign token."""
 
     def __init__(self, request: laps_pb2.ListLapsRequest) -> None:
@@ -161,7 +161,7 @@ def best(group: str, seats: str = "1", laps: str = "1") -> str:
     )
 
 
-class Sessions:
+class SessionQuery:
     """A ListSessionsRequest, newest first."""
 
     def __init__(self, request: laps_pb2.ListSessionsRequest) -> None:

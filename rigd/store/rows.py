@@ -33,13 +33,13 @@ ON found.seat = seat.id WHERE found.laps IS NOT seat.laps OR found.bytes IS NOT 
 """
 
 
-def sealed(message: Message) -> bytes:
+def pack_message(message: Message) -> bytes:
     """A message with its checksum."""
     data = message.SerializeToString()
     return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
-def opened(kind: type[M], data: bytes) -> M:
+def unpack_message(kind: type[M], data: bytes) -> M:
     """The message. Raises Corrupt."""
     message = data[:-_CRC_BYTES]
     if message + zlib.crc32(message).to_bytes(_CRC_BYTES, "little") != data:
@@ -115,11 +115,11 @@ def _wrong(db: sqlite3.Connection) -> Iterator[str]:
     if db.execute(_WRONG_SUMS).fetchone():
         yield "the sums of a seat are not those of its laps"
     for row in _rows(db, "SELECT * FROM session"):
-        session = opened(session_pb2.Session, row["message"])
+        session = unpack_message(session_pb2.Session, row["message"])
         if not session_row(session).items() <= row.items():
             yield f"the row of {row['name']} differs from its message"
     for row in _rows(db, _LAPS):
-        lap = opened(lap_pb2.Lap, row["lap_message"] or b"")
+        lap = unpack_message(lap_pb2.Lap, row["lap_message"] or b"")
         if not (lap_row(lap) | seat_row(lap)).items() <= row.items():
             yield f"the row of {row['name']} differs from its message"
 

@@ -1,22 +1,21 @@
 """The sessions of a ring, as the archive names and keeps them."""
 
 from rig.v1 import event_pb2, session_pb2
-from rigd.gather.scene import scene
+from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
-from rigd.store.folder import Store
-from rigd.store.index import Index
 from rigd.store.naming import session_name
+from rigd.store.store import Store
 
 
-class Sessions:
+class RingSessions:
     """Follows session events; finds the session that a lap belongs to.
 
     A session is written before its first lap, so that after a crash it has the name that its laps have.
     """
 
-    def __init__(self, store: Store, index: Index, ring: RingReader) -> None:
-        self._store, self._index, self._ring = store, index, ring
-        self._known = {s.ring_session: s for s in store.sessions() if s.ring == ring.id.hex()}
+    def __init__(self, store: Store, ring: RingReader) -> None:
+        self._store, self._ring = store, ring
+        self._known = {s.ring_session: s for s in store.folder.sessions() if s.ring == ring.id.hex()}
 
     def known(self) -> list[session_pb2.Session]:
         """The sessions of this ring, in the order of their numbers."""
@@ -30,13 +29,13 @@ class Sessions:
         """Sessions of other rings that were never told to be over."""
         recording = session_pb2.SESSION_STATUS_RECORDING
         own = self._ring.id.hex()
-        return [one for one in self._store.sessions() if one.status == recording and one.ring != own]
+        return [one for one in self._store.folder.sessions() if one.status == recording and one.ring != own]
 
     def begin(self, event: event_pb2.Event) -> None:
         """A session has started; all others are over."""
         if event.session not in self._known:
             self._put(self._made(event.session, event.capture_time_ns, event.session_started.session_state))
-        for session in self._store.sessions():
+        for session in self._store.folder.sessions():
             newer = session.ring == self._ring.id.hex() and session.ring_session >= event.session
             if session.status == session_pb2.SESSION_STATUS_RECORDING and not newer:
                 self._close(session, event.capture_time_ns)
@@ -53,7 +52,7 @@ class Sessions:
         told at session clock `clock_s`, which was `time_ns`.
         """
         if number not in self._known:
-            self._put(self._made(number, time_ns, scene(self._ring, number, clock_s).state))
+            self._put(self._made(number, time_ns, session_state(self._ring, number, clock_s).state))
         return self._known[number]
 
     def _made(self, number: int, time_ns: int, state: session_pb2.SessionState) -> session_pb2.Session:
@@ -78,6 +77,5 @@ class Sessions:
 
     def _put(self, session: session_pb2.Session) -> None:
         self._store.put_session(session)
-        self._index.put_session(session)
         if session.ring == self._ring.id.hex():
             self._known[session.ring_session] = session

@@ -1,4 +1,4 @@
-"""What is gone: a line for each lap of a session that is not here any more, or never was, and why."""
+"""Tombstones: a line (gone.jsonl) for each lap of a session that was removed or never kept, and why."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, Final
 from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rigd.durable import append, rename, replace
-from rigd.store.checksummed import sealed, unsealed
+from rigd.store.checksummed import dump_json, load_json
 
 Facts = dict[str, Any]
 
@@ -17,8 +17,8 @@ MOST_BYTES: Final = 1 << 28
 """Of the file: a million laps."""
 
 
-class Gone:
-    """The file of one session. Each line has a seal: a damaged one must not bury another lap."""
+class Tombstones:
+    """The file of one session. Each line has a checksum: a damaged one must not remove another lap."""
 
     def __init__(self, path: Path, session: str) -> None:
         self._path, self._laps = path, f"{session}/laps/"
@@ -26,7 +26,7 @@ class Gone:
     def add(self, lap: str, facts: Facts) -> None:
         """Write a line, for good."""
         # On a line of its own, also after one that a crash cut.
-        append(self._path, b"\n" + sealed(json.dumps({"lap": lap, **facts})) + b"\n")
+        append(self._path, b"\n" + dump_json(json.dumps({"lap": lap, **facts})) + b"\n")
 
     def read(self) -> dict[str, Facts]:
         """All lines, by the lap's name. One that was cut by a crash is passed over: the deletion that it
@@ -53,7 +53,7 @@ class Gone:
 
     def _read(self, line: bytes) -> Facts | None:
         with contextlib.suppress(Corrupt):
-            facts = unsealed(line)
+            facts = load_json(line)
             if str(facts.get("lap")).startswith(self._laps):
                 return facts
         return None

@@ -27,7 +27,7 @@ class _Lines:
         self._told_at = 0.0
         self._now = rig_pb2.VerifyResponse()
 
-    def told(self, walk: str, done: int, total: int) -> None:
+    def progress(self, walk: str, done: int, total: int) -> None:
         """How far it is."""
         another = walk != self._now.walk
         self._now = rig_pb2.VerifyResponse(walk=walk, done=done, total=total)
@@ -51,9 +51,9 @@ def main(data: Path, part: str, *words: str) -> None:
     yield_to_others()
     lines = _Lines()
     if part == "ring":
-        findings = check_ring(data, lines.told)
+        findings = check_ring(data, lines.progress)
     else:
-        findings = check_rest(data, "deep" in words, "without-ring" not in words, lines.told)
+        findings = check_rest(data, "deep" in words, "without-ring" not in words, lines.progress)
     for finding in findings:
         lines.found(finding)
 

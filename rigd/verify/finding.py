@@ -11,7 +11,7 @@ _LEAVE: Final = "it leaves the ring with time; who cannot wait stops `rigd recor
 _REINDEX: Final = "`rigd reindex`, with the archiver stopped"
 _BACKUP: Final = "bring it back from a copy, or let it be: the loss is declared"
 _AGAIN: Final = (
-    "restart `rigd archive`: it makes the ledger again from the ring's events, as far as they are there"
+    "restart `rigd archive`: it makes the loss journal again from the ring's events, as far as they are there"
 )
 _LOOK: Final = "see whose it is, and move it away"
 
@@ -31,14 +31,14 @@ MENDS: Final = {
     "gap-event-missing": _LEAVE,
     "gap-row-missing": _LEAVE,
     "gap-row-differs": _LEAVE,
-    # Ledgers.
+    # LossJournals.
     "ledger-missing": _AGAIN,
     "ledger-damaged": _AGAIN,
     "ledger-set-aside": "compare it with the one made again, then delete it",
     "ledger-open": _AGAIN,
-    "ledger-lacks": "move the ledger away, then " + _AGAIN,
-    "ledger-differs": "move the ledger away, then " + _AGAIN,
-    "ledger-numbers": "move the ledger away, then " + _AGAIN,
+    "ledger-lacks": "move the loss journal away, then " + _AGAIN,
+    "ledger-differs": "move the loss journal away, then " + _AGAIN,
+    "ledger-numbers": "move the loss journal away, then " + _AGAIN,
     # Sessions.
     "session-missing": "bring session.json back from a copy; its laps tell what it was",
     "session-unreadable": "bring session.json back from a copy; its laps tell what it was",

@@ -7,9 +7,9 @@ from typing import Final
 
 from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import connect
-from rigd.store.rows import lap_row, opened, seat_row
+from rigd.store.rows import lap_row, seat_row, unpack_message
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -30,7 +30,7 @@ class IndexWalk:
     """Checks the index of a data directory."""
 
     def __init__(self, data: Path) -> None:
-        self.path, self._store = data / _WHERE, Store(data / "laps")
+        self.path, self._store = data / _WHERE, LapFolder(data / "laps")
 
     def trouble(self) -> rig_pb2.Finding | None:
         """Why it cannot be used at all."""
@@ -64,7 +64,7 @@ class IndexWalk:
 
     def _row(self, row: sqlite3.Row) -> Findings:
         try:
-            lap = opened(lap_pb2.Lap, row["lap_message"] or b"")
+            lap = unpack_message(lap_pb2.Lap, row["lap_message"] or b"")
         except Corrupt as error:
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message cannot be read: {error}")
             return
@@ -74,7 +74,7 @@ class IndexWalk:
 
     def _losses(self, listed: set[str]) -> Findings:
         """Laps that had to go: the folder tells it, and the index has to know."""
-        gone = [self._store.gone(session.name) for session in readable_sessions(self._store)]
+        gone = [self._store.tombstones(session.name) for session in readable_sessions(self._store)]
         forced = {lap for laps in gone for lap, facts in laps.items() if facts.get("forced")}
         for lap in sorted(forced ^ listed):
             where = "the folder" if lap in forced else "the index"

@@ -5,7 +5,7 @@ from pathlib import Path
 from rig.errors import Corrupt, Newer
 from rig.lapfile import LapFile
 from rig.v1 import lap_pb2
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.verify.finding import differing, finding
 from rigd.verify.walk import Findings
@@ -16,7 +16,7 @@ class LapWalk:
 
     def __init__(self, data: Path, index: IndexReader | None) -> None:
         self._data = data
-        self._store, self._index = Store(data / "laps"), index
+        self._store, self._index = LapFolder(data / "laps"), index
 
     def names(self) -> list[str]:
         """Laps that have a file, or had one that was set aside, or a row."""
@@ -55,7 +55,7 @@ class LapWalk:
         if (header.lap.name, header.session.name) != (name, session):
             yield finding("lap-misnamed", where, f"the file says that it is {header.lap.name!r}")
             return
-        if name in self._store.gone(session):
+        if name in self._store.tombstones(session):
             yield finding("lap-returned", where, "it was deleted, and its file is there")
         if row is None and self._index:
             yield finding("lap-unlisted", where, "the index does not have it")

@@ -10,7 +10,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2, scoring_pb2
 
 
-class Rows:
+class TableRecords:
     """Records that are tables: a head, every column in its place, and a tail that is a message or nothing."""
 
     def __init__(self, table: Table, *, tail: bool) -> None:
@@ -39,7 +39,7 @@ class Rows:
             raise Corrupt(f"what follows the columns is no message: {error}") from error
 
 
-class Events:
+class EventRecords:
     """Records that are one message."""
 
     def read(self, value: Any) -> event_pb2.Event:

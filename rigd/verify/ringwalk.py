@@ -19,8 +19,8 @@ from rigd.ring import RingReader, gap_key, key
 from rigd.ring.inspection import inspect_order, inspect_size
 from rigd.ring.tables import CHECKS, GAP_KEY, KEY, check_key
 from rigd.verify.finding import finding
-from rigd.verify.records import Events, Rows
-from rigd.verify.walk import Findings, Told
+from rigd.verify.records import EventRecords, TableRecords
+from rigd.verify.walk import Findings, Progress
 
 _BATCH: Final = 128
 """Rows of one read transaction: some milliseconds, in which the recorder cannot use freed pages again."""
@@ -38,14 +38,14 @@ class _Read(NamedTuple):
 
 
 class RingWalk:
-    """One walk over all tables; `told` hears how far it is."""
+    """One walk over all tables; `progress` is told how far it is."""
 
-    def __init__(self, ring: RingReader, told: Told) -> None:
-        self._ring, self._told = ring, told
-        self._readers: dict[bytes, Rows | Events] = {
-            rings.PHYSICS: Rows(PHYSICS, tail=False),
-            rings.SCORING: Rows(SCORING, tail=True),
-            rings.EVENTS: Events(),
+    def __init__(self, ring: RingReader, progress: Progress) -> None:
+        self._ring, self._progress = ring, progress
+        self._readers: dict[bytes, TableRecords | EventRecords] = {
+            rings.PHYSICS: TableRecords(PHYSICS, tail=False),
+            rings.SCORING: TableRecords(SCORING, tail=True),
+            rings.EVENTS: EventRecords(),
         }
         self._checks = self._first_checks()
         self._uncounted: set[tuple[int, int]] = set()
@@ -92,7 +92,7 @@ class RingWalk:
         first, last = self._ring.spans()[stream]
         before, after = None, 0
         while after < last:
-            self._told(f"ring {stream.decode()}", max(after - first + 1, 0), last - first + 1)
+            self._progress(f"ring {stream.decode()}", max(after - first + 1, 0), last - first + 1)
             for read in self._batch(stream, after, last):
                 yield from read.found
                 if before is not None:

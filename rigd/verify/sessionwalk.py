@@ -10,8 +10,8 @@ from rig.disk import UNFINISHED
 from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
-from rigd.store.checksummed import unseal_message, unsealed
-from rigd.store.folder import DAMAGED, Store
+from rigd.store.checksummed import load_json, load_message
+from rigd.store.folder import DAMAGED, LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.tombstones import MOST_BYTES
 from rigd.verify.finding import differing, finding
@@ -27,9 +27,9 @@ _COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap")
 """Fields of a session that the index makes from its laps."""
 
 
-def readable_sessions(store: Store) -> Iterator[session_pb2.Session]:
+def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
     """All sessions whose session.json can be read and says what the folder says."""
-    for path in sorted(store.folder.glob("*/session.json")):
+    for path in sorted(store.root.glob("*/session.json")):
         session = _parsed(path)
         if isinstance(session, session_pb2.Session) and session.name == f"sessions/{path.parent.name}":
             yield session
@@ -38,7 +38,7 @@ def readable_sessions(store: Store) -> Iterator[session_pb2.Session]:
 def _parsed(path: Path) -> session_pb2.Session | str:
     """A session, or why the file is none."""
     try:
-        return unseal_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
+        return load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
     except Corrupt as error:
         return str(error)
 
@@ -48,16 +48,16 @@ class SessionWalk:
 
     def __init__(self, data: Path, index: IndexReader | None) -> None:
         self._data = data
-        self._store, self._index = Store(data / "laps"), index
+        self._store, self._index = LapFolder(data / "laps"), index
 
     def names(self) -> list[str]:
         """Whatever lies in the folder of laps, and every session of the index."""
-        there = {path.name for path in self._store.folder.iterdir()} if self._store.folder.is_dir() else set()
+        there = {path.name for path in self._store.root.iterdir()} if self._store.root.is_dir() else set()
         return sorted(there | {name.removeprefix("sessions/") for name in self._listed()})
 
     def check(self, name: str) -> Findings:
         """What is wrong with one of them."""
-        path = self._store.folder / name
+        path = self._store.root / name
         if name in _ABOVE:
             return
         if not os.path.lexists(path):
@@ -70,7 +70,7 @@ class SessionWalk:
         yield from self._session(path)
         for inside in sorted(path.iterdir()):
             yield from self._inside(inside)
-        yield from self._gone(path / "gone.jsonl")
+        yield from self._tombstones(path / "gone.jsonl")
 
     def _listed(self) -> Iterator[str]:
         request = laps_pb2.ListSessionsRequest(page_size=1000)
@@ -128,13 +128,13 @@ class SessionWalk:
     def _has(self, folder: Path, lap: str) -> bool:
         return (folder / f"{lap}.lap").exists() or (folder / f"{lap}.lap{DAMAGED}").exists()
 
-    def _gone(self, path: Path) -> Findings:
+    def _tombstones(self, path: Path) -> Findings:
         """The list of what was deleted."""
         if not is_regular(path):
             return
         for number, line in enumerate(read_regular(path, MOST_BYTES).split(b"\n"), start=1):
             try:
-                if line and not isinstance(unsealed(line).get("lap"), str):
+                if line and not isinstance(load_json(line).get("lap"), str):
                     raise Corrupt("its lap has no name")
             except Corrupt as error:
                 yield finding("gone-unreadable", self._where(path), f"line {number} tells of no lap: {error}")

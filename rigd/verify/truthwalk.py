@@ -14,12 +14,11 @@ from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import gather
-from rigd.losses.told import events_after
+from rigd.losses import extents as extent
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.naming import lap_name
-from rigd.store.position import position
 from rigd.verify.finding import differing, finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -42,9 +41,9 @@ class TruthWalk:
     """Compares laps with the ring they came from."""
 
     def __init__(self, data: Path, ring: RingReader, index: IndexReader | None) -> None:
-        self._data, self._ring, self._store = data, ring, Store(data / "laps")
+        self._data, self._ring, self._store = data, ring, LapFolder(data / "laps")
         self._sessions = {one.ring_session: one for one in readable_sessions(self._store) if self._of(one)}
-        self._done = position(index, ring) if index else 0
+        self._done = index.position(ring.id) if index else 0
         """The event up to which the archiver was done when we began."""
 
     def check_position(self, ring: RingReader) -> Findings:
@@ -54,23 +53,23 @@ class TruthWalk:
             what = f"it says that event {self._done} is done with, the ring ends with {head}"
             yield finding("index-position", "index.sqlite", what)
 
-    def told(self) -> list[event_pb2.Event]:
+    def closed(self) -> list[event_pb2.Event]:
         """Events of closed laps that the archiver is done with."""
-        closed = (one for one in events_after(self._ring, 0) if one.HasField("lap_closed"))
+        closed = (one for one in extent.events_after(self._ring, 0) if one.HasField("lap_closed"))
         return [one for one in closed if one.seq <= self._done]
 
     def check(self, event: event_pb2.Event) -> Findings:
         """A lap of which the ring tells has its file, and that says what the ring says."""
-        session, told = self._sessions.get(event.session), event.lap_closed.lap
+        session, wanted = self._sessions.get(event.session), event.lap_closed.lap
         if session is None:
             yield finding("lap-missing", f"ring events {event.seq}", f"session {event.session} has no folder")
             return
-        name = lap_name(session.name, told)
+        name = lap_name(session.name, wanted)
         header = self._header(name)
         if header is None and not self._store.settled(name):
             what = f"event {event.seq} of the ring tells of it, and there is no file"
             yield finding("lap-missing", self._where(name), what)
-        elif header is not None and (fields := _other_than(header.lap, told)):
+        elif header is not None and (fields := _other_than(header.lap, wanted)):
             yield finding("lap-untrue", self._where(name), f"event {event.seq} says otherwise of {fields}")
 
     def held(self, deep: bool) -> list[str]:
@@ -145,13 +144,13 @@ _MOMENTS: Final = {rings.PHYSICS: _moment, rings.SCORING: _moment, rings.EVENTS:
 """Session and clock of a record, by its stream."""
 
 
-def _other_than(lap: lap_pb2.Lap, told: lap_pb2.Lap) -> str:
+def _other_than(lap: lap_pb2.Lap, wanted: lap_pb2.Lap) -> str:
     """Facts of which the ring says something else."""
     plain = lap_pb2.Lap()
     plain.CopyFrom(lap)
     for field in _ARCHIVED:
         plain.ClearField(field)
-    return differing(plain, told)
+    return differing(plain, wanted)
 
 
 def _unlike(kept: Mapping[str, Array], found: Mapping[str, Array]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from rig.v1 import rig_pb2
 from rigd.verify.finding import finding
 
 Findings = Iterator[rig_pb2.Finding]
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 """Called with the name of a walk, its steps done, and its steps in all."""
 
 _SETTLE_S: Final = 1.0
@@ -21,17 +21,17 @@ def twice(
     name: str,
     things: Iterable[T],
     check: Callable[[T], Findings],
-    told: Told,
+    progress: Progress,
     busy: bool,
 ) -> Findings:
     """Check every thing; when the archiver is `busy` with them, those that were found wrong once more."""
     every = list(things)
     doubtful = []
     for done, thing in enumerate(every):
-        told(name, done, len(every))
+        progress(name, done, len(every))
         if found := list(_checked(check, thing)):
             doubtful.append((thing, found))
-    told(name, len(every), len(every))
+    progress(name, len(every), len(every))
     if doubtful and busy:
         time.sleep(_SETTLE_S)
     for thing, found in doubtful:

@@ -15,10 +15,10 @@ from rig.lapfile import LapFile
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.retention import Limits
-from rigd.losses.journal import Ledger
+from rigd.losses.journal import LossJournal
 from rigd.ring import Lock, RingWriter
-from rigd.store.commands import Inbox
-from rigd.store.folder import RESERVE_BYTES, Store
+from rigd.store.commands import CommandQueue
+from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import Index
 from rigd.store.marks import Marks
@@ -84,21 +84,21 @@ def test_every_closed_lap_has_its_file(tape: Tape) -> None:
         with LapFile.open(path) as file:
             file.verify()
             assert file.header.lap.lap_time == lap.lap_time
-            assert archiver.index.lap(file.header.lap.name) is not None
+            assert archiver.store.index.lap(file.header.lap.name) is not None
     archiver.close()
 
 
 def test_a_session_is_recording_until_it_has_ended(tape: Tape) -> None:
     tape.drive(RACE_S)
     archiver = drained(tape.archiver())
-    (session,) = archiver.store.sessions()
+    (session,) = archiver.store.folder.sessions()
     assert session.status == session_pb2.SESSION_STATUS_RECORDING
     assert session.source == session_pb2.SESSION_SOURCE_DEMO
     archiver.close()
     tape.resume()
     tape.finish()
     archiver = drained(tape.archiver())
-    (session,) = archiver.store.sessions()
+    (session,) = archiver.store.folder.sessions()
     assert session.status == session_pb2.SESSION_STATUS_COMPLETED
     assert session.end_time_ns >= session.start_time_ns
     archiver.close()
@@ -123,7 +123,7 @@ def test_without_its_position_it_does_nothing_twice(archived: Path) -> None:
     archiver = drained(Archiver(Settings(archived, ROOMY)))
     assert archiver.archived == 0
     assert {path: path.stat().st_mtime_ns for path in archived.glob("laps/*/[!.]*.lap")} == before
-    assert len(list(archiver.index.laps_by_age())) == len(before)
+    assert len(list(archiver.store.index.laps_by_age())) == len(before)
     archiver.close()
 
 
@@ -137,28 +137,28 @@ def test_half_written_files_are_swept_away(archived: Path) -> None:
 
 def test_a_deleted_lap_does_not_come_back(archived: Path) -> None:
     archiver = Archiver(Settings(archived, ROOMY))
-    lap = next(iter(archiver.store.laps()))
-    inbox = Inbox(archived)
-    order = inbox.post("delete", lap)
+    lap = next(iter(archiver.store.folder.laps()))
+    queue = CommandQueue(archived)
+    command = queue.post("delete", lap)
     archiver.turn()
-    assert inbox.settled(order)
-    assert not archiver.store.path(lap).exists()
+    assert queue.settled(command)
+    assert not archiver.store.folder.path(lap).exists()
     archiver.close()
     (archived / "index.sqlite").unlink()
     archiver = drained(Archiver(Settings(archived, ROOMY)))
-    assert archiver.index.lap(lap) is None
-    assert not archiver.store.path(lap).exists()
+    assert archiver.store.index.lap(lap) is None
+    assert not archiver.store.folder.path(lap).exists()
     archiver.close()
 
 
 def test_a_deletion_cut_short_is_finished_at_the_next_start(archived: Path) -> None:
     archiver = Archiver(Settings(archived, ROOMY))
-    lap = next(iter(archiver.store.laps()))
-    archiver.store.bury(lap, {"why": "deleted on request"})  # and then the power went
+    lap = next(iter(archiver.store.folder.laps()))
+    archiver.store.folder.add_tombstone(lap, {"why": "deleted on request"})  # and then the power went
     archiver.close()
     archiver = Archiver(Settings(archived, ROOMY))
-    assert not archiver.store.path(lap).exists()
-    assert archiver.index.lap(lap) is None
+    assert not archiver.store.folder.path(lap).exists()
+    assert archiver.store.index.lap(lap) is None
     archiver.close()
 
 
@@ -201,7 +201,7 @@ def test_room_is_held_for_deleting_and_given_up_when_the_disk_is_full(archived: 
     archiver = drained(Archiver(Settings(archived, ROOMY)))
     reserve = archived / "laps/.reserve"
     assert reserve.stat().st_blocks * 512 >= RESERVE_BYTES
-    archiver.store.give_reserve()
+    archiver.store.folder.give_reserve()
     assert not reserve.exists()
     archiver.close()
 
@@ -231,41 +231,43 @@ def restarted(data: Path) -> Archiver:
 
 def test_pins_that_the_index_forgot_are_found_again(archived: Path) -> None:
     """Its last words may be lost with the power. Retention asks the index."""
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     pinned, aside, *_ = store.laps()
     store.pin(pinned, True)
     store.sync(pinned)
     store.set_aside(aside)
     archiver = restarted(archived)
-    assert {kept.name for kept in archiver.index.laps_by_age() if kept.pinned and kept.synced} == {pinned}
-    lap = archiver.index.lap(aside)
+    assert {kept.name for kept in archiver.store.index.laps_by_age() if kept.pinned and kept.synced} == {
+        pinned
+    }
+    lap = archiver.store.index.lap(aside)
     assert lap is not None
     assert "was set aside" in lap.damage
     assert lap.driver
     store.pin(pinned, False)
     archiver.close()
     archiver = restarted(archived)
-    assert not any(kept.pinned for kept in archiver.index.laps_by_age())
+    assert not any(kept.pinned for kept in archiver.store.index.laps_by_age())
     archiver.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"name": "sessions/another"}', None])
 def test_a_session_that_cannot_be_read_is_what_its_laps_say(archived: Path, content: bytes | None) -> None:
     (path,) = archived.glob("laps/*/session.json")
-    before = next(Store(archived / "laps").sessions())
+    before = next(LapFolder(archived / "laps").sessions())
     path.unlink() if content is None else path.write_bytes(content)
     archiver = restarted(archived)
-    (session,) = archiver.store.sessions()
+    (session,) = archiver.store.folder.sessions()
     assert (session.name, session.track_name) == (before.name, before.track_name)
-    assert archiver.index.session(session.name) is not None
+    assert archiver.store.index.session(session.name) is not None
     archiver.close()
     assert [found.read_bytes() for found in reindex(archived).aside] == ([] if content is None else [content])
 
 
 def test_a_flipped_bit_among_the_gone_deletes_no_other_lap(archived: Path) -> None:
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     gone, neighbour, *_ = store.laps()
-    store.bury(gone, {"why": "deleted on request"})
+    store.add_tombstone(gone, {"why": "deleted on request"})
     store.delete(gone)
     path = store.path(gone).with_name("gone.jsonl")
     path.write_bytes(path.read_bytes().replace(gone.encode(), neighbour.encode()))
@@ -294,7 +296,7 @@ def test_an_index_that_differs_from_itself_is_made_anew(archived: Path, harm: st
     index._db.executescript(harm)
     index.close()
     archiver = restarted(archived)
-    assert [archiver.index.lap(kept.name) for kept in archiver.index.laps_by_age()] == before
+    assert [archiver.store.index.lap(kept.name) for kept in archiver.store.index.laps_by_age()] == before
     archiver.close()
 
 
@@ -308,17 +310,17 @@ def test_a_position_that_is_not_what_was_written_is_none(archived: Path) -> None
 
 def test_an_index_that_breaks_under_the_archiver_is_made_anew(archived: Path) -> None:
     archiver = restarted(archived)
-    listed = archiver.index.count()
-    archiver.index._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    listed = archiver.store.index.count()
+    archiver.store.index._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     path = archived / "index.sqlite"
     data = path.read_bytes()
     path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
-    archiver.index._db.execute("PRAGMA shrink_memory")
+    archiver.store.index._db.execute("PRAGMA shrink_memory")
     archiver._heartbeat = Heartbeat(archived)  # its word is due: it counts the laps
     assert archiver.turn()
     assert "made anew" in archiver.trouble
     drained(archiver)
-    assert archiver.index.count() == listed
+    assert archiver.store.index.count() == listed
     archiver.close()
 
 
@@ -353,12 +355,12 @@ def test_a_marked_moment_is_kept_for_all_cars_and_pinned(tape: Tape) -> None:
     assert late.status == laps_pb2.MOMENT_STATUS_KEPT
     assert len(late.laps) == 3
     for name in late.laps:
-        with LapFile.open(archiver.store.path(name)) as file:
+        with LapFile.open(archiver.store.folder.path(name)) as file:
             clock = file.column("elapsed_time")
             assert abs(clock[0] - 15.0) < 0.05
             assert abs(clock[-1] - 23.0) < 0.05
             assert file.header.lap.driver
-        listed = archiver.index.lap(name)
+        listed = archiver.store.index.lap(name)
         assert listed is not None
         assert listed.pinned
     assert overlapping is not None
@@ -393,7 +395,7 @@ def test_an_excerpt_that_was_written_and_not_yet_pinned_is_pinned_by_the_next_ar
     marks.put(kept)
     archiver.close()
     archiver = drained(Archiver(Settings(tape.data, ROOMY)))
-    assert archiver.store.pinned(kept.laps[0])
+    assert archiver.store.folder.pinned(kept.laps[0])
     archiver.close()
 
 
@@ -412,7 +414,7 @@ def test_an_excerpt_names_who_drove_then(tmp_path: Path) -> None:
     early = marks.get("early")
     assert early is not None
     for name in early.laps:
-        lap = archiver.index.lap(name)
+        lap = archiver.store.index.lap(name)
         assert lap is not None
         assert lap.driver == wanted[lap.car]
     archiver.close()
@@ -426,7 +428,7 @@ def test_a_session_whose_start_is_gone_is_described_by_its_scoring(tape: Tape) -
         while not event_pb2.Event.FromString(cursor.value()).HasField("lap_closed"):
             cursor.delete()
     archiver = drained(tape.archiver())
-    (session,) = archiver.store.sessions()
+    (session,) = archiver.store.folder.sessions()
     assert session.track_name == tape.race.circuit.name
     assert session.source == session_pb2.SESSION_SOURCE_DEMO
     archiver.close()
@@ -437,7 +439,7 @@ def test_a_lap_without_samples_is_as_old_as_it_is(tape: Tape) -> None:
     with tape.ring.env.begin(write=True) as txn:
         txn.drop(tape.ring.dbs[b"physics"], delete=False)
     archiver = drained(tape.archiver())
-    ages = [kept.start_time_ns for kept in archiver.index.laps_by_age()]
+    ages = [kept.start_time_ns for kept in archiver.store.index.laps_by_age()]
     assert ages
     assert min(ages) > START_NS
     archiver.close()
@@ -448,7 +450,7 @@ def test_foreign_files_among_the_laps_stop_nobody(archived: Path) -> None:
     shutil.copy(path, path.with_name("copy of it.lap"))
     path.with_name("car100-0001.lap").mkdir()
     archiver = drained(Archiver(Settings(archived, ROOMY)))
-    listed = archiver.index.count()
+    listed = archiver.store.index.count()
     archiver.close()
     path.with_name(".writing-car000-0009.lap").touch()  # whoever was at it was killed
     tally = reindex(archived)
@@ -458,7 +460,7 @@ def test_foreign_files_among_the_laps_stop_nobody(archived: Path) -> None:
 
 def test_a_failed_reindex_leaves_the_old_index(archived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (archived / "index.sqlite").read_bytes()
-    monkeypatch.setattr("rigd.store.reindex.examine", lambda *_: 1 / 0)
+    monkeypatch.setattr("rigd.store.store.Store.examine", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reindex(archived)
     assert (archived / "index.sqlite").read_bytes() == before
@@ -474,17 +476,17 @@ def test_laps_go_when_there_are_too_many_bytes_and_forced_ones_are_declared(arch
     archiver = Archiver(Settings(archived, Limits(max_bytes=1, min_free_bytes=0, hard_floor_bytes=0)))
     archiver.turn()
     assert not files(archived)
-    assert archiver.index.losses() == {}
+    assert archiver.store.index.losses() == {}
     archiver.close()
 
 
 def test_below_the_hard_floor_unsynced_laps_go_and_the_loss_is_declared(archived: Path) -> None:
     limits = Limits(min_free_bytes=0, hard_floor_bytes=1 << 60, keep_unsynced=True)
-    names = set(Archiver(Settings(archived, ROOMY)).store.laps())
+    names = set(Archiver(Settings(archived, ROOMY)).store.folder.laps())
     archiver = Archiver(Settings(archived, limits))
     archiver.turn()
     assert not files(archived)
-    assert archiver.index.losses().keys() == names
+    assert archiver.store.index.losses().keys() == names
     archiver.close()
     reindex(archived)
     index = Index(archived / "index.sqlite")
@@ -516,7 +518,7 @@ def test_a_session_that_cannot_be_read_is_made_anew_from_its_laps(archived: Path
     before = path.read_bytes()
     path.unlink() if text is None else path.write_bytes(text)
     archiver = Archiver(Settings(archived, ROOMY))
-    (session,) = archiver.store.sessions()
+    (session,) = archiver.store.folder.sessions()
     archiver.close()
     assert session.name == f"sessions/{path.parent.name}"
     assert session.track_name.encode() in before
@@ -538,8 +540,8 @@ def test_what_is_written_about_laps_of_other_sessions_deletes_nothing(archived: 
         json.dumps({"lap": "sessions/another-one/laps/car001-0001", "forced": True}).encode(),
     ]
     (other / "gone.jsonl").write_bytes(b"\n".join(lines))
-    store = Store(archived / "laps")
-    assert list(store.gone("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
+    store = LapFolder(archived / "laps")
+    assert list(store.tombstones("sessions/another-one")) == ["sessions/another-one/laps/car001-0001"]
     session = session_pb2.Session(name="sessions/another-one")
     store.put_session(session)
     Archiver(Settings(archived, ROOMY)).close()
@@ -627,18 +629,18 @@ def test_a_spoiled_event_is_passed_over_and_missing(driven: Path) -> None:
     ring.close()
     archiver = drained(Archiver(Settings(driven, ROOMY)))
     assert archiver.archived > 0
-    (session,) = archiver.store.sessions()
-    account = Ledger(archiver.store.ledger(session.name), session.name).account
+    (session,) = archiver.store.folder.sessions()
+    account = LossJournal(archiver.store.folder.journal_path(session.name), session.name).account
     assert account.losses(event_pb2.STREAM_EVENTS).missing == 1
     archiver.close()
 
 
 def test_an_index_that_was_taken_away_is_made_anew(archived: Path) -> None:
     archiver = drained(Archiver(Settings(archived, ROOMY)))
-    listed = archiver.index.count()
+    listed = archiver.store.index.count()
     (archived / "index.sqlite").rename(archived / "aside.sqlite")
     drained(archiver)
-    assert archiver.index.count() == listed
+    assert archiver.store.index.count() == listed
     assert (archived / "index.sqlite").exists()
     archiver.close()
 
@@ -653,5 +655,5 @@ def test_a_folder_that_was_moved_away_is_waited_for(archived: Path) -> None:
     drained(archiver)
     shutil.rmtree(archived / "laps")
     drained(archiver)
-    assert archiver.index.count() == len(files(archived)) > 0, "deleted is not moved: the ring has them"
+    assert archiver.store.index.count() == len(files(archived)) > 0, "deleted is not moved: the ring has them"
     archiver.close()

@@ -7,11 +7,11 @@ from rigd.archive.retention import (
     DEFAULT_HARD_FLOOR_BYTES,
     DEFAULT_MIN_FREE_BYTES,
     YOUNG_S,
-    Doomed,
-    Kept,
+    Candidate,
+    Eviction,
     Limits,
     default_room,
-    doomed,
+    evictions,
     warnings,
 )
 
@@ -26,13 +26,13 @@ def lap(
     pinned: bool = False,
     synced: bool = True,
     best: bool = False,
-) -> Kept:
-    return Kept(name, 100, days * DAY_S, pinned, synced, best)
+) -> Candidate:
+    return Candidate(name, 100, days * DAY_S, pinned, synced, best)
 
 
-def gone(laps: list[Kept], used: int, free: int, **limits: float | bool) -> list[str]:
+def gone(laps: list[Candidate], used: int, free: int, **limits: float | bool) -> list[str]:
     wide: dict[str, float | bool] = {"max_bytes": 1 << 40, "min_free_bytes": 0, "hard_floor_bytes": 0}
-    return [one.lap.name for one in doomed(laps, used, free, Limits(**(wide | limits)))]  # type: ignore[arg-type]
+    return [one.lap.name for one in evictions(laps, used, free, Limits(**(wide | limits)))]  # type: ignore[arg-type]
 
 
 def test_nothing_goes_while_everything_fits() -> None:
@@ -90,7 +90,7 @@ def test_fifty_thousand_laps_are_decided_in_one_go() -> None:
 
 laps_of_any_kind = st.lists(
     st.builds(
-        Kept,
+        Candidate,
         name=st.uuids().map(str),
         bytes=st.integers(1, 1000),
         age_s=st.floats(0, 1e8),
@@ -104,11 +104,11 @@ laps_of_any_kind = st.lists(
 
 @given(laps_of_any_kind, st.integers(0, 5000), st.integers(0, 2000), st.booleans())
 def test_no_more_goes_than_has_to_and_only_forced_ones_are_missed(
-    laps: list[Kept], most: int, floor: int, keep: bool
+    laps: list[Candidate], most: int, floor: int, keep: bool
 ) -> None:
     limits = Limits(max_bytes=most, min_free_bytes=0, hard_floor_bytes=floor, keep_unsynced=keep)
     used, free = sum(one.bytes for one in laps), 5000
-    found: list[Doomed] = list(doomed(laps, used, free, limits))
+    found: list[Eviction] = list(evictions(laps, used, free, limits))
     assert len({one.lap.name for one in found}) == len(found)
     for one in found:
         assert one.forced == (one.lap.pinned or (keep and not one.lap.synced))
@@ -122,11 +122,11 @@ def test_no_more_goes_than_has_to_and_only_forced_ones_are_missed(
     laps_of_any_kind, st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 3000), st.integers(0, 9000)
 )
 def test_a_lap_of_the_last_hour_goes_for_nothing_but_the_hard_floor(
-    laps: list[Kept], most: int, least: int, floor: int, free: int
+    laps: list[Candidate], most: int, least: int, floor: int, free: int
 ) -> None:
     laps = [lap._replace(age_s=lap.age_s % (2 * YOUNG_S)) for lap in laps]
     limits = Limits(most, 1.0, least, floor, mark_bytes=0)
-    for one in doomed(laps, sum(lap.bytes for lap in laps), free, limits):
+    for one in evictions(laps, sum(lap.bytes for lap in laps), free, limits):
         assert one.lap.age_s >= YOUNG_S or free < floor
         free += one.lap.bytes
 

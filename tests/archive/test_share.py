@@ -1,4 +1,4 @@
-"""What many marks and orders may cost the laps: nothing."""
+"""What many marks and commands may cost the laps: nothing."""
 
 import json
 import shutil
@@ -10,10 +10,9 @@ import pytest
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import Limits
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue, process
 from rigd.store.heartbeat import heard
 from rigd.store.marks import Marks, mark_id
-from rigd.store.process import obey
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
 
 MANY = 200
@@ -64,12 +63,12 @@ def drained(archiver: Archiver) -> Archiver:
     return archiver
 
 
-def test_laps_come_before_any_number_of_marks_and_orders(data: Path, laps: int) -> None:
+def test_laps_come_before_any_number_of_marks_and_commands(data: Path, laps: int) -> None:
     for number in range(MANY):
         mark(data, number)
-    inbox = Inbox(data)
+    queue = CommandQueue(data)
     for number in range(MANY):
-        inbox.post("pin", f"sessions/none/laps/car{number:03d}-0001")
+        queue.post("pin", f"sessions/none/laps/car{number:03d}-0001")
     archiver = Archiver(Settings(data, ROOMY))
     turns = 0
     while archiver.archived < laps:
@@ -78,19 +77,19 @@ def test_laps_come_before_any_number_of_marks_and_orders(data: Path, laps: int) 
     assert turns <= 10
     assert len(Marks(data).pending()) == MANY
     archiver.close()
-    inbox.close()
+    queue.close()
 
 
 def test_a_turn_is_a_piece_of_one_mark_and_laps_come_in_between(data: Path, laps: int) -> None:
     for number in range(3):
         mark(data, number)
     archiver = Archiver(Settings(data, ROOMY))
-    while not len(list(archiver.store.laps())):
+    while not len(list(archiver.store.folder.laps())):
         archiver.turn()
     excerpts = 0
     while Marks(data).pending():
         archiver.turn()
-        found = sum("/mark-" in lap for lap in archiver.store.laps())
+        found = sum("/mark-" in lap for lap in archiver.store.folder.laps())
         assert found - excerpts <= 3  # cars of one mark
         excerpts = found
     assert excerpts == 9
@@ -100,7 +99,7 @@ def test_a_turn_is_a_piece_of_one_mark_and_laps_come_in_between(data: Path, laps
 def test_an_archiver_that_is_stopped_in_a_mark_goes_on_with_it(data: Path, laps: int) -> None:
     name = mark(data, 1)
     archiver = Archiver(Settings(data, ROOMY))
-    while not any("/mark-" in lap for lap in archiver.store.laps()):
+    while not any("/mark-" in lap for lap in archiver.store.folder.laps()):
         archiver.turn()
     archiver.close()
     drained(Archiver(Settings(data, ROOMY))).close()
@@ -117,8 +116,8 @@ def test_marks_beyond_their_bytes_are_refused_with_the_reason_and_take_no_lap(da
     refused = [one for one in moments if one.status == laps_pb2.MOMENT_STATUS_REFUSED]
     assert 0 < len(refused) < 10
     assert all("marks have room for" in one.detail for one in refused)
-    assert 0 < archiver.index.mark_bytes() <= 500_000
-    assert sum("/mark-" not in lap for lap in archiver.store.laps()) == laps
+    assert 0 < archiver.store.index.mark_bytes() <= 500_000
+    assert sum("/mark-" not in lap for lap in archiver.store.folder.laps()) == laps
     archiver.close()
 
 
@@ -126,19 +125,19 @@ def test_pinned_excerpts_are_no_part_of_what_laps_may_take(data: Path, laps: int
     for number in range(6):
         mark(data, number)
     archiver = drained(Archiver(Settings(data, ROOMY)))
-    own = archiver.index.total_bytes() - archiver.index.mark_bytes()
-    assert archiver.index.mark_bytes() > 0
+    own = archiver.store.index.total_bytes() - archiver.store.index.mark_bytes()
+    assert archiver.store.index.mark_bytes() > 0
     archiver.close()
     archiver = drained(Archiver(Settings(data, Limits(own, **WIDE))))  # type: ignore[arg-type]
-    archiver._warden.patrol()
-    assert sum("/mark-" not in lap for lap in archiver.store.laps()) == laps
+    archiver._retention.enforce()
+    assert sum("/mark-" not in lap for lap in archiver.store.folder.laps()) == laps
     archiver.close()
 
 
 def test_the_status_tells_what_retention_deleted_and_what_marks_take(data: Path, laps: int) -> None:
     mark(data, 1)
     archiver = drained(Archiver(Settings(data, Limits(0, **WIDE))))  # type: ignore[arg-type]
-    archiver._warden.patrol()
+    archiver._retention.enforce()
     archiver._heartbeat.beat(archiver._status())
     status = heard(data)
     assert status is not None
@@ -155,19 +154,19 @@ def test_the_status_tells_what_retention_deleted_and_what_marks_take(data: Path,
     archiver.close()
 
 
-def test_orders_have_a_share_of_a_turn(data: Path, laps: int) -> None:
-    inbox = Inbox(data)
-    orders = [inbox.post("pin", "sessions/none/laps/car000-0001") for _ in range(50)]
+def test_commands_have_a_share_of_a_turn(data: Path, laps: int) -> None:
+    queue = CommandQueue(data)
+    commands = [queue.post("pin", "sessions/none/laps/car000-0001") for _ in range(50)]
     archiver = Archiver(Settings(data, ROOMY))
-    assert obey(inbox, archiver.store, archiver.index, share_s=-1.0)
+    assert process(queue, archiver.store, share_s=-1.0)
     waiting = [path for path in (data / "inbox").iterdir() if path.suffix == ".order"]
     assert len(waiting) >= 50 - 16
     assert all(json.loads(path.read_bytes())["kind"] == "pin" for path in waiting)
     until = time.monotonic() + 60
-    while obey(inbox, archiver.store, archiver.index) and time.monotonic() < until:
+    while process(queue, archiver.store) and time.monotonic() < until:
         pass
     assert not [path for path in (data / "inbox").iterdir() if path.suffix in (".order", ".taken")]
     with pytest.raises(Exception, match="no lap"):
-        inbox.settled(orders[-1])
+        queue.settled(commands[-1])
     archiver.close()
-    inbox.close()
+    queue.close()

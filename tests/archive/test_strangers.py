@@ -21,9 +21,9 @@ from rig.lapfile import LapFile
 from rig.regular import open_regular, read_regular, shown
 from rig.v1 import laps_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.losses.journal import read_ledger
-from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.losses.journal import read_journal
+from rigd.store.commands import CommandQueue
+from rigd.store.folder import LapFolder
 from rigd.store.index import VERSION, Index, IndexReader
 from rigd.store.marks import Marks
 from rigd.store.reindex import reindex
@@ -134,12 +134,12 @@ def test_strangers_everywhere_hold_up_neither_archiver_nor_check(archived: Path)
     for kind in STRANGERS:
         assert {rf"laps/{kind}\xff", rf"laps/{folder.name}/{kind}\xff.lap"} <= where
         assert {rf"inbox/{kind}\xff.order", rf"marks/{kind}\xff.json"} <= where
-    laps = len(list(Store(archived / "laps").laps()))
+    laps = len(list(LapFolder(archived / "laps").laps()))
     archiver = Archiver(Settings(archived, ROOMY))
-    order = Inbox(archived).post("pin", next(Store(archived / "laps").laps()))
+    command = CommandQueue(archived).post("pin", next(LapFolder(archived / "laps").laps()))
     drained(archiver)
-    assert Inbox(archived).settled(order)
-    assert archiver.index.count() == laps
+    assert CommandQueue(archived).settled(command)
+    assert archiver.store.index.count() == laps
     archiver.close()
     assert not Marks(archived).pending()
     said = rigd("reindex", "--data", archived, code=1)
@@ -163,7 +163,7 @@ def test_what_has_the_name_of_a_file_beside_the_laps_is_set_aside(
 
 @pytest.mark.parametrize("make", STRANGERS.values(), ids=STRANGERS)
 def test_a_stranger_in_the_place_of_a_lap_makes_way_for_it(archived: Path, make: Make) -> None:
-    path = Store(archived / "laps").path(next(Store(archived / "laps").laps()))
+    path = LapFolder(archived / "laps").path(next(LapFolder(archived / "laps").laps()))
     path.unlink()
     make(path)
     (archived / "index.sqlite").unlink()
@@ -174,12 +174,12 @@ def test_a_stranger_in_the_place_of_a_lap_makes_way_for_it(archived: Path, make:
 
 
 def test_a_lap_of_a_newer_version_is_kept_under_its_name_and_called_so(archived: Path) -> None:
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     lap = next(store.laps())
     data = newer(store.path(lap))
-    order = Inbox(archived).post("examine", lap)
+    command = CommandQueue(archived).post("examine", lap)
     drained(Archiver(Settings(archived, ROOMY))).close()
-    assert Inbox(archived).settled(order)
+    assert CommandQueue(archived).settled(command)
     tally = reindex(archived)
     assert (tally.damaged, tally.newer, tally.aside) == (0, [store.path(lap)], [])
     assert store.path(lap).read_bytes() == data
@@ -194,7 +194,7 @@ def test_a_lap_of_a_newer_version_is_kept_under_its_name_and_called_so(archived:
 
 
 def test_a_lap_that_this_version_reads_again_is_listed_as_it_is(archived: Path) -> None:
-    store = Store(archived / "laps")
+    store = LapFolder(archived / "laps")
     lap = next(store.laps())
     sound = store.path(lap).read_bytes()
     newer(store.path(lap))
@@ -222,7 +222,7 @@ def test_an_index_of_a_newer_version_ends_the_archiver_and_gives_way_to_a_reinde
         assert kept.execute("PRAGMA user_version").fetchone()[0] == VERSION + 1
     kept.close()
     index = Index(path)
-    assert index.count() == len(list(Store(archived / "laps").laps()))
+    assert index.count() == len(list(LapFolder(archived / "laps").laps()))
     index.close()
 
 
@@ -233,24 +233,24 @@ def test_fields_of_the_future_beside_the_laps_are_read_over(archived: Path) -> N
     del words["crc32"]
     (folder / "session.json").write_text(json.dumps(words | {"aura": 7, "kind": "SESSION_KIND_PARADE"}))
     (folder / "gone.jsonl").write_text(json.dumps({"lap": f"{name}/laps/car000-0099", "aura": [1]}) + "\n")
-    (session,) = Store(archived / "laps").sessions()
+    (session,) = LapFolder(archived / "laps").sessions()
     assert session.name == name
-    assert list(Store(archived / "laps").gone(name)) == [f"{name}/laps/car000-0099"]
-    entries = read_ledger(folder / "losses.log", name)
+    assert list(LapFolder(archived / "laps").tombstones(name)) == [f"{name}/laps/car000-0099"]
+    entries = read_journal(folder / "losses.log", name)
     line = json.dumps([{"kind": "aura", "time_ns": 5, "heads": {"aura": 3}, "aura": {}}]).encode()
     crc = int((folder / "losses.log").read_bytes().splitlines()[-1][:8], 16)
-    with (folder / "losses.log").open("ab") as ledger:
-        ledger.write(b"%08x %b\n" % (zlib.crc32(line, crc), line))
-    assert len(read_ledger(folder / "losses.log", name)) == len(entries) + 1
+    with (folder / "losses.log").open("ab") as journal:
+        journal.write(b"%08x %b\n" % (zlib.crc32(line, crc), line))
+    assert len(read_journal(folder / "losses.log", name)) == len(entries) + 1
 
 
 def test_a_long_start_ends_when_it_is_told_to_and_the_next_one_goes_on(archived: Path) -> None:
     (archived / "index.sqlite").unlink()
     archiver = Archiver(Settings(archived, ROOMY), stop=lambda _: True)
-    assert not archiver.index.count()
+    assert not archiver.store.index.count()
     archiver.close()
     archiver = Archiver(Settings(archived, ROOMY))
-    assert archiver.index.count() == len(list(archiver.store.laps())) > 0
+    assert archiver.store.index.count() == len(list(archiver.store.folder.laps())) > 0
     archiver.close()
 
 
@@ -258,8 +258,8 @@ def test_a_long_start_ends_when_it_is_told_to_and_the_next_one_goes_on(archived:
 @pytest.mark.parametrize("command", ["verify", "reindex"])
 def test_a_long_check_ends_when_it_is_told_to(archived: Path, command: str, number: signal.Signals) -> None:
     """Also with Ctrl-C ignored by whoever started it, as shells do in the background."""
-    lap = next(Store(archived / "laps").laps())
-    path = Store(archived / "laps").path(lap)
+    lap = next(LapFolder(archived / "laps").laps())
+    path = LapFolder(archived / "laps").path(lap)
     for copy in range(3000):
         os.link(path, path.with_name(f"car500-{copy:04d}.lap"))
     process = subprocess.Popen(

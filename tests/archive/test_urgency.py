@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rigd import ring as rings
-from rigd.archive.urgency import Crew, eviction, nice_now, urgency
+from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
 from rigd.ring import RingReader
 from tests.archive.tape import Tape
 from tests.stage import until
@@ -65,10 +65,10 @@ def test_the_nearer_the_nicer_to_itself() -> None:
     assert [urgency(near).name for near in (0.0, 0.29, 0.3, 0.6, 1.0)] == [
         *("relaxed", "relaxed", "pressed", "urgent", "urgent")
     ]
-    crew = Crew()
+    threads = NiceThreads()
     own = nice_now()
-    found = [crew.work(urgency(near), nice_now) for near in (0.0, 0.9, 0.5, 0.0)]
-    crew.close()
+    found = [threads.work(urgency(near), nice_now) for near in (0.0, 0.9, 0.5, 0.0)]
+    threads.close()
     assert found == [max(own, 10), max(own, 0), max(own, 5), max(own, 10)]
     assert nice_now() == own, "it comes down again"
 

@@ -15,7 +15,7 @@ from rig.lapfile import pack
 from rig.v1 import lap_pb2, session_pb2
 from rigd.gather.gather import gather
 from rigd.ring import RingReader
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from tests.archive.reel import Reel
 from tests.archive.tape import Tape
 from tests.stage import scratch
@@ -36,7 +36,7 @@ def archive_lap() -> Figures:
         tape.drive(_SECONDS)
         laps = [lap for lap in tape.closed() if lap.complete][:_LAPS]
         tape.close()
-        ring, store = RingReader(Path(folder) / "ring"), Store(Path(folder) / "laps")
+        ring, store = RingReader(Path(folder) / "ring"), LapFolder(Path(folder) / "laps")
         session = session_pb2.Session()
         alone = [100 * _cost_s(ring, store, [lap], session) / lap.lap_time for lap in laps]
         some = laps[:8]
@@ -49,7 +49,9 @@ def archive_lap() -> Figures:
     }
 
 
-def _cost_s(ring: RingReader, store: Store, laps: list[lap_pb2.Lap], session: session_pb2.Session) -> float:
+def _cost_s(
+    ring: RingReader, store: LapFolder, laps: list[lap_pb2.Lap], session: session_pb2.Session
+) -> float:
     began = time.process_time()
     for number, found in enumerate(gather(ring, laps, session)):
         store.write(f"sessions/bench/laps/lap-{number}", pack(found.header, found.samples, found.scoring))

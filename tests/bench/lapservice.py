@@ -12,7 +12,7 @@ import numpy as np
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.lapfile import pack
 from rig.v1 import archive_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from tests.stage import Stage, stage
 
@@ -117,7 +117,7 @@ def _lap(number: int, lap: int, car: int, rng: np.random.Generator) -> lap_pb2.L
 def readlap() -> Figures:
     """A whole lap of all channels, against copying its file; and what a viewer asks for."""
     with stage() as here:
-        store, name = Store(here.data / "laps"), "sessions/s0000/laps/car000-0000"
+        store, name = LapFolder(here.data / "laps"), "sessions/s0000/laps/car000-0000"
         lap = _lap(0, 0, 0, np.random.default_rng(1))
         data = pack(archive_pb2.LapHeader(lap=lap), _columns(PHYSICS, _ROWS), _columns(SCORING, 100))
         store.write(name, data)

@@ -27,7 +27,7 @@ from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigclient.warehouse import connect, schema
 from rigclient.warehouse.place import place
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from tests.bench.archives import demo_laps
 from tests.stage import Stage, scratch, stage
@@ -140,7 +140,7 @@ def _peak_kb(pid: int) -> int:
 
 def _fill(data: Path) -> None:
     """Laps of the simulated race, of a hundred columns each, until there are enough rows."""
-    store, index = Store(data / "laps"), Index(data / "index.sqlite")
+    store, index = LapFolder(data / "laps"), Index(data / "index.sqlite")
     session = session_pb2.Session(name=_SESSION, track_name="Meander Valley", start_time_ns=10**18)
     store.put_session(session)
     index.put_session(session)

@@ -13,7 +13,7 @@ import grpc
 
 from rig.v1 import lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
 from rigd.archive.archiver import Archiver, Settings
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from rigd.store.reindex import Tally, reindex
 from tests.archive.tape import ROOMY, START_NS, Tape
@@ -44,10 +44,10 @@ def race(data: Path) -> None:
     Marks(data).put(mark)
     archiver = tape.archiver()
     drain(archiver)
-    pinned, gone = sorted(archiver.store.laps())[:2]
+    pinned, gone = sorted(archiver.store.folder.laps())[:2]
     archiver.store.pin(pinned, True)
-    archiver.store.bury(gone, {"why": "less than 1024 MiB were free", "forced": True})
-    archiver.store.delete(gone)
+    archiver.store.folder.add_tombstone(gone, {"why": "less than 1024 MiB were free", "forced": True})
+    archiver.store.folder.delete(gone)
     archiver.close()
 
 
@@ -69,7 +69,7 @@ class Archive:
     """Of lap files, by the lap's name."""
 
     def __post_init__(self) -> None:
-        self.store = Store(self.data / "laps")
+        self.store = LapFolder(self.data / "laps")
         assert self.goes_on().damaged == 0
         self.lives()  # it knows now how far it is in the ring, and does not look at old laps again
         self.files = files(self.data / "laps")
@@ -79,7 +79,7 @@ class Archive:
         self.columns = {name: self.decoded(name) for name in self.laps}
         (self.session,) = self.sessions()
         (self.recorded,) = self.store.sessions()
-        self.gone = self.store.gone(self.session.name)
+        self.gone = self.store.tombstones(self.session.name)
 
     def lay_out(self) -> None:
         """As it was, in new files."""

@@ -78,7 +78,7 @@ def test_a_spoiled_list_of_the_gone_buries_nobody(archived: Archive, chance: ran
             name, content = spoil_beside(archived, "gone.jsonl", chance)
             tally = archived.goes_on()
             assert (tally.damaged, tally.foreign) == (0, [])
-            gone = archived.store.gone(archived.session.name)
+            gone = archived.store.tombstones(archived.session.name)
             assert gone == archived.gone or tally.aside or not content.strip()
             assert gone.items() <= archived.gone.items()
             assert archived.kept(content)

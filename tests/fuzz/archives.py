@@ -11,13 +11,11 @@ from google.protobuf.message import DecodeError
 from rig.errors import RigError
 from rig.v1 import laps_pb2
 from rigd.archive.excerpts import _until_ns
-from rigd.store.checksummed import unsealed
-from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.checksummed import load_json
+from rigd.store.commands import CommandQueue, process
 from rigd.store.index import Index, IndexReader
 from rigd.store.marks import Marks
-from rigd.store.process import obey
-from rigd.store.reindex import reconcile
+from rigd.store.store import Store
 from tests.fuzz.target import Target, file_of, folder
 from tests.store.shelf import SESSION, lap, session
 
@@ -32,15 +30,14 @@ def _parts(data: bytes, count: int) -> list[bytes]:
 
 
 @cache
-def _archive(name: str) -> tuple[Store, Index]:
+def _archive(name: str) -> Store:
     """An archive with one lap, which lies there as a file and is listed."""
     data = folder() / name
-    store, index = Store(data / "laps"), Index(data / "index.sqlite")
+    store = Store.open(data)
     store.put_session(session())
-    store.write(_LAP, b"a lap")
-    index.put_session(session())
-    index.put_lap(lap())
-    return store, index
+    store.folder.write(_LAP, b"a lap")
+    store.index.put_lap(lap())
+    return store
 
 
 # Sessions, and what is gone.
@@ -48,33 +45,34 @@ def _archive(name: str) -> tuple[Store, Index]:
 
 @cache
 def _session_files() -> list[bytes]:
-    store, _ = _archive("seeds")
-    store.bury(_LAP, {"why": "deleted on request"})
-    store.bury(_LAP, {"why": "the disk was full", "forced": True})
-    kept, gone = ((store.folder / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl"))
+    laps = _archive("seeds").folder
+    laps.add_tombstone(_LAP, {"why": "deleted on request"})
+    laps.add_tombstone(_LAP, {"why": "the disk was full", "forced": True})
+    kept, gone = ((laps.root / _OWN / name).read_bytes() for name in ("session.json", "gone.jsonl"))
     bare = b"\n".join(_bare(line) for line in gone.splitlines() if line)
     return [kept + _PART + gone, _bare(kept) + _PART + bare, kept, b"{}" + _PART + bare]
 
 
 def _bare(data: bytes) -> bytes:
-    """An object without its seal, as somebody's own hand writes it: a changed one is looked at closely."""
-    return json.dumps(unsealed(data)).encode()
+    """An object without its checksum, as somebody writes it by hand: a changed one is looked at closely."""
+    return json.dumps(load_json(data)).encode()
 
 
 def _session(data: bytes) -> None:
     """The archiver starts on them: what is listed has its own name, what is gone are laps of it."""
-    store, index = _archive("sessions")
+    store = _archive("sessions")
+    laps = store.folder
     kept, gone = _parts(data, 2)
-    for aside in store.aside():
+    for aside in laps.aside():
         aside.unlink()
     file_of(f"sessions/laps/{_OWN}/session.json", kept)
     file_of(f"sessions/laps/{_OWN}/gone.jsonl", gone)
     file_of(f"sessions/laps/{_OWN}-b/car001-0001.lap", b"of another session")
-    for each in store.sessions():
+    for each in laps.sessions():
         assert each.name == f"sessions/{_OWN}"
-        assert all(name.startswith(f"{SESSION}/laps/") for name in store.gone(each.name))
-    reconcile(store, index)
-    assert (store.folder / f"{_OWN}-b").exists(), "nothing of another session is touched"
+        assert all(name.startswith(f"{SESSION}/laps/") for name in laps.tombstones(each.name))
+    store.reconcile()
+    assert (laps.root / f"{_OWN}-b").exists(), "nothing of another session is touched"
 
 
 # Orders.
@@ -88,21 +86,21 @@ def _orders() -> list[bytes]:
 
 def _order(data: bytes) -> None:
     """The order is carried out or refused with an error; in neither case does it stay."""
-    store, index = _archive("orders")
-    if index.lap(_LAP) is None:  # an order to delete it was obeyed
-        store.write(_LAP, b"a lap")
-        index.put_lap(lap())
-    inbox = _inbox("orders")
+    store = _archive("orders")
+    if store.index.lap(_LAP) is None:  # an order to delete it was obeyed
+        store.folder.write(_LAP, b"a lap")
+        store.index.put_lap(lap())
+    queue = _queue("orders")
     order = f"{1_700_000_000_000_000_000:019d}-1-1"
     file_of(f"orders/inbox/{order}.order", data)
-    obey(inbox, store, index)
+    process(queue, store)
     assert not [path for path in (folder() / "orders/inbox").iterdir() if path.suffix == ".taken"]
-    inbox.settled(order)
+    queue.settled(order)
 
 
 @cache
-def _inbox(name: str) -> Inbox:
-    return Inbox(folder() / name)
+def _queue(name: str) -> CommandQueue:
+    return CommandQueue(folder() / name)
 
 
 def _answers() -> list[bytes]:
@@ -112,20 +110,20 @@ def _answers() -> list[bytes]:
 
 def _answer(data: bytes) -> None:
     """An order that was refused raises what it was refused with."""
-    inbox = _inbox("answers")
+    queue = _queue("answers")
     file_of("answers/inbox/1-1-1.refused", data)
     with contextlib.suppress(RigError):
-        raise AssertionError(f"a refusal was taken for success: {inbox.settled('1-1-1')}")
+        raise AssertionError(f"a refusal was taken for success: {queue.settled('1-1-1')}")
     assert not (folder() / "answers/inbox/1-1-1.refused").exists()
 
 
 def _foreign_name(data: bytes) -> None:
-    """Names of files in the inbox."""
-    inbox, (store, index) = _inbox("names"), _archive("names")
+    """Names of files in the queue."""
+    queue, store = _queue("names"), _archive("names")
     name = data.decode("latin-1").replace("/", "").replace("\0", "")[:80]
     with contextlib.suppress(OSError):
         file_of(f"names/inbox/{name or 'x'}", _orders()[0])
-    obey(inbox, store, index)
+    process(queue, store)
     for path in (folder() / "names/inbox").iterdir():
         path.unlink()
 

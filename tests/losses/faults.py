@@ -16,14 +16,13 @@ from rig.columns import Layout, read_head
 from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
-from rigd.losses.account import GAP, Entry
-from rigd.losses.journal import Ledger, read_ledger
+from rigd.losses.account import GAP, AccountEntry
+from rigd.losses.journal import LossJournal, read_journal
 from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
-from rigd.store.checksummed import sealed, unsealed
+from rigd.store.checksummed import dump_json, load_json
 from rigd.store.index import Index
-from rigd.store.rows import opened
-from rigd.store.rows import sealed as sealed_row
+from rigd.store.rows import pack_message, unpack_message
 
 Plant = Callable[[Path], None]
 TICK = 450
@@ -190,10 +189,10 @@ def list_again(db: sqlite3.Connection, data: Path) -> None:
     name = file.header.lap.name
     found = "SELECT id, seat, bytes, lap_message FROM lap JOIN message ON message.lap = lap.id WHERE name = ?"
     row, seat, old, message = db.execute(found, (name,)).fetchone()
-    known = opened(lap_pb2.Lap, message)
+    known = unpack_message(lap_pb2.Lap, message)
     known.bytes, known.digest = size, file.digest
     db.execute("UPDATE lap SET bytes = ? WHERE id = ?", (size, row))
-    db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (sealed_row(known), row))
+    db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (pack_message(known), row))
     db.execute("UPDATE seat SET bytes = bytes + ? WHERE id = ?", (size - old, seat))
 
 
@@ -209,7 +208,7 @@ def without_events(header: Any, _: dict[str, Any]) -> None:
     del header.events[:]
 
 
-def bury(data: Path) -> None:
+def add_tombstone(data: Path) -> None:
     name = LapFile(lap(data).read_bytes()).header.lap.name
     (folder(data) / "gone.jsonl").write_text(json.dumps({"lap": name, "why": "it was in the way"}) + "\n")
 
@@ -252,39 +251,39 @@ def garble_index(data: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000] + b"\x55" * (path.stat().st_size - 5000))
 
 
-# Sessions and their ledgers.
+# Sessions and their journals.
 
 
 def rename_session(data: Path) -> None:
     folder(data).rename(data / "laps/20261126-000000-elsewhere-race-0000-1")
 
 
-def flip_ledger(data: Path) -> None:
+def flip_journal(data: Path) -> None:
     path = folder(data) / "losses.log"
     path.write_bytes(flipped(path.read_bytes(), 50))
 
 
-def ledger(change: Callable[[list[Entry]], list[Entry]]) -> Plant:
-    """A ledger that is sound in itself, and lies."""
+def journal(change: Callable[[list[AccountEntry]], list[AccountEntry]]) -> Plant:
+    """A journal that is sound in itself, and lies."""
 
     def plant(data: Path) -> None:
         path, session = folder(data) / "losses.log", f"sessions/{folder(data).name}"
-        entries = change(read_ledger(path, session))
+        entries = change(read_journal(path, session))
         path.unlink()
-        Ledger(path, session).append(entries)
+        LossJournal(path, session).append(entries)
 
     return plant
 
 
-def first_gap(entries: list[Entry]) -> Entry:
+def first_gap(entries: list[AccountEntry]) -> AccountEntry:
     return next(entry for entry in entries if entry.kind == GAP and entry.gap and entry.gap.count)
 
 
-def forget_gap(entries: list[Entry]) -> list[Entry]:
+def forget_gap(entries: list[AccountEntry]) -> list[AccountEntry]:
     return [entry for entry in entries if entry != first_gap(entries)]
 
 
-def another_reason(entries: list[Entry]) -> list[Entry]:
+def another_reason(entries: list[AccountEntry]) -> list[AccountEntry]:
     gap = first_gap(entries).gap
     assert gap is not None
     gap.reason = event_pb2.GAP_REASON_TORN
@@ -294,9 +293,9 @@ def another_reason(entries: list[Entry]) -> list[Entry]:
 def change_session(data: Path) -> None:
     """session.json says something that the index does not."""
     path = folder(data) / "session.json"
-    words = unsealed(path.read_bytes())
+    words = load_json(path.read_bytes())
     words["track_name"] = "Elsewhere"
-    path.write_bytes(sealed(json.dumps(words)))
+    path.write_bytes(dump_json(json.dumps(words)))
 
 
 def archiver_ahead(data: Path) -> None:
@@ -306,12 +305,12 @@ def archiver_ahead(data: Path) -> None:
     index.close()
 
 
-def anothers_ledger(data: Path) -> None:
+def anothers_journal(data: Path) -> None:
     """That of a session of another name."""
     path = folder(data) / "losses.log"
-    entries = read_ledger(path, f"sessions/{folder(data).name}")
+    entries = read_journal(path, f"sessions/{folder(data).name}")
     path.unlink()
-    Ledger(path, "sessions/another").append(entries)
+    LossJournal(path, "sessions/another").append(entries)
 
 
 def write(name: str, content: bytes = b"?") -> Plant:

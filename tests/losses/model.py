@@ -1,4 +1,4 @@
-"""What the ledgers have to say, told by plain lists: an item per number, with its session and why it is
+"""What the journals have to say, told by plain lists: an item per number, with its session and why it is
 missing.
 """
 

@@ -15,7 +15,6 @@ from rigd.record.recorder import Settings as RecorderSettings
 from rigd.ring import RingReader, RingWriter, open_ring, set_aside
 from rigd.serve.losses import Losses
 from rigd.store.index import IndexReader
-from rigd.store.position import position
 from tests.archive.tape import ROOMY
 from tests.losses.game import Game
 
@@ -140,7 +139,7 @@ class Rig:
     def position(self) -> int:
         """The event up to which the archiver is done."""
         with self.ring() as ring:
-            return position(IndexReader(self.data / "index.sqlite"), ring)
+            return IndexReader(self.data / "index.sqlite").position(ring.id)
 
     def evict(self, stream: bytes, count: int, last: int) -> None:
         """The ring lets go of the oldest records, of none after number `last` and never of the newest."""

@@ -13,9 +13,9 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigclient.warehouse import facts
 from rigd import ring as rings
-from rigd.gather.scene import scene
-from rigd.losses.account import GAP, Account, Books, Entry
-from rigd.losses.journal import read_ledger
+from rigd.gather.sessionstate import session_state
+from rigd.losses.account import GAP, Account, AccountEntry, Attribution
+from rigd.losses.journal import read_journal
 from rigd.record.absence import Absence
 from rigd.serve.feed import Feed
 from tests.archive.tape import Tape
@@ -70,7 +70,7 @@ def test_who_is_who_is_found_across_missed_updates(tape: Tape) -> None:
         assert ring.latest(rings.SCORING, last) == (last, ring.get(rings.SCORING, last))
         assert ring.latest(rings.SCORING, last + 5) == ring.latest(rings.SCORING, last)
         assert ring.latest(rings.SCORING, 0) is None
-        assert len(scene(ring, 1, 1000.0).entries) == 3
+        assert len(session_state(ring, 1, 1000.0).entries) == 3
 
 
 def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
@@ -78,7 +78,7 @@ def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
     gap = event_pb2.Gap(
         stream=event_pb2.STREAM_PHYSICS, first_seq=1, last_seq=most, count=most, reason=MISSED
     )
-    account = Account([Entry(GAP, number, 0, gap=gap) for number in (1, 2)])
+    account = Account([AccountEntry(GAP, number, 0, gap=gap) for number in (1, 2)])
     told = account.losses(event_pb2.STREAM_PHYSICS)
     assert (told.missing, told.expected, told.received) == (most, most, 0)
     (row,) = facts.gaps_of_ring("rig", "ring", [event_pb2.Event(gap=gap)])
@@ -86,11 +86,11 @@ def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
 
 
 def test_a_session_number_of_billions_is_no_loop() -> None:
-    books = Books(lambda _: None, [1])
+    attribution = Attribution(lambda _: None, [1])
     started = event_pb2.Event(session=BILLIONS, session_started=event_pb2.SessionStarted())
-    assert [number for number, _ in books.take(started)] == [BILLIONS]
+    assert [number for number, _ in attribution.take(started)] == [BILLIONS]
     gap = event_pb2.Gap(stream=event_pb2.STREAM_PHYSICS, first_seq=1, last_seq=1, count=1, session=1)
-    assert list(books.take(event_pb2.Event(session=1, gap=gap))) == []
+    assert list(attribution.take(event_pb2.Event(session=1, gap=gap))) == []
 
 
 @pytest.mark.parametrize("seq", [1 << 70, -1, 1.5, "9" * 9, None])
@@ -98,7 +98,7 @@ def test_numbers_of_a_ledger_that_are_none_are_corrupt(tmp_path: Path, seq: obje
     text = json.dumps([{"kind": "reached", "time_ns": 1, "heads": {"physics": seq}}]).encode()
     (tmp_path / "losses.log").write_bytes(b"%08x %b\n" % (zlib.crc32(text, zlib.crc32(b"sessions/a")), text))
     with pytest.raises(Corrupt, match="is no entry"):
-        read_ledger(tmp_path / "losses.log", "sessions/a")
+        read_journal(tmp_path / "losses.log", "sessions/a")
 
 
 def away(frame: int, update: int) -> Absence:

@@ -1,5 +1,5 @@
 """A ring of an earlier version, that has no checksums, whose events do not say where the streams stood, and
-beside which no ledger was kept: the first archiver that keeps them makes them from what is there.
+beside which no journal was kept: the first archiver that keeps them makes them from what is there.
 """
 
 from pathlib import Path
@@ -51,7 +51,7 @@ def homeless(value: bytes) -> bytes:
 
 @pytest.fixture
 def tape(tmp_path: Path) -> Tape:
-    """A race that goes on, in a ring of an earlier version, archived by an archiver without ledgers."""
+    """A race that goes on, in a ring of an earlier version, archived by an archiver without journals."""
     tape = Tape(tmp_path / "data")
     tape.drive(20)
     for _ in range(LOST):
@@ -60,8 +60,8 @@ def tape(tmp_path: Path) -> Tape:
     tape.close()
     age(tape.data)
     archive(tape.data)
-    for ledger in tape.data.glob("laps/*/losses.log"):
-        ledger.unlink()
+    for journal in tape.data.glob("laps/*/losses.log"):
+        journal.unlink()
     return tape
 
 

@@ -1,4 +1,4 @@
-"""Whatever happens to a game, its recorder, its ring and its archiver: every ledger says what plain lists
+"""Whatever happens to a game, its recorder, its ring and its archiver: every journal says what plain lists
 say.
 """
 

@@ -10,14 +10,13 @@ import pytest
 from rig.errors import NotFound
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.store.commands import Inbox
-from rigd.store.process import obey
+from rigd.store.commands import CommandQueue, process
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
 from rigd.verify.run import Check
 from tests.archive.tape import Tape
 from tests.losses import faults
-from tests.losses.faults import Plant, file, ledger, remove, repacked, ring, sql, tick, write
+from tests.losses.faults import Plant, file, journal, remove, repacked, ring, sql, tick, write
 
 FAULTS: dict[str, tuple[Plant, str]] = {
     # The ring.
@@ -59,7 +58,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "a changed sample in a lap": (repacked(faults.faster), "lap-untrue"),
     "a lap without its gaps": (repacked(faults.without_gaps), "lap-untrue"),
     "a lap without its events": (repacked(faults.without_events), "lap-untrue"),
-    "a lap that was deleted": (faults.bury, "lap-returned"),
+    "a lap that was deleted": (faults.add_tombstone, "lap-returned"),
     "a lap that was set aside": (faults.set_lap_aside, "lap-set-aside"),
     # What lies beside them.
     "a foreign file": (write("notes.txt"), "file-foreign"),
@@ -86,19 +85,19 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "a garbled index": (faults.garble_index, "index-damaged"),
     "no index": (remove("index.sqlite"), "index-missing"),
     "a session that the index lacks": (sql("DELETE FROM session"), "session-unlisted"),
-    # Sessions and their ledgers.
+    # Sessions and their journals.
     "no session.json": (remove("laps/*/session.json"), "session-missing"),
     "a garbled session.json": (write("session.json", b'{"name": 3'), "session-unreadable"),
     "a changed session.json": (faults.change_session, "session-differs"),
     "a renamed session": (faults.rename_session, "session-misnamed"),
-    "no ledger": (remove("laps/*/losses.log"), "ledger-missing"),
-    "a flipped bit in a ledger": (faults.flip_ledger, "ledger-damaged"),
-    "another session's ledger": (faults.anothers_ledger, "ledger-damaged"),
-    "a ledger without its end": (ledger(lambda entries: entries[:-1]), "ledger-open"),
-    "a ledger that lacks a gap": (ledger(faults.forget_gap), "ledger-lacks"),
-    "a ledger that counts what is not there": (ledger(faults.forget_gap), "ledger-numbers"),
-    "a ledger with another reason": (ledger(faults.another_reason), "ledger-differs"),
-    "a ledger that was set aside": (write("losses.log.damaged"), "ledger-set-aside"),
+    "no journal": (remove("laps/*/losses.log"), "ledger-missing"),
+    "a flipped bit in a journal": (faults.flip_journal, "ledger-damaged"),
+    "another session's journal": (faults.anothers_journal, "ledger-damaged"),
+    "a journal without its end": (journal(lambda entries: entries[:-1]), "ledger-open"),
+    "a journal that lacks a gap": (journal(faults.forget_gap), "ledger-lacks"),
+    "a journal that counts what is not there": (journal(faults.forget_gap), "ledger-numbers"),
+    "a journal with another reason": (journal(faults.another_reason), "ledger-differs"),
+    "a journal that was set aside": (write("losses.log.damaged"), "ledger-set-aside"),
 }
 
 
@@ -116,11 +115,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archiver = tape.archiver()
     while archiver.turn():
         pass
-    *_, pinned, deleted = archiver.store.laps()
-    inbox = Inbox(tape.data)
-    inbox.post("pin", pinned)
-    inbox.post("delete", deleted)
-    obey(inbox, archiver.store, archiver.index)
+    *_, pinned, deleted = archiver.store.folder.laps()
+    queue = CommandQueue(tape.data)
+    queue.post("pin", pinned)
+    queue.post("delete", deleted)
+    process(queue, archiver.store)
     archiver.close()
     return tape.data
 
@@ -139,7 +138,7 @@ def found(data: Path) -> list[rig_pb2.Finding]:
         walks[walk] = done, total
 
     findings = list(check_ring(data, told))
-    findings += check_rest(data, deep=True, with_ring=trusted(findings), told=told)
+    findings += check_rest(data, deep=True, with_ring=trusted(findings), progress=told)
     assert all(0 <= done <= total for done, total in walks.values())
     return findings
 
@@ -177,7 +176,7 @@ def test_every_finding_is_the_fault_or_follows_from_it(data: Path) -> None:
 
 
 def test_faults_are_found_together(data: Path) -> None:
-    for name in ("a missing tick", "a foreign file", "a changed row", "a flipped bit in a ledger"):
+    for name in ("a missing tick", "a foreign file", "a changed row", "a flipped bit in a journal"):
         FAULTS[name][0](data)
     kinds = {finding.kind for finding in found(data)}
     assert {"hole-undeclared", "file-foreign", "index-row", "ledger-damaged"} <= kinds

@@ -35,13 +35,13 @@ def place() -> Iterator[Stage]:
 
 def _fill(shelf: Shelf) -> None:
     for session in field.sessions():
-        shelf.index.put_session(session)
+        shelf.store.index.put_session(session)
     for data in field.files():
         lap = Lap.from_bytes(data)
-        shelf.store.write(lap.info.name, data)
+        shelf.store.folder.write(lap.info.name, data)
         info = lap.info.message
         info.bytes, info.digest = len(data), LapFile(data).digest
-        shelf.index.put_lap(info)
+        shelf.store.index.put_lap(info)
     shelf.close()
 
 

@@ -9,10 +9,8 @@ import numpy as np
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
-from rigd.store.commands import Inbox
-from rigd.store.folder import Store
-from rigd.store.index import Index
-from rigd.store.process import obey
+from rigd.store.commands import CommandQueue, process
+from rigd.store.store import Store
 from rigd.wake import Listener
 
 SESSION = "sessions/20261120-134500-meander-valley-race-5f3a-1"
@@ -94,9 +92,8 @@ class Shelf:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.store = Store(data / "laps")
-        self.index = Index(data / "index.sqlite")
-        self.index.put_session(session())
+        self.store = Store.open(data)
+        self.store.index.put_session(session())
 
     def put(
         self,
@@ -110,19 +107,19 @@ class Shelf:
         header = archive_pb2.LapHeader(lap=made, session=session())
         columns, updates = columns or samples(), updates or scoring()
         data = pack(header, columns, updates, plain=plain)
-        self.store.write(made.name, data)
+        self.store.folder.write(made.name, data)
         listed = lap_pb2.Lap()
         listed.CopyFrom(made)
         listed.bytes, listed.digest = len(data), LapFile(data).digest
         listed.samples = len(columns["lap_time"])
-        self.index.put_lap(listed)
+        self.store.index.put_lap(listed)
         return data
 
     def path(self, made: lap_pb2.Lap) -> Path:
-        return self.store.path(made.name)
+        return self.store.folder.path(made.name)
 
     def close(self) -> None:
-        self.index.close()
+        self.store.close()
 
 
 class Clerk(threading.Thread):
@@ -132,19 +129,19 @@ class Clerk(threading.Thread):
         super().__init__()
         self._data, self._over = data, threading.Event()
         self.looked = threading.Event()
-        """It has looked into the inbox once."""
+        """It has looked into the queue once."""
 
     def run(self) -> None:
-        inbox, index, listener = (
-            Inbox(self._data),
-            Index(self._data / "index.sqlite"),
+        queue, store, listener = (
+            CommandQueue(self._data),
+            Store.open(self._data),
             Listener(self._data / "wake"),
         )
         while not self._over.wait(0.002):
             listener.take()
-            obey(inbox, Store(self._data / "laps"), index)
+            process(queue, store)
             self.looked.set()
-        for one in (inbox, index, listener):
+        for one in (queue, store, listener):
             one.close()
 
     def stop(self) -> None:

@@ -44,7 +44,7 @@ async def test_sessions_and_laps_are_found(shelf: Shelf, stub: Any) -> None:
 async def test_laps_that_come_while_the_server_runs_are_found(stub: Any, shelf: Shelf) -> None:
     shelf.put(lap())
     assert (await stub.GetLap(laps_pb2.GetLapRequest(name=lap().name))).lap.name == lap().name
-    shelf.index.remove_lap(lap().name)
+    shelf.store.index.remove_lap(lap().name)
     assert (await refused(stub.GetLap(laps_pb2.GetLapRequest(name=lap().name)))).code() is (
         grpc.StatusCode.NOT_FOUND
     )
@@ -82,7 +82,7 @@ async def test_bad_questions_are_invalid(shelf: Shelf, stub: Any) -> None:
 
 
 async def test_an_index_that_cannot_be_read_is_data_loss_with_the_way_out(shelf: Shelf, stub: Any) -> None:
-    shelf.index.close()
+    shelf.store.index.close()
     (shelf.data / "index.sqlite").write_bytes(b"no index at all" * 1000)
     error = await refused(stub.ListLaps(laps_pb2.ListLapsRequest(parent="sessions/-")))
     assert error.code() is grpc.StatusCode.DATA_LOSS

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
 from rigd.serve import lapdata
-from rigd.store.commands import Inbox
+from rigd.store.commands import CommandQueue
 from tests.store.shelf import (
     CHANNELS,
     SAMPLES,
@@ -136,7 +136,7 @@ async def test_a_step_keeps_one_sample_in_so_many_metres_also_when_the_car_stand
 
 async def test_plain_columns_are_the_same_values(shelf: Shelf, stub: Any) -> None:
     shelf.put(lap(), updates=scoring())
-    shelf.index.set_pinned(NAME, True)
+    shelf.store.index.set_pinned(NAME, True)
     first, *rest = await read(stub, encoding=COLUMNS)
     assert first.lap.pinned  # as it is today, not as it was written
     assert first.lap.name == NAME
@@ -264,8 +264,8 @@ async def test_a_damaged_file_is_told_and_shown_to_the_archiver(shelf: Shelf, st
         error = await refused(stub.ReadLap(asked(encoding=encoding)))
         assert error.code() is grpc.StatusCode.DATA_LOSS
         assert NAME in str(error.details())
-    with contextlib.closing(Inbox(shelf.data)) as inbox:
-        assert [(order.kind, order.name) for order in inbox.orders()] == [("examine", NAME)]
+    with contextlib.closing(CommandQueue(shelf.data)) as queue:
+        assert [(order.kind, order.name) for order in queue.take()] == [("examine", NAME)]
 
 
 async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(shelf: Shelf, stub: Any) -> None:
@@ -275,9 +275,9 @@ async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(shelf: Shelf, st
         assert b"".join(message.data for message in await read(stub)) == written
     anew = shelf.put(lap(), samples(100))
     assert b"".join(message.data for message in await read(stub)) == anew
-    shelf.index.set_damage(NAME, "broken")
+    shelf.store.index.set_damage(NAME, "broken")
     assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
-    shelf.index.set_damage(NAME, "")
+    shelf.store.index.set_damage(NAME, "")
     shelf.path(lap()).write_bytes(anew[:-1])
     assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
     shelf.path(lap()).unlink()
@@ -286,7 +286,7 @@ async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(shelf: Shelf, st
 
 async def test_a_lap_listed_as_damaged_is_not_sent_and_not_looked_at_again(shelf: Shelf, stub: Any) -> None:
     shelf.put(lap())
-    shelf.index.set_damage(NAME, "the block of speed fails its check")
+    shelf.store.index.set_damage(NAME, "the block of speed fails its check")
     for call in (stub.ReadLap(asked()), stub.ReadScoring(laps_pb2.ReadScoringRequest(name=NAME))):
         error = await refused(call)
         assert error.code() is grpc.StatusCode.DATA_LOSS
@@ -296,7 +296,7 @@ async def test_a_lap_listed_as_damaged_is_not_sent_and_not_looked_at_again(shelf
 
 async def test_an_index_that_cannot_be_read_is_no_damage_of_a_lap(shelf: Shelf, stub: Any) -> None:
     shelf.put(lap())
-    shelf.index.close()
+    shelf.store.index.close()
     (shelf.data / "index.sqlite").write_bytes(b"no index at all" * 1000)
     error = await refused(stub.ReadLap(asked()))
     assert error.code() is grpc.StatusCode.DATA_LOSS

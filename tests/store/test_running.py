@@ -27,9 +27,9 @@ def driven(tmp_path: Path, shelf: Shelf) -> str:
     """A ring, and its session in the index; the ring's id."""
     words = [sys.executable, "-m", "tests.store.drive", str(tmp_path), str(TICKS)]
     ring = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-    shelf.index.put_session(session(SESSION, ring=ring, ring_session=1))
-    shelf.index.put_session(session("sessions/over", ring=ring, ring_session=0))
-    shelf.index.put_session(session("sessions/elsewhere", ring="0011223344556677", ring_session=1))
+    shelf.store.index.put_session(session(SESSION, ring=ring, ring_session=1))
+    shelf.store.index.put_session(session("sessions/over", ring=ring, ring_session=0))
+    shelf.store.index.put_session(session("sessions/elsewhere", ring="0011223344556677", ring_session=1))
     return ring
 
 

@@ -13,7 +13,7 @@ from rig.v1 import laps_pb2, rig_pb2, rig_pb2_grpc
 from rigd.serve.identity import identity
 from rigd.serve.laps import MAX_SYNCED
 from rigd.store.index import Index
-from rigd.store.reindex import reconcile
+from rigd.store.store import Store
 from tests.store.shelf import Clerk, Shelf, lap, session
 from tests.store.test_finding import refused
 
@@ -48,7 +48,7 @@ async def test_marked_laps_are_told_from_others_and_stay_marked(
     assert await synced(stub, wanted=False) == names[2:]
     assert await mark(stub, known) == []
     assert await synced(stub, wanted=False) == []
-    assert all(shelf.store.synced(name) for name in names)
+    assert all(shelf.store.folder.synced(name) for name in names)
     assert not os.listdir(shelf.data / "inbox")
 
 
@@ -92,11 +92,13 @@ async def test_without_an_archiver_nothing_is_marked(
 def test_an_index_made_anew_knows_digests_and_marks(shelf: Shelf, tmp_path: Path) -> None:
     for number in (1, 2):
         shelf.put(lap(index=number))
-    shelf.store.put_session(session())
-    before = {name: listed.digest for name in shelf.store.laps() if (listed := shelf.index.lap(name))}
-    shelf.store.sync(lap(index=2).name)
+    shelf.store.folder.put_session(session())
+    before = {
+        name: listed.digest for name in shelf.store.folder.laps() if (listed := shelf.store.index.lap(name))
+    }
+    shelf.store.folder.sync(lap(index=2).name)
     index = Index(tmp_path / "other.sqlite")
-    reconcile(shelf.store, index)
+    Store(shelf.store.folder, index).reconcile()
     laps = [found for name in before if (found := index.lap(name))]
     assert {one.name: one.digest for one in laps} == before
     assert len(set(before.values())) == 2

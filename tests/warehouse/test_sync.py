@@ -12,9 +12,8 @@ from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.blocking import connect
 from rigclient.warehouse import schema, tables
-from rigd.store.folder import Store
-from rigd.store.index import Index
-from rigd.store.reindex import examine
+from rigd.store.folder import LapFolder
+from rigd.store.store import Store
 from tests.warehouse.places import Home
 from tests.warehouse.town import Town
 from tests.warehouse.truth import broken, differences
@@ -60,19 +59,18 @@ def test_everything_arrives_and_twice_changes_nothing(town: Town, warehouse: Hom
 
 
 def test_laps_that_come_later_arrive_alone(town: Town, duck: Home) -> None:
-    store = Store(town.data / "laps")
     late = town.laps()[::2]
     kept = {path: path.read_bytes() for path in late}
-    index = Index(town.data / "index.sqlite")
+    store = Store.open(town.data)
     for path in late:
         path.unlink()
-        examine(store, index, name_of(path))
+        store.examine(name_of(path))
     first = told(town, duck)
     assert first["laps"] == len(town.laps())
     for path, data in kept.items():
         path.write_bytes(data)
-        examine(store, index, name_of(path))
-    index.close()
+        store.examine(name_of(path))
+    store.close()
     second = told(town, duck)
     assert second["laps"] == len(late)
     assert second["events"] == 0
@@ -93,9 +91,9 @@ def test_a_lap_archived_again_with_other_content_is_refused_with_both_digests(to
         header = file.header
     header.events.append(event_pb2.Event(session_time=header.lap.start_time + 1))
     path.write_bytes(pack(header, columns, {}))
-    index = Index(town.data / "index.sqlite")
-    examine(Store(town.data / "laps"), index, name_of(path))
-    index.close()
+    store = Store.open(town.data)
+    store.examine(name_of(path))
+    store.close()
     with LapFile.open(path) as file:
         after = file.digest
     assert after != before
@@ -117,9 +115,9 @@ def test_a_damaged_lap_stays_behind_and_is_named_while_all_others_arrive(town: T
     assert done.exit_code == 8
     assert "is not what was written" in done.stderr
     assert json.loads(done.stdout)["laps"] == len(others)
-    index = Index(town.data / "index.sqlite")
-    examine(Store(town.data / "laps"), index, name_of(path))
-    index.close()
+    store = Store.open(town.data)
+    store.examine(name_of(path))
+    store.close()
     again = run(town, duck, "--json")
     assert again.exit_code == 0
     assert "damaged on the rig" in again.stderr
@@ -247,14 +245,14 @@ def test_a_lap_that_the_warehouse_has_and_the_rig_was_not_told_of_is_marked_late
     town: Town, duck: Home
 ) -> None:
     told(town, duck)
-    store = Store(town.data / "laps")
     names = [name_of(path) for path in town.laps()]
+    folder = LapFolder(town.data / "laps")
     for name in names[:2]:
-        store.path(name).with_name(store.path(name).name + ".synced").unlink()
-    index = Index(town.data / "index.sqlite")
+        folder.path(name).with_name(folder.path(name).name + ".synced").unlink()
+    store = Store.open(town.data)
     for name in names[:2]:
-        examine(store, index, name)
-    index.close()
+        store.examine(name)
+    store.close()
     with connect(town.address) as rig:
         assert sorted(lap.name for lap in rig.laps(synced=False)) == sorted(names[:2])
         assert told(town, duck)["loads"] == 0
@@ -273,12 +271,10 @@ def test_a_second_warehouse_gets_everything_though_the_rig_has_marked_it(
 
 def test_laps_that_the_rig_let_go_of_stay_in_the_warehouse(town: Town, duck: Home) -> None:
     told(town, duck)
-    index, store = Index(town.data / "index.sqlite"), Store(town.data / "laps")
+    store = Store.open(town.data)
     gone = name_of(town.laps()[0])
-    store.bury(gone, {"why": "room"})
-    store.delete(gone)
-    index.remove_lap(gone)
-    index.close()
+    store.remove(gone, {"why": "room"})
+    store.close()
     assert told(town, duck)["loads"] == 0
     with duck.open() as there:
         assert there.rows("SELECT COUNT(*) FROM LAPS") == [(len(town.laps()) + 1,)]

@@ -13,11 +13,12 @@ from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
 from rigd.ring import RingReader
 from rigd.serve.identity import identity
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from rigd.store.marks import Marks
 from rigd.store.naming import lap_name
-from rigd.store.reindex import open_index, reindex
+from rigd.store.reindex import reindex
+from rigd.store.store import Store
 from tests.archive.tape import ROOMY
 from tests.faults.powercut.archiverun import ArchiveRun, Promise
 from tests.faults.powercut.disk import Cut, Disk, cuts
@@ -45,7 +46,7 @@ class Image:
     def __init__(self, run: ArchiveRun, disk: Disk, folder: Path, cut: Cut) -> None:
         self.run, self.number = run, disk.number
         self.folder, self.data = folder, folder / "data"
-        self.store = Store(self.data / "laps")
+        self.store = LapFolder(self.data / "laps")
         disk.write(folder, cut)
 
     def files_are_whole(self) -> None:
@@ -70,9 +71,9 @@ class Image:
 
     def the_position_is_true(self) -> None:
         """The index does not say that something is done which is not."""
-        index = open_index(self.data)
-        ring, _, position = (index.meta("position") or " 0").partition(" ")
-        index.close()
+        store = Store.open(self.data)
+        ring, _, position = (store.index.meta("position") or " 0").partition(" ")
+        store.close()
         assert ring in ("", self._ring[0])
         for seq, lap in self._closed(int(position)):
             assert self.store.settled(lap), f"{lap}, event {seq}, is behind the position {position}"
@@ -102,7 +103,7 @@ class Image:
                     assert lap.pinned == (promise.kind == "pinned"), promise
                 case "deleted":
                     assert not self.store.path(promise.name).exists(), promise
-                    assert promise.name in self.store.gone(promise.name.partition("/laps/")[0]), promise
+                    assert promise.name in self.store.tombstones(promise.name.partition("/laps/")[0]), promise
                 case "called":
                     assert identity(self.data) == promise.name
                 case "marked":
@@ -156,8 +157,8 @@ def examine(image: Image) -> None:
             pass
         assert not archiver.trouble
         image.everything_is_archived()
-        image.the_index_is_that_of_the_folder(archiver.index)
-        image.promises_are_kept(archiver.index)
+        image.the_index_is_that_of_the_folder(archiver.store.index)
+        image.promises_are_kept(archiver.store.index)
     finally:
         archiver.close()
     tally = reindex(image.data)

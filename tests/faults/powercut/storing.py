@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rig.lapfile import pack
 from rig.v1 import laps_pb2, session_pb2
-from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.commands import CommandQueue
+from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from rigd.wake import Bell, Listener
 from tests.rig.laps import drive, header
@@ -21,7 +21,7 @@ MARK = "20261120-134500-000000001"
 
 def main(data: Path) -> None:
     bell, listener = Bell(data / "wake"), Listener(data / "wake")
-    store, session = Store(data / "laps"), session_pb2.Session(name=SESSION, track_name="Meander Valley")
+    store, session = LapFolder(data / "laps"), session_pb2.Session(name=SESSION, track_name="Meander Valley")
     lap = pack(header(), drive(40), {})
 
     def say(word: str) -> None:
@@ -37,7 +37,7 @@ def main(data: Path) -> None:
     say("pinned")
     store.sync(KEPT)
     say("synced")
-    store.bury(GONE, {"why": "deleted on request"})
+    store.add_tombstone(GONE, {"why": "deleted on request"})
     store.delete(GONE)
     say("deleted")
     store.set_aside(BROKEN)
@@ -46,7 +46,7 @@ def main(data: Path) -> None:
     say("unpinned")
     Marks(data).put(laps_pb2.Moment(name=f"marks/{MARK}", note="here"))
     say("marked")
-    Inbox(data).post("pin", KEPT)
+    CommandQueue(data).post("pin", KEPT)
     say("posted")
     session.status = session_pb2.SESSION_STATUS_COMPLETED
     store.put_session(session)

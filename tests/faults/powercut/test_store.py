@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rig.v1 import session_pb2
-from rigd.store.commands import Inbox
-from rigd.store.folder import Store
+from rigd.store.commands import CommandQueue
+from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.powercut.disk import Disk, cuts
@@ -26,7 +26,7 @@ class Found:
     """An archive after a power cut."""
 
     def __init__(self, data: Path, lap: bytes) -> None:
-        self.data, self.store, self.lap = data, Store(data / "laps"), lap
+        self.data, self.store, self.lap = data, LapFolder(data / "laps"), lap
 
     def sessions(self) -> list[session_pb2.Session]:
         return list(self.store.sessions())
@@ -45,7 +45,7 @@ class Found:
 
     def _deleted(self) -> bool:
         """It is to be deleted, also where its file is still there: the next archiver does it."""
-        return GONE in self.store.gone(SESSION)
+        return GONE in self.store.tombstones(SESSION)
 
     def words(self) -> dict[str, Callable[[], bool]]:
         """What holds once a word was said. The one that is taken back is not here."""
@@ -60,7 +60,7 @@ class Found:
             "set aside": lambda: not store.path(BROKEN).exists(),
             "unpinned": lambda: not store.pinned(KEPT),
             "marked": lambda: Marks(self.data).get(MARK) is not None,
-            "posted": lambda: len(Inbox(self.data).orders()) == 1,
+            "posted": lambda: len(CommandQueue(self.data).take()) == 1,
             "over": self._over,
         }
 
@@ -80,7 +80,7 @@ def witness(tmp_path: Path) -> Witness:
 def test_what_was_said_holds_after_every_step(witness: Witness, memory: Path) -> None:
     journal, chance = witness.journal(), random.Random(SEED)
     assert not journal.lapses()
-    lap = Store(witness.folder / "data/laps").path(KEPT).read_bytes()
+    lap = LapFolder(witness.folder / "data/laps").path(KEPT).read_bytes()
     disk, said = Disk(witness.folder, os.stat(witness.folder).st_ino), set[str]()
     planned = DISKS * len(cuts(chance)) * len(journal.entries)
     with campaign("power cut, store: between any two steps", planned, "laps") as running:

@@ -1,4 +1,4 @@
-"""The scene: track, weather and who drives what, as scoring told it at some moment of a session."""
+"""Session state: track, weather and who drives what, as scoring knew it at some moment of a session."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -13,15 +13,15 @@ _LOOK_BACK: Final = 64
 """Updates searched for the entry list: it is written every ten seconds, which is 50 at most."""
 
 
-class Scene(NamedTuple):
+class KnownState(NamedTuple):
     """What was known; empty where scoring of that time is no longer in the ring."""
 
     state: session_pb2.SessionState
     entries: Mapping[int, session_pb2.Entry]
     """By slot id."""
 
-    def introduce(self, laps: Iterable[lap_pb2.Lap]) -> None:
-        """Fill in who drives, and what."""
+    def fill_in(self, laps: Iterable[lap_pb2.Lap]) -> None:
+        """Fill in who drives each lap, and what."""
         for lap in laps:
             if (entry := self.entries.get(lap.car)) is not None:
                 lap.driver, lap.vehicle = entry.driver_name, entry.vehicle_name
@@ -29,8 +29,8 @@ class Scene(NamedTuple):
                 lap.front_compound, lap.rear_compound = entry.front_compound, entry.rear_compound
 
 
-def scene(ring: RingReader, session: int, clock_s: float) -> Scene:
-    """The scene of session number `session` at session clock `clock_s`."""
+def session_state(ring: RingReader, session: int, clock_s: float) -> KnownState:
+    """Return what was known of session number `session` at session clock `clock_s`, in seconds."""
 
     def before(value: Any) -> bool:
         head = read_head(value)
@@ -45,5 +45,5 @@ def scene(ring: RingReader, session: int, clock_s: float) -> Scene:
         last, update = found[0] - 1, parse.message(scoring_pb2.Scoring, found[1])
         state = state or update.session_state
         if update.HasField("entry_list"):
-            return Scene(state, {entry.id: entry for entry in update.entry_list.entries})
-    return Scene(state or session_pb2.SessionState(), {})
+            return KnownState(state, {entry.id: entry for entry in update.entry_list.entries})
+    return KnownState(state or session_pb2.SessionState(), {})

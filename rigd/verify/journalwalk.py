@@ -1,4 +1,4 @@
-"""Ledgers: sound in themselves, and equal to what the ring tells, as far as it still does."""
+"""Loss journals: sound in themselves, and equal to what the ring tells, as far as it still does."""
 
 from pathlib import Path
 from typing import Final
@@ -7,13 +7,11 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
 from rigd.losses import extents as extent
-from rigd.losses.account import BEGAN, GAP, OVER, Account, Books, Entry
-from rigd.losses.journal import entry_text, read_ledger
-from rigd.losses.told import events_after
+from rigd.losses.account import BEGAN, GAP, OVER, Account, AccountEntry, Attribution
+from rigd.losses.journal import entry_text, read_journal
 from rigd.ring import RingReader, key
-from rigd.store.folder import Store
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
-from rigd.store.position import position
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -24,17 +22,17 @@ _STREAMS: Final[dict[int, bytes]] = {
 }
 
 
-class LedgerWalk:
-    """Checks ledgers. `index` is None when there is none that can be read."""
+class JournalWalk:
+    """Checks journals. `index` is None when there is none that can be read."""
 
     def __init__(self, data: Path, index: IndexReader | None) -> None:
         self._data = data
-        self._store, self._index = Store(data / "laps"), index
+        self._store, self._index = LapFolder(data / "laps"), index
 
     def check(self, session: session_pb2.Session) -> Findings:
-        """What is wrong with the ledger of a session."""
+        """What is wrong with the journal of a session."""
         try:
-            account = Account(read_ledger(self._store.ledger(session.name), session.name))
+            account = Account(read_journal(self._store.journal_path(session.name), session.name))
         except Corrupt as error:
             yield finding("ledger-damaged", self._where(session), error.message)
             return
@@ -44,41 +42,41 @@ class LedgerWalk:
             yield finding("ledger-open", self._where(session), "it does not say that the session is over")
 
     def compare(self, ring: RingReader) -> Findings:
-        """What the ledgers of a ring's sessions say, and the ring does not; and the other way round."""
-        books = _Retold(ring, position(self._index, ring) if self._index else 0)
+        """What the journals of a ring's sessions say, and the ring does not; and the other way round."""
+        retold = _Retold(ring, self._index.position(ring.id) if self._index else 0)
         for session in readable_sessions(self._store):
             if session.ring != ring.id.hex():
                 continue
             entries = self._entries_of(session)
             if Account(entries).begun:
-                books.know(session, entries)
-        books.read()
-        for session in books.sessions:
-            yield from self._entries(session, books)
-            yield from self._numbers(session, books, ring)
+                retold.know(session, entries)
+        retold.read()
+        for session in retold.sessions:
+            yield from self._entries(session, retold)
+            yield from self._numbers(session, retold, ring)
 
-    def _entries_of(self, session: session_pb2.Session) -> list[Entry]:
-        """Its ledger; none when it is damaged, which is told by `check`."""
+    def _entries_of(self, session: session_pb2.Session) -> list[AccountEntry]:
+        """Its journal; none when it is damaged, which is told by `check`."""
         try:
-            return read_ledger(self._store.ledger(session.name), session.name)
+            return read_journal(self._store.journal_path(session.name), session.name)
         except Corrupt:
             return []
 
-    def _entries(self, session: session_pb2.Session, books: "_Retold") -> Findings:
+    def _entries(self, session: session_pb2.Session, retold: "_Retold") -> Findings:
         where = self._where(session)
-        written = {entry_text(entry) for entry in books.written(session.ring_session)}
-        told = {entry_text(entry) for entry in books.told(session.ring_session)}
-        for text in sorted(told - written):
+        written = {entry_text(entry) for entry in retold.written(session.ring_session)}
+        expected = {entry_text(entry) for entry in retold.expected(session.ring_session)}
+        for text in sorted(expected - written):
             yield finding("ledger-lacks", where, f"the ring tells what it does not have: {text}")
-        for text in sorted(written - told):
+        for text in sorted(written - expected):
             yield finding("ledger-differs", where, f"it has what the ring does not tell: {text}")
 
-    def _numbers(self, session: session_pb2.Session, books: "_Retold", ring: RingReader) -> Findings:
-        """As many records are there as the ledger says were stored, as far back as the ring goes."""
+    def _numbers(self, session: session_pb2.Session, retold: "_Retold", ring: RingReader) -> Findings:
+        """As many records are there as the journal says were stored, as far back as the ring goes."""
         number, where = session.ring_session, self._where(session)
-        entries = books.known(number)
+        entries = retold.known(number)
         account = Account(entries)
-        for stream, (first, last) in books.held[number].items():
+        for stream, (first, last) in retold.held[number].items():
             begin, end = account.first[stream] + 1, account.last[stream]
             span = f"{_STREAMS[stream].decode()} {first} to {last}"
             if first < begin or (account.over and end < last):
@@ -92,71 +90,71 @@ class LedgerWalk:
                 yield finding("ledger-numbers", where, what)
 
     def _where(self, session: session_pb2.Session) -> str:
-        return str(self._store.ledger(session.name).relative_to(self._data))
+        return str(self._store.journal_path(session.name).relative_to(self._data))
 
 
 class _Retold:
-    """The books of a ring's sessions, kept once more from the events that it still has."""
+    """The entries of a ring's sessions, made once more from the events that it still has."""
 
     def __init__(self, ring: RingReader, position: int) -> None:
         self._ring, self._position = ring, position
         self._first = ring.spans()[rings.EVENTS].first
-        self._ledgers: dict[int, list[Entry]] = {}
+        self._journals: dict[int, list[AccountEntry]] = {}
         self._accounts: dict[int, Account] = {}
-        self._told: dict[int, list[Entry]] = {}
+        self._expected: dict[int, list[AccountEntry]] = {}
         self.sessions: list[session_pb2.Session] = []
         self.held: dict[int, dict[int, tuple[int, int]]] = {}
         """By session and stream the first and the last record of the ring."""
 
-    def know(self, session: session_pb2.Session, entries: list[Entry]) -> None:
-        """A session with its ledger. What of that is older than the ring's events is taken for true."""
+    def know(self, session: session_pb2.Session, entries: list[AccountEntry]) -> None:
+        """A session with its journal. What of that is older than the ring's events is taken for true."""
         number = session.ring_session
         self.sessions.append(session)
-        self._ledgers[number] = entries
+        self._journals[number] = entries
         self._accounts[number] = Account(entry for entry in entries if entry.event < self._first)
 
     def read(self) -> None:
-        """Keep the books. The records are looked at before the events, which declare all their losses."""
-        self.held = {number: extent.held(self._ring, number) for number in self._ledgers}
-        books = Books(self._begun, self._accounts)
-        for event in events_after(self._ring, 0):
-            for number, entry in books.take(event):
+        """Read the events. The records are looked at first: events declare all their losses."""
+        self.held = {number: extent.held(self._ring, number) for number in self._journals}
+        attribution = Attribution(self._begun, self._accounts)
+        for event in extent.events_after(self._ring, 0):
+            for number, entry in attribution.take(event):
                 self._accounts.setdefault(number, Account()).take(entry)
-                self._told.setdefault(number, []).append(entry)
+                self._expected.setdefault(number, []).append(entry)
 
     def _begun(self, number: int) -> Account | None:
         account = self._accounts.get(number)
         return account if account and account.begun else None
 
-    def written(self, number: int) -> list[Entry]:
-        """What the ledger has of events that the ring has too, and that the archiver is done with."""
+    def written(self, number: int) -> list[AccountEntry]:
+        """What the journal has of events that the ring has too, and that the archiver is done with."""
         done, headless = range(self._first, self._position + 1), self._headless(number)
-        entries = (entry for entry in self._ledgers[number] if entry.event in done and not _missed(entry))
+        entries = (entry for entry in self._journals[number] if entry.event in done and not _missed(entry))
         return [entry for entry in entries if (entry.kind, entry.event) not in headless]
 
-    def told(self, number: int) -> list[Entry]:
+    def expected(self, number: int) -> list[AccountEntry]:
         """What it should have of them, as far as the events tell it all."""
         headless = self._headless(number)
-        entries = (entry for entry in self._told.get(number, ()) if entry.event <= self._position)
+        entries = (entry for entry in self._expected.get(number, ()) if entry.event <= self._position)
         return [entry for entry in entries if (entry.kind, entry.event) not in headless]
 
     def _headless(self, number: int) -> set[tuple[str, int]]:
         """Beginnings and ends for which the archiver had to find the heads itself."""
-        entries = (entry for entry in self._told.get(number, ()) if not entry.heads)
+        entries = (entry for entry in self._expected.get(number, ()) if not entry.heads)
         return {(entry.kind, entry.event) for entry in entries if entry.kind in (BEGAN, OVER)}
 
-    def known(self, number: int) -> list[Entry]:
-        """The ledger, and what is told since."""
-        done = [entry for entry in self._ledgers[number] if entry.event <= self._position]
-        return done + [entry for entry in self._told.get(number, ()) if entry.event > self._position]
+    def known(self, number: int) -> list[AccountEntry]:
+        """The journal, and what is told since."""
+        done = [entry for entry in self._journals[number] if entry.event <= self._position]
+        return done + [entry for entry in self._expected.get(number, ()) if entry.event > self._position]
 
 
-def _missed(entry: Entry) -> bool:
+def _missed(entry: AccountEntry) -> bool:
     """Whether an entry is about events that were gone, which tell of nothing."""
     return entry.gap is not None and entry.gap.reason == event_pb2.GAP_REASON_EVICTED
 
 
-def _missing(entries: list[Entry], stream: int, first: int, last: int) -> int:
+def _missing(entries: list[AccountEntry], stream: int, first: int, last: int) -> int:
     """Numbers of first..last that are declared missing."""
     gaps = (entry.gap for entry in entries if entry.kind == GAP and entry.gap is not None)
     counted = (gap for gap in gaps if gap.stream == stream and gap.HasField("count"))

@@ -28,7 +28,7 @@ _DRAIN_S: Final = 1.5
 
 
 @dataclass(frozen=True)
-class Household:
+class AllDaemons:
     """What runs, and where."""
 
     data: Path
@@ -83,22 +83,22 @@ class Household:
         return Daemon("demo-game", words, self.data / "log/demo-game.log")
 
 
-def run_household(household: Household, watch: bool, seconds: float | None, console: Console) -> int:
+def run_all(daemons: AllDaemons, watch: bool, seconds: float | None, console: Console) -> int:
     """Run until stopped, or for `seconds`. Returns the exit code. Raises Busy before anything is started."""
-    household.claim()
-    supervisor = Supervisor(household.daemons())
+    daemons.claim()
+    supervisor = Supervisor(daemons.daemons())
     for number in stop_signals():
         signal.signal(number, _leave)
     try:
         supervisor.start()
-        _wait_until(supervisor, household.address, lambda status: status.HasField("recorder"))
-        if household.demo:
-            supervisor.add(household.game())  # once the recorder looks: it shall see the first frame
-            _wait_until(supervisor, household.address, lambda status: status.recorder.captured > 0)
+        _wait_until(supervisor, daemons.address, lambda status: status.HasField("recorder"))
+        if daemons.demo:
+            supervisor.add(daemons.game())  # once the recorder looks: it shall see the first frame
+            _wait_until(supervisor, daemons.address, lambda status: status.recorder.captured > 0)
         if watch or seconds:
-            return _attended(supervisor, household, seconds, console, screen=watch)
+            return _attended(supervisor, daemons, seconds, console, screen=watch)
         console.print(
-            f"recording {household.buffers} into {household.data}, serving {_where(household)}",
+            f"recording {daemons.buffers} into {daemons.data}, serving {_where(daemons)}",
             soft_wrap=True,
         )
         console.print("stop with Ctrl-C; look with [bold]rig watch[/] and [bold]rig status[/]")
@@ -115,20 +115,20 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _where(household: Household) -> str:
-    return ", ".join((household.address, *household.addresses))
+def _where(daemons: AllDaemons) -> str:
+    return ", ".join((daemons.address, *daemons.addresses))
 
 
 def _attended(
-    supervisor: Supervisor, household: Household, seconds: float | None, console: Console, *, screen: bool
+    supervisor: Supervisor, daemons: AllDaemons, seconds: float | None, console: Console, *, screen: bool
 ) -> int:
     """Watch, then count: what was captured, committed, streamed, missed."""
     from rigclient.cli.watch import watch
 
-    seen = watch(household.address, seconds, None, screen and sys.stdout.isatty(), console)
+    seen = watch(daemons.address, seconds, None, screen and sys.stdout.isatty(), console)
     _stop_game(supervisor)
     time.sleep(_DRAIN_S)
-    recorder = _last_word(household.address)
+    recorder = _last_word(daemons.address)
     undeclared = seen.undeclared_missing
     console.print(
         f"captured {recorder.captured} ticks, committed {recorder.committed}, streamed {seen.received}, "
