@@ -205,13 +205,13 @@ class Envelope:
     __slots__ = ("_marks", "cursor", "gaps", "progress", "records", "skipped")
 
     def __init__(self, data: bytes) -> None:
-        self.cursor = b""
+        self.cursor: bytes = b""
         self._marks: list[tuple[int, bytes]] = []
         """Cursors, each with the number of records before it."""
         self.records: list[tuple[int, int]] = []
         self.gaps: list[event_pb2.Gap] = []
         self.progress: telemetry_pb2.Progress | None = None
-        self.skipped = 0
+        self.skipped: int = 0
         at = self._usual(data)
         while at < len(data):
             at = self._take(data, at)
