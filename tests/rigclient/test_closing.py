@@ -15,7 +15,7 @@ from rigclient import aio
 
 
 class Endless(telemetry_pb2_grpc.TelemetryServiceServicer):
-    """Streams of one event, after which nothing comes until the client goes. It notes how far they were read."""
+    """Streams of one event, after which nothing comes until the client goes."""
 
     def __init__(self) -> None:
         self.acknowledged = threading.Semaphore(0)
@@ -28,7 +28,9 @@ class Endless(telemetry_pb2_grpc.TelemetryServiceServicer):
         gone.wait(60)
         self.left.release()
 
-    def StreamAcknowledgements(self, words: Any, context: Any) -> telemetry_pb2.StreamAcknowledgementsResponse:
+    def StreamAcknowledgements(
+        self, words: Any, context: Any
+    ) -> telemetry_pb2.StreamAcknowledgementsResponse:
         for _ in words:
             self.acknowledged.release()
         return telemetry_pb2.StreamAcknowledgementsResponse()
