@@ -15,6 +15,8 @@ from rigclient.resume import Reception, framed, unpack_events
 from riglap.lap import DataFrame, Lap, ScoringRows, Updates
 from riglap.names import session_name
 
+__all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
+
 
 class AsyncLaps(AsyncLapList):
     """Laps, fetched page by page as one iterates; `pick_...` narrow them down."""

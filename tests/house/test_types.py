@@ -10,13 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 0.99
-"""What gRPC's own stubs leave open of the generated services, and decorators of the commands, are below 1 %."""
+"""What gRPC's own stubs leave open of the generated services, and decorators of commands, are below 1 %."""
 
 
 @pytest.mark.parametrize("package", ["rig", "riglap", "rigclient"])
 def test_what_is_public_has_a_type(package: str) -> None:
     folder = Path(sys.executable).parent
-    # The first Python on the path is the one whose packages it sees, and it does not follow an editable install.
+    # It sees the packages of the first Python on the path, and does not follow an editable install.
     paths = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": f"client{os.pathsep}proto"}
     words = [str(folder / "pyright"), "--verifytypes", package, "--ignoreexternal", "--outputjson"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""One source for both clients: the blocking one is made from the one for asyncio, and has the same methods."""
+"""One source for both clients: the blocking one is made from that for asyncio, with the same methods."""
 
 import inspect
 import subprocess
