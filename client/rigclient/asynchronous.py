@@ -66,7 +66,7 @@ class AsyncStream(Generic[T]):
         self._closed = True
         if self._running is not None:
             self._running.cancel()
-        if not self._items.ag_running:
+        if not self._items.ag_running:  # type: ignore[attr-defined]
             await self._items.aclose()
 
     async def _follow(self) -> AsyncGenerator[T]:

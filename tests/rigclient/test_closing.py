@@ -38,7 +38,7 @@ class Endless(telemetry_pb2_grpc.TelemetryServiceServicer):
 
 @pytest.fixture
 def endless() -> Iterator[tuple[Endless, str]]:
-    service = Endless()
+    service = Endless()  # type: ignore[abstract]
     server = grpc.server(futures.ThreadPoolExecutor(8))
     telemetry_pb2_grpc.add_TelemetryServiceServicer_to_server(service, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
