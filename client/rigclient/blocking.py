@@ -15,6 +15,8 @@ from rigclient.resume import Reception, framed, unpack_events
 from riglap.lap import DataFrame, Lap, ScoringRows, Updates
 from riglap.names import session_name
 
+__all__ = ["Laps", "Rig", "Stream", "connect"]
+
 
 class Laps(LapList):
     """Laps, fetched page by page as one iterates; `pick_...` narrow them down."""
@@ -128,16 +130,17 @@ class Rig(Connection):
                 return
             request.page_token = answer.next_page_token
 
-    def session(self, session: str = "") -> SessionInfo:
+    def session(self, session: str | SessionInfo = "") -> SessionInfo:
         """Return one session, by a part of its name; "": the newest. Raises NotFound, BadRequest."""
         request = laps_pb2.GetSessionRequest(name=self.find_session(session))
         return SessionInfo.of((self._ask(self._lap.GetSession, request)).session)
 
-    def laps(self, session: str = queries.ALL, **wanted: Unpack[queries.LapFilter]) -> Laps:
+    def laps(self, session: str | SessionInfo = queries.ALL, **wanted: Unpack[queries.LapFilter]) -> Laps:
         """Return laps of all sessions, or of one by a part of its name, "" the newest. They are fetched as
         they are used; that raises NotFound, BadRequest.
         """
-        return Laps(self, queries.list_laps(session, **wanted))
+        parent = session if isinstance(session, str) else session.name
+        return Laps(self, queries.list_laps(parent, **wanted))
 
     def lap_info(self, lap: str | LapInfo = queries.BEST) -> LapInfo:
         """Return what a lap is, without its samples; found as by `lap`."""
@@ -188,10 +191,11 @@ class Rig(Connection):
         """Return the whole names of laps, each once, all found before anything is done with one."""
         return list(dict.fromkeys([self.find_lap(lap) for lap in laps]))
 
-    def find_session(self, session: str = "") -> str:
+    def find_session(self, session: str | SessionInfo = "") -> str:
         """Return `sessions/{session}` by a part of its name, or that itself; "": the newest, "-": all. Raises
         NotFound with the nearest name, BadRequest for several.
         """
+        session = session if isinstance(session, str) else session.name
         if session in ("-", queries.ALL):
             return queries.ALL
         if not session:

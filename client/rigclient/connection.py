@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -55,7 +56,7 @@ class Stream(Generic[T]):
         self._items = self._follow()
 
     def __repr__(self) -> str:
-        return f"<stream of {self._rig.address}, {self.reconnects} reconnects>"
+        return f"<{type(self).__name__} of {self._rig.address}, {self.reconnects} reconnects>"
 
     @property
     def cursor(self) -> bytes:
@@ -81,7 +82,12 @@ class Stream(Generic[T]):
 
     def _follow(self) -> Generator[T]:
         while not self._closed:
-            self._running = opened(self._call, self._reception.next_request())
+            try:
+                self._running = opened(self._call, self._reception.next_request())
+            except ValueError:
+                if self._closed:
+                    return  # and the channel as well
+                raise
             try:
                 for data in self._running:
                     items = self._reception.take(data)
@@ -120,6 +126,7 @@ class Connection:
         self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = Acknowledger(telemetry.StreamAcknowledgements)
+        self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.address}>"
@@ -131,6 +138,8 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection and end its streams."""
+        for stream in list(self._streams):
+            stream.close()
         self._acknowledger.close()
         self._channel.close()
 
@@ -161,4 +170,6 @@ class Connection:
         call: Any = self._channel.unary_stream(
             METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )
-        return Stream(call, self._acknowledger, reception, self)
+        stream = Stream(call, self._acknowledger, reception, self)
+        self._streams.add(stream)
+        return stream

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from rig import parse
 from rig.channels import PHYSICS, SCORING, Table
 from rig.columns import Head, Layout, Layouts, read_head
 from rig.errors import Corrupt
-from rig.tables import PhysicsColumns, ScoringColumns
+from rig.info import no_attribute
+from rig.tables import PhysicsColumns, PhysicsRow, ScoringColumns, ScoringRow
 from rig.v1 import event_pb2, scoring_pb2, session_pb2, telemetry_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -34,18 +35,19 @@ class Frame:
     __slots__ = ("_at", "_data", "_end", "_layout", "_view", "cursor", "gaps", "head", "skipped")
 
     table: Table
+    _car: "type[Car]"
 
     def __init__(self, data: bytes, at: int, end: int, head: Head, layout: Layout) -> None:
         self._data, self._at, self._end = data, at, end
         self._layout = layout
         self._view = layout.view(data, at)
-        self.head = head
+        self.head: Head = head
         """seq, capture_time_ns, session, session_time, ...: the fixed fields of the record."""
-        self.cursor = b""
+        self.cursor: bytes = b""
         """Resume after this frame. Of ticks that were collected by request only the last has one."""
         self.gaps: tuple[event_pb2.Gap, ...] = ()
         """What is missing right before this frame."""
-        self.skipped = 0
+        self.skipped: int = 0
         """Frames left out right before this one because the latest was asked for."""
 
     def __getattr__(self, name: str) -> Array:
@@ -54,8 +56,7 @@ class Frame:
         try:
             column: Array = self._view[name]
         except ValueError:
-            have = ", ".join(self.channels)
-            raise AttributeError(f"this frame has no channel {name!r}; it has {have}") from None
+            raise no_attribute(f"this {type(self).__name__}", "channel", name, self.channels) from None
         return column
 
     def __dir__(self) -> list[str]:
@@ -67,7 +68,7 @@ class Frame:
     def __repr__(self) -> str:
         head = self.head
         return (
-            f"<{self.table.name} {head.seq}: {head.rows} cars, session {head.session} at "
+            f"<{type(self).__name__} {head.seq}: {head.rows} cars, session {head.session} at "
             f"{head.session_time:.3f} s, {len(self.channels)} channels>"
         )
 
@@ -87,14 +88,14 @@ class Frame:
         return self.head.session_time
 
     def columns(self) -> dict[str, Array]:
-        """Every channel as an array, without a copy."""
+        """Return every channel as an array by name, without a copy."""
         view = self._view
         return {name: view[name] for name in self._layout.spans}
 
     def car(self, slot: int) -> "Car | None":
-        """The car with this slot id, None when it is not in the frame."""
+        """Return the car with this slot id, None when it is not in the frame."""
         rows = np.flatnonzero(self.id == slot)
-        return Car(self, int(rows[0])) if len(rows) else None
+        return self._car(self, int(rows[0])) if len(rows) else None
 
     @property
     def player(self) -> "Car | None":
@@ -103,15 +104,18 @@ class Frame:
 
     def __iter__(self) -> Iterator["Car"]:
         """The cars."""
-        return (Car(self, row) for row in range(len(self)))
+        return (self._car(self, row) for row in range(len(self)))
 
     def tail(self) -> bytes:
-        """What the message holds beside the table."""
+        """Return the bytes of the message beside the table."""
         return self._data[self._at + self._layout.end : self._end]
 
 
 class Car:
-    """One row of a frame: `car.speed` is a number, `car.tyre_temp` an array."""
+    """One row of a frame: `car.speed` is a number, `car.tyre_temp` an array of twelve.
+
+    What was not asked for raises AttributeError.
+    """
 
     __slots__ = ("_frame", "_row")
 
@@ -131,11 +135,35 @@ class Car:
         return f"<car {self.id} of {self._frame!r}>"
 
 
+class PhysicsCar(Car, PhysicsRow):
+    """A car in a telemetry tick."""
+
+    __slots__ = ()
+
+
+class ScoringCar(Car, ScoringRow):
+    """A car in a scoring update."""
+
+    __slots__ = ()
+
+
 class PhysicsFrame(Frame, PhysicsColumns):
     """A telemetry tick."""
 
     __slots__ = ()
     table = PHYSICS
+    _car = PhysicsCar
+
+    if TYPE_CHECKING:
+
+        def car(self, slot: int) -> PhysicsCar | None:
+            """Return the car with this slot id, None when it is not in the frame."""
+
+        @property
+        def player(self) -> PhysicsCar | None:
+            """The local player's car."""
+
+        def __iter__(self) -> Iterator[PhysicsCar]: ...
 
 
 class ScoringFrame(Frame, ScoringColumns):
@@ -143,6 +171,18 @@ class ScoringFrame(Frame, ScoringColumns):
 
     __slots__ = ()
     table = SCORING
+    _car = ScoringCar
+
+    if TYPE_CHECKING:
+
+        def car(self, slot: int) -> ScoringCar | None:
+            """Return the car with this slot id, None when it is not in the frame."""
+
+        @property
+        def player(self) -> ScoringCar | None:
+            """The local player's car."""
+
+        def __iter__(self) -> Iterator[ScoringCar]: ...
 
     @property
     def session_state(self) -> session_pb2.SessionState:
@@ -165,13 +205,13 @@ class Envelope:
     __slots__ = ("_marks", "cursor", "gaps", "progress", "records", "skipped")
 
     def __init__(self, data: bytes) -> None:
-        self.cursor = b""
+        self.cursor: bytes = b""
         self._marks: list[tuple[int, bytes]] = []
         """Cursors, each with the number of records before it."""
         self.records: list[tuple[int, int]] = []
         self.gaps: list[event_pb2.Gap] = []
         self.progress: telemetry_pb2.Progress | None = None
-        self.skipped = 0
+        self.skipped: int = 0
         at = self._usual(data)
         while at < len(data):
             at = self._take(data, at)
@@ -255,7 +295,7 @@ class Decoder(Generic[F]):
         self._layouts = Layouts(kind.table)
 
     def frames(self, data: bytes, envelope: Envelope) -> list[F]:
-        """The frames of a response, oldest first. Raises Corrupt."""
+        """Return the frames of a response, oldest first. Raises Corrupt."""
         out = []
         for at, end in envelope.records:
             head = read_head(data, at)

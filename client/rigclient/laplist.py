@@ -1,9 +1,10 @@
 """What a list of laps is whose pages are fetched as one looks at them: for both clients."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Self, overload
 
 from rig.infos import LapInfo
+from rig.signs import visible
 from rig.v1 import laps_pb2
 from riglap.extras import need
 from riglap.names import short_names
@@ -50,21 +51,21 @@ class AsyncLapList:
         return self._picked(lambda lap: lap.valid, valid=True)
 
     def _picked(self, condition: Condition, **narrower: Any) -> Self:
-        """The laps that meet one more condition; the rig leaves the others out where it can."""
+        """Return the laps that meet one more condition; the rig leaves the others out where it can."""
         conditions = (*self._conditions, condition)
         if self._request is None:
             return type(self)(self._rig, None, filter(condition, self._known))
         request = laps_pb2.ListLapsRequest()
         request.CopyFrom(self._request)
         request.page_token = ""
-        for name, value in narrower.items():
-            if not getattr(request.filter, name):
-                setattr(request.filter, name, value)
+        given = {field.name for field, _ in request.filter.ListFields()}
+        for name in narrower.keys() - given:
+            setattr(request.filter, name, narrower[name])
         return type(self)(self._rig, request, conditions=conditions)
 
     def _by_time(self) -> Self:
-        """Those with a time, the fastest first."""
-        timed = self._picked(lambda lap: lap.lap_time is not None, valid=True, complete=True)
+        """Return the valid ones, the fastest first."""
+        timed = self._picked(lambda lap: lap.valid and lap.lap_time is not None, valid=True)
         if timed._request is not None:
             timed._request.order_by = "lap_time"
         timed._known.sort(key=lambda lap: lap.lap_time or 0.0)
@@ -83,7 +84,7 @@ class AsyncLapList:
         return _table(self._known[:_SHOWN], more=self._request is not None or len(self._known) > _SHOWN)
 
 
-class LapList(AsyncLapList):
+class LapList(AsyncLapList, Sequence[LapInfo]):
     """The blocking list: it has a length, items and slices as well."""
 
     def _reach(self, count: int) -> bool:
@@ -106,8 +107,9 @@ class LapList(AsyncLapList):
         if isinstance(at, int):
             self._reach(at + 1 if at >= 0 else _ALL)
             return self._known[at]
-        ends = (at.start or 0, at.stop if at.stop is not None else _ALL)
-        self._reach(ends[1] if min(ends) >= 0 else _ALL)
+        stop = at.stop if at.stop is not None else _ALL
+        forward = min(at.start or 0, stop) >= 0 and (at.step or 1) > 0
+        self._reach(stop if forward else _ALL)
         return type(self)(self._rig, None, self._known[at])
 
     def __repr__(self) -> str:
@@ -134,22 +136,15 @@ class _Line(NamedTuple):
 
 def _line(name: str, lap: LapInfo) -> _Line:
     valid = "" if lap.valid else "not valid"
-    return _Line(name, lap.driver, lap.vehicle_class, lap_time(lap.lap_time or 0.0), valid)
+    time = lap_time(lap.lap_time or 0.0)
+    return _Line(visible(name), visible(lap.driver), visible(lap.vehicle_class), time, valid)
 
 
 def _table(laps: list[LapInfo], *, more: bool) -> str:
-    names = short_names([lap.name for lap in laps])
+    if not laps and not more:
+        return "no laps"
     lines = [_Line("lap", "driver", "class", "time", "")]
-    lines += [
-        _Line(
-            name,
-            lap.driver,
-            lap.vehicle_class,
-            lap_time(lap.lap_time or 0.0),
-            "" if lap.valid else "not valid",
-        )
-        for name, lap in zip(names, laps, strict=True)
-    ]
+    lines += map(_line, short_names([lap.name for lap in laps]), laps)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
     return "\n".join([*rows, *["..."] * more])

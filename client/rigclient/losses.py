@@ -26,8 +26,8 @@ class Pages:
     """The answer as it comes, page by page."""
 
     def __init__(self, request: rig_pb2.GetLossesRequest) -> None:
-        self.request = request
-        self.answer = rig_pb2.GetLossesResponse()
+        self.request: rig_pb2.GetLossesRequest = request
+        self.answer: rig_pb2.GetLossesResponse = rig_pb2.GetLossesResponse()
 
     def take(self, page: rig_pb2.GetLossesResponse) -> bool:
         """The next page; True when there are more, for which `request` asks then."""

@@ -240,9 +240,12 @@ def only(text: str, found: Sequence[str], names: Sequence[str], where: str) -> s
     """
     if len(found) == 1:
         return found[0]
-    short = {name.rpartition("/")[2]: name for name in names}
     if not found:
-        near = difflib.get_close_matches(text.rpartition("/")[2], short, 1)
+        wanted = text.rpartition("/")[2]
+        # As much of the end of a name as was given: practice-5f3a-1 of 20261119-100000-...-practice-5f3a-1.
+        parts = wanted.count("-") + 1
+        ends = {"-".join(name.rpartition("/")[2].split("-")[-parts:]): None for name in names}
+        near = difflib.get_close_matches(wanted, ends, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise NotFound(f"nothing is named {text!r}", hint=f"{hint}{where} lists what there is")
     few = ", ".join(name.rpartition("/")[2] for name in found[:_LISTED])

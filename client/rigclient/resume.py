@@ -48,12 +48,12 @@ class Reception(Generic[T]):
         unpack: Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[T]],
         reconnect: bool,
     ) -> None:
-        self.request = request
-        self.cursor = request.start.cursor
+        self.request: Request = request
+        self.cursor: bytes = request.start.cursor
         """Resume after the last message received."""
-        self.head_seq = 0
+        self.head_seq: int = 0
         """Newest number the server has told of."""
-        self.reconnects = 0
+        self.reconnects: int = 0
         """Times the stream went on after it was away."""
         self._unpack = unpack
         self._reconnect = reconnect

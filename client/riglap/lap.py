@@ -9,22 +9,24 @@ import numpy as np
 
 from rig.channels import DTYPES, LAP, PHYSICS, SCORING, WHEELS, components
 from rig.errors import Corrupt, MissingChannel
-from rig.info import misspelt
+from rig.info import no_attribute
 from rig.infos import LapInfo, SessionInfo
 from rig.regular import read_regular
 from rig.tables import LapColumns, PhysicsColumns, ScoringColumns
 from rig.v1 import archive_pb2, event_pb2, laps_pb2
 from riglap.extras import need
+from riglap.names import session_id
+from riglap.times import lap_time
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+    from matplotlib.figure import Figure
+
     from rig.lapfile import LapFile
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rowing = np.ndarray[Any, np.dtype[np.intp]]
-if TYPE_CHECKING:
-    import pandas
-    import pyarrow
-
 DataFrame: TypeAlias = "pandas.DataFrame"
 Table: TypeAlias = "pyarrow.Table"
 
@@ -90,10 +92,13 @@ class Rows:
         try:
             return self[name]
         except MissingChannel:
-            raise AttributeError(misspelt(type(self).__name__, "channel", name, self.channels)) from None
+            raise no_attribute(type(self).__name__, "channel", name, self.channels) from None
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._sources]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self)} rows of {len(self.channels)} channels>"
 
     def __len__(self) -> int:
         return self._rows
@@ -221,7 +226,12 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         return cls(LapFile(data))
 
     def __repr__(self) -> str:
-        return f"<lap {self.info.name}: {len(self)} samples, {len(self.channels)} channels>"
+        info = self.info
+        name = f"{session_id(info.name)}/{info.name.rpartition('/')[2]}"
+        told = ", ".join(
+            filter(None, (info.driver, lap_time(info.lap_time or 0.0), *["not valid"] * (not info.valid)))
+        )
+        return f"<Lap {name} ({told}): {len(self)} samples of {len(self.channels)} channels>"
 
     @property
     def info(self) -> LapInfo:
@@ -282,6 +292,25 @@ class Lap(Rows, PhysicsColumns, LapColumns):
             return np.full(len(metres), np.nan)
         distance = np.maximum.accumulate(self["distance"][known].astype(np.float64))
         return np.interp(metres, distance, self[name][known].astype(np.float64), np.nan, np.nan)
+
+    def plot(
+        self,
+        channels: Iterable[str] = (),
+        *,
+        against: "Lap | Iterable[Lap]" = (),
+        path: str | Path | None = None,
+    ) -> "Figure":
+        """Return a matplotlib Figure of channels over the distance in metres, a panel each (default: speed,
+        throttle, brake and gear); with other laps `against`, also of the seconds that those lose to this one.
+
+        `path` writes it as well: .png, .svg or .pdf, or for .html a page to zoom in. Raises MissingChannel,
+        also where the lap came without `distance`; BadRequest for another ending; Unavailable without
+        matplotlib or, for a page, plotly.
+        """
+        from riglap.plot import draw  # which is made of laps
+
+        laps = [self, *([against] if isinstance(against, Lap) else against)]
+        return draw(laps, channels, None if path is None else Path(path))
 
 
 class Updates:

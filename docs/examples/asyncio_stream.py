@@ -1,4 +1,4 @@
-"""Follow scoring and events at the same time, from one asyncio program, until five of each have come."""
+"""Follow scoring and events at the same time, then read the fastest lap of each class, all in one program."""
 
 import asyncio
 import sys
@@ -26,6 +26,9 @@ async def events(rig: aio.AsyncRig) -> None:
 async def main() -> None:
     async with aio.connect(*sys.argv[1:]) as rig:
         await asyncio.gather(standings(rig), events(rig))
+        async for info in rig.laps(best_of="class"):
+            lap = await rig.lap(info, ["speed"])
+            print(f"{info.vehicle_class}: {info.driver} {info.lap_time} s, {lap.speed.max() * 3.6:.0f} km/h")
 
 
 asyncio.run(main())

@@ -6,9 +6,12 @@ from itertools import islice
 import rigclient
 
 with rigclient.connect(*sys.argv[1:]) as rig:
-    for frame in islice(rig.physics(["speed", "engine_rpm", "tyre_temp"]), 100):
+    stream = rig.physics(["speed", "engine_rpm", "tyre_temp"], start="now")
+    for frame in islice(stream, 100):
         for gap in frame.gaps:  # what is missing right before this tick
             print("missing", gap.count, gap.detail)
-        print(f"{frame.session_time:9.3f} s  {len(frame)} cars  fastest {frame.speed.max() * 3.6:5.1f} km/h")
+        fastest = max(frame, key=lambda car: car.speed)  # a frame gives its cars
+        print(f"{frame.session_time:9.3f} s  {len(frame)} cars  fastest {fastest.speed * 3.6:5.1f} km/h")
         if frame.player is not None:  # the local player's car
             print("   player", frame.player.engine_rpm, "rpm, tyres", frame.player.tyre_temp.round())
+    print(f"to go on here: rig.physics(start=bytes.fromhex('{stream.cursor.hex()}'))")

@@ -79,11 +79,13 @@ class Table:
     """A message that is a table: its channels in the order of their field numbers."""
 
     def __init__(self, descriptor: Descriptor) -> None:
-        self.name = descriptor.name
-        self.channels = tuple(_channel(field) for field in descriptor.fields if field.number >= FIRST_COLUMN)
-        self.by_name = {channel.name: channel for channel in self.channels}
-        self.by_number = {channel.number: channel for channel in self.channels}
-        self.schema = _fingerprint(self.channels)
+        self.name: Final[str] = descriptor.name
+        self.channels: Final[tuple[Channel, ...]] = tuple(
+            _channel(field) for field in descriptor.fields if field.number >= FIRST_COLUMN
+        )
+        self.by_name: Final[dict[str, Channel]] = {channel.name: channel for channel in self.channels}
+        self.by_number: Final[dict[int, Channel]] = {channel.number: channel for channel in self.channels}
+        self.schema: Final[int] = _fingerprint(self.channels)
         """CRC-32 over what decides the bytes of a column; in the head of every record."""
 
     def pick(self, names: Iterable[str]) -> tuple[Channel, ...]:

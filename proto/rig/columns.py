@@ -144,9 +144,9 @@ class Template:
     """
 
     def __init__(self, table: Table, rows: int) -> None:
-        self.table = table
-        self.rows = rows
-        self.order = sorted(table.channels, key=_place)
+        self.table: Table = table
+        self.rows: int = rows
+        self.order: list[Channel] = sorted(table.channels, key=_place)
         headers = [_column_header(channel, rows) for channel in self.order]
         size = HEAD_BYTES + sum(map(len, headers)) + rows * sum(c.row_bytes for c in self.order)
         # numpy aligns the start of an array to 16 bytes, a bytearray promises nothing.
@@ -211,7 +211,7 @@ class Layout:
     """
 
     def __init__(self, table: Table, data: Bytes, at: int, end: int) -> None:
-        self.rows = read_head(data, at).rows
+        self.rows: int = read_head(data, at).rows
         self.spans: dict[str, tuple[int, int, int]] = {}
         """Channel name -> offsets of its header, its first value, its end."""
         self._walk(table, data, at, end)
@@ -234,7 +234,7 @@ class Layout:
             stop = first + length
             self._take(table.by_number.get(tag >> 3), here - at, first - at, stop - at, end - at)
             here = stop
-        self.end = here - at
+        self.end: int = here - at
         """Offset of the tail."""
 
     def _take(self, channel: Channel | None, start: int, first: int, stop: int, size: int) -> None:
@@ -285,7 +285,7 @@ class Layouts:
     """
 
     def __init__(self, table: Table, whole: bool = False) -> None:
-        self.table = table
+        self.table: Table = table
         self._whole = whole
         self._known: dict[tuple[int, int], Layout] = {}
 

@@ -43,9 +43,9 @@ class RigError(Exception):
 
     def __init__(self, message: str, *, hint: str = "", **facts: object) -> None:
         super().__init__(f"{message} ({hint})" if hint else message)
-        self.message = message
-        self.hint = hint
-        self.facts = {key: str(value) for key, value in facts.items()}
+        self.message: str = message
+        self.hint: str = hint
+        self.facts: dict[str, str] = {key: str(value) for key, value in facts.items()}
 
     @classmethod
     def reason(cls) -> str:

@@ -2,13 +2,16 @@
 
 import dataclasses
 import difflib
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 
 class Info:
-    """A frozen object made of a message. Its text shows what is set."""
+    """A frozen object made of a message. Its text shows what is set, or what tells it from others."""
 
     __slots__ = ("_message",)
+
+    SHOWN: ClassVar[tuple[str, ...]] = ()
+    """Attributes in the text; none: all that are set."""
 
     @property
     def message(self) -> Any:
@@ -16,17 +19,30 @@ class Info:
         return self._message
 
     def __repr__(self) -> str:
-        values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))  # type: ignore[arg-type]
-        shown = ", ".join(f"{name}={value!r}" for name, value in values if value not in (None, "", 0, ()))
-        return f"{type(self).__name__}({shown})"
+        values = {name: getattr(self, name) for name in self.SHOWN or self._names()}
+        told = [
+            f"{name}={value!r}"
+            for name, value in values.items()
+            if value not in (None, "", 0, ()) or name == "valid"
+        ]
+        return f"{type(self).__name__}({', '.join([*told, *['...'] * bool(self.SHOWN)])})"
 
     def __getattr__(self, name: str) -> NoReturn:
-        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
-        raise AttributeError(misspelt(type(self).__name__, "attribute", name, names), name=name, obj=self)
+        raise no_attribute(type(self).__name__, "attribute", name, self._names())
 
     def to_dict(self) -> dict[str, Any]:
         """Return all attributes by name, as plain values."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+
+
+def no_attribute(owner: str, what: str, name: str, names: list[str]) -> AttributeError:
+    """Return the error that says what there is instead of `name`."""
+    # With a name and object of its own it does not get those from Python, which would guess once more.
+    return AttributeError(misspelt(owner, what, name, names), name="", obj=None)
 
 
 def misspelt(owner: str, what: str, name: str, names: list[str]) -> str:

@@ -313,6 +313,312 @@ class PhysicsColumns:
     """The game's distance from the line in that update: five times a second, stored or not [m]."""
 
 
+class PhysicsRow:
+    """One car in Physics."""
+
+    __slots__ = ()
+
+    elapsed_time: np.float64
+    """Session clock of this car's sample; the player's may lead the others by a few ms [s]."""
+
+    lap_start_time: np.float64
+    """Session clock when the running lap began [s]."""
+
+    last_impact_time: np.float64
+    """Session clock of the last impact [s]."""
+
+    delta_time: np.float32
+    """The game's own time step [s]."""
+
+    position: Array
+    """World position x, y (up), z; left-handed [m]."""
+
+    local_velocity: Array
+    """Velocity in the car frame: +x left, +y up, +z rear [m/s]."""
+
+    local_acceleration: Array
+    """Acceleration in the car frame: +x left, +y up, +z rear (braking is positive) [m/s²]."""
+
+    orientation: Array
+    """Rotation matrix, three rows; world = row · local."""
+
+    local_rotation: Array
+    """Angular velocity: +x nose up, +y yaw right, +z roll right [rad/s]."""
+
+    local_rotation_acceleration: Array
+    """Angular acceleration about the same axes [rad/s²]."""
+
+    engine_rpm: np.float32
+    """Engine speed [rpm]."""
+
+    engine_water_temp: np.float32
+    """Coolant temperature [°C]."""
+
+    engine_oil_temp: np.float32
+    """Oil temperature [°C]."""
+
+    clutch_rpm: np.float32
+    """Clutch speed [rpm]."""
+
+    throttle: np.float32
+    """Driver's throttle pedal, 0 to 1."""
+
+    brake: np.float32
+    """Driver's brake pedal, 0 to 1."""
+
+    steering: np.float32
+    """Driver's steering wheel, -1 (left) to +1 (right)."""
+
+    clutch: np.float32
+    """Driver's clutch pedal, 1 is pressed."""
+
+    throttle_applied: np.float32
+    """Throttle after driving aids, 0 to 1."""
+
+    brake_applied: np.float32
+    """Brake after driving aids, 0 to 1."""
+
+    steering_applied: np.float32
+    """Steering after driving aids, -1 to +1."""
+
+    clutch_applied: np.float32
+    """Clutch after driving aids, 1 is pressed."""
+
+    steering_torque: np.float32
+    """Torque at the steering shaft [Nm]."""
+
+    front_third_deflection: np.float32
+    """Deflection of the front third spring [m]."""
+
+    rear_third_deflection: np.float32
+    """Deflection of the rear third spring [m]."""
+
+    front_wing_height: np.float32
+    """Height of the front wing [m]."""
+
+    front_ride_height: np.float32
+    """Ride height at the front [m]."""
+
+    rear_ride_height: np.float32
+    """Ride height at the rear [m]."""
+
+    drag: np.float32
+    """Aerodynamic drag; zero where the car's data are withheld [N]."""
+
+    front_downforce: np.float32
+    """Downforce at the front; zero where withheld [N]."""
+
+    rear_downforce: np.float32
+    """Downforce at the rear; zero where withheld [N]."""
+
+    fuel: np.float32
+    """Fuel in the tank; a fraction for electric cars [l]."""
+
+    engine_max_rpm: np.float32
+    """Rev limit [rpm]."""
+
+    last_impact_magnitude: np.float32
+    """Magnitude of the last impact, in the game's own measure."""
+
+    last_impact_position: Array
+    """Place of the last impact [m]."""
+
+    engine_torque: np.float32
+    """Engine torque [Nm]."""
+
+    fuel_capacity: np.float32
+    """Size of the tank [l]."""
+
+    visual_steering_range: np.float32
+    """Lock to lock of the wheel on screen [rad]."""
+
+    rear_brake_bias: np.float32
+    """Share of braking at the rear, 0 to 1."""
+
+    turbo_boost: np.float32
+    """Turbo boost pressure [kPa]."""
+
+    graphics_offset: Array
+    """From the physics origin to the graphics origin [m]."""
+
+    physical_steering_range: np.float32
+    """Lock to lock of the driver's wheel [rad]."""
+
+    delta_best: np.float32
+    """Running difference to the best lap [s]."""
+
+    battery_charge: np.float32
+    """Charge of the hybrid battery, 0 to 1; 0 without hybrid."""
+
+    boost_motor_torque: np.float32
+    """Torque of the electric motor; negative recovers [Nm]."""
+
+    boost_motor_rpm: np.float32
+    """Speed of the electric motor [rpm]."""
+
+    boost_motor_temp: np.float32
+    """Temperature of the electric motor [°C]."""
+
+    boost_water_temp: np.float32
+    """Coolant of the electric motor [°C]."""
+
+    suspension_deflection: Array
+    """Suspension deflection. Wheels FL, FR, RL, RR [m]."""
+
+    wheel_ride_height: Array
+    """Ride height at the wheel. Wheels FL, FR, RL, RR [m]."""
+
+    suspension_force: Array
+    """Pushrod load. Wheels FL, FR, RL, RR [N]."""
+
+    brake_temp: Array
+    """Brake disc temperature; the game holds Kelvin. Wheels FL, FR, RL, RR [°C]."""
+
+    brake_pressure: Array
+    """Pedal times bias, 0 to 1. Wheels FL, FR, RL, RR."""
+
+    wheel_rotation: Array
+    """Rotation, negative when rolling forward. Wheels FL, FR, RL, RR [rad/s]."""
+
+    lateral_patch_velocity: Array
+    """Sliding of the contact patch, sideways. Wheels FL, FR, RL, RR [m/s]."""
+
+    longitudinal_patch_velocity: Array
+    """Sliding of the contact patch, lengthways. Wheels FL, FR, RL, RR [m/s]."""
+
+    lateral_ground_velocity: Array
+    """Velocity of the ground under the wheel, sideways. Wheels FL, FR, RL, RR [m/s]."""
+
+    longitudinal_ground_velocity: Array
+    """Velocity of the ground under the wheel, lengthways. Wheels FL, FR, RL, RR [m/s]."""
+
+    camber: Array
+    """Camber, the same sign on both sides. Wheels FL, FR, RL, RR [rad]."""
+
+    lateral_force: Array
+    """Tyre force sideways. Wheels FL, FR, RL, RR [N]."""
+
+    longitudinal_force: Array
+    """Tyre force lengthways. Wheels FL, FR, RL, RR [N]."""
+
+    tyre_load: Array
+    """Vertical tyre load; zero where the car's data are withheld. Wheels FL, FR, RL, RR [N]."""
+
+    sliding_fraction: Array
+    """Share of the contact patch that slides, 0 to 1. Wheels FL, FR, RL, RR."""
+
+    tyre_pressure: Array
+    """Tyre pressure. Wheels FL, FR, RL, RR [kPa]."""
+
+    tyre_temp: Array
+    """Surface temperature left, centre, right as the driver sees them; the game holds Kelvin. Wheels FL, FR, RL, RR [°C]."""
+
+    tyre_tread: Array
+    """Tread left: 1 new, 0 gone. Wheels FL, FR, RL, RR."""
+
+    tyre_radius: Array
+    """Radius of the unloaded tyre. Wheels FL, FR, RL, RR [m]."""
+
+    tyre_deflection: Array
+    """Vertical deflection of the tyre. Wheels FL, FR, RL, RR [m]."""
+
+    wheel_height: Array
+    """Height of the wheel relative to the car. Wheels FL, FR, RL, RR [m]."""
+
+    toe: Array
+    """Toe relative to the car. Wheels FL, FR, RL, RR [rad]."""
+
+    tyre_carcass_temp: Array
+    """Carcass temperature; the game holds Kelvin. Wheels FL, FR, RL, RR [°C]."""
+
+    tyre_inner_temp: Array
+    """Inner layer left, centre, right as the driver sees them; the game holds Kelvin. Wheels FL, FR, RL, RR [°C]."""
+
+    speed: np.float32
+    """Speed over all three axes [m/s]."""
+
+    id: np.int32
+    """Slot id of the car; joins physics with scoring. Always sent."""
+
+    lap_number: np.int32
+    """Laps completed by this car."""
+
+    gear: np.int32
+    """Gear: -1 reverse, 0 neutral, 1 and up."""
+
+    scheduled_stops: np.uint32
+    """Pit stops planned."""
+
+    dent_severity: Array
+    """Dents around the car from the front counter-clockwise: 0 none, 1 some, 2 more."""
+
+    sector: np.int32
+    """Sector the car is in, 1 to 3."""
+
+    max_gears: np.uint32
+    """Forward gears."""
+
+    front_compound_index: np.uint32
+    """Front tyre compound; fluctuates in the pits."""
+
+    rear_compound_index: np.uint32
+    """Rear tyre compound; fluctuates in the pits."""
+
+    rear_flap_legal_status: np.uint32
+    """Rear flap: 0 not allowed, 1 detected but not yet allowed, 2 allowed."""
+
+    ignition: np.uint32
+    """0 off, 1 ignition, 2 ignition and starter."""
+
+    boost_motor_state: np.uint32
+    """0 none, 1 off, 2 drives, 3 recovers."""
+
+    terrain: Array
+    """Terrain under the wheel, as a position in the session's list of terrain names. Wheels FL, FR, RL, RR."""
+
+    surface_type: Array
+    """0 dry, 1 wet, 2 grass, 3 dirt, 4 gravel, 5 kerb, 6 special. Wheels FL, FR, RL, RR."""
+
+    overheating: np.bool_
+    """The engine is overheating."""
+
+    detached: np.bool_
+    """A body part is lost; wheels have their own flag."""
+
+    headlights: np.bool_
+    """Headlights are on."""
+
+    in_pit_lane: np.bool_
+    """The car is in the pit lane."""
+
+    speed_limiter: np.bool_
+    """The speed limiter is on."""
+
+    front_flap: np.bool_
+    """The front flap is open."""
+
+    rear_flap: np.bool_
+    """The rear flap is open."""
+
+    speed_limiter_available: np.bool_
+    """The car has a speed limiter."""
+
+    anti_stall: np.bool_
+    """The anti-stall is acting."""
+
+    wheel_flat: Array
+    """The tyre is flat. Wheels FL, FR, RL, RR."""
+
+    wheel_detached: Array
+    """The wheel is gone. Wheels FL, FR, RL, RR."""
+
+    update_time: np.float64
+    """Session clock of the newest scoring update before the frame; NaN without the car in it [s]."""
+
+    update_distance: np.float32
+    """The game's distance from the line in that update: five times a second, stored or not [m]."""
+
+
 class ScoringColumns:
     """The channels of Scoring."""
 
@@ -472,6 +778,165 @@ class ScoringColumns:
     """Why the row was written: sum of the bits of Trigger."""
 
 
+class ScoringRow:
+    """One car in Scoring."""
+
+    __slots__ = ()
+
+    best_split1: np.float64
+    """Best first sector of the session [s]."""
+
+    best_split2: np.float64
+    """Best time at the second split (sectors 1 and 2 together) [s]."""
+
+    best_lap_time: np.float64
+    """Best lap of the session [s]."""
+
+    last_split1: np.float64
+    """First sector of the last lap [s]."""
+
+    last_split2: np.float64
+    """Time at the second split of the last lap (sectors 1 and 2 together) [s]."""
+
+    last_lap_time: np.float64
+    """Official time of the last lap; missing after an invalid one [s]."""
+
+    current_split1: np.float64
+    """First sector of the running lap, once complete [s]."""
+
+    current_split2: np.float64
+    """Time at the second split of the running lap, once complete [s]."""
+
+    lap_start_time: np.float64
+    """Session clock when the running lap began [s]."""
+
+    lap_distance: np.float32
+    """Distance from the line; odd in the pits [m]."""
+
+    path_lateral: np.float32
+    """Offset from the centre line [m]."""
+
+    track_edge: np.float32
+    """Offset of the track edge on the same side [m]."""
+
+    time_behind_next: np.float32
+    """Gap to the car ahead; meaningful in races [s]."""
+
+    time_behind_leader: np.float32
+    """Gap to the leader; meaningful in races [s]."""
+
+    position: Array
+    """World position x, y (up), z; left-handed [m]."""
+
+    local_velocity: Array
+    """Velocity in the car frame: +x left, +y up, +z rear [m/s]."""
+
+    local_acceleration: Array
+    """Acceleration in the car frame [m/s²]."""
+
+    orientation: Array
+    """Rotation matrix, three rows."""
+
+    local_rotation: Array
+    """Angular velocity [rad/s]."""
+
+    local_rotation_acceleration: Array
+    """Angular acceleration [rad/s²]."""
+
+    time_into_lap: np.float32
+    """Estimated time since the line; negative before a start [s]."""
+
+    estimated_lap_time: np.float32
+    """Estimated time of the running lap [s]."""
+
+    pit_lap_distance: np.float32
+    """Distance of the pit stall from the line [m]."""
+
+    best_lap_split1: np.float32
+    """First sector of the best lap [s]."""
+
+    best_lap_split2: np.float32
+    """Time at the second split of the best lap [s]."""
+
+    fuel_fraction: np.float32
+    """Fuel left, 0 to 1; the game holds 0 to 255."""
+
+    speed: np.float32
+    """Speed over all three axes [m/s]."""
+
+    id: np.int32
+    """Slot id of the car; joins scoring with physics. Always sent."""
+
+    laps: np.int32
+    """Laps completed."""
+
+    sector: np.int32
+    """Sector the car is in, 1 to 3."""
+
+    finish_status: np.int32
+    """0 running, 1 finished, 2 retired, 3 disqualified."""
+
+    pit_stops: np.int32
+    """Pit stops made."""
+
+    penalties: np.int32
+    """Penalties outstanding."""
+
+    control: np.int32
+    """-1 nobody, 0 local player, 1 computer, 2 remote, 3 replay."""
+
+    place: np.uint32
+    """Position, 1 is first."""
+
+    laps_behind_next: np.int32
+    """Laps behind the car ahead."""
+
+    laps_behind_leader: np.int32
+    """Laps behind the leader."""
+
+    pit_state: np.uint32
+    """0 none, 1 request, 2 entering, 3 stopped, 4 exiting; other values occur."""
+
+    individual_phase: np.uint32
+    """Game phase of this car; 9 after formation, 10 under yellow, 11 under blue."""
+
+    qualification: np.int32
+    """Qualifying position, -1 for none."""
+
+    flag: np.uint32
+    """0 green, 6 blue."""
+
+    count_lap_flag: np.uint32
+    """0 nothing counts, 1 the lap counts, 2 lap and time count."""
+
+    attack_mode: np.int32
+    """Attack mode, as newer builds name it."""
+
+    is_player: np.bool_
+    """This car is the local player's."""
+
+    in_pits: np.bool_
+    """Between pit entry and exit; flickers for remote cars."""
+
+    headlights: np.bool_
+    """Headlights are on."""
+
+    server_scored: np.bool_
+    """The car is scored in this session."""
+
+    under_yellow: np.bool_
+    """The car is under yellow."""
+
+    in_garage: np.bool_
+    """The car stands in its garage."""
+
+    drs_active: np.bool_
+    """The rear flap is open, as newer builds name it."""
+
+    triggers: np.uint32
+    """Why the row was written: sum of the bits of Trigger."""
+
+
 class LapColumns:
     """The channels of Lap."""
 
@@ -496,4 +961,31 @@ class LapColumns:
     """The game's distance from the line as last told; it moves with every scoring update [m]."""
 
     whole: Array
+    """False: the game held the frame open, and the sample was taken by itself; others may be older."""
+
+
+class LapRow:
+    """One car in Lap."""
+
+    __slots__ = ()
+
+    seq: np.uint64
+    """Sequence number of the record in the ring it came from."""
+
+    capture_time_ns: np.uint64
+    """Wall clock of the capture, unix time [ns]."""
+
+    session_time: np.float64
+    """Session clock of the record [s]."""
+
+    lap_time: np.float64
+    """Time since the lap began [s]."""
+
+    distance: np.float32
+    """Distance since the line, continuous: speed integrated, pinned to the game's at line and splits [m]."""
+
+    game_distance: np.float32
+    """The game's distance from the line as last told; it moves with every scoring update [m]."""
+
+    whole: np.bool_
     """False: the game held the frame open, and the sample was taken by itself; others may be older."""

@@ -34,17 +34,22 @@ def test_the_live_stream(demo_rig: Stage) -> None:
     lines = ran(str(EXAMPLES / "live_stream.py"), demo_rig.address).splitlines()
     ticks = [line for line in lines if "fastest" in line]
     assert len(ticks) == 100
+    assert "to go on here" in lines[-1]
     assert all("4 cars" in line for line in ticks)
 
 
 def test_asyncio(demo_rig: Stage) -> None:
     lines = ran(str(EXAMPLES / "asyncio_stream.py"), demo_rig.address).splitlines()
+    assert lines[-1].endswith(" km/h")
     assert sum("leads on lap" in line for line in lines) == 5
     assert sum(line.startswith("event: ") for line in lines) == 5
 
 
-def test_a_lap_in_pandas(demo_rig: Stage) -> None:
-    text = ran(str(EXAMPLES / "lap_in_pandas.py"), demo_rig.address)
+def test_a_lap_in_pandas(demo_rig: Stage, tmp_path: Path) -> None:
+    picture = tmp_path / "laps.png"
+    text = ran(str(EXAMPLES / "lap_in_pandas.py"), demo_rig.address, str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert text.split()[:4] == ["lap", "driver", "class", "time"]
     assert "'speed': 'm/s'" in text
     assert "450.0" in text.splitlines()[-1]
 

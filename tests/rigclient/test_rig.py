@@ -38,14 +38,14 @@ class TestLists:
         assert len(lap_rig.requests) == 1
 
     @pytest.mark.parametrize(
-        "wishes",
+        "wanted",
         [{"cars": [99999999999]}, {"cars": [-1]}, {"since": -1.0}, {"until": 1e12}, {"since": math.nan}],
     )
     def test_numbers_out_of_range_are_refused_here(
-        self, rig: Rig, lap_rig: LapRig, wishes: dict[str, Any]
+        self, rig: Rig, lap_rig: LapRig, wanted: dict[str, Any]
     ) -> None:
         with pytest.raises(BadRequest, match=r"is no (slot id|wall clock)"):
-            rig.laps(**wishes)
+            rig.laps(**wanted)
         assert lap_rig.requests == []
 
     def test_a_stream_and_a_mark_take_only_slot_ids_and_clocks(self, rig: Rig) -> None:
@@ -116,7 +116,7 @@ class TestReading:
         assert lap.channels == there.channels
         np.testing.assert_array_equal(lap.tyre_temp, there.tyre_temp)
 
-    def test_a_part_is_asked_for_as_it_is_wished(self, rig: Rig, lap_rig: LapRig) -> None:
+    def test_a_part_is_asked_for_as_it_was_given(self, rig: Rig, lap_rig: LapRig) -> None:
         lap = rig.lap(BIRCH, ["speed"], distance=(100.0, None), max_rate_hz=10, step_m=0)
         assert lap.channels == ["speed", "lap_time"]
         (request,) = lap_rig.asked(laps_pb2.ReadLapRequest)

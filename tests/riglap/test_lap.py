@@ -66,7 +66,7 @@ class TestColumns:
         assert [event.position_changed.place for event in lap.events] == [4]
         assert [gap.count for gap in lap.gaps] == [2]
         assert (lap.unit("speed"), lap.unit("gear")) == ("m/s", "")
-        assert "car012-0003: 4619 samples" in repr(lap)
+        assert repr(lap).startswith("<Lap 5f3a-2/car012-0003 (A. Alder, 1:32.375): 4619 samples of ")
 
     def test_a_file_is_read_without_a_rig(self, tmp_path: Path) -> None:
         path = tmp_path / "car012-0003.lap"

@@ -18,7 +18,11 @@ CHART: Final = "chart"
 TELEMETRY: Final = "telemetry"
 BEACONS: Final = "beacons"
 
-KINDS: Final = {CHART: charts.NEEDED, TELEMETRY: longform.NEEDED, BEACONS: beacons.NEEDED}
+KINDS: Final[dict[str, tuple[str, ...]]] = {
+    CHART: charts.NEEDED,
+    TELEMETRY: longform.NEEDED,
+    BEACONS: beacons.NEEDED,
+}
 """What a file is whose header has these columns; the first that fits."""
 KNOWN: Final = frozenset(charts.COLUMNS).union(longform.NEEDED, beacons.NEEDED)
 """Names of columns that are read."""

@@ -67,7 +67,7 @@ class Sheet:
         self._file = file
         self._lines = _Lines(spelling.opened(file))
         self._delimiter = ";"
-        self.columns = self._header()
+        self.columns: tuple[str, ...] = self._header()
 
     @property
     def bytes_read(self) -> int:

@@ -30,9 +30,9 @@ class Overview:
 
     def __init__(self, laps: Iterable[ChartLap]) -> None:
         crossings = []
-        self.started_ms = 0
-        self.end_ms = 0
-        self.laps = 0
+        self.started_ms: int = 0
+        self.end_ms: int = 0
+        self.laps: int = 0
         self._numbers: dict[int, str] = {}
         self._best_ms: dict[tuple[int, int], int] = {}
         for lap in laps:

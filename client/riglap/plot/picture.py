@@ -3,12 +3,15 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rig.signs import visible
 from riglap.extras import need
 from riglap.plot.panels import X_TITLE, Panel
 from riglap.whole import whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _WIDTH_IN: Final = 12.0
 _PANEL_IN: Final = 1.9
@@ -18,29 +21,30 @@ _DPI: Final = 130
 
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the picture in the format of the path's ending. Raises Unavailable without matplotlib."""
-    figure = _figure(title, panels)
+    drawn = figure(title, panels)
     with whole(path) as place, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a box stands for letters that the font lacks
-        figure.savefig(place, format=path.suffix[1:].lower(), dpi=_DPI)
+        drawn.savefig(place, format=path.suffix[1:].lower(), dpi=_DPI)
 
 
-def _figure(title: str, panels: Sequence[Panel]) -> Any:
+def figure(title: str, panels: Sequence[Panel]) -> "Figure":
+    """Return the figure, with a window nowhere. Raises Unavailable without matplotlib."""
     # The class, not pyplot: no window system and no state that outlives the picture.
     kind = need("matplotlib.figure", "plot").Figure
     height = _HEAD_IN + _PANEL_IN * len(panels)
-    figure = kind(figsize=(_WIDTH_IN, height), layout="constrained")
-    figure.suptitle(visible(title), x=0.01, ha="left", weight="bold", parse_math=False)
-    axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    drawn: Figure = kind(figsize=(_WIDTH_IN, height), layout="constrained")
+    drawn.suptitle(visible(title), x=0.01, ha="left", weight="bold", parse_math=False)
+    axes = drawn.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
         _draw(axis, panel)
     axes[-1].set_xlabel(X_TITLE)
-    figure.align_ylabels(axes)
+    drawn.align_ylabels(axes)
     lines = axes[0].get_lines()
     labels = [visible(str(line.get_label())) for line in lines]
-    legend = figure.legend(lines, labels, loc="outside upper right", frameon=False)
+    legend = drawn.legend(lines, labels, loc="outside upper right", frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)  # names may have dollars in them
-    return figure
+    return drawn
 
 
 def _draw(axis: Any, panel: Panel) -> None:

@@ -10,7 +10,7 @@ from rig import errors
 from rigclient.cli.commands.shell import Failure
 
 OTHER: Final = 1
-CODES: Final = {
+CODES: Final[dict[type[errors.RigError], int]] = {
     errors.BadRequest: 2,
     errors.Unavailable: 3,
     errors.Denied: 4,

@@ -36,7 +36,7 @@ class Failure(click.ClickException):
 
     def __init__(self, error: RigError) -> None:
         super().__init__(error.message)
-        self.hint = error.hint
+        self.hint: str = error.hint
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""

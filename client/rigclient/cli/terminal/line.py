@@ -20,7 +20,7 @@ class Line:
 
     def __init__(self, text: str = "", style: Style = PLAIN) -> None:
         self.parts: list[tuple[str, Style]] = []
-        self.width = 0
+        self.width: int = 0
         self.put(text, style)
 
     def put(self, text: str, style: Style = PLAIN) -> "Line":

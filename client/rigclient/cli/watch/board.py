@@ -68,11 +68,11 @@ class Board:
         self.scoring: ScoringFrame | None = None
         self.session: session_pb2.SessionState | None = None
         self.entries: dict[int, session_pb2.Entry] = {}
-        self.tally = Tally()
-        self.history = History()
-        self.latency_ms = float("nan")
+        self.tally: Tally = Tally()
+        self.history: History = History()
+        self.latency_ms: float = float("nan")
         """From capture to here, a moving mean."""
-        self.sector_ends = (1 / 3, 2 / 3)
+        self.sector_ends: tuple[float, float] = (1 / 3, 2 / 3)
         """Ends of sectors 1 and 2 as shares of the lap, as far as they were seen."""
         self._answer: rig_pb2.GetStatusResponse | RigError | None = None
         self._seen_sectors = np.ones(2)

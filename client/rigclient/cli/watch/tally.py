@@ -13,17 +13,17 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.received = 0
-        self.declared_missing = 0
+        self.received: int = 0
+        self.declared_missing: int = 0
         """Numbers that a gap accounts for."""
-        self.undeclared_missing = 0
+        self.undeclared_missing: int = 0
         """Numbers that nothing accounts for: a defect."""
-        self.unnumbered_missing = 0
+        self.unnumbered_missing: int = 0
         """Records that gaps declare and that never had a number."""
-        self.skipped = 0
+        self.skipped: int = 0
         """Records left out on request."""
-        self.first_seq = 0
-        self.last_seq = 0
+        self.first_seq: int = 0
+        self.last_seq: int = 0
 
     def take(self, seq: int, gaps: Iterable[event_pb2.Gap] = (), skipped: int = 0) -> None:
         """A record came, with what was said to be missing before it."""

@@ -125,7 +125,7 @@ class Told:
         self.first: Final[list[Refusal]] = []
         self.where: Final[dict[str, Refusal]] = {}
         """The first of each reason."""
-        self.count = 0
+        self.count: int = 0
 
     def __call__(self, refusal: "Refusal") -> None:
         """One more."""

@@ -1,0 +1,93 @@
+"""A connection that is closed ends what it has open: streams stop, and nobody waits for ever."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+import grpc
+import pytest
+
+import rigclient
+from rig.v1 import event_pb2, telemetry_pb2, telemetry_pb2_grpc
+from rigclient import aio
+
+
+class Endless(telemetry_pb2_grpc.TelemetryServiceServicer):
+    """Streams of one event, after which nothing comes until the client goes."""
+
+    def __init__(self) -> None:
+        self.acknowledged = threading.Semaphore(0)
+        self.left = threading.Semaphore(0)
+
+    def StreamEvents(self, request: Any, context: Any) -> Iterator[telemetry_pb2.StreamEventsResponse]:
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        yield telemetry_pb2.StreamEventsResponse(cursor=b"c" * 24, events=[event_pb2.Event(seq=7)])
+        gone.wait(60)
+        self.left.release()
+
+    def StreamAcknowledgements(
+        self, words: Any, context: Any
+    ) -> telemetry_pb2.StreamAcknowledgementsResponse:
+        for _ in words:
+            self.acknowledged.release()
+        return telemetry_pb2.StreamAcknowledgementsResponse()
+
+
+@pytest.fixture
+def endless() -> Iterator[tuple[Endless, str]]:
+    service = Endless()  # type: ignore[abstract]
+    server = grpc.server(futures.ThreadPoolExecutor(8))
+    telemetry_pb2_grpc.add_TelemetryServiceServicer_to_server(service, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield service, address
+    server.stop(0).wait()
+
+
+def test_closing_the_blocking_client_ends_its_streams(endless: tuple[Endless, str]) -> None:
+    service, address = endless
+    rig = rigclient.connect(address)
+    streams = [rig.events(), rig.events()]
+    taken: list[int] = []
+    readers = [
+        threading.Thread(target=lambda stream=stream: taken.extend(event.seq for event in stream))
+        for stream in streams
+    ]
+    for reader in readers:
+        reader.start()
+    assert service.acknowledged.acquire(timeout=60)
+    rig.close()
+    for reader in readers:
+        reader.join(60)
+    assert not any(reader.is_alive() for reader in readers)
+    assert taken == [7, 7]
+    assert all(service.left.acquire(timeout=60) for _ in streams)
+    assert list(streams[0]) == []
+
+
+async def test_closing_the_client_for_asyncio_ends_its_streams(endless: tuple[Endless, str]) -> None:
+    service, address = endless
+    rig = aio.connect(address)
+
+    async def read(stream: aio.AsyncStream[event_pb2.Event]) -> list[int]:
+        return [event.seq async for event in stream]
+
+    streams = [rig.events(), rig.events()]
+    reading = [asyncio.create_task(read(stream)) for stream in streams]
+    assert await asyncio.to_thread(service.acknowledged.acquire, timeout=60)
+    await rig.close()
+    assert await asyncio.wait_for(asyncio.gather(*reading), 60) == [[7], [7]]
+    for _ in streams:
+        assert await asyncio.to_thread(service.left.acquire, timeout=60)
+    assert [event async for event in streams[0]] == []
+
+
+async def test_closed_twice_is_closed(endless: tuple[Endless, str]) -> None:
+    _, address = endless
+    with rigclient.connect(address) as rig:
+        rig.close()
+    async with aio.connect(address) as other:
+        await other.close()
