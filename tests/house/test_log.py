@@ -6,11 +6,13 @@ import ast
 import fcntl
 import logging
 import os
+import queue
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -102,13 +104,14 @@ class TestLines:
 
     def test_what_found_no_room_is_counted(self) -> None:
         taken = Log()
+        lines = cast(queue.Queue[logging.LogRecord], taken.queue)
         record = logging.LogRecord("rigd", logging.INFO, "", 0, "said", None, None)
-        for _ in range(taken.queue.maxsize + 3):
+        for _ in range(lines.maxsize + 3):
             taken.enqueue(record)
-        while not taken.queue.empty():
-            taken.queue.get()
+        while not lines.empty():
+            lines.get()
         taken.enqueue(record)
-        assert [taken.queue.get().getMessage() for _ in range(2)] == ["lines_lost count=3", "said"]
+        assert [lines.get().getMessage() for _ in range(2)] == ["lines_lost count=3", "said"]
 
 
 def _full_pipe() -> tuple[int, int]:
@@ -133,8 +136,8 @@ class TestDaemons:
         here.stop(game)
         until(lambda: "session_ended session=1 track=" in lines.read_text())
         here.stop(*reversed(here.running))
-        awaited = ("started daemon=record", "started daemon=archive", "session_started session=1 track=")
-        awaited += ("source state=live why=", "stopped daemon=record", "stopped daemon=archive")
+        awaited = ["started daemon=record", "started daemon=archive", "session_started session=1 track="]
+        awaited += ["source state=live why=", "stopped daemon=record", "stopped daemon=archive"]
         assert [words for words in awaited if words not in lines.read_text()] == []
 
     def test_a_recorder_whose_log_nobody_reads_records_and_ends_well(self, here: Stage) -> None:
