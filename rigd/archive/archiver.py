@@ -233,8 +233,7 @@ class Archiver:
         return more or waiting
 
     def _keep_marks(self, followed: _Followed) -> bool:
-        """Do a piece of the work on marks whose sessions are known; return whether there was one. It looks for more once a second.
-        """
+        """Do a piece of the work on marks; return whether there was one. It looks for more once a second."""
         if time.monotonic() < self._marks_at:
             return False
         if followed.excerpts.keep(self._marks):

@@ -102,7 +102,7 @@ class LapFolder:
         return _with(self.path(lap), DAMAGED)
 
     def settled(self, lap: str) -> bool:
-        """Return whether there is nothing to write: the file is there, was set aside, or was deleted for good."""
+        """Return whether there is nothing to write: the file is there, was set aside, or was deleted."""
         if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
             return True
         return lap in self.tombstones(lap.rpartition("/laps/")[0])
