@@ -146,7 +146,7 @@ class Archiver:
         return more
 
     def _attempt(self) -> tuple[bool, str]:
-        """Whether there is more to do, and what was wrong."""
+        """Return whether there is more to do, and what was wrong."""
         try:
             self._mind_the_files()
             self._say()
@@ -158,7 +158,9 @@ class Archiver:
             return True, f"the index was damaged and is made anew: {error}"
 
     def _unread(self) -> str:
-        """What is wrong with the newest events; they are declared missing with the next that can be read."""
+        """Return what is wrong with the newest events; they are declared missing with the next that can be
+        read.
+        """
         if self._cursor == self._taken:
             return ""
         return f"events {self._taken + 1} to {self._cursor} of the ring cannot be read"
@@ -218,7 +220,9 @@ class Archiver:
             self._begin_again()
 
     def _work(self) -> bool:
-        """A share of the commands, then laps, and without any a piece of a mark: neither holds up laps."""
+        """Do a share of the commands, then laps, and without any a piece of a mark: neither holds up
+        laps.
+        """
         waiting = process(self._queue, self.store)
         followed = self._opened()
         if followed is None:
@@ -232,9 +236,7 @@ class Archiver:
         return more or waiting
 
     def _keep_marks(self, followed: _Followed) -> bool:
-        """When the sessions of the marked time are known, a piece of the work; True when there was one. It
-        looks for more once a second.
-        """
+        """Do a piece of the work on marks; return whether there was one. It looks for more once a second."""
         if time.monotonic() < self._marks_at:
             return False
         if followed.excerpts.keep(self._marks):
@@ -253,8 +255,8 @@ class Archiver:
         return self._followed
 
     def _taken_up(self, ring: RingReader) -> _Followed:
-        """The ring, to go on in from where everything is done; from its first event when a journal is to be
-        made again.
+        """Return the ring, to go on in from where everything is done; from its first event when a journal is
+        to be made again.
         """
         self._cursor = self._taken = self.store.index.position(ring.id)
         sessions = RingSessions(self.store, ring)
@@ -329,7 +331,7 @@ class Archiver:
 
 
 def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
-    """The lap of an event with its name. Its wall clock is near enough for one that has no samples."""
+    """Return the lap of an event with its name. Its wall clock is near enough for one that has no samples."""
     lap = event.lap_closed.lap
     lap.name = lap_name(session.name, lap)
     lap.track_name = session.track_name
@@ -339,7 +341,7 @@ def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
 
 
 def _readable(records: list[tuple[int, bytes]]) -> list[event_pb2.Event]:
-    """The events but those that the disk has spoiled, which are missing."""
+    """Return the events but those that the disk has spoiled, which are missing."""
     found = []
     for seq, data in records:
         try:
@@ -353,7 +355,7 @@ def _readable(records: list[tuple[int, bytes]]) -> list[event_pb2.Event]:
 
 
 def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
-    """The events in runs without a missing number."""
+    """Return the events in runs without a missing number."""
     if not events:
         return iter(())
     starts = [0, *(at for at in range(1, len(events)) if events[at].seq != events[at - 1].seq + 1)]
@@ -361,7 +363,7 @@ def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
 
 
 def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
-    """Events in lists that are taken at once."""
+    """Return events in lists that are taken at once."""
     together, seconds = list[event_pb2.Event](), 0.0
     for event in events:
         lap = event.lap_closed.lap
@@ -402,7 +404,7 @@ def _stopped(lock: Lock, stop: Callable[[float], bool], seconds: float) -> bool:
 
 
 def _begun(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog) -> Archiver | None:
-    """An archiver, as soon as the disk allows; None when it was stopped before."""
+    """Return an archiver, as soon as the disk allows; None when it was stopped before."""
     while True:
         try:
             return Archiver(settings, watchdog, stop)

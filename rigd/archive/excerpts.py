@@ -86,7 +86,7 @@ class Excerpts:
         marks.put(moment)
 
     def _stretches(self, moment: laps_pb2.Moment) -> dict[int, _Stretch]:
-        """What the ring holds of the marked time, by the number of the session."""
+        """Return what the ring holds of the marked time, by the number of the session."""
         start_ns, until_ns = moment.time_ns - int(moment.before_s * 1e9), _until_ns(moment)
         position = self._ring.bisect(rings.PHYSICS, lambda value: read_head(value).capture_time_ns < start_ns)
         layouts = Layouts(PHYSICS, whole=True)

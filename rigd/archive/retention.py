@@ -30,7 +30,7 @@ _ENFORCE_S: Final = 10.0
 
 
 def default_room(disk_bytes: int) -> tuple[int, int]:
-    """Room to leave, and the hard floor, on a disk of so many bytes: no more than it can spare."""
+    """Return the room to leave, and the hard floor, on a disk of so many bytes: no more than it can spare."""
     free = min(DEFAULT_MIN_FREE_BYTES, disk_bytes // _FREE_SHARE)
     return free, min(DEFAULT_HARD_FLOOR_BYTES, disk_bytes // _FLOOR_SHARE)
 
@@ -76,9 +76,9 @@ class Eviction(NamedTuple):
 def evictions(
     laps: Iterable[Candidate], used_bytes: int, free_bytes: int, limits: Limits
 ) -> Iterator[Eviction]:
-    """The laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and room fit;
-    then best laps. Only below the hard floor those of the last hour, those that the warehouse has not got,
-    and last the pinned. `used_bytes` is without the excerpts that have a limit of their own.
+    """Return the laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and
+    room fit; then best laps. Only below the hard floor those of the last hour, those that the warehouse has
+    not got, and last the pinned. `used_bytes` is without the excerpts that have a limit of their own.
     """
     gone: set[str] = set()
     oldest = sorted(laps, key=lambda lap: -lap.age_s)
@@ -103,12 +103,12 @@ def evictions(
 
 
 def _bound(lap: Candidate, limits: Limits) -> bool:
-    """Whether someone wants the lap kept."""
+    """Return whether someone wants the lap kept."""
     return lap.pinned or (limits.keep_unsynced and not lap.synced)
 
 
 def pressed(used: int, free: int, limits: Limits) -> str:
-    """Which limit asks for room; empty when none does."""
+    """Return which limit asks for room; empty when none does."""
     if used > limits.max_bytes:
         return f"the laps took more than {limits.max_bytes >> 20} MiB"
     least = max(limits.min_free_bytes, limits.hard_floor_bytes)
@@ -141,14 +141,16 @@ class Retention:
         status.marks_room_bytes = self.mark_room()
 
     def mark_room(self) -> int:
-        """Bytes that excerpts may still take: of their own, and without laps having to go for them."""
+        """Return the bytes that excerpts may still take: of their own, and without laps having to go for
+        them.
+        """
         least = max(self._limits.min_free_bytes, self._limits.hard_floor_bytes)
         own = self._limits.mark_bytes - self._store.index.mark_bytes()
         free = self._store.folder.free_bytes() - least
         return max(min(own, free), 0)
 
     def _used(self) -> int:
-        """Bytes of laps, without the excerpts that have a limit of their own."""
+        """Return the bytes of laps, without the excerpts that have a limit of their own."""
         return self._store.index.total_bytes() - self._store.index.mark_bytes()
 
     def enforce_sometimes(self) -> bool:
@@ -189,7 +191,7 @@ class Retention:
 
 
 def _deleted_before(store: LapFolder) -> tuple[int, int]:
-    """Laps that retention has deleted, and their bytes."""
+    """Return laps that retention has deleted, and their bytes."""
     tombstones = [facts for session in store.folders() for facts in store.tombstones(session).values()]
     gone = [facts for facts in tombstones if facts.get("why") != REQUESTED]
     sizes = (facts.get("bytes", 0) for facts in gone)
@@ -197,7 +199,7 @@ def _deleted_before(store: LapFolder) -> tuple[int, int]:
 
 
 def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
-    """What will make laps go soon on a disk of so many bytes, and the way out."""
+    """Return what will make laps go soon on a disk of so many bytes, and the way out."""
     least, spare = limits.min_free_bytes, default_room(disk_bytes)
     disk, free = _size(disk_bytes), _size(free_bytes)
     if disk_bytes <= least:

@@ -39,13 +39,13 @@ LEVELS: Final = (Urgency("urgent", 0.6, 0), Urgency("pressed", 0.3, 5), Urgency(
 
 
 def urgency(eviction: float) -> Urgency:
-    """The level for work that is so near eviction."""
+    """Return the level for work that is so near eviction."""
     return next(level for level in LEVELS if eviction >= level.least)
 
 
 def eviction(ring: RingReader, event: int) -> float:
-    """How near the ticks of the next lap closed after event number `event` are to leaving the ring: 0 is just
-    recorded, 1 is evicted next; 0 when there is no such lap.
+    """Return how near the ticks of the next lap closed after event number `event` are to leaving the ring: 0
+    is just recorded, 1 is evicted next; 0 when there is no such lap.
     """
     for _, data in ring.read(rings.EVENTS, event, _LOOK, _LOOK_BYTES):
         told = parse.message(event_pb2.Event, data)
@@ -56,7 +56,7 @@ def eviction(ring: RingReader, event: int) -> float:
 
 
 def _age(ring: RingReader, session: int, clock: float) -> float:
-    """The same of the first tick after that clock of a session."""
+    """Return the same of the first tick after that clock of a session."""
 
     def before(value: memoryview) -> bool:
         head = read_head(value)
@@ -91,5 +91,5 @@ def _be_nice(nice: int) -> None:
 
 
 def nice_now() -> int:
-    """The nice value of the calling thread."""
+    """Return the nice value of the calling thread."""
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

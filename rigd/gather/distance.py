@@ -42,9 +42,9 @@ def told(samples: dict[str, Array], scoring: dict[str, Array]) -> dict[str, Arra
 
 
 def distances(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.Lap) -> Array:
-    """Metres since the line for every sample, float32, continuous: speed integrated over the samples' own
-    clocks, then stretched so that it meets the game's distance at the line and at both splits. A piece of a
-    lap is laid where most of the game's distances want it.
+    """Return metres since the line for every sample, float32, continuous: speed integrated over the samples'
+    own clocks, then stretched so that it meets the game's distance at the line and at both splits. A piece of
+    a lap is laid where most of the game's distances want it.
     """
     clock, speed = samples["elapsed_time"], np.nan_to_num(samples["speed"].astype(np.float64))
     if not len(clock):
@@ -65,15 +65,15 @@ def distances(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2
 
 
 def _integrated(clock: Array, speed: Array, start: float) -> Array:
-    """Way driven since `start`, by trapezoids; the first sample's speed holds before it."""
+    """Return the way driven since `start`, by trapezoids; the first sample's speed holds before it."""
     steps = np.diff(clock) * (speed[1:] + speed[:-1]) / 2
     way: Array = np.concatenate(([0.0], np.cumsum(steps))) + (clock[0] - start) * speed[0]
     return way
 
 
 def _told(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Array) -> Array:
-    """What the game told, shape (n, 2): way driven by then, distance. Stale and impossible values are left
-    out.
+    """Return what the game told, shape (n, 2): way driven by then, distance. Stale and impossible values are
+    left out.
     """
     at, value = scoring["session_time"], scoring["lap_distance"].astype(np.float64)
     sound = np.isfinite(value) & (value >= 0) & (at >= clock[0]) & (at <= clock[-1])
@@ -82,7 +82,7 @@ def _told(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Arr
 
 
 def _at_splits(lap: lap_pb2.Lap, clock: Array, driven: Array, told: Array) -> list[_Anchor]:
-    """Where the car was at both splits: between the two distances that the game told around them."""
+    """Return where the car was at both splits: between the two distances that the game told around them."""
     if not (lap.HasField("sector1") and lap.HasField("sector2") and len(told)):
         return []
     anchors = []
@@ -94,7 +94,7 @@ def _at_splits(lap: lap_pb2.Lap, clock: Array, driven: Array, told: Array) -> li
 
 
 def _plausible(anchors: list[_Anchor], end: _Anchor) -> list[_Anchor]:
-    """Anchors between which the way driven agrees with the distance. The one at the end always stays."""
+    """Return anchors between which the way driven agrees with the distance. The last one always stays."""
     kept = [end]
     for anchor in reversed(anchors):
         if anchor.distance == 0.0 or _agree(anchor, kept[0]):

@@ -21,8 +21,8 @@ _LATE_S: Final = 0.25
 def gaps_of(
     ring: RingReader, samples: Mapping[str, Array], lap: lap_pb2.Lap, left_out: int = 0
 ) -> list[event_pb2.Gap]:
-    """Losses among the samples of a lap: those declared in the ring, the beginning where it is not there and
-    nobody said why, and `left_out` samples at the end that are more than a file holds.
+    """Return losses among the samples of a lap: those declared in the ring, the beginning where it is not
+    there and nobody said why, and `left_out` samples at the end that are more than a file holds.
     """
     before, last = (_position(ring, lap.session, clock) for clock in (lap.start_time, lap.end_time))
     declared = _declared(ring, before, last)
@@ -31,7 +31,7 @@ def gaps_of(
 
 
 def _position(ring: RingReader, session: int, clock: float) -> int:
-    """Sequence number of the newest tick before `clock`."""
+    """Return the sequence number of the newest tick before `clock`."""
 
     def before(value: Any) -> bool:
         head = read_head(value)
@@ -41,8 +41,8 @@ def _position(ring: RingReader, session: int, clock: float) -> int:
 
 
 def _declared(ring: RingReader, before: int, last: int) -> list[event_pb2.Gap]:
-    """Losses declared after tick `before`. Where the ring has no such tick, they may have begun earlier: some
-    frames were missed before its first one.
+    """Return losses declared after tick `before`. Where the ring has no such tick, they may have begun
+    earlier: some frames were missed before its first one.
     """
     first = 0 if ring.get(rings.PHYSICS, before) is None else before + 1
     found = (parse.message(event_pb2.Gap, data) for data in ring.gaps(rings.PHYSICS, first, last + 1))
@@ -50,8 +50,8 @@ def _declared(ring: RingReader, before: int, last: int) -> list[event_pb2.Gap]:
 
 
 def _part(ring: RingReader, gap: event_pb2.Gap, lap: lap_pb2.Lap) -> event_pb2.Gap | None:
-    """The part of a loss that lies in the lap: frames come evenly, so the clock of each missing one is known
-    from those around. A loss across the line is shared by two laps.
+    """Return the part of a loss that lies in the lap: frames come evenly, so the clock of each missing one is
+    known from those around. A loss across the line is shared by two laps.
     """
     before, after = (ring.get(rings.PHYSICS, seq) for seq in (gap.first_seq - 1, gap.last_seq + 1))
     count = min(gap.count, gap.last_seq + 1 - gap.first_seq)  # what a damaged record says may differ
@@ -74,8 +74,8 @@ def _part(ring: RingReader, gap: event_pb2.Gap, lap: lap_pb2.Lap) -> event_pb2.G
 
 
 def _frames_before(steps: float, count: int) -> int:
-    """How many of `count` missing frames, the first of which is one step on, come before so many steps. A
-    count may be of billions: no array is made of them.
+    """Return how many of `count` missing frames, the first of which is one step on, come before so many
+    steps. A count may be of billions: no array is made of them.
     """
     return min(max(math.ceil(min(max(steps, 0.0), count + 1.0)) - 1, 0), count)
 
@@ -83,8 +83,9 @@ def _frames_before(steps: float, count: int) -> int:
 def _beginning(
     ring: RingReader, samples: Mapping[str, Array], declared: list[event_pb2.Gap], last: int
 ) -> Iterator[event_pb2.Gap]:
-    """What stood before the first sample and nobody declared: the ring has let go of it, or the recorder came
-    later than the lap. Where the ring has ticks of that time, but not of this car, there is no loss.
+    """Return what stood before the first sample and nobody declared: the ring has let go of it, or the
+    recorder came later than the lap. Where the ring has ticks of that time, but not of this car, there is no
+    loss.
     """
     some = len(samples["seq"]) > 0
     first = int(samples["seq"][0]) if some else last + 1

@@ -113,7 +113,7 @@ class _CarRows:
         return _Picker(self._table, layout, int(rows[0])) if len(rows) else None
 
     def columns(self) -> dict[str, Array]:
-        """Every channel as an array of its own, and what the head says of each row."""
+        """Return every channel as an array of its own, and what the head says of each row."""
         heads = read_heads(b"".join(self._heads))
         names = (*_HEAD_NAMES, "whole") if self._table is PHYSICS else _HEAD_NAMES
         out = {name: heads[name].copy() for name in names}
@@ -184,8 +184,8 @@ def gather(
     session: session_pb2.Session,
     most_rows: int = 0,
 ) -> list[Gathered]:
-    """The samples and scoring updates of `laps`, which are of one session, with what happened and what is
-    missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end. At most
+    """Return the samples and scoring updates of `laps`, which are of one session, with what happened and what
+    is missing. A sample belongs to the lap in which its own clock lies: start <= elapsed_time < end. At most
     `most_rows` of a lap are kept, `MOST_ROWS` without a word of it.
     """
     most_rows = most_rows or MOST_ROWS
@@ -221,7 +221,7 @@ def _finished(
 
 
 def _damaged(seq: int, why: str) -> event_pb2.Gap:
-    """The loss of a tick that the disk has spoiled."""
+    """Return the loss of a tick that the disk has spoiled."""
     return event_pb2.Gap(stream=event_pb2.STREAM_PHYSICS, first_seq=seq, last_seq=seq, count=1, detail=why)
 
 
@@ -241,7 +241,7 @@ def _measure(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.
 
 
 def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Event]:
-    """Events of the time of `laps`, without their position in the ring."""
+    """Return events of the time of `laps`, without their position in the ring."""
     session = laps[0].session
     start = min(lap.start_time for lap in laps) - _EVENT_SLACK_S
     end = max(lap.end_time for lap in laps) + _EVENT_SLACK_S
@@ -272,7 +272,7 @@ def _events(ring: RingReader, laps: Sequence[lap_pb2.Lap]) -> list[event_pb2.Eve
 
 
 def _concerns(event: event_pb2.Event, lap: lap_pb2.Lap) -> bool:
-    """Whether an event belongs into the file of a lap: of its car or of the session, and in its time."""
+    """Return whether an event belongs into a lap's file: of its car or of the session, and in its time."""
     if event.session != lap.session or not lap.start_time <= event.session_time < lap.end_time:
         return False
     kind = event.WhichOneof("kind") or ""

@@ -21,8 +21,8 @@ MOST_ROWS: Final = 30_000
 
 
 def running(ring: RingReader, car: int) -> Gathered | None:
-    """The running lap of the car in slot `car` up to the newest tick, None when the car is not on track.
-    What is beyond `MOST_ROWS` is left out, and declared.
+    """Return the running lap of the car in slot `car` up to the newest tick, None when the car is not on
+    track. What is beyond `MOST_ROWS` is left out, and declared.
 
     Its lap has no name, time or index: those come when it is closed. The session has the state alone.
     """

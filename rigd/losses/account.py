@@ -82,7 +82,9 @@ class Account:
                 self._take_gap(entry)
 
     def _least(self, stream: int, seq: int) -> int:
-        """What is declared missing was to come, whatever is said of the end."""
+        """Return the last number to expect: what is declared missing was to come, whatever is said of the
+        end.
+        """
         gap = self.trailing.get(stream)
         return max(seq, gap.last_seq if gap else 0)
 
@@ -103,7 +105,7 @@ class Account:
         found.gaps += 1
 
     def losses(self, stream: "event_pb2.Stream.ValueType") -> rig_pb2.StreamLosses:
-        """What the account says of a stream."""
+        """Return what the account says of a stream."""
         first, last = self.first.get(stream, 0), self.last.get(stream, 0)
         reasons = [found for (of, _), found in sorted(self._reasons.items()) if of == stream]
         missing = min(sum(found.missing for found in reasons), _MOST)
@@ -119,7 +121,9 @@ class Account:
 
 
 def shown(entry: AccountEntry) -> event_pb2.Gap:
-    """The gap of an entry as the session's own. One that is counted in another session has no count here."""
+    """Return the gap of an entry as the session's own. One that is counted in another session has no count
+    here.
+    """
     assert entry.gap is not None
     gap = event_pb2.Gap()
     gap.CopyFrom(entry.gap)
@@ -148,13 +152,13 @@ class Attribution:
 
     @property
     def waiting(self) -> list[event_pb2.Event]:
-        """The oldest event of each session that is not told yet, in their order."""
+        """Return the oldest event of each session that is not told yet, in their order."""
         return sorted((events[0] for events in self._waiting.values()), key=lambda event: event.seq)
 
     def take(self, event: event_pb2.Event) -> Iterator[tuple[int, AccountEntry]]:
-        """Session numbers with their entries; each is to be taken into its account before the next is asked
-        for. Heads that the event does not tell are absent: of a session that was left before the last one,
-        and in a ring of an earlier version.
+        """Return session numbers with their entries; each is to be taken into its account before the next is
+        asked for. Heads that the event does not tell are absent: of a session that was left before the last
+        one, and in a ring of an earlier version.
         """
         match event.WhichOneof("kind"):
             case "session_started":
@@ -185,14 +189,14 @@ class Attribution:
                 yield event.session, AccountEntry(BEFORE, event.seq, time_ns, gap=gap)
 
     def _untold(self, number: int) -> list[event_pb2.Gap]:
-        """Gaps of sessions before that one which nobody is going to tell of: telemetry was in them, and
-        scoring never. They wait no longer.
+        """Return gaps of sessions before that one which nobody is going to tell of: telemetry was in them,
+        and scoring never. They wait no longer.
         """
         untold = sorted(of for of in self._waiting if of < number)
         return [event.gap for of in untold for event in self._waiting.pop(of)]
 
     def _former(self, number: int) -> tuple[int, Account | None]:
-        """The newest session before that one."""
+        """Return the newest session before that one."""
         earlier = sorted((of for of in self._known if of < number), reverse=True)
         known = ((of, self._account(of)) for of in earlier)
         return next((found for found in known if found[1] is not None), (0, None))

@@ -23,16 +23,16 @@ def events_after(ring: RingReader, seq: int) -> Iterator[event_pb2.Event]:
 
 
 def before(ring: RingReader, session: int, event: int) -> Heads:
-    """The heads of the streams before the session of that number, or before all that the ring holds when it
-    began earlier; `event` is the number of its first event.
+    """Return the heads of the streams before the session of that number, or before all that the ring holds
+    when it began earlier; `event` is the number of its first event.
     """
     heads: dict[int, int] = {number: _last(ring, stream, session - 1) for stream, number in _STREAMS.items()}
     return heads | {event_pb2.STREAM_EVENTS: max(event - 1, 0)}
 
 
 def reach(ring: RingReader, session: int, event: int) -> Heads:
-    """How far the streams have come with the session of that number, as far as the ring still tells, and
-    events with number `event`.
+    """Return how far the streams have come with the session of that number, as far as the ring still tells,
+    and events with number `event`.
     """
     heads: dict[int, int] = {event_pb2.STREAM_EVENTS: event}
     for stream, number in _STREAMS.items():

@@ -6,7 +6,7 @@ from rig.v1 import event_pb2
 
 
 def uncovered(first: int, last: int, gaps: Iterable[event_pb2.Gap]) -> list[tuple[int, int]]:
-    """The parts of first..last that no gap covers."""
+    """Return the parts of first..last that no gap covers."""
     out = []
     for gap in sorted(gaps, key=lambda gap: gap.first_seq):
         if first < gap.first_seq:

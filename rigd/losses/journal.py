@@ -57,7 +57,7 @@ def read_journal(path: Path, session: str) -> list[AccountEntry]:
 
 
 def entry_text(entry: AccountEntry) -> str:
-    """An entry as it stands in the file."""
+    """Return an entry as it stands in the file."""
     return json.dumps(_words(entry), ensure_ascii=False)
 
 
@@ -74,7 +74,7 @@ def _read(path: Path) -> bytes:
 
 
 def _parsed(data: bytes, session: str) -> tuple[int, int, list[AccountEntry]]:
-    """Bytes of whole lines, the CRC to go on from, the entries."""
+    """Return the bytes of whole lines, the CRC to go on from, the entries."""
     whole = data.rfind(b"\n") + 1
     entries: list[AccountEntry] = []
     crc = zlib.crc32(session.encode())
@@ -113,7 +113,7 @@ def _entry(words: Any) -> AccountEntry:
 
 
 def _number(value: Any) -> int:
-    """A fixed64 of the contract. Raises ValueError."""
+    """Return a fixed64 of the contract. Raises ValueError."""
     if type(value) is not int or not 0 <= value <= _MOST:
         raise ValueError(f"{value!r} is no number of a record or a clock")
     return value

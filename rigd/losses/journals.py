@@ -49,16 +49,16 @@ class LossJournals:
         self._attend_at = time.monotonic() + _ATTEND_S
 
     def whole(self) -> bool:
-        """Whether every session of this ring has a sound journal. A damaged one is set aside now; the ring's
-        events make it again, as far as they are still there.
+        """Return whether every session of this ring has a sound journal. A damaged one is set aside now; the
+        ring's events make it again, as far as they are still there.
         """
         begun = [self._opened(session).account.begun for session in self._sessions.known()]
         return all(begun)
 
     @property
     def settled(self) -> int:
-        """The event up to which nothing is left to do, once all is flushed: what waits for its session to be
-        told has to be given again after a crash.
+        """Return the event up to which nothing is left to do, once all is flushed: what waits for its session
+        to be told has to be given again after a crash.
         """
         return min((event.seq - 1 for event in self._attribution.waiting), default=self._event)
 
@@ -149,7 +149,7 @@ class LossJournals:
         return self._sessions.known()[-1] if self._sessions.known() else None
 
     def _account(self, number: int) -> Account | None:
-        """The account of a session, None before its beginning is booked."""
+        """Return the account of a session, None before its beginning is booked."""
         session = self._sessions.numbered(number)
         account = self._opened(session).account if session else None
         return account if account and account.begun else None
@@ -208,7 +208,7 @@ class LossJournals:
 def _uncounted(
     session: session_pb2.Session, stream: int, head: int, reason: "event_pb2.GapReason.ValueType", now_ns: int
 ) -> event_pb2.Gap:
-    """A loss after number `head` of which nobody knows how much it is."""
+    """Return a loss after number `head` of which nobody knows how much it is."""
     return event_pb2.Gap(
         stream=stream,  # type: ignore[arg-type]
         first_seq=head + 1,

@@ -18,8 +18,8 @@ DAMAGE: Final = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError,
 
 
 def replaced(path: Path, opened: int) -> bool:
-    """Whether another file than the one open as `opened` stands at `path` by now, or ours was deleted. One
-    that was moved away with its folder is still ours: it may come back.
+    """Return whether another file than the one open as `opened` stands at `path` by now, or ours was deleted.
+    One that was moved away with its folder is still ours: it may come back.
     """
     ours = os.fstat(opened)
     try:
@@ -38,7 +38,7 @@ class Environment:
         self._mapped: list[tuple[int, int]] = []
 
     def span(self, txn: Any, stream: bytes) -> Span:
-        """What `stream` holds."""
+        """Return what `stream` holds."""
         cursor = txn.cursor(self.dbs[stream])
         if not cursor.first():
             return Span(0, 0)
@@ -47,18 +47,18 @@ class Environment:
         return Span(first, KEY.unpack(cursor.key())[0])
 
     def begin(self, **options: Any) -> Any:
-        """A read transaction."""
+        """Return a read transaction."""
         return self.env.begin(**options)
 
     def meta(self, name: bytes) -> bytes | None:
-        """A small value that travels with the commits."""
+        """Return a small value that travels with the commits."""
         with self.begin() as txn:
             value = txn.get(name, db=self.dbs[META])
             return None if value is None else bytes(value)
 
     def bisect(self, stream: bytes, before: Callable[[Any], bool]) -> int:
-        """Sequence number of the newest record for which `before(value)` holds; when it does for none, the
-        number before the oldest.
+        """Return the number of the newest record for which `before(value)` holds; when it does for none,
+        the number before the oldest.
 
         `before` must hold for a leading part of the stream and for none after. It gets a view that dies with
         the call.
@@ -77,7 +77,7 @@ class Environment:
             return low
 
     def used(self, txn: Any, table: bytes) -> int:
-        """Bytes of the pages that a table occupies."""
+        """Return the bytes of the pages that a table occupies."""
         stat = txn.stat(self.dbs[table])
         return int(stat["psize"] * (stat["leaf_pages"] + stat["branch_pages"] + stat["overflow_pages"]))
 
@@ -93,7 +93,7 @@ class Environment:
             _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
 
     def _mappings(self) -> list[tuple[int, int]]:
-        """Where the file is mapped: first address and end of each piece."""
+        """Return where the file is mapped: first address and end of each piece."""
         name = os.path.realpath(self.path / "data.mdb")
         with open("/proc/self/maps") as maps:
             spans = [line.split()[0] for line in maps if line.rstrip().endswith(name)]

@@ -28,7 +28,7 @@ _PASSING: Final = [os.strerror(number) for number in (errno.EIO, errno.EROFS, er
 
 
 def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingWriter, str]:
-    """The ring at `path` for writing, made if there is none. The caller holds its `Lock`.
+    """Return the ring at `path` for writing, made if there is none. The caller holds its `Lock`.
 
     A ring that fails its inspection is set aside and a new one begins; the second value then says why, else
     it is empty.
@@ -50,7 +50,7 @@ def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingW
 
 
 def _inspected(path: Path) -> str:
-    """Why the ring cannot be used; empty when it can."""
+    """Return why the ring cannot be used; empty when it can."""
     command = [sys.executable, "-m", "rigd.ring", str(path)]
     child = subprocess.run(command, capture_output=True, text=True, check=False, **tied())
     if child.returncode == 0:
@@ -94,7 +94,7 @@ def inspect(path: Path) -> None:
 
 @contextlib.contextmanager
 def _trial(ring: Environment) -> Iterator[Any]:
-    """A transaction that leaves nothing behind."""
+    """Return a transaction that leaves nothing behind."""
     txn = ring.env.begin(write=True, buffers=True)
     try:
         yield txn

@@ -44,12 +44,12 @@ class Lock:
 
 
 def ring_lock(data: Path) -> Lock:
-    """Own the ring of a data directory. Raises Busy."""
+    """Return the lock that owns the ring of a data directory. Raises Busy."""
     return Lock(data / "ring.lock")
 
 
 def laps_lock(data: Path) -> Lock:
-    """Own the laps of a data directory, and what stands beside them. Raises Busy."""
+    """Return the lock that owns the laps of a data directory, and what stands beside them. Raises Busy."""
     return Lock(data / "laps.lock", "laps are archived")
 
 

@@ -47,15 +47,15 @@ class RingReader(Environment):
 
     @contextlib.contextmanager
     def begin(self, **options: Any) -> Iterator[Any]:
-        """A read transaction. Nobody may be reading while the map is enlarged or closed, so threads take
-        turns.
+        """Return a read transaction. Nobody may be reading while the map is enlarged or closed, so threads
+        take turns.
         """
         with self._turn, self._grown(partial(self.env.begin, **options)) as txn:
             yield txn
 
     def _grown(self, act: Callable[[], T]) -> T:
-        """What `act` gives, with our map as large as the writer has made its own: it may grow at any time,
-        also while we open.
+        """Return what `act` gives, with our map as large as the writer has made its own: it may grow at any
+        time, also while we open.
         """
         while True:
             try:
@@ -73,37 +73,37 @@ class RingReader(Environment):
                 self._file = -1
 
     def replaced(self) -> bool:
-        """Whether another ring stands in the folder by now, or ours was deleted."""
+        """Return whether another ring stands in the folder by now, or ours was deleted."""
         return replaced(self.path / "data.mdb", self._file)
 
     def heads(self) -> dict[bytes, int]:
-        """Newest sequence number of each stream."""
+        """Return the newest sequence number of each stream."""
         with self.begin() as txn:
             return {stream: self.span(txn, stream).last for stream in STREAMS}
 
     def spans(self) -> dict[bytes, Span]:
-        """What each stream holds."""
+        """Return what each stream holds."""
         with self.begin() as txn:
             return {stream: self.span(txn, stream) for stream in STREAMS}
 
     def used_bytes(self) -> int:
-        """Bytes of the pages that records occupy."""
+        """Return the bytes of the pages that records occupy."""
         with self.begin() as txn:
             return sum(self.used(txn, table) for table in (*STREAMS, GAPS))
 
     def fill(self, stream: bytes) -> float:
-        """How much of its share of the ring a stream takes: at 1 the oldest goes for the next."""
+        """Return how much of its share of the ring a stream takes: at 1 the oldest goes for the next."""
         limit = self.limit_bytes()
         with self.begin() as txn:
             return self.used(txn, stream) / (SHARES[stream] * limit) if limit else 0.0
 
     def limit_bytes(self) -> int:
-        """The bound that the writer keeps."""
+        """Return the bound that the writer keeps."""
         with self.begin() as txn:
             return int(txn.get(b"limit", b"0", db=self.dbs[META]))
 
     def get(self, stream: bytes, seq: int) -> bytes | None:
-        """One record, or None when the stream has none of that number."""
+        """Return one record, or None when the stream has none of that number."""
         if not 0 <= seq <= LAST_SEQ:
             return None
         with self.begin() as txn:
@@ -111,7 +111,9 @@ class RingReader(Environment):
             return None if value is None else bytes(value)
 
     def latest(self, stream: bytes, seq: int) -> tuple[int, bytes] | None:
-        """The newest record whose number is not above `seq`, with that number; None when there is none."""
+        """Return the newest record whose number is not above `seq`, with that number; None when there is
+        none.
+        """
         with self.begin() as txn:
             cursor = txn.cursor(self.dbs[stream])
             there = cursor.set_range(key(seq)) and KEY.unpack(cursor.key())[0] == seq
@@ -120,7 +122,7 @@ class RingReader(Environment):
             return KEY.unpack(cursor.key())[0], bytes(cursor.value())
 
     def read(self, stream: bytes, after: int, count: int, most_bytes: int) -> list[tuple[int, bytes]]:
-        """Records after sequence number `after`, oldest first: at most `count`, and no more than fit
+        """Return records after sequence number `after`, oldest first: at most `count`, and no more than fit
         `most_bytes` (but one at least).
         """
         with self.begin() as txn:
@@ -129,7 +131,7 @@ class RingReader(Environment):
     def news(
         self, heads: Mapping[bytes, int], count: int, most_bytes: int
     ) -> dict[bytes, list[tuple[int, bytes]]]:
-        """What each stream holds after a number, as `read` gives it, in one transaction for all."""
+        """Return what each stream holds after a number, as `read` gives it, in one transaction for all."""
         with self.begin() as txn:
             return {
                 stream: self._after(txn, stream, head, count, most_bytes) for stream, head in heads.items()
@@ -166,7 +168,7 @@ class RingReader(Environment):
         return after
 
     def gaps(self, stream: bytes, first: int, last: int) -> list[bytes]:
-        """Losses declared in `stream` that begin between `first` and `last`, both included."""
+        """Return losses declared in `stream` that begin between `first` and `last`, both included."""
         out = []
         with self.begin() as txn:
             cursor = txn.cursor(self.dbs[GAPS])

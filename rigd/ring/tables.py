@@ -43,17 +43,17 @@ class Record(NamedTuple):
 
 
 def key(seq: int) -> bytes:
-    """Key of a sequence number: big endian, so that LMDB's order is ours."""
+    """Return the key of a sequence number: big endian, so that LMDB's order is ours."""
     return KEY.pack(seq)
 
 
 def gap_key(stream: bytes, first_seq: int, event_seq: int) -> bytes:
-    """Key of a declared loss in `stream` that begins at `first_seq`."""
+    """Return the key of a declared loss in `stream` that begins at `first_seq`."""
     return GAP_KEY.pack(STREAMS.index(stream), first_seq, event_seq)
 
 
 def check_key(stream: bytes, at: bytes) -> bytes:
-    """Key of the CRC-32 of the record under the key `at`."""
+    """Return the key of the CRC-32 of the record under the key `at`."""
     return bytes((STREAMS.index(stream),)) + at
 
 

@@ -103,11 +103,11 @@ class RingWriter(Environment):
         self.__init__(self.path, self.limit_bytes)  # type: ignore[misc]
 
     def replaced(self) -> bool:
-        """Whether another ring stands in the folder by now, or ours was deleted."""
+        """Return whether another ring stands in the folder by now, or ours was deleted."""
         return self._file >= 0 and replaced(self.path / "data.mdb", self._file)
 
     def away(self) -> bool:
-        """Whether the folder was moved: what is written goes with it."""
+        """Return whether the folder was moved: what is written goes with it."""
         return not (self.path / "data.mdb").exists()
 
     def close(self) -> None:
@@ -116,18 +116,18 @@ class RingWriter(Environment):
         self._let_go()
 
     def metas(self, prefix: bytes) -> dict[bytes, bytes]:
-        """All small values whose name begins so."""
+        """Return all small values whose name begins so."""
         with self.env.begin() as txn:
             rows = txn.cursor(self.dbs[META])
             return {bytes(name): bytes(value) for name, value in rows if bytes(name).startswith(prefix)}
 
     def spans(self) -> dict[bytes, Span]:
-        """What each stream holds."""
+        """Return what each stream holds."""
         with self.env.begin() as txn:
             return {stream: self.span(txn, stream) for stream in STREAMS}
 
     def last(self, stream: bytes) -> bytes | None:
-        """The newest record of a stream."""
+        """Return the newest record of a stream."""
         with self.env.begin() as txn:
             cursor = txn.cursor(self.dbs[stream])
             return bytes(cursor.value()) if cursor.last() else None
@@ -166,8 +166,8 @@ class RingWriter(Environment):
             cursor.delete()
 
     def _used(self, txn: Any, table: bytes) -> int:
-        """What counts for a table's share: the checks (4 % of a ring with two cars) count for telemetry's, to
-        whose records nearly all belong.
+        """Return what counts for a table's share: the checks (4 % of a ring with two cars) count for
+        telemetry's, to whose records nearly all belong.
         """
         return self.used(txn, table) + (self.used(txn, CHECKS) if table == PHYSICS else 0)
 

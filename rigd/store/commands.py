@@ -88,7 +88,7 @@ class CommandQueue:
         return command
 
     def settled(self, command: str) -> bool:
-        """Whether the command was carried out. Raises the error that it was refused with."""
+        """Return whether the command was carried out. Raises the error that it was refused with."""
         if self._path(command, _WAITING).exists() or self._path(command, _TAKEN).exists():
             return False
         refused = self._path(command, _REFUSED)
@@ -137,13 +137,13 @@ class CommandQueue:
         return self._folder / f"{command}{suffix}"
 
     def _ids(self, suffix: str) -> list[str]:
-        """Oldest first. What is not named as a command, or is no file, is none of ours."""
+        """Return the ids, oldest first. What is not named as a command, or is no file, is none of ours."""
         names = (name.removesuffix(suffix) for name in os.listdir(self._folder) if name.endswith(suffix))
         ours = (name for name in names if _ID.fullmatch(name) and is_regular(self._path(name, suffix)))
         return sorted(ours)
 
     def _read(self, command: str) -> Command | None:
-        """A command; None for what is none: that is refused, and must not keep others waiting."""
+        """Return a command; None for what is none: that is refused, and must not keep others waiting."""
         try:
             words = parse.json_object(read_regular(self._path(command, _TAKEN), _MOST_BYTES))
             laps = dict(words.get("laps", {}))
@@ -158,7 +158,7 @@ class CommandQueue:
 
 
 def _error(text: bytes) -> RigError:
-    """The error in an answer; Corrupt when it cannot be read."""
+    """Return the error in an answer; Corrupt when it cannot be read."""
     try:
         words = parse.json_object(text)
         error = by_reason().get(str(words["reason"]), RigError)(
@@ -171,8 +171,8 @@ def _error(text: bytes) -> RigError:
 
 
 def process(queue: CommandQueue, store: Store, share_s: float = SHARE_S) -> bool:
-    """Carry out waiting commands, oldest first, for about `share_s` seconds, and answer them. Return whether
-    some may be left.
+    """Carry out waiting commands, oldest first, for about `share_s` seconds, and answer them. Return
+    whether some may be left.
     """
     until = time.monotonic() + share_s
     commands = queue.take(_TOGETHER)

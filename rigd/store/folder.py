@@ -71,8 +71,8 @@ class LapFolder:
             self._held = -1
 
     def still_there(self) -> bool:
-        """Whether the folder is the one held; False when another took its place or it was deleted. Raises
-        FileNotFoundError while it is moved away: laps in its place would keep it from coming back.
+        """Return whether the folder is the one held; False when another took its place or it was deleted.
+        Raises FileNotFoundError while it is moved away: laps in its place would keep it from coming back.
         """
         held = os.fstat(self._held)
         try:
@@ -85,7 +85,7 @@ class LapFolder:
     # Laps.
 
     def path(self, lap: str) -> Path:
-        """Where the lap of that name lies, or would lie. Raises NotFound for what is no name."""
+        """Return where the lap of that name lies, or would lie. Raises NotFound for what is no name."""
         session, own = _parts(lap, 2)
         return self.root / session / f"{own}{SUFFIX}"
 
@@ -99,17 +99,17 @@ class LapFolder:
         self._replace(path, data)
 
     def damaged_path(self, lap: str) -> Path:
-        """Where the file of that lap lies if it was set aside."""
+        """Return where the file of that lap lies if it was set aside."""
         return _with(self.path(lap), DAMAGED)
 
     def settled(self, lap: str) -> bool:
-        """Whether there is nothing to write: the file is there, or was set aside, or deleted for good."""
+        """Return whether there is nothing to write: the file is there, was set aside, or was deleted."""
         if is_regular(self.path(lap)) or self.damaged_path(lap).exists():
             return True
         return lap in self.tombstones(lap.rpartition("/laps/")[0])
 
     def described(self, lap: lap_pb2.Lap, size: int, digest: str) -> lap_pb2.Lap:
-        """The lap with what is known of its file and stands beside it."""
+        """Return the lap with what is known of its file and stands beside it."""
         lap.bytes, lap.digest = size, digest
         lap.pinned, lap.synced = self.pinned(lap.name), self.synced(lap.name)
         return lap
@@ -127,21 +127,21 @@ class LapFolder:
         rename(path, self.damaged_path(lap))
 
     def laps(self) -> Iterator[str]:
-        """Names of all laps that have a file."""
+        """Return the names of all laps that have a file."""
         return self._named("")
 
     def foreign(self) -> Iterator[Path]:
-        """Files that look like laps and have no lap's name; unfinished ones are none."""
+        """Return files that look like laps and have no lap's name; unfinished ones are none."""
         for path in sorted(self.root.glob(f"*/[!.]*{SUFFIX}")):
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
 
     def damaged(self, session: str = "sessions/*") -> Iterator[str]:
-        """Names of all laps whose file was set aside, or of those of one session."""
+        """Return the names of all laps whose file was set aside, or of those of one session."""
         return self._named(DAMAGED, session)
 
     def states(self) -> dict[str, State]:
-        """All laps that have a file or had one, with what stands beside each."""
+        """Return all laps that have a file or had one, with what stands beside each."""
         sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
         return {
             lap: State(lap in pinned, lap in synced, lap not in sound)
@@ -149,7 +149,7 @@ class LapFolder:
         }
 
     def _named(self, suffix: str, session: str = "sessions/*") -> Iterator[str]:
-        """Laps by the files beside them. What has no lap's name is none: somebody put it there."""
+        """Return laps by the files beside them. What has no lap's name is none: somebody put it there."""
         for path in sorted(self.root.glob(f"{session.partition('/')[2]}/*{SUFFIX}{suffix}")):
             name = f"sessions/{path.parent.name}/laps/{path.name.removesuffix(SUFFIX + suffix)}"
             if _NAME.fullmatch(name) and path.is_file():
@@ -163,7 +163,7 @@ class LapFolder:
     # What stands beside a lap.
 
     def pinned(self, lap: str) -> bool:
-        """Whether the lap is kept whatever else has to go."""
+        """Return whether the lap is kept whatever else has to go."""
         return _with(self.path(lap), _PIN).exists()
 
     def pin(self, lap: str, pinned: bool) -> None:
@@ -171,7 +171,7 @@ class LapFolder:
         self._flag(lap, _PIN, pinned)
 
     def synced(self, lap: str) -> bool:
-        """Whether the warehouse has the lap."""
+        """Return whether the warehouse has the lap."""
         return _with(self.path(lap), _SYNCED).exists()
 
     def sync(self, lap: str) -> None:
@@ -213,13 +213,13 @@ class LapFolder:
         self._replace(self._beside(session.name, _SESSION), dump_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
-        """All sessions that have a folder, and in it a file that can be read."""
+        """Return all sessions that have a folder, and in it a file that can be read."""
         for name in self.folders():
             with contextlib.suppress(FileNotFoundError, Corrupt):
                 yield self._session(name)
 
     def numbered(self, ring: str, number: int) -> session_pb2.Session | None:
-        """The session of that number in the ring of that identity, hexadecimal."""
+        """Return the session of that number in the ring of that identity, hexadecimal."""
         for session in self.sessions():
             if (session.ring, session.ring_session) == (ring, number):
                 return session
@@ -240,24 +240,24 @@ class LapFolder:
                 self._restore(name)
 
     def aside(self) -> Iterator[Path]:
-        """What was set aside and is no lap."""
+        """Return what was set aside and is no lap."""
         for path in sorted(self.root.glob(f"*/*{DAMAGED}*")):
             if SUFFIX + DAMAGED not in path.name:
                 yield path
 
     def _aside(self, session: str, file: str) -> Path:
-        """Where a damaged file goes; one that is there stays."""
+        """Return where a damaged file goes; one that is there stays."""
         names = (f"{file}{DAMAGED}{number or ''}" for number in itertools.count())
         paths = (self._beside(session, name) for name in names)
         return next(path for path in paths if not path.exists())
 
     def folders(self) -> Iterator[str]:
-        """Names of all sessions that have a folder."""
+        """Return the names of all sessions that have a folder."""
         names = (f"sessions/{path.name}" for path in sorted(self.root.glob("*/")))
         return (name for name in names if _NAME.fullmatch(name))
 
     def _session(self, name: str) -> session_pb2.Session:
-        """A session from its file. Raises FileNotFoundError, Corrupt."""
+        """Return a session from its file. Raises FileNotFoundError, Corrupt."""
         path = self._beside(name, _SESSION)
         session = load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
         if session.name != name:
@@ -278,7 +278,7 @@ class LapFolder:
         replace(path, data)
 
     def _beside(self, session: str, file: str) -> Path:
-        """A file in the folder of a session."""
+        """Return a file in the folder of a session."""
         return self.root / session.removeprefix("sessions/") / file
 
     def set_journal_aside(self, session: str) -> None:
@@ -304,11 +304,11 @@ class LapFolder:
             self.give_reserve()
 
     def free_bytes(self) -> int:
-        """Room on the disk."""
+        """Return the room on the disk."""
         return shutil.disk_usage(self.root).free
 
     def disk_bytes(self) -> int:
-        """Size of the disk."""
+        """Return the size of the disk."""
         make_folder(self.root)
         return shutil.disk_usage(self.root).total
 

@@ -27,7 +27,7 @@ class Heartbeat:
 
     @property
     def due(self) -> bool:
-        """A second has passed."""
+        """Return whether a second has passed."""
         return time.monotonic() >= self._next
 
     def beat(self, status: rig_pb2.ArchiverStatus) -> None:
@@ -41,7 +41,7 @@ class Heartbeat:
 
 
 def heard(data: Path) -> rig_pb2.ArchiverStatus | None:
-    """The archiver's last words, None when it has been silent for three seconds."""
+    """Return the archiver's last words, None when it has been silent for three seconds."""
     path = data / _FILE
     try:
         if time.time() - path.stat().st_mtime > _SILENT_S:

@@ -123,7 +123,7 @@ def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
 
 
 def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
-    """The session with what is known of its laps."""
+    """Return the session with what is known of its laps."""
     session = unpack_message(session_pb2.Session, message)
     session.laps, session.cars, session.bytes = map(int, db.execute(_OF_SESSION, (session.name,)).fetchone())
     session.ClearField("best_lap_time")
@@ -135,7 +135,7 @@ def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
 
 
 def _meta(db: sqlite3.Connection, key: str) -> str | None:
-    """A small value; None also for one that is not what was written."""
+    """Return a small value; None also for one that is not what was written."""
     row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row and zlib.crc32(row[0].encode()) == row[1] else None
 
@@ -146,13 +146,13 @@ def _position(value: str | None, ring: bytes) -> int:
 
 
 def _mark_bytes(db: sqlite3.Connection) -> int:
-    """4 ms where there are 45,000 laps."""
+    """Return the bytes of pinned excerpts; 4 ms where there are 45,000 laps."""
     return int(db.execute(_MARKED, (lap_pb2.LAP_KIND_EXCERPT,)).fetchone()[0])
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """An open index, or an empty file for one. Raises Corrupt for anything else, and for another version:
-    Newer for one to come.
+    """Return an open index, or an empty file for one. Raises Corrupt for anything else, and for another
+    version: Newer for one to come.
     """
     for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         if file.exists() and not is_regular(file):
@@ -192,13 +192,13 @@ def refuse_newer(path: Path) -> None:
 
 
 def _version(db: sqlite3.Connection) -> int | None:
-    """Version of the tables, None when there are none yet."""
+    """Return the version of the tables, None when there are none yet."""
     empty = not db.execute("SELECT 1 FROM sqlite_master").fetchone()
     return None if empty else int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _meaning(path: Path, error: sqlite3.DatabaseError) -> RigError:
-    """The error of the tree: of the bytes themselves when the database names no narrower kind."""
+    """Return the error of the tree: of the bytes themselves when the database names no narrower kind."""
     if type(error) is sqlite3.DatabaseError:
         return Corrupt(f"{path} is no sound index: {error}", hint="rigd reindex", path=path)
     return Unavailable(f"the index {path} cannot be read: {error}", path=path)
@@ -221,7 +221,9 @@ class Index:
         self._path, self._file = path, os.stat(path)
 
     def replaced(self) -> bool:
-        """Whether the file was taken away, or another stands in its place: nobody reads what is written."""
+        """Return whether the file was taken away, or another stands in its place: nobody reads what is
+        written.
+        """
         try:
             return not os.path.samestat(os.stat(self._path), self._file)
         except FileNotFoundError:
@@ -300,20 +302,20 @@ class Index:
             self.put_lap(lap)
 
     def lap(self, name: str) -> lap_pb2.Lap | None:
-        """The lap of that name."""
+        """Return the lap of that name."""
         return _lap(self._db, name)
 
     def session(self, name: str) -> session_pb2.Session | None:
-        """The session of that name, with what is known of its laps."""
+        """Return the session of that name, with what is known of its laps."""
         return _session(self._db, name)
 
     def laps_by_age(self) -> Iterator[IndexedLap]:
-        """All laps, oldest first. Taken at once, so laps may be removed on the way."""
+        """Return all laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
     def states(self) -> dict[str, State]:
-        """All laps listed, with what is known of their files."""
+        """Return all laps listed, with what is known of their files."""
         rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
         return {name: State(*map(bool, state)) for name, *state in rows}
 
@@ -324,19 +326,19 @@ class Index:
         check(self._db)
 
     def count(self) -> int:
-        """Laps listed."""
+        """Return the number of laps listed."""
         return int(self._db.execute("SELECT total(laps) FROM seat").fetchone()[0])
 
     def total_bytes(self) -> int:
-        """Bytes of all lap files."""
+        """Return the bytes of all lap files."""
         return int(self._db.execute("SELECT total(bytes) FROM seat").fetchone()[0])
 
     def mark_bytes(self) -> int:
-        """Bytes of the pinned excerpts of marks."""
+        """Return the bytes of the pinned excerpts of marks."""
         return _mark_bytes(self._db)
 
     def meta(self, key: str) -> str | None:
-        """A small value that the archiver keeps."""
+        """Return a small value that the archiver keeps."""
         return _meta(self._db, key)
 
     def set_meta(self, key: str, value: str) -> None:
@@ -358,7 +360,7 @@ class Index:
         self._insert("REPLACE", "loss", {"lap": name, "why": why})
 
     def losses(self) -> dict[str, str]:
-        """What had to go, and why, by the lap's name."""
+        """Return what had to go, and why, by the lap's name."""
         return dict(self._db.execute("SELECT lap, why FROM loss ORDER BY lap"))
 
     def clear(self) -> None:
@@ -387,27 +389,27 @@ class IndexReader:
         self._mine = threading.local()
 
     def lap(self, name: str) -> lap_pb2.Lap | None:
-        """The lap of that name."""
+        """Return the lap of that name."""
         with self._reading() as db:
             return _lap(db, name) if db else None
 
     def session(self, name: str) -> session_pb2.Session | None:
-        """The session of that name, with what is known of its laps."""
+        """Return the session of that name, with what is known of its laps."""
         with self._reading() as db:
             return _session(db, name) if db else None
 
     def mark_bytes(self) -> int:
-        """Bytes of the pinned excerpts of marks."""
+        """Return the bytes of the pinned excerpts of marks."""
         with self._reading() as db:
             return _mark_bytes(db) if db else 0
 
     def lap_names(self) -> list[str]:
-        """Names of all laps."""
+        """Return the names of all laps."""
         with self._reading() as db:
             return [name for (name,) in db.execute("SELECT name FROM lap")] if db else []
 
     def meta(self, key: str) -> str | None:
-        """A small value that the archiver keeps."""
+        """Return a small value that the archiver keeps."""
         with self._reading() as db:
             return _meta(db, key) if db else None
 
@@ -418,7 +420,7 @@ class IndexReader:
         return _position(self.meta(_POSITION), ring)
 
     def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
-        """A page of sessions. Raises BadRequest and MalformedToken."""
+        """Return a page of sessions. Raises BadRequest and MalformedToken."""
         asked = query.SessionQuery(request)
         with self._reading() as db:
             rows = db.execute(*asked.page()).fetchall() if db else []
@@ -428,7 +430,7 @@ class IndexReader:
         return laps_pb2.ListSessionsResponse(sessions=sessions, next_page_token=token)
 
     def list_laps(self, request: laps_pb2.ListLapsRequest) -> laps_pb2.ListLapsResponse:
-        """A page of laps. Raises BadRequest and MalformedToken."""
+        """Return a page of laps. Raises BadRequest and MalformedToken."""
         asked = query.LapQuery(request)
         with self._reading() as db:
             rows = db.execute(*asked.page(_narrow(db, asked.seats))).fetchall() if db else []
@@ -439,7 +441,7 @@ class IndexReader:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """The connection of this thread, in one read transaction; None without an index."""
+        """Return the connection of this thread, in one read transaction; None without an index."""
         try:
             db = self._connection()
             if db is None:
@@ -465,7 +467,7 @@ class IndexReader:
 
 
 def _narrow(db: sqlite3.Connection, seats: query.Where) -> bool:
-    """Whether few laps are of seats that match."""
+    """Return whether few laps are of seats that match."""
     if not seats.terms:
         return False
     count = f"SELECT total(laps) FILTER (WHERE {seats}), total(laps) FROM seat"

@@ -27,7 +27,7 @@ _LONGEST_S: Final = 86_400.0
 
 
 def mark_id(time_ns: int) -> str:
-    """The id of a mark that is made now: `20261120-134500-123456789`, UTC. Later ids sort later."""
+    """Return the id of a mark that is made now: `20261120-134500-123456789`, UTC. Later ids sort later."""
     seconds, ns = divmod(time_ns, 1_000_000_000)
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}-{ns:09d}"
 
@@ -45,7 +45,7 @@ class Marks:
         replace(self._folder / f"{moment.name.removeprefix('marks/')}{_SUFFIX}", dump_message(moment))
 
     def get(self, mark: str) -> laps_pb2.Moment | None:
-        """The mark of that id. One that cannot be read is set aside: it must not keep others waiting."""
+        """Return the mark of that id. One that cannot be read is set aside: no other must wait for it."""
         path = self._folder / f"{mark}{_SUFFIX}"
         try:
             stat = path.lstat()
@@ -62,15 +62,15 @@ class Marks:
         return moment
 
     def all(self) -> list[laps_pb2.Moment]:
-        """All marks, newest first."""
+        """Return all marks, newest first."""
         return [moment for mark in reversed(self._ids()) if (moment := self.get(mark))]
 
     def pending(self) -> list[laps_pb2.Moment]:
-        """Marks that wait to be kept, newest first."""
+        """Return marks that wait to be kept, newest first."""
         return [moment for moment in self.all() if moment.status == laps_pb2.MOMENT_STATUS_PENDING]
 
     def page(self, request: laps_pb2.ListMarksRequest) -> laps_pb2.ListMarksResponse:
-        """A page of marks, newest first. Raises BadRequest and MalformedToken."""
+        """Return a page of marks, newest first. Raises BadRequest and MalformedToken."""
         paging = Paging(request, [str])
         after = str(paging.after[0]) if paging.after else None
         ids = [mark for mark in reversed(self._ids()) if after is None or mark < after]
@@ -99,6 +99,6 @@ def _parsed(path: Path) -> laps_pb2.Moment:
 
 
 def expected_bytes(moment: laps_pb2.Moment, cars: int) -> int:
-    """Bytes that the excerpts of a moment are likely to have, with so many cars on track."""
+    """Return the bytes that the excerpts of a moment are likely to have, with so many cars on track."""
     ticks = (moment.before_s + moment.after_s) * _TICKS_A_SECOND
     return int(ticks * min(len(moment.cars) or cars, max(cars, 1)) * ROW_BYTES)

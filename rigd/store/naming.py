@@ -17,7 +17,7 @@ _LONGEST_TRACK: Final = 32
 
 
 def session_name(ring: bytes, number: int, start_ns: int, state: session_pb2.SessionState) -> str:
-    """`sessions/20261120-134500-meander-valley-race-5f3a-2`: start (UTC), track, kind, ring, number."""
+    """Return `sessions/20261120-134500-meander-valley-race-5f3a-2`: UTC start, track, kind, ring, number."""
     start = time.strftime("%Y%m%d-%H%M%S", time.gmtime(start_ns // 1_000_000_000))
     track = re.sub("[^a-z0-9]+", "-", state.track_name.lower()).strip("-")[:_LONGEST_TRACK].strip("-")
     kind = _KINDS.get(state.kind, "session")
@@ -25,15 +25,15 @@ def session_name(ring: bytes, number: int, start_ns: int, state: session_pb2.Ses
 
 
 def lap_name(session: str, lap: lap_pb2.Lap) -> str:
-    """`{session}/laps/car012-0003`: slot id and position among its laps."""
+    """Return `{session}/laps/car012-0003`: slot id and position among its laps."""
     return f"{session}/laps/car{lap.car:03d}-{lap.index:04d}"
 
 
 def excerpt_name(session: str, mark: str, car: int) -> str:
-    """`{session}/laps/mark-{mark}-car012`."""
+    """Return `{session}/laps/mark-{mark}-car012`."""
     return f"{session}/laps/mark-{mark}-car{car:03d}"
 
 
 def running_name(session: str, car: int) -> str:
-    """`{session}/laps/car012-running`: the lap that is being driven."""
+    """Return `{session}/laps/car012-running`: the lap that is being driven."""
     return f"{session}/laps/car{car:03d}-running"

@@ -39,7 +39,7 @@ class Paging:
         """Values of the row after which the page begins; None on the first."""
 
     def token(self, values: Sequence[Value]) -> str:
-        """The token of the page that begins after the row with these values."""
+        """Return the token of the page that begins after the row with these values."""
         body = _HEAD.pack(_MAGIC, _VERSION, self._question) + json.dumps(list(values)).encode()
         return base64.urlsafe_b64encode(body + _CHECK.pack(zlib.crc32(body))).rstrip(b"=").decode()
 
@@ -62,7 +62,7 @@ class Paging:
 
 
 def _checked(token: str) -> bytes:
-    """The token's bytes without their check."""
+    """Return the token's bytes without their check."""
     try:
         data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
@@ -74,7 +74,7 @@ def _checked(token: str) -> bytes:
 
 
 def _sound(value: Value) -> bool:
-    """Whether the database takes the value. Anyone can compute a CRC."""
+    """Return whether the database takes the value. Anyone can compute a CRC."""
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     if isinstance(value, float):
@@ -83,7 +83,7 @@ def _sound(value: Value) -> bool:
 
 
 def _fingerprint(request: Any) -> bytes:
-    """What the question is, without where in the answer and how much of it."""
+    """Return what the question is, without where in the answer and how much of it."""
     question = type(request)()
     question.CopyFrom(request)
     question.ClearField("page_token")

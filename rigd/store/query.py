@@ -96,7 +96,7 @@ class LapQuery:
         self.paging = Paging(request, [column.kind for column in self._order])
 
     def page(self, narrow: bool) -> Statement:
-        """Numbers of the laps of the page and one more, each with the values it is ordered by.
+        """Return the numbers of the laps of the page and one more, each with the values it is ordered by.
 
         `narrow`: few seats match, so their laps are gathered and sorted. Otherwise laps are taken in order
         and looked at one by one, which ends early because most of them match.
@@ -111,7 +111,7 @@ class LapQuery:
         )
 
     def _all(self, keys: str, narrow: bool) -> Statement:
-        """A plus in front of a column keeps the database from using its index."""
+        """Return the rows in any order: a plus before a column keeps the database from its index."""
         column = "lap.seat" if narrow else "+lap.seat"
         among = f"{column} IN (SELECT id FROM seat WHERE {self.seats})" if self.seats.terms else "1"
         return Statement(
@@ -129,7 +129,7 @@ class LapQuery:
         )
 
     def _after(self) -> Where:
-        """The rows after the position of the token: ahead in one column, equal in all before it."""
+        """Return the rows after the position of the token: ahead in one column, equal in all before it."""
         where = Where()
         if self.paging.after is None:
             return where
@@ -148,7 +148,8 @@ class LapQuery:
 
 
 def best(group: str, seats: str = "1", laps: str = "1") -> str:
-    """SQL for laps with their rank by time within `group`, from 1; the earlier of equal ones is better.
+    """Return SQL for laps with their rank by time within `group`, from 1; the earlier of equal ones is
+    better.
 
     Only the best lap of each seat can be the best of anything more, and an index knows it: 4000 look-ups
     where ranking 100,000 laps would take ten times as long.
@@ -174,7 +175,7 @@ class SessionQuery:
             self._where.add("(start_ns, name) < (?, ?)", *self.paging.after)
 
     def page(self) -> Statement:
-        """Names and messages of the sessions of the page and one more."""
+        """Return the names and messages of the sessions of the page and one more."""
         return Statement(
             f"SELECT start_ns, name, message FROM session WHERE {self._where} "
             "ORDER BY start_ns DESC, name DESC LIMIT ?",
@@ -183,7 +184,7 @@ class SessionQuery:
 
 
 def read_order(text: str) -> list[Column]:
-    """The columns of an `order_by`, and the name as the last, so that no two rows are equal."""
+    """Return the columns of an `order_by`, and the name as the last, so that no two rows are equal."""
     chosen: dict[str, Column] = {}
     for words in [part.split() for part in text.split(",")] if text.strip() else [["start_time"]]:
         name = words[0] if words else ""
@@ -199,13 +200,13 @@ def read_order(text: str) -> list[Column]:
 
 
 def _falling(column: Column) -> Column:
-    """The column from its greatest value on. A time that is absent stands last in either direction."""
+    """Return the column from its greatest value on. A time that is absent stands last in either direction."""
     sql = f"iif({column.sql} < 9e999, {column.sql}, -9e999)" if column.kind is float else column.sql
     return Column(sql, column.kind, descending=True)
 
 
 def _seats(request: laps_pb2.ListLapsRequest) -> Where:
-    """What a filter says of who drove what, where."""
+    """Return what a filter says of who drove what, where."""
     where, wanted = Where(), request.filter
     if request.parent != "sessions/-":
         if not _PARENT.fullmatch(request.parent):
@@ -234,7 +235,7 @@ def _among(where: Where, kind: int, source: int) -> None:
 
 
 def _laps(wanted: laps_pb2.LapFilter) -> Where:
-    """What a filter says of the laps themselves."""
+    """Return what a filter says of the laps themselves."""
     where = Where()
     for flag in _FLAGS:
         if wanted.HasField(flag):

@@ -34,13 +34,13 @@ ON found.seat = seat.id WHERE found.laps IS NOT seat.laps OR found.bytes IS NOT 
 
 
 def pack_message(message: Message) -> bytes:
-    """A message with its checksum."""
+    """Return a message with its checksum."""
     data = message.SerializeToString()
     return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
 def unpack_message(kind: type[M], data: bytes) -> M:
-    """The message. Raises Corrupt."""
+    """Return the message. Raises Corrupt."""
     message = data[:-_CRC_BYTES]
     if message + zlib.crc32(message).to_bytes(_CRC_BYTES, "little") != data:
         raise Corrupt("a lap or session in the index is not what was written", hint="rigd reindex")
@@ -48,7 +48,7 @@ def unpack_message(kind: type[M], data: bytes) -> M:
 
 
 def session_row(session: session_pb2.Session) -> Row:
-    """A session's row, without its message."""
+    """Return a session's row, without its message."""
     return {
         "name": session.name,
         "track": session.track_name.casefold(),
@@ -59,7 +59,7 @@ def session_row(session: session_pb2.Session) -> Row:
 
 
 def seat_row(lap: lap_pb2.Lap) -> Row:
-    """The row of a lap's seat, without the sums."""
+    """Return the row of a lap's seat, without the sums."""
     return {
         "session": lap.name.partition("/laps/")[0],
         "car": lap.car,
@@ -71,7 +71,7 @@ def seat_row(lap: lap_pb2.Lap) -> Row:
 
 
 def lap_row(lap: lap_pb2.Lap) -> Row:
-    """A lap's row, without its seat."""
+    """Return a lap's row, without its seat."""
     lap_time = _seconds(lap, "lap_time")
     return {
         "name": lap.name,
@@ -108,7 +108,7 @@ def check(db: sqlite3.Connection) -> None:
 
 
 def _wrong(db: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong."""
+    """Return what is wrong."""
     (problem,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if problem != "ok":
         yield problem

@@ -18,15 +18,15 @@ class RingSessions:
         self._known = {s.ring_session: s for s in store.folder.sessions() if s.ring == ring.id.hex()}
 
     def known(self) -> list[session_pb2.Session]:
-        """The sessions of this ring, in the order of their numbers."""
+        """Return the sessions of this ring, in the order of their numbers."""
         return [self._known[number] for number in sorted(self._known)]
 
     def numbered(self, number: int) -> session_pb2.Session | None:
-        """The session of that number, None when it is not known yet."""
+        """Return the session of that number, None when it is not known yet."""
         return self._known.get(number)
 
     def left_behind(self) -> list[session_pb2.Session]:
-        """Sessions of other rings that were never told to be over."""
+        """Return sessions of other rings that were never told to be over."""
         recording = session_pb2.SESSION_STATUS_RECORDING
         own = self._ring.id.hex()
         return [one for one in self._store.folder.sessions() if one.status == recording and one.ring != own]
@@ -48,8 +48,8 @@ class RingSessions:
             self._close(session, event.capture_time_ns)
 
     def of(self, number: int, clock_s: float, time_ns: int) -> session_pb2.Session:
-        """The session of that number. When its start is no longer in the ring, it is made from what scoring
-        told at session clock `clock_s`, which was `time_ns`.
+        """Return the session of that number. When its start is no longer in the ring, it is made from what
+        scoring told at session clock `clock_s`, which was `time_ns`.
         """
         if number not in self._known:
             self._put(self._made(number, time_ns, session_state(self._ring, number, clock_s).state))

@@ -29,8 +29,8 @@ class Tombstones:
         append(self._path, b"\n" + dump_json(json.dumps({"lap": lap, **facts})) + b"\n")
 
     def read(self) -> dict[str, Facts]:
-        """All lines, by the lap's name. One that was cut by a crash is passed over: the deletion that it
-        announced did not happen.
+        """Return all lines, by the lap's name. One that was cut by a crash is passed over: the deletion that
+        it announced did not happen.
         """
         return {facts["lap"]: facts for line in self._lines() if (facts := self._read(line)) is not None}
 
