@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rig.errors import RigError
 from rigclient.warehouse import connect, schema
-from rigclient.warehouse.batch import Batcher
-from rigclient.warehouse.layout import Layouts
+from rigclient.warehouse.layout import LayoutCache
+from rigclient.warehouse.load_builder import LoadBuilder
 from rigclient.warehouse.plan import Plan, Wanted
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 
 LOAD_ROWS = 1500
 
@@ -20,15 +20,15 @@ LOAD_ROWS = 1500
 def main() -> None:
     address, where, offset = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     done = int(offset.read_text()) if offset.exists() else 0
-    with Source(address) as rig, connect(where) as destination:
+    with RigReader(address) as rig, connect(where) as destination:
         there = schema.prepare(destination)
         laps = [
             Wanted(lap.name, lap.digest, lap.samples)
             for session in rig.sessions()
             for lap in rig.laps(session.name)
         ]
-        batcher = Batcher(rig, Layouts(destination.name, there), offset.parent / "naive", _refuse)
-        for batch in batcher.batches(Plan(0, laps[done:]), lambda _: None, LOAD_ROWS):
+        builder = LoadBuilder(rig, LayoutCache(destination.name, there), offset.parent / "naive", _refuse)
+        for batch in builder.loads(Plan(0, laps[done:]), lambda _: None, LOAD_ROWS):
             for part in batch.load.parts:
                 destination.copy(part.table.name, destination.stage(part.path, part.path.name))
             done += len(batch.digests)

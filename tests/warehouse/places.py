@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from rigclient.warehouse import Destination
-from rigclient.warehouse.place import place
+from rigclient.warehouse.url import parse_url
 from tests.warehouse.peer.process import ACCOUNT, DATABASE, PeerProcess
 
 LIVE: Final = os.environ.get("RIGD_SNOWFLAKE_LIVE") == "1"
@@ -38,7 +38,7 @@ class Home:
 
     def open(self, *, read_only: bool = False) -> Destination:
         """Connect."""
-        return place(self.where).open(read_only=read_only)
+        return parse_url(self.where).open(read_only=read_only)
 
 
 def forget_settings(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -79,11 +79,11 @@ def home(kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch) 
     for name, value in around.items():
         patch.setenv(name, value)
     patch.setenv("SNOWFLAKE_SCHEMA", "PUBLIC")
-    with place("snowflake").open() as session:
+    with parse_url("snowflake").open() as session:
         session.execute(f"CREATE SCHEMA {schema}")
     patch.setenv("SNOWFLAKE_SCHEMA", schema)
     yield Home(kind, "snowflake", around)
     if kind == "live":  # the peer goes with all it has
         patch.setenv("SNOWFLAKE_SCHEMA", "PUBLIC")
-        with place("snowflake").open() as session:
+        with parse_url("snowflake").open() as session:
             session.execute(f"DROP SCHEMA {schema}")

@@ -1,4 +1,4 @@
-"""Events in the warehouse: by number, in portions, and what the ring had let go of is declared."""
+"""Events in the warehouse: by number, in load_ranges, and what the ring had let go of is declared."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from rigclient.warehouse import connect, schema
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
 from rigclient.warehouse.loading import load, next_n
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 from rigd.serve.identity import identity
 from tests.archive.tape import Tape
 from tests.warehouse.town import Town
@@ -43,10 +43,10 @@ def db(tmp_path: Path) -> Iterator[Destination]:
         yield destination
 
 
-def portions(town: Town, db: Destination, limit: int) -> list[tuple[int, int]]:
+def load_ranges(town: Town, db: Destination, limit: int) -> list[tuple[int, int]]:
     """Load all there is; the ranges of the loads."""
     out = []
-    with Source(town.address) as rig:
+    with RigReader(town.address) as rig:
         while found := next_load(rig, db, town.folder / "spool", limit):
             wanted, spool = found
             load(db, wanted)
@@ -58,8 +58,8 @@ def portions(town: Town, db: Destination, limit: int) -> list[tuple[int, int]]:
 def test_they_come_in_portions_each_once(tmp_path: Path, db: Destination) -> None:
     town = Town(taped(tmp_path / "tape", 700), tmp_path)
     last = len(town.told)
-    assert portions(town, db, 300) == [(0, 300), (300, 600), (600, last)]
-    assert portions(town, db, 300) == []
+    assert load_ranges(town, db, 300) == [(0, 300), (300, 600), (600, last)]
+    assert load_ranges(town, db, 300) == []
     rows = db.rows("SELECT SEQ, KIND, CAR, SESSION_TIME FROM EVENTS ORDER BY SEQ")
     assert [row[0] for row in rows] == list(range(1, last + 1))
     moved = [row[2:] for row in rows if row[1] == "position_changed"][-700:]
@@ -72,7 +72,7 @@ def test_what_the_ring_let_go_of_is_a_gap_and_the_ledger_has_no_hole(tmp_path: P
     town = Town(taped(tmp_path / "tape", 40_000, limit_bytes=2 << 20), tmp_path)
     first, last = town.told[0].seq, town.told[-1].seq
     assert first > 1
-    ((begin, end),) = portions(town, db, 100_000)
+    ((begin, end),) = load_ranges(town, db, 100_000)
     assert (begin, end) == (0, last)
     gap = "SELECT STREAM, FIRST_SEQ, LAST_SEQ, MISSING, REASON, LAP FROM GAPS"
     assert db.rows(gap) == [("events", 1, first - 1, first - 1, "evicted", None)]
@@ -83,7 +83,7 @@ def test_what_the_ring_let_go_of_is_a_gap_and_the_ledger_has_no_hole(tmp_path: P
 
 
 def test_losses_that_the_recorder_declared_are_gaps_of_the_ring(town: Town, db: Destination) -> None:
-    portions(town, db, 1000)
+    load_ranges(town, db, 1000)
     declared = [event.gap for event in town.told if event.HasField("gap")]
     assert declared
     rows = db.rows("SELECT STREAM, FIRST_SEQ, LAST_SEQ, MISSING, REASON FROM GAPS ORDER BY FIRST_SEQ")
@@ -101,7 +101,7 @@ def test_a_clock_that_was_set_back_in_between_loses_nothing(tmp_path: Path, db: 
     tape.finish()
     tape.archiver().close()
     town = Town(tmp_path / "tape", tmp_path)
-    portions(town, db, 20)
+    load_ranges(town, db, 20)
     rows = db.rows("SELECT SEQ FROM EVENTS ORDER BY SEQ")
     assert [row[0] for row in rows] == list(range(1, len(town.told) + 1))
     town.close()
@@ -112,4 +112,4 @@ def test_without_a_ring_there_is_nothing(town: Town, db: Destination) -> None:
     for path in (town.data / "ring").iterdir():
         path.unlink()
     town.serve()
-    assert portions(town, db, 100) == []
+    assert load_ranges(town, db, 100) == []

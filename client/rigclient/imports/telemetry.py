@@ -18,7 +18,7 @@ from rigclient.imports.longform import LAP, TARGETS, readings
 from rigclient.imports.races import RIG_ID, Imported, dated
 from rigclient.imports.source import Report, Source
 from rigclient.warehouse import tables
-from rigclient.warehouse.portions import portions
+from rigclient.warehouse.iteration import batched
 from rigclient.warehouse.spool import Array, Spool
 
 _AT_A_TIME: Final = 20_000
@@ -100,7 +100,7 @@ class Telemetry:
 
     def _write_lap(self, spool: Spool, car: str, lap: int, samples: Iterable[Sample]) -> _Driven:
         driven: _Driven | None = None
-        for some in portions(placed(samples), _AT_A_TIME):
+        for some in batched(placed(samples), _AT_A_TIME):
             first = some[0].sample
             driven = driven or _Driven(car, lap, first.time_ns, first.received_ns)
             columns = self._columns(some, driven)

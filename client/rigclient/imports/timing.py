@@ -16,7 +16,7 @@ from rigclient.imports.held import Session, another
 from rigclient.imports.races import RIG_ID, Imported, Race, dated, standing
 from rigclient.imports.source import OLDER, Report, Source
 from rigclient.warehouse import tables
-from rigclient.warehouse.portions import portions
+from rigclient.warehouse.iteration import batched
 from rigclient.warehouse.spool import Spool
 
 _AT_A_TIME: Final = 2000
@@ -77,7 +77,7 @@ class Timing:
     def write(self, spool: Spool, laps: Iterable[ChartLap]) -> None:
         """The laps, their intermediates and the session."""
         stints = _Stints()
-        for some in portions(laps, _AT_A_TIME):
+        for some in batched(laps, _AT_A_TIME):
             spool.put(tables.LAPS, [self._lap(lap, stints) for lap in some])
             spool.put(tables.READINGS, (row for lap in some for row in self._readings(lap)))
         begin_ns, end_ns = self._wall_clock(0), self._wall_clock(self.overview.end_ms)

@@ -11,7 +11,7 @@ from rig.errors import Mismatch
 from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination, Finding
 from rigclient.warehouse.plan import plan
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.tables import Table
 
 _SHOWN: Final = 3
@@ -19,7 +19,7 @@ _SHOWN: Final = 3
 _LAP: Final = ("RIG_ID", "SESSION", "LAP")
 
 
-def findings(destination: Destination, rigs: Iterable[Source]) -> Iterator[Finding]:
+def findings(destination: Destination, rigs: Iterable[RigReader]) -> Iterator[Finding]:
     """One after the other, as they are found. Where there are no tables nothing more is looked at."""
     yield from destination.health()
     found = _tables(destination)
@@ -115,7 +115,7 @@ def _laps(destination: Destination) -> Finding:
     return Finding("laps", well=True, text=f"{laps:,}, each with all its rows")
 
 
-def _rig(destination: Destination, rig: Source) -> Finding:
+def _rig(destination: Destination, rig: RigReader) -> Finding:
     """What is on the rig is in the warehouse, with the same content."""
     found = plan(rig, destination, {}, thorough=True)
     if found.refused:

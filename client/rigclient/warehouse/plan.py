@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from rig.errors import Mismatch, RigError
 from rig.v1 import lap_pb2, session_pb2
-from rigclient.warehouse import facts
+from rigclient.warehouse import table_rows
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import next_n
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.tables import parted
 
 STREAM: Final = "laps"
@@ -39,7 +39,7 @@ class Plan:
     next_n: int
     """Number of the next load."""
     laps: list[Wanted] = field(default_factory=list)
-    sessions: dict[str, facts.Facts] = field(default_factory=dict)
+    sessions: dict[str, table_rows.NamedRow] = field(default_factory=dict)
     """Rows of the sessions that the warehouse does not have as they are now, by name."""
     marks: dict[str, str] = field(default_factory=dict)
     """Digests of laps that the warehouse has and the rig does not know of, by name."""
@@ -54,7 +54,7 @@ class Plan:
         return sum(lap.rows for lap in self.laps)
 
 
-def plan(rig: Source, destination: Destination, settled: Settled, *, thorough: bool = False) -> Plan:
+def plan(rig: RigReader, destination: Destination, settled: Settled, *, thorough: bool = False) -> Plan:
     """What is missing now. The number of the next load is asked for first: whoever loads while this looks
     around makes it wrong, and the load that follows finds out.
 
@@ -79,7 +79,7 @@ def plan(rig: Source, destination: Destination, settled: Settled, *, thorough: b
             else:
                 made.there += session.laps
         for session in _changed(destination, rig.rig_id, some):
-            made.sessions[session.name] = facts.session(rig.rig_id, session)
+            made.sessions[session.name] = table_rows.session(rig.rig_id, session)
     waiting = (*(lap.name for lap in made.laps), *made.marks)
     busy = {name.partition("/laps/")[0] for name in waiting} | made.sessions.keys()
     settled |= {one.name: _state(one) for one in sessions if one.name not in busy}
@@ -91,7 +91,7 @@ def _state(session: session_pb2.Session) -> tuple[int, ...]:
     return session.laps, session.bytes, session.end_time_ns
 
 
-def _compare(made: Plan, session: str, rig: Source, destination: Destination) -> None:
+def _compare(made: Plan, session: str, rig: RigReader, destination: Destination) -> None:
     """The laps of a session on both sides."""
     there = _digests(destination, rig.rig_id, session)
     for lap in rig.laps(session):

@@ -15,14 +15,14 @@ from typing import Final
 
 from rig.errors import Raced, RigError, Unavailable
 from rigclient.warehouse import schema
-from rigclient.warehouse.ahead import ahead
-from rigclient.warehouse.batch import LOAD_ROWS, Batch, Batcher
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
-from rigclient.warehouse.layout import Layouts
+from rigclient.warehouse.iteration import prefetch
+from rigclient.warehouse.layout import LayoutCache
+from rigclient.warehouse.load_builder import LOAD_ROWS, LoadBuilder, PreparedLoad
 from rigclient.warehouse.loading import load, stage
 from rigclient.warehouse.plan import Settled, plan
-from rigclient.warehouse.rigs import Ring, Source
+from rigclient.warehouse.rig_reader import RigReader, RingEvents
 from rigclient.warehouse.spool import sweep
 
 _ATTEMPTS: Final = 50
@@ -79,14 +79,14 @@ class Sync:
     """Brings one rig into one warehouse. `folder` is its own alone."""
 
     def __init__(
-        self, rig: Source, destination: Destination, folder: Path, load_rows: int = LOAD_ROWS
+        self, rig: RigReader, destination: Destination, folder: Path, load_rows: int = LOAD_ROWS
     ) -> None:
         self._rig, self._db, self._folder = rig, destination, folder
         self._load_rows = load_rows
         self._settled: Settled = {}
-        self._ring: Ring | None = None
+        self._ring: RingEvents | None = None
         """As it was when all its events were loaded."""
-        self._layouts: Layouts | None = None
+        self._layouts: LayoutCache | None = None
         sweep(folder)
 
     def run(self, progress: Progress = lambda *_: None) -> Outcome:
@@ -112,9 +112,9 @@ class Sync:
         outcome.refused, outcome.warnings, outcome.untold = wanted.refused, wanted.damaged, 0
         self._mark(wanted.marks, outcome)
         tally = _Tally(wanted.rows, progress)
-        batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
-        batches = batcher.batches(wanted, tally.read, self._load_rows)
-        coming = ahead((batch, stage(self._db, batch.load)) for batch in batches)
+        builder = LoadBuilder(self._rig, layouts, self._folder, outcome.refused.append)
+        batches = builder.loads(wanted, tally.read, self._load_rows)
+        coming = prefetch((batch, stage(self._db, batch.load)) for batch in batches)
         try:
             for batch, staged in coming:
                 self._load(batch, staged, layouts)
@@ -125,17 +125,17 @@ class Sync:
                 outcome.newest_ns = max(outcome.newest_ns, batch.newest_ns)
                 self._mark(batch.digests, outcome)
         finally:
-            batcher.stopped = True
+            builder.stopped = True
             coming.close()
             sweep(self._folder)
 
-    def _prepared(self) -> Layouts:
+    def _prepared(self) -> LayoutCache:
         """The tables are there, and known."""
         if self._layouts is None:
-            self._layouts = Layouts(self._db.name, schema.prepare(self._db))
+            self._layouts = LayoutCache(self._db.name, schema.prepare(self._db))
         return self._layouts
 
-    def _load(self, batch: Batch, staged: list[str], layouts: Layouts) -> None:
+    def _load(self, batch: PreparedLoad, staged: list[str], layouts: LayoutCache) -> None:
         """Load it, verified, and let others in again."""
         if batch.layout is not None:
             layouts.widen(self._db, batch.layout)

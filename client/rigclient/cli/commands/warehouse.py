@@ -10,11 +10,11 @@ from rig.errors import Mismatch, Unavailable
 from rigclient.cli.commands import exits, shell
 from rigclient.cli.terminal.palette import GOOD, RED, STRONG
 from rigclient.cli.terminal.text import Text, say
-from rigclient.warehouse.place import VARIABLE
+from rigclient.warehouse.url import VARIABLE
 
 if TYPE_CHECKING:
     from rigclient.warehouse.destination import Finding
-    from rigclient.warehouse.rigs import Source
+    from rigclient.warehouse.rig_reader import RigReader
 
 
 def at(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,13 +95,13 @@ def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool)
         raise click.exceptions.Exit(exits.CODES[Mismatch])
 
 
-def _source(address: str, stack: contextlib.ExitStack) -> "Source":
-    from rigclient.warehouse.rigs import Source
+def _source(address: str, stack: contextlib.ExitStack) -> "RigReader":
+    from rigclient.warehouse.rig_reader import RigReader
 
-    return stack.enter_context(Source(address))
+    return stack.enter_context(RigReader(address))
 
 
-def _default_source(address: str, stack: contextlib.ExitStack) -> "list[Source]":
+def _default_source(address: str, stack: contextlib.ExitStack) -> "list[RigReader]":
     """None when it does not answer: a warehouse has a life of its own."""
     with contextlib.suppress(Unavailable):
         return [_source(address, stack)]
