@@ -41,7 +41,7 @@ def times(there: Destination) -> list[float]:
 
 
 def ill(there: Destination) -> list[str]:
-    return [finding.text for finding in check.findings(there, []) if not finding.well]
+    return [one.text for one in check.checks(there, []) if not one.well]
 
 
 OLD, NEW = [100.0, 99.0, 101.0], [100.0, 98.5, 101.0, 99.5]

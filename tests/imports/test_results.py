@@ -12,7 +12,7 @@ from rigclient.imports import finding, job, source
 from rigclient.warehouse import Destination, connect
 from rigclient.warehouse.questions import standings
 from rigclient.warehouse.questions.choice import Choice
-from rigclient.warehouse.questions.named import sessions
+from rigclient.warehouse.questions.lookup import sessions
 from tests.imports.written import HEAD, race, write
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rig.errors import NotFound, Raced, RigError
 from rigclient.warehouse import Destination, tables
-from rigclient.warehouse.destination import Finding
+from rigclient.warehouse.destination import HealthCheck
 from tests.warehouse.places import Home
 
 TABLE = tables.Table(
@@ -266,7 +266,7 @@ class TestConnections:
         there.close()
         with warehouse.open(read_only=True) as reader:
             assert count(reader) == 1
-            assert [finding.what for finding in reader.health() if not finding.well] == []
+            assert [check.what for check in reader.health() if not check.well] == []
 
     def test_its_name_says_where_it_is(self, warehouse: Home, there: Destination) -> None:
         assert there.name.startswith(f"{there.dialect.name}:")
@@ -275,8 +275,8 @@ class TestConnections:
 
     def test_health_is_a_line_for_each_thing(self, there: Destination) -> None:
         found = list(there.health())
-        assert all(isinstance(finding, Finding) and finding.text for finding in found)
-        assert [finding.what for finding in found if not finding.well] == []
+        assert all(isinstance(check, HealthCheck) and check.text for check in found)
+        assert [check.what for check in found if not check.well] == []
 
     def test_closing_twice_is_harmless(self, there: Destination) -> None:
         there.close()

@@ -35,7 +35,7 @@ class Dialect:
     """A key that is declared is not enforced, and costs nothing."""
 
 
-class Finding(NamedTuple):
+class HealthCheck(NamedTuple):
     """One line of a health check."""
 
     what: str
@@ -97,7 +97,7 @@ class Destination(Protocol):
         for another; empty when there is no such table.
         """
 
-    def health(self) -> Iterator[Finding]:
+    def health(self) -> Iterator[HealthCheck]:
         """What can be said of login, rights and clocks."""
 
     def release(self) -> None:

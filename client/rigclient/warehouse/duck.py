@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rig.errors import Busy, Corrupt, Exhausted, NotFound, Raced, RigError, Unavailable
-from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
+from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, HealthCheck, Row, Value
 from riglap.extras import need
 
 DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
@@ -140,10 +140,10 @@ class DuckDB:
         sql = "SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = ? "
         return dict(self.rows(sql + "ORDER BY ORDINAL_POSITION", [table]))
 
-    def health(self) -> Iterator[Finding]:
+    def health(self) -> Iterator[HealthCheck]:
         """That the file opens."""
         ((version,),) = self.rows("SELECT VERSION()")
-        yield Finding("file", well=True, text=f"{self._path}, DuckDB {version}")
+        yield HealthCheck("file", well=True, text=f"{self._path}, DuckDB {version}")
 
     def release(self) -> None:
         """Let go of the file until the next statement."""

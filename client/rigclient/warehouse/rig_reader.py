@@ -36,7 +36,7 @@ class FetchedLap(NamedTuple):
 
 
 class RigReader:
-    """Reads one rig. Making it asks for the rig's identity: raises Unavailable, Mismatch where there is none."""
+    """Reads one rig. Asks for its identity when made: raises Unavailable, Mismatch where it has none."""
 
     def __init__(self, address: str) -> None:
         self.address: Final = address

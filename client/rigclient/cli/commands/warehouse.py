@@ -13,7 +13,7 @@ from rigclient.cli.terminal.text import Text, say
 from rigclient.warehouse.url import VARIABLE
 
 if TYPE_CHECKING:
-    from rigclient.warehouse.destination import Finding
+    from rigclient.warehouse.destination import HealthCheck
     from rigclient.warehouse.rig_reader import RigReader
 
 
@@ -85,13 +85,13 @@ def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool)
     with contextlib.ExitStack() as stack:
         sources = [_source(one, stack) for one in rigs] or _default_source(address, stack)
         destination = stack.enter_context(connect(where, read_only=True))
-        for finding in checking.findings(destination, sources):
-            found.append(finding)
+        for check in checking.checks(destination, sources):
+            found.append(check)
             if not as_json:
-                shell.console().print(_line(finding), soft_wrap=True)
+                shell.console().print(_line(check), soft_wrap=True)
     if as_json:
-        click.echo(shell.json_text([finding._asdict() for finding in found]))
-    if not all(finding.well for finding in found):
+        click.echo(shell.json_text([check._asdict() for check in found]))
+    if not all(check.well for check in found):
         raise click.exceptions.Exit(exits.CODES[Mismatch])
 
 
@@ -108,6 +108,6 @@ def _default_source(address: str, stack: contextlib.ExitStack) -> "list[RigReade
     return []
 
 
-def _line(finding: "Finding") -> Text:
-    sign = Text("ok  ", GOOD) if finding.well else Text("BAD ", RED)
-    return Text.assemble(sign, (f"{finding.what:<16}", STRONG), finding.text)
+def _line(check: "HealthCheck") -> Text:
+    sign = Text("ok  ", GOOD) if check.well else Text("BAD ", RED)
+    return Text.assemble(sign, (f"{check.what:<16}", STRONG), check.text)

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from rig.errors import NotFound, Raced, RigError, Unavailable
 from rigclient.warehouse import tables
-from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
+from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, HealthCheck, Row, Value
 from rigclient.warehouse.snowflake import refusals
 from rigclient.warehouse.snowflake.login import LOGIN_TIMEOUT_S, NETWORK_TIMEOUT_S, Login, login
 from riglap.extras import need
@@ -201,7 +201,7 @@ class Snowflake:
         )
         return {name: _type(kind, scale) for name, kind, scale in found}
 
-    def health(self) -> Iterator[Finding]:
+    def health(self) -> Iterator[HealthCheck]:
         """Login, place, stage and clock."""
         before = time.time()
         ((user, role, warehouse, ms),) = self.rows(
@@ -210,27 +210,27 @@ class Snowflake:
         )
         behind_s = float(ms) / 1000 - (before + time.time()) / 2
         where = "{database}.{schema} of {account}".format(**self._login.options)
-        yield Finding("login", well=True, text=f"{user} in {where}")
-        yield Finding("role", well=bool(role), text=role or f"none: set {self._login.source('role')}")
+        yield HealthCheck("login", well=True, text=f"{user} in {where}")
+        yield HealthCheck("role", well=bool(role), text=role or f"none: set {self._login.source('role')}")
         sizes = warehouse or f"none is in use: set {self._login.source('warehouse')}"
-        yield Finding("warehouse", well=bool(warehouse), text=sizes)
+        yield HealthCheck("warehouse", well=bool(warehouse), text=sizes)
         yield self._stage_health()
         right = abs(behind_s) < _CLOCK_S
         clock = f"{abs(behind_s):.1f} s {'behind' if behind_s > 0 else 'ahead of'} the account's"
-        yield Finding(
+        yield HealthCheck(
             "clock", well=right, text=clock + ": set it, logins by key fail otherwise" * (not right)
         )
 
-    def _stage_health(self) -> Finding:
+    def _stage_health(self) -> HealthCheck:
         """A file in and out again; whoever may only read lists the files."""
         try:
             if self._read_only:
                 self.execute(f"LIST @{STAGE}")
-                return Finding("stage", well=True, text=f"{STAGE} can be listed")
+                return HealthCheck("stage", well=True, text=f"{STAGE} can be listed")
             self.unstage(self.stage(Path(__file__), "check/account.py"))
         except RigError as error:
-            return Finding("stage", well=False, text=str(error))
-        return Finding("stage", well=True, text=f"{STAGE} can be written")
+            return HealthCheck("stage", well=False, text=str(error))
+        return HealthCheck("stage", well=True, text=f"{STAGE} can be written")
 
     def release(self) -> None:
         """Others can be in as well."""
