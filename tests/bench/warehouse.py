@@ -31,8 +31,8 @@ from rigd.store.folder import Store
 from rigd.store.index import Index
 from tests.bench.archives import demo_laps
 from tests.stage import Stage, scratch, stage
+from tests.warehouse.empty import PASSWORD, USER, settings
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import PASSWORD, USER, settings
 
 Figures = dict[str, float]
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -22,8 +22,8 @@ from rigclient.warehouse.spool import Spool
 from tests.imports import driven
 from tests.imports.driven import ALDER, BIRCH, OHARA
 from tests.imports.filled import SPOILT, Filled, files
+from tests.warehouse.empty import KINDS, empty_warehouse
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import KINDS, home
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -36,7 +36,7 @@ def filled(
     folder = tmp_path_factory.mktemp("filled")
     with (
         pytest.MonkeyPatch.context() as patch,
-        home(request.param, folder, running_peer, patch) as made,
+        empty_warehouse(request.param, folder, running_peer, patch) as made,
         made.open() as destination,
     ):
         schema.prepare(destination)

@@ -34,9 +34,9 @@ from rigclient.cli.commands.exits import code_of
 from rigclient.cli.main import rig
 from rigclient.warehouse import connect
 from rigclient.warehouse.snowflake.login import login
+from tests.warehouse.empty import KINDS, PASSWORD, USER, settings
 from tests.warehouse.key_pair import PASSPHRASE, Pair, base64_of, pair
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import KINDS, PASSWORD, USER, settings
 
 Put = Callable[..., None]
 

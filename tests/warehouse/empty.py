@@ -1,4 +1,4 @@
-"""Warehouses for tests, each empty: a DuckDB file, a schema of the peer, and one of a real account.
+"""Empty warehouses for tests: a DuckDB file, a schema of the peer, and one of a real account.
 
 The real account takes part when RIGD_SNOWFLAKE_LIVE=1, with the SNOWFLAKE_* settings of the environment: a
 login that may create schemas in SNOWFLAKE_DATABASE. Everything is made in a new schema and dropped with it.
@@ -27,8 +27,8 @@ ROLE: Final = "RIGD_LOADER"
 
 
 @dataclass(frozen=True)
-class Home:
-    """A warehouse of a test's own."""
+class EmptyWarehouse:
+    """A warehouse that one test has for itself."""
 
     kind: str
     where: str
@@ -42,14 +42,14 @@ class Home:
 
 
 def forget_settings(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let no setting of this machine have a say."""
+    """Remove the settings of this machine from the environment."""
     for name in [name for name in os.environ if name.startswith("SNOWFLAKE_")]:
         patch.delenv(name)
     patch.setenv("SNOWFLAKE_HOME", str(folder))
 
 
 def settings(peer: PeerProcess, **other: str) -> dict[str, str]:
-    """Of the peer, by password."""
+    """Return the settings that log in to the peer by password."""
     plain = {
         "ACCOUNT": ACCOUNT.lower(),
         "HOST": "127.0.0.1",
@@ -66,10 +66,12 @@ def settings(peer: PeerProcess, **other: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def home(kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch) -> Iterator[Home]:
-    """An empty warehouse of this kind."""
+def empty_warehouse(
+    kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch
+) -> Iterator[EmptyWarehouse]:
+    """Make an empty warehouse of this kind."""
     if kind == "duckdb":
-        yield Home(kind, f"duckdb:{folder / 'warehouse.duckdb'}")
+        yield EmptyWarehouse(kind, f"duckdb:{folder / 'warehouse.duckdb'}")
         return
     around: dict[str, str] = {}
     if kind == "snowflake":
@@ -82,7 +84,7 @@ def home(kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch) 
     with parse_url("snowflake").open() as session:
         session.execute(f"CREATE SCHEMA {schema}")
     patch.setenv("SNOWFLAKE_SCHEMA", schema)
-    yield Home(kind, "snowflake", around)
+    yield EmptyWarehouse(kind, "snowflake", around)
     if kind == "live":  # the peer goes with all it has
         patch.setenv("SNOWFLAKE_SCHEMA", "PUBLIC")
         with parse_url("snowflake").open() as session:

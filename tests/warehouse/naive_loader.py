@@ -1,7 +1,7 @@
-"""The loader that everybody writes first: copy, then note how far it got. It has to fail where ours does not.
+"""The loader that everybody writes first: copy, then note how far it got. It must fail where ours does not.
 
-`naive RIG WAREHOUSE OFFSET`: the same rig, spool, files and warehouse, but every COPY stands alone and the
-offset is a file. It is right as long as nothing happens to it.
+`naive_loader RIG WAREHOUSE OFFSET`: the same rig, spool, files and warehouse, but every COPY stands alone and
+the offset is a file. It is right as long as nothing happens to it.
 """
 
 import sys
