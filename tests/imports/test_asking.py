@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rigclient.cli.main import rig
-from rigclient.imports import finding, job, source
+from rigclient.imports import discovery, import_file, job
 from rigclient.warehouse import connect, schema
 from rigclient.warehouse.spool import Spool
 from tests.imports import driven
@@ -31,9 +31,11 @@ def where(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     with connect(place) as destination:
         schema.prepare(destination)
         driven.load(destination, Spool(folder / "spool"))
-        work = job.Job(destination, source.Named(), lambda _row: None, lambda _path, _bytes: None)
+        work = job.ImportJob(
+            destination, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+        )
         paths = [chart(recordings, "barber", 1), chart(recordings, "Sebring", 2)]
-        assert [report.outcome for report in work.run(finding.search(paths))] == ["loaded", "loaded"]
+        assert [report.outcome for report in work.run(discovery.search(paths))] == ["loaded", "loaded"]
     return place
 
 

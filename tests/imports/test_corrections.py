@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rig.errors import NotFound
-from rigclient.imports import finding, job, source, unloading
+from rigclient.imports import discovery, import_file, job, unloading
 from rigclient.warehouse import Destination, check, schema
 from tests.imports.written import race, write
 from tests.warehouse.empty import EmptyWarehouse
@@ -30,9 +30,11 @@ def charts(tmp_path: Path) -> tuple[Path, Path]:
     return write(paths[0], FIRST), write(paths[1], SECOND)
 
 
-def load(there: Destination, path: Path, **named: Any) -> source.Report:
-    work = job.Job(there, source.Named(**named), lambda _row: None, lambda _path, _bytes: None)
-    (report,) = work.run(finding.search([path]))
+def load(there: Destination, path: Path, **named: Any) -> import_file.ImportReport:
+    work = job.ImportJob(
+        there, import_file.ImportOptions(**named), lambda _row: None, lambda _path, _bytes: None
+    )
+    (report,) = work.run(discovery.search([path]))
     return report
 
 
@@ -75,12 +77,15 @@ class TestReplacing:
         write(tmp_path / "in/provisional/spa/Race 1/a.csv", FIRST)
         with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             for replace in (False, True):
-                work = job.Job(
-                    there, source.Named(replace=replace), lambda _row: None, lambda _path, _bytes: None
+                work = job.ImportJob(
+                    there,
+                    import_file.ImportOptions(replace=replace),
+                    lambda _row: None,
+                    lambda _path, _bytes: None,
                 )
                 outcomes = {
                     report.path.parts[-4]: report.outcome
-                    for report in work.run(finding.search([tmp_path / "in"]))
+                    for report in work.run(discovery.search([tmp_path / "in"]))
                 }
                 assert outcomes["provisional"] == "older"
                 assert times(there) == NEW
@@ -90,9 +95,9 @@ class TestReplacing:
     ) -> None:
         with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             for first in ("loaded", "there already"):
-                named = source.Named(replace=True)
-                work = job.Job(there, named, lambda _row: None, lambda _path, _bytes: None)
-                reports = list(work.run(finding.search(charts)))
+                named = import_file.ImportOptions(replace=True)
+                work = job.ImportJob(there, named, lambda _row: None, lambda _path, _bytes: None)
+                reports = list(work.run(discovery.search(charts)))
                 assert [report.outcome for report in reports] == [first, "refused"]
                 assert "with the right one alone" in reports[1].why
                 assert times(there) == OLD
@@ -101,8 +106,10 @@ class TestReplacing:
         write(tmp_path / "in/spa/Race/Hour 6/23_Analysis_Race_Hour 6.CSV", FIRST)
         write(tmp_path / "in/spa/Race/Hour 12/23_Analysis_Race_Hour 12.CSV", SECOND)
         with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
-            work = job.Job(there, source.Named(), lambda _row: None, lambda _path, _bytes: None)
-            outcomes = [report.outcome for report in work.run(finding.search([tmp_path / "in"]))]
+            work = job.ImportJob(
+                there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+            )
+            outcomes = [report.outcome for report in work.run(discovery.search([tmp_path / "in"]))]
             assert (outcomes, times(there)) == (["loaded", "older"], NEW)
 
 

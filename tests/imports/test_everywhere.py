@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rig.errors import BadRequest, NotFound, UnknownChannel
-from rigclient.imports import finding, job, source
-from rigclient.imports.refusals import Refusal
+from rigclient.imports import discovery, import_file, job
+from rigclient.imports.refusals import RefusedRow
 from rigclient.warehouse import Destination, schema
 from rigclient.warehouse.questions import compare, drivers, laps, lookup, samples, standings
 from rigclient.warehouse.questions.choice import Choice
@@ -41,11 +41,13 @@ def filled(
     ):
         schema.prepare(destination)
         driven.load(destination, Spool(folder / "spool"))
-        told: list[Refusal] = []
-        found = finding.Search(
-            [one for path in files(folder, recordings) if (one := finding.recognised(path))], [], []
+        told: list[RefusedRow] = []
+        found = discovery.Search(
+            [one for path in files(folder, recordings) if (one := discovery.recognised(path))], [], []
         )
-        work = job.Job(destination, source.Named(), told.append, lambda _path, _bytes: None)
+        work = job.ImportJob(
+            destination, import_file.ImportOptions(), told.append, lambda _path, _bytes: None
+        )
         reports = {str(report.path.relative_to(folder)): report for report in work.run(found)}
         yield Filled(destination, reports, told)
 

@@ -37,12 +37,12 @@ class Beacon:
 
 
 def beacons(sheet: Sheet) -> Iterator[Beacon | Refused]:
-    """The crossings of a file in its order, which is none."""
+    """Yield the crossings of a file, in the order of its rows, which is not that of time."""
     return parsed(sheet.rows(), _beacon)
 
 
 def together(rows: Iterable[Beacon | Refused]) -> Iterator[Beacon | Refused]:
-    """The crossings of one meeting; those that are weeks away from most of them are refused."""
+    """Yield the crossings of one meeting; those that are weeks away from most of them are refused."""
     kept = list(rows)
     times = sorted(row.time_ns for row in kept if isinstance(row, Beacon))
     middle_ns = times[len(times) // 2] if times else 0

@@ -53,7 +53,7 @@ pressure in bar is no share of the pedal, degrees of a wheel no share of its loc
 """
 
 
-class Reading(NamedTuple):
+class LoggedValue(NamedTuple):
     """One value of one car at one moment."""
 
     line: int
@@ -69,15 +69,15 @@ class Reading(NamedTuple):
     value: float
 
 
-def readings(sheet: Sheet, car: str) -> Iterator[Reading | Refused]:
-    """The values of a file in its order; `car` where the file does not tell whose they are."""
+def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | Refused]:
+    """Yield the values of a file in its order; `car` where the file does not tell whose they are."""
     known = set(sheet.columns)
     own_clock = "timestamp" if "timestamp" in known else "meta_time"
     lap = _column_lap if LAP in known else _lap_value
     whose = next((name for name in ("vehicle_id", "vehicle_number") if name in known), None)
 
-    def reading(row: Row) -> Reading:
-        return Reading(
+    def reading(row: Row) -> LoggedValue:
+        return LoggedValue(
             line=row.line,
             car=_car(row, whose) if whose else car,
             lap=lap(row),
@@ -102,7 +102,9 @@ def _column_lap(row: Row) -> int | None:
 
 
 def _lap_value(row: Row) -> int | None:
-    """The lap begins with the row that tells it; other rows are of the lap that was told last."""
+    """Return the lap of a row that tells one. The lap begins with that row; other rows are of the lap that
+    was told last.
+    """
     if row["telemetry_name"] != LAP:
         return None
     return cells.lap_number(LAP, row["telemetry_value"].removesuffix(".0"), first=0)
@@ -116,7 +118,7 @@ def _name(row: Row) -> str:
 
 
 def _value(row: Row) -> float:
-    """Raises Malformed also for what the column of its name cannot hold."""
+    """Return the value. Raises Malformed also for what the column of its name cannot hold."""
     name, text = row["telemetry_name"], row["telemetry_value"]
     value = cells.number(name, text)
     target = TARGETS.get(name)

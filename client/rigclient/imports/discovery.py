@@ -64,7 +64,7 @@ class Search(NamedTuple):
 
 
 def search(paths: Sequence[Path]) -> Search:
-    """The files named, and those in the folders named. Raises NotFound for what is not there."""
+    """Return the files named, and those in the folders named. Raises NotFound for what is not there."""
     files: dict[Path, Found] = {}
     odd: dict[Path, Odd] = {}
     others: dict[Path, None] = {}
@@ -86,8 +86,8 @@ def search(paths: Sequence[Path]) -> Search:
 
 
 def recognised(path: Path) -> Found | None:
-    """The file, None where it is a table of another kind. Raises BadRequest where it is no table, or where it
-    lacks but a few columns of a kind; OSError.
+    """Return the file, None where it is a table of another kind. Raises BadRequest where it is no table, or
+    where it lacks but a few columns of a kind; OSError.
     """
     _check_shape(path)
     with path.open("rb") as file:
@@ -104,7 +104,7 @@ def recognised(path: Path) -> Found | None:
 
 
 def _check_shape(path: Path) -> None:
-    """Raises BadRequest for what is no file: a pipe that is opened may never end."""
+    """Raise BadRequest for what is no regular file: a pipe that is opened may never end."""
     mode = path.stat().st_mode
     for test, what in _SHAPES.items():
         if test(mode):
@@ -128,7 +128,7 @@ def _reason(error: BadRequest | OSError) -> str:
 
 
 def _expanded(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
-    """Every file, and whether it was named itself."""
+    """Yield every file, and whether it was named itself."""
     for path in paths:
         if not path.exists():
             raise NotFound(f"there is no file {path}", hint="name files, or folders to search")
