@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from rig.signs import visible
+from riglap.atomic import atomic_write
 from riglap.extras import need
 from riglap.plot.panels import X_TITLE, Panel
-from riglap.whole import whole
 
 _WIDTH_IN: Final = 12.0
 _PANEL_IN: Final = 1.9
@@ -19,9 +19,9 @@ _DPI: Final = 130
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the picture in the format of the path's ending. Raises Unavailable without matplotlib."""
     figure = _figure(title, panels)
-    with whole(path) as place, warnings.catch_warnings():
+    with atomic_write(path) as partial, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a box stands for letters that the font lacks
-        figure.savefig(place, format=path.suffix[1:].lower(), dpi=_DPI)
+        figure.savefig(partial, format=path.suffix[1:].lower(), dpi=_DPI)
 
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:

@@ -1,4 +1,4 @@
-"""Files that appear under their name when they are whole, or not at all."""
+"""Atomic writes: a file appears under its name when it is complete, or not at all."""
 
 import contextlib
 import os
@@ -18,11 +18,12 @@ _STREAMS: Final = ("/dev/fd/", "/dev/std", "/proc/")
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a place to write the file at `path`, which it becomes at the end, flushed. After an error, Ctrl-C
+def atomic_write(path: Path, *, flush: bool = True) -> Iterator[Path]:
+    """Yield a path to write to, which becomes `path` at the end, flushed to the disk. After an error, Ctrl-C
     or SIGTERM nothing is left of it, and what stood there stays. Devices and pipes are written as they are.
 
-    Raises OSError, with the name of the file.
+    `flush` False keeps it complete where a process ends, not where the power fails: a flush takes
+    milliseconds. Raises OSError, with the name of the file.
     """
     if not _replaceable(path):
         yield path
@@ -32,9 +33,11 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         with _terminated():
             yield beside
-            _flush(beside)
+            if flush:
+                _flush(beside)
             beside.replace(target)
-            _flush(target.parent)
+            if flush:
+                _flush(target.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
