@@ -64,7 +64,7 @@ def _flush(path: Path) -> None:
 
 @contextlib.contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what is done here as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP end what is done here as Ctrl-C does."""
     taken = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):

@@ -11,7 +11,7 @@ from rig.errors import RigError
 from rigclient.warehouse import connect, schema
 from rigclient.warehouse.layout import LayoutCache
 from rigclient.warehouse.load_builder import LoadBuilder
-from rigclient.warehouse.plan import Plan, Wanted
+from rigclient.warehouse.plan import Plan, PlannedLap
 from rigclient.warehouse.rig_reader import RigReader
 
 LOAD_ROWS = 1500
@@ -23,7 +23,7 @@ def main() -> None:
     with RigReader(address) as rig, connect(where) as destination:
         there = schema.prepare(destination)
         laps = [
-            Wanted(lap.name, lap.digest, lap.samples)
+            PlannedLap(lap.name, lap.digest, lap.samples)
             for session in rig.sessions()
             for lap in rig.laps(session.name)
         ]

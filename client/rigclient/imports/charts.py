@@ -180,7 +180,7 @@ class _Chart:
         return bool(known) and lap.lap == 1 and all(1 in entry.laps for entry in known)
 
     def _settle(self, following: ChartLap | None) -> Iterator[ChartLap | Refused]:
-        """What the waiting row was, now that the one after it is here."""
+        """Yield what the waiting row was, now that the one after it is here."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
@@ -190,7 +190,7 @@ class _Chart:
             yield _repeated(waiting)
 
     def _goes_on(self, first: ChartLap, following: ChartLap) -> bool:
-        """The lap after a first lap can be of the same car, and of none that is known."""
+        """Return whether the lap after a first lap can be of the same car, and of none that is known."""
         known = self._cars[first.number]
         if following.number != first.number or any(entry.first_is(first) for entry in known):
             return False
@@ -205,7 +205,7 @@ class _Chart:
             return Refused(lap.line, error.reason, error.detail)
 
     def _car(self, lap: ChartLap) -> _ChartCar:
-        """The car of that number that lacks the lap; the one that began last, where several do."""
+        """Return the car of that number that lacks the lap; the one that began last, where several do."""
         known = self._cars.get(lap.number)
         if known is None:
             return self._enter(lap.number)
@@ -229,7 +229,7 @@ class _Start:
         self._told: list[ChartLap] = []
 
     def agreed(self, rows: Iterable[ChartLap | Refused]) -> Iterator[ChartLap | Refused]:
-        """The rows in their order; those that tell another start are refused."""
+        """Yield the rows in their order; those that tell another start are refused."""
         for row in rows:
             if isinstance(row, Refused) or self._ms is not None:
                 yield self._checked(row)
@@ -296,7 +296,9 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
 
 
 def _with_points(row: Row) -> Row:
-    """A row of a chart that has decimal commas: its lap time tells. There is no comma between thousands."""
+    """Return a row with points for decimal commas, which its lap time tells. There is no comma between
+    thousands.
+    """
     return Row(
         row.line,
         {
@@ -333,7 +335,9 @@ def _check_lap(lap: ChartLap) -> None:
 
 
 def _check_total(lap: ChartLap, before: ChartLap | None) -> None:
-    """The running total grows by the lap's own time; of a first lap it is that time. Raises Malformed."""
+    """Raise Malformed unless the running total grows by the lap's own time; of a first lap it is that
+    time.
+    """
     if before is None and lap.lap != 1:
         return  # the lap before is missing or was refused
     total = (before.elapsed_ms if before else 0) + lap.lap_time_ms
@@ -343,7 +347,9 @@ def _check_total(lap: ChartLap, before: ChartLap | None) -> None:
 
 
 def _green(lap: ChartLap, before: ChartLap | None) -> bool | None:
-    """A lap under any other flag than green is none at pace, nor is the one after it."""
+    """Return whether the lap was green: none under another flag, nor the one after it; None where nobody
+    knows.
+    """
     begin = _GREEN if lap.lap == 1 else before.flag if before else ""
     if {begin, lap.flag} - {_GREEN, _FINISH, ""}:
         return False

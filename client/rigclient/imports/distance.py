@@ -64,7 +64,9 @@ def _nowhere(waiting: list[Sample]) -> _Section:
 
 
 def _section(known: Sample | None, waiting: list[Sample]) -> _Section:
-    """`waiting` ends with a sample whose distance was told, and follows `known`, which has one too."""
+    """Return the section that `waiting` makes: it ends with a sample that has a distance, as `known` before
+    it.
+    """
     last = waiting[-1]
     end_m = last.values[DISTANCE]
     begin_m = known.values[DISTANCE] if known else end_m

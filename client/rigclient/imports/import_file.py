@@ -77,15 +77,15 @@ class ImportFile:
     """Checksums of the files that were named with it."""
 
     def race(self, stated: str = "") -> Race:
-        """The race it is of; `stated` is what the file itself says, such as R1. Raises BadRequest."""
+        """Return the race it is of; `stated` is what the file itself says, such as R1. Raises BadRequest."""
         return race_named(self.file.path, self.named, stated)
 
     def said(self, column: str) -> str:
-        """What its first sound row says; nothing where it has no such column."""
+        """Return what its first sound row says; nothing where it has no such column."""
         return self.file.first.get(column) if self.file.first else ""
 
     def rows(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T | Refused]:
-        """What a parser makes of the file, from its beginning."""
+        """Yield what a parser makes of the file, from its beginning."""
         with self.file.path.open("rb") as file:
             sheet = Sheet(str(self.file.path), file, KNOWN)
             for n, row in enumerate(parse(sheet)):
@@ -95,7 +95,7 @@ class ImportFile:
         self.progress(self.file.path, self.file.bytes)
 
     def sound(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T]:
-        """The same without what is refused, which is stated."""
+        """Yield the same without what is refused, which is logged."""
         return self.refusals.kept(self.rows(parse))
 
     def report(
@@ -107,7 +107,7 @@ class ImportFile:
         samples: int = 0,
         replaces: tuple[LoadedFile, ...] = (),
     ) -> ImportReport:
-        """What came of it."""
+        """Return the report on what came of the file."""
         outcome = LOADED if laps else EMPTY
         refused = self.refusals.by_reason
         why = "" if laps else f"{self.file.path} has no sound row, {refused.total()} refused"
@@ -117,7 +117,7 @@ class ImportFile:
 
 
 def race_named(path: Path, named: ImportOptions, stated: str = "") -> Race:
-    """The race of a file; `stated` is what the file itself says, such as R1. Raises BadRequest."""
+    """Return the race of a file; `stated` is what the file itself says, such as R1. Raises BadRequest."""
     digits = stated.removeprefix("R")
     own = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _RACE_DIGITS else 0
     return race_of(path, named.track, named.race, named.date, own)

@@ -102,7 +102,7 @@ class Sheet:
         return tuple(names)
 
     def _header_among(self, lines: list[str]) -> int | None:
-        """The position of the header; None where all lines are blank, too long or broken."""
+        """Return the position of the header; None where all lines are blank, too long or broken."""
         cells = [[name for name in self._names(text) if name] for text in lines]
         needed = (
             lambda names: sum(name.lower() in self._known for name in names) >= _KNOWN,
@@ -133,7 +133,7 @@ class Sheet:
         return cells
 
     def _whole(self, text: str) -> str:
-        """The line, with those that follow it where a quote goes on there and they make one row."""
+        """Return the line, with those that follow it where a quote goes on there and they make one row."""
         if text.count('"') % 2 == 0:
             return text
         more: list[tuple[int, str]] = []

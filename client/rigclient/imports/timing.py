@@ -206,12 +206,14 @@ def read_chart(source: ImportFile, race: Race, clocks: Iterable[Clocks]) -> Impo
 
 
 def _own(key: str, others: int) -> str:
-    """The key of a race that is like others in all but its cars: without one in common it is another race."""
+    """Return the key of a race that is like others in all but its cars: without one in common it is another
+    race.
+    """
     return f"{key}-{others}" if others else key
 
 
 def _name(key: str) -> str:
-    """Digits of a key that tell it from those that begin alike."""
+    """Return the digits of a key that tell it from those that begin alike."""
     return hashlib.sha256(key.encode()).hexdigest() if "-" in key else key
 
 
@@ -232,13 +234,13 @@ def _hint(source: ImportFile, race: Race, other: LoadedFile) -> str:
 
 
 def _local_date(midnight_ns: int) -> str:
-    """Of a local midnight in UTC, which is at most half a day from one there."""
+    """Return the date of a local midnight, which is at most half a day from one in UTC."""
     return time.strftime("%Y-%m-%d", time.gmtime((midnight_ns + _HALF_DAY_NS) // 1_000_000_000))
 
 
 def _began(overview: Overview, race: Race, midnight_ns: int | None) -> str:
-    """20250906-184041 in UTC. With a date alone 20250906-134041 by the chart's own clock, whose zone nobody
-    knows, so that there is no START_TIME_NS. Without a date undated-134041.
+    """Return 20250906-184041 in UTC. With a date alone 20250906-134041 by the chart's own clock, whose zone
+    nobody knows, so that there is no START_TIME_NS. Without a date undated-134041.
     """
     seconds = overview.started_ms // 1000
     if midnight_ns is not None:

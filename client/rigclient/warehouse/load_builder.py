@@ -9,7 +9,7 @@ from rigclient.warehouse import table_rows, tables
 from rigclient.warehouse.iteration import prefetch
 from rigclient.warehouse.layout import Layout, LayoutCache
 from rigclient.warehouse.loading import Load
-from rigclient.warehouse.plan import STREAM, Plan, Wanted
+from rigclient.warehouse.plan import STREAM, Plan, PlannedLap
 from rigclient.warehouse.rig_reader import FetchedLap, RigReader
 from rigclient.warehouse.spool import Spool
 
@@ -110,7 +110,7 @@ class LoadBuilder:
     def _new_load(self, layout: Layout | None) -> _OpenLoad:
         return _OpenLoad(self._rig.rig_id, self._folder, layout)
 
-    def _read(self, wanted: Wanted) -> tuple[FetchedLap, Layout] | None:
+    def _read(self, wanted: PlannedLap) -> tuple[FetchedLap, Layout] | None:
         """Return a lap with its layout; None for one that was removed meanwhile or is refused."""
         try:
             read = self._rig.read(wanted.name, wanted.digest)

@@ -24,7 +24,7 @@ _AT_A_TIME: Final = 1000
 
 @contextlib.contextmanager
 def opened(where: str | None, address: str, warn: Callable[[str], None]) -> Iterator[Destination]:
-    """The warehouse, to be read; where nothing answers, the laps of the rig at `address`, and a warning.
+    """Open the warehouse to be read; where nothing answers, the laps of the rig at `address`, and a warning.
 
     Raises what the warehouse raised when the rig does not answer either.
     """
@@ -54,7 +54,7 @@ def _of_rig(address: str, why: RigError) -> Iterator[Destination]:
 
 
 def _fill(destination: Destination, spool: Spool, rig: Rig) -> None:
-    """The index, as the rows that `rig sync` would bring of it."""
+    """Copy the rig's index, as the rows that `rig sync` would bring of it."""
     from rigclient.warehouse import table_rows
 
     rig_id = rig.status().rig_id

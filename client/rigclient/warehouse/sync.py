@@ -62,12 +62,12 @@ class _Tally:
         progress(0, rows)
 
     def read(self, rows: int) -> None:
-        """So many more rows were read."""
+        """Count rows that were read."""
         self._read += rows
         self._tell()
 
     def loaded(self, rows: int) -> None:
-        """A load of so many was loaded; it has a few rows of other tables as well."""
+        """Count rows that were loaded; a few of other tables are among them."""
         self._loaded = min(self._loaded + rows, self._rows)
         self._tell()
 
@@ -130,7 +130,7 @@ class Sync:
             sweep(self._folder)
 
     def _prepared(self) -> LayoutCache:
-        """The tables are there, and known."""
+        """Make the tables, once, and return the layouts that fit them."""
         if self._layouts is None:
             self._layouts = LayoutCache(self._db.name, schema.prepare(self._db))
         return self._layouts
@@ -154,7 +154,7 @@ class Sync:
         outcome.untold += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
-        """Those up to now; where there are no new ones the warehouse is not even asked."""
+        """Load the events up to now; where there are no new ones the warehouse is not even asked."""
         ring = self._rig.ring()
         if ring is None or ring == self._ring:
             return

@@ -23,18 +23,18 @@ _ORDERS: Final[dict[Order, str]] = {
 
 
 def results(destination: Destination, session: SessionSummary) -> Iterator[dict[str, Any]]:
-    """The cars in their order."""
+    """Yield the cars in their order."""
     return _of(destination, session, "SELECT * FROM RESULTS_V", ("PLACE",))
 
 
 def statistics(destination: Destination, session: SessionSummary, order: Order) -> Iterator[dict[str, Any]]:
-    """A row per driver and car."""
+    """Yield a row per driver and car."""
     sql = f"SELECT V.*, {_ORDERS[order]} AS RANKED FROM STATISTICS_V V"
     return _of(destination, session, sql, ("RANKED", "CAR", "DRIVER"))
 
 
 def lap_chart(destination: Destination, session: SessionSummary) -> Iterator[dict[str, Any]]:
-    """A row per car and lap: first lap first, in each by place."""
+    """Yield a row per car and lap: first lap first, in each by place."""
     return _of(destination, session, "SELECT * FROM LAP_CHART_V", ("LAP_NO", "PLACE", "CAR"))
 
 

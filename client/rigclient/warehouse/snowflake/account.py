@@ -108,7 +108,9 @@ class Snowflake:
 
     @contextlib.contextmanager
     def _asked(self, sql: str, params: Sequence[Value]) -> Iterator[Any]:
-        """A cursor with the answer, closed at the end: connector 4 leaves circles of references otherwise."""
+        """Yield a cursor with the answer, closed at the end: connector 4 leaves circles of references
+        otherwise.
+        """
         with self._translated(), self._session().cursor() as cursor:
             yield cursor.execute(sql, tuple(params) or None)
 
@@ -118,12 +120,12 @@ class Snowflake:
         return int(answer[0][0]) if sql.lstrip()[:6].upper() in _CHANGES else 0
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
-        """The whole answer."""
+        """Return the whole answer."""
         with self._asked(sql, params) as cursor:
             return [tuple(row) for row in cursor.fetchall()]
 
     def batches(self, sql: str, params: Sequence[Value] = (), rows: int = PAGE_ROWS) -> Iterator[Batch]:
-        """The answer in batches: those the server made of it, or parts of them."""
+        """Yield the answer in batches: those the server made of it, or parts of them."""
         with self._asked(sql, params) as cursor:
             for table in cursor.fetch_arrow_batches():
                 yield from _plain(table).to_batches(max_chunksize=rows)
@@ -193,7 +195,7 @@ class Snowflake:
         self._within = False
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table, in its order."""
+        """Return the columns of a table, in its order."""
         found = self.rows(
             "SELECT COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS "
             "WHERE TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
@@ -202,7 +204,7 @@ class Snowflake:
         return {name: _type(kind, scale) for name, kind, scale in found}
 
     def health(self) -> Iterator[HealthCheck]:
-        """Login, place, stage and clock."""
+        """Check login, database and schema, stage and clock."""
         before = time.time()
         ((user, role, warehouse, ms),) = self.rows(
             "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), "
@@ -222,7 +224,7 @@ class Snowflake:
         )
 
     def _stage_health(self) -> HealthCheck:
-        """A file in and out again; whoever may only read lists the files."""
+        """Put a file into the stage and remove it; whoever may only read lists the files."""
         try:
             if self._read_only:
                 self.execute(f"LIST @{STAGE}")
@@ -233,7 +235,7 @@ class Snowflake:
         return HealthCheck("stage", well=True, text=f"{STAGE} can be written")
 
     def release(self) -> None:
-        """Others can be in as well."""
+        """Do nothing: others can be in as well."""
 
     def close(self) -> None:
         """Log out."""
@@ -270,7 +272,7 @@ class Snowflake:
 
 
 def _hush(session: Any) -> None:
-    """No traceback of the timer by which connector 4 ends a statement: what happened is raised as well."""
+    """Keep quiet the timer by which connector 4 ends a statement: what happened is raised as well."""
     plain = session.errorhandler
 
     def handle(*error: Any) -> None:
@@ -315,7 +317,7 @@ def _type(kind: str, scale: int | None) -> str:
 
 
 def _plain(table: Any) -> Any:
-    """Whole numbers in 64 bits: the server sends each batch in as few as it needs."""
+    """Return the batch with whole numbers in 64 bits: the server sends each batch in as few as it needs."""
     arrow = need("pyarrow", "snowflake")
     whole = arrow.int64()
     fields = [field.with_type(whole) if _is_whole(field.type) else field for field in table.schema]
