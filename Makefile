@@ -89,8 +89,9 @@ soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their re
 		$(BIN)/python -m tests.faults.report | tee build/soak.md; \
 		exit $$failed
 
-proto: $(BIN)/.ready ## generate the code of the contract
+proto: $(BIN)/.ready ## generate the code of the contract and the blocking client
 	@$(BIN)/python proto/generate.py
+	@$(BIN)/python client/make_blocking.py
 
 clean: ## remove what was built and set up here
 	rm -rf build dist $(WEB)/node_modules .venv .venv-snowflake5 .mypy_cache .ruff_cache .pytest_cache

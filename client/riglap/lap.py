@@ -272,7 +272,7 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
         if not scoring.channels:
             raise MissingChannel(
                 "this lap came without scoring updates",
-                hint="none were told in its time, or its file has none",
+                hint="none were recorded in its time, or its file has none",
             )
         names = tuple(channels) or [name for name in scoring.channels if name not in LAP.by_name]
         rows = nearest(_clock(self, start), _clock(scoring, start), tolerance_s)
@@ -427,11 +427,11 @@ def _filled(values: Array, zeros_absent: bool) -> bool:
     zeros.
     """
     fraction = values.dtype.kind == "f"
-    told = np.isfinite(values) if fraction else ~np.ma.getmaskarray(values)
+    known = np.isfinite(values) if fraction else ~np.ma.getmaskarray(values)
     if not zeros_absent:
-        return bool(np.any(told))
-    told = told & (np.ma.getdata(values) != 0)
-    rows = np.count_nonzero(told if told.ndim == 1 else told.any(axis=1))
+        return bool(np.any(known))
+    known = known & (np.ma.getdata(values) != 0)
+    rows = np.count_nonzero(known if known.ndim == 1 else known.any(axis=1))
     return bool(rows > (_STRAYS * len(values) if fraction else 0))
 
 

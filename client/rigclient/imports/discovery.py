@@ -1,7 +1,8 @@
 """Files of other programs: found, recognised by their header, and told apart by their checksum.
 
 A file that is to be a table and cannot be read as one is odd, as is one that has most of the columns of a
-table that can be loaded: it is told with its reason. What is sound and something else is left alone, by name.
+table that can be loaded: it is reported with its reason. What is sound and something else is left alone, by
+name.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Files into the warehouse, each in one transaction, each once.
 
-What a file is told by is its checksum: loaded again it changes nothing. A race whose laps are there from
+A file is known by its checksum: loaded again it changes nothing. A race whose laps are there from
 another file is refused, because nobody can tell which of the two is right, unless the caller can: then the
 later chart replaces the earlier one. Of charts that say how final they are the most final one comes first.
 """

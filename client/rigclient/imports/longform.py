@@ -48,8 +48,8 @@ TARGETS: Final = {
     "speed": Target("SPEED", 1 / 3.6),
     "Laptrigger_lapdist_dls": Target("GAME_DISTANCE"),
 }
-"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was told: a brake's
-pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
+"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was logged: a
+brake's pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
 """
 
 
@@ -103,7 +103,7 @@ def _column_lap(row: Row) -> int | None:
 
 def _lap_value(row: Row) -> int | None:
     """Return the lap of a row that tells one. The lap begins with that row; other rows are of the lap that
-    was told last.
+    was logged last.
     """
     if row["telemetry_name"] != LAP:
         return None

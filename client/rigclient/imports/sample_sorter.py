@@ -19,7 +19,7 @@ CREATE TABLE READINGS (
     LINE BIGINT, CAR VARCHAR, LAP BIGINT, TIME_NS BIGINT, RECEIVED_NS BIGINT, NAME VARCHAR, VALUE DOUBLE
 )
 """
-# Readings that do not tell their lap are of the one that the car told last, at the same moment first of all.
+# Values without a lap are of the lap that the car logged last, at the same time first of all.
 _FILLED: Final = """
 SELECT LINE, CAR, COALESCE(LAP, LAST_VALUE(LAP IGNORE NULLS) OVER (
         PARTITION BY CAR ORDER BY TIME_NS, LAP NULLS LAST, LINE ROWS UNBOUNDED PRECEDING)) AS LAP,

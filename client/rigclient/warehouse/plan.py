@@ -34,7 +34,7 @@ class PlannedLap(NamedTuple):
 
 @dataclass
 class Plan:
-    """What is to be done."""
+    """What is missing in a warehouse."""
 
     next_n: int
     """Number of the next load."""
@@ -42,7 +42,7 @@ class Plan:
     sessions: dict[str, table_rows.NamedRow] = field(default_factory=dict)
     """Rows of the sessions that the warehouse does not have as they are now, by name."""
     marks: dict[str, str] = field(default_factory=dict)
-    """Digests of laps that the warehouse has and the rig does not know of, by name."""
+    """Digests of laps that the warehouse has and that are not marked as synced on the rig, by name."""
     there: int = 0
     """Laps that the warehouse has."""
     refused: list[RigError] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """To be loaded."""
+        """Samples and scoring updates to be loaded."""
         return sum(lap.rows for lap in self.laps)
 
 

@@ -1,4 +1,4 @@
-"""The job: what a rig has and the warehouse has not goes there, in loads of bounded size.
+"""A sync: what a rig has and the warehouse has not goes there, in loads of bounded size.
 
 It may be killed at any moment and run any number of times at once: what is missing is found by asking both
 sides, and a load that somebody else was faster with is undone. While one load is copied the next is read from
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """What a run did."""
 
     loads: int = 0
     laps: int = 0
@@ -49,8 +49,8 @@ class Outcome:
     refused: list[RigError] = field(default_factory=list)
     """What stays on the rig, and why."""
     warnings: list[str] = field(default_factory=list)
-    untold: int = 0
-    """Laps that the rig could not be told of."""
+    unmarked: int = 0
+    """Laps that could not be marked as synced on the rig."""
 
 
 class _Tally:
@@ -109,7 +109,7 @@ class Sync:
         layouts = self._prepared()
         wanted = plan(self._rig, self._db, self._settled)
         self._db.release()
-        outcome.refused, outcome.warnings, outcome.untold = wanted.refused, wanted.damaged, 0
+        outcome.refused, outcome.warnings, outcome.unmarked = wanted.refused, wanted.damaged, 0
         self._mark(wanted.marks, outcome)
         tally = _Tally(wanted.rows, progress)
         builder = LoadBuilder(self._rig, layouts, self._folder, outcome.refused.append)
@@ -144,14 +144,14 @@ class Sync:
         batch.spool.remove()
 
     def _mark(self, digests: dict[str, str], outcome: Outcome) -> None:
-        """Tell the rig. When it cannot be told now, the next run does."""
+        """Mark laps as synced on the rig. Where it does not answer, the next run does."""
         try:
-            if not outcome.untold:
+            if not outcome.unmarked:
                 self._rig.mark(digests)
                 return
         except Unavailable as error:
             outcome.warnings.append(f"the rig does not know yet what the warehouse has: {error}")
-        outcome.untold += len(digests)
+        outcome.unmarked += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
         """Load the events up to now; where there are no new ones the warehouse is not even asked."""

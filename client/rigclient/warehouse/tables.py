@@ -147,11 +147,13 @@ LAPS: Final = Table(
         Column("START_TIME", REAL64, "Session clock when the lap began [s]."),
         Column("END_TIME", REAL64, "Session clock when the lap ended or was broken off [s]."),
         Column("LAP_TIME", REAL64, "Time of a complete lap [s]."),
-        Column("OFFICIAL", FLAG, "The game, or the timekeeper, gave the time."),
+        Column(
+            "OFFICIAL", FLAG, "The time is the game's own, or the timekeeper's; VALID says whether it counts."
+        ),
         Column("SECTOR1", REAL64, "Time of the first sector [s]."),
         Column("SECTOR2", REAL64, "Time of the second sector [s]."),
         Column("SECTOR3", REAL64, "Time of the third sector [s]."),
-        Column("VALID", FLAG, "The lap counts."),
+        Column("VALID", FLAG, "The lap is valid: it counts. NULL when nobody knows."),
         Column("AI_TAKEOVER", FLAG, "The game's own driver had a person's car for some or all of it."),
         Column("UNDRIVEN", FLAG, "Nobody had the wheel for some or all of it."),
         Column("COMPLETE", FLAG, "From line to line."),

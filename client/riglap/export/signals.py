@@ -125,9 +125,9 @@ def steering_range(lap: Lap) -> float | None:
     """Return lock to lock of the steering wheel [rad]; None where the game gives none."""
     for name in _RANGES:
         if name in lap:
-            told = lap[name][np.isfinite(lap[name]) & (lap[name] > 0)]
-            if len(told):
-                return float(np.median(told))
+            known = lap[name][np.isfinite(lap[name]) & (lap[name] > 0)]
+            if len(known):
+                return float(np.median(known))
     return None
 
 

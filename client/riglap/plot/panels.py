@@ -83,11 +83,11 @@ def titled(name: str, unit: str) -> str:
 
 def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
     flat = [list(_columns(lap, channels)) for lap in laps]
-    told, drawn = labels(laps), []
+    names, drawn = labels(laps), []
     for columns in zip(*flat, strict=True):
         unit, factor = shown_as(columns[0].unit)
         curves = [
-            Curve(told[at], color(at), lap.distance, np.ma.filled(column.values * factor, np.nan))
+            Curve(names[at], color(at), lap.distance, np.ma.filled(column.values * factor, np.nan))
             for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
         ]
         known = any(np.isfinite(curve.y).any() for curve in curves)
@@ -108,9 +108,9 @@ def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[FlatColumn]:
 def _delta(laps: Sequence[Lap]) -> Panel:
     """Return the delta of every other lap to the first: time lost (above zero) at the same distance [s]."""
     metres = np.arange(math.ceil(min(_length(laps[0]) / _STEP_M, _MOST_STEPS))) * _STEP_M
-    base, told = laps[0].over_distance("lap_time", metres), labels(laps)
+    base, names = laps[0].over_distance("lap_time", metres), labels(laps)
     curves = [
-        Curve(told[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
+        Curve(names[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
         for at, lap in enumerate(laps[1:], start=1)
     ]
     return Panel("delta [s]", curves)

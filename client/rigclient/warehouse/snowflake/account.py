@@ -42,7 +42,7 @@ _SESSION: Final = {
     "LOCK_TIMEOUT": 60,
     "STATEMENT_TIMEOUT_IN_SECONDS": 900,
 }
-_PLACE: Final = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"
+_WHERE: Final = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"
 _COPY: Final = (
     "COPY INTO {table} FROM {staged} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
     "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT"
@@ -69,23 +69,23 @@ class Snowflake:
         self._login = login(connection)
         self._read_only = read_only
         self._open: Any = None
-        self._carrier: Any = None
+        self._file_session: Any = None
         """A session for files: they go in one thread while the other session copies in another."""
-        self._within = False
+        self._in_transaction = False
         """A transaction was begun: a new login would not be in it."""
         self.name: Final = self._login.name
         self._session()
 
     def _session(self) -> Any:
         if self._open is None:
-            if self._within:
+            if self._in_transaction:
                 raise Unavailable(f"{self.name}: the transaction is lost with its session")
             self._open = self._logged_in()
         return self._open
 
     def _logged_in(self) -> Any:
         wanted = self._login
-        _knock(wanted)
+        _check_reachable(wanted)
         arguments = {
             "login_timeout": LOGIN_TIMEOUT_S,
             "network_timeout": NETWORK_TIMEOUT_S,
@@ -97,8 +97,8 @@ class Snowflake:
         }
         try:
             session = self._connector.connect(**arguments)
-            _hush(session)
-            ((database, schema),) = session.cursor().execute(_PLACE).fetchall()
+            _silence_timer(session)
+            ((database, schema),) = session.cursor().execute(_WHERE).fetchall()
         except self._connector.errors.Error as error:
             raise refusals.refusal(error, entering=True).error(wanted, refusals.said(error)) from None
         if not database or not schema:  # a login succeeds without what it names
@@ -143,16 +143,16 @@ class Snowflake:
     def _carry(self, sql: str) -> None:
         """Run a statement in the session for files, which is left when that fails."""
         try:
-            if self._carrier is None:
-                self._carrier = self._logged_in()
-            with self._carrier.cursor() as cursor:
+            if self._file_session is None:
+                self._file_session = self._logged_in()
+            with self._file_session.cursor() as cursor:
                 cursor.execute(sql).fetchall()
         except self._connector.errors.Error as error:
             self._leave()
             raise refusals.refusal(error).error(self._login, refusals.said(error)) from None
 
     def _leave(self) -> None:
-        session, self._carrier = self._carrier, None
+        session, self._file_session = self._file_session, None
         self._end(session)
 
     def copy(self, table: str, staged: str) -> int:
@@ -173,7 +173,7 @@ class Snowflake:
     def begin(self) -> None:
         """BEGIN, or nothing is begun: asking again fails after a reply that was lost."""
         self._session()
-        self._within = True
+        self._in_transaction = True
         try:
             self.execute("BEGIN")
         except RigError:
@@ -183,16 +183,16 @@ class Snowflake:
     def commit(self) -> None:
         """COMMIT."""
         self.execute("COMMIT")
-        self._within = False
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """ROLLBACK; a session that is lost has done it."""
-        if self._open is not None and self._within:
+        if self._open is not None and self._in_transaction:
             try:
                 self.execute("ROLLBACK")
             except RigError:
                 self._drop()  # which undoes it as well
-        self._within = False
+        self._in_transaction = False
 
     def columns(self, table: str) -> dict[str, str]:
         """Return the columns of a table, in its order."""
@@ -241,7 +241,7 @@ class Snowflake:
         """Log out."""
         self._leave()
         self._drop()
-        self._within = False
+        self._in_transaction = False
 
     def _drop(self) -> None:
         session, self._open = self._open, None
@@ -271,7 +271,7 @@ class Snowflake:
             raise found.error(self._login, refusals.said(error)) from None
 
 
-def _hush(session: Any) -> None:
+def _silence_timer(session: Any) -> None:
     """Keep quiet the timer by which connector 4 ends a statement: what happened is raised as well."""
     plain = session.errorhandler
 
@@ -282,7 +282,7 @@ def _hush(session: Any) -> None:
     session.errorhandler = handle
 
 
-def _knock(wanted: Login) -> None:
+def _check_reachable(wanted: Login) -> None:
     """See that somebody answers: connector 4 waits a minute for a network that swallows everything."""
     options = wanted.options
     host = options.get("host") or f"{options['account']}.snowflakecomputing.com"
