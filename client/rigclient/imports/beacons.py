@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rigclient.imports import cells
-from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
 
 NEEDED: Final = ("lap", "timestamp", "vehicle_id", "meta_session")
 """A table with these columns, and no values of telemetry, holds beacons."""
@@ -59,7 +59,7 @@ def _days(beacon: Beacon, middle_ns: int) -> str:
     return f"{abs(beacon.time_ns - middle_ns) // _DAY_NS} days"
 
 
-def _beacon(row: Row) -> Beacon:
+def _beacon(row: SheetRow) -> Beacon:
     lap = cells.whole("lap", row["lap"])
     value = row.get("value")
     return Beacon(

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
-from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
 
 NEEDED: Final = (
     "NUMBER",
@@ -264,7 +264,7 @@ def _timing_lines(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if f"{name}_elapsed" in known and name != _LINE)
 
 
-def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
+def _lap(row: SheetRow, lines: tuple[str, ...]) -> ChartLap:
     """Return the lap that one row tells. Raises Malformed."""
     row = _with_points(row) if "," in row["LAP_TIME"] else row
     sectors = tuple(cells.maybe_time_ms(name, row[name]) for name in ("S1", "S2", "S3"))
@@ -295,11 +295,11 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
     return lap
 
 
-def _with_points(row: Row) -> Row:
+def _with_points(row: SheetRow) -> SheetRow:
     """Return a row with points for decimal commas, which its lap time tells. There is no comma between
     thousands.
     """
-    return Row(
+    return SheetRow(
         row.line,
         {
             name: _COMMA.sub(r"\1.\2", cell) if _COMMA.fullmatch(cell) else cell
@@ -308,7 +308,7 @@ def _with_points(row: Row) -> Row:
     )
 
 
-def _intermediates(row: Row, lines: tuple[str, ...]) -> Iterator[Intermediate]:
+def _intermediates(row: SheetRow, lines: tuple[str, ...]) -> Iterator[Intermediate]:
     for name in lines:
         elapsed = cells.maybe_time_ms(f"{name}_elapsed", row[f"{name}_elapsed"])
         since = cells.maybe_time_ms(f"{name}_time", row[f"{name}_time"])

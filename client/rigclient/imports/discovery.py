@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from rig.errors import BadRequest, NotFound
 from rigclient.imports import beacons, charts, longform
-from rigclient.imports.sheet import Row, Sheet
+from rigclient.imports.sheet import Sheet, SheetRow
 
 CHART: Final = "chart"
 TELEMETRY: Final = "telemetry"
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     kind: str
     sha256: str
     bytes: int
-    first: Row | None
+    first: SheetRow | None
     """Its first sound row."""
 
 
@@ -98,7 +98,7 @@ def recognised(path: Path) -> Found | None:
         kind = _kind(sheet.columns)
         if kind is None:
             return None
-        first = next((row for row in sheet.rows() if isinstance(row, Row)), None)
+        first = next((row for row in sheet.rows() if isinstance(row, SheetRow)), None)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return Found(path, kind, sha256, file.tell(), first)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
-from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
 
 NEEDED: Final = ("telemetry_name", "telemetry_value", "meta_time")
 """A table with these columns is telemetry in long form."""
@@ -76,7 +76,7 @@ def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | Refused]:
     lap = _column_lap if LAP in known else _lap_value
     whose = next((name for name in ("vehicle_id", "vehicle_number") if name in known), None)
 
-    def reading(row: Row) -> LoggedValue:
+    def reading(row: SheetRow) -> LoggedValue:
         return LoggedValue(
             line=row.line,
             car=_car(row, whose) if whose else car,
@@ -90,18 +90,18 @@ def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | Refused]:
     return parsed(sheet.rows(), reading)
 
 
-def _car(row: Row, whose: str) -> str:
+def _car(row: SheetRow, whose: str) -> str:
     text = row[whose]
     if not _CAR.fullmatch(text):
         raise Malformed("no car", f"{whose} is {text!r}, which tells no car")
     return text
 
 
-def _column_lap(row: Row) -> int | None:
+def _column_lap(row: SheetRow) -> int | None:
     return cells.lap_number(LAP, row[LAP], first=0)
 
 
-def _lap_value(row: Row) -> int | None:
+def _lap_value(row: SheetRow) -> int | None:
     """Return the lap of a row that tells one. The lap begins with that row; other rows are of the lap that
     was logged last.
     """
@@ -110,14 +110,14 @@ def _lap_value(row: Row) -> int | None:
     return cells.lap_number(LAP, row["telemetry_value"].removesuffix(".0"), first=0)
 
 
-def _name(row: Row) -> str:
+def _name(row: SheetRow) -> str:
     text = row["telemetry_name"]
     if not _NAME.fullmatch(text):
         raise Malformed("no channel", f"telemetry_name is {text!r}, which names no channel")
     return text
 
 
-def _value(row: Row) -> float:
+def _value(row: SheetRow) -> float:
     """Return the value. Raises Malformed also for what the column of its name cannot hold."""
     name, text = row["telemetry_name"], row["telemetry_value"]
     value = cells.number(name, text)

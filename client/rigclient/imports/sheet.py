@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """Cells by the names of the header, and the line they stand in, from 1."""
 
     line: int
@@ -74,7 +74,7 @@ class Sheet:
         """Bytes of the file that have been read."""
         return self._file.tell()
 
-    def rows(self) -> Iterator[Row | Refused]:
+    def rows(self) -> Iterator[SheetRow | Refused]:
         """Yield every row after the header, in their place those that are refused. Blank lines are no
         rows.
         """
@@ -82,7 +82,7 @@ class Sheet:
             try:
                 cells = self._cells(text)
                 if cells is not None:
-                    yield Row(line, dict(zip(self.columns, cells, strict=True)))
+                    yield SheetRow(line, dict(zip(self.columns, cells, strict=True)))
             except Malformed as error:
                 yield Refused(line, error.reason, error.detail)
 
@@ -155,7 +155,7 @@ class Sheet:
         return len(cells) - (not cells[-1]) <= len(self.columns) <= len(cells)
 
 
-def parsed(rows: Iterable[Row | Refused], parse: Callable[[Row], T]) -> Iterator[T | Refused]:
+def parsed(rows: Iterable[SheetRow | Refused], parse: Callable[[SheetRow], T]) -> Iterator[T | Refused]:
     """Yield what `parse` makes of every row; rows that it finds Malformed are refused."""
     for row in rows:
         if isinstance(row, Refused):

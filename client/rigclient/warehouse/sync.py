@@ -53,7 +53,7 @@ class Outcome:
     """Laps that could not be marked as synced on the rig."""
 
 
-class _Tally:
+class _RowProgress:
     """Rows done: a lap counts half when it is read and half when it is loaded."""
 
     def __init__(self, rows: int, progress: Progress) -> None:
@@ -111,14 +111,14 @@ class Sync:
         self._db.release()
         outcome.refused, outcome.warnings, outcome.unmarked = wanted.refused, wanted.damaged, 0
         self._mark(wanted.marks, outcome)
-        tally = _Tally(wanted.rows, progress)
+        row_progress = _RowProgress(wanted.rows, progress)
         builder = LoadBuilder(self._rig, layouts, self._folder, outcome.refused.append)
-        batches = builder.loads(wanted, tally.read, self._load_rows)
+        batches = builder.loads(wanted, row_progress.read, self._load_rows)
         coming = prefetch((batch, stage(self._db, batch.load)) for batch in batches)
         try:
             for batch, staged in coming:
                 self._load(batch, staged, layouts)
-                tally.loaded(batch.load.rows)
+                row_progress.loaded(batch.load.rows)
                 outcome.loads += 1
                 outcome.laps += len(batch.digests)
                 outcome.rows += batch.load.rows
