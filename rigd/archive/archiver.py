@@ -122,8 +122,13 @@ class Archiver:
         self._warden = Warden(self.store, self.index, self._settings.limits)
         self._marks = Marks(self._data)
         self.store.sweep()
-        reconcile(self.store, self.index, lambda: self._stop(0.0))
+        reconcile(self.store, self.index, self._stopped)
         self._whole = True
+
+    def _stopped(self) -> bool:
+        """Whether we are to stop; asked between two laps, so that a long list of them is progress."""
+        self._pulse.beat()
+        return self._stop(0.0)
 
     def run(self, stop: Callable[[float], bool]) -> None:
         """Archive until `stop`, which waits the given seconds and then tells."""

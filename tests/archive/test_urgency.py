@@ -43,7 +43,7 @@ def test_beside_a_busy_loop_on_every_core_it_archives(tmp_path: Path) -> None:
             assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(300)
 
 
 def test_a_lap_nears_its_eviction_as_the_ring_fills(tmp_path: Path) -> None:

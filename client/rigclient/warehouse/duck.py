@@ -17,6 +17,8 @@ DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 
 _WAIT_S: Final = 30.0
 """For another `rig` that holds the file: a load of 250,000 rows takes seconds. Others may keep it."""
+_FOREIGN_S: Final = 1.0
+"""A file that somebody else holds for so long is refused; one of us may be seen without a mark as it lets go."""
 _MARK: Final = "rig-warehouse"
 _HOLDER: Final = re.compile(r"lock is held in (.*?) ?\(PID ([0-9]+)\)")
 _MAGIC: Final = (8, b"DUCK")
@@ -76,12 +78,15 @@ class DuckDB:
             raise NotFound(f"there is no warehouse at {self._path}", hint="`rig sync` makes it")
         _check_magic(self._path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        until = time.monotonic() + _WAIT_S
+        ours_at = time.monotonic()
+        until = ours_at + _WAIT_S
         while True:
             try:
                 return self._duckdb.connect(str(self._path), read_only=self._read_only, config=_CONFIG)
             except self._duckdb.IOException as error:
-                if not _is_ours(_holder(error)) or time.monotonic() > until:
+                now = time.monotonic()
+                ours_at = now if _is_ours(_holder(error)) else ours_at
+                if now - ours_at > _FOREIGN_S or now > until:
                     raise self._meaning(error) from error
             except self._duckdb.Error as error:
                 raise self._meaning(error) from error
