@@ -18,7 +18,9 @@ DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 _WAIT_S: Final = 30.0
 """For another `rig` that holds the file: a load of 250,000 rows takes seconds. Others may keep it."""
 _FOREIGN_S: Final = 1.0
-"""A file that somebody else holds for so long is refused; one of us may be seen without a mark as it lets go."""
+"""A file that another program holds for so long is refused; one of us may let go without a mark for a
+moment.
+"""
 _MARK: Final = "rig-warehouse"
 _HOLDER: Final = re.compile(r"lock is held in (.*?) ?\(PID ([0-9]+)\)")
 _MAGIC: Final = (8, b"DUCK")
