@@ -101,8 +101,9 @@ soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their re
 		$(BIN)/python -m tests.faults.report | tee build/soak.md; \
 		exit $$failed
 
-proto: $(BIN)/.ready ## generate the code of the contract
+proto: $(BIN)/.ready ## generate the code of the contract and the blocking client
 	@$(BIN)/python proto/generate.py
+	@$(BIN)/python client/make_blocking.py
 
 client: $(BIN)/.ready ## generate the blocking client from the one for asyncio
 	@$(BIN)/python client/make_blocking.py

@@ -12,7 +12,7 @@ from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import AsyncLapList, frame
 from rigclient.resume import Reception, framed, unpack_events
-from riglap.lap import DataFrame, Lap, ScoringRows, Updates
+from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
 
 __all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
@@ -186,7 +186,7 @@ class AsyncRig(AsyncConnection):
     ) -> ScoringRows:
         """Return the scoring updates of a lap. Raises as `lap` does."""
         request = queries.read_scoring(await self.find_lap(lap), channels, lap_time, triggers)
-        updates = Updates()
+        updates = ScoringAssembler()
         async for part in self._parts(self._lap.ReadScoring, request):
             updates.take(part.columns)
         return updates.rows()

@@ -12,7 +12,7 @@ from rigclient.connection import Connection, Stream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import LapList, frame
 from rigclient.resume import Reception, framed, unpack_events
-from riglap.lap import DataFrame, Lap, ScoringRows, Updates
+from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
 
 __all__ = ["Laps", "Rig", "Stream", "connect"]
@@ -182,7 +182,7 @@ class Rig(Connection):
     ) -> ScoringRows:
         """Return the scoring updates of a lap. Raises as `lap` does."""
         request = queries.read_scoring(self.find_lap(lap), channels, lap_time, triggers)
-        updates = Updates()
+        updates = ScoringAssembler()
         for part in self._parts(self._lap.ReadScoring, request):
             updates.take(part.columns)
         return updates.rows()

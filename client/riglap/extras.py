@@ -7,7 +7,7 @@ from rig.errors import Unavailable
 
 
 def need(module: str, extra: str) -> Any:
-    """The module. Raises Unavailable with the command that installs it."""
+    """Return the module. Raises Unavailable with the command that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

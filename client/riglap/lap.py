@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rig.lapfile import LapFile
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Rowing = np.ndarray[Any, np.dtype[np.intp]]
+RowNumbers = np.ndarray[Any, np.dtype[np.intp]]
 DataFrame: TypeAlias = "pandas.DataFrame"
 Table: TypeAlias = "pyarrow.Table"
 
@@ -46,8 +46,8 @@ _EACH: Final = {len(WHEELS): 1, 3 * len(WHEELS): 3}
 """Values that every wheel has, by those of a row. Eight are the dents around the car."""
 
 
-class Flat(NamedTuple):
-    """A column of single values: a channel, or one component of it. Of `by_wheel` several values per row."""
+class FlatColumn(NamedTuple):
+    """A channel or one component of it: `values` of shape (rows,), from `by_wheel` also (rows, values)."""
 
     name: str
     unit: str
@@ -56,24 +56,24 @@ class Flat(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class ColumnSource:
     """Where a column comes from: what it is, and how to read it."""
 
     unit: str
     description: str
     read: Callable[[], Array]
     zeros_absent: bool = False
-    """Zeros throughout mean that the game does not fill it."""
+    """Zeros in all rows mean that the game does not fill the channel: it is not available."""
 
 
-class Rows:
+class ChannelRows:
     """Rows of one car in the order of time, an attribute per channel.
 
     `rows.gear` and `rows["gear"]` are an array of one value per row, `rows.tyre_temp` one of twelve per row.
     A channel that is not there raises AttributeError, with brackets MissingChannel.
     """
 
-    def __init__(self, sources: Mapping[str, Source], rows: int) -> None:
+    def __init__(self, sources: Mapping[str, ColumnSource], rows: int) -> None:
         self._sources: Final = dict(sources)
         self._rows: Final = rows
         self._read: Final[dict[str, Array]] = {}
@@ -112,27 +112,31 @@ class Rows:
         return list(self._sources)
 
     def unit(self, name: str) -> str:
-        """Unit of a channel; "" for a number without one."""
+        """Return the unit of a channel; "" for a number without one. Raises KeyError."""
         return self._sources[name].unit
 
-    def picked(self, name: str, rows: Rowing) -> Source:
-        """A channel at these rows; -1 is no row: NaN for numbers with a fraction, masked for all others."""
+    def picked(self, name: str, rows: RowNumbers) -> ColumnSource:
+        """Return a channel at these rows; -1 is no row: NaN for numbers with a fraction, masked for all
+        others.
+        """
         values = self[name]
         return dataclasses.replace(self._sources[name], read=lambda: _picked(values, rows))
 
     def available(self, name: str) -> bool:
-        """Whether anything is known of a channel: False where all rows are missing or, of a field that the
-        game may leave unfilled, 0.
+        """Return whether anything is known of a channel: False where all rows are missing or, of a field that
+        the game may leave unfilled, 0.
         """
         return not len(self) or _filled(self[name], self._sources[name].zeros_absent)
 
     def unavailable(self, channels: Iterable[str] = ()) -> list[str]:
-        """Names of the channels that are not available, of all or of these. Raises MissingChannel."""
+        """Return the names of the channels that are not available, of all or of these. Raises
+        MissingChannel.
+        """
         asked = dict.fromkeys(map(self.channel, tuple(channels) or self._sources))
         return [name for name in asked if not self.available(name)]
 
-    def flat(self, channels: Iterable[str] = ()) -> Iterator[Flat]:
-        """Columns of single values: of all channels that are available, or of these in their order.
+    def flat(self, channels: Iterable[str] = ()) -> Iterator[FlatColumn]:
+        """Yield columns of shape (rows,): of all channels that are available, or of these in their order.
 
         Names are those of `rig.channels.components`. A channel may be one wheel's, such as tyre_temp_fl: then
         its columns alone. All values of one that is not available are missing: NaN for numbers with a
@@ -142,16 +146,17 @@ class Rows:
             available = self.available(self.channel(wanted))
             yield from (column if available else _blank(column) for column in self.columns(wanted))
 
-    def columns(self, wanted: str) -> Iterator[Flat]:
-        """Columns of one channel or one wheel's as in `flat`, with the values as they are stored."""
+    def columns(self, wanted: str) -> Iterator[FlatColumn]:
+        """Yield columns of one channel or one wheel's as in `flat`, with the values as they are stored."""
         name = self.channel(wanted)
         source, values = self._sources[name], self[name]
         for column, wheel, part in _components(name, values):
             if wanted in (name, f"{name}_{wheel}"):
-                yield Flat(column, source.unit, source.description, part)
+                yield FlatColumn(column, source.unit, source.description, part)
 
-    def by_wheel(self, wanted: str) -> Iterator[Flat]:
-        """A channel wheel by wheel, each with as many values per row as it has; one of the car as it is.
+    def by_wheel(self, wanted: str) -> Iterator[FlatColumn]:
+        """Yield a channel wheel by wheel, each with as many values per row as it has; one of the car as it
+        is.
 
         `wanted` may be one wheel's, such as tyre_temp_fl. What is not available is missing as in `flat`.
         Raises MissingChannel.
@@ -160,18 +165,20 @@ class Rows:
         values, source = self[name], self._sources[name]
         for column, part in _wheels(name, values):
             if wanted in (name, column):
-                whole = Flat(column, source.unit, source.description, part)
+                whole = FlatColumn(column, source.unit, source.description, part)
                 yield whole if self.available(name) else _blank(whole)
 
     def channel(self, wanted: str) -> str:
-        """The name itself, or of one wheel's column its channel. Raises MissingChannel."""
+        """Return the name of the channel that a column, perhaps one wheel's, belongs to. Raises
+        MissingChannel.
+        """
         name = channel_of(wanted)
         known = name != wanted and name in self and _per_wheel(self[name])
         self[name if known else wanted]
         return name if known else wanted
 
     def to_arrow(self, channels: Iterable[str] = ()) -> Table:
-        """A pyarrow.Table of `flat`, units in the metadata of the fields, masked values null.
+        """Return a pyarrow.Table of `flat`, units in the metadata of the fields, masked values null.
 
         Raises Unavailable without pyarrow.
         """
@@ -185,7 +192,7 @@ class Rows:
         return pa.table(arrays, schema=pa.schema(fields))
 
     def to_pandas(self, channels: Iterable[str] = ()) -> DataFrame:
-        """A pandas.DataFrame of `flat`, units in `attrs["units"]`, masked values missing.
+        """Return a pandas.DataFrame of `flat`, units in `attrs["units"]`, masked values missing.
 
         Raises Unavailable without pandas.
         """
@@ -196,14 +203,14 @@ class Rows:
         return frame
 
 
-class ScoringRows(Rows, ScoringColumns, LapColumns):
+class ScoringRows(ChannelRows, ScoringColumns, LapColumns):
     """The scoring updates of a lap."""
 
 
-class Lap(Rows, PhysicsColumns, LapColumns):
+class Lap(ChannelRows, PhysicsColumns, LapColumns):
     """One lap of one car: its samples, and beside them `info`, `session`, `events`, `gaps` and `scoring`."""
 
-    def __init__(self, file: "LapFile", joined: Mapping[str, Source] | None = None) -> None:
+    def __init__(self, file: "LapFile", joined: Mapping[str, ColumnSource] | None = None) -> None:
         self._header: Final[archive_pb2.LapHeader] = file.header
         self._joined: Final = dict(joined or {})
         super().__init__({**_sources(file, SAMPLES), **self._joined}, file.header.samples)
@@ -213,14 +220,14 @@ class Lap(Rows, PhysicsColumns, LapColumns):
 
     @classmethod
     def open(cls, path: str | Path) -> "Lap":
-        """The lap in a file, without a rig. Raises Corrupt."""
+        """Return the lap in a lap file, without a rig. Raises Corrupt, Newer, OSError."""
         from rig.lapfile import FILE_LIMIT
 
         return cls.from_bytes(read_regular(path, FILE_LIMIT))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Lap":
-        """The lap in the bytes of a lap file. Raises Corrupt."""
+        """Return the lap in the bytes of a lap file. Raises Corrupt, Newer."""
         from rig.lapfile import LapFile  # loads zstandard, which those who only follow streams do without
 
         return cls(LapFile(data))
@@ -255,7 +262,7 @@ class Lap(Rows, PhysicsColumns, LapColumns):
 
     @property
     def gaps(self) -> list[event_pb2.Gap]:
-        """What is missing among the samples."""
+        """Declared losses among the samples."""
         return list(self._header.gaps)
 
     @property
@@ -266,7 +273,7 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         return self._scoring
 
     def with_scoring(self, channels: Iterable[str] = (), tolerance_s: float | None = None) -> "Lap":
-        """The lap with columns `scoring_<channel>`: of each sample the scoring update nearest in time.
+        """Return the lap with columns `scoring_<channel>`: of each sample the scoring update nearest in time.
 
         No channels: all of Scoring. Where none is within `tolerance_s` (None: however far) on the session
         clock, numbers with a fraction are NaN and all others masked. Raises MissingChannel.
@@ -275,7 +282,7 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         if not scoring.channels:
             raise MissingChannel(
                 "this lap came without scoring updates",
-                hint="none were told in its time, or its file has none",
+                hint="none were recorded in its time, or its file has none",
             )
         names = tuple(channels) or [name for name in scoring.channels if name not in LAP.by_name]
         rows = nearest(_clock(self, start), _clock(scoring, start), tolerance_s)
@@ -283,7 +290,8 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         return Lap(self._file, self._joined | joined)
 
     def over_distance(self, name: str, metres: Array) -> Array:
-        """A channel of single values at these distances from the line, linear in between; NaN outside.
+        """Return a channel at these distances from the line [m], as float64 of shape (metres,): linear
+        between samples, NaN outside. The channel has one value per row.
 
         Where the car rolled back, the farthest distance so far counts.
         """
@@ -313,8 +321,8 @@ class Lap(Rows, PhysicsColumns, LapColumns):
         return draw(laps, channels, None if path is None else Path(path))
 
 
-class Updates:
-    """The scoring updates that a rig sends as plain columns, long ones in pieces, as they arrive."""
+class ScoringAssembler:
+    """Assembles scoring updates out of the plain columns that a rig sends, long ones in pieces."""
 
     def __init__(self) -> None:
         self._pieces: dict[str, list[Array]] = {}
@@ -322,7 +330,7 @@ class Updates:
         self._bytes = 0
 
     def take(self, columns: Iterable[laps_pb2.PlainColumn]) -> None:
-        """The next columns. Raises Corrupt, also when they come to more than a lap can have."""
+        """Add the next columns. Raises Corrupt, also when they come to more bytes than a lap can have."""
         from rig.lapfile import DECODED_LIMIT  # loads zstandard, which those who only follow do without
 
         for column in columns:
@@ -333,28 +341,29 @@ class Updates:
                 raise Corrupt(f"the columns came to more than {DECODED_LIMIT} bytes, which is the limit")
 
     def rows(self) -> ScoringRows:
-        """The rows, once all columns are there. Raises Corrupt."""
+        """Return the rows, once all columns have been added. Raises Corrupt."""
         whole = {name: _joined(name, parts) for name, parts in self._pieces.items()}
         rows = {len(values) for values in whole.values()} or {0}
         if len(rows) > 1:
             raise Corrupt(f"the columns have {sorted(rows)} rows")
         absent = _ZEROS_ABSENT[UPDATES]
         sources = {
-            name: Source(self._units[name], "", _reader(values), zeros_absent=name in absent)
+            name: ColumnSource(self._units[name], "", _reader(values), zeros_absent=name in absent)
             for name, values in whole.items()
         }
         return ScoringRows(sources, rows.pop())
 
 
 def plain_rows(columns: Iterable[laps_pb2.PlainColumn]) -> ScoringRows:
-    """The scoring updates in plain columns. Raises Corrupt."""
-    updates = Updates()
+    """Return the scoring updates in plain columns. Raises Corrupt."""
+    updates = ScoringAssembler()
     updates.take(columns)
     return updates.rows()
 
 
-def nearest(at: Array, times: Array, tolerance_s: float | None = None) -> Rowing:
-    """Row of `times` nearest to each moment of `at`; -1 where none is within the tolerance.
+def nearest(at: Array, times: Array, tolerance_s: float | None = None) -> RowNumbers:
+    """Return the row of `times` nearest to each time in `at`, both in seconds; -1 where none is within
+    tolerance.
 
     Of two rows equally near the earlier counts, of several at one moment the last.
     """
@@ -370,14 +379,14 @@ def nearest(at: Array, times: Array, tolerance_s: float | None = None) -> Rowing
     return np.where(within, order[last], -1)
 
 
-def _sources(file: "LapFile", section: "archive_pb2.Section.ValueType") -> dict[str, Source]:
+def _sources(file: "LapFile", section: "archive_pb2.Section.ValueType") -> dict[str, ColumnSource]:
     def reader(name: str) -> Callable[[], Array]:
         return lambda: file.column(name, section)
 
     asked = set(file.channels(section))
     absent = _ZEROS_ABSENT[section]
     return {
-        column.name: Source(
+        column.name: ColumnSource(
             column.unit, column.description, reader(column.name), zeros_absent=column.name in absent
         )
         for column in file.header.columns
@@ -390,7 +399,7 @@ def _reader(values: Array) -> Callable[[], Array]:
 
 
 def _joined(name: str, parts: list[Array]) -> Array:
-    """A column out of its pieces. Raises Corrupt for pieces of different columns."""
+    """Return a column out of its pieces. Raises Corrupt for pieces of different columns."""
     if len({(part.dtype, part.shape[1:]) for part in parts}) > 1:
         raise Corrupt(f"the pieces of column {name} do not fit together")
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -409,7 +418,7 @@ def _plain(column: laps_pb2.PlainColumn) -> Array:
     return values if column.width == 1 else values.reshape(column.rows, column.width)
 
 
-def _picked(values: Array, rows: Rowing) -> Array:
+def _picked(values: Array, rows: RowNumbers) -> Array:
     # -1 picks the row without a value that is put at the end.
     fraction = values.dtype.kind == "f"
     absent = np.full((1, *values.shape[1:]), np.nan if fraction else 0, values.dtype)
@@ -420,8 +429,10 @@ def _picked(values: Array, rows: Rowing) -> Array:
     return np.ma.masked_array(picked, np.broadcast_to(missing, picked.shape))
 
 
-def _clock(rows: Rows, start: float) -> Array:
-    """Session clock of the rows; where it was not asked for, from the time since `start`, always sent."""
+def _clock(rows: ChannelRows, start: float) -> Array:
+    """Return the session clock of the rows [s]; where it was not asked for, from the time since `start`,
+    always sent.
+    """
     return rows["session_time"] if "session_time" in rows else rows["lap_time"] + start
 
 
@@ -430,29 +441,31 @@ def _mask(values: Array) -> Array | None:
 
 
 def channel_of(column: str) -> str:
-    """tyre_temp of tyre_temp_fl; any other name as it is. No channel's own name ends like a wheel."""
+    """Return tyre_temp of tyre_temp_fl; any other name as it is. No channel's own name ends like a wheel."""
     name, _, ending = column.rpartition("_")
     return name if name and ending in WHEELS else column
 
 
 def _per_wheel(values: Array) -> int:
-    """Values that every wheel has per row; 0: they are the car's."""
+    """Return how many values every wheel has per row; 0: they are the car's."""
     return 0 if values.ndim == 1 else _EACH.get(values.shape[1], 0)
 
 
 def _filled(values: Array, zeros_absent: bool) -> bool:
-    """Whether a column of at least one row holds more than missing values and, where they say so, zeros."""
+    """Return whether a column of at least one row holds more than missing values and, where they say so,
+    zeros.
+    """
     fraction = values.dtype.kind == "f"
-    told = np.isfinite(values) if fraction else ~np.ma.getmaskarray(values)
+    known = np.isfinite(values) if fraction else ~np.ma.getmaskarray(values)
     if not zeros_absent:
-        return bool(np.any(told))
-    told = told & (np.ma.getdata(values) != 0)
-    rows = np.count_nonzero(told if told.ndim == 1 else told.any(axis=1))
+        return bool(np.any(known))
+    known = known & (np.ma.getdata(values) != 0)
+    rows = np.count_nonzero(known if known.ndim == 1 else known.any(axis=1))
     return bool(rows > (_STRAYS * len(values) if fraction else 0))
 
 
-def _blank(column: Flat) -> Flat:
-    """The column without any value."""
+def _blank(column: FlatColumn) -> FlatColumn:
+    """Return the column with all values missing."""
     values = column.values
     if values.dtype.kind == "f":
         return column._replace(values=np.full_like(values, np.nan))
@@ -468,7 +481,7 @@ def _wheels(name: str, values: Array) -> Iterator[tuple[str, Array]]:
 
 
 def _components(name: str, values: Array) -> Iterator[tuple[str, str, Array]]:
-    """Name, wheel ("" of the car) and values of every component."""
+    """Yield name, wheel ("" of the car) and values of every component."""
     if values.ndim == 1:
         yield name, "", values
         return

@@ -4,7 +4,7 @@ import math
 
 
 def lap_time(seconds: float) -> str:
-    """1:34.567; nothing when there is none."""
+    """Return 1:34.567; empty where the time is not finite or not above zero."""
     if not math.isfinite(seconds) or seconds <= 0:
         return ""
     minutes, rest = divmod(round(seconds * 1000), 60_000)
@@ -12,7 +12,7 @@ def lap_time(seconds: float) -> str:
 
 
 def running(seconds: float) -> str:
-    """1:34.5, for a time that still counts."""
+    """Return 1:34.5, for a time that is still running."""
     if not math.isfinite(seconds):
         return ""
     minutes, rest = divmod(int(max(seconds, 0.0) * 10), 600)
@@ -20,19 +20,19 @@ def running(seconds: float) -> str:
 
 
 def gap(seconds: float) -> str:
-    """+1.234; nothing when there is none."""
+    """Return +1.234; empty where the gap is not finite."""
     return f"{seconds:+.3f}" if math.isfinite(seconds) else ""
 
 
 def clock(seconds: float) -> str:
-    """1:02:03 or 12:34, whole seconds."""
+    """Return 1:02:03 or 12:34, in whole seconds."""
     minutes, rest = divmod(int(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def span(seconds: float) -> str:
-    """A length of time in words: 12 s, 3 min 20 s, 2 h 5 min."""
+    """Return a length of time in words: 12 s, 3 min 20 s, 2 h 5 min."""
     minutes, rest = divmod(int(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -43,12 +43,12 @@ _SMALLEST: Final = [np.dtype(f"<u{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8
 
 
 def unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The integer type of the same size."""
+    """Return the integer type of the same size."""
     return np.dtype(f"<u{dtype.itemsize}")
 
 
 def image(values: Array) -> Array:
-    """Unsigned integers of the same size, in two's complement ordered as the floats are.
+    """Return unsigned integers of the same size, in two's complement ordered as the floats are.
 
     Integers and flags are their own image. Of a negative float all bits but the sign are turned over, so the
     same step leads back.
@@ -64,7 +64,7 @@ def image(values: Array) -> Array:
 
 
 def number(images: Array, dtype: np.dtype[Any]) -> Array:
-    """The way back from `image`. Raises Corrupt for a flag that is neither 0 nor 1."""
+    """Undo `image`. Raises Corrupt for a flag that is neither 0 nor 1."""
     if dtype.kind == "f":
         images = image(images.view(dtype))
     elif dtype.kind == "b" and images.size and images.max() > 1:
@@ -73,7 +73,7 @@ def number(images: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def folded(differences: Array) -> Array:
-    """Small numbers of either sign as small numbers: 0, -1, 1, -2 become 0, 1, 2, 3."""
+    """Return small numbers of either sign as small numbers: 0, -1, 1, -2 become 0, 1, 2, 3."""
     bits = 8 * differences.dtype.itemsize
     signed = differences.view(f"<i{bits // 8}")
     folds: Array = ((signed << 1) ^ (signed >> (bits - 1))).view(differences.dtype)
@@ -81,7 +81,7 @@ def folded(differences: Array) -> Array:
 
 
 def unfolded(folds: Array) -> Array:
-    """The way back from `folded`, in place."""
+    """Undo `folded`, in place."""
     one = folds.dtype.type(1)
     sign = folds & one
     np.negative(sign, out=sign)
@@ -91,14 +91,14 @@ def unfolded(folds: Array) -> Array:
 
 
 def steps(numbers: Array) -> Array:
-    """Each number less the one before, the first less itself; wraps around."""
+    """Return each number less the one before, the first less itself; wraps around."""
     out = np.zeros_like(numbers)
     np.subtract(numbers[..., 1:], numbers[..., :-1], out=out[..., 1:])
     return out
 
 
 def coded(residuals: Array, codec: Codec) -> Array:
-    """Residuals as the numbers of a codec, which are small where the codec suits.
+    """Return residuals as the numbers of a codec, which are small where the codec suits.
 
     The first is 0, but for DIRECT: it is kept beside them, for it is the one that is never small.
     """
@@ -114,7 +114,7 @@ def coded(residuals: Array, codec: Codec) -> Array:
 
 
 def uncoded(numbers: Array, codec: Codec, first: Array) -> Array:
-    """The way back from `coded`; uses up `numbers`, shape (components, rows), of any size.
+    """Undo `coded`; uses up `numbers`, shape (components, rows), of any size.
 
     `first` are the first residuals, shape (components,), of the size wanted; none for DIRECT.
     """
@@ -133,20 +133,22 @@ def uncoded(numbers: Array, codec: Codec, first: Array) -> Array:
 
 
 def _widened(numbers: Array, dtype: np.dtype[Any]) -> Array:
-    """Two's complement of more bytes."""
+    """Return two's complement of more bytes."""
     signed = numbers.view(f"<i{numbers.itemsize}")
     return signed.astype(f"<i{dtype.itemsize}", copy=False).view(dtype)
 
 
 def planes(numbers: Array) -> list[bytes]:
-    """Of a component, shape (rows,): the lowest bytes of all numbers, then the next, as many as it takes."""
+    """Return the byte planes of a component, shape (rows,): the lowest bytes of all numbers, then the next,
+    as many as it takes.
+    """
     used = max(1, (int(numbers.max()).bit_length() + 7) // 8)
     shuffled = np.ascontiguousarray(numbers.view(np.uint8).reshape(-1, numbers.itemsize).T[:used])
     return [plane.tobytes() for plane in shuffled]
 
 
 def unplaned(data: bytes, count: int, rows: int) -> Array:
-    """The way back from `planes` for components of `count` planes each, shape (components, rows), in the
+    """Undo `planes` for components of `count` planes each, shape (components, rows), in the
     smallest type that holds them.
     """
     dtype = _SMALLEST[count]
@@ -160,7 +162,7 @@ def unplaned(data: bytes, count: int, rows: int) -> Array:
 
 
 def packed(planes: list[bytes]) -> bytes:
-    """One zstd frame, or the joined planes as they are where that saves nothing.
+    """Return one zstd frame, or the joined planes as they are where that saves nothing.
 
     Each plane is a block of its own within the frame: planes differ so much that common statistics would cost
     5 %.
@@ -176,7 +178,7 @@ def packed(planes: list[bytes]) -> bytes:
 
 
 def unpacked(data: bytes, size: int) -> bytes:
-    """The way back from `packed` to `size` bytes. Raises Corrupt."""
+    """Undo `packed` to `size` bytes. Raises Corrupt."""
     if len(data) == size:
         return data
     try:

@@ -38,8 +38,8 @@ _ENDINGS: Final = {1: ("",), len(AXES): AXES, len(WHEELS): WHEELS}
 
 
 def components(name: str, width: int) -> list[str]:
-    """Names of a channel's values, in exports and, in upper case, in the warehouse: tyre_load_fl, _fr, _rl
-    and _rr; position_x, _y and _z; of any other width name_0, name_1, ...
+    """Return names of a channel's values, in exports and, in upper case, in the warehouse: tyre_load_fl, _fr,
+    _rl and _rr; position_x, _y and _z; of any other width name_0, name_1, ...
     """
     endings = _ENDINGS.get(width) or map(str, range(width))
     return [f"{name}_{ending}" if ending else name for ending in endings]
@@ -89,7 +89,7 @@ class Table:
         """CRC-32 over what decides the bytes of a column; in the head of every record."""
 
     def pick(self, names: Iterable[str]) -> tuple[Channel, ...]:
-        """Channels by name, in the table's order, `id` always among them; no names: all.
+        """Return channels by name, in the table's order, `id` always among them; no names: all.
 
         Raises UnknownChannel with the nearest name.
         """

@@ -41,7 +41,7 @@ class Head(NamedTuple):
     whole: bool
 
     def pack(self) -> bytes:
-        """The head as wire bytes."""
+        """Return the head as wire bytes."""
         # Spelled out: this runs on every tick, and a loop over the pairs takes three times as long.
         a, b, c, d, e, f, g, h, i, j = self
         return _HEAD.pack(
@@ -50,7 +50,7 @@ class Head(NamedTuple):
 
 
 def read_head(data: Bytes, at: int = 0) -> Head:
-    """The head of the record that starts at `at`. Raises Corrupt when there is none."""
+    """Return the head of the record that starts at `at`. Raises Corrupt when there is none."""
     try:
         parts = _HEAD.unpack_from(data, at)
     except struct.error as error:
@@ -72,7 +72,7 @@ _PEEK: Final = struct.Struct("<19xIxd6xIxI")
 
 
 def read_heads(data: Bytes) -> np.ndarray[Any, np.dtype[Any]]:
-    """Many heads, one after another, as an array with a field for each of `Head`. Raises Corrupt."""
+    """Return many heads, one after another, as an array with a field for each of `Head`. Raises Corrupt."""
     if len(data) % HEAD_BYTES:
         raise Corrupt(f"{len(data)} bytes are no heads of {HEAD_BYTES}")
     heads = np.frombuffer(data, _HEADS)
@@ -82,8 +82,8 @@ def read_heads(data: Bytes) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def peek(data: Bytes) -> tuple[int, float, int, int]:
-    """Session, session clock, schema and rows of a record: a tenth of the price of `read_head`, for its tags
-    are not looked at. Raises Corrupt when it is too short for a head.
+    """Return session, session clock, schema and rows of a record: a tenth of the price of `read_head`, for
+    its tags are not looked at. Raises Corrupt when it is too short for a head.
     """
     try:
         return _PEEK.unpack_from(data)
@@ -92,7 +92,7 @@ def peek(data: Bytes) -> tuple[int, float, int, int]:
 
 
 def varint(value: int, least: int = 1) -> bytes:
-    """`value` as a varint of at least `least` bytes."""
+    """Return `value` as a varint of at least `least` bytes."""
     out = bytearray()
     while value > 0x7F or len(out) + 1 < least:
         out.append(value & 0x7F | 0x80)
@@ -102,7 +102,7 @@ def varint(value: int, least: int = 1) -> bytes:
 
 
 def field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field: tag, length, payload."""
+    """Return a length-delimited field: tag, length, payload."""
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
@@ -127,8 +127,8 @@ _KINDS: Final = ("<f4", "<f8", "<i4", "<u4", "|b1")
 
 
 def _place(channel: Channel) -> tuple[int, bool, bool]:
-    """Columns of a kind lie side by side, and those with the same correction: one call serves them all.
-    Bytes come last, so that all else keeps to four-byte steps.
+    """Return the order of columns: those of a kind lie side by side, and those with one correction: one call
+    serves all. Bytes come last, so that all else keeps to four-byte steps.
     """
     shifted = channel.missing_non_positive or channel.offset != 0.0
     return _KINDS.index(channel.dtype.str), shifted, channel.scale != 1.0
@@ -176,7 +176,7 @@ class Template:
         return end
 
     def region(self, channels: Sequence[Channel], dtype: str) -> "Region":
-        """What lies from the first to the last of `channels`, which must be neighbours in `order`."""
+        """Return what lies from the first to the last of `channels`, which must be neighbours in `order`."""
         if not channels:
             return Region(0, np.empty(0, dtype))
         first = self.order.index(channels[0])
@@ -190,7 +190,7 @@ class Template:
         self._bytes[self._header_places] = self._headers
 
     def pack(self, head: Head, tail: bytes = b"") -> bytes:
-        """The record as wire bytes: `head`, the columns as they stand, `tail`."""
+        """Return the record as wire bytes: `head`, the columns as they stand, `tail`."""
         self._head[:] = head.pack()
         return self._bytes.tobytes() + tail
 
@@ -250,7 +250,7 @@ class Layout:
         self.spans[channel.name] = (start, first, stop)
 
     def fits(self, data: Bytes, at: int, end: int) -> bool:
-        """Whether the record at `at` has this layout."""
+        """Return whether the record at `at` has this layout."""
         if end - at < self.end:
             return False
         if end - at > self.end and data[at + self.end] > 0x7F:
@@ -258,8 +258,8 @@ class Layout:
         return np.frombuffer(data, np.uint8, self.end, at)[self._places].tobytes() == self._headers
 
     def _structured(self, table: Table) -> np.dtype[Any]:
-        """The record as one numpy type with a field per column: 0.2 us a column, where an array made from
-        the bytes takes 0.8.
+        """Return the record as one numpy type with a field per column: 0.2 us a column, where an array made
+        from the bytes takes 0.8.
         """
         channels = [table.by_name[name] for name in self.spans]
         shapes = [(self.rows,) if c.width == 1 else (self.rows, c.width) for c in channels]
@@ -273,7 +273,9 @@ class Layout:
         )
 
     def view(self, data: Bytes, at: int) -> np.ndarray[tuple[()], np.dtype[Any]]:
-        """The record at `at`, without a copy: `view[name]` is a column, shape (rows,) or (rows, width)."""
+        """Return the record at `at`, without a copy: `view[name]` is a column, shape (rows,) or (rows,
+        width).
+        """
         return np.ndarray((), self._dtype, data, at)
 
 
@@ -290,7 +292,7 @@ class Layouts:
         self._known: dict[tuple[int, int], Layout] = {}
 
     def of(self, head: Head, data: Bytes, at: int, end: int) -> Layout:
-        """The layout of the record at `at`, whose head is `head`. Raises Corrupt."""
+        """Return the layout of the record at `at`, whose head is `head`. Raises Corrupt."""
         key = (head.schema, head.rows)
         layout = self._known.get(key)
         if layout is None or not (self._whole or layout.fits(data, at, end)):
@@ -301,7 +303,7 @@ class Layouts:
         return layout
 
     def _check(self, head: Head, layout: Layout) -> None:
-        """A record of today's channels has them all, any other at least says whose its rows are."""
+        """Raise Corrupt unless a record of today's channels has them all, any other at least `id`."""
         due = self.table.by_name.keys() if head.schema == self.table.schema else {"id"}
         if missing := due - layout.spans.keys():
             raise Corrupt(f"record {head.seq} has no column {min(missing)!r}")
@@ -324,7 +326,7 @@ class Cut:
                 self._pieces += _picked(channel, first, rows)
 
     def __call__(self, data: bytes) -> list[bytes | memoryview]:
-        """The pieces of the cut record; join them."""
+        """Return the pieces of the cut record; join them."""
         view = memoryview(data)
         parts = [view[p[0] : p[1]] if isinstance(p, tuple) else p for p in self._pieces]
         if len(data) > self._end:
@@ -336,7 +338,7 @@ _Piece = tuple[int, int] | bytes
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[_Piece]:
-    """Spans after the head, neighbours joined."""
+    """Return spans after the head, neighbours joined."""
     out: list[tuple[int, int]] = [(0, HEAD_BYTES)]
     for start, stop in spans:
         if start == out[-1][1]:

@@ -13,14 +13,14 @@ import numpy as np
 from rig import blocks
 from rig.channels import DTYPES
 from rig.errors import Corrupt
-from rig.neighbours import COUNTS, LINEAR, Key, foretell, rounded
+from rig.neighbours import COUNTS, LINEAR, Key, predict, rounded
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 WIDTH_LIMIT: Final = 64
 DEEPEST: Final = 8
-"""Most neighbours in a row from a component to one that is not foretold; the chain of a lap has five."""
+"""Most neighbours in a row from a component to one that is not predicted; the chain of a lap has five."""
 _GROUP_BYTES: Final = 1 << 19
 """Of numbers decoded together: with the arrays in between they stay in a second-level cache."""
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
     changed: Array | None
     """Rows whose residual is coded; None: all."""
     below: list[Key]
-    """Components it is foretold from."""
+    """Components it is predicted from."""
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -60,7 +60,7 @@ Places = dict[Key, Place]
 
 
 def column_of(name: str, width: int, places: Places) -> Array:
-    """A column, shape (rows,) or (rows, width): a view where its components lie side by side."""
+    """Return a column, shape (rows,) or (rows, width): a view where its components lie side by side."""
     found = [places[name, component] for component in range(width)]
     group, at = found[0]
     if width == 1:
@@ -71,7 +71,9 @@ def column_of(name: str, width: int, places: Places) -> Array:
 
 
 def dtype_of(column: archive_pb2.Column) -> np.dtype[Any]:
-    """Type of the values. Raises Corrupt for a column that this program does not know or that cannot be."""
+    """Return type of the values. Raises Corrupt for a column that this program does not know or that cannot
+    be.
+    """
     dtype = DTYPES.get(column.dtype)
     if dtype is None:
         raise Corrupt(f"{column.name} has values of an unknown type {column.dtype!r}")
@@ -93,13 +95,13 @@ def _check(name: str, coding: archive_pb2.Coding, dtype: np.dtype[Any]) -> None:
         return _check_grid(name, coding, dtype)
     formula, neighbours = coding.prediction.formula, len(coding.prediction.neighbours)
     if formula not in COUNTS:
-        raise Corrupt(f"{name} is foretold by an unknown formula {formula}")
+        raise Corrupt(f"{name} is predicted by an unknown formula {formula}")
     least, most = COUNTS[formula]
     factors = neighbours + 1 if formula == LINEAR else 0
     if not least <= neighbours <= most or len(coding.prediction.factors) != factors:
         raise Corrupt(f"{name} has {neighbours} neighbours and {len(coding.prediction.factors)} factors")
     if dtype.kind != "f" or coding.grid or coding.codec == blocks.RAW:
-        raise Corrupt(f"{name} cannot be foretold: only floats are, off the grid and not raw")
+        raise Corrupt(f"{name} cannot be predicted: only floats are, off the grid and not raw")
     return None
 
 
@@ -117,7 +119,8 @@ def _check_grid(name: str, coding: archive_pb2.Coding, dtype: np.dtype[Any]) -> 
 
 
 def constant(column: archive_pb2.Column, rows: int) -> Array | None:
-    """A column that never changes, shape (width, rows), without memory of its own; None: it does change.
+    """Return a column that never changes, shape (width, rows), without memory of its own; None: it does
+    change.
 
     Most channels of a lap are such, and this is all the work they cause.
     """
@@ -134,13 +137,13 @@ def _still(coding: archive_pb2.Coding) -> bool:
 
 
 def size_of(column: archive_pb2.Column) -> int:
-    """Bytes of one value; of an unknown type 8, which is the most."""
+    """Return bytes of one value; of an unknown type 8, which is the most."""
     dtype = DTYPES.get(column.dtype)
     return dtype.itemsize if dtype else 8
 
 
 def limit(column: archive_pb2.Column, rows: int) -> int:
-    """Most bytes that a column of so many rows can have once unpacked."""
+    """Return most bytes that a column of so many rows can have once unpacked."""
     return column.width * (size_of(column) * rows + _mask_bytes(rows))
 
 
@@ -149,7 +152,7 @@ def _mask_bytes(rows: int) -> int:
 
 
 def split(column: archive_pb2.Column, data: bytes, rows: int) -> list[Part]:
-    """The components of a column from its unpacked block. Raises Corrupt."""
+    """Return the components of a column from its unpacked block. Raises Corrupt."""
     dtype, at, parts = dtype_of(column), 0, []
     for coding in column.codings:
         changed, count = None, rows
@@ -184,7 +187,7 @@ def _mask(name: str, data: bytes, rows: int) -> Array:
 
 
 def neighbours(coding: archive_pb2.Coding) -> list[Key]:
-    """Components that have to be known before."""
+    """Return components that have to be known before."""
     if not coding.HasField("prediction"):
         return []
     return [(it.channel, it.component) for it in coding.prediction.neighbours]
@@ -204,7 +207,7 @@ def decode(parts: Mapping[Key, Part], done: Places, rows: int) -> None:
 
 
 def _groups(parts: Mapping[Key, Part], done: Iterable[Key], rows: int) -> Iterator[list[Key]]:
-    """Components of a kind, neighbours before those they foretell."""
+    """Yield components of a kind, neighbours before those they predict."""
     kinds: dict[tuple[int, tuple[object, ...]], list[Key]] = defaultdict(list)
     depths = dict.fromkeys(done, 0)
     for key, part in parts.items():
@@ -216,13 +219,13 @@ def _groups(parts: Mapping[Key, Part], done: Iterable[Key], rows: int) -> Iterat
 
 
 def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: int = 0) -> int:
-    """Neighbours in a row below a component. Raises Corrupt for a circle."""
+    """Return how many neighbours are in a row below a component. Raises Corrupt for a circle."""
     if key not in depths:
         if key not in parts:
             raise Corrupt(f"component {key[1]} of {key[0]} is a neighbour, but not in the file")
         if above > DEEPEST:
             raise Corrupt(
-                f"{key[0]} is foretold over more than {DEEPEST} neighbours in a row, or from itself"
+                f"{key[0]} is predicted over more than {DEEPEST} neighbours in a row, or from itself"
             )
         below = [_depth(other, parts, depths, above + 1) + 1 for other in parts[key].below]
         depths[key] = max(below, default=0)
@@ -230,7 +233,7 @@ def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: i
 
 
 def _decoded(group: Sequence[Part], done: Places, rows: int) -> Array:
-    """Values of components of one kind, shape (components, rows); constant ones (components, 1)."""
+    """Return values of components of one kind, shape (components, rows); constant ones (components, 1)."""
     dtype, coding = group[0].dtype, group[0].coding
     if coding.codec == blocks.RAW:
         values = np.frombuffer(b"".join(part.data for part in group), dtype).reshape(len(group), rows)
@@ -260,14 +263,16 @@ def _residuals(group: Sequence[Part], rows: int) -> Array:
 
 
 def _first(group: Sequence[Part], unsigned: np.dtype[Any]) -> Array:
-    """First residuals, shape (components,); none for DIRECT, of which readers do not look at `value`."""
+    """Return first residuals, shape (components,); none for DIRECT, of which readers do not look at
+    `value`.
+    """
     if group[0].coding.codec == blocks.DIRECT:
         return np.empty(0, unsigned)
     return np.frombuffer(b"".join(part.coding.value for part in group), unsigned)
 
 
 def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
-    """Residuals of a held component, each repeated up to the next change, shape (1, rows)."""
+    """Return residuals of a held component, each repeated up to the next change, shape (1, rows)."""
     assert part.changed is not None
     starts = np.flatnonzero(part.changed)
     numbers = blocks.unplaned(part.data, part.coding.planes, len(starts))
@@ -276,11 +281,11 @@ def _spread(part: Part, unsigned: np.dtype[Any]) -> Array:
 
 
 def _foretold(group: Sequence[Part], done: Places) -> Array:
-    """Predictions, shape (components, rows)."""
+    """Return predictions, shape (components, rows)."""
     keys = [part.below for part in group]
     sources = [_doubles([done[key] for key in column]) for column in zip(*keys, strict=True)]
     factors = np.array([part.coding.prediction.factors for part in group]).T[..., None]
-    return rounded(foretell(group[0].coding.prediction.formula, sources, list(factors)), group[0].dtype)
+    return rounded(predict(group[0].coding.prediction.formula, sources, list(factors)), group[0].dtype)
 
 
 def _doubles(places: list[Place]) -> Array:

@@ -49,7 +49,7 @@ class RigError(Exception):
 
     @classmethod
     def reason(cls) -> str:
-        """The `reason` of `google.rpc.ErrorInfo`: UnknownChannel -> UNKNOWN_CHANNEL."""
+        """Return the `reason` of `google.rpc.ErrorInfo`: UnknownChannel -> UNKNOWN_CHANNEL."""
         name = cls.__name__
         return "".join("_" + c if c.isupper() and i else c for i, c in enumerate(name)).upper()
 
@@ -193,7 +193,7 @@ class Newer(Corrupt):
 
 
 def by_reason() -> dict[str, type[RigError]]:
-    """Every class of the tree by its reason, for the client's way back from the wire."""
+    """Return every class of the tree by its reason, for the client's way back from the wire."""
     found: dict[str, type[RigError]] = {}
     todo: list[type[RigError]] = [RigError]
     while todo:

@@ -69,11 +69,11 @@ class PitVisit(Info):
     """A stay in the pit lane. Times are session clock, seconds."""
 
     enter_time: float
-    """Entered the pit lane."""
+    """Session clock at which the car entered the pit lane, seconds."""
     stop_time: float | None
-    """Came to a stop in the stall; absent when it did not."""
+    """Session clock at which it came to a stop in the stall, seconds; absent when it did not."""
     exit_time: float | None
-    """Left the pit lane; absent while inside."""
+    """Session clock at which it left the pit lane, seconds; absent while inside."""
 
     @classmethod
     def of(cls, message: lap_pb2.PitVisit) -> "PitVisit":
@@ -98,7 +98,7 @@ class LapInfo(Info):
     name: str
     """`sessions/{session}/laps/{lap}`. Empty in the ring, where a lap has no name yet."""
     kind: LapKind
-    """What this is."""
+    """Whether this is a lap or an excerpt."""
     car: int
     """Slot id of the car."""
     index: int
@@ -126,27 +126,33 @@ class LapInfo(Info):
     clocks. Absent for a piece of a lap.
     """
     official: bool
-    """The game gave the time."""
+    """The time is official: the game gave it for this lap. It does so for complete laps that it never
+    flagged as not counting. False: `lap_time` is the difference of two clocks, or absent. A time of
+    a file of another program is official where the timekeeper gave it.
+    """
     sector1: float | None
-    """Sector times, seconds; they sum to the lap. Absent where the game withholds one."""
+    """Time of the first sector, seconds; the three sum to `lap_time`. Absent where the game withholds
+    it.
+    """
     sector2: float | None
-    """See `sector1`."""
+    """Time of the second sector, seconds, without the first; absent where the game withholds it."""
     sector3: float | None
-    """See `sector1`."""
+    """Time of the third sector, seconds; absent where the game withholds it."""
     valid: bool
-    """The lap counts: complete, timed by the game, never flagged as not counting, and driven by who
-    drives the car (see `ai_takeover` and `undriven`). Bests and statistics are of valid laps.
+    """The lap is valid, which means that it counts: its time is `official`, and who drives the car had
+    the wheel all along (neither `ai_takeover` nor `undriven`). Bests and statistics are of valid
+    laps.
     """
     complete: bool
-    """From line to line."""
+    """Driven from line to line; false for a piece of a lap, and for an excerpt."""
     out_lap: bool
-    """Began in the pit lane or the garage."""
+    """An out-lap: it began in the pit lane or the garage."""
     in_lap: bool
-    """Ended in the pit lane or the garage."""
+    """An in-lap: it ended in the pit lane or the garage."""
     pit_visits: tuple[PitVisit, ...]
     """Stays in the pit lane that touch this lap."""
     place: int
-    """Position at the end of the lap, 1 is first."""
+    """Position at the end of the lap, 1 is first; 0 when it is not known."""
     front_compound: str
     """Tyre compound at the front."""
     rear_compound: str
@@ -170,19 +176,23 @@ class LapInfo(Info):
     end_time_ns: int
     """Wall clock of the last sample, unix nanoseconds."""
     samples: int
-    """Samples kept."""
+    """Samples of the car in the file."""
     missing: int
-    """Samples declared missing in between; see the gaps in the file for those nobody can count."""
+    """Samples declared missing within the lap; gaps without a count are not among them, see the gaps
+    in the file.
+    """
     scorings: int
-    """Scoring updates kept."""
+    """Scoring updates of the car in the file."""
     bytes: int
-    """Bytes of the file."""
+    """Size of the file, bytes."""
     pinned: bool
-    """Kept whatever else has to go."""
+    """Pinned: retention deletes it only when nothing else is left."""
     damage: str
-    """The file failed its check; nothing but what the index knows can be shown."""
+    """Why the file cannot be read, a sentence: it failed its check, or is `newer`. Empty for a sound
+    file.
+    """
     synced: bool
-    """The warehouse has it."""
+    """A warehouse has the lap, verified by whoever loaded it; see MarkLapsSynced."""
     track_name: str
     """Track name."""
     running: bool
@@ -388,7 +398,7 @@ class SessionInfo(Info):
     source: SessionSource
     """Where the data come from."""
     status: SessionStatus
-    """Whether it can still grow."""
+    """Whether laps can still come."""
     start_time_ns: int
     """Wall clock at which it was first seen, unix nanoseconds."""
     end_time_ns: int
@@ -400,15 +410,15 @@ class SessionInfo(Info):
     state: SessionState
     """The session as it was last seen."""
     laps: int
-    """Laps kept."""
+    """Laps in the archive, excerpts included."""
     cars: int
-    """Cars with laps kept."""
+    """Cars that have laps in the archive."""
     bytes: int
-    """Bytes of the laps kept."""
+    """Bytes of the lap files in the archive."""
     best_lap_time: float | None
-    """Best valid lap, seconds; absent without one."""
+    """Time of the fastest valid lap, seconds; absent without one."""
     best_lap: str
-    """Its name."""
+    """Name of the lap with `best_lap_time`, `sessions/{session}/laps/{lap}`; empty without one."""
 
     @classmethod
     def of(cls, message: session_pb2.Session) -> "SessionInfo":

@@ -44,7 +44,7 @@ DECODED_LIMIT: Final = 1 << 28
 TOGETHER_LIMIT: Final = 1 << 26
 """Bytes of the values that need one another: of today's channels 132 a row, 35 MB in the longest lap."""
 WORK_LIMIT: Final = 1 << 30
-"""Bytes of the values that come up when every channel is read by itself, with all that it is foretold from:
+"""Bytes of the values that come up when every channel is read by itself, with all that it is predicted from:
 of today's channels it is 1.1 times the values.
 """
 FILE_LIMIT: Final = DECODED_LIMIT + HEAD_LIMIT
@@ -63,7 +63,7 @@ def pack(
     *,
     plain: bool = False,
 ) -> bytes:
-    """The bytes of a lap file.
+    """Return the bytes of a lap file.
 
     `header` brings lap, session, events, gaps and version; row counts and columns are filled in. `samples`
     are channels of PHYSICS and LAP, `scoring` of SCORING and LAP: shape (rows,) or (rows, width), bit for bit
@@ -115,7 +115,7 @@ def _pack_section(
 
 
 def _split(channel: Channel, values: Array) -> Array:
-    """Components of a column, shape (width, rows)."""
+    """Return components of a column, shape (width, rows)."""
     shape = (len(values),) if channel.width == 1 else (len(values), channel.width)
     if values.shape != shape or values.dtype != channel.dtype:
         raise BadRequest(
@@ -127,7 +127,7 @@ def _split(channel: Channel, values: Array) -> Array:
 def _pack_column(
     column: archive_pb2.Column, coded: Iterable[tuple[archive_pb2.Coding, list[bytes]]], plain: bool
 ) -> bytes:
-    """The block of a column's components, which are noted in `column`."""
+    """Return the block of a column's components, which are noted in `column`."""
     planes: list[bytes] = []
     for coding, more in coded:
         column.codings.append(coding)
@@ -148,7 +148,7 @@ class PlainFile:
         self._head.samples = self._head.scorings = 0
 
     def add(self, like: archive_pb2.Column, values: Array) -> bytes:
-        """The block of the next column: some rows of what `like` is in the other file."""
+        """Return the block of the next column: some rows of what `like` is in the other file."""
         column = self._head.columns.add(
             name=like.name,
             section=like.section,
@@ -165,17 +165,17 @@ class PlainFile:
         return _pack_column(column, map(untried, parts), plain=True)
 
     def beginning(self) -> bytes:
-        """What stands before the blocks, once all are added."""
+        """Return what stands before the blocks, once all are added."""
         return _beginning(self._head)
 
 
 def _joined(head: archive_pb2.LapHeader, parts: list[bytes]) -> bytes:
-    """The file: blocks back to back in the order of the columns."""
+    """Return the file: blocks back to back in the order of the columns."""
     return b"".join([_beginning(head), *parts])
 
 
 def _beginning(head: archive_pb2.LapHeader) -> bytes:
-    """What stands before the blocks, whose offsets are set by their sizes."""
+    """Return what stands before the blocks, whose offsets are set by their sizes."""
     at = 0
     for column in head.columns:
         column.offset = at
@@ -206,7 +206,7 @@ class LapFile:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """The file at `path`: its head is read now, a block when its channel is asked for."""
+        """Return the file at `path`: its head is read now, a block when its channel is asked for."""
         self = cls.__new__(cls)
         self._fd = open_regular(path)
         try:
@@ -239,7 +239,9 @@ class LapFile:
         self._check_work()
 
     def _check_work(self) -> None:
-        """Reading all channels one by one, each with what it needs, comes to an end."""
+        """Raise Corrupt unless reading all channels one by one, each with what it needs, stays below a
+        limit.
+        """
         if self._values * len(self.header.columns) <= WORK_LIMIT:
             return  # not even if each needed all others
         most = work = 0
@@ -258,16 +260,16 @@ class LapFile:
         return hashlib.sha256(self._read(0, self._base)).hexdigest()[:DIGEST_DIGITS]
 
     def channels(self, section: Section = SAMPLES) -> list[str]:
-        """Names of the channels of a section, in the order of the file, auxiliary ones left out."""
+        """Return names of the channels of a section, in the order of the file, auxiliary ones left out."""
         columns = self.header.columns
         return [column.name for column in columns if column.section == section and not column.auxiliary]
 
     def column(self, name: str, section: Section = SAMPLES) -> Array:
-        """One channel, shape (rows,) or (rows, width). Raises MissingChannel, Corrupt."""
+        """Return one channel, shape (rows,) or (rows, width). Raises MissingChannel, Corrupt."""
         return self.columns([name], section)[name]
 
     def columns(self, names: Iterable[str] = (), section: Section = SAMPLES) -> dict[str, Array]:
-        """Several channels, decoded together; no names: all. Raises MissingChannel, Corrupt."""
+        """Return several channels, decoded together; no names: all. Raises MissingChannel, Corrupt."""
         wanted = list(names) or self.channels(section)
         rows = self._rows(section)
         parts: dict[Key, components.Part] = {}
@@ -284,18 +286,20 @@ class LapFile:
         return {name: components.column_of(name, width, done) for name, width in widths.items()}
 
     def block_bytes(self, names: Iterable[str], section: Section = SAMPLES) -> int:
-        """Bytes of the file that reading these channels touches: the head, their blocks, the neighbours'."""
+        """Return bytes of the file that reading these channels touches: the head, their blocks, the
+        neighbours'.
+        """
         return self._base + sum(column.size for column in self._needed(names, section))
 
     def cut(self, names: Iterable[str], scoring_names: Iterable[str] = ()) -> bytes:
-        """A lap file of these samples and scoring channels alone, and the neighbours they need.
+        """Return a lap file of these samples and scoring channels alone, and the neighbours they need.
 
         Blocks are copied, not decoded. Raises MissingChannel, Corrupt.
         """
         return b"".join(self.cut_pieces(names, scoring_names))
 
     def cut_pieces(self, names: Iterable[str], scoring_names: Iterable[str] = ()) -> Iterator[bytes]:
-        """The same, piece by piece."""
+        """Yield the same, piece by piece."""
         asked = {SAMPLES: set(names), SCORINGS: set(scoring_names)}
         kept = [column for section in asked for column in self._needed(asked[section], section)]
         head = archive_pb2.LapHeader()
@@ -308,7 +312,7 @@ class LapFile:
         yield from map(self._block, kept)
 
     def pieces(self) -> Iterator[bytes]:
-        """The file as it is, piece by piece, each block once its CRC is right. Raises Corrupt."""
+        """Yield the file as it is, piece by piece, each block once its CRC is right. Raises Corrupt."""
         yield self._read(0, self._base)
         yield from map(self._block, self.header.columns)
 
@@ -323,8 +327,8 @@ class LapFile:
     def portions(
         self, names: Iterable[str] = (), section: Section = SAMPLES, most: int = DECODE_BYTES
     ) -> Iterator[dict[str, Array]]:
-        """Several channels in their order, decoded in parts of `most` bytes, or of one channel with what it
-        needs; no names: all. Raises MissingChannel, Corrupt.
+        """Yield several channels in their order, decoded in parts of `most` bytes, or of one channel with
+        what it needs; no names: all. Raises MissingChannel, Corrupt.
         """
         wanted, part, size = list(names) or self.channels(section), list[str](), 0
         if self._decoded_bytes(wanted, section) <= most:
@@ -339,11 +343,13 @@ class LapFile:
         yield self.columns(part, section)
 
     def _decoded_bytes(self, names: Iterable[str], section: Section) -> int:
-        """Bytes of the values of channels and of all their neighbours."""
+        """Return bytes of the values of channels and of all their neighbours."""
         return sum(_value_bytes(self.header, column) for column in self._needed(names, section))
 
     def _apart(self, section: Section) -> Iterator[set[str]]:
-        """All channels, in parts that need nothing of one another: each is decoded once and forgotten."""
+        """Yield all channels, in parts that need nothing of one another: each is decoded once and
+        forgotten.
+        """
         if self._values <= DECODE_BYTES:
             yield set()  # all at once, which is faster
             return
@@ -360,7 +366,7 @@ class LapFile:
             yield together
 
     def _kinships(self, section: Section) -> list[set[str]]:
-        """Channels that need one another, also by way of others."""
+        """Return channels that need one another, also by way of others."""
         found: list[set[str]] = []
         for column in self.header.columns:
             if column.section == section:
@@ -373,7 +379,7 @@ class LapFile:
         return self.header.scorings if section == SCORINGS else self.header.samples
 
     def find(self, name: str, section: Section = SAMPLES) -> archive_pb2.Column:
-        """What the head says of a channel. Raises MissingChannel."""
+        """Return what the head says of a channel. Raises MissingChannel."""
         column = self._by_key.get((section, name))
         if column is None:
             have = ", ".join(self.channels(section))
@@ -381,7 +387,7 @@ class LapFile:
         return column
 
     def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
-        """Columns of these channels and of all their neighbours, in the order of the file."""
+        """Return columns of these channels and of all their neighbours, in the order of the file."""
         needed, todo = set(), [self.find(name, section) for name in names]
         while todo:
             column = todo.pop()
@@ -416,7 +422,7 @@ class LapFile:
 
 
 def _read_head(read: Read, size: int) -> tuple[archive_pb2.LapHeader, int]:
-    """The head, and where the blocks begin."""
+    """Return the head, and where the blocks begin."""
     start = read(0, START_BYTES)
     if MAGIC[: len(start)] != start[: len(MAGIC)] or not start:
         raise Corrupt(f"this is no lap file: it does not begin with {MAGIC!r}")
@@ -442,7 +448,7 @@ def _read_head(read: Read, size: int) -> tuple[archive_pb2.LapHeader, int]:
 
 
 def _check_head(head: archive_pb2.LapHeader, size: int) -> None:
-    """The head agrees with itself and with the `size` bytes after it."""
+    """Raise Corrupt unless the head agrees with itself and with the `size` bytes after it."""
     if max(head.samples, head.scorings) > ROWS_LIMIT:
         raise Corrupt(f"the head claims {max(head.samples, head.scorings)} rows, {ROWS_LIMIT} is the limit")
     if len(head.columns) > COLUMNS_LIMIT:
@@ -459,7 +465,7 @@ def _check_head(head: archive_pb2.LapHeader, size: int) -> None:
 
 
 def _checked_values(head: archive_pb2.LapHeader) -> int:
-    """Bytes of all values, which are no more than a lap can have."""
+    """Return bytes of all values, which are no more than a lap can have."""
     values = sum(_value_bytes(head, column) for column in head.columns)
     if values > DECODED_LIMIT:
         raise Corrupt(f"the head claims {values} bytes of values, {DECODED_LIMIT} is the limit")
@@ -467,6 +473,6 @@ def _checked_values(head: archive_pb2.LapHeader) -> int:
 
 
 def _value_bytes(head: archive_pb2.LapHeader, column: archive_pb2.Column) -> int:
-    """Bytes of a column's values."""
+    """Return bytes of a column's values."""
     rows = head.scorings if column.section == SCORINGS else head.samples
     return rows * column.width * components.size_of(column)

@@ -81,8 +81,9 @@ _CLOCKS: Final = {
 }
 
 
-def foretell(formula: int, sources: Sequence[Array], factors: Sequence[Array | float]) -> Array:
-    """The formula in float64, step by step in a fixed order, so that every machine finds the same bits.
+def predict(formula: int, sources: Sequence[Array], factors: Sequence[Array | float]) -> Array:
+    """Return the formula in float64, step by step in a fixed order, so that every machine finds the same
+    bits.
 
     `sources` are arrays of one shape, one per neighbour; `factors` numbers, or arrays that fit them.
     """
@@ -108,15 +109,17 @@ def _square(sources: Sequence[Array]) -> Array:
     return out
 
 
-def rounded(foretold: Array, dtype: np.dtype[Any]) -> Array:
-    """A prediction as the component's own type. What is no number is 0: its bits differ between machines."""
-    out = foretold.astype(dtype)
+def rounded(predicted: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a prediction as the component's own type. What is no number is 0: its bits differ between
+    machines.
+    """
+    out = predicted.astype(dtype)
     out[np.isnan(out)] = 0.0
     return out
 
 
 def candidates(channel: Channel, component: int) -> Iterator[archive_pb2.Prediction]:
-    """Predictions worth a trial for a component; those of LINEAR mostly still without factors."""
+    """Yield predictions worth a trial for a component; those of LINEAR mostly still without factors."""
     name = f"{channel.name}.{component}"
     if name in _GEOMETRY:
         yield _prediction(*_GEOMETRY[name], component)

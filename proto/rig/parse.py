@@ -12,7 +12,7 @@ M = TypeVar("M", bound=Message)
 
 
 def message(kind: type[M], data: bytes) -> M:
-    """A message out of its wire bytes. Raises Corrupt."""
+    """Return a message out of its wire bytes. Raises Corrupt."""
     try:
         return kind.FromString(data)
     except DecodeError as error:
@@ -20,7 +20,7 @@ def message(kind: type[M], data: bytes) -> M:
 
 
 def json_message(kind: type[M], members: dict[str, Any]) -> M:
-    """A message out of its JSON object; fields from the future are passed over. Raises Corrupt."""
+    """Return a message out of its JSON object; fields from the future are passed over. Raises Corrupt."""
     try:
         return json_format.ParseDict(members, kind(), ignore_unknown_fields=True)
     except (ValueError, RecursionError, json_format.Error) as error:
@@ -28,7 +28,7 @@ def json_message(kind: type[M], members: dict[str, Any]) -> M:
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """The object that some JSON is. Raises Corrupt for whatever else it may be."""
+    """Return the object that some JSON is. Raises Corrupt for whatever else it may be."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -11,7 +11,7 @@ from rig.signs import visible
 
 
 def open_regular(path: Path | str) -> int:
-    """A descriptor to read the file at `path`. Raises Corrupt for what is no regular file, OSError."""
+    """Return a descriptor to read the file at `path`. Raises Corrupt for what is no regular file, OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -27,7 +27,7 @@ def open_regular(path: Path | str) -> int:
 
 
 def read_regular(path: Path | str, limit: int) -> bytes:
-    """What is in the file at `path`. Raises Corrupt also for more than `limit` bytes, OSError."""
+    """Return what is in the file at `path`. Raises Corrupt also for more than `limit` bytes, OSError."""
     with open(open_regular(path), "rb") as file:
         # Reading `limit` bytes would take as much memory before there is any.
         data = file.read() if os.fstat(file.fileno()).st_size <= limit else None
@@ -37,7 +37,7 @@ def read_regular(path: Path | str, limit: int) -> bytes:
 
 
 def is_regular(path: Path | str) -> bool:
-    """Whether a regular file is there; a link is what it leads to."""
+    """Return whether a regular file is there; a link is what it leads to."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
@@ -45,5 +45,7 @@ def is_regular(path: Path | str) -> bool:
 
 
 def shown(path: Path | str) -> str:
-    """A path as text that can be printed and sent: a name may be any bytes, also such as steer a terminal."""
+    """Return a path as text that can be printed and sent: a name may be any bytes, also such as steer a
+    terminal.
+    """
     return visible(os.fsencode(path).decode(errors="backslashreplace"))

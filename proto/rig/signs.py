@@ -20,7 +20,7 @@ _HIDDEN: Final = re.compile(f"[{_UNSEEN}]")
 
 
 def visible(text: str) -> str:
-    """The text with a sign of one cell for every character that is none: `␛[31m`, `␊`."""
+    """Return the text with a sign of one cell for every character that is none: `␛[31m`, `␊`."""
     return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_sign, text)
 
 
@@ -32,7 +32,7 @@ def _sign(found: re.Match[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """JSON in which such characters stand as \\uXXXX: it means the same, and steers no terminal."""
+    """Return JSON in which such characters stand as \\uXXXX: it means the same, and steers no terminal."""
     return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_escape, text)
 
 
@@ -45,9 +45,9 @@ class LogFormatter(logging.Formatter):
     """Lines of a log: one that somebody else's words could not break in two."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging names it
-        """The line without a trace."""
+        """Return the line without a trace."""
         return visible(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  logging names it
-        """The trace, whose lines stay lines."""
+        """Return the trace, whose lines stay lines."""
         return "\n".join(map(visible, super().formatException(ei).split("\n")))

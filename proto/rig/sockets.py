@@ -45,7 +45,7 @@ def _ours(path: Path) -> bool:
 
 
 def _trusted(folder: Path) -> Path:
-    """Nobody else may have made it: who listens there could be anyone."""
+    """Return the folder. Raises Denied where somebody else made it: who listens there could be anyone."""
     if os.path.lexists(folder) and not _ours(folder):
         raise Denied(
             f"{folder} belongs to another user, or is no folder",

@@ -7,7 +7,7 @@ import numpy as np
 
 from rig import blocks
 from rig.channels import Channel
-from rig.neighbours import LINEAR, Key, candidates, foretell, rounded
+from rig.neighbours import LINEAR, Key, candidates, predict, rounded
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -30,7 +30,7 @@ _SNAP_BITS: Final = 34
 
 
 def sampled(values: Array) -> Array:
-    """Pieces of a component, shape (pieces, rows of a piece)."""
+    """Return pieces of a component, shape (pieces, rows of a piece)."""
     rows = len(values)
     if rows <= _PIECES * _PIECE:
         return values[None]
@@ -39,12 +39,12 @@ def sampled(values: Array) -> Array:
 
 
 def bits(numbers: Array) -> float:
-    """About what numbers cost, bits per value: they lie in planes without their leading zeros."""
+    """Return about what numbers cost, bits per value: they lie in planes without their leading zeros."""
     return float(np.log2(numbers.astype(np.float32) + np.float32(1.0)).sum()) / max(1, numbers.size)
 
 
 def untried(values: Array) -> tuple[Coding, list[bytes]]:
-    """A component without any trial: raw, or constant."""
+    """Return a component without any trial: raw, or constant."""
     if _constant(images := blocks.image(values)):
         return Coding(codec=blocks.CONSTANT, value=images[:1].tobytes()), []
     return Coding(codec=blocks.RAW), [values.tobytes()]
@@ -64,7 +64,7 @@ class Trial:
         self._sources: dict[Key, Array] = {}
 
     def encode(self, channel: Channel, component: int) -> tuple[Coding, list[bytes]]:
-        """How the component is coded, and its bytes plane by plane."""
+        """Return how the component is coded, and its bytes plane by plane."""
         key = (channel.name, component)
         values = self._components[key]
         images = blocks.image(values)
@@ -79,7 +79,7 @@ class Trial:
         return _written(coding, codec, residuals)
 
     def _best(self, channel: Channel, component: int) -> tuple[blocks.Codec, Coding]:
-        """The last step and, still without it, the coding that costs least."""
+        """Return the last step and, still without it, the coding that costs least."""
         sample = self._samples[channel.name, component]
         best, codec = _cheapest(blocks.image(sample))
         coding = Coding()
@@ -127,14 +127,14 @@ def _keys(prediction: Prediction) -> list[Key]:
 
 
 def _less(values: Array, images: Array, coding: Coding, sources: list[Array]) -> Array:
-    """Residuals: what the coding leaves of the values."""
+    """Return residuals: what the coding leaves of the values."""
     if coding.grid:
         whole = np.rint(values * np.float64(coding.grid))
         return whole.astype(f"<i{values.itemsize}").view(images.dtype)
     if not sources:
         return images
-    foretold = foretell(coding.prediction.formula, sources, list(coding.prediction.factors))
-    return images - blocks.image(rounded(foretold, values.dtype))
+    predicted = predict(coding.prediction.formula, sources, list(coding.prediction.factors))
+    return images - blocks.image(rounded(predicted, values.dtype))
 
 
 def _constant(residuals: Array) -> bool:
@@ -142,19 +142,21 @@ def _constant(residuals: Array) -> bool:
 
 
 def _cheapest(residuals: Array) -> tuple[float, blocks.Codec]:
-    """Bits per value and codec, judged by a sample, shape (pieces, rows)."""
+    """Return bits per value and codec, judged by a sample, shape (pieces, rows)."""
     return min((bits(blocks.coded(residuals, codec)), codec) for codec in _CODECS)
 
 
 def _grid(sample: Array, values: Array) -> float:
-    """The divisor that makes whole numbers of all values; 0 for none."""
+    """Return the divisor that makes whole numbers of all values; 0 for none."""
     few = sample[:, :4].ravel()
     likely = _on_grid(few, _GRIDS[:, None])
     return next((float(grid) for grid in _GRIDS[likely] if _on_grid(values, grid[None, None])[0]), 0.0)
 
 
 def _on_grid(values: Array, grids: Array) -> Array:
-    """Of each divisor, shape (divisors, 1): every value, to the bit, is a whole number divided by it."""
+    """Return of each divisor, shape (divisors, 1): every value, to the bit, is a whole number divided by
+    it.
+    """
     whole = np.rint(values * grids)
     back = (whole / grids).astype(values.dtype)
     same = blocks.image(back) == blocks.image(values)
@@ -165,7 +167,7 @@ def _on_grid(values: Array, grids: Array) -> Array:
 
 
 def _fits(sample: Array, sources: list[Array]) -> Iterator[list[float]]:
-    """Factors of LINEAR by least squares of the differences: what changes together belongs together."""
+    """Yield factors of LINEAR by least squares of the differences: what changes together belongs together."""
     target = sample.astype(np.float64)
     moves = np.stack([np.diff(values, axis=1).ravel() for values in (target, *sources)])
     moves = moves[:, np.isfinite(moves).all(axis=0)]
@@ -192,12 +194,16 @@ def _shortened(factor: float) -> float:
 
 
 def _snapped(summand: float, size: float) -> float:
-    """0 where it is nothing beside the values: else a value of 0 would be missed by far, in its image."""
+    """Return 0 where it is nothing beside the values: else a value of 0 would be missed by far, in its
+    image.
+    """
     return _shortened(summand) if abs(summand) > 1e-7 * size else 0.0
 
 
 def _written(coding: Coding, codec: blocks.Codec, residuals: Array) -> tuple[Coding, list[bytes]]:
-    """The finished coding and its planes, led by the bits of the changed rows if most rows are held."""
+    """Return the finished coding and its planes, led by the bits of the changed rows if most rows are
+    held.
+    """
     changed = np.ones(len(residuals), bool)
     np.not_equal(residuals[1:], residuals[:-1], out=changed[1:])
     mask: list[bytes] = []

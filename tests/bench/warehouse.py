@@ -26,13 +26,13 @@ import pyarrow.parquet as pq
 from rig.lapfile import LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigclient.warehouse import connect, schema
-from rigclient.warehouse.place import place
+from rigclient.warehouse.url import parse_url
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index
 from tests.bench.archives import demo_laps
 from tests.stage import Stage, scratch, stage
+from tests.warehouse.empty import PASSWORD, USER, settings
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import PASSWORD, USER, settings
 
 Figures = dict[str, float]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -247,7 +247,7 @@ def _by_pandas(frame: Any) -> None:
 
     from rigclient.warehouse.snowflake.account import Snowflake
 
-    there = place().open()
+    there = parse_url().open()
     assert isinstance(there, Snowflake)
     with there:
         for at in range(0, len(frame), _PER_FILE):

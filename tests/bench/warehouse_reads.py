@@ -23,8 +23,8 @@ from rigclient.warehouse.duck import DIALECT
 from rigclient.warehouse.questions.choice import Choice
 from rigclient.warehouse.questions.samples import samples
 from tests.stage import scratch
+from tests.warehouse.empty import PASSWORD, USER, settings
 from tests.warehouse.peer.process import DATABASE, PeerProcess
-from tests.warehouse.places import PASSWORD, USER, settings
 
 Figures = dict[str, float]
 

@@ -9,10 +9,10 @@ from tests.imports.recorded import Chart, all_charts, read
 from tests.warehouse.conftest import account as account
 from tests.warehouse.conftest import keys as keys
 from tests.warehouse.conftest import peer as peer
-from tests.warehouse.conftest import raced as raced
+from tests.warehouse.conftest import race_data as race_data
+from tests.warehouse.conftest import recorded_rig as recorded_rig
 from tests.warehouse.conftest import running_peer as running_peer
 from tests.warehouse.conftest import shared as shared
-from tests.warehouse.conftest import town as town
 from tests.warehouse.conftest import warehouse as warehouse
 
 DATA = Path(__file__).resolve().parents[1] / "warehouse/data"

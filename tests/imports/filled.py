@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rigclient.imports import source
-from rigclient.imports.refusals import Refusal
+from rigclient.imports import import_file
+from rigclient.imports.refusals import RefusedRow
 from rigclient.warehouse import Destination
 from tests.imports.recorded import SAMPLE, SAMPLE_CHART, chart
 
 
 class Filled(NamedTuple):
     destination: Destination
-    reports: dict[str, source.Report]
+    reports: dict[str, import_file.ImportReport]
     """By the file's folder and name."""
-    told: list[Refusal]
+    told: list[RefusedRow]
 
 
 SPOILT: Final = {5: "wrong number of cells", 10: "no time", 21: "not UTF-8"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rigclient.imports import cells, charts
 from rigclient.imports.charts import ChartLap
-from rigclient.imports.finding import KNOWN
+from rigclient.imports.discovery import KNOWN
 from rigclient.imports.sheet import Refused, Sheet
 
 SAMPLE = "barber/Samples/R1_barber_telemetry_data_sample.csv"

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rigclient.cli.main import rig
-from rigclient.imports import finding, job, source
+from rigclient.imports import discovery, import_file, job
 from rigclient.warehouse import connect, schema
 from rigclient.warehouse.spool import Spool
 from tests.imports import driven
 from tests.imports.driven import ALDER, OHARA
 from tests.imports.recorded import chart
-from tests.warehouse.town import Town
+from tests.warehouse.recorded_rig import RecordedRig
 
 Ask = Callable[..., Result]
 NOWHERE = "127.0.0.1:1"
@@ -31,9 +31,11 @@ def where(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     with connect(place) as destination:
         schema.prepare(destination)
         driven.load(destination, Spool(folder / "spool"))
-        work = job.Job(destination, source.Named(), lambda _row: None, lambda _path, _bytes: None)
+        work = job.ImportJob(
+            destination, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+        )
         paths = [chart(recordings, "barber", 1), chart(recordings, "Sebring", 2)]
-        assert [report.outcome for report in work.run(finding.search(paths))] == ["loaded", "loaded"]
+        assert [report.outcome for report in work.run(discovery.search(paths))] == ["loaded", "loaded"]
     return place
 
 
@@ -236,18 +238,22 @@ class TestNothing:
 class TestTheWarehouseIsAway:
     """Then the rig's own index answers, as far as it goes."""
 
-    def test_the_rig_answers_and_it_is_said(self, ask: Ask, town: Town, tmp_path: Path) -> None:
+    def test_the_rig_answers_and_it_is_said(
+        self, ask: Ask, recorded_rig: RecordedRig, tmp_path: Path
+    ) -> None:
         place = f"duckdb:{tmp_path / 'nowhere.duckdb'}"
-        result = ask("laps", "--json", "--limit", 0, place=place, address=town.address)
+        result = ask("laps", "--json", "--limit", 0, place=place, address=recorded_rig.address)
         assert result.exit_code == 0
         assert "there is no warehouse at" in result.stderr
-        assert f"this is what the rig at {town.address} knows of its laps" in result.stderr
-        assert sorted(lap["lap"] for lap in json.loads(result.stdout)) == complete_laps(town)
-        assert ask("results", place=place, address=town.address).exit_code == 0
+        assert f"this is what the rig at {recorded_rig.address} knows of its laps" in result.stderr
+        assert sorted(lap["lap"] for lap in json.loads(result.stdout)) == complete_laps(recorded_rig)
+        assert ask("results", place=place, address=recorded_rig.address).exit_code == 0
 
-    def test_samples_are_in_the_warehouse_alone(self, ask: Ask, town: Town, tmp_path: Path) -> None:
+    def test_samples_are_in_the_warehouse_alone(
+        self, ask: Ask, recorded_rig: RecordedRig, tmp_path: Path
+    ) -> None:
         place = f"duckdb:{tmp_path / 'nowhere.duckdb'}"
-        result = ask("telemetry", place=place, address=town.address)
+        result = ask("telemetry", place=place, address=recorded_rig.address)
         assert (result.exit_code, "there is no warehouse at" in result.stderr) == (5, True)
 
     def test_when_the_rig_is_away_too_the_warehouse_s_error_is_told(self, ask: Ask, tmp_path: Path) -> None:
@@ -257,8 +263,8 @@ class TestTheWarehouseIsAway:
         assert not (tmp_path / "nowhere.duckdb").exists()
 
 
-def complete_laps(town: Town) -> list[str]:
+def complete_laps(recorded_rig: RecordedRig) -> list[str]:
     """By the rig's index itself."""
-    with sqlite3.connect(f"file:{town.data / 'index.sqlite'}?mode=ro", uri=True) as index:
+    with sqlite3.connect(f"file:{recorded_rig.data / 'index.sqlite'}?mode=ro", uri=True) as index:
         names = index.execute("SELECT name FROM lap WHERE complete AND kind = 1").fetchall()
     return sorted(name.rpartition("/")[2] for (name,) in names)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from rig.errors import NotFound
-from rigclient.imports import finding, job, source, unloading
+from rigclient.imports import discovery, import_file, job, unloading
 from rigclient.warehouse import Destination, check, schema
 from tests.imports.written import race, write
+from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import Home
 
 FIRST = race(("7", 1, 100_000), ("7", 2, 99_000), ("8", 1, 101_000))
 SECOND = race(("7", 1, 100_000), ("7", 2, 98_500), ("8", 1, 101_000), ("8", 2, 99_500))
@@ -30,9 +30,11 @@ def charts(tmp_path: Path) -> tuple[Path, Path]:
     return write(paths[0], FIRST), write(paths[1], SECOND)
 
 
-def load(there: Destination, path: Path, **named: Any) -> source.Report:
-    work = job.Job(there, source.Named(**named), lambda _row: None, lambda _path, _bytes: None)
-    (report,) = work.run(finding.search([path]))
+def load(there: Destination, path: Path, **named: Any) -> import_file.ImportReport:
+    work = job.ImportJob(
+        there, import_file.ImportOptions(**named), lambda _row: None, lambda _path, _bytes: None
+    )
+    (report,) = work.run(discovery.search([path]))
     return report
 
 
@@ -41,7 +43,7 @@ def times(there: Destination) -> list[float]:
 
 
 def ill(there: Destination) -> list[str]:
-    return [finding.text for finding in check.findings(there, []) if not finding.well]
+    return [one.text for one in check.checks(there, []) if not one.well]
 
 
 OLD, NEW = [100.0, 99.0, 101.0], [100.0, 98.5, 101.0, 99.5]
@@ -49,7 +51,7 @@ OLD, NEW = [100.0, 99.0, 101.0], [100.0, 98.5, 101.0, 99.5]
 
 class TestReplacing:
     def test_a_corrected_chart_is_refused_until_somebody_says_that_it_is_right(
-        self, warehouse: Home, charts: tuple[Path, Path]
+        self, warehouse: EmptyWarehouse, charts: tuple[Path, Path]
     ) -> None:
         first, second = charts
         with warehouse.open() as there:
@@ -73,14 +75,17 @@ class TestReplacing:
     def test_in_one_command_the_more_final_one_is_taken(self, tmp_path: Path) -> None:
         write(tmp_path / "in/official/spa/Race 1/a.csv", SECOND)
         write(tmp_path / "in/provisional/spa/Race 1/a.csv", FIRST)
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             for replace in (False, True):
-                work = job.Job(
-                    there, source.Named(replace=replace), lambda _row: None, lambda _path, _bytes: None
+                work = job.ImportJob(
+                    there,
+                    import_file.ImportOptions(replace=replace),
+                    lambda _row: None,
+                    lambda _path, _bytes: None,
                 )
                 outcomes = {
                     report.path.parts[-4]: report.outcome
-                    for report in work.run(finding.search([tmp_path / "in"]))
+                    for report in work.run(discovery.search([tmp_path / "in"]))
                 }
                 assert outcomes["provisional"] == "older"
                 assert times(there) == NEW
@@ -88,11 +93,11 @@ class TestReplacing:
     def test_of_two_in_one_command_of_which_none_is_more_final_the_second_is_refused(
         self, tmp_path: Path, charts: tuple[Path, Path]
     ) -> None:
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             for first in ("loaded", "there already"):
-                named = source.Named(replace=True)
-                work = job.Job(there, named, lambda _row: None, lambda _path, _bytes: None)
-                reports = list(work.run(finding.search(charts)))
+                named = import_file.ImportOptions(replace=True)
+                work = job.ImportJob(there, named, lambda _row: None, lambda _path, _bytes: None)
+                reports = list(work.run(discovery.search(charts)))
                 assert [report.outcome for report in reports] == [first, "refused"]
                 assert "with the right one alone" in reports[1].why
                 assert times(there) == OLD
@@ -100,9 +105,11 @@ class TestReplacing:
     def test_hour_charts_of_a_race_are_one_race(self, tmp_path: Path) -> None:
         write(tmp_path / "in/spa/Race/Hour 6/23_Analysis_Race_Hour 6.CSV", FIRST)
         write(tmp_path / "in/spa/Race/Hour 12/23_Analysis_Race_Hour 12.CSV", SECOND)
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
-            work = job.Job(there, source.Named(), lambda _row: None, lambda _path, _bytes: None)
-            outcomes = [report.outcome for report in work.run(finding.search([tmp_path / "in"]))]
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+            work = job.ImportJob(
+                there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+            )
+            outcomes = [report.outcome for report in work.run(discovery.search([tmp_path / "in"]))]
             assert (outcomes, times(there)) == (["loaded", "older"], NEW)
 
 
@@ -122,14 +129,14 @@ class TestIdentity:
     def test_a_race_has_a_date(
         self, tmp_path: Path, folders: tuple[str, str], more: tuple[Any, Any], sessions: int
     ) -> None:
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             for folder, data, named in zip(folders, (FIRST, SECOND), more, strict=True):
                 load(there, write(tmp_path / folder / "chart.csv", data), **named)
             assert there.rows("SELECT COUNT(*), COUNT(DISTINCT SESSION) FROM SESSIONS") == [(sessions,) * 2]
 
     def test_races_without_a_date_and_without_a_car_in_common_are_two(self, tmp_path: Path) -> None:
         other = race(("1", 1, 130_000))
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             for folder, data in (("a", FIRST), ("b", other)):
                 load(there, write(tmp_path / folder / "spa/Race 1/chart.csv", data))
             corrected = race(("1", 1, 130_500))
@@ -139,7 +146,7 @@ class TestIdentity:
             assert ill(there) == []
 
     def test_a_date_is_told_as_one(self, tmp_path: Path) -> None:
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             report = load(there, write(tmp_path / "202306101600_Race/spa/chart.csv", FIRST))
             assert report.session.startswith("20230610-130000-spa-race-")
             assert there.rows("SELECT LOCAL_DATE, START_TIME_NS FROM SESSIONS") == [("2023-06-10", None)]
@@ -151,7 +158,7 @@ class TestTakingBack:
         self, tmp_path: Path, charts: tuple[Path, Path], how: str
     ) -> None:
         first, _ = charts
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             report = load(there, first)
             ((sha256,),) = there.rows("SELECT SHA256 FROM FILES")
             what = {
@@ -175,7 +182,7 @@ class TestTakingBack:
                 assert load(there, first).outcome == "loaded"
 
     def test_what_was_replaced_may_come_again_after_it(
-        self, warehouse: Home, charts: tuple[Path, Path]
+        self, warehouse: EmptyWarehouse, charts: tuple[Path, Path]
     ) -> None:
         first, second = charts
         with warehouse.open() as there:
@@ -194,7 +201,7 @@ class TestTakingBack:
 
         (tmp_path / "in").mkdir()
         two, three = (path for path in files(tmp_path / "in", recordings) if path.name.startswith("lap"))
-        with Home("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
             named = {"track": "Barber", "race": 1}
             sessions = {load(there, path, **named).session for path in (two, three)}
             assert len(list(unloading.unload(there, str(two)))) == 1
@@ -212,7 +219,7 @@ POINTS = {
 
 def killed(tmp_path: Path, point: str, *words: str) -> None:
     """Run `rig warehouse` and have it kill itself there."""
-    program = [sys.executable, "-m", "tests.warehouse.doomed", str(tmp_path / "journal"), point, "rig"]
+    program = [sys.executable, "-m", "tests.warehouse.killed_loader", str(tmp_path / "journal"), point, "rig"]
     done = subprocess.run(
         [*program, "warehouse", *words], env=dict(os.environ), capture_output=True, check=False
     )
@@ -221,7 +228,7 @@ def killed(tmp_path: Path, point: str, *words: str) -> None:
 
 @pytest.mark.parametrize("act", ["replace", "unload"])
 def test_killed_anywhere_it_is_done_once_or_not_at_all(
-    warehouse: Home, charts: tuple[Path, Path], tmp_path: Path, peer: PeerProcess, act: str
+    warehouse: EmptyWarehouse, charts: tuple[Path, Path], tmp_path: Path, peer: PeerProcess, act: str
 ) -> None:
     first, second = charts
     words = ("load", str(second), "--replace") if act == "replace" else ("unload", str(first))

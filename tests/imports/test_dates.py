@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigclient.imports import finding, job, source
+from rigclient.imports import discovery, import_file, job
 from rigclient.imports.beacons import Beacon, beacons, together
 from rigclient.imports.dating import midnight
 from rigclient.imports.sheet import Refused
@@ -164,7 +164,9 @@ class TestWrongDates:
             lines[20 + at] = re.sub("2025-[^,]*Z", wrong, lines[20 + at])
         (folder / "R1_barber_lap_time.csv").write_text("\n".join(lines))
         with connect(f"duckdb:{tmp_path / 'a.duckdb'}") as there:
-            work = job.Job(there, source.Named(), lambda _row: None, lambda _path, _bytes: None)
-            told, loaded = work.run(finding.search([folder]))
+            work = job.ImportJob(
+                there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+            )
+            told, loaded = work.run(discovery.search([folder]))
             assert (told.outcome, told.refused.total()) == ("dates", len(self.WRONG))
             assert loaded.session.startswith("20250906-184041-barber")

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from rig.errors import BadRequest, NotFound, UnknownChannel
-from rigclient.imports import finding, job, source
-from rigclient.imports.refusals import Refusal
+from rigclient.imports import discovery, import_file, job
+from rigclient.imports.refusals import RefusedRow
 from rigclient.warehouse import Destination, schema
-from rigclient.warehouse.questions import compare, drivers, laps, named, samples, standings
+from rigclient.warehouse.questions import compare, drivers, laps, lookup, samples, standings
 from rigclient.warehouse.questions.choice import Choice
 from rigclient.warehouse.questions.grid import grid
-from rigclient.warehouse.questions.instead import instead
+from rigclient.warehouse.questions.suggestions import suggestion
 from rigclient.warehouse.spool import Spool
 from tests.imports import driven
 from tests.imports.driven import ALDER, BIRCH, OHARA
 from tests.imports.filled import SPOILT, Filled, files
+from tests.warehouse.empty import KINDS, empty_warehouse
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import KINDS, home
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -36,16 +36,18 @@ def filled(
     folder = tmp_path_factory.mktemp("filled")
     with (
         pytest.MonkeyPatch.context() as patch,
-        home(request.param, folder, running_peer, patch) as made,
+        empty_warehouse(request.param, folder, running_peer, patch) as made,
         made.open() as destination,
     ):
         schema.prepare(destination)
         driven.load(destination, Spool(folder / "spool"))
-        told: list[Refusal] = []
-        found = finding.Search(
-            [one for path in files(folder, recordings) if (one := finding.recognised(path))], [], []
+        told: list[RefusedRow] = []
+        found = discovery.Search(
+            [one for path in files(folder, recordings) if (one := discovery.recognised(path))], [], []
         )
-        work = job.Job(destination, source.Named(), told.append, lambda _path, _bytes: None)
+        work = job.ImportJob(
+            destination, import_file.ImportOptions(), told.append, lambda _path, _bytes: None
+        )
         reports = {str(report.path.relative_to(folder)): report for report in work.run(found)}
         yield Filled(destination, reports, told)
 
@@ -145,9 +147,9 @@ class TestLaps:
         text = "'; DROP TABLE LAPS; --"
         nasty = Choice(text, 1, text, (text, text), text, text, text, green=True, valid=True, telemetry=True)
         assert names(there, nasty) == []
-        assert "there are tracks" in instead(there, nasty)
+        assert "there are tracks" in suggestion(there, nasty)
         with pytest.raises(NotFound):
-            named.lap_named(there, f"{text}/{text}")
+            lookup.find_lap(there, f"{text}/{text}")
 
 
 class TestPages:
@@ -232,18 +234,18 @@ class TestTwoLaps:
             compare.compare(there, MEANDER, "alder", "Bobb")
 
     def test_a_lap_is_named_by_part_of_its_session_and_its_own_name(self, there: Destination) -> None:
-        assert named.lap_named(there, "5f3a-2/car003-0002").lap == "car003-0002"
-        assert named.lap_named(there, "5f3a-2/best").lap == "car003-0002"
-        assert named.lap_named(there, f"sessions/{driven.SESSION}/laps/car012-0001").session == driven.SESSION
+        assert lookup.find_lap(there, "5f3a-2/car003-0002").lap == "car003-0002"
+        assert lookup.find_lap(there, "5f3a-2/best").lap == "car003-0002"
+        assert lookup.find_lap(there, f"sessions/{driven.SESSION}/laps/car012-0001").session == driven.SESSION
         with pytest.raises(BadRequest, match=r"may be .*barber.*austin"):
-            named.lap_named(there, "car3-0001")
+            lookup.find_lap(there, "car3-0001")
         with pytest.raises(NotFound):
-            named.lap_named(there, "5f3a-2/car999-0001")
+            lookup.find_lap(there, "5f3a-2/car999-0001")
 
 
 class TestSessions:
-    def session(self, there: Destination, choice: Choice = MEANDER) -> named.Session:
-        return named.sessions(there, choice, 5)[0]
+    def session(self, there: Destination, choice: Choice = MEANDER) -> lookup.SessionSummary:
+        return lookup.sessions(there, choice, 5)[0]
 
     def test_the_result_is_by_laps_and_time(self, there: Destination) -> None:
         rows = list(standings.results(there, self.session(there)))
@@ -315,5 +317,5 @@ class TestDriversAndNothing:
         self, there: Destination, choice: Choice, words: list[str]
     ) -> None:
         assert list(laps.laps(there, choice)) == []
-        told = instead(there, choice)
+        told = suggestion(there, choice)
         assert all(word in told for word in words), told

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from rig.errors import Raced
 from rigclient.cli.main import rig
-from rigclient.imports import finding, job, source
-from rigclient.imports.refusals import Refusal
+from rigclient.imports import discovery, import_file, job
+from rigclient.imports.refusals import RefusedRow
 from rigclient.warehouse import Destination, connect
 from tests.imports.recorded import SAMPLE, SAMPLE_CHART, all_charts, chart, official_bests, result_bests
 
@@ -29,10 +29,10 @@ def counts(destination: Destination) -> dict[str, int]:
     return {table: int(destination.rows(f"SELECT COUNT(*) FROM {table}")[0][0]) for table in COUNTED}
 
 
-def load(destination: Destination, *paths: Path) -> tuple[list[source.Report], list[Refusal]]:
-    told: list[Refusal] = []
-    work = job.Job(destination, source.Named(), told.append, lambda _path, _bytes: None)
-    return list(work.run(finding.search(paths))), told
+def load(destination: Destination, *paths: Path) -> tuple[list[import_file.ImportReport], list[RefusedRow]]:
+    told: list[RefusedRow] = []
+    work = job.ImportJob(destination, import_file.ImportOptions(), told.append, lambda _path, _bytes: None)
+    return list(work.run(discovery.search(paths))), told
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rigclient.cli.main import rig
-from rigclient.imports import finding, job, source
+from rigclient.imports import discovery, import_file, job
 from rigclient.warehouse import Destination, connect
 from rigclient.warehouse.questions import standings
 from rigclient.warehouse.questions.choice import Choice
-from rigclient.warehouse.questions.named import sessions
+from rigclient.warehouse.questions.lookup import sessions
 from tests.imports.written import HEAD, race, write
 
 
@@ -43,8 +43,8 @@ def chart(*, flags: bool) -> bytes:
 
 
 def load(there: Destination, path: Path) -> None:
-    work = job.Job(there, source.Named(), lambda _row: None, lambda _path, _bytes: None)
-    assert [report.outcome for report in work.run(finding.search([path]))] == ["loaded"]
+    work = job.ImportJob(there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None)
+    assert [report.outcome for report in work.run(discovery.search([path]))] == ["loaded"]
 
 
 def results(there: Destination) -> list[dict[str, Any]]:

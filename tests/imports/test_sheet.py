@@ -5,21 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import BadRequest
-from rigclient.imports.sheet import Refused, Row
+from rigclient.imports.sheet import Refused, SheetRow
 from tests.imports.recorded import sheet
 
 NAMES = st.lists(st.from_regex("[A-Z][A-Z0-9_]{0,8}", fullmatch=True), min_size=1, max_size=6, unique=True)
 CELL = st.text(st.characters(blacklist_characters=';,"\r\n', blacklist_categories=["Cs", "Cc"]), max_size=6)
 
 
-def rows(data: bytes) -> list[Row | Refused]:
+def rows(data: bytes) -> list[SheetRow | Refused]:
     return list(sheet(data).rows())
 
 
 def cells(data: bytes) -> list[dict[str, str]]:
     found = rows(data)
-    assert all(isinstance(row, Row) for row in found), found
-    return [row.cells for row in found if isinstance(row, Row)]
+    assert all(isinstance(row, SheetRow) for row in found), found
+    return [row.cells for row in found if isinstance(row, SheetRow)]
 
 
 def refused(data: bytes) -> list[tuple[int, str]]:
@@ -51,7 +51,7 @@ class TestSpellings:
         lines = [names, *table]
         text = "".join(delimiter.join(line) + delimiter * closed + ending for line in lines)
         wanted = [[cell.strip() for cell in line] for line in table if any(cell.strip() for cell in line)]
-        found = [row for row in rows(text.encode()) if isinstance(row, Row)]
+        found = [row for row in rows(text.encode()) if isinstance(row, SheetRow)]
         if len(names) > 1 or closed:
             assert [list(row.cells.values()) for row in found] == wanted
             assert all(list(row.cells) == names for row in found)
@@ -60,7 +60,7 @@ class TestSpellings:
         assert cells(b'A,B\n"one, two",3\n') == [{"A": "one, two", "B": "3"}]
 
     def test_lines_are_counted_as_an_editor_counts_them(self) -> None:
-        assert [row.line for row in rows(b"A;B\n1;2\n\n3;4\n") if isinstance(row, Row)] == [2, 4]
+        assert [row.line for row in rows(b"A;B\n1;2\n\n3;4\n") if isinstance(row, SheetRow)] == [2, 4]
 
 
 class TestRowsThatAreNone:
@@ -82,7 +82,7 @@ class TestRowsThatAreNone:
     def test_it_is_refused_with_its_line(self, bad: bytes, reason: str) -> None:
         data = b"A;B;C\nu;v;w\n" + bad + b"\nx;y;z\n"
         assert refused(data) == [(3, reason)]
-        assert [row["A"] for row in rows(data) if isinstance(row, Row)] == ["u", "x"]
+        assert [row["A"] for row in rows(data) if isinstance(row, SheetRow)] == ["u", "x"]
 
     def test_a_file_of_nothing_but_commas_has_no_rows(self) -> None:
         assert refused(b"A,B,C\n" + b",,\n" * 3) == [

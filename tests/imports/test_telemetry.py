@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigclient.imports.distance import TOLD, placed
-from rigclient.imports.gather import Gathering, Sample
-from rigclient.imports.longform import Reading, readings
+from rigclient.imports.distance import DISTANCE, with_distance
+from rigclient.imports.longform import LoggedValue, readings
+from rigclient.imports.sample_sorter import Sample, SampleSorter
 from rigclient.imports.sheet import Refused
 from tests.imports.recorded import SAMPLE, sheet
 
@@ -20,11 +20,11 @@ MS = 1_000_000
 
 
 @contextmanager
-def gathered(folder: Path, rows: Iterable[Reading | Refused]) -> Iterator[list[Sample | Refused]]:
+def gathered(folder: Path, rows: Iterable[LoggedValue | Refused]) -> Iterator[list[Sample | Refused]]:
     folder.mkdir(exist_ok=True)
-    with closing(Gathering(folder)) as gathering:
-        gathering.take(row for row in rows if isinstance(row, Reading))
-        yield list(gathering.samples())
+    with closing(SampleSorter(folder)) as sorter:
+        sorter.take(row for row in rows if isinstance(row, LoggedValue))
+        yield list(sorter.samples())
 
 
 def samples(folder: Path, data: bytes) -> tuple[list[Sample], list[Refused]]:
@@ -90,7 +90,7 @@ class TestMalformedRows:
     def test_it_is_refused_with_its_line(self, bad: str, reason: str) -> None:
         found = list(readings(sheet("\n".join([self.HEAD, self.GOOD, bad, self.GOOD]).encode()), "car"))
         assert [(row.line, row.reason) for row in found if isinstance(row, Refused)] == [(3, reason)]
-        assert [row.line for row in found if isinstance(row, Reading)] == [2, 4]
+        assert [row.line for row in found if isinstance(row, LoggedValue)] == [2, 4]
 
 
 class TestAFileOfOneCar:
@@ -127,11 +127,11 @@ class TestAFileOfOneCar:
 
 def lap_of(*told: tuple[int, float | None]) -> list[Sample]:
     """Samples of one lap: milliseconds, and the distance where it is told."""
-    return [Sample("car", 1, ms * MS, ms * MS, {} if at is None else {TOLD: at}) for ms, at in told]
+    return [Sample("car", 1, ms * MS, ms * MS, {} if at is None else {DISTANCE: at}) for ms, at in told]
 
 
 def where(*told: tuple[int, float | None]) -> list[float | None]:
-    return [row.distance for row in placed(lap_of(*told))]
+    return [row.distance for row in with_distance(lap_of(*told))]
 
 
 class TestDistance:
@@ -161,8 +161,10 @@ class TestDistance:
             clock += step
             told.append((clock, at))
         lap = lap_of(*told)
-        rows = list(placed(lap))
+        rows = list(with_distance(lap))
         assert [row.sample for row in rows] == lap
         assert all(
-            row.distance in (None, row.sample.values[TOLD]) for row in rows if TOLD in row.sample.values
+            row.distance in (None, row.sample.values[DISTANCE])
+            for row in rows
+            if DISTANCE in row.sample.values
         )

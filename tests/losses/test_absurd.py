@@ -11,7 +11,7 @@ import pytest
 
 from rig.errors import Corrupt
 from rig.v1 import event_pb2
-from rigclient.warehouse import facts
+from rigclient.warehouse import table_rows
 from rigd import ring as rings
 from rigd.gather.sessionstate import session_state
 from rigd.losses.account import GAP, Account, AccountEntry, Attribution
@@ -81,7 +81,7 @@ def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
     account = Account([AccountEntry(GAP, number, 0, gap=gap) for number in (1, 2)])
     told = account.losses(event_pb2.STREAM_PHYSICS)
     assert (told.missing, told.expected, told.received) == (most, most, 0)
-    (row,) = facts.gaps_of_ring("rig", "ring", [event_pb2.Event(gap=gap)])
+    (row,) = table_rows.gaps_of_ring("rig", "ring", [event_pb2.Event(gap=gap)])
     assert row["MISSING"] == row["LAST_SEQ"] == (1 << 63) - 1
 
 

@@ -85,7 +85,9 @@ def solve(
             solve(other, todo, done, rows)
         kinds = ["<" + LETTER[todo[other].dtype] for other in keys]
         table = [[struct.unpack(k, v)[0] for v in done[o]] for k, o in zip(kinds, keys, strict=True)]
-        guesses = [packed(foretold(coding.prediction, list(row)), letter) for row in zip(*table, strict=True)]
+        guesses = [
+            packed(predicted(coding.prediction, list(row)), letter) for row in zip(*table, strict=True)
+        ]
     done[key] = [value(r, guess, size, dtype) for r, guess in zip(found, guesses, strict=True)]
 
 
@@ -136,7 +138,7 @@ def coded(coding: archive_pb2.Coding, data: bytes, count: int, first: int, size:
     return out
 
 
-def foretold(prediction: archive_pb2.Prediction, a: list[float]) -> float:
+def predicted(prediction: archive_pb2.Prediction, a: list[float]) -> float:
     f = prediction.factors
     try:
         match prediction.formula:

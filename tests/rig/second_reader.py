@@ -59,7 +59,7 @@ def read(data: bytes) -> tuple[LapHeader, dict[Key, Array]]:
     """The head and every column that can be read, of shape (rows,), or (rows, width) if it is wider than 1.
 
     A column with a codec, formula, dtype or section that the page does not know is left out, and so are those
-    it foretells. Raises ValueError on anything that the page calls damage.
+    it predicts. Raises ValueError on anything that the page calls damage.
     """
     header, start = _head(data)
     _within_limits(header)
@@ -276,12 +276,12 @@ class _Lap:
 
     def _count_steps(self, key: Key, c: int) -> int:
         """Steps from a component down to one without a prediction; a circle meets itself as one too deep."""
-        _check(c < self._widths.get(key, 0), f"there is no {key[1]}[{c}] to foretell from")
+        _check(c < self._widths.get(key, 0), f"there is no {key[1]}[{c}] to predict from")
         if (key, c) not in self._steps:
             self._steps[key, c] = _MOST_STEPS
             below = [self._count_steps(*neighbour) for neighbour in self._neighbours(key, c)]
             self._steps[key, c] = 1 + max(below) if below else 0
-            _check(self._steps[key, c] <= _MOST_STEPS, f"{key[1]} is foretold by way of too many")
+            _check(self._steps[key, c] <= _MOST_STEPS, f"{key[1]} is predicted by way of too many")
         return self._steps[key, c]
 
     def _neighbours(self, key: Key, c: int) -> list[tuple[Key, int]]:
@@ -382,7 +382,7 @@ def _orthogonal(neighbours: list[Array], _: list[float]) -> Array:
 class _Rule(NamedTuple):
     """A formula, the fewest and the most neighbours it takes, and whether it has factors."""
 
-    foretell: Callable[[list[Array], list[float]], Array]
+    predict: Callable[[list[Array], list[float]], Array]
     fewest: int
     most: int
     factors: bool = False

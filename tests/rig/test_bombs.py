@@ -61,15 +61,15 @@ def bomb(head: archive_pb2.LapHeader, block: bytes = b"") -> bytes:
     return start + crc + stored + block * len(head.columns)
 
 
-def columns(count: int, width: int, rows: int, *, foretold: bool = False) -> bytes:
-    """Doubles that never change but are coded as if they did; foretold ones from the first column."""
+def columns(count: int, width: int, rows: int, *, predicted: bool = False) -> bytes:
+    """Doubles that never change but are coded as if they did; predicted ones from the first column."""
     head = archive_pb2.LapHeader(samples=rows)
     for number in range(count):
         column = head.columns.add(name=f"c{number}", section=SAMPLES, dtype="<f8", width=width)
         column.unpacked = width * rows
         for _ in range(width):
             coding = column.codings.add(codec=blocks.DELTA, value=bytes(8), planes=1)
-            if foretold and number:
+            if predicted and number:
                 coding.prediction.formula = archive_pb2.FORMULA_NORM
                 for component in range(16):
                     coding.prediction.neighbours.add(channel="c0", component=component)

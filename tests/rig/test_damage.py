@@ -134,7 +134,7 @@ def at_codec(**changes: object) -> Spoil:
     return spoil
 
 
-def foretold(formula: int, neighbours: list[tuple[str, int]], factors: list[float]) -> Spoil:
+def predicted(formula: int, neighbours: list[tuple[str, int]], factors: list[float]) -> Spoil:
     def spoil(head: archive_pb2.LapHeader) -> None:
         prediction = first(head).codings[0].prediction
         prediction.formula = formula  # type: ignore[assignment]
@@ -191,16 +191,16 @@ class TestHeadsThatLie:
             at_codec(value=b""),
             at_codec(value=bytes(5)),
             at_codec(held=True),
-            foretold(0, [], []),
-            foretold(99, [], []),
-            foretold(NORM, [], []),
-            foretold(NORM, [("speed", 0)], []),
-            foretold(NORM, [("speed", 1)], []),
-            foretold(NORM, [("gear", 0)], []),
-            foretold(NORM, [("speed", 0)] * 17, []),
-            foretold(LINEAR, [("speed", 0)], [1.0]),
-            foretold(archive_pb2.FORMULA_CROSS, [("speed", 0)] * 3, []),
-            foretold(archive_pb2.FORMULA_ORTHOGONAL, [("speed", 0)] * 4, []),
+            predicted(0, [], []),
+            predicted(99, [], []),
+            predicted(NORM, [], []),
+            predicted(NORM, [("speed", 0)], []),
+            predicted(NORM, [("speed", 1)], []),
+            predicted(NORM, [("gear", 0)], []),
+            predicted(NORM, [("speed", 0)] * 17, []),
+            predicted(LINEAR, [("speed", 0)], [1.0]),
+            predicted(archive_pb2.FORMULA_CROSS, [("speed", 0)] * 3, []),
+            predicted(archive_pb2.FORMULA_ORTHOGONAL, [("speed", 0)] * 4, []),
         ],
     )
     def test_are_corrupt(self, spoil: Spoil) -> None:

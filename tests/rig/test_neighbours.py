@@ -1,4 +1,4 @@
-"""Neighbours: the formulas, to the bit, and the table of who may foretell whom."""
+"""Neighbours: the formulas, to the bit, and the table of who may predict whom."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from rig.channels import LAP, PHYSICS, SCORING
 from rig.components import DEEPEST
 from rig.errors import Corrupt
 from rig.lapfile import LapFile, pack
-from rig.neighbours import CROSS, LINEAR, NORM, ORTHOGONAL, UNIT, Key, candidates, foretell, rounded
+from rig.neighbours import CROSS, LINEAR, NORM, ORTHOGONAL, UNIT, Key, candidates, predict, rounded
 from rig.v1 import archive_pb2
 from tests.rig.laps import Array, drive, header, same
 from tests.rig.test_damage import spoiled
@@ -25,7 +25,7 @@ ALL = {
 
 
 def depth(key: Key, above: tuple[Key, ...] = ()) -> int:
-    assert key not in above, f"{key} is foretold from itself"
+    assert key not in above, f"{key} is predicted from itself"
     ways = [depth(other, (*above, key)) for way in ALL[key] for other in way]
     return 1 + max(ways) if ways else 0
 
@@ -47,7 +47,7 @@ class TestFormulas:
         self, formula: int, sources: list[float], factors: list[float], wanted: float
     ) -> None:
         arrays = [np.array([source]) for source in sources]
-        assert foretell(formula, arrays, factors)[0] == wanted
+        assert predict(formula, arrays, factors)[0] == wanted
         assert [array[0] for array in arrays] == sources, "neighbours are not changed"
 
     def test_what_is_no_number_becomes_zero(self) -> None:
@@ -57,7 +57,7 @@ class TestFormulas:
 
     def test_third_row_of_a_rotation_follows_from_the_others(self) -> None:
         matrix = drive(200)["orientation"].astype(float).T
-        rebuilt = foretell(CROSS, [matrix[2], matrix[3], matrix[0], matrix[5]], [])
+        rebuilt = predict(CROSS, [matrix[2], matrix[3], matrix[0], matrix[5]], [])
         assert np.abs(rebuilt - matrix[7]).max() < 1e-6
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rig import blocks
 from rig.lapfile import LapFile, pack
-from rig.neighbours import NORM, foretell
+from rig.neighbours import NORM, predict
 from rig.trial import Trial
 from rig.v1 import archive_pb2
 from tests.rig.laps import CHANNELS, Array
@@ -48,7 +48,7 @@ def test_a_held_component_is_as_shown() -> None:
 
 def test_a_norm_is_as_shown() -> None:
     sources = [np.array([3.0, 5.0]), np.array([4.0, 12.0])]
-    assert foretell(NORM, sources, []).tolist() == [5.0, 13.0]
+    assert predict(NORM, sources, []).tolist() == [5.0, 13.0]
 
 
 def test_every_number_of_the_heads_messages_is_listed() -> None:

@@ -93,7 +93,7 @@ def turned(yaw: Array, pitch: Array) -> Array:
 
 
 def related(rng: np.random.Generator, rows: int) -> Columns:
-    """Samples that neighbours foretell, in units in the last place or exactly."""
+    """Samples that neighbours predict, in units in the last place or exactly."""
     clock = 1000.0 + np.arange(rows) / 50 + rng.normal(0, 1e-4, rows)
     velocity = rng.normal(0, 1, (rows, 3)).cumsum(axis=0).astype("<f4")
     squares = velocity.astype("<f8") ** 2

@@ -27,8 +27,8 @@ def coded(codec: int, value: bytes = b"", **more: Any) -> Coding:
     return Coding(codec=codec, value=value, **more)  # type: ignore[arg-type]
 
 
-def foretold(formula: int, *neighbours: str, factors: Sequence[float] = (), component: int = 0) -> Coding:
-    """Whatever is foretold, exactly."""
+def predicted(formula: int, *neighbours: str, factors: Sequence[float] = (), component: int = 0) -> Coding:
+    """Whatever is predicted, exactly."""
     places = [Neighbour(channel=channel, component=component) for channel in neighbours]
     prediction = Prediction(formula=formula, neighbours=places, factors=factors)  # type: ignore[arg-type]
     return coded(archive_pb2.CODEC_CONSTANT, bytes(4), prediction=prediction)
@@ -91,7 +91,7 @@ def test_bits_of_a_mask_beyond_the_rows_mean_nothing() -> None:
 
 def chained(steps: int) -> bytes:
     names = ["fuel", *(f"c{i}" for i in range(steps))]
-    links = [(described(b, "<f4", foretold(2, a)), b"") for a, b in pairwise(names)]
+    links = [(described(b, "<f4", predicted(2, a)), b"") for a, b in pairwise(names)]
     return sealed(2, *reversed([THREE, *links]))
 
 
@@ -103,7 +103,7 @@ def test_eight_steps_are_followed_and_nine_are_not() -> None:
 
 UNKNOWN = {
     "codec": (described("drag", "<f4", coded(99)), b"abc"),
-    "formula": (described("drag", "<f4", foretold(99, "fuel")), b""),
+    "formula": (described("drag", "<f4", predicted(99, "fuel")), b""),
     "dtype": (described("drag", "<f2", coded(1, b"ab")), b""),
     "section": (described("drag", "?", width=1000, section=9), b"abc"),
 }
@@ -115,7 +115,7 @@ def test_what_is_not_known_is_left_out_and_the_rest_is_read(what: str) -> None:
 
 
 def test_what_the_unknown_foretells_is_left_out() -> None:
-    pace = described("speed", "<f4", foretold(2, "drag", "fuel")), b""
+    pace = described("speed", "<f4", predicted(2, "drag", "fuel")), b""
     assert read(sealed(2, pace, UNKNOWN["dtype"], THREE))[1].keys() == {(SAMPLES, "fuel")}
 
 
@@ -137,7 +137,7 @@ def drag(coding: Coding) -> tuple[Column, bytes]:
     return described("drag", "<f4", coding), b""
 
 
-EXACT = foretold(2, "fuel")
+EXACT = predicted(2, "fuel")
 F = bytes(4)
 DAMAGE = {
     "more planes than bytes": gear(bytes(500), codec=4, value=F, planes=5),
@@ -150,25 +150,25 @@ DAMAGE = {
     "a held constant": gear(codec=1, value=F, held=True),
     "raw with planes": gear(bytes(400), codec=2, planes=4),
     "an integer on a grid": gear(codec=1, value=F, grid=10.0),
-    "an integer foretold": gear(codec=1, value=F, prediction=EXACT.prediction),
+    "an integer predicted": gear(codec=1, value=F, prediction=EXACT.prediction),
     "grid and prediction": drag(coded(1, F, grid=10.0, prediction=EXACT.prediction)),
     "raw on a grid": (described("drag", "<f4", coded(2, grid=10.0)), bytes(400)),
-    "raw and foretold": (described("drag", "<f4", coded(2, prediction=EXACT.prediction)), bytes(400)),
+    "raw and predicted": (described("drag", "<f4", coded(2, prediction=EXACT.prediction)), bytes(400)),
     "a flag of two": (described("overheating", "|b1", coded(1, b"\2")), b""),
     "no values per row": (described("gear", "<i4"), b""),
     "65 values per row": (described("gear", "<i4", *[coded(1, F)] * 65), b""),
     "a coding too many": (described("gear", "<i4", coded(1, F), coded(1, F), width=1), b""),
     "a channel twice": THREE,
-    "a neighbour that is not there": drag(foretold(2, "speed")),
-    "a component that is not there": drag(foretold(2, "fuel", component=1)),
-    "a circle": drag(foretold(2, "drag")),
-    "norm of nothing": drag(foretold(2)),
-    "norm of 17": drag(foretold(2, *["fuel"] * 17)),
-    "norm with a factor": drag(foretold(2, "fuel", factors=[1.0])),
-    "linear with a factor too few": drag(foretold(1, "fuel", factors=[1.0])),
-    "linear of 16": drag(foretold(1, *["fuel"] * 16, factors=[1.0] * 17)),
-    "cross of 3": drag(foretold(4, *["fuel"] * 3)),
-    "orthogonal of 4": drag(foretold(5, *["fuel"] * 4)),
+    "a neighbour that is not there": drag(predicted(2, "speed")),
+    "a component that is not there": drag(predicted(2, "fuel", component=1)),
+    "a circle": drag(predicted(2, "drag")),
+    "norm of nothing": drag(predicted(2)),
+    "norm of 17": drag(predicted(2, *["fuel"] * 17)),
+    "norm with a factor": drag(predicted(2, "fuel", factors=[1.0])),
+    "linear with a factor too few": drag(predicted(1, "fuel", factors=[1.0])),
+    "linear of 16": drag(predicted(1, *["fuel"] * 16, factors=[1.0] * 17)),
+    "cross of 3": drag(predicted(4, *["fuel"] * 3)),
+    "orthogonal of 4": drag(predicted(5, *["fuel"] * 4)),
     "no frame": framed(b"abc"),
     "a frame of no stated size": framed(zstd(bytes(400), write_content_size=False)),
     "a frame of another size": framed(zstd(bytes(400)), 396),

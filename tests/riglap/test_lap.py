@@ -146,7 +146,7 @@ class TestScoring:
         lap = Lap.from_bytes(LapFile(driven.data()).cut(["speed", "lap_time"]))
         with pytest.raises(MissingChannel, match="came without scoring updates") as told:
             lap.with_scoring(["place"])
-        assert "none were told in its time" in told.value.hint
+        assert "none were recorded in its time" in told.value.hint
 
     def test_a_lap_without_the_session_clock_is_joined_by_its_own(self) -> None:
         part = Lap.from_bytes(LapFile(driven.data()).cut(["speed", "lap_time"], ["place", "lap_time"]))

@@ -1,4 +1,4 @@
-"""One recorded race for all tests and rigs on copies of it; the peer, and warehouses in it and beside it."""
+"""One recorded race for all tests and rigs on copies of it; a fake Snowflake, and empty warehouses."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,22 +6,31 @@ from pathlib import Path
 import pytest
 
 from tests.once import once
+from tests.warehouse.empty import (
+    KINDS,
+    PASSWORD,
+    USER,
+    EmptyWarehouse,
+    empty_warehouse,
+    forget_settings,
+    settings,
+)
 from tests.warehouse.key_pair import Pair, pair
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import KINDS, PASSWORD, USER, Home, forget_settings, home, settings
-from tests.warehouse.town import Town, race
+from tests.warehouse.recorded_rig import RecordedRig, record_race
 
 
 @pytest.fixture(scope="session")
-def raced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def race_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data directory of a race."""
-    return once(tmp_path_factory, "warehouse-race", lambda folder: race(folder / "data")) / "data"
+    made = once(tmp_path_factory, "warehouse-race", lambda folder: record_race(folder / "data"))
+    return made / "data"
 
 
 @pytest.fixture
-def town(raced: Path, tmp_path: Path) -> Iterator[Town]:
+def recorded_rig(race_data: Path, tmp_path: Path) -> Iterator[RecordedRig]:
     """A rig that answers."""
-    made = Town(raced, tmp_path)
+    made = RecordedRig(race_data, tmp_path)
     yield made
     made.close()
 
@@ -59,16 +68,16 @@ def account(peer: PeerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 @pytest.fixture(params=KINDS)
 def warehouse(
     request: pytest.FixtureRequest, tmp_path: Path, peer: PeerProcess, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Home]:
+) -> Iterator[EmptyWarehouse]:
     """An empty warehouse of every kind."""
-    with home(request.param, tmp_path, peer, monkeypatch) as made:
+    with empty_warehouse(request.param, tmp_path, peer, monkeypatch) as made:
         yield made
 
 
 @pytest.fixture(params=KINDS[1:])
 def shared(
     request: pytest.FixtureRequest, tmp_path: Path, peer: PeerProcess, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Home]:
+) -> Iterator[EmptyWarehouse]:
     """One in which several can be at once."""
-    with home(request.param, tmp_path, peer, monkeypatch) as made:
+    with empty_warehouse(request.param, tmp_path, peer, monkeypatch) as made:
         yield made

@@ -11,8 +11,8 @@ import pytest
 
 from rig.errors import NotFound, Raced, RigError
 from rigclient.warehouse import Destination, tables
-from rigclient.warehouse.destination import Finding
-from tests.warehouse.places import Home
+from rigclient.warehouse.destination import HealthCheck
+from tests.warehouse.empty import EmptyWarehouse
 
 TABLE = tables.Table(
     "SAMPLES",
@@ -36,7 +36,7 @@ FIVE = {
 
 
 @pytest.fixture
-def there(warehouse: Home) -> Iterator[Destination]:
+def there(warehouse: EmptyWarehouse) -> Iterator[Destination]:
     """A warehouse with one empty table."""
     with warehouse.open() as destination:
         for statement in (tables.create(TABLE, destination.dialect), *destination.dialect.setup):
@@ -225,7 +225,7 @@ class TestTransactions:
 class TestSessions:
     """Of an account; a file has one at a time."""
 
-    def test_others_see_it_when_it_is_committed(self, shared: Home) -> None:
+    def test_others_see_it_when_it_is_committed(self, shared: EmptyWarehouse) -> None:
         with shared.open() as one, shared.open() as other:
             one.execute(tables.create(TABLE, one.dialect))
             one.begin()
@@ -234,7 +234,7 @@ class TestSessions:
             one.commit()
             assert count(other) == 1
 
-    def test_of_two_who_move_the_same_mark_one_succeeds(self, shared: Home) -> None:
+    def test_of_two_who_move_the_same_mark_one_succeeds(self, shared: EmptyWarehouse) -> None:
         with shared.open() as one, shared.open() as other:
             one.execute(tables.create(TABLE, one.dialect))
             one.execute("INSERT INTO SAMPLES (N) SELECT 0")
@@ -261,22 +261,22 @@ def _moves(mine: Destination) -> bool:
 
 
 class TestConnections:
-    def test_whoever_may_only_read_reads(self, warehouse: Home, there: Destination) -> None:
+    def test_whoever_may_only_read_reads(self, warehouse: EmptyWarehouse, there: Destination) -> None:
         there.execute("INSERT INTO SAMPLES (N) SELECT 1")
         there.close()
         with warehouse.open(read_only=True) as reader:
             assert count(reader) == 1
-            assert [finding.what for finding in reader.health() if not finding.well] == []
+            assert [check.what for check in reader.health() if not check.well] == []
 
-    def test_its_name_says_where_it_is(self, warehouse: Home, there: Destination) -> None:
+    def test_its_name_says_where_it_is(self, warehouse: EmptyWarehouse, there: Destination) -> None:
         assert there.name.startswith(f"{there.dialect.name}:")
         with warehouse.open() as other:
             assert other.name == there.name
 
     def test_health_is_a_line_for_each_thing(self, there: Destination) -> None:
         found = list(there.health())
-        assert all(isinstance(finding, Finding) and finding.text for finding in found)
-        assert [finding.what for finding in found if not finding.well] == []
+        assert all(isinstance(check, HealthCheck) and check.text for check in found)
+        assert [check.what for check in found if not check.well] == []
 
     def test_closing_twice_is_harmless(self, there: Destination) -> None:
         there.close()

@@ -12,9 +12,9 @@ from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import Load, Part, load, load_id, next_n
 from rigclient.warehouse.spool import Spool
+from tests.warehouse.empty import KINDS, empty_warehouse
+from tests.warehouse.expected import broken
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import KINDS, home
-from tests.warehouse.truth import broken
 
 ROWS = 40
 TABLES = ("RIG_LOADS", "LAPS", "PHYSICS", "SESSIONS")
@@ -28,8 +28,8 @@ def prepared(
     folder = tmp_path_factory.mktemp("loading")
     with (
         pytest.MonkeyPatch.context() as patch,
-        home(request.param, folder, running_peer, patch) as place,
-        place.open() as destination,
+        empty_warehouse(request.param, folder, running_peer, patch) as there,
+        there.open() as destination,
     ):
         schema.prepare(destination)
         yield destination

@@ -34,9 +34,9 @@ from rigclient.cli.commands.exits import code_of
 from rigclient.cli.main import rig
 from rigclient.warehouse import connect
 from rigclient.warehouse.snowflake.login import login
+from tests.warehouse.empty import KINDS, PASSWORD, USER, settings
 from tests.warehouse.key_pair import PASSPHRASE, Pair, base64_of, pair
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import KINDS, PASSWORD, USER, settings
 
 Put = Callable[..., None]
 
@@ -389,14 +389,14 @@ class TestSessions:
         account.add_user("AHEAD", password="a", ahead_s=3600)
         put(USER="ahead", PASSWORD="a")
         with connect("snowflake") as there:
-            (clock,) = (finding for finding in there.health() if finding.what == "clock")
+            (clock,) = (check for check in there.health() if check.what == "clock")
         assert not clock.well
         assert "3600.0 s behind" in clock.text or "3599" in clock.text
 
     def test_a_stage_that_is_not_there_is_found(self, account: PeerProcess) -> None:
         with connect("snowflake") as there:
             there.execute("CREATE SCHEMA BARE")
-            (stage,) = (finding for finding in there.health() if finding.what == "stage")
+            (stage,) = (check for check in there.health() if check.what == "stage")
             there.execute("DROP SCHEMA BARE")
         assert not stage.well
         assert "RIG_STAGE" in stage.text

@@ -9,8 +9,8 @@ from rig.errors import Raced, Unavailable
 from rigclient.warehouse import Destination, tables
 from rigclient.warehouse.loading import Load, load, next_n
 from rigclient.warehouse.spool import Spool
+from tests.warehouse.empty import empty_warehouse
 from tests.warehouse.peer.process import PeerProcess
-from tests.warehouse.places import home
 
 STATEMENTS = [
     "^PUT",
@@ -26,7 +26,7 @@ STATEMENTS = [
 
 @pytest.fixture
 def there(peer: PeerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Destination]:
-    with home("snowflake", tmp_path, peer, monkeypatch) as made, made.open() as destination:
+    with empty_warehouse("snowflake", tmp_path, peer, monkeypatch) as made, made.open() as destination:
         for table in (tables.WATERMARK, tables.LOADS, tables.SESSIONS):
             destination.execute(tables.create(table, destination.dialect))
         for statement in destination.dialect.setup:

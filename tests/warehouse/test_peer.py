@@ -21,9 +21,9 @@ import pytest
 import snowflake.connector as connector
 from snowflake.connector.pandas_tools import write_pandas
 
+from tests.warehouse.empty import PASSWORD, ROLE, USER
 from tests.warehouse.key_pair import Pair, pair
 from tests.warehouse.peer.process import ACCOUNT, DATABASE, PYTHON, PeerProcess
-from tests.warehouse.places import PASSWORD, ROLE, USER
 
 os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from rigclient.warehouse.snowflake import account
 from rigclient.warehouse.spool import Spool
 from riglap.lap import Lap
 from tests.riglap import driven
-from tests.warehouse.places import Home
+from tests.warehouse.empty import EmptyWarehouse
 
 # Of Snowflake's reference and of DuckDB's parser.
 RESERVED = """
@@ -104,7 +104,7 @@ def test_a_laps_name_goes_both_ways() -> None:
 
 
 class TestPreparing:
-    def test_makes_everything_and_again_changes_nothing(self, warehouse: Home) -> None:
+    def test_makes_everything_and_again_changes_nothing(self, warehouse: EmptyWarehouse) -> None:
         with warehouse.open() as there:
             wanted = {table: {column.name for column in table.columns} for table in tables.TABLES}
             for _ in range(2):
@@ -114,7 +114,7 @@ class TestPreparing:
             for view in tables.VIEWS:
                 assert there.rows(f"SELECT COUNT(*) FROM {view}") == [(0,)]
 
-    def test_goes_on_where_it_was_cut_off(self, warehouse: Home) -> None:
+    def test_goes_on_where_it_was_cut_off(self, warehouse: EmptyWarehouse) -> None:
         with warehouse.open() as there:
             statements = tables.ddl(there.dialect)
             for statement in statements[:3]:
@@ -123,8 +123,8 @@ class TestPreparing:
             assert there.rows("SELECT VERSION FROM RIG_SCHEMA") == [(tables.VERSION,)]
 
     def test_adds_columns_and_whole_tables_that_an_older_program_did_not_know(self, tmp_path: object) -> None:
-        home = Home("duckdb", f"duckdb:{tmp_path}/old.duckdb")
-        with home.open() as there:
+        target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/old.duckdb")
+        with target.open() as there:
             schema.prepare(there)
             for view in tables.VIEWS:
                 there.execute(f"DROP VIEW IF EXISTS {view}")
@@ -136,16 +136,16 @@ class TestPreparing:
             assert there.rows("SELECT COUNT(GREEN) FROM LAPS_V") == [(0,)]
 
     def test_refuses_a_column_of_another_type_before_it_adds_any(self, tmp_path: object) -> None:
-        home = Home("duckdb", f"duckdb:{tmp_path}/other.duckdb")
-        with home.open() as there:
+        target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/other.duckdb")
+        with target.open() as there:
             there.execute("CREATE TABLE LAPS (RIG_ID VARCHAR, LAP_TIME VARCHAR)")
             with pytest.raises(Mismatch, match=r"LAPS.LAP_TIME is VARCHAR in duckdb:.* here it is DOUBLE"):
                 schema.prepare(there)
             assert set(there.columns("LAPS")) == {"RIG_ID", "LAP_TIME"}
 
     def test_fills_the_timestamps_of_rows_that_an_older_program_brought(self, tmp_path: object) -> None:
-        home = Home("duckdb", f"duckdb:{tmp_path}/old.duckdb")
-        with home.open() as there:
+        target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/old.duckdb")
+        with target.open() as there:
             schema.prepare(there)
             for view in tables.VIEWS:
                 there.execute(f"DROP VIEW IF EXISTS {view}")
@@ -166,7 +166,7 @@ class TestPreparing:
 
 class TestWhatTheWarehouseIsTold:
     def test_tables_and_columns_carry_their_comments(self, tmp_path: object) -> None:
-        with Home("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
             schema.prepare(there)
             told: dict[str, str] = dict(there.rows("SELECT TABLE_NAME, COMMENT FROM DUCKDB_TABLES()"))
             assert told == {table.name: table.about for table in tables.TABLES}
@@ -180,7 +180,7 @@ class TestWhatTheWarehouseIsTold:
             }
 
     def test_comments_come_with_columns_that_are_added(self, tmp_path: object) -> None:
-        with Home("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
             schema.prepare(there)
             for view in tables.VIEWS:
                 there.execute(f"DROP VIEW IF EXISTS {view}")
@@ -192,7 +192,7 @@ class TestWhatTheWarehouseIsTold:
             ]
 
     def test_keys_are_declared_where_the_engine_knows_them(self, tmp_path: object) -> None:
-        with Home("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
+        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
             schema.prepare(there)
             sql = (
                 "SELECT TABLE_NAME FROM DUCKDB_CONSTRAINTS() WHERE CONSTRAINT_TYPE = 'PRIMARY KEY' ORDER BY 1"
@@ -204,7 +204,9 @@ class TestWhatTheWarehouseIsTold:
             assert (key in made[table.name]) == bool(table.unique), table.name
         assert "COMMENT 'Speed" in made["PHYSICS"]
 
-    def test_every_time_in_nanoseconds_has_a_timestamp(self, warehouse: Home, tmp_path: Path) -> None:
+    def test_every_time_in_nanoseconds_has_a_timestamp(
+        self, warehouse: EmptyWarehouse, tmp_path: Path
+    ) -> None:
         """Beside it, or in the view over a table that is too wide for it."""
         wide = {"PHYSICS", "SCORING"}
         for table in tables.TABLES:

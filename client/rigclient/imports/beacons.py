@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rigclient.imports import cells
-from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
 
 NEEDED: Final = ("lap", "timestamp", "vehicle_id", "meta_session")
 """A table with these columns, and no values of telemetry, holds beacons."""
@@ -37,12 +37,12 @@ class Beacon:
 
 
 def beacons(sheet: Sheet) -> Iterator[Beacon | Refused]:
-    """The crossings of a file in its order, which is none."""
+    """Yield the crossings of a file, in the order of its rows, which is not that of time."""
     return parsed(sheet.rows(), _beacon)
 
 
 def together(rows: Iterable[Beacon | Refused]) -> Iterator[Beacon | Refused]:
-    """The crossings of one meeting; those that are weeks away from most of them are refused."""
+    """Yield the crossings of one meeting; those that are weeks away from most of them are refused."""
     kept = list(rows)
     times = sorted(row.time_ns for row in kept if isinstance(row, Beacon))
     middle_ns = times[len(times) // 2] if times else 0
@@ -59,7 +59,7 @@ def _days(beacon: Beacon, middle_ns: int) -> str:
     return f"{abs(beacon.time_ns - middle_ns) // _DAY_NS} days"
 
 
-def _beacon(row: Row) -> Beacon:
+def _beacon(row: SheetRow) -> Beacon:
     lap = cells.whole("lap", row["lap"])
     value = row.get("value")
     return Beacon(

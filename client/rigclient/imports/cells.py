@@ -31,7 +31,7 @@ class Malformed(Exception):
 
 
 def time_ms(name: str, text: str) -> int:
-    """Milliseconds of 3:46.084, 0:53.893, 53.893 or 1:02:03.004."""
+    """Return the milliseconds of 3:46.084, 0:53.893, 53.893 or 1:02:03.004."""
     match = _TIME.fullmatch(text)
     if match is None:
         raise Malformed("no time", f"{name} is {text!r}, which is no time such as 1:53.893")
@@ -43,12 +43,12 @@ def time_ms(name: str, text: str) -> int:
 
 
 def maybe_time_ms(name: str, text: str) -> int | None:
-    """The same; None for an empty cell."""
+    """Return the same; None for an empty cell."""
     return time_ms(name, text) if text else None
 
 
 def clock_ms(name: str, text: str) -> int:
-    """Milliseconds since midnight of 13:42:35.322."""
+    """Return the milliseconds since midnight of 13:42:35.322."""
     value = time_ms(name, text)
     if text.count(":") != 2 or value >= _DAY_MS:
         raise Malformed("no time", f"{name} is {text!r}, which is no clock such as 13:42:35.322")
@@ -56,19 +56,19 @@ def clock_ms(name: str, text: str) -> int:
 
 
 def number(name: str, text: str) -> float:
-    """A finite decimal number."""
+    """Return a finite decimal number."""
     if _NUMBER.fullmatch(text) is None or abs(value := float(text)) == float("inf"):
         raise Malformed("no number", f"{name} is {text!r}, which is no number")
     return value
 
 
 def maybe_number(name: str, text: str) -> float | None:
-    """The same; None for an empty cell."""
+    """Return the same; None for an empty cell."""
     return number(name, text) if text else None
 
 
 def lap_number(name: str, text: str, first: int = 1) -> int:
-    """A lap's number, from `first`."""
+    """Return a lap's number, from `first`."""
     if _WHOLE.fullmatch(text) is None or int(text) < first:
         raise Malformed("no lap number", f"{name} is {text!r}, laps count from {first}")
     if int(text) >= UNKNOWN_LAP:
@@ -77,21 +77,21 @@ def lap_number(name: str, text: str, first: int = 1) -> int:
 
 
 def whole(name: str, text: str) -> int:
-    """A whole number, from 0."""
+    """Return a whole number, from 0."""
     if _WHOLE.fullmatch(text) is None:
         raise Malformed("no number", f"{name} is {text!r}, which is no whole number")
     return int(text)
 
 
 def car_number(name: str, text: str) -> str:
-    """A car's number, kept as it is painted on the car: 021 and 21 are two cars."""
+    """Return a car's number as it is painted on the car: 021 and 21 are two cars."""
     if _CAR.fullmatch(text) is None:
         raise Malformed("no car number", f"{name} is {text!r}, which is no car's number")
     return text
 
 
 def moment_ns(name: str, text: str) -> int:
-    """Unix nanoseconds of 2025-09-06T18:40:41.926Z; without a zone it is UTC."""
+    """Return the unix nanoseconds of 2025-09-06T18:40:41.926Z; without a zone it is UTC."""
     try:
         when = datetime.fromisoformat(text)
         seconds = (when if when.tzinfo else datetime.fromisoformat(f"{text}Z")).timestamp()

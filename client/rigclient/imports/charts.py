@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
-from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
 
 NEEDED: Final = (
     "NUMBER",
@@ -113,8 +113,8 @@ class ChartLap:
 
 
 @dataclass
-class _Entry:
-    """A car and the laps seen of it."""
+class _ChartCar:
+    """A car of the chart, and its laps so far."""
 
     position: int
     laps: set[int] = field(default_factory=set)
@@ -122,7 +122,7 @@ class _Entry:
     last: ChartLap | None = None
 
     def add(self, lap: ChartLap) -> ChartLap:
-        """The lap as this car's. Raises Malformed where it does not fit."""
+        """Return the lap as this car's. Raises Malformed where it does not fit."""
         before = self.last if self.last is not None and self.last.lap == lap.lap - 1 else None
         _check_total(lap, before)
         self.laps.add(lap.lap)
@@ -131,11 +131,13 @@ class _Entry:
         return self.last
 
     def first_is(self, lap: ChartLap) -> bool:
-        """The lap is the first of this car once more."""
+        """Return whether the lap is the first of this car once more."""
         return self.first is not None and (self.first.lap, self.first.hour_ms) == (lap.lap, lap.hour_ms)
 
     def can_have(self, lap: ChartLap) -> bool:
-        """The lap may be of this car: it lacks it, and after the lap before it the totals fit."""
+        """Return whether the lap may be of this car: it lacks it, and after the lap before it the totals
+        fit.
+        """
         if lap.lap in self.laps:
             return False
         last = self.last
@@ -145,7 +147,7 @@ class _Entry:
 
 
 def laps(sheet: Sheet) -> Iterator[ChartLap | Refused]:
-    """The laps of a chart in its order, in their place the rows that are refused."""
+    """Yield the laps of a chart in its order, in their place the rows that are refused."""
     lines = _timing_lines(sheet.columns)
     rows = parsed(sheet.rows(), lambda row: _lap(row, lines))
     return _Chart().fitted(_Start().agreed(rows))
@@ -155,13 +157,13 @@ class _Chart:
     """The cars of a chart, as its rows come."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, list[_Entry]] = {}
+        self._cars: dict[str, list[_ChartCar]] = {}
         self._count = 0
         self._waiting: ChartLap | None = None
         """A first lap of a number that has one already: of another car, if the rows go on from it."""
 
     def fitted(self, rows: Iterable[ChartLap | Refused]) -> Iterator[ChartLap | Refused]:
-        """The laps car by car, and in their place what fits no car."""
+        """Yield the laps car by car, and in their place what fits no car."""
         for row in rows:
             if isinstance(row, Refused):
                 yield row
@@ -174,11 +176,11 @@ class _Chart:
         yield from self._settle(None)
 
     def _begins_again(self, lap: ChartLap) -> bool:
-        known = self._entries.get(lap.number, [])
+        known = self._cars.get(lap.number, [])
         return bool(known) and lap.lap == 1 and all(1 in entry.laps for entry in known)
 
     def _settle(self, following: ChartLap | None) -> Iterator[ChartLap | Refused]:
-        """What the waiting row was, now that the one after it is here."""
+        """Yield what the waiting row was, now that the one after it is here."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
@@ -188,23 +190,23 @@ class _Chart:
             yield _repeated(waiting)
 
     def _goes_on(self, first: ChartLap, following: ChartLap) -> bool:
-        """The lap after a first lap can be of the same car, and of none that is known."""
-        known = self._entries[first.number]
+        """Return whether the lap after a first lap can be of the same car, and of none that is known."""
+        known = self._cars[first.number]
         if following.number != first.number or any(entry.first_is(first) for entry in known):
             return False
         if any(entry.can_have(following) for entry in known):
             return False
-        return _Entry(0, {first.lap}, first, first).can_have(following)
+        return _ChartCar(0, {first.lap}, first, first).can_have(following)
 
-    def _taken(self, lap: ChartLap, entry: _Entry | None = None) -> ChartLap | Refused:
+    def _taken(self, lap: ChartLap, entry: _ChartCar | None = None) -> ChartLap | Refused:
         try:
-            return (entry or self._entry(lap)).add(lap)
+            return (entry or self._car(lap)).add(lap)
         except Malformed as error:
             return Refused(lap.line, error.reason, error.detail)
 
-    def _entry(self, lap: ChartLap) -> _Entry:
-        """The car of that number that lacks the lap; the one that began last, where several do."""
-        known = self._entries.get(lap.number)
+    def _car(self, lap: ChartLap) -> _ChartCar:
+        """Return the car of that number that lacks the lap; the one that began last, where several do."""
+        known = self._cars.get(lap.number)
         if known is None:
             return self._enter(lap.number)
         for entry in reversed(known):
@@ -212,10 +214,10 @@ class _Chart:
                 return entry
         raise Malformed("a repeated lap", f"car {lap.number} has a lap {lap.lap} already")
 
-    def _enter(self, number: str) -> _Entry:
-        entry = _Entry(self._count)
+    def _enter(self, number: str) -> _ChartCar:
+        entry = _ChartCar(self._count)
         self._count += 1
-        self._entries.setdefault(number, []).append(entry)
+        self._cars.setdefault(number, []).append(entry)
         return entry
 
 
@@ -227,7 +229,7 @@ class _Start:
         self._told: list[ChartLap] = []
 
     def agreed(self, rows: Iterable[ChartLap | Refused]) -> Iterator[ChartLap | Refused]:
-        """The rows in their order; those that tell another start are refused."""
+        """Yield the rows in their order; those that tell another start are refused."""
         for row in rows:
             if isinstance(row, Refused) or self._ms is not None:
                 yield self._checked(row)
@@ -254,14 +256,16 @@ def _close(lap: ChartLap, started_ms: int) -> bool:
 
 
 def _timing_lines(columns: Iterable[str]) -> tuple[str, ...]:
-    """Names of the intermediates in their order; the finish line, which is the lap itself, left out."""
+    """Return the names of the intermediates in their order; the finish line, which is the lap itself, left
+    out.
+    """
     known = set(columns)
     names = (name.removesuffix("_time") for name in columns if name.endswith("_time"))
     return tuple(name for name in names if f"{name}_elapsed" in known and name != _LINE)
 
 
-def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
-    """A row by itself. Raises Malformed."""
+def _lap(row: SheetRow, lines: tuple[str, ...]) -> ChartLap:
+    """Return the lap that one row tells. Raises Malformed."""
     row = _with_points(row) if "," in row["LAP_TIME"] else row
     sectors = tuple(cells.maybe_time_ms(name, row[name]) for name in ("S1", "S2", "S3"))
     lap = ChartLap(
@@ -291,9 +295,11 @@ def _lap(row: Row, lines: tuple[str, ...]) -> ChartLap:
     return lap
 
 
-def _with_points(row: Row) -> Row:
-    """A row of a chart that has decimal commas: its lap time tells. There is no comma between thousands."""
-    return Row(
+def _with_points(row: SheetRow) -> SheetRow:
+    """Return a row with points for decimal commas, which its lap time tells. There is no comma between
+    thousands.
+    """
+    return SheetRow(
         row.line,
         {
             name: _COMMA.sub(r"\1.\2", cell) if _COMMA.fullmatch(cell) else cell
@@ -302,7 +308,7 @@ def _with_points(row: Row) -> Row:
     )
 
 
-def _intermediates(row: Row, lines: tuple[str, ...]) -> Iterator[Intermediate]:
+def _intermediates(row: SheetRow, lines: tuple[str, ...]) -> Iterator[Intermediate]:
     for name in lines:
         elapsed = cells.maybe_time_ms(f"{name}_elapsed", row[f"{name}_elapsed"])
         since = cells.maybe_time_ms(f"{name}_time", row[f"{name}_time"])
@@ -311,7 +317,7 @@ def _intermediates(row: Row, lines: tuple[str, ...]) -> Iterator[Intermediate]:
 
 
 def _check_lap(lap: ChartLap) -> None:
-    """What a row says of its lap fits together. Raises Malformed."""
+    """Raise Malformed unless lap time, sectors and intermediates of a row fit together."""
     if lap.lap_time_ms == 0:
         raise Malformed("no time", "LAP_TIME is zero")
     s1, s2, s3 = lap.sectors_ms
@@ -329,7 +335,9 @@ def _check_lap(lap: ChartLap) -> None:
 
 
 def _check_total(lap: ChartLap, before: ChartLap | None) -> None:
-    """The running total grows by the lap's own time; of a first lap it is that time. Raises Malformed."""
+    """Raise Malformed unless the running total grows by the lap's own time; of a first lap it is that
+    time.
+    """
     if before is None and lap.lap != 1:
         return  # the lap before is missing or was refused
     total = (before.elapsed_ms if before else 0) + lap.lap_time_ms
@@ -339,7 +347,9 @@ def _check_total(lap: ChartLap, before: ChartLap | None) -> None:
 
 
 def _green(lap: ChartLap, before: ChartLap | None) -> bool | None:
-    """A lap under any other flag than green is none at pace, nor is the one after it."""
+    """Return whether the lap was green: none under another flag, nor the one after it; None where nobody
+    knows.
+    """
     begin = _GREEN if lap.lap == 1 else before.flag if before else ""
     if {begin, lap.flag} - {_GREEN, _FINISH, ""}:
         return False

@@ -23,7 +23,8 @@ Clocks = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def midnight(crossings: Clocks, beacons: Clocks) -> int | None:
-    """Unix nanoseconds of the local midnight before the race, None where the beacons are of another race.
+    """Return the unix nanoseconds of the local midnight before the race, None where the beacons are of
+    another race.
 
     `crossings` are nanoseconds since that midnight, `beacons` unix nanoseconds.
     """
@@ -40,13 +41,15 @@ def midnight(crossings: Clocks, beacons: Clocks) -> int | None:
 
 
 def _midnights(beacons: Clocks) -> Clocks:
-    """The quarters of an hour of the day before each beacon: as many as there are beacons, not years."""
+    """Return the quarters of an hour of the day before each beacon: as many as there are beacons, not
+    years.
+    """
     quarters = np.unique(beacons // _QUARTER_NS)
     return np.unique(quarters[:, None] - np.arange(_DAY_NS // _QUARTER_NS + 1)) * _QUARTER_NS
 
 
 def _fits(crossings: Clocks, beacons: Clocks) -> int:
-    """How many crossings have a beacon beside them."""
+    """Return how many crossings have a beacon within 1.5 s."""
     after = np.searchsorted(beacons, crossings).clip(1, len(beacons) - 1)
     away = np.minimum(np.abs(beacons[after] - crossings), np.abs(beacons[after - 1] - crossings))
     return int((away <= _NEAR_NS).sum())

@@ -1,6 +1,6 @@
 """Files into the warehouse, each in one transaction, each once.
 
-What a file is told by is its checksum: loaded again it changes nothing. A race whose laps are there from
+A file is known by its checksum: loaded again it changes nothing. A race whose laps are there from
 another file is refused, because nobody can tell which of the two is right, unless the caller can: then the
 later chart replaces the earlier one. Of charts that say how final they are the most final one comes first.
 """
@@ -13,24 +13,24 @@ from pathlib import Path
 import numpy as np
 
 from rig.errors import BadRequest, Mismatch, Raced
-from rigclient.imports import beacons, finding, ledger
+from rigclient.imports import beacons, discovery, ledger
 from rigclient.imports.dating import Clocks
-from rigclient.imports.finding import Found, Search
-from rigclient.imports.held import Held
-from rigclient.imports.races import RIG_ID, Race, standing
-from rigclient.imports.refusals import Refusals, Tell
-from rigclient.imports.source import (
+from rigclient.imports.discovery import Found, Search
+from rigclient.imports.import_file import (
     LOADED,
     OLDER,
     REFUSED,
     THERE,
     USED,
-    Named,
+    ImportFile,
+    ImportOptions,
+    ImportReport,
     Progress,
-    Report,
-    Source,
     race_named,
 )
+from rigclient.imports.loaded_files import LoadedFiles
+from rigclient.imports.races import RIG_ID, Race, standing
+from rigclient.imports.refusals import OnRefused, RefusalLog
 from rigclient.imports.telemetry import read_telemetry
 from rigclient.imports.timing import read_chart
 from rigclient.warehouse import loading, schema, tables
@@ -38,42 +38,46 @@ from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.spool import Spool
 
 
-class Job:
+class ImportJob:
     """One run over some files."""
 
-    def __init__(self, destination: Destination, named: Named, tell: Tell, progress: Progress) -> None:
+    def __init__(
+        self, destination: Destination, named: ImportOptions, tell: OnRefused, progress: Progress
+    ) -> None:
         self._destination = destination
         self._named = named
         self._tell = tell
         self._progress = progress
-        self._held = Held(destination)
+        self._loaded_files = LoadedFiles(destination)
         self._beside = frozenset[str]()
         self._clocks: dict[tuple[str, str, int], list[Clocks]] = defaultdict(list)
 
-    def run(self, found: Search) -> Iterator[Report]:
-        """Load the files; a report of each as soon as it is done, and of each that was none."""
+    def run(self, found: Search) -> Iterator[ImportReport]:
+        """Load the files; yield a report of each as soon as it is done, and of each that cannot be read."""
         schema.prepare(self._destination)
         self._beside = frozenset(file.sha256 for file in found.files)
-        for file in sorted(found.files, key=_turn):
+        for file in sorted(found.files, key=_order):
             try:
-                yield self._read_beacons(file) if file.kind == finding.BEACONS else self._brought(file)
+                yield self._read_beacons(file) if file.kind == discovery.BEACONS else self._retried(file)
             except (Mismatch, BadRequest, OSError) as error:
                 race = _race(file.path, self._named)
-                yield Report(file.path, file.kind, REFUSED, race=race, why=_told(file.path, str(error)))
+                yield ImportReport(
+                    file.path, file.kind, REFUSED, race=race, why=_with_path(file.path, str(error))
+                )
         for odd in found.odd:
-            yield Report(odd.path, "", REFUSED, why=_told(odd.path, odd.why))
+            yield ImportReport(odd.path, "", REFUSED, why=_with_path(odd.path, odd.why))
 
-    def _read_beacons(self, file: Found) -> Report:
-        """Keep their clocks: they tell the dates of charts."""
+    def _read_beacons(self, file: Found) -> ImportReport:
+        """Read a file of beacons and keep its clocks: they date the charts of the same race."""
         with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
             source = self._source(file, Spool(Path(folder)))
             race = source.race(source.said("meta_session"))
             crossings = source.refusals.kept(beacons.together(source.rows(beacons.beacons)))
             times = [beacon.time_ns for beacon in crossings]
         self._clocks[race.slug, race.kind, race.number].append(np.array(times, np.int64))
-        return Report(file.path, file.kind, USED, race=race, refused=source.refusals.by_reason)
+        return ImportReport(file.path, file.kind, USED, race=race, refused=source.refusals.by_reason)
 
-    def _brought(self, file: Found) -> Report:
+    def _retried(self, file: Found) -> ImportReport:
         for attempt in range(1, ledger.ATTEMPTS + 1):
             try:
                 return self._attempt(file)
@@ -82,17 +86,17 @@ class Job:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _attempt(self, file: Found) -> Report:
+    def _attempt(self, file: Found) -> ImportReport:
         number = loading.next_n(self._destination, RIG_ID, ledger.STREAM)
-        session = self._held.session_of_file(file.sha256)
+        session = self._loaded_files.session_of_file(file.sha256)
         if session is not None:
             race = _race(file.path, self._named)
             own = race is None or race.slug in session
             why = "" if own else f"{file.path} is there as {session}, which has the same content"
-            return Report(file.path, file.kind, THERE, session, race, why=why)
-        if (by := self._held.replaced_by(file.sha256)) is not None:
+            return ImportReport(file.path, file.kind, THERE, session, race, why=why)
+        if (by := self._loaded_files.replaced_by(file.sha256)) is not None:
             why = f"{file.path} was replaced by {by} (`rig warehouse unload` takes that back)"
-            return Report(file.path, file.kind, OLDER, race=_race(file.path, self._named), why=why)
+            return ImportReport(file.path, file.kind, OLDER, race=_race(file.path, self._named), why=why)
         self._destination.release()  # reading may take minutes
         with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
             source = self._source(file, Spool(Path(folder)))
@@ -101,17 +105,19 @@ class Job:
                 self._load(source, report, number)
         return report
 
-    def _source(self, file: Found, spool: Spool) -> Source:
-        refusals = Refusals(file.path, file.sha256, RIG_ID, spool, self._tell)
-        return Source(file, self._named, self._held, spool, refusals, self._progress, self._beside)
+    def _source(self, file: Found, spool: Spool) -> ImportFile:
+        refusals = RefusalLog(file.path, file.sha256, RIG_ID, spool, self._tell)
+        return ImportFile(
+            file, self._named, self._loaded_files, spool, refusals, self._progress, self._beside
+        )
 
-    def _spooled(self, source: Source, folder: Path) -> Report:
-        if source.file.kind == finding.CHART:
+    def _spooled(self, source: ImportFile, folder: Path) -> ImportReport:
+        if source.file.kind == discovery.CHART:
             race = source.race()
             return read_chart(source, race, self._clocks[race.slug, race.kind, race.number])
         return read_telemetry(source, folder)
 
-    def _load(self, source: Source, report: Report, number: int) -> None:
+    def _load(self, source: ImportFile, report: ImportReport, number: int) -> None:
         source.refusals.flush()
         row = {
             "RIG_ID": RIG_ID,
@@ -133,18 +139,20 @@ class Job:
         )
 
 
-def _turn(file: Found) -> tuple[bool, tuple[int, ...]]:
-    """Beacons first, for they date charts; then the most final chart of each race."""
-    return file.kind != finding.BEACONS, tuple(-one for one in standing(file.path))
+def _order(file: Found) -> tuple[bool, tuple[int, ...]]:
+    """Return the key by which files are sorted: beacons first, which date charts; then the most final
+    chart.
+    """
+    return file.kind != discovery.BEACONS, tuple(-one for one in standing(file.path))
 
 
-def _told(path: Path, why: str) -> str:
-    """The reason with the name of the file."""
+def _with_path(path: Path, why: str) -> str:
+    """Return the reason with the path of the file."""
     return why if str(path) in why else f"{path}: {why}"
 
 
-def _race(path: Path, named: Named) -> Race | None:
-    """The race, for a report on a file that is not read."""
+def _race(path: Path, named: ImportOptions) -> Race | None:
+    """Return the race by the path alone, for a report on a file that is not read; None where it says none."""
     try:
         return race_named(path, named)
     except BadRequest:

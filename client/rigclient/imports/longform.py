@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
-from rigclient.imports.sheet import Refused, Row, Sheet, parsed
+from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
 
 NEEDED: Final = ("telemetry_name", "telemetry_value", "meta_time")
 """A table with these columns is telemetry in long form."""
@@ -48,12 +48,12 @@ TARGETS: Final = {
     "speed": Target("SPEED", 1 / 3.6),
     "Laptrigger_lapdist_dls": Target("GAME_DISTANCE"),
 }
-"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was told: a brake's
-pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
+"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was logged: a
+brake's pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
 """
 
 
-class Reading(NamedTuple):
+class LoggedValue(NamedTuple):
     """One value of one car at one moment."""
 
     line: int
@@ -69,15 +69,15 @@ class Reading(NamedTuple):
     value: float
 
 
-def readings(sheet: Sheet, car: str) -> Iterator[Reading | Refused]:
-    """The values of a file in its order; `car` where the file does not tell whose they are."""
+def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | Refused]:
+    """Yield the values of a file in its order; `car` where the file does not tell whose they are."""
     known = set(sheet.columns)
     own_clock = "timestamp" if "timestamp" in known else "meta_time"
     lap = _column_lap if LAP in known else _lap_value
     whose = next((name for name in ("vehicle_id", "vehicle_number") if name in known), None)
 
-    def reading(row: Row) -> Reading:
-        return Reading(
+    def reading(row: SheetRow) -> LoggedValue:
+        return LoggedValue(
             line=row.line,
             car=_car(row, whose) if whose else car,
             lap=lap(row),
@@ -90,33 +90,35 @@ def readings(sheet: Sheet, car: str) -> Iterator[Reading | Refused]:
     return parsed(sheet.rows(), reading)
 
 
-def _car(row: Row, whose: str) -> str:
+def _car(row: SheetRow, whose: str) -> str:
     text = row[whose]
     if not _CAR.fullmatch(text):
         raise Malformed("no car", f"{whose} is {text!r}, which tells no car")
     return text
 
 
-def _column_lap(row: Row) -> int | None:
+def _column_lap(row: SheetRow) -> int | None:
     return cells.lap_number(LAP, row[LAP], first=0)
 
 
-def _lap_value(row: Row) -> int | None:
-    """The lap begins with the row that tells it; other rows are of the lap that was told last."""
+def _lap_value(row: SheetRow) -> int | None:
+    """Return the lap of a row that tells one. The lap begins with that row; other rows are of the lap that
+    was logged last.
+    """
     if row["telemetry_name"] != LAP:
         return None
     return cells.lap_number(LAP, row["telemetry_value"].removesuffix(".0"), first=0)
 
 
-def _name(row: Row) -> str:
+def _name(row: SheetRow) -> str:
     text = row["telemetry_name"]
     if not _NAME.fullmatch(text):
         raise Malformed("no channel", f"telemetry_name is {text!r}, which names no channel")
     return text
 
 
-def _value(row: Row) -> float:
-    """Raises Malformed also for what the column of its name cannot hold."""
+def _value(row: SheetRow) -> float:
+    """Return the value. Raises Malformed also for what the column of its name cannot hold."""
     name, text = row["telemetry_name"], row["telemetry_value"]
     value = cells.number(name, text)
     target = TARGETS.get(name)

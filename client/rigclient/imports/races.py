@@ -77,12 +77,12 @@ class Race(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """The track as in a session's name."""
+        """Return the track as in a session's name."""
         plain = re.sub("[^a-z0-9]+", "-", self.track.lower()).strip("-")[:_LONGEST].strip("-")
         return plain or "track"
 
     def key(self, kind: str, *facts: object) -> str:
-        """The same for all files of that kind of the race: hexadecimal, like the identity of a ring.
+        """Return the same for all files of that kind of the race: hexadecimal, like the identity of a ring.
 
         Races of several years have the same, and `dated` tells them apart.
         """
@@ -91,11 +91,11 @@ class Race(NamedTuple):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def session(self, began: str, key: str) -> str:
-        """20250906-184041-barber-race-5f3a-1, as a rig names its sessions."""
+        """Return 20250906-184041-barber-race-5f3a-1, as a rig names its sessions."""
         return f"{began}-{self.slug}-{self.kind.replace('_', '-')}-{key[:4]}-{self.number}"
 
     def __str__(self) -> str:
-        """Barber 2, Watkins Glen practice 1."""
+        """Return Barber 2, Watkins Glen practice 1."""
         return (
             f"{self.track} {self.number}" if self.kind == RACE else f"{self.track} {self.kind} {self.number}"
         )
@@ -113,7 +113,7 @@ class Imported:
     """Of the file."""
 
     def session_row(self, begin_ns: int | None, end_ns: int | None) -> dict[str, str | int | None]:
-        """Its row of SESSIONS; wall clocks are unix nanoseconds."""
+        """Return its row of SESSIONS; wall clocks are unix nanoseconds."""
         return {
             "RIG_ID": RIG_ID,
             "SESSION": self.session,
@@ -131,18 +131,18 @@ class Imported:
 
 
 def session_number(number: int, kind: str = RACE) -> int:
-    """The game's number of the first, second, ... session of its kind."""
+    """Return the game's number of the first, second, ... session of its kind."""
     return _SESSIONS[kind][0] - 1 + number
 
 
-def race_of(path: Path, track: str = "", number: int = 0, date: str = "", told: int = 0) -> Race:
-    """The session of a file. `track`, `number` (of a race) and `date` where the caller knows them; `told` is
-    the race that the file itself tells, which goes before its path. Raises BadRequest.
+def race_of(path: Path, track: str = "", number: int = 0, date: str = "", stated: int = 0) -> Race:
+    """Return the session of a file. `track`, `number` (of a race) and `date` where the caller knows them;
+    `stated` is the race that the file itself tells, which goes before its path. Raises BadRequest.
     """
     track = track or _track(path)
     if not track:
         raise BadRequest(f"the path of {path} names no track", hint="--track NAME")
-    kind, nth = (RACE, told) if told else _session(path)
+    kind, nth = (RACE, stated) if stated else _session(path)
     if not kind and not number:
         raise BadRequest(f"the path of {path} tells no race", hint="--race 1 for the first of the weekend")
     if kind in ("", RACE):
@@ -151,8 +151,8 @@ def race_of(path: Path, track: str = "", number: int = 0, date: str = "", told: 
 
 
 def standing(path: Path) -> tuple[int, int]:
-    """How final a chart is, by its path: provisional ones first, official ones last; hour after hour, then
-    the whole race.
+    """Return how final a chart is, by its path: provisional ones first, official ones last; hour after hour,
+    then the whole race.
     """
     parts = list(_inside_out(path))
     final = sum(sign for sign, words in _STANDINGS if any(words.search(part) for part in parts))
@@ -161,22 +161,24 @@ def standing(path: Path) -> tuple[int, int]:
 
 
 def dated(key: str, date: str) -> str:
-    """The key of a race of one year."""
+    """Return the key of a race of one date or year."""
     return f"{key}-{date.replace('-', '')}" if date else key
 
 
 def same_date(one: str, other: str) -> bool:
-    """Whether two dates can be of one race; of a date a part may be known, or nothing."""
+    """Return whether two dates can be of one race; of a date a part may be known, or nothing."""
     return one.startswith(other) or other.startswith(one)
 
 
 def _inside_out(path: Path) -> Iterator[str]:
-    """The parts of a path, the file's own name first."""
+    """Yield the parts of a path, the file's own name first."""
     yield from reversed(path.absolute().with_suffix("").parts)
 
 
 def _track(path: Path) -> str:
-    """The innermost folder that means one; of two that are numbered within each other the outer one."""
+    """Return the innermost folder that means a track; of two that are numbered within each other the outer
+    one.
+    """
     folders = [part for part in list(_inside_out(path))[1:] if _may_be_track(part)]
     if not folders:
         return ""
@@ -193,7 +195,7 @@ def _plain(name: str) -> str:
 
 
 def _called(name: str) -> tuple[str, int] | None:
-    """The kind of session that a name means, and its number; a date before it is none of it."""
+    """Return the kind of session that a name means, and its number; a date before it is none of it."""
     plain = _plain(_DATED.sub("", name, count=1) if _DATED.match(name) else name)
     for kind, words in _CALLED.items():
         if found := words.fullmatch(plain):
@@ -202,7 +204,9 @@ def _called(name: str) -> tuple[str, int] | None:
 
 
 def _session(path: Path) -> tuple[str, int]:
-    """Kind and number: of the file's name, whose words stand between underlines, then of the folders."""
+    """Return kind and number: of the file's name, whose words stand between underlines, then of the
+    folders.
+    """
     name, *folders = _inside_out(path)
     found = [one for part in (*_words(name), *folders) if (one := _called(part))]
     if not found:
@@ -212,7 +216,7 @@ def _session(path: Path) -> tuple[str, int]:
 
 
 def _words(name: str) -> Iterator[str]:
-    """Race_Hour 6 of 23_Analysis_Race_Hour 6, Race and Race 1 of 23_Analysis_Race_1."""
+    """Yield Race_Hour 6 of 23_Analysis_Race_Hour 6, Race and Race 1 of 23_Analysis_Race_1."""
     words = name.split("_")
     for first in range(len(words)):
         yield "_".join(words[first : first + 2])
@@ -220,7 +224,7 @@ def _words(name: str) -> Iterator[str]:
 
 
 def _numbered(path: Path) -> tuple[str, int]:
-    """A race within other words, as in barber_R1 or R1-telemetry; the name first, then the folders."""
+    """Return a race within other words, as in barber_R1 or R1-telemetry; the name first, then the folders."""
     for part in _inside_out(path):
         if found := _NUMBERED.findall(part):
             return RACE, int(found[-1])
@@ -228,7 +232,9 @@ def _numbered(path: Path) -> tuple[str, int]:
 
 
 def _date(path: Path) -> str:
-    """Of the innermost folder that begins with one, else the year of the innermost folder that is one."""
+    """Return the date of the innermost folder that begins with one, else the year of the innermost folder
+    that is one.
+    """
     folders = list(_inside_out(path))[1:]
     for part in folders:
         if (found := _DATED.match(part)) and (date := date_of("-".join(found.groups()))):
@@ -237,7 +243,7 @@ def _date(path: Path) -> str:
 
 
 def date_of(text: str) -> str:
-    """2023-06-10 of 2023-06-10 or 20230610, 2023 of 2023; empty for what is neither."""
+    """Return 2023-06-10 of 2023-06-10 or 20230610, 2023 of 2023; empty for what is neither."""
     if len(text) == len("2023") and _SEASON.fullmatch(text):
         return text
     try:

@@ -1,4 +1,4 @@
-"""Rows that were not loaded: counted by reason, told one by one, and declared in the warehouse."""
+"""Rows that were refused: counted by reason, reported one by one, and declared in GAPS."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -16,8 +16,8 @@ _REASON: Final = "refused"
 T = TypeVar("T")
 
 
-class Refusal(NamedTuple):
-    """A row of a file that was not loaded."""
+class RefusedRow(NamedTuple):
+    """A refused row with its file."""
 
     path: Path
     line: int
@@ -28,13 +28,14 @@ class Refusal(NamedTuple):
         return f"{self.path}:{self.line}: {self.reason}: {self.detail}"
 
 
-Tell = Callable[[Refusal], None]
+OnRefused = Callable[[RefusedRow], None]
+"""Called for every refused row."""
 
 
-class Refusals:
-    """Those of one file, as rows of GAPS: lines that follow each other and have one reason are one gap."""
+class RefusalLog:
+    """The refused rows of one file, as rows of GAPS: adjacent lines with one reason are one gap."""
 
-    def __init__(self, path: Path, sha256: str, rig_id: str, spool: Spool, tell: Tell) -> None:
+    def __init__(self, path: Path, sha256: str, rig_id: str, spool: Spool, tell: OnRefused) -> None:
         self._path = path
         self._constant = {"RIG_ID": rig_id, "RING": sha256, "STREAM": _STREAM, "REASON": _REASON}
         self._spool = spool
@@ -43,9 +44,10 @@ class Refusals:
         self._last = ""
         self._n = 0
         self.by_reason: Final = Counter[str]()
+        """Refused rows by reason."""
 
     def kept(self, rows: Iterable[T | Refused]) -> Iterator[T]:
-        """The rows that are not refused."""
+        """Yield the rows that are not refused, and log the others."""
         for row in rows:
             if isinstance(row, Refused):
                 self.add(row)
@@ -53,9 +55,9 @@ class Refusals:
                 yield row
 
     def add(self, row: Refused) -> None:
-        """One more."""
+        """Log one refused row."""
         self.by_reason[row.reason] += 1
-        refusal = Refusal(self._path, *row)
+        refusal = RefusedRow(self._path, *row)
         self._tell(refusal)
         if self._open and self._last == row.reason and self._open[-1]["LAST_SEQ"] == row.line - 1:
             self._open[-1]["LAST_SEQ"] = row.line
@@ -67,11 +69,11 @@ class Refusals:
         self._last = row.reason
 
     def flush(self) -> None:
-        """Write what is still open."""
+        """Write the open gaps to the spool."""
         self._spool.put(tables.GAPS, self._open)
         self._open = []
 
-    def _gap(self, refusal: Refusal) -> dict[str, Any]:
+    def _gap(self, refusal: RefusedRow) -> dict[str, Any]:
         self._n += 1
         lines = {"N": self._n - 1, "FIRST_SEQ": refusal.line, "LAST_SEQ": refusal.line, "MISSING": 1}
         return {**self._constant, **lines, "DETAIL": str(refusal)}

@@ -1,6 +1,6 @@
 """A delimited text file, row by row: any size, one record in memory.
 
-What other programs write is taken as it is: any encoding of `spelling`, either line ending, a delimiter at
+What other programs write is taken as it is: any encoding of `encoding`, either line ending, a delimiter at
 the end of every line, blanks around names, a title before the header, cells with line breaks in quotes. What
 cannot be a row of the header is refused, with its line.
 """
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import BinaryIO, Final, NamedTuple, TextIO, TypeVar
 
 from rig.errors import BadRequest
-from rigclient.imports import spelling
+from rigclient.imports import encoding
 from rigclient.imports.cells import Malformed
 
 _LONGEST_LINE: Final = 1 << 16
@@ -23,7 +23,7 @@ _BEFORE_HEADER: Final = 10
 _KNOWN: Final = 3
 """Names that make a line the header, also below a title that has delimiters."""
 _LINES_OF_A_ROW: Final = 8
-"""Of one whose cells have line breaks in their quotes."""
+"""Most lines of one row, whose cells may have line breaks in their quotes."""
 _DELIMITERS: Final = ";\t,"
 """As likely as they stand here, where several part a header into as many cells."""
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """Cells by the names of the header, and the line they stand in, from 1."""
 
     line: int
@@ -41,7 +41,7 @@ class Row:
         return self.cells[name]
 
     def get(self, name: str, missing: str = "") -> str:
-        """The cell, `missing` where there is no such column or nothing stands in it."""
+        """Return the cell, `missing` where there is no such column or nothing stands in it."""
         return self.cells.get(name) or missing
 
 
@@ -65,22 +65,24 @@ class Sheet:
         self._name = name
         self._known = {one.lower(): one for one in known}
         self._file = file
-        self._lines = _Lines(spelling.opened(file))
+        self._lines = _Lines(encoding.opened(file))
         self._delimiter = ";"
         self.columns: tuple[str, ...] = self._header()
 
     @property
     def bytes_read(self) -> int:
-        """How far the file has been read."""
+        """Bytes of the file that have been read."""
         return self._file.tell()
 
-    def rows(self) -> Iterator[Row | Refused]:
-        """Every row after the header, in its place also those that are none. Blank lines are no rows."""
+    def rows(self) -> Iterator[SheetRow | Refused]:
+        """Yield every row after the header, in their place those that are refused. Blank lines are no
+        rows.
+        """
         for line, text in self._lines:
             try:
                 cells = self._cells(text)
                 if cells is not None:
-                    yield Row(line, dict(zip(self.columns, cells, strict=True)))
+                    yield SheetRow(line, dict(zip(self.columns, cells, strict=True)))
             except Malformed as error:
                 yield Refused(line, error.reason, error.detail)
 
@@ -100,7 +102,7 @@ class Sheet:
         return tuple(names)
 
     def _header_among(self, lines: list[str]) -> int | None:
-        """The position of the header; None where all lines are blank, too long or broken."""
+        """Return the position of the header; None where all lines are blank, too long or broken."""
         cells = [[name for name in self._names(text) if name] for text in lines]
         needed = (
             lambda names: sum(name.lower() in self._known for name in names) >= _KNOWN,
@@ -131,7 +133,7 @@ class Sheet:
         return cells
 
     def _whole(self, text: str) -> str:
-        """The line, with those that follow it where a quote goes on there and they make one row."""
+        """Return the line, with those that follow it where a quote goes on there and they make one row."""
         if text.count('"') % 2 == 0:
             return text
         more: list[tuple[int, str]] = []
@@ -153,8 +155,8 @@ class Sheet:
         return len(cells) - (not cells[-1]) <= len(self.columns) <= len(cells)
 
 
-def parsed(rows: Iterable[Row | Refused], parse: Callable[[Row], T]) -> Iterator[T | Refused]:
-    """What `parse` makes of every row; rows that it finds Malformed are refused."""
+def parsed(rows: Iterable[SheetRow | Refused], parse: Callable[[SheetRow], T]) -> Iterator[T | Refused]:
+    """Yield what `parse` makes of every row; rows that it finds Malformed are refused."""
     for row in rows:
         if isinstance(row, Refused):
             yield row
@@ -186,7 +188,7 @@ class _Lines:
         ended = line
         while len(ended) > _LONGEST_LINE and not ended.endswith("\n"):
             ended = self._file.readline(_LONGEST_LINE + 1)
-        return self._number, line.rstrip("\r\n").strip(spelling.PADDING)
+        return self._number, line.rstrip("\r\n").strip(encoding.PADDING)
 
     def put_back(self, lines: list[tuple[int, str]]) -> None:
         """Give these again, before all others."""
@@ -194,10 +196,10 @@ class _Lines:
 
 
 def _sound(text: str) -> str:
-    """Raises Malformed for what is no text, or too much of it."""
+    """Return the text. Raises Malformed for what is no text, or too much of it."""
     if len(text) > _LONGEST_LINE:
         raise Malformed("too long a line", f"longer than {_LONGEST_LINE} characters")
-    if (wrong := spelling.wrong(text)) is not None:
+    if (wrong := encoding.wrong(text)) is not None:
         raise Malformed("not UTF-8", wrong)
     return text
 
@@ -207,7 +209,7 @@ def _delimiter(text: str) -> str:
 
 
 def _split(text: str, delimiter: str) -> list[str]:
-    """Cells of one row, which may have line breaks within quotes."""
+    """Return the cells of one row, which may have line breaks within quotes."""
     if '"' not in text:
         return text.split(delimiter)
     try:

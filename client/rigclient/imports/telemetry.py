@@ -1,4 +1,4 @@
-"""Samples gathered from a telemetry table as rows of the warehouse."""
+"""Samples of a telemetry table as rows of the warehouse."""
 
 import re
 import time
@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports.distance import Placed, placed
-from rigclient.imports.gather import Gathering, Sample
-from rigclient.imports.held import Session, another
+from rigclient.imports.distance import LocatedSample, with_distance
+from rigclient.imports.import_file import ImportFile, ImportReport
+from rigclient.imports.loaded_files import LoadedFile, conflict
 from rigclient.imports.longform import LAP, TARGETS, readings
 from rigclient.imports.races import RIG_ID, Imported, dated
-from rigclient.imports.source import Report, Source
+from rigclient.imports.sample_sorter import Sample, SampleSorter
 from rigclient.warehouse import tables
-from rigclient.warehouse.portions import portions
+from rigclient.warehouse.iteration import batched
 from rigclient.warehouse.spool import Array, Spool
 
 _AT_A_TIME: Final = 20_000
@@ -30,7 +30,7 @@ _HINT: Final = "`rig warehouse unload` takes a file back; laps of two files are 
 
 
 def lap_name(car: str, lap: int) -> str:
-    """gr86-002-000-0003."""
+    """Return a lap's name: gr86-002-000-0003."""
     return f"{re.sub('[^a-z0-9]+', '-', car.lower()).strip('-')}-{lap:04d}"
 
 
@@ -48,15 +48,15 @@ class _Driven:
     samples: int = 0
     top_mps: float = float("nan")
 
-    def add(self, some: Sequence[Placed], speeds: Array) -> None:
-        """More samples."""
+    def add(self, some: Sequence[LocatedSample], speeds: Array) -> None:
+        """Count more samples; `speeds` are theirs [m/s]."""
         self.samples += len(some)
         self.end_ns = some[-1].sample.time_ns
         self.last_received_ns = max(self.last_received_ns, *(row.sample.received_ns for row in some))
         self.top_mps = float(np.fmax.reduce(speeds, initial=self.top_mps))
 
     def followed_by(self, other: "_Driven | None") -> bool:
-        """The other is the car's next lap, and nothing is missing in between."""
+        """Return whether the other is the car's next lap and no sample is missing in between."""
         if other is None or (other.car, other.lap) != (self.car, self.lap + 1):
             return False
         return 0 <= other.begin_ns - self.end_ns <= _CLOSE_NS
@@ -77,7 +77,7 @@ class Telemetry:
     """The logger's clock at the first sample of every car, where its session clock is 0."""
 
     def write(self, spool: Spool, samples: Iterable[Sample]) -> int:
-        """The samples and their laps, and the session unless it is there. The laps written."""
+        """Write samples, laps, and the session unless it is there; return the number of laps."""
         driven = [
             self._write_lap(spool, car, lap, rows)
             for (car, lap), rows in groupby(samples, lambda sample: (sample.car, sample.lap))
@@ -100,7 +100,7 @@ class Telemetry:
 
     def _write_lap(self, spool: Spool, car: str, lap: int, samples: Iterable[Sample]) -> _Driven:
         driven: _Driven | None = None
-        for some in portions(placed(samples), _AT_A_TIME):
+        for some in batched(with_distance(samples), _AT_A_TIME):
             first = some[0].sample
             driven = driven or _Driven(car, lap, first.time_ns, first.received_ns)
             columns = self._columns(some, driven)
@@ -110,21 +110,23 @@ class Telemetry:
         assert driven is not None, "groupby has no empty groups"
         return driven
 
-    def _columns(self, some: Sequence[Placed], lap: _Driven) -> dict[str, Array]:
+    def _columns(self, some: Sequence[LocatedSample], lap: _Driven) -> dict[str, Array]:
         times = np.array([row.sample.time_ns for row in some], np.int64)
         values = {name: _values(some, name) * target.factor for name, target in TARGETS.items()}
-        told = {target.column: _typed(target.column, values[name]) for name, target in TARGETS.items()}
+        channels = {target.column: _typed(target.column, values[name]) for name, target in TARGETS.items()}
         return {
             "SEQ": lap.samples + np.arange(1, len(some) + 1, dtype=np.int64),
             "CAPTURE_TIME_NS": np.array([row.sample.received_ns for row in some], np.int64),
             "SESSION_TIME": (times - self.begins_ns[lap.car]) / 1e9,
             "LAP_TIME": (times - lap.begin_ns) / 1e9,
             "DISTANCE": np.array([row.distance for row in some], np.float64).astype(np.float32),
-            **told,
+            **channels,
         }
 
-    def _foreign(self, some: Sequence[Placed], lap: _Driven, first_seq: int) -> Iterator[dict[str, Any]]:
-        """Values that no channel holds."""
+    def _foreign(
+        self, some: Sequence[LocatedSample], lap: _Driven, first_seq: int
+    ) -> Iterator[dict[str, Any]]:
+        """Yield rows of READINGS for the values that no channel holds."""
         named = self._named(lap.car, lap.lap)
         for seq, (sample, _) in enumerate(some, start=first_seq):
             since = (sample.time_ns - lap.begin_ns) / 1e9
@@ -133,7 +135,9 @@ class Telemetry:
                     yield {**named, "SEQ": seq, "NAME": name, "LAP_TIME": since, "VALUE": value}
 
     def _lap(self, before: _Driven | None, lap: _Driven, after: _Driven | None) -> dict[str, Any]:
-        """A lap between two others is whole, and lasted until the first sample of the next."""
+        """Return the row of LAPS. A lap between two others is complete, and lasted until the first sample of
+        the next.
+        """
         complete = lap.followed_by(after) and before is not None and before.followed_by(lap)
         end_ns = after.begin_ns if complete and after else lap.end_ns
         zero = self.begins_ns[lap.car]
@@ -157,48 +161,48 @@ class Telemetry:
         }
 
 
-def _values(some: Sequence[Placed], name: str) -> Array:
+def _values(some: Sequence[LocatedSample], name: str) -> Array:
     return np.array([row.sample.values.get(name, np.nan) for row in some], np.float64)
 
 
 def _typed(column: str, values: Array) -> Array:
-    """As the table has it: float32, or whole numbers with NULL where there is none."""
+    """Return values in the column's type: float32, or whole numbers with NULL where there is none."""
     if tables.SAMPLES.type_of(column) == tables.WHOLE:
         missing = np.isnan(values)
         return np.ma.masked_array(np.where(missing, 0, values).astype(np.int64), missing)
     return values.astype(np.float32)
 
 
-def read_telemetry(source: Source, folder: Path) -> Report:
+def read_telemetry(source: ImportFile, folder: Path) -> ImportReport:
     """Put a telemetry table into the spool. Raises Mismatch when one of its laps is there."""
     race = source.race(source.said("meta_session"))
-    with closing(Gathering(folder)) as gathering:
-        gathering.take(source.sound(lambda sheet: readings(sheet, source.file.path.stem)))
+    with closing(SampleSorter(folder)) as sorter:
+        sorter.take(source.sound(lambda sheet: readings(sheet, source.file.path.stem)))
         key = race.key(source.file.kind, source.said("meta_event"))
-        held = next(iter(source.held.sessions_of_race(key, race.date)), None)
-        first_ns = gathering.first_ns()
+        loaded = next(iter(source.loaded.sessions_of_race(key, race.date)), None)
+        first_ns = sorter.first_ns()
         began = time.strftime("%Y%m%d-%H%M%S", time.gmtime(first_ns // 1_000_000_000))
-        session = held.name if held else race.session(began, key)
-        laps = gathering.laps()
+        session = loaded.name if loaded else race.session(began, key)
+        laps = sorter.laps()
         _check_new(source, session, laps)
         imported = Imported(session, dated(key, race.date), race, source.file.sha256)
-        cars = _slots(source.held.cars(session), laps)
-        telemetry = Telemetry(imported, held is None, first_ns, cars, gathering.begins_ns())
-        written = telemetry.write(source.spool, source.refusals.kept(gathering.samples()))
+        cars = _slots(source.loaded.cars(session), laps)
+        telemetry = Telemetry(imported, loaded is None, first_ns, cars, sorter.begins_ns())
+        written = telemetry.write(source.spool, source.refusals.kept(sorter.samples()))
     return source.report(session, race, laps=written, samples=source.spool.rows(tables.SAMPLES))
 
 
-def _check_new(source: Source, session: str, laps: Iterable[tuple[str, int]]) -> None:
-    there = source.held.laps(session)
+def _check_new(source: ImportFile, session: str, laps: Iterable[tuple[str, int]]) -> None:
+    there = source.loaded.laps(session)
     for car, lap in laps:
         name = lap_name(car, lap)
         if name in there:
-            held = Session(session, there[name], "", "")
-            raise another(source.file, f"{session}/{name}", held, _HINT)
+            loaded = LoadedFile(session, there[name], "", "")
+            raise conflict(source.file, f"{session}/{name}", loaded, _HINT)
 
 
 def _slots(there: Mapping[str, int], laps: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Slot ids of the cars: those that they have, else the next."""
+    """Return the slot ids of the cars: those that they have, else the next."""
     slots = dict(there)
     for car, _ in laps:
         slots.setdefault(car, max(slots.values(), default=-1) + 1)

@@ -12,11 +12,11 @@ import numpy as np
 from rigclient.imports import charts
 from rigclient.imports.charts import ChartLap
 from rigclient.imports.dating import Clocks, midnight
-from rigclient.imports.held import Session, another
+from rigclient.imports.import_file import OLDER, ImportFile, ImportReport
+from rigclient.imports.loaded_files import LoadedFile, conflict
 from rigclient.imports.races import RIG_ID, Imported, Race, dated, standing
-from rigclient.imports.source import OLDER, Report, Source
 from rigclient.warehouse import tables
-from rigclient.warehouse.portions import portions
+from rigclient.warehouse.iteration import batched
 from rigclient.warehouse.spool import Spool
 
 _AT_A_TIME: Final = 2000
@@ -46,21 +46,25 @@ class Overview:
         self._crossings = np.array(crossings, np.int64) * _MS
 
     def midnight(self, beacons: Iterable[Clocks]) -> int | None:
-        """Unix nanoseconds of the local midnight before the race, by the first beacons that are its own."""
+        """Return the unix nanoseconds of the local midnight before the race, by the first beacons that are
+        its own.
+        """
         return next((found for one in beacons if (found := midnight(self._crossings, one)) is not None), None)
 
-    def counts(self, lap: ChartLap) -> bool:
-        """The first lap, from the grid, does not; nor does one faster than what the timing calls the best."""
+    def is_valid(self, lap: ChartLap) -> bool:
+        """Return whether the lap counts: not the first, from the grid, nor one faster than the timing's
+        best.
+        """
         best = self._best_ms.get((lap.entry, lap.driver_number), 0)
         return lap.lap > 1 and lap.lap_time_ms >= best
 
     @property
     def numbers(self) -> set[str]:
-        """What is painted on the cars."""
+        """Numbers painted on the cars."""
         return set(self._numbers.values())
 
     def car(self, entry: int) -> str:
-        """A car's number; for the second car of that number 3.2, for the third 3.3."""
+        """Return a car's number; for the second car of that number 3.2, for the third 3.3."""
         number = self._numbers[entry]
         before = sum(1 for other, same in self._numbers.items() if other < entry and same == number)
         return f"{number}.{before + 1}" if before else number
@@ -75,9 +79,9 @@ class Timing:
     midnight_ns: int | None
 
     def write(self, spool: Spool, laps: Iterable[ChartLap]) -> None:
-        """The laps, their intermediates and the session."""
+        """Write the laps, their intermediates and the session into the spool."""
         stints = _Stints()
-        for some in portions(laps, _AT_A_TIME):
+        for some in batched(laps, _AT_A_TIME):
             spool.put(tables.LAPS, [self._lap(lap, stints) for lap in some])
             spool.put(tables.READINGS, (row for lap in some for row in self._readings(lap)))
         begin_ns, end_ns = self._wall_clock(0), self._wall_clock(self.overview.end_ms)
@@ -106,7 +110,7 @@ class Timing:
             "VEHICLE_CLASS": lap.car_class or None,
             "TEAM": lap.team or None,
             "OFFICIAL": True,
-            "VALID": self.overview.counts(lap),
+            "VALID": self.overview.is_valid(lap),
             "COMPLETE": True,
             "OUT_LAP": out_lap,
             "IN_LAP": lap.in_pit,
@@ -121,7 +125,7 @@ class Timing:
         }
 
     def _driver(self, lap: ChartLap) -> str:
-        """The name; where the chart has none, the car's number stands for it."""
+        """Return the driver's name; where the chart has none, the car's number stands for it."""
         nameless = f"#{self.overview.car(lap.entry)}"
         return lap.driver or (
             nameless if lap.driver_number == 1 else f"{nameless} driver {lap.driver_number}"
@@ -129,12 +133,12 @@ class Timing:
 
     def _readings(self, lap: ChartLap) -> Iterator[dict[str, Any]]:
         for at, line in enumerate(lap.intermediates, start=1):
-            told = {"SEQ": at, "NAME": line.name}
+            names = {"SEQ": at, "NAME": line.name}
             times = {"LAP_TIME": _seconds(line.elapsed_ms), "VALUE": _seconds(line.time_ms)}
-            yield {**self._named(lap), **told, **times}
+            yield {**self._named(lap), **names, **times}
 
     def _wall_clock(self, race_ms: int) -> int | None:
-        """Unix nanoseconds of a time since the start of the race."""
+        """Return the unix nanoseconds of a time since the start of the race; None without a date."""
         if self.midnight_ns is None:
             return None
         return self.midnight_ns + (self.overview.started_ms + race_ms) * _MS
@@ -148,7 +152,9 @@ class _Stints:
         self._stint = 1
 
     def next(self, lap: ChartLap) -> tuple[int, bool | None]:
-        """The lap's stint, and whether it began in the pit lane; None where the lap before is missing."""
+        """Return the lap's stint, and whether it began in the pit lane; None where the lap before is
+        missing.
+        """
         last, self._last = self._last, lap
         if last is None or last.entry != lap.entry:
             self._stint = 1
@@ -172,24 +178,24 @@ def _times(lap: ChartLap) -> dict[str, float | None]:
 
 
 def _seconds(ms: int | None) -> float | None:
-    """Divided once, so that the nearest number to the decimal one comes out."""
+    """Return seconds, divided once so that the nearest number to the decimal one comes out."""
     return None if ms is None else ms / 1000
 
 
-def read_chart(source: Source, race: Race, clocks: Iterable[Clocks]) -> Report:
+def read_chart(source: ImportFile, race: Race, clocks: Iterable[Clocks]) -> ImportReport:
     """Put a chart into the spool; `clocks` are beacons of its race. Raises Mismatch when it is there."""
     overview = Overview(lap for lap in source.rows(charts.laps) if isinstance(lap, ChartLap))
     midnight_ns = overview.midnight(clocks)
     if midnight_ns is not None:
         race = race._replace(date=_local_date(midnight_ns))
     key = race.key(source.file.kind, overview.started_ms // 1000)
-    others = source.held.sessions_of_race(key, race.date)
-    other = next((one for one in others if source.held.numbers(one.name) & overview.numbers), None)
+    others = source.loaded.sessions_of_race(key, race.date)
+    other = next((one for one in others if source.loaded.numbers(one.name) & overview.numbers), None)
     if other is not None and standing(source.file.path) < standing(Path(other.path)):
         why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
-        return Report(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
+        return ImportReport(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
     if other is not None and not _may_replace(source, other):
-        raise another(source.file, other.name, other, _hint(source, race, other))
+        raise conflict(source.file, other.name, other, _hint(source, race, other))
     if other is None:
         key = _own(key, len(others))
     session = other.name if other else race.session(_began(overview, race, midnight_ns), _name(key))
@@ -200,22 +206,26 @@ def read_chart(source: Source, race: Race, clocks: Iterable[Clocks]) -> Report:
 
 
 def _own(key: str, others: int) -> str:
-    """The key of a race that is like others in all but its cars: without one in common it is another race."""
+    """Return the key of a race that is like others in all but its cars: without one in common it is another
+    race.
+    """
     return f"{key}-{others}" if others else key
 
 
 def _name(key: str) -> str:
-    """Digits of a key that tell it from those that begin alike."""
+    """Return the digits of a key that tell it from those that begin alike."""
     return hashlib.sha256(key.encode()).hexdigest() if "-" in key else key
 
 
-def _may_replace(source: Source, other: Session) -> bool:
-    """The caller said so, and did not name both without a sign which of them is the later one."""
+def _may_replace(source: ImportFile, other: LoadedFile) -> bool:
+    """Return whether the caller said so, and did not name both without a sign which of them is the later
+    one.
+    """
     equal = standing(source.file.path) == standing(Path(other.path))
     return source.named.replace and not (equal and other.sha256 in {*source.beside, source.file.sha256})
 
 
-def _hint(source: Source, race: Race, other: Session) -> str:
+def _hint(source: ImportFile, race: Race, other: LoadedFile) -> str:
     if source.named.replace:
         return "both were named; --replace with the right one alone takes it"
     undated = race.date == "" or "undated" in other.name
@@ -224,13 +234,13 @@ def _hint(source: Source, race: Race, other: Session) -> str:
 
 
 def _local_date(midnight_ns: int) -> str:
-    """Of a local midnight in UTC, which is at most half a day from one there."""
+    """Return the date of a local midnight, which is at most half a day from one in UTC."""
     return time.strftime("%Y-%m-%d", time.gmtime((midnight_ns + _HALF_DAY_NS) // 1_000_000_000))
 
 
 def _began(overview: Overview, race: Race, midnight_ns: int | None) -> str:
-    """20250906-184041 in UTC. With a date alone 20250906-134041 by the chart's own clock, whose zone nobody
-    knows, so that there is no START_TIME_NS. Without a date undated-134041.
+    """Return 20250906-184041 in UTC. With a date alone 20250906-134041 by the chart's own clock, whose zone
+    nobody knows, so that there is no START_TIME_NS. Without a date undated-134041.
     """
     seconds = overview.started_ms // 1000
     if midnight_ns is not None:

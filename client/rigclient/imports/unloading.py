@@ -8,7 +8,7 @@ from typing import Final
 
 from rig.errors import BadRequest, NotFound, Raced
 from rigclient.imports import ledger
-from rigclient.imports.held import Session
+from rigclient.imports.loaded_files import LoadedFile
 from rigclient.imports.races import RIG_ID
 from rigclient.warehouse import loading, schema, tables
 from rigclient.warehouse.destination import Destination
@@ -18,7 +18,7 @@ _LEAST: Final = 8
 """Characters of a checksum, or of a session's name, that may stand for it."""
 
 
-def unload(destination: Destination, what: str) -> Iterator[Session]:
+def unload(destination: Destination, what: str) -> Iterator[LoadedFile]:
     """Take back the files that `what` names: a file, by its content or by where it lay, a checksum, or a
     session with all its files. Each as soon as it is gone. Raises NotFound, BadRequest.
     """
@@ -34,8 +34,8 @@ def unload(destination: Destination, what: str) -> Iterator[Session]:
             yield one
 
 
-def _named(destination: Destination, what: str) -> list[Session]:
-    """The files that are there, by the first way in which `what` names any."""
+def _named(destination: Destination, what: str) -> list[LoadedFile]:
+    """Return the loaded files, by the first way in which `what` names any."""
     path = Path(what)
     ways = [("F.PATH IN (?, ?)", [what, str(path.absolute())])]
     if path.is_file():
@@ -47,13 +47,13 @@ def _named(destination: Destination, what: str) -> list[Session]:
     return next((found for where, values in ways if (found := _files(destination, where, values))), [])
 
 
-def _files(destination: Destination, where: str, values: list[str]) -> list[Session]:
+def _files(destination: Destination, where: str, values: list[str]) -> list[LoadedFile]:
     sql = f"SELECT F.SESSION, F.SHA256, F.PATH, F.LOAD_ID FROM FILES F WHERE F.RIG_ID = ? AND {where}"  # noqa: S608
-    return [Session(*row) for row in destination.rows(f"{sql} ORDER BY F.LOAD_ID", [RIG_ID, *values])]
+    return [LoadedFile(*row) for row in destination.rows(f"{sql} ORDER BY F.LOAD_ID", [RIG_ID, *values])]
 
 
-def _taken_back(destination: Destination, gone: Session) -> bool:
-    """Whether it was still there."""
+def _taken_back(destination: Destination, gone: LoadedFile) -> bool:
+    """Take a file back; return whether it was still there."""
     for attempt in range(1, ledger.ATTEMPTS + 1):
         number = loading.next_n(destination, RIG_ID, ledger.STREAM)
         if not _files(destination, "F.LOAD_ID = ?", [gone.load]):
@@ -68,8 +68,10 @@ def _taken_back(destination: Destination, gone: Session) -> bool:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _load(destination: Destination, gone: Session, number: int, folder: Path) -> loading.Load:
-    """The load that takes it back. It brings the row of the session anew where other files are of it."""
+def _load(destination: Destination, gone: LoadedFile, number: int, folder: Path) -> loading.Load:
+    """Return the load that takes a file back. It brings the row of the session anew where other files are of
+    it.
+    """
     spool = Spool(folder)
     others = "F.SESSION = ? AND F.LOAD_ID <> ?"
     if _files(destination, others, [gone.name, gone.load]):

@@ -9,6 +9,6 @@
 """
 
 from rigclient.warehouse.destination import Destination, Dialect
-from rigclient.warehouse.place import Place, connect
+from rigclient.warehouse.url import WarehouseURL, connect
 
-__all__ = ["Destination", "Dialect", "Place", "connect"]
+__all__ = ["Destination", "Dialect", "WarehouseURL", "connect"]

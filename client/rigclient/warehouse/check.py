@@ -1,4 +1,4 @@
-"""Whether a warehouse is well: usable, its ledger whole, its rows those of the ledger and of the rigs."""
+"""Health checks of a warehouse: usable, its ledger whole, its rows those of the ledger and of the rigs."""
 
 # ruff: noqa: S608  what is put into statements are names of tables
 
@@ -9,18 +9,18 @@ from typing import Final
 
 from rig.errors import Mismatch
 from rigclient.warehouse import schema, tables
-from rigclient.warehouse.destination import Destination, Finding
+from rigclient.warehouse.destination import Destination, HealthCheck
 from rigclient.warehouse.plan import plan
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.tables import Table
 
 _SHOWN: Final = 3
-"""Of what is wrong; the rest is counted."""
+"""Errors that are shown of each check; the rest is counted."""
 _LAP: Final = ("RIG_ID", "SESSION", "LAP")
 
 
-def findings(destination: Destination, rigs: Iterable[Source]) -> Iterator[Finding]:
-    """One after the other, as they are found. Where there are no tables nothing more is looked at."""
+def checks(destination: Destination, rigs: Iterable[RigReader]) -> Iterator[HealthCheck]:
+    """Yield one check after the other, each as soon as it is done; without tables nothing more is checked."""
     yield from destination.health()
     found = _tables(destination)
     yield found
@@ -31,7 +31,7 @@ def findings(destination: Destination, rigs: Iterable[Source]) -> Iterator[Findi
         yield from (_rig(destination, rig) for rig in rigs)
 
 
-def _tables(destination: Destination) -> Finding:
+def _tables(destination: Destination) -> HealthCheck:
     try:
         there = {table: destination.columns(table.name) for table in tables.TABLES}
         missing = [table.name for table, columns in there.items() if not columns]
@@ -42,12 +42,14 @@ def _tables(destination: Destination) -> Finding:
             for column in table.columns:
                 schema.check_type(destination.name, table, column, columns.get(column.name, column.type))
     except Mismatch as error:
-        return Finding("tables", well=False, text=str(error))
-    return Finding("tables", well=True, text=f"version {tables.VERSION}, {len(there)} tables")
+        return HealthCheck("tables", well=False, text=str(error))
+    return HealthCheck("tables", well=True, text=f"version {tables.VERSION}, {len(there)} tables")
 
 
-def _ledger(destination: Destination) -> Finding:
-    """Of every stream the ranges follow each other from 0 on, and the watermark stands at their end."""
+def _ledger(destination: Destination) -> HealthCheck:
+    """Check that the ranges of every stream follow each other from 0 on, and its watermark stands at their
+    end.
+    """
     wrong: list[str] = []
     ends: Counter[tuple[str, str]] = Counter()
     loads = destination.rows("SELECT RIG_ID, STREAM, FROM_N, TO_N FROM RIG_LOADS ORDER BY 1, 2, 3")
@@ -61,11 +63,13 @@ def _ledger(destination: Destination) -> Finding:
             wrong.append(f"{stream} of {rig} ends at {ends[rig, stream]}, its watermark is {number}")
     if wrong:
         return _wrong("ledger", wrong, "do not load until it is known why")
-    return Finding("ledger", well=True, text=f"{len(loads):,} loads of {len(ends):,} streams, without a gap")
+    return HealthCheck(
+        "ledger", well=True, text=f"{len(loads):,} loads of {len(ends):,} streams, without a gap"
+    )
 
 
-def _rows(destination: Destination) -> Finding:
-    """Of every load there are as many rows as the ledger says, and no row is of none."""
+def _rows(destination: Destination) -> HealthCheck:
+    """Check that every load has as many rows as the ledger says, and every row has its load there."""
     loads = destination.rows("SELECT LOAD_ID, ROW_COUNTS FROM RIG_LOADS")
     gone = _removed(destination)
     ledger = {load: {} if load in gone else json.loads(counts) for load, counts in loads}
@@ -78,11 +82,11 @@ def _rows(destination: Destination) -> Finding:
         wrong += _compared(table, there, {i: c[table.name] for i, c in ledger.items() if table.name in c})
     if wrong:
         return _wrong("rows", wrong, "do not load until it is known why")
-    return Finding("rows", well=True, text=f"{rows:,}, those of the ledger")
+    return HealthCheck("rows", well=True, text=f"{rows:,}, those of the ledger")
 
 
 def _removed(destination: Destination) -> set[str]:
-    """The loads whose rows went with a later one; warehouses of release 0.1 know of none."""
+    """Return the loads whose rows a later one removed; warehouses of release 0.1 know of none."""
     if "REMOVED" not in destination.columns(tables.LOADS.name):
         return set()
     found = destination.rows("SELECT REMOVED FROM RIG_LOADS WHERE REMOVED IS NOT NULL")
@@ -90,15 +94,15 @@ def _removed(destination: Destination) -> set[str]:
 
 
 def _compared(table: Table, there: dict[str, int], ledger: dict[str, int]) -> Iterator[str]:
-    """Rows of a table that is `replaced` may have gone with a later load."""
+    """Yield what differs. Rows of a table that is `replaced` may have been removed by a later load."""
     for load in there.keys() | ledger.keys():
         have, want = there.get(load, 0), ledger.get(load, 0)
         if have > want or (have < want and not table.replaced):
             yield f"{table.name} has {have} rows of load {load}, the ledger says {want}"
 
 
-def _laps(destination: Destination) -> Finding:
-    """Every lap has as many samples and scoring updates as it says."""
+def _laps(destination: Destination) -> HealthCheck:
+    """Check that every lap has as many samples and scoring updates as it says."""
     wrong = []
     for table, column in ((tables.SAMPLES, "SAMPLES"), (tables.UPDATES, "SCORINGS")):
         same = " AND ".join(f"R.{key} = L.{key}" for key in _LAP)
@@ -112,19 +116,19 @@ def _laps(destination: Destination) -> Finding:
     if wrong:
         return _wrong("laps", wrong, "do not load until it is known why")
     ((laps,),) = destination.rows("SELECT COUNT(*) FROM LAPS")
-    return Finding("laps", well=True, text=f"{laps:,}, each with all its rows")
+    return HealthCheck("laps", well=True, text=f"{laps:,}, each with all its rows")
 
 
-def _rig(destination: Destination, rig: Source) -> Finding:
-    """What is on the rig is in the warehouse, with the same content."""
+def _rig(destination: Destination, rig: RigReader) -> HealthCheck:
+    """Check that what is on the rig is in the warehouse, with the same content."""
     found = plan(rig, destination, {}, thorough=True)
     if found.refused:
         return _wrong(rig.address, [error.message for error in found.refused], "find out which file is right")
     waiting = f", {len(found.laps):,} wait for `rig sync`" * bool(found.laps)
     damaged = f", {len(found.damaged):,} are damaged there" * bool(found.damaged)
-    return Finding(rig.address, well=True, text=f"{found.there:,} laps are here{waiting}{damaged}")
+    return HealthCheck(rig.address, well=True, text=f"{found.there:,} laps are here{waiting}{damaged}")
 
 
-def _wrong(what: str, wrong: list[str], hint: str) -> Finding:
+def _wrong(what: str, wrong: list[str], hint: str) -> HealthCheck:
     more = f", and {len(wrong) - _SHOWN} more" * (len(wrong) > _SHOWN)
-    return Finding(what, well=False, text=f"{'; '.join(wrong[:_SHOWN])}{more} ({hint})")
+    return HealthCheck(what, well=False, text=f"{'; '.join(wrong[:_SHOWN])}{more} ({hint})")

@@ -35,7 +35,7 @@ class Dialect:
     """A key that is declared is not enforced, and costs nothing."""
 
 
-class Finding(NamedTuple):
+class HealthCheck(NamedTuple):
     """One line of a health check."""
 
     what: str
@@ -62,10 +62,10 @@ class Destination(Protocol):
         """Run a statement. The rows it changed, 0 where that says nothing."""
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
-        """The whole answer to a question that has a short one."""
+        """Return the whole answer to a question that has a short one."""
 
     def batches(self, sql: str, params: Sequence[Value] = (), rows: int = PAGE_ROWS) -> Iterator[Batch]:
-        """The answer in batches of at most so many rows; the next is fetched when it is asked for.
+        """Yield the answer in batches of at most so many rows; the next is fetched when it is asked for.
 
         Snowflake's server may send an answer whole, so a question that can be large asks in keyset pages.
         """
@@ -93,12 +93,12 @@ class Destination(Protocol):
         """Undo everything since `begin`; harmless without one, and when the connection is gone."""
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table by name, each with one of the types of `tables` or the warehouse's own word
-        for another; empty when there is no such table.
+        """Return the columns of a table by name, each with one of the types of `tables` or the warehouse's
+        own word for another; empty when there is no such table.
         """
 
-    def health(self) -> Iterator[Finding]:
-        """What can be said of login, rights and clocks."""
+    def health(self) -> Iterator[HealthCheck]:
+        """Yield what can be said of login, rights and clocks."""
 
     def release(self) -> None:
         """Let others in until the next statement, where only one can be in."""

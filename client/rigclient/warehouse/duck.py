@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rig.errors import Busy, Corrupt, Exhausted, NotFound, Raced, RigError, Unavailable
-from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
+from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, HealthCheck, Row, Value
 from riglap.extras import need
 
 DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
@@ -18,7 +18,9 @@ DIALECT: Final = Dialect("duckdb", "make_timestamp_ns({})")
 _WAIT_S: Final = 30.0
 """For another `rig` that holds the file: a load of 250,000 rows takes seconds. Others may keep it."""
 _FOREIGN_S: Final = 1.0
-"""Held by a stranger for so long it is refused: one of us that lets go may be seen without its mark."""
+"""A file that another program holds for so long is refused; one of us may let go without a mark for a
+moment.
+"""
 _MARK: Final = "rig-warehouse"
 _HOLDER: Final = re.compile(r"lock is held in (.*?) ?\(PID ([0-9]+)\)")
 _MAGIC: Final = (8, b"DUCK")
@@ -100,19 +102,19 @@ class DuckDB:
             return int(counted[0]) if counted else 0
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
-        """The whole answer."""
+        """Return the whole answer."""
         with self._translated():
             found: list[Row] = self._db.execute(sql, list(params)).fetchall()
             return found
 
     def batches(self, sql: str, params: Sequence[Value] = (), rows: int = PAGE_ROWS) -> Iterator[Batch]:
-        """The answer in batches."""
+        """Yield the answer in batches."""
         with self._translated():
             # A cursor of its own, so that statements in between do not end it.
             yield from self._db.cursor().sql(sql, params=list(params)).to_arrow_reader(rows)
 
     def stage(self, path: Path, name: str) -> str:  # noqa: ARG002
-        """The file is where it can be read already."""
+        """Return the path: the file is where it can be read already."""
         return str(path)
 
     def copy(self, table: str, staged: str) -> int:
@@ -123,7 +125,7 @@ class DuckDB:
         return loaded
 
     def unstage(self, staged: str) -> None:
-        """The file is the caller's."""
+        """Do nothing: the file is the caller's."""
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -141,14 +143,14 @@ class DuckDB:
                     self._open.execute(sql)
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table, in its order."""
+        """Return the columns of a table, in its order."""
         sql = "SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = ? "
         return dict(self.rows(sql + "ORDER BY ORDINAL_POSITION", [table]))
 
-    def health(self) -> Iterator[Finding]:
-        """That the file opens."""
+    def health(self) -> Iterator[HealthCheck]:
+        """Yield that the file opens."""
         ((version,),) = self.rows("SELECT VERSION()")
-        yield Finding("file", well=True, text=f"{self._path}, DuckDB {version}")
+        yield HealthCheck("file", well=True, text=f"{self._path}, DuckDB {version}")
 
     def release(self) -> None:
         """Let go of the file until the next statement."""
@@ -177,7 +179,7 @@ class DuckDB:
             raise self._meaning(error) from error
 
     def _meaning(self, error: Exception) -> RigError:
-        """The error of the tree."""
+        """Return the error of the tree."""
         text = str(error).partition("\n")[0]
         if isinstance(error, self._duckdb.IOException):
             if "lock" in text.lower():
@@ -197,7 +199,7 @@ class DuckDB:
 
 
 def _check_magic(path: Path) -> None:
-    """Raises Corrupt for what is there and no file of DuckDB, before anything else is done with it."""
+    """Raise Corrupt for what is there and no file of DuckDB, before anything else is done with it."""
     if not path.exists():
         return
     if not path.is_file():
@@ -213,20 +215,20 @@ def _check_magic(path: Path) -> None:
 
 
 def _holder(error: Exception) -> int:
-    """The process that holds the file; 0 where that is not what went wrong."""
+    """Return the process that holds the file; 0 where that is not what went wrong."""
     found = _HOLDER.search(str(error))
     return int(found[2]) if found else 0
 
 
 def _words(pid: int) -> list[str]:
-    """Its command line; nothing where it has ended, or is another user's."""
+    """Return the command line of a process; empty where it has ended, or is another user's."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
     return []
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether it is one of us, who hold the file for seconds, or has ended by now."""
+    """Return whether a process is one of ours, who hold the file for seconds, or has ended by now."""
     if not pid:
         return False
     try:
@@ -238,7 +240,7 @@ def _is_ours(pid: int) -> bool:
 
 
 def _who(error: Exception) -> str:
-    """Process 1234 (python loader.py)."""
+    """Return "process 1234 (python loader.py)"."""
     found = _HOLDER.search(str(error))
     if found is None:
         return "another program"

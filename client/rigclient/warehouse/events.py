@@ -1,4 +1,4 @@
-"""Events into a warehouse, by their numbers in the ring; what the ring let go of is a declared gap."""
+"""Events into a warehouse, by their sequence numbers in the ring; what the ring evicted is a declared gap."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Final
 
 from rig.v1 import event_pb2
-from rigclient.warehouse import facts, tables
+from rigclient.warehouse import table_rows, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import Load, next_n
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.spool import Spool
+from rigclient.warehouse.table_rows import NamedRow
 
 LOAD_EVENTS: Final = 20_000
-"""Of one load: an hour of a race, 30 MB on the way."""
+"""Most events of one load: an hour of a race, 30 MB in transfer."""
 
 
 def next_load(
-    rig: Source, destination: Destination, folder: Path, limit: int = LOAD_EVENTS
+    rig: RigReader, destination: Destination, folder: Path, limit: int = LOAD_EVENTS
 ) -> tuple[Load, Spool] | None:
-    """The next events of the ring as a load; None when the warehouse has all.
+    """Return the next events of the ring as a load; None when the warehouse has all.
 
     The stream is events/{ring}, its numbers count from the ring's first event: a load from a to b has those
     with SEQ a + 1 to b.
@@ -35,22 +36,25 @@ def next_load(
     if not events:
         return None
     spool = Spool(folder)
-    spool.put(tables.EVENTS, (facts.event(rig.rig_id, ring.id, event) for event in events))
-    gaps = [*_evicted(rig.rig_id, ring.id, done, events), *facts.gaps_of_ring(rig.rig_id, ring.id, events)]
-    spool.put(tables.GAPS, facts.numbered(gaps))
+    spool.put(tables.EVENTS, (table_rows.event(rig.rig_id, ring.id, event) for event in events))
+    gaps = [
+        *_evicted(rig.rig_id, ring.id, done, events),
+        *table_rows.gaps_of_ring(rig.rig_id, ring.id, events),
+    ]
+    spool.put(tables.GAPS, table_rows.numbered(gaps))
     return Load(spool.id, rig.rig_id, stream, done, events[-1].seq, spool.parts()), spool
 
 
 def _time_ns(destination: Destination, rig_id: str, ring: str, seq: int) -> int:
-    """Wall clock of an event that is loaded; 0 for none."""
+    """Return the wall clock of a loaded event in unix nanoseconds; 0 for none."""
     sql = "SELECT CAPTURE_TIME_NS FROM EVENTS WHERE RIG_ID = ? AND RING = ? AND SEQ = ?"
     rows = destination.rows(sql, [rig_id, ring, seq])
     return int(rows[0][0]) if rows else 0
 
 
-def _evicted(rig_id: str, ring: str, done: int, events: Iterable[event_pb2.Event]) -> Iterator[facts.Facts]:
-    """Where numbers are passed over."""
+def _evicted(rig_id: str, ring: str, done: int, events: Iterable[event_pb2.Event]) -> Iterator[NamedRow]:
+    """Yield the rows of GAPS for the numbers that are missing between `done` and the last event."""
     for event in events:
         if event.seq > done + 1:
-            yield facts.evicted(rig_id, ring, done + 1, event.seq - 1)
+            yield table_rows.evicted(rig_id, ring, done + 1, event.seq - 1)
         done = event.seq

@@ -24,26 +24,26 @@ _LOCAL: Final = 1
 
 
 def green(header: archive_pb2.LapHeader, scoring: Mapping[str, Array]) -> bool | None:
-    """No yellow during the lap, full-course or local; None when nobody can say."""
+    """Return whether there was no yellow during the lap, full-course or local; None when nobody can say."""
     if not header.scorings or not scoring.keys() >= {"individual_phase", "under_yellow", "session_time"}:
         return None
     if scoring["under_yellow"].any() or np.isin(scoring["individual_phase"], _UNDER_YELLOW).any():
         return False
-    told = [event for event in header.events if event.HasField("flag_changed")]
-    if not all(map(_clear, [*(event.flag_changed for event in told), header.session.state])):
+    changes = [event for event in header.events if event.HasField("flag_changed")]
+    if not all(map(_clear, [*(event.flag_changed for event in changes), header.session.state])):
         return False
-    during = [event for event in told if event.session_time > header.lap.start_time + _AT_ONCE_S]
+    during = [event for event in changes if event.session_time > header.lap.start_time + _AT_ONCE_S]
     return not during or _was_clear(during[0], scoring)
 
 
 def _clear(state: Any) -> bool:
-    """No yellow in a SessionState or a FlagChanged."""
+    """Return whether a SessionState or a FlagChanged tells no yellow."""
     return state.game_phase != _CAUTION and state.yellow_flag_state <= 0 and _LOCAL not in state.sector_flags
 
 
 def _was_clear(first: Any, scoring: Mapping[str, Array]) -> bool | None:
-    """Whether it was green before the first change of the lap, which is one to green: then a yellow ended,
-    unless it was the session that began or ended.
+    """Return whether it was green before the first change of the lap, which is one to green: then a yellow
+    ended, unless it was the session that began or ended.
     """
     before = scoring["individual_phase"][scoring["session_time"] < first.session_time]
     if not len(before):

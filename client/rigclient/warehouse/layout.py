@@ -9,7 +9,7 @@ from rig.channels import LAP, PHYSICS, SCORING, Channel
 from rig.errors import Mismatch
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2
-from rigclient.warehouse import facts, schema, tables
+from rigclient.warehouse import schema, table_rows, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.tables import Column, Table
 
@@ -23,16 +23,16 @@ _KNOWN: Final = {
 
 
 class Layout(NamedTuple):
-    """How the laps of one make go into the tables."""
+    """Which columns the channels of laps with one fingerprint become."""
 
     crc: int
-    """The same for laps that have the same channels."""
+    """Fingerprint of the channels, see `table_rows.schema_crc`."""
     columns: dict[Table, tuple[Column, ...]]
     names: dict[Table, dict[str, list[str]]]
-    """Columns of each channel, one per component."""
+    """Names of the columns of each channel, one per component."""
 
     def arrays(self, table: Table, columns: Mapping[str, Array]) -> dict[str, Array]:
-        """The columns of a table, of single values, from the channels of a lap."""
+        """Return the arrays of a table by column, each of shape (rows,), from the channels of a lap."""
         return dict(_split(self.names[table], columns))
 
 
@@ -45,16 +45,16 @@ def _split(names: Mapping[str, list[str]], columns: Mapping[str, Array]) -> Iter
             yield from ((name, values[:, at]) for at, name in enumerate(own))
 
 
-class Layouts:
-    """The layouts met so far, each checked once against the tables of a warehouse."""
+class LayoutCache:
+    """The layouts met so far, by fingerprint, each checked once against the tables of a warehouse."""
 
     def __init__(self, where: str, there: schema.Columns) -> None:
         self._where, self._there = where, there
         self._known: dict[int, Layout] = {}
 
     def of(self, file: LapFile) -> Layout:
-        """The layout of a lap. Raises Mismatch, with what each side has, for one that does not fit."""
-        crc = facts.schema_crc(file)
+        """Return the layout of a lap. Raises Mismatch, with what each side has, where it does not fit."""
+        crc = table_rows.schema_crc(file)
         if crc not in self._known:
             self._known[crc] = self._made(crc, file)
         return self._known[crc]
@@ -78,7 +78,7 @@ class Layouts:
         return column
 
     def widen(self, destination: Destination, layout: Layout) -> None:
-        """Give the tables the columns that they do not have yet. Not within a transaction."""
+        """Add the columns that the tables do not have yet. Not within a transaction."""
         schema.widen(destination, self._there, layout.columns)
 
 

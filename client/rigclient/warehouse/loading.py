@@ -63,8 +63,8 @@ class Load:
 
 
 def load_id() -> str:
-    """An id for an attempt: the time and some chance. Later ones sort later, so that a warehouse finds the
-    rows of one without looking at those of all others.
+    """Return an id for an attempt: the time, and 6 random bytes. Later ones sort later, so that a warehouse
+    finds the rows of one without looking at those of all others.
     """
     now = time.time_ns() // 1_000_000
     digits = (_DIGITS[now // 36**place % 36] for place in reversed(range(_TIME_DIGITS)))
@@ -72,7 +72,7 @@ def load_id() -> str:
 
 
 def next_n(destination: Destination, rig_id: str, stream: str) -> int:
-    """First number of the stream that is not loaded."""
+    """Return first number of the stream that is not loaded."""
     sql = "SELECT COALESCE(MAX(NEXT_N), 0) FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
     return int(destination.rows(sql, [rig_id, stream])[0][0])
 
@@ -88,14 +88,14 @@ def load(destination: Destination, wanted: Load, staged: Sequence[str] = ()) -> 
     """
     staged = staged or stage(destination, wanted)
     if not wanted.from_n:
-        _stand(destination, wanted)
+        _ensure_watermark(destination, wanted)
     _begin(destination)
     try:
         _remove(destination, wanted)
         for part, file in zip(wanted.parts, staged, strict=True):
             _copy(destination, part, file, wanted.id)
-        _enter(destination, wanted, staged)
-        _move(destination, wanted, _count(destination, wanted))
+        _insert_ledger_row(destination, wanted, staged)
+        _advance_watermark(destination, wanted, _count(destination, wanted))
         destination.commit()
     except BaseException:
         destination.rollback()
@@ -106,7 +106,9 @@ def load(destination: Destination, wanted: Load, staged: Sequence[str] = ()) -> 
 
 
 def _begin(destination: Destination) -> None:
-    """A BEGIN whose reply was lost is sent again, and may be refused because there is one already."""
+    """Begin a transaction. A BEGIN whose reply was lost is sent again, and may be refused because there is
+    one already.
+    """
     try:
         destination.begin()
     except RigError:
@@ -118,9 +120,9 @@ def _staged_name(wanted: Load, part: Part) -> str:
     return f"{wanted.rig_id}/{wanted.stream}/{wanted.id}/{part.table.name}.parquet"
 
 
-def _stand(destination: Destination, wanted: Load) -> None:
-    """See that the stream has a watermark. Two who do this at once may make two: see `_move`. Whoever is
-    refused because of another, or told that what was done has failed, finds that there is one.
+def _ensure_watermark(destination: Destination, wanted: Load) -> None:
+    """See that the stream has a watermark. Two who do this at once may make two: see `_advance_watermark`.
+    Whoever is refused because of another, or told that what was done has failed, finds that there is one.
     """
     stream: list[Value] = [wanted.rig_id, wanted.stream]
     there = "FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
@@ -164,8 +166,8 @@ def _replace(destination: Destination, table: Table, own: str) -> None:
     )
 
 
-def _enter(destination: Destination, wanted: Load, staged: Sequence[str]) -> None:
-    """The ledger's row, if it follows the last one of the stream."""
+def _insert_ledger_row(destination: Destination, wanted: Load, staged: Sequence[str]) -> None:
+    """Insert the ledger's row, if it follows the last one of the stream. Raises Raced."""
     row: dict[str, Value] = {
         "RIG_ID": wanted.rig_id,
         "STREAM": wanted.stream,
@@ -190,14 +192,14 @@ def _enter(destination: Destination, wanted: Load, staged: Sequence[str]) -> Non
 
 
 def writer() -> str:
-    """Who loads, for the ledger."""
+    """Return who loads, for the ledger: program, version, machine and process."""
     return f"rigd {importlib.metadata.version('rigd')} on {socket.gethostname()}, process {os.getpid()}"
 
 
 def _count(destination: Destination, wanted: Load) -> int:
-    """How many watermarks the stream has; every table has as many rows of the load as its file, no two of
-    them with the same key, and no earlier load brought one: nothing came twice. One question for all, since
-    each is a way over the network.
+    """Return how many watermarks the stream has. Raises Raced unless every table has as many rows of the load
+    as its file, no two of them with the same key, and no earlier load brought one: nothing came twice. One
+    question for all, since each is a way over the network.
     """
     asked = [_counts(part.table, wanted) for part in wanted.parts]
     of = "SELECT '', COUNT(*), 0, 0 FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
@@ -211,7 +213,7 @@ def _count(destination: Destination, wanted: Load) -> int:
 
 
 def _counts(table: Table, wanted: Load) -> tuple[str, list[Value]]:
-    """What the load has brought for a table: different rows, rows, and how many were there already."""
+    """Return what the load has brought for a table: different rows, rows, and how many were there already."""
     own: list[Value] = [wanted.rig_id, wanted.id]
     twice, values = ("0", own)
     if table.once:
@@ -233,7 +235,7 @@ def _check(part: Part, different: int, rows: int, twice: int) -> None:
         )
 
 
-def _move(destination: Destination, wanted: Load, there: int) -> None:
+def _advance_watermark(destination: Destination, wanted: Load, there: int) -> None:
     """Move the watermark: the last statement, so that its lock is held for milliseconds.
 
     Where two watermarks were made at once both move together, and whoever does not find all of them where
@@ -248,7 +250,7 @@ def _move(destination: Destination, wanted: Load, there: int) -> None:
 
 
 def _verify(destination: Destination, wanted: Load) -> None:
-    """That a commit was reported proves nothing: a new question has to find the load."""
+    """Raise Raced unless a new question finds the load: that a commit was reported proves nothing."""
     ((found,),) = destination.rows("SELECT COUNT(*) FROM RIG_LOADS WHERE LOAD_ID = ?", [wanted.id])
     if found != 1:
         raise Raced(f"{destination.name} reported a commit, and does not have load {wanted.id}")

@@ -12,25 +12,26 @@ from typing import Final
 
 from rig.errors import NotFound, RigError, Unavailable
 from rigclient.blocking import Rig, connect
-from rigclient.warehouse import place, schema, tables
+from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.duck import DuckDB
-from rigclient.warehouse.portions import portions
+from rigclient.warehouse.iteration import batched
 from rigclient.warehouse.spool import Spool
+from rigclient.warehouse.url import parse_url
 
 _AT_A_TIME: Final = 1000
 
 
 @contextlib.contextmanager
 def opened(where: str | None, address: str, warn: Callable[[str], None]) -> Iterator[Destination]:
-    """The warehouse, to be read; where nothing answers, the laps of the rig at `address`, and a warning.
+    """Open the warehouse to be read; where nothing answers, the laps of the rig at `address`, and a warning.
 
     Raises what the warehouse raised when the rig does not answer either.
     """
-    there = place.place(where)
+    url = parse_url(where)
     with contextlib.ExitStack() as stack:
         try:
-            destination = stack.enter_context(there.open(read_only=True))
+            destination = stack.enter_context(url.open(read_only=True))
             schema.check_version(destination)
         except (Unavailable, NotFound) as error:
             destination = stack.enter_context(_of_rig(address, error))
@@ -53,13 +54,13 @@ def _of_rig(address: str, why: RigError) -> Iterator[Destination]:
 
 
 def _fill(destination: Destination, spool: Spool, rig: Rig) -> None:
-    """The index, as the rows that `rig sync` would bring of it."""
-    from rigclient.warehouse import facts
+    """Copy the rig's index, as the rows that `rig sync` would bring of it."""
+    from rigclient.warehouse import table_rows
 
     rig_id = rig.status().rig_id
-    for sessions in portions(rig.sessions(), _AT_A_TIME):
-        spool.put(tables.SESSIONS, (facts.session(rig_id, one.message) for one in sessions))
-    for laps in portions(rig.laps(page_size=_AT_A_TIME), _AT_A_TIME):
-        spool.put(tables.LAPS, (facts.lap(rig_id, one.message) for one in laps))
+    for sessions in batched(rig.sessions(), _AT_A_TIME):
+        spool.put(tables.SESSIONS, (table_rows.session(rig_id, one.message) for one in sessions))
+    for laps in batched(rig.laps(page_size=_AT_A_TIME), _AT_A_TIME):
+        spool.put(tables.LAPS, (table_rows.lap(rig_id, one.message) for one in laps))
     for part in spool.parts():
         destination.copy(part.table.name, str(part.path))

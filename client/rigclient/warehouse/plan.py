@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from rig.errors import Mismatch, RigError
 from rig.v1 import lap_pb2, session_pb2
-from rigclient.warehouse import facts
+from rigclient.warehouse import table_rows
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import next_n
-from rigclient.warehouse.rigs import Source
+from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.tables import parted
 
 STREAM: Final = "laps"
@@ -23,7 +23,7 @@ Settled = dict[str, tuple[int, ...]]
 """Sessions of which nothing was missing, as they were then. Saves asking for their laps again."""
 
 
-class Wanted(NamedTuple):
+class PlannedLap(NamedTuple):
     """A lap that is to be loaded."""
 
     name: str
@@ -34,15 +34,15 @@ class Wanted(NamedTuple):
 
 @dataclass
 class Plan:
-    """What is to be done."""
+    """What is missing in a warehouse."""
 
     next_n: int
     """Number of the next load."""
-    laps: list[Wanted] = field(default_factory=list)
-    sessions: dict[str, facts.Facts] = field(default_factory=dict)
+    laps: list[PlannedLap] = field(default_factory=list)
+    sessions: dict[str, table_rows.NamedRow] = field(default_factory=dict)
     """Rows of the sessions that the warehouse does not have as they are now, by name."""
     marks: dict[str, str] = field(default_factory=dict)
-    """Digests of laps that the warehouse has and the rig does not know of, by name."""
+    """Digests of laps that the warehouse has and that are not marked as synced on the rig, by name."""
     there: int = 0
     """Laps that the warehouse has."""
     refused: list[RigError] = field(default_factory=list)
@@ -50,13 +50,13 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """To be loaded."""
+        """Samples and scoring updates to be loaded."""
         return sum(lap.rows for lap in self.laps)
 
 
-def plan(rig: Source, destination: Destination, settled: Settled, *, thorough: bool = False) -> Plan:
-    """What is missing now. The number of the next load is asked for first: whoever loads while this looks
-    around makes it wrong, and the load that follows finds out.
+def plan(rig: RigReader, destination: Destination, settled: Settled, *, thorough: bool = False) -> Plan:
+    """Return what is missing now. The number of the next load is asked for first: whoever loads while this
+    looks around makes it wrong, and the load that follows finds out.
 
     The laps of a session are compared one by one unless both sides have as many of as many bytes, and the rig
     has marked them all; `thorough` compares them all the same.
@@ -79,7 +79,7 @@ def plan(rig: Source, destination: Destination, settled: Settled, *, thorough: b
             else:
                 made.there += session.laps
         for session in _changed(destination, rig.rig_id, some):
-            made.sessions[session.name] = facts.session(rig.rig_id, session)
+            made.sessions[session.name] = table_rows.session(rig.rig_id, session)
     waiting = (*(lap.name for lap in made.laps), *made.marks)
     busy = {name.partition("/laps/")[0] for name in waiting} | made.sessions.keys()
     settled |= {one.name: _state(one) for one in sessions if one.name not in busy}
@@ -87,12 +87,12 @@ def plan(rig: Source, destination: Destination, settled: Settled, *, thorough: b
 
 
 def _state(session: session_pb2.Session) -> tuple[int, ...]:
-    """Differs when laps came or went, or the session ended."""
+    """Return a value that differs when laps came or went, or the session ended."""
     return session.laps, session.bytes, session.end_time_ns
 
 
-def _compare(made: Plan, session: str, rig: Source, destination: Destination) -> None:
-    """The laps of a session on both sides."""
+def _compare(made: Plan, session: str, rig: RigReader, destination: Destination) -> None:
+    """Add the laps of a session to the plan, compared one by one."""
     there = _digests(destination, rig.rig_id, session)
     for lap in rig.laps(session):
         digest = there.get(parted(lap.name)[1])
@@ -101,7 +101,7 @@ def _compare(made: Plan, session: str, rig: Source, destination: Destination) ->
             how = "of a newer version" if lap.newer else "damaged on the rig"
             made.damaged.append(f"{lap.name} is {how} and stays there: {lap.damage}")
         elif digest is None:
-            made.laps.append(Wanted(lap.name, lap.digest, lap.samples + lap.scorings))
+            made.laps.append(PlannedLap(lap.name, lap.digest, lap.samples + lap.scorings))
         elif lap.digest and lap.digest != digest:
             made.refused.append(_other(lap, rig.address, digest, destination.name))
         elif lap.digest and not lap.synced:
@@ -117,7 +117,7 @@ def _other(lap: lap_pb2.Lap, rig: str, digest: str, destination: str) -> Mismatc
 
 
 def _digests(destination: Destination, rig_id: str, session: str) -> dict[str, str]:
-    """Of the laps of a session that the warehouse has."""
+    """Return the digests of the laps of a session that the warehouse has, by lap."""
     sql = "SELECT LAP, DIGEST FROM LAPS WHERE RIG_ID = ? AND SESSION = ?"
     return dict(destination.rows(sql, [rig_id, session.removeprefix("sessions/")]))
 
@@ -125,7 +125,7 @@ def _digests(destination: Destination, rig_id: str, session: str) -> dict[str, s
 def _sums(
     destination: Destination, rig_id: str, sessions: Iterable[session_pb2.Session]
 ) -> dict[str, tuple[int, int]]:
-    """Laps, and bytes of their files, that the warehouse has of these sessions."""
+    """Return how many laps, and bytes of their files, the warehouse has of these sessions."""
     names = _short(sessions)
     sql = f"SELECT SESSION, COUNT(*), SUM(BYTES) FROM LAPS WHERE RIG_ID = ? AND SESSION IN ({_marks(names)})"
     rows = destination.rows(f"{sql} GROUP BY SESSION", [rig_id, *names])
@@ -135,7 +135,7 @@ def _sums(
 def _changed(
     destination: Destination, rig_id: str, sessions: list[session_pb2.Session]
 ) -> Iterator[session_pb2.Session]:
-    """Sessions that the warehouse does not have, or has as they were before they ended."""
+    """Yield the sessions that the warehouse does not have, or has as they were before they ended."""
     names = _short(sessions)
     sql = f"SELECT SESSION, END_TIME_NS FROM SESSIONS WHERE RIG_ID = ? AND SESSION IN ({_marks(names)})"
     there: dict[str, int | None] = dict(destination.rows(sql, [rig_id, *names]))

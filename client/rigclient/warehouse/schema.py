@@ -64,12 +64,12 @@ def comment(destination: Destination) -> None:
 
 
 def versions(destination: Destination) -> set[int]:
-    """Of the tables; none while they are being made."""
+    """Return the versions that the tables have; none while they are being made."""
     return {int(version) for (version,) in destination.rows("SELECT VERSION FROM RIG_SCHEMA")}
 
 
 def check_version(destination: Destination) -> None:
-    """Raises Mismatch when the tables have another meaning than this program gives them."""
+    """Raise Mismatch when the tables have another meaning than this program gives them."""
     found = versions(destination)
     if found - {tables.VERSION}:
         raise Mismatch(
@@ -89,7 +89,7 @@ def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Itera
 
 
 def _grown(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> bool:
-    """Whether there was anything to add."""
+    """Add what is missing; return whether there was anything."""
     for table, columns in wanted.items():
         for column in columns:
             check_type(destination.name, table, column, there[table].get(column.name, column.type))
@@ -102,7 +102,7 @@ def _grown(destination: Destination, there: Columns, wanted: Mapping[Table, Iter
 def _widened(
     destination: Destination, table: Table, there: dict[str, str], columns: Iterable[Column]
 ) -> bool:
-    """Whether there was anything to add to one table."""
+    """Add what one table lacks; return whether there was anything."""
     if not there:
         destination.execute(tables.create(table, destination.dialect))
         there |= {column.name: column.type for column in table.columns}
@@ -117,7 +117,7 @@ def _widened(
 
 
 def check_type(where: str, table: Table, column: Column, there: str) -> None:
-    """Raises Mismatch when a column of type `there` cannot hold the values of `column`."""
+    """Raise Mismatch when a column of type `there` cannot hold the values of `column`."""
     if not tables.fits(column.type, there):
         raise Mismatch(
             f"{table.name}.{column.name} is {there} in {where}, here it is {column.type}",

@@ -53,11 +53,11 @@ class Spool:
         self._rows: dict[Table, int] = {}
 
     def rows(self, table: Table) -> int:
-        """Rows so far."""
+        """Return the rows of a table so far."""
         return self._rows.get(table, 0)
 
     def add(self, table: Table, constants: Mapping[str, str | int], columns: Mapping[str, Array]) -> None:
-        """Rows: arrays of one length, and values that all of them have. NaN becomes NULL.
+        """Add rows: arrays of one length, and values that all of them have. NaN becomes NULL.
 
         All rows of a table must have the same columns. Raises Mismatch.
         """
@@ -68,7 +68,7 @@ class Spool:
         self._write(table, self._pa.table(arrays))
 
     def put(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows by the names of the table's columns; what is not there or NaN is NULL."""
+        """Add rows by the names of the table's columns; what is not there or NaN is NULL."""
         filled = [{**row, "LOAD_ID": self.id} for row in rows]
         if not filled:
             return
@@ -115,7 +115,7 @@ class Spool:
         """Write what is pending as a row group."""
         group = self._pa.concat_tables(self._pending.pop(table)).unify_dictionaries()
         if group.num_rows:
-            with self._room():
+            with self._writing():
                 self._writers[table].write_table(group)
 
     def _opened(self, table: Table, schema: Any) -> Any:
@@ -131,8 +131,8 @@ class Spool:
         )
 
     @contextlib.contextmanager
-    def _room(self) -> Iterator[None]:
-        """Arrow's own errors do not say where."""
+    def _writing(self) -> Iterator[None]:
+        """Raise Unavailable with the folder for Arrow's own errors, which do not say where."""
         try:
             yield
         except OSError as error:
@@ -146,10 +146,10 @@ class Spool:
         return self._folder / f"{self.id}-{table.name}.parquet"
 
     def parts(self) -> tuple[Part, ...]:
-        """The finished files; tables without rows have none."""
+        """Return the finished files; tables without rows have none."""
         for table in tuple(self._pending):
             self._flush(table)
-        with self._room():
+        with self._writing():
             for writer in self._writers.values():
                 writer.close()
         return tuple(

@@ -1,4 +1,4 @@
-"""The job: what a rig has and the warehouse has not goes there, in loads of bounded size.
+"""A sync: what a rig has and the warehouse has not goes there, in loads of bounded size.
 
 It may be killed at any moment and run any number of times at once: what is missing is found by asking both
 sides, and a load that somebody else was faster with is undone. While one load is copied the next is read from
@@ -15,14 +15,14 @@ from typing import Final
 
 from rig.errors import Raced, RigError, Unavailable
 from rigclient.warehouse import schema
-from rigclient.warehouse.ahead import ahead
-from rigclient.warehouse.batch import LOAD_ROWS, Batch, Batcher
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
-from rigclient.warehouse.layout import Layouts
+from rigclient.warehouse.iteration import prefetch
+from rigclient.warehouse.layout import LayoutCache
+from rigclient.warehouse.load_builder import LOAD_ROWS, LoadBuilder, PreparedLoad
 from rigclient.warehouse.loading import load, stage
 from rigclient.warehouse.plan import Settled, plan
-from rigclient.warehouse.rigs import Ring, Source
+from rigclient.warehouse.rig_reader import RigReader, RingEvents
 from rigclient.warehouse.spool import sweep
 
 _ATTEMPTS: Final = 50
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """What a run did."""
 
     loads: int = 0
     laps: int = 0
@@ -49,11 +49,11 @@ class Outcome:
     refused: list[RigError] = field(default_factory=list)
     """What stays on the rig, and why."""
     warnings: list[str] = field(default_factory=list)
-    untold: int = 0
-    """Laps that the rig could not be told of."""
+    unmarked: int = 0
+    """Laps that could not be marked as synced on the rig."""
 
 
-class _Tally:
+class _RowProgress:
     """Rows done: a lap counts half when it is read and half when it is loaded."""
 
     def __init__(self, rows: int, progress: Progress) -> None:
@@ -62,12 +62,12 @@ class _Tally:
         progress(0, rows)
 
     def read(self, rows: int) -> None:
-        """So many more rows were read."""
+        """Count rows that were read."""
         self._read += rows
         self._tell()
 
     def loaded(self, rows: int) -> None:
-        """A load of so many was loaded; it has a few rows of other tables as well."""
+        """Count rows that were loaded; a few of other tables are among them."""
         self._loaded = min(self._loaded + rows, self._rows)
         self._tell()
 
@@ -79,14 +79,14 @@ class Sync:
     """Brings one rig into one warehouse. `folder` is its own alone."""
 
     def __init__(
-        self, rig: Source, destination: Destination, folder: Path, load_rows: int = LOAD_ROWS
+        self, rig: RigReader, destination: Destination, folder: Path, load_rows: int = LOAD_ROWS
     ) -> None:
         self._rig, self._db, self._folder = rig, destination, folder
         self._load_rows = load_rows
         self._settled: Settled = {}
-        self._ring: Ring | None = None
+        self._ring: RingEvents | None = None
         """As it was when all its events were loaded."""
-        self._layouts: Layouts | None = None
+        self._layouts: LayoutCache | None = None
         sweep(folder)
 
     def run(self, progress: Progress = lambda *_: None) -> Outcome:
@@ -109,33 +109,33 @@ class Sync:
         layouts = self._prepared()
         wanted = plan(self._rig, self._db, self._settled)
         self._db.release()
-        outcome.refused, outcome.warnings, outcome.untold = wanted.refused, wanted.damaged, 0
+        outcome.refused, outcome.warnings, outcome.unmarked = wanted.refused, wanted.damaged, 0
         self._mark(wanted.marks, outcome)
-        tally = _Tally(wanted.rows, progress)
-        batcher = Batcher(self._rig, layouts, self._folder, outcome.refused.append)
-        batches = batcher.batches(wanted, tally.read, self._load_rows)
-        coming = ahead((batch, stage(self._db, batch.load)) for batch in batches)
+        row_progress = _RowProgress(wanted.rows, progress)
+        builder = LoadBuilder(self._rig, layouts, self._folder, outcome.refused.append)
+        batches = builder.loads(wanted, row_progress.read, self._load_rows)
+        coming = prefetch((batch, stage(self._db, batch.load)) for batch in batches)
         try:
             for batch, staged in coming:
                 self._load(batch, staged, layouts)
-                tally.loaded(batch.load.rows)
+                row_progress.loaded(batch.load.rows)
                 outcome.loads += 1
                 outcome.laps += len(batch.digests)
                 outcome.rows += batch.load.rows
                 outcome.newest_ns = max(outcome.newest_ns, batch.newest_ns)
                 self._mark(batch.digests, outcome)
         finally:
-            batcher.stopped = True
+            builder.stopped = True
             coming.close()
             sweep(self._folder)
 
-    def _prepared(self) -> Layouts:
-        """The tables are there, and known."""
+    def _prepared(self) -> LayoutCache:
+        """Make the tables, once, and return the layouts that fit them."""
         if self._layouts is None:
-            self._layouts = Layouts(self._db.name, schema.prepare(self._db))
+            self._layouts = LayoutCache(self._db.name, schema.prepare(self._db))
         return self._layouts
 
-    def _load(self, batch: Batch, staged: list[str], layouts: Layouts) -> None:
+    def _load(self, batch: PreparedLoad, staged: list[str], layouts: LayoutCache) -> None:
         """Load it, verified, and let others in again."""
         if batch.layout is not None:
             layouts.widen(self._db, batch.layout)
@@ -144,17 +144,17 @@ class Sync:
         batch.spool.remove()
 
     def _mark(self, digests: dict[str, str], outcome: Outcome) -> None:
-        """Tell the rig. When it cannot be told now, the next run does."""
+        """Mark laps as synced on the rig. Where it does not answer, the next run does."""
         try:
-            if not outcome.untold:
+            if not outcome.unmarked:
                 self._rig.mark(digests)
                 return
         except Unavailable as error:
             outcome.warnings.append(f"the rig does not know yet what the warehouse has: {error}")
-        outcome.untold += len(digests)
+        outcome.unmarked += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
-        """Those up to now; where there are no new ones the warehouse is not even asked."""
+        """Load the events up to now; where there are no new ones the warehouse is not even asked."""
         ring = self._rig.ring()
         if ring is None or ring == self._ring:
             return

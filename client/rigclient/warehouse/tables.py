@@ -63,26 +63,26 @@ class Table(NamedTuple):
         return ("LOAD_ID", *self.key) if self.type_of("LOAD_ID") else ()
 
     def type_of(self, name: str) -> str | None:
-        """The type of a column, None when there is no such column."""
+        """Return the type of a column, None when there is no such column."""
         return next((column.type for column in self.columns if column.name == name), None)
 
 
 def components(name: str, width: int) -> list[str]:
-    """Columns of a channel: tyre_load has TYRE_LOAD_FL, _FR, _RL and _RR, position POSITION_X, _Y and _Z, any
-    other width _0, _1, ...
+    """Return columns of a channel: tyre_load has TYRE_LOAD_FL, _FR, _RL and _RR, position POSITION_X, _Y and
+    _Z, any other width _0, _1, ...
     """
     return [column.upper() for column in registry.components(name, width)]
 
 
 def type_of(dtype: np.dtype[Any]) -> str:
-    """The type of a column for values of a channel."""
+    """Return the type of a column for values of a channel."""
     if dtype.kind == "f":
         return REAL32 if dtype.itemsize == 4 else REAL64
     return FLAG if dtype.kind == "b" else WHOLE
 
 
 def fits(wanted: str, there: str) -> bool:
-    """Whether a column of one type can hold values of another as they are."""
+    """Return whether a column of one type can hold values of another as they are."""
     return there == wanted or (wanted == REAL32 and there == REAL64)
 
 
@@ -147,11 +147,13 @@ LAPS: Final = Table(
         Column("START_TIME", REAL64, "Session clock when the lap began [s]."),
         Column("END_TIME", REAL64, "Session clock when the lap ended or was broken off [s]."),
         Column("LAP_TIME", REAL64, "Time of a complete lap [s]."),
-        Column("OFFICIAL", FLAG, "The game, or the timekeeper, gave the time."),
+        Column(
+            "OFFICIAL", FLAG, "The time is the game's own, or the timekeeper's; VALID says whether it counts."
+        ),
         Column("SECTOR1", REAL64, "Time of the first sector [s]."),
         Column("SECTOR2", REAL64, "Time of the second sector [s]."),
         Column("SECTOR3", REAL64, "Time of the third sector [s]."),
-        Column("VALID", FLAG, "The lap counts."),
+        Column("VALID", FLAG, "The lap is valid: it counts. NULL when nobody knows."),
         Column("AI_TAKEOVER", FLAG, "The game's own driver had a person's car for some or all of it."),
         Column("UNDRIVEN", FLAG, "Nobody had the wheel for some or all of it."),
         Column("COMPLETE", FLAG, "From line to line."),
@@ -363,7 +365,9 @@ VIEWS: Final = {
 
 
 def create(table: Table, dialect: Dialect) -> str:
-    """The statement that makes a table where there is none, with its comments where one statement can."""
+    """Return the statement that makes a table where there is none, with its comments where one statement
+    can.
+    """
     lines = [f"{c.name} {c.type}{' NOT NULL' * c.needed}{_comment(c, dialect)}" for c in table.columns]
     if table.few or (dialect.free_keys and table.unique):
         lines.append(f"PRIMARY KEY ({', '.join(table.unique)})")
@@ -373,19 +377,21 @@ def create(table: Table, dialect: Dialect) -> str:
 
 
 def add_column(table: Table, column: Column, dialect: Dialect) -> str:
-    """The statement that adds a column where there is none."""
+    """Return the statement that adds a column where there is none."""
     added = f"{column.name} {column.type}{_comment(column, dialect)}"
     return f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {added}"
 
 
 def fill(table: Table, column: Column, dialect: Dialect) -> str:
-    """The statement that makes the timestamps of a column that was added."""
+    """Return the statement that makes the timestamps of a column that was added."""
     made = dialect.timestamp.format(f"{column.of} - {column.of} % 1000")  # cut as the spool does, not rounded
     return f"UPDATE {table.name} SET {column.name} = {made} WHERE {column.of} IS NOT NULL"  # noqa: S608
 
 
 def comments(table: Table) -> list[str]:
-    """The statements that comment a table and its columns, for warehouses that take them by themselves."""
+    """Return the statements that comment a table and its columns, for warehouses that take them by
+    themselves.
+    """
     about = f"COMMENT ON TABLE {table.name} IS {_quoted(table.about)}"
     columns = (f"COMMENT ON COLUMN {table.name}.{c.name} IS {_quoted(c.about)}" for c in table.columns)
     return [about, *columns]
@@ -396,19 +402,19 @@ def _comment(column: Column, dialect: Dialect) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text of this program as SQL: one line, single quotes doubled."""
+    """Return text of this program as SQL: one line, single quotes doubled."""
     return "'" + " ".join(text.split()).replace("\\", "/").replace("'", "''") + "'"
 
 
 def create_view(name: str, dialect: Dialect) -> str:
-    """The statement that makes a view, or makes it anew over what columns there are now."""
+    """Return the statement that makes a view, or makes it anew over what columns there are now."""
     parts = VIEWS[name].replace("}", "{").split("{")
     body = "".join(dialect.timestamp.format(part) if at % 2 else part for at, part in enumerate(parts))
     return f"CREATE OR REPLACE VIEW {name} AS {body}"
 
 
 def ddl(dialect: Dialect) -> list[str]:
-    """All statements that make an empty warehouse, each safe to run again."""
+    """Return all statements that make an empty warehouse, each safe to run again."""
     views = (create_view(name, dialect) for name in VIEWS)
     made = (create(table, dialect) for table in TABLES)
     apart = () if dialect.comments_within else (one for table in TABLES for one in comments(table))
@@ -416,11 +422,11 @@ def ddl(dialect: Dialect) -> list[str]:
 
 
 def parted(lap: str) -> tuple[str, str]:
-    """SESSION and LAP of a lap's name on the rig."""
+    """Return SESSION and LAP of a lap's name on the rig."""
     session, _, own = lap.removeprefix("sessions/").partition("/laps/")
     return session, own
 
 
 def joined(session: str, lap: str) -> str:
-    """A lap's name on the rig."""
+    """Return a lap's name on the rig."""
     return f"sessions/{session}/laps/{lap}"

@@ -1,4 +1,4 @@
-"""A lap as CSV: lines of facts behind a #, a line of names, then a line per sample."""
+"""A lap as CSV: comment lines that describe the lap, a line of names, then a line per sample."""
 
 import csv
 import re
@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from riglap.atomic import atomic_write
 from riglap.export.line import one_line
-from riglap.lap import Array, Flat, Lap
-from riglap.whole import whole
+from riglap.lap import Array, FlatColumn, Lap
 
 _SECOND_NS: Final = 1_000_000_000
 _FORMULA: Final = re.compile(r"([,;]) *(?=[=+@-])")
@@ -19,22 +19,22 @@ _FORMULA: Final = re.compile(r"([,;]) *(?=[=+@-])")
 
 
 def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
-    """Write the columns of `Lap.flat` in UTF-8, below the facts of the lap. Raises MissingChannel.
+    """Write the columns of `Lap.flat` in UTF-8, below comment lines about the lap. Raises MissingChannel.
 
     Numbers have the fewest digits that read back as the same float32 or float64; missing ones are empty.
-    Programs skip the facts when told that # begins a comment.
+    Programs skip the comments when told that # begins one.
     """
     asked = tuple(channels)
     columns = list(lap.flat(asked))
-    with whole(path) as place, place.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(f"# {line}\n" for line in _facts(lap, asked, columns))
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"# {line}\n" for line in _comments(lap, asked, columns))
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([column.name for column in columns])
         writer.writerows(zip(*(_texts(column.values) for column in columns), strict=True))
 
 
-def _facts(lap: Lap, asked: tuple[str, ...], columns: list[Flat]) -> Iterator[str]:
-    """Lines of name and value; what is not known has none."""
+def _comments(lap: Lap, asked: tuple[str, ...], columns: list[FlatColumn]) -> Iterator[str]:
+    """Yield lines of name and value; what is not known has none."""
     for name, value in _named(lap).items():
         if value:
             yield f"{name}: " + _FORMULA.sub(r"\1 '", one_line(value))
@@ -48,8 +48,8 @@ def _facts(lap: Lap, asked: tuple[str, ...], columns: list[Flat]) -> Iterator[st
         yield f"units: {', '.join(units)}"
 
 
-def _numbered(columns: list[Flat]) -> dict[str, list[str]]:
-    """Columns whose names end in a number, by what they are."""
+def _numbered(columns: list[FlatColumn]) -> dict[str, list[str]]:
+    """Return columns whose names end in a number, by their description."""
     found: dict[str, list[str]] = {}
     for column in columns:
         if column.name[-1].isdigit() and column.description:

@@ -8,5 +8,5 @@ _BREAKS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def one_line(text: str) -> str:
-    """The text with a space in place of control characters and line ends."""
+    """Return the text with a space in place of control characters and line ends."""
     return _BREAKS.sub(" ", text).strip()

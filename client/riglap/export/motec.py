@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
+from riglap.atomic import atomic_write
 from riglap.export.line import one_line
 from riglap.export.signals import STEERING, Signal, signals, steering_range, turned
 from riglap.lap import Array, Lap, nearest
 from riglap.times import lap_time
-from riglap.whole import whole
 
 _HEAD: Final = np.dtype(
     {
@@ -74,7 +74,7 @@ def write(laps: Sequence[Lap], path: Path, channels: Iterable[str] = ()) -> None
         raise BadRequest("no channel is left for the file", hint=_why(absent))
     if not asked:
         joined.append(_beacons(laps, rate))
-    with whole(path) as log, whole(path.with_suffix(".ldx")) as markers:
+    with atomic_write(path) as log, atomic_write(path.with_suffix(".ldx")) as markers:
         log.write_bytes(_file(laps, joined, rate, absent))
         markers.write_bytes(_markers(laps))
 
@@ -86,7 +86,9 @@ def _why(absent: list[str]) -> str:
 
 
 def unavailable(laps: Sequence[Lap], asked: tuple[str, ...]) -> list[str]:
-    """Channels that no lap has values of. Where one lap has some, zeros of the others are zeros."""
+    """Return the channels that no lap has values of. Where one lap has some, zeros of the others are
+    zeros.
+    """
     first, *others = (lap.unavailable(one for one in asked or lap.channels if one in lap) for lap in laps)
     return [name for name in first if all(name in other for other in others)]
 
@@ -103,25 +105,25 @@ def _check(laps: Sequence[Lap]) -> None:
 
 
 def nominal_rate_hz(lap: Lap) -> int:
-    """Samples a second, from the step that most samples have; whole."""
+    """Return the whole number of samples a second, from the step that most samples have."""
     steps = np.diff(lap.lap_time)
     steps = steps[steps > 0]
     return max(round(1 / float(np.median(steps))), 1) if len(steps) else 1
 
 
 def duration_s(lap: Lap) -> float:
-    """Seconds from line to line, or of the piece that was driven."""
+    """Return the seconds from line to line, or of the piece that was driven."""
     info = lap.info
     return info.lap_time if info.lap_time is not None else info.end_time - info.start_time
 
 
 def ends_s(laps: Sequence[Lap]) -> Array:
-    """Where the laps end, seconds from the start of the file."""
+    """Return where the laps end, in seconds from the start of the file."""
     return np.cumsum([duration_s(lap) for lap in laps])
 
 
 def _joined(laps: Sequence[Lap], rate: int, asked: tuple[str, ...], absent: list[str]) -> list[Signal]:
-    """The channels that all laps have values of, on one grid."""
+    """Return the channels that all laps have values of, on one grid."""
     clock, grid = _clocks(laps, rate)
     made = [{signal.name: signal for signal in signals(lap, asked, absent)} for lap in laps]
     _turn(laps, made)
@@ -134,7 +136,7 @@ def _joined(laps: Sequence[Lap], rate: int, asked: tuple[str, ...], absent: list
 
 
 def _clocks(laps: Sequence[Lap], rate: int) -> tuple[Array, Array]:
-    """Seconds from the start of the file, of all samples and of the constant grid."""
+    """Return the times of all samples and of the constant grid, in seconds from the start of the file."""
     ends = ends_s(laps)
     starts = np.concatenate(([0.0], ends[:-1]))
     clock = np.concatenate([start + lap.lap_time for start, lap in zip(starts, laps, strict=True)])
@@ -154,7 +156,7 @@ def _turn(laps: Sequence[Lap], made: list[dict[str, Signal]]) -> None:
 
 
 def _laid(one: Signal, values: Array, rows: Array, clock: Array, grid: Array) -> Signal:
-    """The values on the grid: of each moment the nearest that is known."""
+    """Return the values on the grid: at each of its times the nearest sample that is known."""
     known = np.isfinite(values)
     if known.all():
         return one._replace(values=values[rows])
@@ -162,7 +164,7 @@ def _laid(one: Signal, values: Array, rows: Array, clock: Array, grid: Array) ->
 
 
 def _beacons(laps: Sequence[Lap], rate: int) -> Signal:
-    """1 in the sample in which a lap ends, else 0."""
+    """Return the signal that is 1 in the sample in which a lap ends, else 0."""
     values = np.zeros(max(round(ends_s(laps)[-1] * rate), 1), np.float32)
     values[np.minimum(np.ceil(ends_s(laps) * rate).astype(np.intp), len(values) - 1)] = 1
     return Signal("Beacon", "Beacon", "", values)
@@ -178,7 +180,9 @@ def _file(laps: Sequence[Lap], channels: list[Signal], rate: int, absent: list[s
 
 
 def _records(channels: list[Signal], begin: int, data: int, rate: int) -> Array:
-    """The linked list of channels, from `begin` on; their values lie one after the other from `data` on."""
+    """Return the linked list of channels, from `begin` on; their values lie one after the other from `data`
+    on.
+    """
     records, at = np.zeros(len(channels), _CHANNEL), np.arange(len(channels))
     places, samples = begin + _CHANNEL.itemsize * at, len(channels[0].values)
     records["previous"][1:], records["next"][:-1] = places[:-1], places[1:]
@@ -215,7 +219,7 @@ def _event(laps: Sequence[Lap], absent: list[str]) -> bytes:
 
 
 def _told(laps: Sequence[Lap], absent: list[str]) -> str:
-    """What whoever opens the file should know of it, the short things first: it is cut at 1023 letters."""
+    """Return the comment of the file, the short things first: it is cut at 1023 letters."""
     missing, gaps = sum(gap.count for lap in laps for gap in lap.gaps), sum(len(lap.gaps) for lap in laps)
     parts = [
         "Times are UTC.",
@@ -230,12 +234,14 @@ def _told(laps: Sequence[Lap], absent: list[str]) -> str:
 
 
 def _text(text: str, size: int) -> bytes:
-    """One line of Latin-1, short enough for a NUL at the end; what Latin-1 lacks becomes a question mark."""
+    """Return one line of Latin-1, short enough for a NUL at the end; what Latin-1 lacks becomes a question
+    mark.
+    """
     return one_line(text).encode(_TEXT, "replace")[: size - 1]
 
 
 def _markers(laps: Sequence[Lap]) -> bytes:
-    """The .ldx file: a beacon at the end of every lap, in microseconds, and the fastest."""
+    """Return the .ldx file: a beacon at the end of every lap, in microseconds, and the fastest."""
     root = ET.Element("LDXFile", Locale="English_United States.1252", DefaultLocale="C", Version="1.6")
     layer = ET.SubElement(ET.SubElement(root, "Layers"), "Layer")
     block = ET.SubElement(layer, "MarkerBlock")

@@ -1,4 +1,4 @@
-"""A lap as Parquet: exact columns, units at the fields, the lap's facts at the file."""
+"""A lap as Parquet: exact columns, units at the fields, lap and session in the file's metadata."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 from google.protobuf import json_format
 
+from riglap.atomic import atomic_write
 from riglap.extras import need
 from riglap.lap import Lap
-from riglap.whole import whole
 
 
 def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
@@ -19,13 +19,13 @@ def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
     """
     parquet = need("pyarrow.parquet", "export")
     asked = tuple(channels)
-    facts = {
+    metadata = {
         "rig.lap": _json(lap.info.message),
         "rig.session": _json(lap.session.message),
         "rig.not_available": ",".join(lap.unavailable(asked)),
     }
-    table = lap.to_arrow(asked).replace_schema_metadata(facts)
-    with whole(path) as place, place.open("wb") as file:
+    table = lap.to_arrow(asked).replace_schema_metadata(metadata)
+    with atomic_write(path) as partial, partial.open("wb") as file:
         parquet.write_table(table, file, compression="zstd")
 
 

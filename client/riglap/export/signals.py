@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rig.channels import WHEELS
-from riglap.lap import Array, Flat, Lap
+from riglap.lap import Array, FlatColumn, Lap
 
 _G: Final = 9.80665
 _DEGREES: Final = math.degrees(1)
@@ -43,7 +43,7 @@ def _per_wheel(name: str, known: _Known) -> dict[str, _Known]:
 
 
 def _across(name: str, known: _Known) -> dict[str, _Known]:
-    """Three values per tyre, in the order of the channel's twelve."""
+    """Return three values per tyre, in the order of the channel's twelve."""
     places = [(wheel, part) for wheel in _WHEEL_TEXTS for part in _ACROSS[wheel[1]]]
     return {
         f"{name}_{at}": known._replace(
@@ -109,7 +109,8 @@ _NAME_BYTES, _SHORT_BYTES = 31, 7
 
 
 def signals(lap: Lap, channels: Iterable[str] = (), leave_out: Collection[str] = ()) -> list[Signal]:
-    """The columns that float32 can hold, of these channels, all without any; not of those in `leave_out`.
+    """Return the columns that float32 can hold, of these channels, all without any; not of those in
+    `leave_out`.
 
     With the position comes a made one as of a GPS, so that MoTeC draws a map, and with all channels the
     weather. No two have the same name or short name. Raises MissingChannel.
@@ -121,17 +122,17 @@ def signals(lap: Lap, channels: Iterable[str] = (), leave_out: Collection[str] =
 
 
 def steering_range(lap: Lap) -> float | None:
-    """Lock to lock of the steering wheel, rad; None where the game tells none."""
+    """Return lock to lock of the steering wheel [rad]; None where the game gives none."""
     for name in _RANGES:
         if name in lap:
-            told = lap[name][np.isfinite(lap[name]) & (lap[name] > 0)]
-            if len(told):
-                return float(np.median(told))
+            known = lap[name][np.isfinite(lap[name]) & (lap[name] > 0)]
+            if len(known):
+                return float(np.median(known))
     return None
 
 
 def turned(signal: Signal, lock_to_lock: float) -> Signal:
-    """The steering in degrees of the wheel, right is positive."""
+    """Return the steering in degrees of the wheel, right is positive."""
     return signal._replace(unit="deg", values=signal.values * np.float32(math.degrees(lock_to_lock) / 2))
 
 
@@ -146,7 +147,7 @@ def _of(lap: Lap, wanted: str) -> Iterator[Signal]:
         yield from _gps(lap.position)
 
 
-def _signal(column: Flat) -> Signal:
+def _signal(column: FlatColumn) -> Signal:
     unit = _UNITS.get(column.unit, column.unit)
     known = _KNOWN.get(column.name) or _Known(_title(column.name), _short(column.name), unit)
     values = np.ma.filled(np.ma.asarray(column.values, np.float64), np.nan) * known.factor
@@ -154,7 +155,8 @@ def _signal(column: Flat) -> Signal:
 
 
 def _gps(position: Array) -> Iterator[Signal]:
-    """The track laid around latitude 0, longitude 0, x to the east and z to the north, as seen from above.
+    """Yield the track laid around latitude 0, longitude 0, x to the east and z to the north, as seen from
+    above.
 
     There a degree is equally long both ways and float32 keeps millimetres; at 52° it would keep half a metre.
     """
@@ -168,7 +170,7 @@ def _gps(position: Array) -> Iterator[Signal]:
 
 
 def _weather(lap: Lap) -> Iterator[Signal]:
-    """Air and track temperature, as the session last knew them; one that was never told is 0."""
+    """Yield air and track temperature, as the session last knew them; one that was never given is 0."""
     weather = lap.session.state.weather
     for name, short, degrees in (
         ("Ambient Temp", "AmbTemp", weather.ambient_temp),
@@ -179,7 +181,7 @@ def _weather(lap: Lap) -> Iterator[Signal]:
 
 
 def _distinct(found: list[Signal]) -> list[Signal]:
-    """The signals with a number at the end of names that are there before."""
+    """Yield the signals with a number at the end of names that are there before."""
     names: set[str] = set()
     shorts: set[str] = set()
     return [
@@ -189,7 +191,7 @@ def _distinct(found: list[Signal]) -> list[Signal]:
 
 
 def _free(name: str, taken: set[str], size: int) -> str:
-    """The name, shortened to `size`, or with the first number that makes it new; it is taken then."""
+    """Return the name, shortened to `size`, or with the first number that makes it new; it is taken then."""
     free, number = name[:size], 1
     while free in taken:
         number += 1
@@ -199,11 +201,11 @@ def _free(name: str, taken: set[str], size: int) -> str:
 
 
 def _title(name: str) -> str:
-    """Brake Pressure FL, of brake_pressure_fl."""
+    """Return Brake Pressure FL, of brake_pressure_fl."""
     return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in name.split("_"))
 
 
 def _short(name: str) -> str:
-    """BPFL, of brake_pressure_fl: initials, and the last word as far as seven letters go."""
+    """Return BPFL, of brake_pressure_fl: initials, and the last word as far as seven letters go."""
     *first, last = _title(name).split(" ")
     return ("".join(word[0] for word in first) + last)[:_SHORT_BYTES]

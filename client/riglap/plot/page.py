@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from rig.signs import visible
+from riglap.atomic import atomic_write
 from riglap.extras import need
 from riglap.plot.panels import X_TITLE, Panel
-from riglap.whole import whole
 
 _PANEL_PX: Final = 220
 _HEAD_PX: Final = 120
@@ -25,12 +25,12 @@ _X_AXIS: Final = {
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the page, about 5 MB with the program that draws. Raises Unavailable without plotly."""
     page = _figure(title, panels).to_html(include_plotlyjs=True, full_html=True)
-    with whole(path) as place:
-        place.write_text(page, encoding="utf-8")
+    with atomic_write(path) as partial:
+        partial.write_text(page, encoding="utf-8")
 
 
 def _figure(title: str, panels: Sequence[Panel]) -> Any:
-    """The panels are stacked on one x axis, so that they zoom as one."""
+    """Return the figure: panels stacked on one x axis, so that they zoom as one."""
     draw = need("plotly.graph_objects", "plot")
     named: set[str] = set()
     lines = [
@@ -55,12 +55,14 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
 
 
 def _plain(text: str) -> str:
-    """Names are no HTML, of which plotly takes a part."""
+    """Return a name as plain text: plotly would take a part of HTML."""
     return html.escape(visible(text), quote=False)
 
 
 def _curves(panel: Panel, axis: str, named: set[str]) -> list[dict[str, Any]]:
-    """The laps of a panel; each is in the legend once, and a click there hides it in all panels."""
+    """Return the curves of a panel; each lap is in the legend once, and a click there hides it in all
+    panels.
+    """
     curves: list[dict[str, Any]] = []
     for curve in panel.curves:
         curves.append(

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from riglap.lap import Array, Flat, Lap
+from riglap.lap import Array, FlatColumn, Lap
 from riglap.names import short_names
 from riglap.times import lap_time
 
@@ -41,7 +41,8 @@ class Panel(NamedTuple):
 
 
 def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
-    """A panel per column of `Rows.flat` of these channels, and, of several laps, the delta to the first.
+    """Return a panel per column of `ChannelRows.flat` of these channels, and, of several laps, the delta to
+    the first.
 
     What a wheel has several of is drawn as their mean, a panel per wheel. Where a channel is not available
     the curve is NaN, and where it is so in all laps, the title says it. Raises MissingChannel.
@@ -51,7 +52,7 @@ def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
 
 
 def labels(laps: Sequence[Lap]) -> list[str]:
-    """For example: car012-0003 A. Alder 1:42.773; of several sessions 5f3a-2/car012-0003 ..."""
+    """Return car012-0003 A. Alder 1:42.773 and the like; of several sessions 5f3a-2/car012-0003 ..."""
     names = short_names([lap.info.name for lap in laps])
     words = (
         (name, lap.info.driver, lap_time(lap.info.lap_time or 0.0))
@@ -61,32 +62,32 @@ def labels(laps: Sequence[Lap]) -> list[str]:
 
 
 def title(laps: Sequence[Lap]) -> str:
-    """Tracks, each once: laps of several are not told apart by their curves."""
+    """Return the tracks, each once: laps of several are not told apart by their curves."""
     return ", ".join(dict.fromkeys(lap.session.track_name for lap in laps if lap.session.track_name))
 
 
 def color(at: int) -> str:
-    """The colour of the lap at this position."""
+    """Return the colour of the lap at this position, as #rrggbb."""
     return COLORS[at % len(COLORS)]
 
 
 def shown_as(unit: str) -> tuple[str, float]:
-    """The unit that people think in, and the factor from that of the registry."""
+    """Return the unit that people think in, and the factor from that of the registry."""
     return _SHOWN_AS.get(unit, (unit, 1.0))
 
 
 def titled(name: str, unit: str) -> str:
-    """The title of a panel: speed [km/h]."""
+    """Return the title of a panel: speed [km/h]."""
     return f"{name} [{unit}]" if unit else name
 
 
 def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
     flat = [list(_columns(lap, channels)) for lap in laps]
-    told, drawn = labels(laps), []
+    names, drawn = labels(laps), []
     for columns in zip(*flat, strict=True):
         unit, factor = shown_as(columns[0].unit)
         curves = [
-            Curve(told[at], color(at), lap.distance, np.ma.filled(column.values * factor, np.nan))
+            Curve(names[at], color(at), lap.distance, np.ma.filled(column.values * factor, np.nan))
             for at, (lap, column) in enumerate(zip(laps, columns, strict=True))
         ]
         known = any(np.isfinite(curve.y).any() for curve in curves)
@@ -94,8 +95,8 @@ def _channels(laps: Sequence[Lap], channels: tuple[str, ...]) -> list[Panel]:
     return drawn
 
 
-def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[Flat]:
-    """Columns of single values; of several per wheel the mean."""
+def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[FlatColumn]:
+    """Yield columns of shape (rows,); of several values per wheel the mean."""
     for name in channels:
         wheels = list(lap.by_wheel(name))
         if wheels[0].name == name and name in lap:
@@ -105,11 +106,11 @@ def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[Flat]:
 
 
 def _delta(laps: Sequence[Lap]) -> Panel:
-    """Time lost (above zero) to the first lap at the same distance, of every other lap."""
+    """Return the delta of every other lap to the first: time lost (above zero) at the same distance [s]."""
     metres = np.arange(math.ceil(min(_length(laps[0]) / _STEP_M, _MOST_STEPS))) * _STEP_M
-    base, told = laps[0].over_distance("lap_time", metres), labels(laps)
+    base, names = laps[0].over_distance("lap_time", metres), labels(laps)
     curves = [
-        Curve(told[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
+        Curve(names[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
         for at, lap in enumerate(laps[1:], start=1)
     ]
     return Panel("delta [s]", curves)

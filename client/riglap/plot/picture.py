@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rig.signs import visible
+from riglap.atomic import atomic_write
 from riglap.extras import need
 from riglap.plot.panels import X_TITLE, Panel
-from riglap.whole import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,9 +22,9 @@ _DPI: Final = 130
 def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
     """Write the picture in the format of the path's ending. Raises Unavailable without matplotlib."""
     drawn = figure(title, panels)
-    with whole(path) as place, warnings.catch_warnings():
+    with atomic_write(path) as partial, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a box stands for letters that the font lacks
-        drawn.savefig(place, format=path.suffix[1:].lower(), dpi=_DPI)
+        drawn.savefig(partial, format=path.suffix[1:].lower(), dpi=_DPI)
 
 
 def figure(title: str, panels: Sequence[Panel]) -> "Figure":

@@ -29,7 +29,7 @@ class _Section:
 class _SectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Section.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     SECTION_UNSPECIFIED: _Section.ValueType  # 0
-    """Not said."""
+    """The default: no section is given, which no file has."""
     SECTION_SAMPLES: _Section.ValueType  # 1
     """Telemetry samples of the car: channels of Physics and LapTable."""
     SECTION_SCORING: _Section.ValueType  # 2
@@ -39,7 +39,7 @@ class Section(_Section, metaclass=_SectionEnumTypeWrapper):
     """Which rows of a lap a column describes."""
 
 SECTION_UNSPECIFIED: Section.ValueType  # 0
-"""Not said."""
+"""The default: no section is given, which no file has."""
 SECTION_SAMPLES: Section.ValueType  # 1
 """Telemetry samples of the car: channels of Physics and LapTable."""
 SECTION_SCORING: Section.ValueType  # 2
@@ -53,7 +53,7 @@ class _Codec:
 class _CodecEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Codec.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     CODEC_UNSPECIFIED: _Codec.ValueType  # 0
-    """Not said."""
+    """The default: no codec is given, which no file has."""
     CODEC_CONSTANT: _Codec.ValueType  # 1
     """All residuals are the same; `value` holds one and there is nothing in the block."""
     CODEC_RAW: _Codec.ValueType  # 2
@@ -71,7 +71,7 @@ class Codec(_Codec, metaclass=_CodecEnumTypeWrapper):
     """How the residuals of one component are coded. ARCHIVE.md says what each does, step by step."""
 
 CODEC_UNSPECIFIED: Codec.ValueType  # 0
-"""Not said."""
+"""The default: no codec is given, which no file has."""
 CODEC_CONSTANT: Codec.ValueType  # 1
 """All residuals are the same; `value` holds one and there is nothing in the block."""
 CODEC_RAW: Codec.ValueType  # 2
@@ -93,7 +93,7 @@ class _Formula:
 class _FormulaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Formula.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     FORMULA_UNSPECIFIED: _Formula.ValueType  # 0
-    """Not said."""
+    """The default: no formula is given, which no file has."""
     FORMULA_LINEAR: _Formula.ValueType  # 1
     """factors[0] + factors[1] * first + factors[2] * second + ..."""
     FORMULA_NORM: _Formula.ValueType  # 2
@@ -106,10 +106,10 @@ class _FormulaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Formula.Value
     """-(first * second + third * fourth) / fifth."""
 
 class Formula(_Formula, metaclass=_FormulaEnumTypeWrapper):
-    """How a component is foretold from its neighbours, which are other components of the same section."""
+    """How a component is predicted from its neighbours, which are other components of the same section."""
 
 FORMULA_UNSPECIFIED: Formula.ValueType  # 0
-"""Not said."""
+"""The default: no formula is given, which no file has."""
 FORMULA_LINEAR: Formula.ValueType  # 1
 """factors[0] + factors[1] * first + factors[2] * second + ..."""
 FORMULA_NORM: Formula.ValueType  # 2
@@ -150,7 +150,7 @@ Global___Neighbour: _TypeAlias = Neighbour  # noqa: Y015
 
 @_typing.final
 class Prediction(_message.Message):
-    """What a component should be."""
+    """The value that a component is expected to have. What is coded is the residual: the difference to it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -158,14 +158,16 @@ class Prediction(_message.Message):
     NEIGHBOURS_FIELD_NUMBER: _builtins.int
     FACTORS_FIELD_NUMBER: _builtins.int
     formula: Global___Formula.ValueType
-    """How."""
+    """How the neighbours make the prediction."""
     @_builtins.property
     def neighbours(self) -> _containers.RepeatedCompositeFieldContainer[Global___Neighbour]:
-        """From what. No component is foretold from itself, by whatever detour."""
+        """What it is predicted from, in the order of the formula. No component depends on itself, through others
+        neither.
+        """
 
     @_builtins.property
     def factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Numbers of the formula."""
+        """Constants of the formula, in its order; only FORMULA_LINEAR has some."""
 
     def __init__(
         self,
@@ -195,7 +197,7 @@ class Coding(_message.Message):
     GRID_FIELD_NUMBER: _builtins.int
     PLANES_FIELD_NUMBER: _builtins.int
     codec: Global___Codec.ValueType
-    """The last step."""
+    """How the residuals are coded: the last step."""
     value: _builtins.bytes
     """The first residual, little endian, as long as a value; empty for CODEC_RAW, CODEC_DIRECT and no rows."""
     held: _builtins.bool
@@ -208,7 +210,7 @@ class Coding(_message.Message):
     """Byte planes in the block; those above are zero. 0 for CODEC_CONSTANT and CODEC_RAW."""
     @_builtins.property
     def prediction(self) -> Global___Prediction:
-        """What is taken off before; absent: nothing."""
+        """Prediction that is subtracted before coding; absent: none, and the residuals are the values."""
 
     def __init__(
         self,
@@ -249,15 +251,15 @@ class Column(_message.Message):
     name: _builtins.str
     """Channel name."""
     section: Global___Section.ValueType
-    """Which rows."""
+    """Which rows of the lap it describes."""
     dtype: _builtins.str
     """numpy type of one value, little endian, for example `<f4`."""
     width: _builtins.int
     """Values per row."""
     unit: _builtins.str
-    """Unit."""
+    """Unit of its values; empty for numbers without one."""
     description: _builtins.str
-    """One sentence."""
+    """What the channel is, one sentence."""
     offset: _builtins.int
     """Offset of the block, counted from the first byte after the header."""
     size: _builtins.int
@@ -267,10 +269,10 @@ class Column(_message.Message):
     unpacked: _builtins.int
     """Bytes of the block once unpacked; the same as `size`: it was not packed."""
     auxiliary: _builtins.bool
-    """Nobody asked for it: it is here because another column is foretold from it."""
+    """Nobody asked for it: it is here because another column is predicted from it. False for a column of its own."""
     @_builtins.property
     def codings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Coding]:
-        """One per component."""
+        """How each component was coded, in their order: `width` of them."""
 
     def __init__(
         self,
@@ -315,10 +317,10 @@ class LapHeader(_message.Message):
     scorings: _builtins.int
     """Rows of SECTION_SCORING."""
     version: _builtins.str
-    """Version of the program that wrote it."""
+    """Version of the program that wrote the file."""
     @_builtins.property
     def lap(self) -> _lap_pb2.Lap:
-        """The lap."""
+        """The lap, without what is known only of a file: `bytes`, `digest`, `pinned`, `synced`, `damage`."""
 
     @_builtins.property
     def session(self) -> _session_pb2.Session:
@@ -334,7 +336,7 @@ class LapHeader(_message.Message):
 
     @_builtins.property
     def gaps(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Gap]:
-        """What is missing among the samples."""
+        """Declared losses among the samples; empty: none."""
 
     def __init__(
         self,

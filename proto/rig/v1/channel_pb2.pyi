@@ -136,13 +136,13 @@ class Channel(_message.Message):
     scale: _builtins.float
     """Factor and summand from the raw value: value = raw * scale + offset. A scale of 0 means 1."""
     offset: _builtins.float
-    """See `scale`."""
+    """Summand that is added after the scale, in the channel's unit; 0 adds nothing."""
     missing: Global___Missing.ValueType
-    """When the raw value means nothing."""
+    """Which raw values mean that there is no value."""
     derivation: Global___Derivation.ValueType
-    """How the value is made."""
+    """How the value is made out of the source field."""
     zeros: Global___Zeros.ValueType
-    """What its zeros say."""
+    """Whether zeros throughout a lap mean that the game does not fill the field."""
     def __init__(
         self,
         *,

@@ -28,25 +28,28 @@ class _Stream:
 class _StreamEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stream.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STREAM_UNSPECIFIED: _Stream.ValueType  # 0
-    """Not said."""
+    """The default: no stream is chosen."""
     STREAM_PHYSICS: _Stream.ValueType  # 1
-    """Telemetry ticks."""
+    """Ticks: captured frames of the game's telemetry, a sample per car."""
     STREAM_SCORING: _Stream.ValueType  # 2
-    """Scoring updates."""
+    """Scoring updates: timing, positions and flags of all cars, with the state of the session."""
     STREAM_EVENTS: _Stream.ValueType  # 3
-    """Events."""
+    """Events: what happened, such as a lap that was closed."""
 
 class Stream(_Stream, metaclass=_StreamEnumTypeWrapper):
-    """The three sequences of a ring. Each counts its own records from 1."""
+    """The three streams of a ring. Each counts its own records from 1. In prose a record of the physics stream is a
+    tick, in which every car has a sample; a record of the scoring stream is a scoring update; a record of the
+    event stream is an event. Telemetry is the word for ticks and scoring updates together.
+    """
 
 STREAM_UNSPECIFIED: Stream.ValueType  # 0
-"""Not said."""
+"""The default: no stream is chosen."""
 STREAM_PHYSICS: Stream.ValueType  # 1
-"""Telemetry ticks."""
+"""Ticks: captured frames of the game's telemetry, a sample per car."""
 STREAM_SCORING: Stream.ValueType  # 2
-"""Scoring updates."""
+"""Scoring updates: timing, positions and flags of all cars, with the state of the session."""
 STREAM_EVENTS: Stream.ValueType  # 3
-"""Events."""
+"""Events: what happened, such as a lap that was closed."""
 Global___Stream: _TypeAlias = Stream  # noqa: Y015
 
 class _GapReason:
@@ -75,7 +78,7 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """The lap was longer than a lap file holds."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
-    """Why records are missing."""
+    """Why records are missing: the reason of a gap."""
 
 GAP_REASON_UNSPECIFIED: GapReason.ValueType  # 0
 """Records are missing and nobody declared why: a defect, reported rather than hidden."""
@@ -99,7 +102,10 @@ Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final
 class Gap(_message.Message):
-    """A declared loss. Received + declared missing = expected, always."""
+    """A gap: consecutive records of one stream that are missing, declared where they belong. In prose `missing`
+    counts records, a gap is the declaration, and a loss is what a session, or a lap, did not bring altogether.
+    Received + missing = expected, always.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -113,7 +119,7 @@ class Gap(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     stream: Global___Stream.ValueType
-    """Whose records are missing."""
+    """Stream whose records are missing."""
     first_seq: _builtins.int
     """First missing sequence number."""
     last_seq: _builtins.int
@@ -123,7 +129,7 @@ class Gap(_message.Message):
     the time that passed allows.
     """
     reason: Global___GapReason.ValueType
-    """Why."""
+    """Why they are missing."""
     begin_time_ns: _builtins.int
     """Wall clock of the last record before the gap, unix nanoseconds; 0 when there is none."""
     end_time_ns: _builtins.int
@@ -166,7 +172,7 @@ class StreamHead(_message.Message):
     STREAM_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     stream: Global___Stream.ValueType
-    """Which."""
+    """Stream whose position this is."""
     seq: _builtins.int
     """Newest sequence number that was stored or declared missing; 0 for none."""
     def __init__(
@@ -320,12 +326,12 @@ class FlagChanged(_message.Message):
     YELLOW_FLAG_STATE_FIELD_NUMBER: _builtins.int
     SECTOR_FLAGS_FIELD_NUMBER: _builtins.int
     game_phase: _builtins.int
-    """See SessionState.game_phase."""
+    """Phase of the session now, with the numbers of SessionState.game_phase."""
     yellow_flag_state: _builtins.int
-    """See SessionState.yellow_flag_state."""
+    """Full-course yellow now, with the numbers of SessionState.yellow_flag_state."""
     @_builtins.property
     def sector_flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """See SessionState.sector_flags."""
+        """Local yellow of each sector now, with the numbers of SessionState.sector_flags."""
 
     def __init__(
         self,
@@ -353,7 +359,7 @@ class CarJoined(_message.Message):
     VEHICLE_FIELD_NUMBER: _builtins.int
     VEHICLE_CLASS_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     driver: _builtins.str
     """Driver in the seat."""
     vehicle: _builtins.str
@@ -384,7 +390,7 @@ class CarLeft(_message.Message):
 
     CAR_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     def __init__(
         self,
         *,
@@ -408,7 +414,7 @@ class StintStarted(_message.Message):
     STINT_FIELD_NUMBER: _builtins.int
     DRIVER_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     stint: _builtins.int
     """Position among the stints of that slot, from 1."""
     driver: _builtins.str
@@ -438,7 +444,7 @@ class StintEnded(_message.Message):
     STINT_FIELD_NUMBER: _builtins.int
     LAPS_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     stint: _builtins.int
     """Position among the stints of that slot, from 1."""
     laps: _builtins.int
@@ -469,9 +475,9 @@ class SectorCompleted(_message.Message):
     SECTOR_FIELD_NUMBER: _builtins.int
     SPLIT_TIME_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     lap_index: _builtins.int
-    """See Lap.index."""
+    """Position of the lap among those of that slot in the session, from 1, as in Lap.index."""
     sector: _builtins.int
     """The sector that was completed, 1 or 2; the third completes the lap."""
     split_time: _builtins.float
@@ -503,7 +509,7 @@ class LapClosed(_message.Message):
     LAP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lap(self) -> _lap_pb2.Lap:
-        """The lap."""
+        """The lap as the recorder knows it; what is known once it is archived is absent."""
 
     def __init__(
         self,
@@ -527,7 +533,7 @@ class PitEntered(_message.Message):
     CAR_FIELD_NUMBER: _builtins.int
     ENTER_TIME_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     enter_time: _builtins.float
     """Session clock of the entry, seconds."""
     def __init__(
@@ -553,7 +559,7 @@ class PitStopped(_message.Message):
     CAR_FIELD_NUMBER: _builtins.int
     STOP_TIME_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     stop_time: _builtins.float
     """Session clock, seconds."""
     def __init__(
@@ -579,10 +585,10 @@ class PitExited(_message.Message):
     CAR_FIELD_NUMBER: _builtins.int
     VISIT_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     @_builtins.property
     def visit(self) -> _lap_pb2.PitVisit:
-        """The stay."""
+        """The stay in the pit lane that ended."""
 
     def __init__(
         self,
@@ -607,7 +613,7 @@ class GarageChanged(_message.Message):
     CAR_FIELD_NUMBER: _builtins.int
     INSIDE_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     inside: _builtins.bool
     """In the garage now."""
     def __init__(
@@ -634,7 +640,7 @@ class DriverChanged(_message.Message):
     DRIVER_FIELD_NUMBER: _builtins.int
     FORMER_DRIVER_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     driver: _builtins.str
     """Who sits there now."""
     former_driver: _builtins.str
@@ -664,7 +670,7 @@ class PositionChanged(_message.Message):
     PLACE_FIELD_NUMBER: _builtins.int
     FORMER_PLACE_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     place: _builtins.int
     """Position now, 1 is first."""
     former_place: _builtins.int
@@ -693,7 +699,7 @@ class FinishStatusChanged(_message.Message):
     CAR_FIELD_NUMBER: _builtins.int
     FINISH_STATUS_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     finish_status: _builtins.int
     """0 running, 1 finished, 2 retired, 3 disqualified."""
     def __init__(
@@ -719,9 +725,9 @@ class LapInvalidated(_message.Message):
     CAR_FIELD_NUMBER: _builtins.int
     LAP_INDEX_FIELD_NUMBER: _builtins.int
     car: _builtins.int
-    """Slot id."""
+    """Slot id of the car; see Entry.id."""
     lap_index: _builtins.int
-    """See Lap.index."""
+    """Position of the lap among those of that slot in the session, from 1, as in Lap.index."""
     def __init__(
         self,
         *,
@@ -923,7 +929,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def trouble_ended(self) -> Global___TroubleEnded:
-        """It works again."""
+        """A daemon works again."""
 
     def __init__(
         self,

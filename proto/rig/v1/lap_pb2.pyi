@@ -26,7 +26,7 @@ class _LapKind:
 class _LapKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LapKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LAP_KIND_UNSPECIFIED: _LapKind.ValueType  # 0
-    """Not said."""
+    """The default: no kind is chosen."""
     LAP_KIND_LAP: _LapKind.ValueType  # 1
     """A lap, or the piece of one that was driven."""
     LAP_KIND_EXCERPT: _LapKind.ValueType  # 2
@@ -36,7 +36,7 @@ class LapKind(_LapKind, metaclass=_LapKindEnumTypeWrapper):
     """What a lap's record is."""
 
 LAP_KIND_UNSPECIFIED: LapKind.ValueType  # 0
-"""Not said."""
+"""The default: no kind is chosen."""
 LAP_KIND_LAP: LapKind.ValueType  # 1
 """A lap, or the piece of one that was driven."""
 LAP_KIND_EXCERPT: LapKind.ValueType  # 2
@@ -53,11 +53,11 @@ class PitVisit(_message.Message):
     STOP_TIME_FIELD_NUMBER: _builtins.int
     EXIT_TIME_FIELD_NUMBER: _builtins.int
     enter_time: _builtins.float
-    """Entered the pit lane."""
+    """Session clock at which the car entered the pit lane, seconds."""
     stop_time: _builtins.float
-    """Came to a stop in the stall; absent when it did not."""
+    """Session clock at which it came to a stop in the stall, seconds; absent when it did not."""
     exit_time: _builtins.float
-    """Left the pit lane; absent while inside."""
+    """Session clock at which it left the pit lane, seconds; absent while inside."""
     def __init__(
         self,
         *,
@@ -134,7 +134,7 @@ class Lap(_message.Message):
     name: _builtins.str
     """`sessions/{session}/laps/{lap}`. Empty in the ring, where a lap has no name yet."""
     kind: Global___LapKind.ValueType
-    """What this is."""
+    """Whether this is a lap or an excerpt."""
     car: _builtins.int
     """Slot id of the car."""
     index: _builtins.int
@@ -162,25 +162,28 @@ class Lap(_message.Message):
     Absent for a piece of a lap.
     """
     official: _builtins.bool
-    """The game gave the time."""
+    """The time is official: the game gave it for this lap. It does so for complete laps that it never flagged as
+    not counting. False: `lap_time` is the difference of two clocks, or absent. A time of a file of another
+    program is official where the timekeeper gave it.
+    """
     sector1: _builtins.float
-    """Sector times, seconds; they sum to the lap. Absent where the game withholds one."""
+    """Time of the first sector, seconds; the three sum to `lap_time`. Absent where the game withholds it."""
     sector2: _builtins.float
-    """See `sector1`."""
+    """Time of the second sector, seconds, without the first; absent where the game withholds it."""
     sector3: _builtins.float
-    """See `sector1`."""
+    """Time of the third sector, seconds; absent where the game withholds it."""
     valid: _builtins.bool
-    """The lap counts: complete, timed by the game, never flagged as not counting, and driven by who drives the
-    car (see `ai_takeover` and `undriven`). Bests and statistics are of valid laps.
+    """The lap is valid, which means that it counts: its time is `official`, and who drives the car had the wheel
+    all along (neither `ai_takeover` nor `undriven`). Bests and statistics are of valid laps.
     """
     complete: _builtins.bool
-    """From line to line."""
+    """Driven from line to line; false for a piece of a lap, and for an excerpt."""
     out_lap: _builtins.bool
-    """Began in the pit lane or the garage."""
+    """An out-lap: it began in the pit lane or the garage."""
     in_lap: _builtins.bool
-    """Ended in the pit lane or the garage."""
+    """An in-lap: it ended in the pit lane or the garage."""
     place: _builtins.int
-    """Position at the end of the lap, 1 is first."""
+    """Position at the end of the lap, 1 is first; 0 when it is not known."""
     front_compound: _builtins.str
     """Tyre compound at the front."""
     rear_compound: _builtins.str
@@ -204,19 +207,19 @@ class Lap(_message.Message):
     end_time_ns: _builtins.int
     """Wall clock of the last sample, unix nanoseconds."""
     samples: _builtins.int
-    """Samples kept."""
+    """Samples of the car in the file."""
     missing: _builtins.int
-    """Samples declared missing in between; see the gaps in the file for those nobody can count."""
+    """Samples declared missing within the lap; gaps without a count are not among them, see the gaps in the file."""
     scorings: _builtins.int
-    """Scoring updates kept."""
+    """Scoring updates of the car in the file."""
     bytes: _builtins.int
-    """Bytes of the file."""
+    """Size of the file, bytes."""
     pinned: _builtins.bool
-    """Kept whatever else has to go."""
+    """Pinned: retention deletes it only when nothing else is left."""
     damage: _builtins.str
-    """The file failed its check; nothing but what the index knows can be shown."""
+    """Why the file cannot be read, a sentence: it failed its check, or is `newer`. Empty for a sound file."""
     synced: _builtins.bool
-    """The warehouse has it."""
+    """A warehouse has the lap, verified by whoever loaded it; see MarkLapsSynced."""
     track_name: _builtins.str
     """Track name."""
     running: _builtins.bool

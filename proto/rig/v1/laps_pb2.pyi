@@ -41,7 +41,7 @@ class _BestOfEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BestOf.ValueTy
     """Of each track and class, over all sessions."""
 
 class BestOf(_BestOf, metaclass=_BestOfEnumTypeWrapper):
-    """Only the fastest valid lap of each of these."""
+    """What each best lap is the best of: the fastest valid lap of each of these."""
 
 BEST_OF_UNSPECIFIED: BestOf.ValueType  # 0
 """All laps, not only the best."""
@@ -64,7 +64,7 @@ class _Encoding:
 class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ENCODING_UNSPECIFIED: _Encoding.ValueType  # 0
-    """ENCODING_BLOCKS."""
+    """The default, the same as ENCODING_BLOCKS."""
     ENCODING_BLOCKS: _Encoding.ValueType  # 1
     """The bytes of a lap file: as it lies on the disk, or one with what was asked for. See ARCHIVE.md."""
     ENCODING_COLUMNS: _Encoding.ValueType  # 2
@@ -74,7 +74,7 @@ class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
     """How a lap is sent."""
 
 ENCODING_UNSPECIFIED: Encoding.ValueType  # 0
-"""ENCODING_BLOCKS."""
+"""The default, the same as ENCODING_BLOCKS."""
 ENCODING_BLOCKS: Encoding.ValueType  # 1
 """The bytes of a lap file: as it lies on the disk, or one with what was asked for. See ARCHIVE.md."""
 ENCODING_COLUMNS: Encoding.ValueType  # 2
@@ -88,13 +88,13 @@ class _MomentStatus:
 class _MomentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MomentStatus.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MOMENT_STATUS_UNSPECIFIED: _MomentStatus.ValueType  # 0
-    """Not said."""
+    """The default: no status is given."""
     MOMENT_STATUS_PENDING: _MomentStatus.ValueType  # 1
     """Waiting for what lies after it, or for the archiver."""
     MOMENT_STATUS_KEPT: _MomentStatus.ValueType  # 2
-    """Kept."""
+    """Its excerpts are archived."""
     MOMENT_STATUS_LOST: _MomentStatus.ValueType  # 3
-    """The ring had let go of it before it could be kept."""
+    """The ring had evicted it before it could be kept."""
     MOMENT_STATUS_REFUSED: _MomentStatus.ValueType  # 4
     """There was no room for it, or not for all of it; `detail` says which limit was reached."""
 
@@ -102,13 +102,13 @@ class MomentStatus(_MomentStatus, metaclass=_MomentStatusEnumTypeWrapper):
     """How far a mark has come."""
 
 MOMENT_STATUS_UNSPECIFIED: MomentStatus.ValueType  # 0
-"""Not said."""
+"""The default: no status is given."""
 MOMENT_STATUS_PENDING: MomentStatus.ValueType  # 1
 """Waiting for what lies after it, or for the archiver."""
 MOMENT_STATUS_KEPT: MomentStatus.ValueType  # 2
-"""Kept."""
+"""Its excerpts are archived."""
 MOMENT_STATUS_LOST: MomentStatus.ValueType  # 3
-"""The ring had let go of it before it could be kept."""
+"""The ring had evicted it before it could be kept."""
 MOMENT_STATUS_REFUSED: MomentStatus.ValueType  # 4
 """There was no room for it, or not for all of it; `detail` says which limit was reached."""
 Global___MomentStatus: _TypeAlias = MomentStatus  # noqa: Y015
@@ -129,7 +129,9 @@ class ListSessionsRequest(_message.Message):
     page_size: _builtins.int
     """Most sessions of the answer, at most 1000; 0 means 50."""
     page_token: _builtins.str
-    """From the answer before; everything else but `page_size` must be as it was then."""
+    """Token of the answer before, for the next page; empty: the first. Everything else but `page_size` must be as
+    it was then.
+    """
     track: _builtins.str
     """Part of the track name, in any case; empty: all."""
     kind: _session_pb2.SessionKind.ValueType
@@ -168,7 +170,7 @@ class ListSessionsResponse(_message.Message):
     SESSIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Pass it for the next page; empty on the last."""
+    """Token of the next page; empty on the last."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
         """Newest first."""
@@ -218,7 +220,7 @@ class GetSessionResponse(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def session(self) -> _session_pb2.Session:
-        """It."""
+        """The session, as it is now."""
 
     def __init__(
         self,
@@ -266,23 +268,23 @@ class LapFilter(_message.Message):
     driver: _builtins.str
     """Part of the driver's name, in any case."""
     valid: _builtins.bool
-    """Laps that count, or those that do not."""
+    """True: valid laps, those that count; false: all others."""
     complete: _builtins.bool
-    """Laps from line to line, or pieces."""
+    """True: laps from line to line; false: pieces of laps."""
     pinned: _builtins.bool
-    """Pinned laps, or others."""
+    """True: pinned laps; false: others."""
     damaged: _builtins.bool
-    """Damaged files, or sound ones."""
+    """True: laps whose file cannot be read; false: sound ones."""
     player: _builtins.bool
-    """The local player's laps, or others."""
+    """True: the local player's laps; false: those of others."""
     from_time_ns: _builtins.int
     """Began at or after this wall clock, unix nanoseconds; 0: all."""
     until_time_ns: _builtins.int
     """Began before this wall clock, unix nanoseconds; 0: all."""
     min_lap_time: _builtins.float
-    """At least so many seconds."""
+    """Least lap time, seconds; laps without a time do not pass."""
     max_lap_time: _builtins.float
-    """At most so many seconds."""
+    """Greatest lap time, seconds; laps without a time do not pass."""
     session_kind: _session_pb2.SessionKind.ValueType
     """Of sessions of this kind; unspecified: all."""
     source: _session_pb2.SessionSource.ValueType
@@ -290,7 +292,7 @@ class LapFilter(_message.Message):
     kind: _lap_pb2.LapKind.ValueType
     """Laps, or excerpts around marks; unspecified: both."""
     synced: _builtins.bool
-    """Laps that the warehouse has, or others."""
+    """True: laps that the warehouse has; false: others."""
     @_builtins.property
     def cars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Slot ids."""
@@ -371,7 +373,7 @@ class ListLapsRequest(_message.Message):
     parent: _builtins.str
     """`sessions/{session}`, or `sessions/-` for all."""
     best_of: Global___BestOf.ValueType
-    """Only the best of each of something, among those that pass the filter."""
+    """Of the laps that pass the filter only the best of each session, class, ...; unspecified: all of them."""
     order_by: _builtins.str
     """Fields with an optional ` desc`, separated by commas: start_time (default), lap_time, car, number,
     driver, place, sector1, sector2, sector3.
@@ -379,10 +381,12 @@ class ListLapsRequest(_message.Message):
     page_size: _builtins.int
     """Most laps of the answer, at most 1000; 0 means 50."""
     page_token: _builtins.str
-    """From the answer before; everything else but `page_size` must be as it was then."""
+    """Token of the answer before, for the next page; empty: the first. Everything else but `page_size` must be as
+    it was then.
+    """
     @_builtins.property
     def filter(self) -> Global___LapFilter:
-        """Which."""
+        """Which laps; absent: all."""
 
     def __init__(
         self,
@@ -411,7 +415,7 @@ class ListLapsResponse(_message.Message):
     LAPS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Pass it for the next page; empty on the last."""
+    """Token of the next page; empty on the last."""
     @_builtins.property
     def laps(self) -> _containers.RepeatedCompositeFieldContainer[_lap_pb2.Lap]:
         """In the order asked for."""
@@ -461,7 +465,7 @@ class GetLapResponse(_message.Message):
     LAP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lap(self) -> _lap_pb2.Lap:
-        """It."""
+        """The lap, as it is now."""
 
     def __init__(
         self,
@@ -478,14 +482,14 @@ Global___GetLapResponse: _TypeAlias = GetLapResponse  # noqa: Y015
 
 @_typing.final
 class Range(_message.Message):
-    """A range. Absent ends are open."""
+    """A range of a lap's time or distance; an end that is absent is open."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FROM_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
     until: _builtins.float
-    """Before this."""
+    """First value after the range; absent: to the end."""
     def __init__(
         self,
         *,
@@ -526,7 +530,7 @@ class ReadLapRequest(_message.Message):
     step_m: _builtins.float
     """One sample in so many metres: the first of each step; 0: all. Not together with `max_rate_hz`."""
     encoding: Global___Encoding.ValueType
-    """How to send it."""
+    """How to send the lap; unspecified: ENCODING_BLOCKS."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Channels of Physics and LapTable; empty: all. `lap_time` is always sent. Blocks bring the scoring updates of
@@ -579,9 +583,9 @@ class PlainColumn(_message.Message):
     width: _builtins.int
     """Values per row."""
     unit: _builtins.str
-    """Unit."""
+    """Unit of the values; empty for numbers without one."""
     rows: _builtins.int
-    """Rows."""
+    """Rows of this piece; the pieces of a column follow each other."""
     values: _builtins.bytes
     """rows * width values, row after row."""
     def __init__(
@@ -718,7 +722,7 @@ class MarkRequest(_message.Message):
     after_s: _builtins.float
     """Seconds after it, at most 600."""
     note: _builtins.str
-    """What there was to see."""
+    """A note for people; empty: none."""
     @_builtins.property
     def cars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Slot ids; empty: all cars."""
@@ -742,7 +746,7 @@ Global___MarkRequest: _TypeAlias = MarkRequest  # noqa: Y015
 
 @_typing.final
 class Moment(_message.Message):
-    """A moment someone pointed at."""
+    """A mark: a moment someone pointed at, and the time around it. What is kept of it are excerpts, one per car."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -758,15 +762,15 @@ class Moment(_message.Message):
     name: _builtins.str
     """`marks/{mark}`."""
     time_ns: _builtins.int
-    """Wall clock, unix nanoseconds."""
+    """Wall clock of the moment, unix nanoseconds."""
     before_s: _builtins.float
-    """Seconds kept before it."""
+    """Seconds to keep before the moment."""
     after_s: _builtins.float
-    """Seconds kept after it."""
+    """Seconds to keep after the moment."""
     note: _builtins.str
-    """What there was to see."""
+    """A note by whoever marked it; empty: none."""
     status: Global___MomentStatus.ValueType
-    """How far it is."""
+    """How far the archiver is with it."""
     detail: _builtins.str
     """Why it is lost or refused, a sentence."""
     @_builtins.property
@@ -775,7 +779,7 @@ class Moment(_message.Message):
 
     @_builtins.property
     def laps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The excerpts that hold it."""
+        """Names of the excerpts that hold it, `sessions/{session}/laps/{lap}`; empty until it is kept."""
 
     def __init__(
         self,
@@ -807,7 +811,7 @@ class MarkResponse(_message.Message):
     MARK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def mark(self) -> Global___Moment:
-        """It."""
+        """The mark, with the name under which it is listed."""
 
     def __init__(
         self,
@@ -833,7 +837,7 @@ class ListMarksRequest(_message.Message):
     page_size: _builtins.int
     """Most marks of the answer, at most 1000; 0 means 50."""
     page_token: _builtins.str
-    """From the answer before."""
+    """Token of the answer before, for the next page; empty: the first page."""
     def __init__(
         self,
         *,
@@ -857,7 +861,7 @@ class ListMarksResponse(_message.Message):
     MARKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Pass it for the next page; empty on the last."""
+    """Token of the next page; empty on the last."""
     @_builtins.property
     def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Moment]:
         """Newest first."""
@@ -907,7 +911,7 @@ class PinLapResponse(_message.Message):
     LAP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lap(self) -> _lap_pb2.Lap:
-        """As it is now."""
+        """The lap, as it is now."""
 
     def __init__(
         self,
@@ -924,7 +928,7 @@ Global___PinLapResponse: _TypeAlias = PinLapResponse  # noqa: Y015
 
 @_typing.final
 class UnpinLapRequest(_message.Message):
-    """Asks to let a lap go."""
+    """Asks to unpin a lap."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -953,7 +957,7 @@ class UnpinLapResponse(_message.Message):
     LAP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lap(self) -> _lap_pb2.Lap:
-        """As it is now."""
+        """The lap, as it is now."""
 
     def __init__(
         self,
@@ -1035,14 +1039,14 @@ Global___SyncedLap: _TypeAlias = SyncedLap  # noqa: Y015
 
 @_typing.final
 class MarkLapsSyncedRequest(_message.Message):
-    """Tells which laps the warehouse has."""
+    """Names the laps that the warehouse has."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LAPS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def laps(self) -> _containers.RepeatedCompositeFieldContainer[Global___SyncedLap]:
-        """They."""
+        """Laps that the warehouse has, at most 200."""
 
     def __init__(
         self,

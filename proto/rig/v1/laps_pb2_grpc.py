@@ -146,29 +146,30 @@ class LapServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Mark(self, request, context):
-        """Keeps the time around a moment, for all cars or some. Returns at once; what lies after the moment is
-        added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+        """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
+        is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMarks(self, request, context):
-        """Moments that were marked, newest first.
+        """Lists marks, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PinLap(self, request, context):
-        """Keeps a lap whatever else has to go. Fails with NOT_FOUND, with UNAVAILABLE when no archiver runs.
+        """Pins a lap: retention deletes it only when nothing else is left. Fails with NOT_FOUND, with UNAVAILABLE
+        when no archiver runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnpinLap(self, request, context):
-        """Lets a lap go like any other. Fails as PinLap does.
+        """Unpins a lap: retention may delete it like any other. Fails as PinLap does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,15 +50,17 @@ class LapServiceStub:
     ReadScoring: _grpc.UnaryStreamMultiCallable[_laps_pb2.ReadScoringRequest, _laps_pb2.ReadScoringResponse]
     """The scoring updates of a lap. Fails as ReadLap does."""
     Mark: _grpc.UnaryUnaryMultiCallable[_laps_pb2.MarkRequest, _laps_pb2.MarkResponse]
-    """Keeps the time around a moment, for all cars or some. Returns at once; what lies after the moment is
-    added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+    """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
+    is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
     """
     ListMarks: _grpc.UnaryUnaryMultiCallable[_laps_pb2.ListMarksRequest, _laps_pb2.ListMarksResponse]
-    """Moments that were marked, newest first."""
+    """Lists marks, newest first."""
     PinLap: _grpc.UnaryUnaryMultiCallable[_laps_pb2.PinLapRequest, _laps_pb2.PinLapResponse]
-    """Keeps a lap whatever else has to go. Fails with NOT_FOUND, with UNAVAILABLE when no archiver runs."""
+    """Pins a lap: retention deletes it only when nothing else is left. Fails with NOT_FOUND, with UNAVAILABLE
+    when no archiver runs.
+    """
     UnpinLap: _grpc.UnaryUnaryMultiCallable[_laps_pb2.UnpinLapRequest, _laps_pb2.UnpinLapResponse]
-    """Lets a lap go like any other. Fails as PinLap does."""
+    """Unpins a lap: retention may delete it like any other. Fails as PinLap does."""
     DeleteLap: _grpc.UnaryUnaryMultiCallable[_laps_pb2.DeleteLapRequest, _laps_pb2.DeleteLapResponse]
     """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
     when no archiver runs.
@@ -90,15 +92,17 @@ class LapServiceAsyncStub(LapServiceStub):
     ReadScoring: _aio.UnaryStreamMultiCallable[_laps_pb2.ReadScoringRequest, _laps_pb2.ReadScoringResponse]  # type: ignore[assignment]
     """The scoring updates of a lap. Fails as ReadLap does."""
     Mark: _aio.UnaryUnaryMultiCallable[_laps_pb2.MarkRequest, _laps_pb2.MarkResponse]  # type: ignore[assignment]
-    """Keeps the time around a moment, for all cars or some. Returns at once; what lies after the moment is
-    added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+    """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
+    is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
     """
     ListMarks: _aio.UnaryUnaryMultiCallable[_laps_pb2.ListMarksRequest, _laps_pb2.ListMarksResponse]  # type: ignore[assignment]
-    """Moments that were marked, newest first."""
+    """Lists marks, newest first."""
     PinLap: _aio.UnaryUnaryMultiCallable[_laps_pb2.PinLapRequest, _laps_pb2.PinLapResponse]  # type: ignore[assignment]
-    """Keeps a lap whatever else has to go. Fails with NOT_FOUND, with UNAVAILABLE when no archiver runs."""
+    """Pins a lap: retention deletes it only when nothing else is left. Fails with NOT_FOUND, with UNAVAILABLE
+    when no archiver runs.
+    """
     UnpinLap: _aio.UnaryUnaryMultiCallable[_laps_pb2.UnpinLapRequest, _laps_pb2.UnpinLapResponse]  # type: ignore[assignment]
-    """Lets a lap go like any other. Fails as PinLap does."""
+    """Unpins a lap: retention may delete it like any other. Fails as PinLap does."""
     DeleteLap: _aio.UnaryUnaryMultiCallable[_laps_pb2.DeleteLapRequest, _laps_pb2.DeleteLapResponse]  # type: ignore[assignment]
     """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
     when no archiver runs.
@@ -169,8 +173,8 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _laps_pb2.MarkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_laps_pb2.MarkResponse, _abc.Awaitable[_laps_pb2.MarkResponse]]:
-        """Keeps the time around a moment, for all cars or some. Returns at once; what lies after the moment is
-        added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+        """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
+        is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
         """
 
     @_abc_1.abstractmethod
@@ -179,7 +183,7 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _laps_pb2.ListMarksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_laps_pb2.ListMarksResponse, _abc.Awaitable[_laps_pb2.ListMarksResponse]]:
-        """Moments that were marked, newest first."""
+        """Lists marks, newest first."""
 
     @_abc_1.abstractmethod
     def PinLap(
@@ -187,7 +191,9 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _laps_pb2.PinLapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_laps_pb2.PinLapResponse, _abc.Awaitable[_laps_pb2.PinLapResponse]]:
-        """Keeps a lap whatever else has to go. Fails with NOT_FOUND, with UNAVAILABLE when no archiver runs."""
+        """Pins a lap: retention deletes it only when nothing else is left. Fails with NOT_FOUND, with UNAVAILABLE
+        when no archiver runs.
+        """
 
     @_abc_1.abstractmethod
     def UnpinLap(
@@ -195,7 +201,7 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _laps_pb2.UnpinLapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_laps_pb2.UnpinLapResponse, _abc.Awaitable[_laps_pb2.UnpinLapResponse]]:
-        """Lets a lap go like any other. Fails as PinLap does."""
+        """Unpins a lap: retention may delete it like any other. Fails as PinLap does."""
 
     @_abc_1.abstractmethod
     def DeleteLap(

@@ -20,7 +20,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Physics(_message.Message):
-    """One captured frame of telemetry: a row per car, a column per channel.
+    """One tick, a captured frame of the game's telemetry: a row per car, which is its sample, and a column per
+    channel. The stream of ticks is called physics.
 
     A table: every channel is a packed column of `rows * width` values. Fields 1 to 10 come first and in this
     order, all present, then the columns, then what is left; a reader that knows this can slice without
@@ -152,7 +153,7 @@ class Physics(_message.Message):
     schema: _builtins.int
     """Fingerprint of the channel registry that made the columns."""
     rows: _builtins.int
-    """Rows of the table: cars."""
+    """Rows of the table: the sample of one car each."""
     player: _builtins.int
     """Slot id of the local player's car; -1 when there is none."""
     after_gap: _builtins.bool

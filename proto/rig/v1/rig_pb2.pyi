@@ -28,9 +28,9 @@ class _LapLoss:
 class _LapLossEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LapLoss.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LAP_LOSS_UNSPECIFIED: _LapLoss.ValueType  # 0
-    """Not said."""
+    """The default: not known."""
     LAP_LOSS_EVICTED: _LapLoss.ValueType  # 1
-    """The ring let go of it, or of a part, before it could be archived."""
+    """The ring evicted it, or a part of it, before it could be archived."""
     LAP_LOSS_TOO_LONG: _LapLoss.ValueType  # 2
     """It was longer than a lap file holds; the rest is missing."""
     LAP_LOSS_RETENTION: _LapLoss.ValueType  # 3
@@ -38,7 +38,7 @@ class _LapLossEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LapLoss.Value
     LAP_LOSS_FORCED: _LapLoss.ValueType  # 4
     """Retention had to delete it though it was pinned, or nobody else has it."""
     LAP_LOSS_DELETED: _LapLoss.ValueType  # 5
-    """Somebody deleted it."""
+    """Somebody deleted it with DeleteLap."""
     LAP_LOSS_DAMAGED: _LapLoss.ValueType  # 6
     """Its file failed a check and was set aside."""
 
@@ -46,9 +46,9 @@ class LapLoss(_LapLoss, metaclass=_LapLossEnumTypeWrapper):
     """What became of a lap that is not there as it should be."""
 
 LAP_LOSS_UNSPECIFIED: LapLoss.ValueType  # 0
-"""Not said."""
+"""The default: not known."""
 LAP_LOSS_EVICTED: LapLoss.ValueType  # 1
-"""The ring let go of it, or of a part, before it could be archived."""
+"""The ring evicted it, or a part of it, before it could be archived."""
 LAP_LOSS_TOO_LONG: LapLoss.ValueType  # 2
 """It was longer than a lap file holds; the rest is missing."""
 LAP_LOSS_RETENTION: LapLoss.ValueType  # 3
@@ -56,7 +56,7 @@ LAP_LOSS_RETENTION: LapLoss.ValueType  # 3
 LAP_LOSS_FORCED: LapLoss.ValueType  # 4
 """Retention had to delete it though it was pinned, or nobody else has it."""
 LAP_LOSS_DELETED: LapLoss.ValueType  # 5
-"""Somebody deleted it."""
+"""Somebody deleted it with DeleteLap."""
 LAP_LOSS_DAMAGED: LapLoss.ValueType  # 6
 """Its file failed a check and was set aside."""
 Global___LapLoss: _TypeAlias = LapLoss  # noqa: Y015
@@ -127,7 +127,7 @@ class Latency(_message.Message):
     P99_MS_FIELD_NUMBER: _builtins.int
     MAX_MS_FIELD_NUMBER: _builtins.int
     count: _builtins.int
-    """Measurements."""
+    """Number of measurements."""
     p50_ms: _builtins.float
     """Median, milliseconds."""
     p99_ms: _builtins.float
@@ -188,7 +188,7 @@ class RecorderStatus(_message.Message):
     source_explanation: _builtins.str
     """A sentence that tells the likely cause."""
     physics_rate_hz: _builtins.float
-    """Telemetry frames a second, over the last second."""
+    """Ticks a second, over the last second: frames of the game's telemetry."""
     scoring_rate_hz: _builtins.float
     """Scoring updates read a second, over the last second. Stored are those that changed something, else one a
     second.
@@ -214,7 +214,7 @@ class RecorderStatus(_message.Message):
     pending: _builtins.int
     """Records captured and not yet durable."""
     pending_bytes: _builtins.int
-    """Bytes of the same."""
+    """Bytes of the records in `pending`."""
     disk_error: _builtins.str
     """What the disk last refused; empty when it works."""
     loss_window_ms: _builtins.float
@@ -299,7 +299,7 @@ class StreamSpan(_message.Message):
     LAST_TIME_NS_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     stream: _event_pb2.Stream.ValueType
-    """Which."""
+    """Stream whose span this is."""
     first_seq: _builtins.int
     """Oldest sequence number held; 0 when empty."""
     last_seq: _builtins.int
@@ -408,7 +408,7 @@ class ArchiverStatus(_message.Message):
     lost: _builtins.int
     """Laps that had to be deleted though someone wanted them."""
     free_bytes: _builtins.int
-    """Room on the disk, bytes."""
+    """Free space on the disk of the archive, bytes."""
     eviction: _builtins.float
     """How near the oldest lap that waits to be archived is to leaving the ring: 0 is just recorded, 1 is evicted
     next; 0 when none waits.
@@ -420,11 +420,11 @@ class ArchiverStatus(_message.Message):
     evicted: _builtins.int
     """Laps that retention deleted since the archiver started."""
     evicted_bytes: _builtins.int
-    """Bytes of the same."""
+    """Bytes of the laps in `evicted`."""
     evicted_ever: _builtins.int
     """Laps that retention deleted ever, of the sessions that are kept."""
     evicted_ever_bytes: _builtins.int
-    """Bytes of the same."""
+    """Bytes of the laps in `evicted_ever`."""
     evicted_why: _builtins.str
     """Which limit asked for it last, a sentence; empty when none did since the archiver started."""
     marks_pending: _builtins.int
@@ -432,7 +432,7 @@ class ArchiverStatus(_message.Message):
     marks_bytes: _builtins.int
     """Bytes of the pinned excerpts of marks, which count here and not among what laps may take."""
     marks_limit_bytes: _builtins.int
-    """Setting: most bytes of them."""
+    """Setting: most bytes that excerpts of marks may take."""
     marks_room_bytes: _builtins.int
     """Bytes that may be marked now: what is left of the limit, and of the disk."""
     @_builtins.property
@@ -525,7 +525,7 @@ class DaemonStatus(_message.Message):
 
     @_builtins.property
     def archiver(self) -> Global___ArchiverStatus:
-        """More, of the archiver."""
+        """Status of the archiver; absent in what other daemons send."""
 
     def __init__(
         self,
@@ -563,7 +563,7 @@ class Follower(_message.Message):
     peer: _builtins.str
     """Address as the server sees it."""
     stream: _event_pb2.Stream.ValueType
-    """Which stream."""
+    """Stream that it reads."""
     seq: _builtins.int
     """Last sequence number handed to the transport."""
     lag: _builtins.int
@@ -641,7 +641,7 @@ class GetStatusResponse(_message.Message):
 
     @_builtins.property
     def followers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Follower]:
-        """Everyone who reads."""
+        """Everyone who reads the ring through this server; empty: nobody."""
 
     @_builtins.property
     def process(self) -> Global___ProcessStatus:
@@ -723,9 +723,9 @@ class ChannelInfo(_message.Message):
     unit: _builtins.str
     """Unit; empty for numbers without one."""
     source: _builtins.str
-    """The game's field."""
+    """Field of the game's record, for example `mWheels.mBrakeTemp`."""
     description: _builtins.str
-    """One sentence."""
+    """What the channel is, one sentence."""
     zeros_absent: _builtins.bool
     """Zeros throughout a lap mean that the game does not fill the field."""
     def __init__(
@@ -817,7 +817,7 @@ class ReasonLosses(_message.Message):
     GAPS_FIELD_NUMBER: _builtins.int
     UNCOUNTED_FIELD_NUMBER: _builtins.int
     reason: _event_pb2.GapReason.ValueType
-    """Why."""
+    """Why they are missing."""
     missing: _builtins.int
     """Records declared missing."""
     gaps: _builtins.int
@@ -854,7 +854,7 @@ class StreamLosses(_message.Message):
     MISSING_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     stream: _event_pb2.Stream.ValueType
-    """Which."""
+    """Stream that was counted."""
     first_seq: _builtins.int
     """First sequence number of the session."""
     last_seq: _builtins.int
@@ -867,7 +867,7 @@ class StreamLosses(_message.Message):
     """Records declared missing."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReasonLosses]:
-        """The same by reason, also those of which nobody knows how many; none when nothing is missing."""
+        """The missing records by reason, also those of which nobody knows how many; none when nothing is missing."""
 
     def __init__(
         self,

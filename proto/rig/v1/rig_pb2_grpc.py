@@ -62,24 +62,24 @@ class RigServiceServicer(object):
     """
 
     def GetStatus(self, request, context):
-        """State of the game, the recorder, the ring and everyone who reads it. Answers also when the recorder is
-        down: `recorder` is absent then.
+        """Returns the state of the game, the recorder, the ring and everyone who reads it. Answers also when the
+        recorder is down: `recorder` is absent then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListChannels(self, request, context):
-        """The channel registry.
+        """Lists the channel registry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLosses(self, request, context):
-        """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
-        NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
-        is damaged.
+        """Returns the losses of a session: what it was to bring, and what of it is missing: received + missing =
+        expected, always. Fails with NOT_FOUND for an unknown session, and for one of which no account was kept;
+        with DATA_LOSS when the account is damaged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

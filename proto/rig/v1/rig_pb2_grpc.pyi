@@ -34,15 +34,15 @@ class RigServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RigServiceAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_rig_pb2.GetStatusRequest, _rig_pb2.GetStatusResponse]
-    """State of the game, the recorder, the ring and everyone who reads it. Answers also when the recorder is
-    down: `recorder` is absent then.
+    """Returns the state of the game, the recorder, the ring and everyone who reads it. Answers also when the
+    recorder is down: `recorder` is absent then.
     """
     ListChannels: _grpc.UnaryUnaryMultiCallable[_rig_pb2.ListChannelsRequest, _rig_pb2.ListChannelsResponse]
-    """The channel registry."""
+    """Lists the channel registry."""
     GetLosses: _grpc.UnaryUnaryMultiCallable[_rig_pb2.GetLossesRequest, _rig_pb2.GetLossesResponse]
-    """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
-    NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
-    is damaged.
+    """Returns the losses of a session: what it was to bring, and what of it is missing: received + missing =
+    expected, always. Fails with NOT_FOUND for an unknown session, and for one of which no account was kept;
+    with DATA_LOSS when the account is damaged.
     """
     Verify: _grpc.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]
     """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
@@ -55,15 +55,15 @@ class RigServiceAsyncStub(RigServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_rig_pb2.GetStatusRequest, _rig_pb2.GetStatusResponse]  # type: ignore[assignment]
-    """State of the game, the recorder, the ring and everyone who reads it. Answers also when the recorder is
-    down: `recorder` is absent then.
+    """Returns the state of the game, the recorder, the ring and everyone who reads it. Answers also when the
+    recorder is down: `recorder` is absent then.
     """
     ListChannels: _aio.UnaryUnaryMultiCallable[_rig_pb2.ListChannelsRequest, _rig_pb2.ListChannelsResponse]  # type: ignore[assignment]
-    """The channel registry."""
+    """Lists the channel registry."""
     GetLosses: _aio.UnaryUnaryMultiCallable[_rig_pb2.GetLossesRequest, _rig_pb2.GetLossesResponse]  # type: ignore[assignment]
-    """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
-    NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
-    is damaged.
+    """Returns the losses of a session: what it was to bring, and what of it is missing: received + missing =
+    expected, always. Fails with NOT_FOUND for an unknown session, and for one of which no account was kept;
+    with DATA_LOSS when the account is damaged.
     """
     Verify: _aio.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]  # type: ignore[assignment]
     """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
@@ -79,8 +79,8 @@ class RigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rig_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rig_pb2.GetStatusResponse, _abc.Awaitable[_rig_pb2.GetStatusResponse]]:
-        """State of the game, the recorder, the ring and everyone who reads it. Answers also when the recorder is
-        down: `recorder` is absent then.
+        """Returns the state of the game, the recorder, the ring and everyone who reads it. Answers also when the
+        recorder is down: `recorder` is absent then.
         """
 
     @_abc_1.abstractmethod
@@ -89,7 +89,7 @@ class RigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rig_pb2.ListChannelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rig_pb2.ListChannelsResponse, _abc.Awaitable[_rig_pb2.ListChannelsResponse]]:
-        """The channel registry."""
+        """Lists the channel registry."""
 
     @_abc_1.abstractmethod
     def GetLosses(
@@ -97,9 +97,9 @@ class RigServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rig_pb2.GetLossesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rig_pb2.GetLossesResponse, _abc.Awaitable[_rig_pb2.GetLossesResponse]]:
-        """What a session was to bring, and what of it is missing: received + missing = expected, always. Fails with
-        NOT_FOUND for an unknown session, and for one of which no account was kept; with DATA_LOSS when the account
-        is damaged.
+        """Returns the losses of a session: what it was to bring, and what of it is missing: received + missing =
+        expected, always. Fails with NOT_FOUND for an unknown session, and for one of which no account was kept;
+        with DATA_LOSS when the account is damaged.
         """
 
     @_abc_1.abstractmethod

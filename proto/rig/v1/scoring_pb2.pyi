@@ -27,7 +27,7 @@ class _Trigger:
 class _TriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trigger.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TRIGGER_UNSPECIFIED: _Trigger.ValueType  # 0
-    """None."""
+    """No trigger."""
     TRIGGER_PERIODIC: _Trigger.ValueType  # 1
     """A second has passed since the last periodic update; all rows have it."""
     TRIGGER_SECTOR_COMPLETE: _Trigger.ValueType  # 2
@@ -51,7 +51,7 @@ class Trigger(_Trigger, metaclass=_TriggerEnumTypeWrapper):
     """
 
 TRIGGER_UNSPECIFIED: Trigger.ValueType  # 0
-"""None."""
+"""No trigger."""
 TRIGGER_PERIODIC: Trigger.ValueType  # 1
 """A second has passed since the last periodic update; all rows have it."""
 TRIGGER_SECTOR_COMPLETE: Trigger.ValueType  # 2
@@ -154,13 +154,13 @@ class Scoring(_message.Message):
     session: _builtins.int
     """Number of the session within the ring, from 1."""
     session_time: _builtins.float
-    """Session clock of the frame, seconds."""
+    """Session clock of the update, seconds."""
     frame: _builtins.int
     """The game's own frame counter (its version word) when the frame was taken."""
     schema: _builtins.int
     """Fingerprint of the channel registry that made the columns."""
     rows: _builtins.int
-    """Rows of the table: cars."""
+    """Rows of the table: one car each."""
     player: _builtins.int
     """Slot id of the local player's car; -1 when there is none."""
     after_gap: _builtins.bool

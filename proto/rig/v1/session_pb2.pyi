@@ -62,7 +62,7 @@ class _SessionSource:
 class _SessionSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionSource.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     SESSION_SOURCE_UNSPECIFIED: _SessionSource.ValueType  # 0
-    """Not said."""
+    """The default: not known."""
     SESSION_SOURCE_LIVE: _SessionSource.ValueType  # 1
     """The game, driven."""
     SESSION_SOURCE_DEMO: _SessionSource.ValueType  # 2
@@ -76,7 +76,7 @@ class SessionSource(_SessionSource, metaclass=_SessionSourceEnumTypeWrapper):
     """Where the data of a session come from."""
 
 SESSION_SOURCE_UNSPECIFIED: SessionSource.ValueType  # 0
-"""Not said."""
+"""The default: not known."""
 SESSION_SOURCE_LIVE: SessionSource.ValueType  # 1
 """The game, driven."""
 SESSION_SOURCE_DEMO: SessionSource.ValueType  # 2
@@ -94,7 +94,7 @@ class _SessionStatus:
 class _SessionStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionStatus.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     SESSION_STATUS_UNSPECIFIED: _SessionStatus.ValueType  # 0
-    """Not said."""
+    """The default: not known."""
     SESSION_STATUS_RECORDING: _SessionStatus.ValueType  # 1
     """Its laps are still being driven."""
     SESSION_STATUS_COMPLETED: _SessionStatus.ValueType  # 2
@@ -104,7 +104,7 @@ class SessionStatus(_SessionStatus, metaclass=_SessionStatusEnumTypeWrapper):
     """Whether a session can still grow."""
 
 SESSION_STATUS_UNSPECIFIED: SessionStatus.ValueType  # 0
-"""Not said."""
+"""The default: not known."""
 SESSION_STATUS_RECORDING: SessionStatus.ValueType  # 1
 """Its laps are still being driven."""
 SESSION_STATUS_COMPLETED: SessionStatus.ValueType  # 2
@@ -398,7 +398,7 @@ class Session(_message.Message):
     source: Global___SessionSource.ValueType
     """Where the data come from."""
     status: Global___SessionStatus.ValueType
-    """Whether it can still grow."""
+    """Whether laps can still come."""
     start_time_ns: _builtins.int
     """Wall clock at which it was first seen, unix nanoseconds."""
     end_time_ns: _builtins.int
@@ -408,15 +408,15 @@ class Session(_message.Message):
     ring_session: _builtins.int
     """Number of the session within that ring."""
     laps: _builtins.int
-    """Laps kept."""
+    """Laps in the archive, excerpts included."""
     cars: _builtins.int
-    """Cars with laps kept."""
+    """Cars that have laps in the archive."""
     bytes: _builtins.int
-    """Bytes of the laps kept."""
+    """Bytes of the lap files in the archive."""
     best_lap_time: _builtins.float
-    """Best valid lap, seconds; absent without one."""
+    """Time of the fastest valid lap, seconds; absent without one."""
     best_lap: _builtins.str
-    """Its name."""
+    """Name of the lap with `best_lap_time`, `sessions/{session}/laps/{lap}`; empty without one."""
     @_builtins.property
     def state(self) -> Global___SessionState:
         """The session as it was last seen."""

@@ -29,7 +29,7 @@ class _Delivery:
 class _DeliveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Delivery.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     DELIVERY_UNSPECIFIED: _Delivery.ValueType  # 0
-    """DELIVERY_COMPLETE."""
+    """The default, the same as DELIVERY_COMPLETE."""
     DELIVERY_COMPLETE: _Delivery.ValueType  # 1
     """Every record, in order; the subscriber falls behind and catches up, or meets a gap."""
     DELIVERY_LATEST: _Delivery.ValueType  # 2
@@ -39,7 +39,7 @@ class Delivery(_Delivery, metaclass=_DeliveryEnumTypeWrapper):
     """What happens when a subscriber is slower than the game."""
 
 DELIVERY_UNSPECIFIED: Delivery.ValueType  # 0
-"""DELIVERY_COMPLETE."""
+"""The default, the same as DELIVERY_COMPLETE."""
 DELIVERY_COMPLETE: Delivery.ValueType  # 1
 """Every record, in order; the subscriber falls behind and catches up, or meets a gap."""
 DELIVERY_LATEST: Delivery.ValueType  # 2
@@ -53,7 +53,7 @@ class _Compression:
 class _CompressionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Compression.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     COMPRESSION_UNSPECIFIED: _Compression.ValueType  # 0
-    """Not compressed."""
+    """The default: not compressed."""
     COMPRESSION_GZIP: _Compression.ValueType  # 1
     """gzip: for thin links. Columns shrink to a half or less, at several times the cost."""
 
@@ -61,7 +61,7 @@ class Compression(_Compression, metaclass=_CompressionEnumTypeWrapper):
     """How the messages of a stream are compressed."""
 
 COMPRESSION_UNSPECIFIED: Compression.ValueType  # 0
-"""Not compressed."""
+"""The default: not compressed."""
 COMPRESSION_GZIP: Compression.ValueType  # 1
 """gzip: for thin links. Columns shrink to a half or less, at several times the cost."""
 Global___Compression: _TypeAlias = Compression  # noqa: Y015
@@ -134,7 +134,7 @@ Global___Cars: _TypeAlias = Cars  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """Says how far the ring has come, once a second while nothing else is sent."""
+    """How far the ring has come, once a second while nothing else is sent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -160,7 +160,7 @@ Global___Progress: _TypeAlias = Progress  # noqa: Y015
 
 @_typing.final
 class StreamPhysicsRequest(_message.Message):
-    """Asks for telemetry ticks."""
+    """Asks for ticks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -175,13 +175,13 @@ class StreamPhysicsRequest(_message.Message):
     max_rate_hz: _builtins.float
     """At most so many ticks a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
-    """When the subscriber is slow."""
+    """What to do when the subscriber is slow; unspecified: DELIVERY_COMPLETE."""
     ticks_per_message: _builtins.int
     """Ticks collected into one message, at most 64; 0 means 1. Collected ticks wait a second at the longest.
     A subscriber that is behind may get more at once, when it wishes for neither this nor a rate.
     """
     compression: Global___Compression.ValueType
-    """Compression of the messages."""
+    """Compression of the messages; unspecified: none."""
     subscription: _builtins.bytes
     """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
     not, is served after those that are, and a reader that has stopped is noticed only when the transport
@@ -193,11 +193,11 @@ class StreamPhysicsRequest(_message.Message):
 
     @_builtins.property
     def cars(self) -> Global___Cars:
-        """Which cars."""
+        """Which cars; absent: all."""
 
     @_builtins.property
     def start(self) -> Global___Start:
-        """Where to begin."""
+        """Where to begin; absent: now, with the next record."""
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ Global___StreamPhysicsRequest: _TypeAlias = StreamPhysicsRequest  # noqa: Y015
 
 @_typing.final
 class StreamPhysicsResponse(_message.Message):
-    """Telemetry ticks, or word of how far the ring is."""
+    """Ticks, or how far the ring has come."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -233,18 +233,18 @@ class StreamPhysicsResponse(_message.Message):
     cursor: _builtins.bytes
     """Position after everything in this message: pass it as `Start.cursor` to go on from here."""
     skipped: _builtins.int
-    """Records skipped right before these ticks because the subscriber was slow and asked for the latest."""
+    """Ticks skipped right before these because the subscriber was slow and asked for the latest; 0: none."""
     @_builtins.property
     def ticks(self) -> _containers.RepeatedCompositeFieldContainer[_physics_pb2.Physics]:
         """Ticks, oldest first."""
 
     @_builtins.property
     def gaps(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Gap]:
-        """What is missing right before these ticks."""
+        """Gaps: what is missing right before these ticks."""
 
     @_builtins.property
     def progress(self) -> Global___Progress:
-        """Sent once a second while there is nothing else."""
+        """Sent once a second while there is nothing else; absent in messages with records."""
 
     def __init__(
         self,
@@ -280,11 +280,11 @@ class StreamScoringRequest(_message.Message):
     max_rate_hz: _builtins.float
     """At most so many updates a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
-    """When the subscriber is slow."""
+    """What to do when the subscriber is slow; unspecified: DELIVERY_COMPLETE."""
     ticks_per_message: _builtins.int
     """Updates collected into one message, at most 64; 0 means 1. A subscriber that is behind may get more."""
     compression: Global___Compression.ValueType
-    """Compression of the messages."""
+    """Compression of the messages; unspecified: none."""
     subscription: _builtins.bytes
     """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
     not, is served after those that are, and a reader that has stopped is noticed only when the transport
@@ -296,11 +296,11 @@ class StreamScoringRequest(_message.Message):
 
     @_builtins.property
     def cars(self) -> Global___Cars:
-        """Which cars."""
+        """Which cars; absent: all."""
 
     @_builtins.property
     def start(self) -> Global___Start:
-        """Where to begin. `running_lap` is refused."""
+        """Where to begin; absent: now, with the next record. `running_lap` is refused."""
 
     def __init__(
         self,
@@ -324,7 +324,7 @@ Global___StreamScoringRequest: _TypeAlias = StreamScoringRequest  # noqa: Y015
 
 @_typing.final
 class StreamScoringResponse(_message.Message):
-    """Scoring updates, or word of how far the ring is. The first message of a stream carries the entry list."""
+    """Scoring updates, or how far the ring has come. The first message of a stream carries the entry list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -336,18 +336,18 @@ class StreamScoringResponse(_message.Message):
     cursor: _builtins.bytes
     """Position after everything in this message."""
     skipped: _builtins.int
-    """Records skipped right before these updates."""
+    """Updates skipped right before these because the subscriber was slow and asked for the latest; 0: none."""
     @_builtins.property
     def ticks(self) -> _containers.RepeatedCompositeFieldContainer[_scoring_pb2.Scoring]:
         """Updates, oldest first."""
 
     @_builtins.property
     def gaps(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Gap]:
-        """What is missing right before these updates."""
+        """Gaps: what is missing right before these updates."""
 
     @_builtins.property
     def progress(self) -> Global___Progress:
-        """Sent once a second while there is nothing else."""
+        """Sent once a second while there is nothing else; absent in messages with records."""
 
     def __init__(
         self,
@@ -381,7 +381,7 @@ class StreamEventsRequest(_message.Message):
     """
     @_builtins.property
     def start(self) -> Global___Start:
-        """Where to begin. `running_lap` is refused."""
+        """Where to begin; absent: now, with the next record. `running_lap` is refused."""
 
     def __init__(
         self,
@@ -399,7 +399,7 @@ Global___StreamEventsRequest: _TypeAlias = StreamEventsRequest  # noqa: Y015
 
 @_typing.final
 class StreamEventsResponse(_message.Message):
-    """Events, or word of how far the ring is."""
+    """Events, or how far the ring has come."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -415,11 +415,11 @@ class StreamEventsResponse(_message.Message):
 
     @_builtins.property
     def gaps(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Gap]:
-        """What is missing right before these events."""
+        """Gaps: what is missing right before these events."""
 
     @_builtins.property
     def progress(self) -> Global___Progress:
-        """Sent once a second while there is nothing else."""
+        """Sent once a second while there is nothing else; absent in messages with records."""
 
     def __init__(
         self,
@@ -446,7 +446,7 @@ class AcknowledgeRequest(_message.Message):
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     subscription: _builtins.bytes
-    """As in the request of the stream."""
+    """Name of the subscription, as in the request of the stream."""
     cursor: _builtins.bytes
     """The cursor of the last message that was read and dealt with."""
     def __init__(
@@ -465,7 +465,7 @@ Global___AcknowledgeRequest: _TypeAlias = AcknowledgeRequest  # noqa: Y015
 
 @_typing.final
 class AcknowledgeResponse(_message.Message):
-    """Noted."""
+    """The acknowledgement was noted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -489,7 +489,7 @@ class StreamAcknowledgementsRequest(_message.Message):
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     subscription: _builtins.bytes
-    """As in the request of the stream."""
+    """Name of the subscription, as in the request of the stream."""
     cursor: _builtins.bytes
     """The cursor of the last message that was read and dealt with."""
     def __init__(
@@ -508,7 +508,7 @@ Global___StreamAcknowledgementsRequest: _TypeAlias = StreamAcknowledgementsReque
 
 @_typing.final
 class StreamAcknowledgementsResponse(_message.Message):
-    """All was noted."""
+    """All acknowledgements were noted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TelemetryServiceStub(object):
-    """Live streams that can be cut and resumed without losing a record.
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream.
     """
 
     def __init__(self, channel):
@@ -63,27 +63,27 @@ class TelemetryServiceStub(object):
 
 
 class TelemetryServiceServicer(object):
-    """Live streams that can be cut and resumed without losing a record.
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream.
     """
 
     def StreamPhysics(self, request, context):
-        """Telemetry ticks. Fails with INVALID_ARGUMENT for an unknown channel or a cursor of another ring, with
-        OUT_OF_RANGE for a cursor the ring no longer holds (the error names the earliest), with UNAVAILABLE
-        when there is no ring.
+        """Streams ticks: captured frames with a sample per car. Fails with INVALID_ARGUMENT for an unknown channel or
+        a cursor of another ring, with OUT_OF_RANGE for a cursor the ring no longer holds (the error names the
+        earliest), with UNAVAILABLE when there is no ring.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamScoring(self, request, context):
-        """Scoring updates. Fails as StreamPhysics does.
+        """Streams scoring updates. Fails as StreamPhysics does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamEvents(self, request, context):
-        """Events. Fails as StreamPhysics does.
+        """Streams events. Fails as StreamPhysics does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,8 +99,8 @@ class TelemetryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamAcknowledgements(self, request_iterator, context):
-        """The same, again and again, for all streams of a client: a word here costs a tenth of a call. What is said
-        of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
+        """Acknowledges again and again, for all streams of a client: a message here costs a tenth of a call. What is
+        said of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,7 +143,7 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TelemetryService(object):
-    """Live streams that can be cut and resumed without losing a record.
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream.
     """
 
     @staticmethod

@@ -27,57 +27,57 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TelemetryServiceStub:
-    """Live streams that can be cut and resumed without losing a record."""
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TelemetryServiceAsyncStub: ...
     StreamPhysics: _grpc.UnaryStreamMultiCallable[_telemetry_pb2.StreamPhysicsRequest, _telemetry_pb2.StreamPhysicsResponse]
-    """Telemetry ticks. Fails with INVALID_ARGUMENT for an unknown channel or a cursor of another ring, with
-    OUT_OF_RANGE for a cursor the ring no longer holds (the error names the earliest), with UNAVAILABLE
-    when there is no ring.
+    """Streams ticks: captured frames with a sample per car. Fails with INVALID_ARGUMENT for an unknown channel or
+    a cursor of another ring, with OUT_OF_RANGE for a cursor the ring no longer holds (the error names the
+    earliest), with UNAVAILABLE when there is no ring.
     """
     StreamScoring: _grpc.UnaryStreamMultiCallable[_telemetry_pb2.StreamScoringRequest, _telemetry_pb2.StreamScoringResponse]
-    """Scoring updates. Fails as StreamPhysics does."""
+    """Streams scoring updates. Fails as StreamPhysics does."""
     StreamEvents: _grpc.UnaryStreamMultiCallable[_telemetry_pb2.StreamEventsRequest, _telemetry_pb2.StreamEventsResponse]
-    """Events. Fails as StreamPhysics does."""
+    """Streams events. Fails as StreamPhysics does."""
     Acknowledge: _grpc.UnaryUnaryMultiCallable[_telemetry_pb2.AcknowledgeRequest, _telemetry_pb2.AcknowledgeResponse]
     """Tells how far the reader of a stream has come. A stream that named itself and is not acknowledged for two
     seconds is paused: nothing but `progress` is sent until it is, and then it goes on where it was, or with
     the newest, as its `delivery` says. Fails with NOT_FOUND when no such stream is open.
     """
     StreamAcknowledgements: _grpc.StreamUnaryMultiCallable[_telemetry_pb2.StreamAcknowledgementsRequest, _telemetry_pb2.StreamAcknowledgementsResponse]
-    """The same, again and again, for all streams of a client: a word here costs a tenth of a call. What is said
-    of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
+    """Acknowledges again and again, for all streams of a client: a message here costs a tenth of a call. What is
+    said of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
     """
 
 @_typing.type_check_only
 class TelemetryServiceAsyncStub(TelemetryServiceStub):
-    """Live streams that can be cut and resumed without losing a record."""
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamPhysics: _aio.UnaryStreamMultiCallable[_telemetry_pb2.StreamPhysicsRequest, _telemetry_pb2.StreamPhysicsResponse]  # type: ignore[assignment]
-    """Telemetry ticks. Fails with INVALID_ARGUMENT for an unknown channel or a cursor of another ring, with
-    OUT_OF_RANGE for a cursor the ring no longer holds (the error names the earliest), with UNAVAILABLE
-    when there is no ring.
+    """Streams ticks: captured frames with a sample per car. Fails with INVALID_ARGUMENT for an unknown channel or
+    a cursor of another ring, with OUT_OF_RANGE for a cursor the ring no longer holds (the error names the
+    earliest), with UNAVAILABLE when there is no ring.
     """
     StreamScoring: _aio.UnaryStreamMultiCallable[_telemetry_pb2.StreamScoringRequest, _telemetry_pb2.StreamScoringResponse]  # type: ignore[assignment]
-    """Scoring updates. Fails as StreamPhysics does."""
+    """Streams scoring updates. Fails as StreamPhysics does."""
     StreamEvents: _aio.UnaryStreamMultiCallable[_telemetry_pb2.StreamEventsRequest, _telemetry_pb2.StreamEventsResponse]  # type: ignore[assignment]
-    """Events. Fails as StreamPhysics does."""
+    """Streams events. Fails as StreamPhysics does."""
     Acknowledge: _aio.UnaryUnaryMultiCallable[_telemetry_pb2.AcknowledgeRequest, _telemetry_pb2.AcknowledgeResponse]  # type: ignore[assignment]
     """Tells how far the reader of a stream has come. A stream that named itself and is not acknowledged for two
     seconds is paused: nothing but `progress` is sent until it is, and then it goes on where it was, or with
     the newest, as its `delivery` says. Fails with NOT_FOUND when no such stream is open.
     """
     StreamAcknowledgements: _aio.StreamUnaryMultiCallable[_telemetry_pb2.StreamAcknowledgementsRequest, _telemetry_pb2.StreamAcknowledgementsResponse]  # type: ignore[assignment]
-    """The same, again and again, for all streams of a client: a word here costs a tenth of a call. What is said
-    of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
+    """Acknowledges again and again, for all streams of a client: a message here costs a tenth of a call. What is
+    said of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
     """
 
 class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Live streams that can be cut and resumed without losing a record."""
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream."""
 
     @_abc_1.abstractmethod
     def StreamPhysics(
@@ -85,9 +85,9 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_pb2.StreamPhysicsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_telemetry_pb2.StreamPhysicsResponse], _abc.AsyncIterator[_telemetry_pb2.StreamPhysicsResponse]]:
-        """Telemetry ticks. Fails with INVALID_ARGUMENT for an unknown channel or a cursor of another ring, with
-        OUT_OF_RANGE for a cursor the ring no longer holds (the error names the earliest), with UNAVAILABLE
-        when there is no ring.
+        """Streams ticks: captured frames with a sample per car. Fails with INVALID_ARGUMENT for an unknown channel or
+        a cursor of another ring, with OUT_OF_RANGE for a cursor the ring no longer holds (the error names the
+        earliest), with UNAVAILABLE when there is no ring.
         """
 
     @_abc_1.abstractmethod
@@ -96,7 +96,7 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_pb2.StreamScoringRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_telemetry_pb2.StreamScoringResponse], _abc.AsyncIterator[_telemetry_pb2.StreamScoringResponse]]:
-        """Scoring updates. Fails as StreamPhysics does."""
+        """Streams scoring updates. Fails as StreamPhysics does."""
 
     @_abc_1.abstractmethod
     def StreamEvents(
@@ -104,7 +104,7 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_pb2.StreamEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_telemetry_pb2.StreamEventsResponse], _abc.AsyncIterator[_telemetry_pb2.StreamEventsResponse]]:
-        """Events. Fails as StreamPhysics does."""
+        """Streams events. Fails as StreamPhysics does."""
 
     @_abc_1.abstractmethod
     def Acknowledge(
@@ -123,8 +123,8 @@ class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_telemetry_pb2.StreamAcknowledgementsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_telemetry_pb2.StreamAcknowledgementsResponse, _abc.Awaitable[_telemetry_pb2.StreamAcknowledgementsResponse]]:
-        """The same, again and again, for all streams of a client: a word here costs a tenth of a call. What is said
-        of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
+        """Acknowledges again and again, for all streams of a client: a message here costs a tenth of a call. What is
+        said of a stream that is not open is passed over. Fails with INVALID_ARGUMENT for what is no cursor of its.
         """
 
 def add_TelemetryServiceServicer_to_server(servicer: TelemetryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

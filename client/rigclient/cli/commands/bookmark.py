@@ -2,10 +2,10 @@
 
 import base64
 import binascii
-import os
 from pathlib import Path
 
 from rig.errors import MalformedCursor
+from riglap.atomic import atomic_write
 
 
 def cursor_text(cursor: bytes) -> str:
@@ -39,6 +39,5 @@ class Bookmark:
 
     def store(self, cursor: bytes) -> None:
         """Replace the cursor, at once or not at all."""
-        beside = self._path.with_name(f".{self._path.name}.new")
-        beside.write_text(cursor_text(cursor) + "\n", encoding="ascii")
-        os.replace(beside, self._path)
+        with atomic_write(self._path, flush=False) as partial:
+            partial.write_text(cursor_text(cursor) + "\n", encoding="ascii")

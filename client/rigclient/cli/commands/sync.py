@@ -18,8 +18,8 @@ from rigclient.cli.terminal.text import Console, Text, say
 from riglap.times import span
 
 if TYPE_CHECKING:
-    from rigclient.warehouse.place import Place
     from rigclient.warehouse.sync import Outcome, Progress, Sync
+    from rigclient.warehouse.url import WarehouseURL
 
 _EVERY_S: Final = 30.0
 """Between two looks: a load has the laps of that time, some megabytes of a full grid."""
@@ -70,9 +70,9 @@ def sync(
       rig sync
       rig sync rig demo --to snowflake --watch
     """
-    from rigclient.warehouse.place import place
+    from rigclient.warehouse.url import parse_url
 
-    jobs = [_Job(one, place(where), load_rows, as_json) for one in dict.fromkeys(rigs or (address,))]
+    jobs = [_Job(one, parse_url(where), load_rows, as_json) for one in dict.fromkeys(rigs or (address,))]
     with contextlib.ExitStack() as stack:
         for job in jobs:
             stack.callback(job.close)
@@ -106,8 +106,8 @@ def _finish(errors: list[RigError]) -> None:
 class _Job:
     """One rig and its way into the warehouse, connected when it is needed."""
 
-    def __init__(self, address: str, place: "Place", load_rows: int | None, as_json: bool) -> None:
-        self._address, self._place = address, place
+    def __init__(self, address: str, url: "WarehouseURL", load_rows: int | None, as_json: bool) -> None:
+        self._address, self._url = address, url
         self._load_rows, self._as_json = load_rows, as_json
         self._open = contextlib.ExitStack()
         self._sync: Sync | None = None
@@ -134,15 +134,15 @@ class _Job:
         return outcome.refused
 
     def _connected(self) -> "Sync":
-        from rigclient.warehouse.batch import LOAD_ROWS
-        from rigclient.warehouse.rigs import Source
-        from rigclient.warehouse.seat import Seat
+        from rigclient.warehouse.load_builder import LOAD_ROWS
+        from rigclient.warehouse.rig_reader import RigReader
         from rigclient.warehouse.sync import Sync
+        from rigclient.warehouse.sync_lock import SyncLock
 
-        rig = self._open.enter_context(Source(self._address))
-        destination = self._open.enter_context(self._place.open())
-        seat = self._open.enter_context(Seat(rig.rig_id, destination.name))
-        self._sync = Sync(rig, destination, seat.folder, self._load_rows or LOAD_ROWS)
+        rig = self._open.enter_context(RigReader(self._address))
+        destination = self._open.enter_context(self._url.open())
+        lock = self._open.enter_context(SyncLock(rig.rig_id, destination.name))
+        self._sync = Sync(rig, destination, lock.folder, self._load_rows or LOAD_ROWS)
         return self._sync
 
     def _say(self, errors: list[RigError], warnings: list[str]) -> None:
@@ -160,7 +160,7 @@ class _Job:
         if self._as_json:
             told: dict[str, Any] = {
                 "rig": self._address,
-                "warehouse": str(self._place),
+                "warehouse": str(self._url),
                 "loads": outcome.loads,
                 "laps": outcome.laps,
                 "events": outcome.events,
@@ -173,7 +173,7 @@ class _Job:
             click.echo(shell.json_text(told))
         elif outcome.loads or not self._idle:
             began = f"{time.strftime('%H:%M:%S')}  {self._address}"
-            say(f"{began}  {_summary(outcome, str(self._place), seconds, delay_s)}")
+            say(f"{began}  {_summary(outcome, str(self._url), seconds, delay_s)}")
         sys.stdout.flush()
         self._idle = not outcome.loads
 

@@ -10,11 +10,11 @@ from rig.errors import Mismatch, Unavailable
 from rigclient.cli.commands import exits, shell
 from rigclient.cli.terminal.palette import GOOD, RED, STRONG
 from rigclient.cli.terminal.text import Text, say
-from rigclient.warehouse.place import VARIABLE
+from rigclient.warehouse.url import VARIABLE
 
 if TYPE_CHECKING:
-    from rigclient.warehouse.destination import Finding
-    from rigclient.warehouse.rigs import Source
+    from rigclient.warehouse.destination import HealthCheck
+    from rigclient.warehouse.rig_reader import RigReader
 
 
 def at(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,29 +85,29 @@ def check(address: str, rigs: tuple[str, ...], where: str | None, as_json: bool)
     with contextlib.ExitStack() as stack:
         sources = [_source(one, stack) for one in rigs] or _default_source(address, stack)
         destination = stack.enter_context(connect(where, read_only=True))
-        for finding in checking.findings(destination, sources):
-            found.append(finding)
+        for check in checking.checks(destination, sources):
+            found.append(check)
             if not as_json:
-                shell.console().print(_line(finding), soft_wrap=True)
+                shell.console().print(_line(check), soft_wrap=True)
     if as_json:
-        click.echo(shell.json_text([finding._asdict() for finding in found]))
-    if not all(finding.well for finding in found):
+        click.echo(shell.json_text([check._asdict() for check in found]))
+    if not all(check.well for check in found):
         raise click.exceptions.Exit(exits.CODES[Mismatch])
 
 
-def _source(address: str, stack: contextlib.ExitStack) -> "Source":
-    from rigclient.warehouse.rigs import Source
+def _source(address: str, stack: contextlib.ExitStack) -> "RigReader":
+    from rigclient.warehouse.rig_reader import RigReader
 
-    return stack.enter_context(Source(address))
+    return stack.enter_context(RigReader(address))
 
 
-def _default_source(address: str, stack: contextlib.ExitStack) -> "list[Source]":
+def _default_source(address: str, stack: contextlib.ExitStack) -> "list[RigReader]":
     """None when it does not answer: a warehouse has a life of its own."""
     with contextlib.suppress(Unavailable):
         return [_source(address, stack)]
     return []
 
 
-def _line(finding: "Finding") -> Text:
-    sign = Text("ok  ", GOOD) if finding.well else Text("BAD ", RED)
-    return Text.assemble(sign, (f"{finding.what:<16}", STRONG), finding.text)
+def _line(check: "HealthCheck") -> Text:
+    sign = Text("ok  ", GOOD) if check.well else Text("BAD ", RED)
+    return Text.assemble(sign, (f"{check.what:<16}", STRONG), check.text)

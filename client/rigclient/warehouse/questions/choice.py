@@ -45,20 +45,20 @@ class Choice:
     source: str = ""
     """live, demo, replay or import."""
     green: bool = False
-    """Only laps without a yellow, as far as anybody knows it."""
+    """Only laps known to be without a yellow."""
     valid: bool = False
-    """Only laps that count."""
+    """Only valid laps: those that count. A lap of which nobody knows it counts too."""
     telemetry: bool = False
     """Only laps with samples."""
 
     def where(self) -> Where:
-        """The condition; every word of the caller is a parameter."""
+        """Return the condition; every word of the caller is a parameter."""
         parts = [part for part in self._parts() if part is not None]
         sql = " AND ".join(["L.KIND = 'lap'", *(part.sql for part in parts)])
         return Where(sql, tuple(value for part in parts for value in part.params))
 
     def given(self) -> list[str]:
-        """Names of the conditions that restrict."""
+        """Return the names of the conditions that restrict."""
         return [field.name for field in fields(self) if getattr(self, field.name)]
 
     def _parts(self) -> Iterator[Where | None]:

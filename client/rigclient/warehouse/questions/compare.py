@@ -11,7 +11,7 @@ from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.questions.choice import FROM, Choice
 from rigclient.warehouse.questions.grid import Cell, grid
 from rigclient.warehouse.questions.laps import LapKey
-from rigclient.warehouse.questions.named import driver_named
+from rigclient.warehouse.questions.lookup import find_driver
 
 
 class Best(NamedTuple):
@@ -43,19 +43,19 @@ class Comparison(NamedTuple):
 
     @property
     def has_telemetry(self) -> bool:
-        """Both have samples, so that `cells` has something to tell."""
+        """Whether both laps have samples, which `cells` needs."""
         return bool(self.a.samples and self.b.samples)
 
     def cells(self, destination: Destination, channels: Iterable[str], step_m: float) -> Iterator[Cell]:
-        """Both laps over the distance."""
+        """Yield both laps over the distance, in cells of `step_m` metres."""
         return grid(destination, self.a.key, self.b.key, channels, step_m)
 
 
 def compare(destination: Destination, choice: Choice, first: str, second: str) -> Comparison:
-    """The best laps of two drivers on a track that both have driven: with telemetry where both have some,
-    else of all. Raises NotFound, BadRequest.
+    """Return the best laps of two drivers on a track that both have driven: with telemetry where both have
+    some, else of all. Raises NotFound, BadRequest.
     """
-    names = [driver_named(destination, choice, text) for text in (first, second)]
+    names = [find_driver(destination, choice, text) for text in (first, second)]
     if names[0] == names[1]:
         raise BadRequest(f"{first!r} and {second!r} are both {names[0]}", hint="name two drivers")
     for wanted in (replace(choice, telemetry=True), choice):
@@ -67,7 +67,7 @@ def compare(destination: Destination, choice: Choice, first: str, second: str) -
 
 
 def between(destination: Destination, first: LapKey, second: LapKey) -> Comparison:
-    """Two laps, whoever drove them. Raises NotFound for one without a time."""
+    """Return two laps, whoever drove them. Raises NotFound for one without a time."""
     a, b = (_lap(destination, key) for key in (first, second))
     return Comparison(a, b, _splits(destination, a, b))
 
@@ -115,14 +115,16 @@ def _tracks(names: list[str], laps: list[dict[str, Best]]) -> str:
 
 
 def _splits(destination: Destination, a: Best, b: Best) -> list[Split]:
-    """Sectors, or where the timing has them the lines in between as well."""
+    """Return sectors, or where the timing has them the lines in between as well."""
     times = [_lines(destination, lap) for lap in (a, b)]
     both = [Split(name, at, times[1][name]) for name, at in times[0].items() if name in times[1]]
     return sorted(both, key=lambda split: split.a)
 
 
 def _lines(destination: Destination, lap: Best) -> dict[str, float]:
-    """When the lap was where. A line that ends a sector goes by the sector's name."""
+    """Return when the lap crossed which timing line [s]. A line that ends a sector goes by the sector's
+    name.
+    """
     sectors = _sectors(lap)
     if lap.samples:
         return sectors

@@ -13,7 +13,7 @@ _COUNTED: Final = "CASE WHEN L.COMPLETE AND COALESCE(L.VALID, TRUE) THEN L.LAP_T
 
 
 def drivers(destination: Destination, choice: Choice) -> Iterator[dict[str, Any]]:
-    """A row per driver and track, with the laps that pass."""
+    """Yield a row per driver and track, of the laps that pass."""
     where = choice.where() & "L.DRIVER IS NOT NULL"
     sql = (
         "SELECT COALESCE(L.TRACK, '') AS TRACK, L.DRIVER, MAX(L.CAR_NUMBER) AS CAR_NUMBER, "

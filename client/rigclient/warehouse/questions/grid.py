@@ -32,13 +32,13 @@ class Cell(NamedTuple):
     """Columns of the first lap; LAP_TIME is when it was in the middle of the cell."""
     b: Values
     delta: float | None
-    """What the second lap has lost to the first since the line [s], where both were."""
+    """Delta: time the second lap has lost to the first since the line [s]; None where one has no sample."""
 
 
 def grid(
     destination: Destination, a: LapKey, b: LapKey, channels: Iterable[str], step_m: float = STEP_M
 ) -> Iterator[Cell]:
-    """The cells in which at least one of the laps has a sample, from the line on.
+    """Yield the cells in which at least one of the laps has a sample, from the line on.
 
     A channel is the mean of its samples in the cell; one that counts, the most frequent of them.
     """
@@ -54,13 +54,15 @@ def _bound(lap: LapKey, step_m: float) -> tuple[float | str, ...]:
 
 
 def _sql(columns: Sequence[str]) -> str:
-    told = ", ".join(_means(side, columns) for side in _SIDES)
+    means = ", ".join(_means(side, columns) for side in _SIDES)
     both = " UNION ALL ".join(_side(side, columns) for side in _SIDES)
-    return f"SELECT CELL, {told} FROM ({both}) X GROUP BY CELL"
+    return f"SELECT CELL, {means} FROM ({both}) X GROUP BY CELL"
 
 
 def _side(side: str, columns: Sequence[str]) -> str:
-    """The samples of one lap, each with its cell and the distance from there to its middle."""
+    """Return the SQL for the samples of one lap, each with its cell and the distance from there to its
+    middle.
+    """
     wanted = ", ".join(dict.fromkeys(("LAP_TIME", "SPEED", *columns)))
     return (
         f"SELECT '{side}' AS SIDE, FLOOR(DISTANCE / {_STEP}) AS CELL, "
@@ -70,8 +72,8 @@ def _side(side: str, columns: Sequence[str]) -> str:
 
 
 def _means(side: str, columns: Sequence[str]) -> str:
-    """The columns of one lap. Samples are not spread evenly over a cell: their mean time is moved to its
-    middle at their mean speed.
+    """Return the SQL for the columns of one lap. Samples are not spread evenly over a cell: their mean time
+    is moved to its middle at their mean speed.
     """
     of_side = "CASE WHEN SIDE = '{}' THEN {} END"
     time, speed, away = (f"AVG({of_side.format(side, name)})" for name in ("LAP_TIME", "SPEED", "AWAY"))

@@ -22,7 +22,9 @@ _ORDERED: Final = "SELECT * FROM ({}) Q {} ORDER BY {} LIMIT {}"
 def pages(
     destination: Destination, question: Question, keys: Sequence[str], size: int = PAGE_ROWS
 ) -> Iterator[Batch]:
-    """The rows in the order of `keys`, columns of the answer that are never NULL and together unique."""
+    """Yield the rows in the order of `keys`, columns of the answer that are never NULL and together
+    unique.
+    """
     order = ", ".join(keys)
     last: Sequence[Value] = ()
     while True:
@@ -41,7 +43,7 @@ def pages(
 def rows(
     destination: Destination, question: Question, keys: Sequence[str], size: int = PAGE_ROWS
 ) -> Iterator[dict[str, Any]]:
-    """The same, row by row, by the names of the columns in lower case."""
+    """Yield the same row by row, by the names of the columns in lower case."""
     for batch in pages(destination, question, keys, size):
         names = [name.lower() for name in batch.schema.names]
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -49,7 +51,7 @@ def rows(
 
 
 def _behind(keys: Sequence[str]) -> str:
-    """A > ? OR (A = ? AND (B > ?)): rows of which the first key that differs is greater."""
+    """Return A > ? OR (A = ? AND (B > ?)): rows of which the first key that differs is greater."""
     first, *others = keys
     if not others:
         return f"{first} > ?"
@@ -57,5 +59,5 @@ def _behind(keys: Sequence[str]) -> str:
 
 
 def _bound(last: Sequence[Value]) -> list[Value]:
-    """The values of `_behind`, for two comparisons of each key but the last."""
+    """Return the values of `_behind`, for two comparisons of each key but the last."""
     return [value for key in last[:-1] for value in (key, key)] + list(last[-1:])

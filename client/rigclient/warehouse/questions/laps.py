@@ -18,7 +18,7 @@ SELECT COALESCE(S.START_TIME_NS, 0) AS STARTED, L.SESSION, L.RIG_ID, L.CAR, L.LA
 
 
 class LapKey(NamedTuple):
-    """A lap of the warehouse."""
+    """The key of a lap in the warehouse."""
 
     rig_id: str
     session: str
@@ -29,8 +29,8 @@ class LapKey(NamedTuple):
 
 
 def laps(destination: Destination, choice: Choice, *, everything: bool = False) -> Iterator[dict[str, Any]]:
-    """Complete laps, with `everything` pieces as well: sessions in the order they were driven, in each car by
-    car and lap by lap.
+    """Yield complete laps, with `everything` pieces as well: sessions in the order they were driven, in each
+    car by car and lap by lap.
     """
     where = choice.where()
     if not everything:
@@ -40,12 +40,14 @@ def laps(destination: Destination, choice: Choice, *, everything: bool = False) 
 
 
 def unknown_green(destination: Destination, choice: Choice) -> int:
-    """How many complete laps a choice of green ones leaves out because nobody knows whether they were."""
+    """Return how many complete laps a choice of green ones leaves out because nobody knows whether they
+    were.
+    """
     where = replace(choice, green=False).where() & "L.COMPLETE AND L.GREEN IS NULL"
     sql = f"SELECT COUNT(*) {FROM} WHERE {where.sql}"
     return int(destination.rows(sql, where.params)[0][0])
 
 
 def key_of(lap: dict[str, Any]) -> LapKey:
-    """What tells a lap of an answer from all others."""
+    """Return the key of a row that `laps` yields."""
     return LapKey(lap["rig_id"], lap["session"], lap["lap"])

@@ -13,7 +13,7 @@ from rigclient.warehouse.questions import laps
 from rigclient.warehouse.questions.choice import Choice
 from rigclient.warehouse.questions.keyset import Question, pages
 
-_PLACE: Final = ("SESSION", "CAR", "LAP_INDEX", "LAP", "LAP_TIME", "DISTANCE")
+_ALWAYS: Final = ("SESSION", "CAR", "LAP_INDEX", "LAP", "LAP_TIME", "DISTANCE")
 """Columns that are always there."""
 _KEYS: Final = ("CAR", "LAP_INDEX", "AT_M", "SEQ")
 _NOWHERE_M: Final = -1e6
@@ -23,7 +23,9 @@ _MOST_LAPS: Final = 200
 
 
 def columns_of(channels: Iterable[str]) -> list[str]:
-    """Columns of PHYSICS for channels such as speed, tyre_temp or tyre_load_fl. Raises UnknownChannel."""
+    """Return the columns of PHYSICS for channels such as speed, tyre_temp or tyre_load_fl. Raises
+    UnknownChannel.
+    """
     found: dict[str, None] = {}
     known = {column.name for column in tables.SAMPLES.columns}
     for name in channels:
@@ -36,7 +38,7 @@ def columns_of(channels: Iterable[str]) -> list[str]:
 
 
 def units() -> dict[str, str]:
-    """The unit of every column of a channel."""
+    """Return the unit of every channel's column, by the column's name."""
     return {
         column: channel.unit
         for channel in (*LAP.channels, *PHYSICS.channels)
@@ -47,8 +49,10 @@ def units() -> dict[str, str]:
 def samples(
     destination: Destination, choice: Choice, channels: Iterable[str], page: int = PAGE_ROWS
 ) -> Iterator[Batch]:
-    """Batches of samples: SESSION, CAR, LAP_INDEX, LAP, LAP_TIME, DISTANCE, and the channels' columns."""
-    wanted = list(dict.fromkeys((*_PLACE, *columns_of(channels))))
+    """Yield batches of samples: SESSION, CAR, LAP_INDEX, LAP, LAP_TIME, DISTANCE, and the channels'
+    columns.
+    """
+    wanted = list(dict.fromkeys((*_ALWAYS, *columns_of(channels))))
     found = laps.laps(destination, replace(choice, telemetry=True), everything=True)
     for some in _together(found, page):
         for batch in pages(destination, _question(some, wanted), _KEYS, page):
@@ -56,17 +60,17 @@ def samples(
 
 
 def _together(found: Iterable[dict[str, Any]], page: int) -> Iterator[list[laps.LapKey]]:
-    """Laps of one session that fill a page, in the order of their samples."""
+    """Yield laps of one session that together fill a page, in the order of their samples."""
     some: list[laps.LapKey] = []
-    held = 0
+    rows = 0
     for lap in found:
         key = laps.key_of(lap)
-        full = held + lap["samples"] > page or len(some) == _MOST_LAPS
+        full = rows + lap["samples"] > page or len(some) == _MOST_LAPS
         if some and (full or some[0][:2] != key[:2]):
             yield some
-            some, held = [], 0
+            some, rows = [], 0
         some.append(key)
-        held += lap["samples"]
+        rows += lap["samples"]
     if some:
         yield some
 

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from rig.errors import NotFound, Raced, RigError, Unavailable
 from rigclient.warehouse import tables
-from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, Finding, Row, Value
+from rigclient.warehouse.destination import PAGE_ROWS, Batch, Dialect, HealthCheck, Row, Value
 from rigclient.warehouse.snowflake import refusals
 from rigclient.warehouse.snowflake.login import LOGIN_TIMEOUT_S, NETWORK_TIMEOUT_S, Login, login
 from riglap.extras import need
@@ -42,7 +42,7 @@ _SESSION: Final = {
     "LOCK_TIMEOUT": 60,
     "STATEMENT_TIMEOUT_IN_SECONDS": 900,
 }
-_PLACE: Final = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"
+_WHERE: Final = "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()"
 _COPY: Final = (
     "COPY INTO {table} FROM {staged} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
     "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT"
@@ -69,23 +69,23 @@ class Snowflake:
         self._login = login(connection)
         self._read_only = read_only
         self._open: Any = None
-        self._carrier: Any = None
+        self._file_session: Any = None
         """A session for files: they go in one thread while the other session copies in another."""
-        self._within = False
+        self._in_transaction = False
         """A transaction was begun: a new login would not be in it."""
         self.name: Final = self._login.name
         self._session()
 
     def _session(self) -> Any:
         if self._open is None:
-            if self._within:
+            if self._in_transaction:
                 raise Unavailable(f"{self.name}: the transaction is lost with its session")
             self._open = self._logged_in()
         return self._open
 
     def _logged_in(self) -> Any:
         wanted = self._login
-        _knock(wanted)
+        _check_reachable(wanted)
         arguments = {
             "login_timeout": LOGIN_TIMEOUT_S,
             "network_timeout": NETWORK_TIMEOUT_S,
@@ -97,8 +97,8 @@ class Snowflake:
         }
         try:
             session = self._connector.connect(**arguments)
-            _hush(session)
-            ((database, schema),) = session.cursor().execute(_PLACE).fetchall()
+            _silence_timer(session)
+            ((database, schema),) = session.cursor().execute(_WHERE).fetchall()
         except self._connector.errors.Error as error:
             raise refusals.refusal(error, entering=True).error(wanted, refusals.said(error)) from None
         if not database or not schema:  # a login succeeds without what it names
@@ -108,7 +108,9 @@ class Snowflake:
 
     @contextlib.contextmanager
     def _asked(self, sql: str, params: Sequence[Value]) -> Iterator[Any]:
-        """A cursor with the answer, closed at the end: connector 4 leaves circles of references otherwise."""
+        """Yield a cursor with the answer, closed at the end: connector 4 leaves circles of references
+        otherwise.
+        """
         with self._translated(), self._session().cursor() as cursor:
             yield cursor.execute(sql, tuple(params) or None)
 
@@ -118,12 +120,12 @@ class Snowflake:
         return int(answer[0][0]) if sql.lstrip()[:6].upper() in _CHANGES else 0
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
-        """The whole answer."""
+        """Return the whole answer."""
         with self._asked(sql, params) as cursor:
             return [tuple(row) for row in cursor.fetchall()]
 
     def batches(self, sql: str, params: Sequence[Value] = (), rows: int = PAGE_ROWS) -> Iterator[Batch]:
-        """The answer in batches: those the server made of it, or parts of them."""
+        """Yield the answer in batches: those the server made of it, or parts of them."""
         with self._asked(sql, params) as cursor:
             for table in cursor.fetch_arrow_batches():
                 yield from _plain(table).to_batches(max_chunksize=rows)
@@ -141,16 +143,16 @@ class Snowflake:
     def _carry(self, sql: str) -> None:
         """Run a statement in the session for files, which is left when that fails."""
         try:
-            if self._carrier is None:
-                self._carrier = self._logged_in()
-            with self._carrier.cursor() as cursor:
+            if self._file_session is None:
+                self._file_session = self._logged_in()
+            with self._file_session.cursor() as cursor:
                 cursor.execute(sql).fetchall()
         except self._connector.errors.Error as error:
             self._leave()
             raise refusals.refusal(error).error(self._login, refusals.said(error)) from None
 
     def _leave(self) -> None:
-        session, self._carrier = self._carrier, None
+        session, self._file_session = self._file_session, None
         self._end(session)
 
     def copy(self, table: str, staged: str) -> int:
@@ -171,7 +173,7 @@ class Snowflake:
     def begin(self) -> None:
         """BEGIN, or nothing is begun: asking again fails after a reply that was lost."""
         self._session()
-        self._within = True
+        self._in_transaction = True
         try:
             self.execute("BEGIN")
         except RigError:
@@ -181,19 +183,19 @@ class Snowflake:
     def commit(self) -> None:
         """COMMIT."""
         self.execute("COMMIT")
-        self._within = False
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """ROLLBACK; a session that is lost has done it."""
-        if self._open is not None and self._within:
+        if self._open is not None and self._in_transaction:
             try:
                 self.execute("ROLLBACK")
             except RigError:
                 self._drop()  # which undoes it as well
-        self._within = False
+        self._in_transaction = False
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table, in its order."""
+        """Return the columns of a table, in its order."""
         found = self.rows(
             "SELECT COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS "
             "WHERE TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
@@ -201,8 +203,8 @@ class Snowflake:
         )
         return {name: _type(kind, scale) for name, kind, scale in found}
 
-    def health(self) -> Iterator[Finding]:
-        """Login, place, stage and clock."""
+    def health(self) -> Iterator[HealthCheck]:
+        """Check login, database and schema, stage and clock."""
         before = time.time()
         ((user, role, warehouse, ms),) = self.rows(
             "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), "
@@ -210,36 +212,36 @@ class Snowflake:
         )
         behind_s = float(ms) / 1000 - (before + time.time()) / 2
         where = "{database}.{schema} of {account}".format(**self._login.options)
-        yield Finding("login", well=True, text=f"{user} in {where}")
-        yield Finding("role", well=bool(role), text=role or f"none: set {self._login.source('role')}")
+        yield HealthCheck("login", well=True, text=f"{user} in {where}")
+        yield HealthCheck("role", well=bool(role), text=role or f"none: set {self._login.source('role')}")
         sizes = warehouse or f"none is in use: set {self._login.source('warehouse')}"
-        yield Finding("warehouse", well=bool(warehouse), text=sizes)
+        yield HealthCheck("warehouse", well=bool(warehouse), text=sizes)
         yield self._stage_health()
         right = abs(behind_s) < _CLOCK_S
         clock = f"{abs(behind_s):.1f} s {'behind' if behind_s > 0 else 'ahead of'} the account's"
-        yield Finding(
+        yield HealthCheck(
             "clock", well=right, text=clock + ": set it, logins by key fail otherwise" * (not right)
         )
 
-    def _stage_health(self) -> Finding:
-        """A file in and out again; whoever may only read lists the files."""
+    def _stage_health(self) -> HealthCheck:
+        """Put a file into the stage and remove it; whoever may only read lists the files."""
         try:
             if self._read_only:
                 self.execute(f"LIST @{STAGE}")
-                return Finding("stage", well=True, text=f"{STAGE} can be listed")
+                return HealthCheck("stage", well=True, text=f"{STAGE} can be listed")
             self.unstage(self.stage(Path(__file__), "check/account.py"))
         except RigError as error:
-            return Finding("stage", well=False, text=str(error))
-        return Finding("stage", well=True, text=f"{STAGE} can be written")
+            return HealthCheck("stage", well=False, text=str(error))
+        return HealthCheck("stage", well=True, text=f"{STAGE} can be written")
 
     def release(self) -> None:
-        """Others can be in as well."""
+        """Do nothing: others can be in as well."""
 
     def close(self) -> None:
         """Log out."""
         self._leave()
         self._drop()
-        self._within = False
+        self._in_transaction = False
 
     def _drop(self) -> None:
         session, self._open = self._open, None
@@ -269,8 +271,8 @@ class Snowflake:
             raise found.error(self._login, refusals.said(error)) from None
 
 
-def _hush(session: Any) -> None:
-    """No traceback of the timer by which connector 4 ends a statement: what happened is raised as well."""
+def _silence_timer(session: Any) -> None:
+    """Keep quiet the timer by which connector 4 ends a statement: what happened is raised as well."""
     plain = session.errorhandler
 
     def handle(*error: Any) -> None:
@@ -280,7 +282,7 @@ def _hush(session: Any) -> None:
     session.errorhandler = handle
 
 
-def _knock(wanted: Login) -> None:
+def _check_reachable(wanted: Login) -> None:
     """See that somebody answers: connector 4 waits a minute for a network that swallows everything."""
     options = wanted.options
     host = options.get("host") or f"{options['account']}.snowflakecomputing.com"
@@ -315,7 +317,7 @@ def _type(kind: str, scale: int | None) -> str:
 
 
 def _plain(table: Any) -> Any:
-    """Whole numbers in 64 bits: the server sends each batch in as few as it needs."""
+    """Return the batch with whole numbers in 64 bits: the server sends each batch in as few as it needs."""
     arrow = need("pyarrow", "snowflake")
     whole = arrow.int64()
     fields = [field.with_type(whole) if _is_whole(field.type) else field for field in table.schema]

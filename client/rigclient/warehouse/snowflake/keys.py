@@ -26,7 +26,9 @@ class PrivateKey:
 
 
 def from_base64(text: str, passphrase: str, setting: str, passphrase_setting: str) -> PrivateKey:
-    """The key in a setting: base64 of PEM or DER, or PEM as it is. Raises WrongKey, WrongPassphrase."""
+    """Return the key in a setting: base64 of PEM or DER, or PEM as it is. Raises WrongKey,
+    WrongPassphrase.
+    """
     plain = text.strip().replace("\\n", "\n").encode()  # some ways of setting variables keep no line ends
     if not plain.startswith(_PEM):
         try:
@@ -37,7 +39,7 @@ def from_base64(text: str, passphrase: str, setting: str, passphrase_setting: st
 
 
 def from_file(path: Path, passphrase: str, setting: str, passphrase_setting: str) -> PrivateKey:
-    """The key in a file. Raises FileMissing, WrongKey, WrongPassphrase."""
+    """Return the key in a file. Raises FileMissing, WrongKey, WrongPassphrase."""
     try:
         data = path.expanduser().read_bytes()
     except OSError as error:
@@ -66,7 +68,9 @@ def _loaded(data: bytes, passphrase: str, setting: str, passphrase_setting: str)
 
 
 def _der(data: bytes, passphrase: bytes | None) -> PrivateKey:
-    """Raises TypeError when a passphrase is wanted, ValueError when it is wrong or this is no such key."""
+    """Load a key. Raises TypeError when a passphrase is wanted, ValueError when it is wrong or this is no
+    such key.
+    """
     coding = need("cryptography.hazmat.primitives.serialization", "snowflake")
     load = coding.load_pem_private_key if data.lstrip().startswith(_PEM) else coding.load_der_private_key
     key: Any = load(data, passphrase)

@@ -62,7 +62,7 @@ class Setting(NamedTuple):
         return self.beside(self.name)
 
     def beside(self, name: str) -> str:
-        """Another setting in the same place."""
+        """Return the name of another setting in the same place."""
         return f"{name} of {self.place}" if self.place else _variable(name)
 
 
@@ -80,12 +80,12 @@ class Login:
     """The setting behind an argument, by its name; of `proof` it stands under `proof`."""
 
     def source(self, option: str) -> str:
-        """The setting to change, also where nobody has set it yet."""
+        """Return the setting to change, also where nobody has set it yet."""
         return self.sources.get(option, _variable(option))
 
 
 def login(connection: str = "") -> Login:
-    """The settings of a connection, or of the environment.
+    """Return the settings of a connection, or of the environment.
 
     Raises BadRequest, NotFound, FileMissing, WrongKey, WrongPassphrase.
     """
@@ -128,7 +128,7 @@ def _number(setting: Setting) -> Setting:
 
 
 def _proof(settings: Mapping[str, Setting]) -> tuple[dict[str, Any], str] | None:
-    """The arguments that prove who asks, and the setting they come from; None where there are none."""
+    """Return the arguments that prove who asks, and the setting they come from; None where there are none."""
     kind = next((name for name in _PROOFS if name in settings), None)
     if kind is None:
         return None
@@ -150,7 +150,7 @@ def _key(kind: str, settings: Mapping[str, Setting]) -> keys.PrivateKey:
 
 
 def _unproved(found: Mapping[str, Setting]) -> tuple[dict[str, Any], str]:
-    """Ways that need no secret here, such as a browser. Raises BadRequest."""
+    """Return the arguments of ways that need no secret here, such as a browser. Raises BadRequest."""
     for name in _WITHOUT_SECRET:
         if name in found:
             return {}, found[name].source
@@ -159,7 +159,9 @@ def _unproved(found: Mapping[str, Setting]) -> tuple[dict[str, Any], str]:
 
 
 def _named(connection: str) -> dict[str, Setting]:
-    """The settings of a connection; for none those of the default one, unless the environment has its own."""
+    """Return the settings of a connection; for none those of the default one, unless the environment has its
+    own.
+    """
     if not connection and os.environ.get(_variable("account")):
         return {}
     folder = config_folder()
@@ -180,14 +182,14 @@ def _named(connection: str) -> dict[str, Setting]:
 
 
 def config_folder() -> Path:
-    """Where the connector looks for its files."""
+    """Return where the connector looks for its files."""
     home = Path(os.environ.get("SNOWFLAKE_HOME", "~/.snowflake")).expanduser()
     config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
     return home if home.exists() else config / "snowflake"
 
 
 def _read(folder: Path) -> tuple[dict[str, tuple[Path, dict[str, Any]]], str]:
-    """Connections with their file, by name, and the name of the default one."""
+    """Return connections with their file, by name, and the name of the default one."""
     main, own = folder / "config.toml", folder / "connections.toml"
     general, separate = _toml(main), _toml(own)
     tables = {name: (main, table) for name, table in general.get("connections", {}).items()}

@@ -35,7 +35,7 @@ _SELDOM: Final = ("host", "port")
 """Options that are only worth a word when somebody has set them."""
 
 
-class Refusal(NamedTuple):
+class ServerError(NamedTuple):
     """What an error means."""
 
     kind: type[RigError]
@@ -45,7 +45,7 @@ class Refusal(NamedTuple):
     hint: str = ""
 
     def error(self, login: Login, said: str = "") -> RigError:
-        """It, for this login."""
+        """Return the error of the tree, for this login and what the server `said`."""
         named = {"role": "the user's default role", **login.options, "name": login.name, "said": said}
         looked_at = [option for option in self.check if option not in _SELDOM or option in login.sources]
         looks = ", ".join(login.source(option) for option in looked_at)
@@ -55,40 +55,42 @@ class Refusal(NamedTuple):
 
 _KEY_HINT: Final = "DESC USER shows the fingerprint of the key it wants; or this machine's clock is off"
 
-NO_ANSWER: Final = Refusal(Unreachable, "{name} does not answer: {said}", ("account", "host", "port"))
-NO_DATABASE: Final = Refusal(
+NO_ANSWER: Final = ServerError(Unreachable, "{name} does not answer: {said}", ("account", "host", "port"))
+NO_DATABASE: Final = ServerError(
     DatabaseMissing,
     "{account} has no {database}.{schema}, or does not show it to {role}",
     ("database", "schema", "role"),
 )
-_EXPIRED: Final = Refusal(TokenExpired, check=("proof",), hint="it has to be renewed")
-_NO_ACCOUNT: Final = Refusal(Unreachable, "there is no account {account}: {said}", ("account",))
-_AGAIN: Final = Refusal(Unavailable)
-_ENDED: Final = Refusal(Unavailable, "{name}: the session has ended", hint="the next try logs in again")
+_EXPIRED: Final = ServerError(TokenExpired, check=("proof",), hint="it has to be renewed")
+_NO_ACCOUNT: Final = ServerError(Unreachable, "there is no account {account}: {said}", ("account",))
+_AGAIN: Final = ServerError(Unavailable)
+_ENDED: Final = ServerError(Unavailable, "{name}: the session has ended", hint="the next try logs in again")
 
 _HTTP: Final = 290000
 """Plus the status of HTTP."""
 
 _AT_LOGIN: Final = {
-    390100: Refusal(WrongPassword, "{account} does not let {user} in with this password", ("user", "proof")),
-    390144: Refusal(
+    390100: ServerError(
+        WrongPassword, "{account} does not let {user} in with this password", ("user", "proof")
+    ),
+    390144: ServerError(
         WrongKey, "{account} does not let {user} in with this private key", ("user", "proof"), _KEY_HINT
     ),
-    390189: Refusal(Denied, check=("role",)),
+    390189: ServerError(Denied, check=("role",)),
     390201: NO_DATABASE,
-    390303: Refusal(Unauthenticated, check=("proof",)),
+    390303: ServerError(Unauthenticated, check=("proof",)),
     **dict.fromkeys((390110, 390114, 390195, 390318), _EXPIRED),
     **dict.fromkeys((_HTTP + 403, _HTTP + 404), _NO_ACCOUNT),
 }
 _REFUSALS: Final = {
-    606: Refusal(BadRequest, check=("warehouse",)),
-    625: Refusal(Raced),
-    2003: Refusal(NotFound, hint="`rig warehouse init` makes the tables"),
-    2043: Refusal(NotFound, hint="`rig warehouse init` makes the tables"),
-    3001: Refusal(Denied, check=("role",), hint="{role} needs that right"),
+    606: ServerError(BadRequest, check=("warehouse",)),
+    625: ServerError(Raced),
+    2003: ServerError(NotFound, hint="`rig warehouse init` makes the tables"),
+    2043: ServerError(NotFound, hint="`rig warehouse init` makes the tables"),
+    3001: ServerError(Denied, check=("role",), hint="{role} needs that right"),
     90105: NO_DATABASE,
     90106: NO_DATABASE,
-    253006: Refusal(FileMissing),
+    253006: ServerError(FileMissing),
     # Internal errors of the server, cancelled statements, uploads that failed.
     **dict.fromkeys((603, 604, 253002, 253003), _AGAIN),
     # Sessions that are over: thrown out, or idle for hours.
@@ -98,12 +100,12 @@ _REFUSALS: Final = {
     # Of connector 5: input or output, and a time that is up.
     **dict.fromkeys((4, 14), NO_ANSWER),
 }
-_REST: Final = Refusal(RigError)
-_REST_AT_LOGIN: Final = Refusal(Unauthenticated, check=("user", "proof"))
+_REST: Final = ServerError(RigError)
+_REST_AT_LOGIN: Final = ServerError(Unauthenticated, check=("user", "proof"))
 
 
-def refusal(error: Any, *, entering: bool = False) -> Refusal:
-    """What an error of the connector means; `entering`: it was raised by a login."""
+def refusal(error: Any, *, entering: bool = False) -> ServerError:
+    """Return what an error of the connector means; `entering`: it was raised by a login."""
     number = _number(error)
     if entering and number in _AT_LOGIN:
         return _AT_LOGIN[number]
@@ -117,17 +119,19 @@ def refusal(error: Any, *, entering: bool = False) -> Refusal:
 
 
 def _number(error: Any) -> int:
-    """The words say it better than `errno`, to which connector 4 adds 290000 twice for some of HTTP."""
+    """Return the error's number, from its words: they say it better than `errno`, to which connector 4 adds
+    290000 twice for some of HTTP.
+    """
     found = _NUMBERED.match(str(error.msg or ""))
     return int(found[1]) if found else abs(int(error.errno or 0))
 
 
 def said(error: Any) -> str:
-    """What the server said, on one line, without numbers."""
+    """Return what the server said, on one line, without numbers."""
     text = _NUMBERED.sub("", _IDS.sub("", str(error.raw_msg or error)))
     return " ".join(_PREAMBLE.sub("", text).split())
 
 
-def over(found: Refusal) -> bool:
-    """Whether the connection is of no more use."""
+def over(found: ServerError) -> bool:
+    """Return whether the connection is of no more use."""
     return found in (NO_ANSWER, _ENDED)

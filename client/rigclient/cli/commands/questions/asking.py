@@ -91,9 +91,9 @@ def warn_of_unknown_green(destination: "Destination", choice: "Choice") -> None:
 
 def nothing(destination: "Destination", choice: "Choice", what: str = "lap") -> NotFound:
     """The error that says what there is instead."""
-    from rigclient.warehouse.questions.instead import instead
+    from rigclient.warehouse.questions.suggestions import suggestion
 
-    return NotFound(instead(destination, choice, what))
+    return NotFound(suggestion(destination, choice, what))
 
 
 def table(columns: Iterable[tuple[str, Any]], rows: Iterable[Sequence[Text]], width: int) -> Grid:

@@ -71,10 +71,10 @@ def grid(first: str, second: str, where: str | None, **wishes: Any) -> None:
       rig warehouse grid 5f3a-2/car012-0003 5f3a-2/best --channels speed,throttle --step 20
     """
     from rigclient.warehouse.questions.compare import between
-    from rigclient.warehouse.questions.named import lap_named
+    from rigclient.warehouse.questions.lookup import find_lap
 
     with asked_alone(where) as destination:
-        found = between(destination, lap_named(destination, first), lap_named(destination, second))
+        found = between(destination, find_lap(destination, first), find_lap(destination, second))
         _show(destination, found, **wishes)
 
 

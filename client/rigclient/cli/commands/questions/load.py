@@ -23,9 +23,9 @@ from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.text import Console, Text
 
 if TYPE_CHECKING:
-    from rigclient.imports.finding import Search
-    from rigclient.imports.refusals import Refusal, Tell
-    from rigclient.imports.source import Progress, Report
+    from rigclient.imports.discovery import Search
+    from rigclient.imports.import_file import ImportReport, Progress
+    from rigclient.imports.refusals import OnRefused, RefusedRow
 
 _MOST_TOLD: Final = 10
 """Refused rows that are printed; --refused writes them all."""
@@ -96,16 +96,18 @@ def load(
       rig warehouse load 'barber/23_AnalysisEnduranceWithSections_Race 1.CSV'
       rig warehouse load Data/ --refused refused.csv
     """
-    from rigclient.imports import finding, job, source
+    from rigclient.imports import discovery, import_file, job
     from rigclient.warehouse import connect
 
     told = Told()
     with contextlib.ExitStack() as stack:
-        found = finding.search(paths)
+        found = discovery.search(paths)
         tell = stack.enter_context(_written(refused_file, told))
         progress = stack.enter_context(_progress(found))
         destination = stack.enter_context(connect(where))
-        work = job.Job(destination, source.Named(track, race or 0, date, replace), tell, progress)
+        work = job.ImportJob(
+            destination, import_file.ImportOptions(track, race or 0, date, replace), tell, progress
+        )
         reports = list(work.run(found))
     if as_json:
         click.echo(shell.json_text(_plain(reports, found, told)))
@@ -122,12 +124,12 @@ class Told:
     """The rows that were refused, the first of them in full."""
 
     def __init__(self) -> None:
-        self.first: Final[list[Refusal]] = []
-        self.where: Final[dict[str, Refusal]] = {}
+        self.first: Final[list[RefusedRow]] = []
+        self.where: Final[dict[str, RefusedRow]] = {}
         """The first of each reason."""
         self.count: int = 0
 
-    def __call__(self, refusal: "Refusal") -> None:
+    def __call__(self, refusal: "RefusedRow") -> None:
         """One more."""
         self.count += 1
         self.where.setdefault(refusal.reason, refusal)
@@ -136,7 +138,7 @@ class Told:
 
 
 @contextlib.contextmanager
-def _written(path: Path | None, told: Told) -> "Iterator[Tell]":
+def _written(path: Path | None, told: Told) -> "Iterator[OnRefused]":
     """Tells, and where a file is wanted writes the row there."""
     if path is None:
         yield told
@@ -145,7 +147,7 @@ def _written(path: Path | None, told: Told) -> "Iterator[Tell]":
         writer = csv.writer(file)
         writer.writerow(_FIELDS)
 
-        def write(refusal: "Refusal") -> None:
+        def write(refusal: "RefusedRow") -> None:
             told(refusal)
             writer.writerow(refusal)
 
@@ -168,14 +170,14 @@ def _progress(found: "Search") -> "Iterator[Progress]":
         yield progress
 
 
-def _report(reports: "Sequence[Report]", found: "Search", told: Told, width: int) -> RenderableType:
+def _report(reports: "Sequence[ImportReport]", found: "Search", told: Told, width: int) -> RenderableType:
     parts: list[RenderableType] = []
     if told.count:
         parts += [Text(), _reasons(reports, told, width), Text(), *_first(told)]
     return Group(*parts, Text(), _sum(reports, found))
 
 
-def _whys(reports: "Sequence[Report]", found: "Search") -> Iterator[Text]:
+def _whys(reports: "Sequence[ImportReport]", found: "Search") -> Iterator[Text]:
     """A line for every file that is not loaded, with its reason."""
     for report in reports:
         if report.why:
@@ -183,13 +185,13 @@ def _whys(reports: "Sequence[Report]", found: "Search") -> Iterator[Text]:
     yield from (Text(f"{path}: left alone, a table of another kind", DIM) for path in found.others)
 
 
-def _files(reports: "Sequence[Report]", width: int) -> RenderableType:
+def _files(reports: "Sequence[ImportReport]", width: int) -> RenderableType:
     """A row per file that has laps to tell."""
     shown = (report for report in reports if report.kind != _BEACONS or report.why)
     return table(_COLUMNS, map(_row, shown), width)
 
 
-def _row(report: "Report") -> Sequence[Text]:
+def _row(report: "ImportReport") -> Sequence[Text]:
     return (
         Text(str(report.race) if report.race else report.path.name, STRONG),
         Text(report.kind or "-", TEXT),
@@ -204,19 +206,19 @@ def _count(number: int, style: Style) -> Text:
     return Text(str(number), style) if number else Text("-", DIM)
 
 
-def _reasons(reports: "Sequence[Report]", told: Told, width: int) -> RenderableType:
+def _reasons(reports: "Sequence[ImportReport]", told: Told, width: int) -> RenderableType:
     """Rows that were refused, by reason."""
     total = sum((report.refused for report in reports), Counter[str]())
     rows = (_reason(reason, count, told.where[reason]) for reason, count in total.most_common())
     return table(_REASONS, rows, width)
 
 
-def _reason(reason: str, count: int, first: "Refusal") -> Sequence[Text]:
+def _reason(reason: str, count: int, first: "RefusedRow") -> Sequence[Text]:
     where = Text(first.path.name, DIM), Text(str(first.line), DIM)
     return Text(reason, YELLOW), Text(str(count), TEXT), *where
 
 
-def _place(refusal: "Refusal") -> str:
+def _place(refusal: "RefusedRow") -> str:
     return f"{refusal.path.name}:{refusal.line}"
 
 
@@ -227,7 +229,7 @@ def _first(told: Told) -> Iterator[Text]:
         yield Text(f"and {told.count - len(told.first)} more; --refused FILE writes them all", DIM)
 
 
-def _sum(reports: "Sequence[Report]", found: "Search") -> Text:
+def _sum(reports: "Sequence[ImportReport]", found: "Search") -> Text:
     """15 files loaded, 7214 laps; ..."""
     loaded = [report for report in reports if report.laps]
     words = [f"{len(loaded)} file{'s' * (len(loaded) != 1)} loaded, {sum(one.laps for one in loaded)} laps"]
@@ -244,7 +246,7 @@ def _sum(reports: "Sequence[Report]", found: "Search") -> Text:
     return Text("; ".join(words), DIM)
 
 
-def _plain(reports: "Sequence[Report]", found: "Search", told: Told) -> dict[str, Any]:
+def _plain(reports: "Sequence[ImportReport]", found: "Search", told: Told) -> dict[str, Any]:
     return {
         "files": [
             {
@@ -269,7 +271,7 @@ def _plain(reports: "Sequence[Report]", found: "Search", told: Told) -> dict[str
     }
 
 
-def _end(reports: "Sequence[Report]") -> None:
+def _end(reports: "Sequence[ImportReport]") -> None:
     """Files that were refused whole are no success. Raises Refused."""
     if refused := _refused(reports):
         raise Refused(
@@ -277,7 +279,7 @@ def _end(reports: "Sequence[Report]") -> None:
         )
 
 
-def _refused(reports: "Sequence[Report]") -> "list[Report]":
+def _refused(reports: "Sequence[ImportReport]") -> "list[ImportReport]":
     return [report for report in reports if report.outcome in (_REFUSED, _EMPTY)]
 
 

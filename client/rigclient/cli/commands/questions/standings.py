@@ -17,7 +17,7 @@ from riglap.times import gap, lap_time
 if TYPE_CHECKING:
     from rigclient.warehouse import Destination
     from rigclient.warehouse.questions.choice import Choice
-    from rigclient.warehouse.questions.named import Session
+    from rigclient.warehouse.questions.lookup import SessionSummary
 
 _ORDERS: Final = ("best", "mean", "consistency", "laps_led", "top_speed")
 _KMH: Final = 3.6
@@ -234,9 +234,9 @@ def _place(of_car: Mapping[int, Row], lap: int) -> tuple[str, Style]:
 
 def _session(
     destination: "Destination", choice: "Choice", what: str, as_json: bool
-) -> "tuple[Session, list[Session]]":
+) -> "tuple[SessionSummary, list[SessionSummary]]":
     """The newest session that fits, and the others. Raises NotFound, which tells `what` there is not."""
-    from rigclient.warehouse.questions.named import sessions
+    from rigclient.warehouse.questions.lookup import sessions
 
     found = sessions(destination, choice, _LIKE)
     if not found:
@@ -247,14 +247,17 @@ def _session(
 
 
 def _print(
-    session: "Session", others: "Sequence[Session]", columns: Mapping[str, str], rows: list[Sequence[Text]]
+    session: "SessionSummary",
+    others: "Sequence[SessionSummary]",
+    columns: Mapping[str, str],
+    rows: list[Sequence[Text]],
 ) -> None:
     console = shell.console()
     _print_shown(console, session, others, table(columns.items(), rows, console.width))
 
 
 def _print_shown(
-    console: Console, session: "Session", others: "Sequence[Session]", shown: RenderableType
+    console: Console, session: "SessionSummary", others: "Sequence[SessionSummary]", shown: RenderableType
 ) -> None:
     console.print(Text.assemble((session.name, TITLE), (f"  {session.laps} laps", DIM)))
     console.print(shown)

@@ -25,8 +25,8 @@ from rigclient.cli.commands.questions.asking import (
 from rigclient.cli.commands.warehouse import at
 from rigclient.cli.terminal.palette import DIM, TEXT
 from rigclient.cli.terminal.text import Text
+from riglap.atomic import atomic_write
 from riglap.extras import need
-from riglap.whole import whole
 
 _SHOWN: Final = 40
 _PLACES: Final = 3
@@ -115,8 +115,8 @@ def _print_lines(batches: Iterable[Any]) -> None:
 
 def _write_csv(path: Path, batches: Iterable[Any]) -> None:
     with (
-        whole(path) as place,
-        place.open("w", newline="", encoding="utf-8") as file,
+        atomic_write(path) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
         _counted(path) as told,
     ):
         writer = csv.writer(file)
@@ -130,8 +130,8 @@ def _write_csv(path: Path, batches: Iterable[Any]) -> None:
 def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
     parquet = need("pyarrow.parquet", "warehouse")
     with contextlib.ExitStack() as stack:
-        place = stack.enter_context(whole(path))
-        file = stack.enter_context(place.open("wb"))
+        partial = stack.enter_context(atomic_write(path))
+        file = stack.enter_context(partial.open("wb"))
         told = stack.enter_context(_counted(path))
         writer: Any = None
         for batch in batches:

@@ -1,4 +1,4 @@
-"""Laps, drivers and sessions by the words people use."""
+"""Laps, drivers and sessions looked up by the words people use."""
 
 # ruff: noqa: S608  what is put into statements are names from this package; values are bound
 
@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from rig.errors import BadRequest, NotFound
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.questions.choice import FROM, Choice, Where
-from rigclient.warehouse.questions.instead import instead
 from rigclient.warehouse.questions.laps import LapKey
+from rigclient.warehouse.questions.suggestions import suggestion
 
 BEST: Final = "best"
 """In place of a lap: the best one of its session that counts."""
@@ -17,7 +17,7 @@ BEST: Final = "best"
 _SHOWN: Final = 5
 
 
-class Session(NamedTuple):
+class SessionSummary(NamedTuple):
     """A session with complete laps."""
 
     rig_id: str
@@ -28,20 +28,20 @@ class Session(NamedTuple):
     start_time_ns: int | None
 
 
-def sessions(destination: Destination, choice: Choice, limit: int) -> list[Session]:
-    """The sessions that have such complete laps, newest first."""
+def sessions(destination: Destination, choice: Choice, limit: int) -> list[SessionSummary]:
+    """Return the sessions that have such complete laps, newest first, at most `limit`."""
     where = choice.where() & "L.COMPLETE"
     sql = (
         f"SELECT L.RIG_ID, L.SESSION, MAX(L.TRACK), MAX(S.KIND), COUNT(*), MAX(S.START_TIME_NS) {FROM} "
         f"WHERE {where.sql} GROUP BY L.RIG_ID, L.SESSION "
         f"ORDER BY COALESCE(MAX(S.START_TIME_NS), 0) DESC, L.SESSION LIMIT {limit}"
     )
-    return [Session(*row) for row in destination.rows(sql, where.params)]
+    return [SessionSummary(*row) for row in destination.rows(sql, where.params)]
 
 
-def lap_named(destination: Destination, text: str) -> LapKey:
-    """A lap by its name, after a part of its session's name and a slash where other sessions have one of that
-    name: 8c3b-1/car13-0008, 8c3b-1/best. Raises NotFound, BadRequest.
+def find_lap(destination: Destination, text: str) -> LapKey:
+    """Return a lap by its name, after a part of its session's name and a slash where other sessions have one
+    of that name: 8c3b-1/car13-0008, 8c3b-1/best. Raises NotFound, BadRequest.
     """
     part, _, own = text.removeprefix("sessions/").replace("/laps/", "/").rpartition("/")
     where = Where("CONTAINS(SESSION, ?)", (part,))
@@ -70,15 +70,15 @@ def _best(destination: Destination, where: Where) -> list[Any]:
     return destination.rows(sql, where.params)
 
 
-def driver_named(destination: Destination, choice: Choice, text: str) -> str:
-    """The driver whose name is `text` or has it as a part. Raises NotFound, BadRequest."""
+def find_driver(destination: Destination, choice: Choice, text: str) -> str:
+    """Return the driver whose name is `text` or has it as a part. Raises NotFound, BadRequest."""
     wanted = replace(choice, driver=text)
     where = wanted.where()
     sql = f"SELECT DISTINCT L.DRIVER {FROM} WHERE {where.sql} ORDER BY L.DRIVER LIMIT 1000"
     names = [str(name) for (name,) in destination.rows(sql, where.params)]
     exact = [name for name in names if name.lower() == text.lower()]
     if not names:
-        raise NotFound(instead(destination, wanted))
+        raise NotFound(suggestion(destination, wanted))
     if len(names) > 1 and not exact:
         few = ", ".join(names[:_SHOWN])
         raise BadRequest(

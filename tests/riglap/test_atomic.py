@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from riglap.whole import whole
+from riglap.atomic import atomic_write
 from tests.cli.laps_shell import run, told
 from tests.rigclient.lap_rig import LapRig
 from tests.stage import until
@@ -19,9 +19,9 @@ from tests.stage import until
 SLOW = """
 import sys, time
 from pathlib import Path
-from riglap.whole import whole
-with whole(Path(sys.argv[1])) as place:
-    place.write_text("half")
+from riglap.atomic import atomic_write
+with atomic_write(Path(sys.argv[1])) as partial:
+    partial.write_text("half")
     print("writing", flush=True)
     time.sleep(60)
 """
@@ -30,9 +30,9 @@ with whole(Path(sys.argv[1])) as place:
 def test_what_is_written_appears_at_the_end(tmp_path: Path) -> None:
     file = tmp_path / "lap.csv"
     file.write_text("old")
-    with whole(file) as place:
-        place.write_text("new")
-        assert (place.suffix, file.read_text()) == (".csv", "old")
+    with atomic_write(file) as partial:
+        partial.write_text("new")
+        assert (partial.suffix, file.read_text()) == (".csv", "old")
     assert (file.read_text(), os.listdir(tmp_path)) == ("new", ["lap.csv"])
 
 
@@ -40,8 +40,8 @@ def test_a_full_disk_leaves_what_was_there_and_names_the_file(tmp_path: Path) ->
     file = tmp_path / "lap.csv"
 
     def refused() -> None:
-        with whole(file) as place:
-            place.write_text("half")
+        with atomic_write(file) as partial:
+            partial.write_text("half")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(OSError, match="No space left") as caught:
@@ -67,8 +67,8 @@ def test_a_killed_one_leaves_no_name_and_the_next_takes_its_place(tmp_path: Path
         process.stdout.readline()
         process.kill()
     assert not file.exists()
-    with whole(file) as place:
-        place.write_text("whole")
+    with atomic_write(file) as partial:
+        partial.write_text("whole")
     assert os.listdir(tmp_path) == ["lap.csv"]
 
 
@@ -76,8 +76,8 @@ def test_a_link_goes_on_leading_to_its_file(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     link = tmp_path / "lap.csv"
     link.symlink_to(tmp_path / "there/real.csv")
-    with whole(link) as place:
-        place.write_text("whole")
+    with atomic_write(link) as partial:
+        partial.write_text("whole")
     assert link.is_symlink()
     assert (tmp_path / "there/real.csv").read_text() == "whole"
 

@@ -1,4 +1,4 @@
-"""What a rig has, as a warehouse wants it: sessions from the oldest on, laps by digest, events by number."""
+"""What a warehouse reads of a rig: sessions from the oldest on, lap files by digest, events by number."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,67 +16,67 @@ _LISTED_AT_ONCE: Final = 1000
 _CLOCK_S: Final = 1e-3
 """A wall clock as a float is good to a quarter of a microsecond."""
 _LONGEST_S: Final = 60.0
-"""For reading events; those that did not come by then come with the next load."""
+"""Longest read of events; those that did not arrive by then come with the next load."""
 
 
-class Ring(NamedTuple):
-    """The events that a rig holds."""
+class RingEvents(NamedTuple):
+    """The range of events that the ring of a rig holds."""
 
     id: str
     first: int
-    """Number of the oldest; 0 when there is none."""
+    """Sequence number of the oldest event; 0 when there is none."""
     last: int
 
 
-class Read(NamedTuple):
-    """A lap, read whole."""
+class FetchedLap(NamedTuple):
+    """A lap file as it came from the rig; `size` is its bytes."""
 
     file: LapFile
     size: int
 
 
-class Source:
-    """One rig. Its identity is asked for at once. Raises Unavailable, Mismatch for one without."""
+class RigReader:
+    """Reads one rig. Asks for its identity when made: raises Unavailable, Mismatch where it has none."""
 
     def __init__(self, address: str) -> None:
         self.address: Final = address
         self._rig: Final[Rig] = connect(address)
         self.rig_id: Final = self._rig.status().rig_id
-        """Identity of its data directory."""
+        """Identity of the rig's data directory."""
         if not self.rig_id:
             raise Mismatch(f"the rig at {address} tells no identity", hint="update rigd there")
 
-    def ring(self) -> Ring | None:
-        """The ring of now; None when there is none."""
+    def ring(self) -> RingEvents | None:
+        """Return the range of events in the present ring; None when there is no ring."""
         status = self._rig.status()
         for span in status.ring.spans:
             if span.stream == event_pb2.STREAM_EVENTS:
-                return Ring(status.ring.id, span.first_seq, span.last_seq)
+                return RingEvents(status.ring.id, span.first_seq, span.last_seq)
         return None
 
     def sessions(self) -> list[session_pb2.Session]:
-        """All of them, oldest first."""
+        """Return all sessions, oldest first."""
         return [one.message for one in self._rig.sessions(page_size=_LISTED_AT_ONCE)][::-1]
 
     def laps(self, session: str) -> Iterator[lap_pb2.Lap]:
-        """The laps of a session, oldest first."""
+        """Return the laps of a session, oldest first."""
         return (lap.message for lap in self._rig.laps(session, page_size=_LISTED_AT_ONCE))
 
     def unmarked(self) -> set[str]:
-        """The sessions that have laps of which the rig does not know that a warehouse has them."""
+        """Return the names of sessions with laps that are not marked as synced."""
         laps = self._rig.laps(synced=False, page_size=_LISTED_AT_ONCE)
         return {lap.name.partition("/laps/")[0] for lap in laps}
 
-    def read(self, name: str, digest: str) -> Read:
-        """A lap's file. Raises NotFound for one that is gone, Corrupt for one that is not what was listed."""
+    def read(self, name: str, digest: str) -> FetchedLap:
+        """Return a lap's file. Raises NotFound for a lap that is gone, Corrupt where the digest differs."""
         data = self._rig.lap_file(name)
         file = LapFile(data)
         if digest and file.digest != digest:
             raise Corrupt(f"{name} was listed with digest {digest} and came with {file.digest}", name=name)
-        return Read(file, len(data))
+        return FetchedLap(file, len(data))
 
-    def events(self, ring: Ring, after: int, since_ns: int) -> Iterator[event_pb2.Event]:
-        """The events with numbers above `after`, up to the newest that `ring` tells of.
+    def events(self, ring: RingEvents, after: int, since_ns: int) -> Iterator[event_pb2.Event]:
+        """Yield the events with numbers above `after`, up to `ring.last`.
 
         `since_ns` is the wall clock of event `after`, or 0: it saves walking over those before.
         """
@@ -92,7 +92,7 @@ class Source:
             yield head
             yield from found
 
-    def _events(self, ring: Ring, after: int, since_s: float | None) -> Iterator[event_pb2.Event]:
+    def _events(self, ring: RingEvents, after: int, since_s: float | None) -> Iterator[event_pb2.Event]:
         stream = self._rig.events("earliest" if since_s is None else since_s, reconnect=False)
         # A ring that was replaced meanwhile may never come so far.
         guard = threading.Timer(_LONGEST_S, stream.close)
@@ -108,13 +108,13 @@ class Source:
             stream.close()
 
     def mark(self, digests: Mapping[str, str]) -> None:
-        """Tell which laps a warehouse has, verified. Those that are gone by now need no mark."""
+        """Mark laps as synced: a warehouse has them, verified. Laps that are gone by now are passed over."""
         laps = list(digests.items())
         for at in range(0, len(laps), _MARKED_AT_ONCE):
             self._rig.mark_synced(dict(laps[at : at + _MARKED_AT_ONCE]))
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._rig.close()
 
     def __enter__(self) -> Self:

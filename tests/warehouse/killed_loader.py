@@ -1,4 +1,4 @@
-"""A program that dies: `python -m tests.warehouse.doomed JOURNAL POINT PROGRAM WORDS...`.
+"""A loader that kills itself: `python -m tests.warehouse.killed_loader JOURNAL POINT PROGRAM WORDS...`.
 
 Every call that reads from the rig, writes the spool or speaks to the warehouse is a point, before it and
 after it. Each is noted in the journal; at the one that POINT names (`after commit`, or `after commit#2` for
@@ -25,8 +25,8 @@ from rigclient.warehouse.spool import Spool
 _SQL = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM|SELECT.*? FROM)\s+(\w+|\()", re.IGNORECASE | re.DOTALL)
 
 
-class Fate:
-    """Notes every point and strikes at one."""
+class KillPoint:
+    """Notes every point in the journal, and kills the process or sleeps at one."""
 
     def __init__(self, journal: Path, point: str) -> None:
         self._journal = journal.open("a")
@@ -36,7 +36,7 @@ class Fate:
         self._name, self._number = name, int(number or 1)
         self._met: Counter[str] = Counter()
 
-    def pass_by(self, name: str) -> None:
+    def reach(self, name: str) -> None:
         self._met[name] += 1
         self._journal.write(f"{name}#{self._met[name]}\n")
         self._journal.flush()
@@ -48,22 +48,22 @@ class Fate:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watched(fate: Fate, owner: type, method: str, label: Callable[..., str]) -> None:
-    """Make every call of a method two points."""
+def watch(kill_point: KillPoint, owner: type, method: str, label: Callable[..., str]) -> None:
+    """Make every call of a method two points, before and after it."""
     plain = getattr(owner, method)
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         name = label(*args)
-        fate.pass_by(f"before {name}")
+        kill_point.reach(f"before {name}")
         answer = plain(self, *args, **kwargs)
-        fate.pass_by(f"after {name}")
+        kill_point.reach(f"after {name}")
         return answer
 
     setattr(owner, method, call)
 
 
 def statement(sql: str, *_: Any) -> str:
-    """What a statement does to which table."""
+    """Return what a statement does to which table, such as `insert RIG_LOADS`."""
     found = _SQL.match(sql)
     if found is None:
         return sql.split()[0].lower()
@@ -72,30 +72,30 @@ def statement(sql: str, *_: Any) -> str:
     return f"{verb} {table[0] if table else ''}".strip()
 
 
-def doom(fate: Fate) -> None:
+def watch_loader(kill_point: KillPoint) -> None:
     """Watch everything that a load does."""
     for kind in (DuckDB, Snowflake):
         for method in ("execute", "rows"):
-            watched(fate, kind, method, statement)
+            watch(kill_point, kind, method, statement)
         for method in ("begin", "commit"):
-            watched(fate, kind, method, lambda name=method: str(name))
-        watched(fate, kind, "copy", lambda table, _: f"copy {table}")
-        watched(fate, kind, "stage", lambda path, _: f"stage {path.stem.rpartition('-')[2]}")
-    watched(fate, Spool, "add", lambda table, *_: f"spool {table.name}")
-    watched(fate, Spool, "parts", lambda *_: "finish spool")
-    watched(fate, Rig, "lap_file", lambda *_: "read lap")
-    watched(fate, Rig, "mark_synced", lambda *_: "mark")
+            watch(kill_point, kind, method, lambda name=method: str(name))
+        watch(kill_point, kind, "copy", lambda table, _: f"copy {table}")
+        watch(kill_point, kind, "stage", lambda path, _: f"stage {path.stem.rpartition('-')[2]}")
+    watch(kill_point, Spool, "add", lambda table, *_: f"spool {table.name}")
+    watch(kill_point, Spool, "parts", lambda *_: "finish spool")
+    watch(kill_point, Rig, "lap_file", lambda *_: "read lap")
+    watch(kill_point, Rig, "mark_synced", lambda *_: "mark")
 
 
 def main() -> None:
     """Run the program of the command line to its end."""
     journal, point, program, *words = sys.argv[1:]
-    doom(Fate(Path(journal), point))
+    watch_loader(KillPoint(Path(journal), point))
     sys.argv = [program, *words]
     if program == "rig":
         from rigclient.cli.main import main as run
     else:
-        from tests.warehouse.naive import main as run
+        from tests.warehouse.naive_loader import main as run
     run()
 
 

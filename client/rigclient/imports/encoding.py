@@ -39,25 +39,26 @@ _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def opened(file: BinaryIO) -> io.TextIOWrapper:
-    """The text of a file, from its beginning; lines end with a line feed. `wrong` tells what is none of it.
+    """Return the text of a file, from its beginning; lines end with a line feed. `wrong` tells what is none
+    of it.
 
     Raises BadRequest for a file that is no text.
     """
     encoding = _encoding(file)
     file.seek(0)
     errors = "surrogateescape" if encoding == "utf-8" else "replace"
-    return _Kept(file, encoding=encoding, errors=errors, newline="\n")
+    return _LeftOpen(file, encoding=encoding, errors=errors, newline="\n")
 
 
-class _Kept(io.TextIOWrapper):
-    """Leaves the file open when it goes: it is the caller's."""
+class _LeftOpen(io.TextIOWrapper):
+    """A text wrapper that does not close the file below it: that is the caller's."""
 
     def close(self) -> None:
         """Do nothing."""
 
 
 def wrong(text: str) -> str | None:
-    """The first byte of a line that is no text; None where all of it is."""
+    """Return where the first byte of a line that is no text stands; None where all of it is."""
     if text.isascii():
         return None
     for at, one in enumerate(text):
@@ -92,7 +93,7 @@ def _is_utf8(file: BinaryIO) -> bool:
 
 
 def _is_western(file: BinaryIO) -> bool:
-    """Whether all that is above ASCII can be Windows-1252 and nothing of it is UTF-8."""
+    """Return whether all that is above ASCII can be Windows-1252 and nothing of it is UTF-8."""
     file.seek(0)
     before = b""
     while chunk := file.read(_CHUNK):
@@ -106,7 +107,7 @@ def _is_western(file: BinaryIO) -> bool:
 
 
 def _western(data: bytes, high: re.Match[bytes]) -> bool:
-    """Whether some bytes are letters of the West beside a letter of all the world."""
+    """Return whether bytes above ASCII are letters of Windows-1252 beside any other letter."""
     around = data[high.start() - 1 : high.start()] + data[high.end() : high.end() + 1]
     return bool(
         _LETTERS.fullmatch(high[0])

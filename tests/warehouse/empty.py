@@ -1,4 +1,4 @@
-"""Warehouses for tests, each empty: a DuckDB file, a schema of the peer, and one of a real account.
+"""Empty warehouses for tests: a DuckDB file, a schema of the peer, and one of a real account.
 
 The real account takes part when RIGD_SNOWFLAKE_LIVE=1, with the SNOWFLAKE_* settings of the environment: a
 login that may create schemas in SNOWFLAKE_DATABASE. Everything is made in a new schema and dropped with it.
@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from rigclient.warehouse import Destination
-from rigclient.warehouse.place import place
+from rigclient.warehouse.url import parse_url
 from tests.warehouse.peer.process import ACCOUNT, DATABASE, PeerProcess
 
 LIVE: Final = os.environ.get("RIGD_SNOWFLAKE_LIVE") == "1"
@@ -27,8 +27,8 @@ ROLE: Final = "RIGD_LOADER"
 
 
 @dataclass(frozen=True)
-class Home:
-    """A warehouse of a test's own."""
+class EmptyWarehouse:
+    """A warehouse that one test has for itself."""
 
     kind: str
     where: str
@@ -38,18 +38,18 @@ class Home:
 
     def open(self, *, read_only: bool = False) -> Destination:
         """Connect."""
-        return place(self.where).open(read_only=read_only)
+        return parse_url(self.where).open(read_only=read_only)
 
 
 def forget_settings(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let no setting of this machine have a say."""
+    """Remove the settings of this machine from the environment."""
     for name in [name for name in os.environ if name.startswith("SNOWFLAKE_")]:
         patch.delenv(name)
     patch.setenv("SNOWFLAKE_HOME", str(folder))
 
 
 def settings(peer: PeerProcess, **other: str) -> dict[str, str]:
-    """Of the peer, by password."""
+    """Return the settings that log in to the peer by password."""
     plain = {
         "ACCOUNT": ACCOUNT.lower(),
         "HOST": "127.0.0.1",
@@ -66,10 +66,12 @@ def settings(peer: PeerProcess, **other: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def home(kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch) -> Iterator[Home]:
-    """An empty warehouse of this kind."""
+def empty_warehouse(
+    kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch
+) -> Iterator[EmptyWarehouse]:
+    """Make an empty warehouse of this kind."""
     if kind == "duckdb":
-        yield Home(kind, f"duckdb:{folder / 'warehouse.duckdb'}")
+        yield EmptyWarehouse(kind, f"duckdb:{folder / 'warehouse.duckdb'}")
         return
     around: dict[str, str] = {}
     if kind == "snowflake":
@@ -79,11 +81,11 @@ def home(kind: str, folder: Path, peer: PeerProcess, patch: pytest.MonkeyPatch) 
     for name, value in around.items():
         patch.setenv(name, value)
     patch.setenv("SNOWFLAKE_SCHEMA", "PUBLIC")
-    with place("snowflake").open() as session:
+    with parse_url("snowflake").open() as session:
         session.execute(f"CREATE SCHEMA {schema}")
     patch.setenv("SNOWFLAKE_SCHEMA", schema)
-    yield Home(kind, "snowflake", around)
+    yield EmptyWarehouse(kind, "snowflake", around)
     if kind == "live":  # the peer goes with all it has
         patch.setenv("SNOWFLAKE_SCHEMA", "PUBLIC")
-        with place("snowflake").open() as session:
+        with parse_url("snowflake").open() as session:
             session.execute(f"DROP SCHEMA {schema}")

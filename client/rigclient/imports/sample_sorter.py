@@ -1,16 +1,16 @@
-"""Samples gathered from readings that come one by one and in no order: sorted on disk."""
+"""Samples sorted on disk out of logged values, which come one by one and in no order."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rigclient.imports.longform import Reading
+from rigclient.imports.longform import LoggedValue
 from rigclient.imports.sheet import Refused
 from riglap.extras import need
 
 _BATCH: Final = 50_000
-"""Readings that go to the disk together: 5 MB."""
+"""Values that are written together: 5 MB."""
 _MEMORY: Final = "256MB"
 """What the sort may use; the rest is on the disk."""
 
@@ -19,18 +19,18 @@ CREATE TABLE READINGS (
     LINE BIGINT, CAR VARCHAR, LAP BIGINT, TIME_NS BIGINT, RECEIVED_NS BIGINT, NAME VARCHAR, VALUE DOUBLE
 )
 """
-# Readings that do not tell their lap are of the one that the car told last, at the same moment first of all.
+# Values without a lap are of the lap that the car logged last, at the same time first of all.
 _FILLED: Final = """
 SELECT LINE, CAR, COALESCE(LAP, LAST_VALUE(LAP IGNORE NULLS) OVER (
         PARTITION BY CAR ORDER BY TIME_NS, LAP NULLS LAST, LINE ROWS UNBOUNDED PRECEDING)) AS LAP,
     TIME_NS, RECEIVED_NS, NAME, VALUE
 FROM READINGS
 """
-_TOLD: Final = "SELECT * FROM READINGS"
+_AS_LOGGED: Final = "SELECT * FROM READINGS"
 
 
 class Sample(NamedTuple):
-    """What was told of a car at one moment."""
+    """All values logged for one car at one time."""
 
     car: str
     lap: int
@@ -41,8 +41,8 @@ class Sample(NamedTuple):
     values: dict[str, float]
 
 
-class Gathering:
-    """Readings in a file of `folder`, which is the caller's to delete."""
+class SampleSorter:
+    """Sorts logged values in a DuckDB file in `folder`, which the caller deletes."""
 
     def __init__(self, folder: Path) -> None:
         duckdb = need("duckdb", "warehouse")
@@ -50,11 +50,11 @@ class Gathering:
         self._db: Any = duckdb.connect(str(folder / "readings.duckdb"))
         self._db.execute(f"SET memory_limit = '{_MEMORY}'")
         self._db.execute(_TABLE)
-        self._some: list[Reading] = []
+        self._some: list[LoggedValue] = []
         self._laps_told = True
 
-    def take(self, readings: Iterable[Reading]) -> None:
-        """Keep the readings."""
+    def take(self, readings: Iterable[LoggedValue]) -> None:
+        """Add logged values."""
         for reading in readings:
             self._laps_told &= reading.lap is not None
             self._some.append(reading)
@@ -63,22 +63,22 @@ class Gathering:
         self._flush()
 
     def laps(self) -> list[tuple[str, int]]:
-        """Cars and their laps, in the order of `samples`."""
+        """Return cars and their laps, in the order of `samples`."""
         # ruff: noqa: S608  what is put into statements are the two above
         rows = f"SELECT DISTINCT CAR, LAP FROM ({self._readings}) WHERE LAP IS NOT NULL ORDER BY CAR, LAP"
         return [(str(car), int(lap)) for car, lap in self._db.execute(rows).fetchall()]
 
     def begins_ns(self) -> dict[str, int]:
-        """The logger's clock at the first reading of every car."""
+        """Return the logger's clock at the first value of every car, in nanoseconds."""
         return dict(self._db.execute("SELECT CAR, MIN(TIME_NS) FROM READINGS GROUP BY CAR").fetchall())
 
     def first_ns(self) -> int:
-        """Wall clock at which the first value arrived; 0 where there is none."""
+        """Return the wall clock at which the first value arrived, unix nanoseconds; 0 where there is none."""
         ((first,),) = self._db.execute("SELECT COALESCE(MIN(RECEIVED_NS), 0) FROM READINGS").fetchall()
         return int(first)
 
     def samples(self) -> Iterator[Sample | Refused]:
-        """By car, lap and time. A second value at the same moment is refused: nobody can tell when it was."""
+        """Yield samples by car, lap and time. A second value of one name at one time is refused."""
         for (car, lap, time_ns), rows in groupby(self._rows(), lambda row: (row.car, row.lap, row.time_ns)):
             values: dict[str, float] = {}
             received = []
@@ -94,13 +94,13 @@ class Gathering:
                 yield Sample(car, lap, time_ns, min(received), values)
 
     def close(self) -> None:
-        """End it."""
+        """Close the DuckDB file."""
         self._db.close()
 
     def _flush(self) -> None:
         if not self._some:
             return
-        columns = zip(Reading._fields, zip(*self._some, strict=True), strict=True)
+        columns = zip(LoggedValue._fields, zip(*self._some, strict=True), strict=True)
         self._db.register("LATEST", self._arrow.table({name: list(values) for name, values in columns}))
         self._db.execute("INSERT INTO READINGS SELECT * FROM LATEST")
         self._db.unregister("LATEST")
@@ -108,14 +108,14 @@ class Gathering:
 
     @property
     def _readings(self) -> str:
-        return _TOLD if self._laps_told else _FILLED
+        return _AS_LOGGED if self._laps_told else _FILLED
 
-    def _rows(self) -> Iterator[Reading]:
+    def _rows(self) -> Iterator[LoggedValue]:
         for batch in self._db.sql(f"{self._readings} ORDER BY CAR, LAP, TIME_NS, LINE").to_arrow_reader(
             _BATCH
         ):
-            yield from map(Reading, *(column.to_pylist() for column in batch.columns))
+            yield from map(LoggedValue, *(column.to_pylist() for column in batch.columns))
 
 
-def _second(row: Reading) -> Refused:
+def _second(row: LoggedValue) -> Refused:
     return Refused(row.line, "a second value at the same moment", f"{row.name} of {row.car} is there already")

@@ -1,4 +1,4 @@
-"""A rig of real laps: a race that was recorded, a server on it, someone who obeys its orders, and `rig`."""
+"""A rig of real laps: a recorded race, a server on it, a process for its command queue, and `rig`."""
 
 import asyncio
 import os
@@ -25,8 +25,8 @@ LOST = 5
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def race(data: Path, seconds: float = RACE_S) -> Path:
-    """The data directory of a race that was driven, recorded and archived."""
+def record_race(data: Path, seconds: float = RACE_S) -> Path:
+    """Drive, record and archive a race; return its data directory."""
     tape = Tape(data, CARS)
     tape.drive(seconds / 3)
     for _ in range(LOST):
@@ -40,13 +40,13 @@ def race(data: Path, seconds: float = RACE_S) -> Path:
     return data
 
 
-class Town:
+class RecordedRig:
     """A rig on a copy of `data`, and the `rig` command with no settings of whoever runs the tests."""
 
     def __init__(self, data: Path, folder: Path) -> None:
         self.folder = folder
-        self.told = events(data)
-        """Everything in its ring."""
+        self.events = events(data)
+        """All events of its ring."""
         self.data = shutil.copytree(data, folder / "data")
         self.address = f"127.0.0.1:{free_port()}"
         self._clerk = Clerk(self.data)
@@ -55,7 +55,7 @@ class Town:
 
     def serve(self) -> None:
         """Start the server, in a thread of its own."""
-        self._server = Serving(self.data, self.address)
+        self._server = ServerThread(self.data, self.address)
 
     def stop(self) -> None:
         """End the server in the middle of whatever it does."""
@@ -92,7 +92,7 @@ class Town:
         }
 
 
-class Serving(threading.Thread):
+class ServerThread(threading.Thread):
     """A server that runs until it is stopped."""
 
     def __init__(self, data: Path, address: str) -> None:

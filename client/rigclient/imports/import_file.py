@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from rigclient.imports.finding import KNOWN, Found
-from rigclient.imports.held import Held, Session
+from rigclient.imports.discovery import KNOWN, Found
+from rigclient.imports.loaded_files import LoadedFile, LoadedFiles
 from rigclient.imports.races import Race, race_of
-from rigclient.imports.refusals import Refusals
+from rigclient.imports.refusals import RefusalLog
 from rigclient.imports.sheet import Refused, Sheet
 from rigclient.warehouse.spool import Spool
 
@@ -20,7 +20,7 @@ EMPTY: Final = "no laps"
 OLDER: Final = "older"
 USED: Final = "dates"
 """What became of a file: OLDER, that a more final chart of its race is there, or has replaced it; the last,
-that it told the date of others.
+that it stated the date of others.
 """
 
 _RACE_DIGITS: Final = 2
@@ -33,7 +33,7 @@ Progress = Callable[[Path, int], None]
 """Told what is read, and how many of its bytes have been."""
 
 
-class Named(NamedTuple):
+class ImportOptions(NamedTuple):
     """What the caller knows of the files, where their paths do not tell."""
 
     track: str = ""
@@ -45,7 +45,7 @@ class Named(NamedTuple):
 
 
 @dataclass
-class Report:
+class ImportReport:
     """What became of a file."""
 
     path: Path
@@ -59,33 +59,33 @@ class Report:
     """Rows by reason."""
     why: str = ""
     """Why the whole file is refused, or not needed."""
-    replaces: tuple[Session, ...] = ()
+    replaces: tuple[LoadedFile, ...] = ()
     """What goes when it comes."""
 
 
 @dataclass(frozen=True)
-class Source:
+class ImportFile:
     """One file on its way."""
 
     file: Found
-    named: Named
-    held: Held
+    named: ImportOptions
+    loaded: LoadedFiles
     spool: Spool
-    refusals: Refusals
+    refusals: RefusalLog
     progress: Progress
     beside: frozenset[str] = frozenset()
     """Checksums of the files that were named with it."""
 
-    def race(self, told: str = "") -> Race:
-        """The race it is of; `told` is what the file itself says, such as R1. Raises BadRequest."""
-        return race_named(self.file.path, self.named, told)
+    def race(self, stated: str = "") -> Race:
+        """Return the race it is of; `stated` is what the file itself says, such as R1. Raises BadRequest."""
+        return race_named(self.file.path, self.named, stated)
 
     def said(self, column: str) -> str:
-        """What its first sound row says; nothing where it has no such column."""
+        """Return what its first sound row says; nothing where it has no such column."""
         return self.file.first.get(column) if self.file.first else ""
 
     def rows(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T | Refused]:
-        """What a parser makes of the file, from its beginning."""
+        """Yield what a parser makes of the file, from its beginning."""
         with self.file.path.open("rb") as file:
             sheet = Sheet(str(self.file.path), file, KNOWN)
             for n, row in enumerate(parse(sheet)):
@@ -95,7 +95,7 @@ class Source:
         self.progress(self.file.path, self.file.bytes)
 
     def sound(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T]:
-        """The same without what is refused, which is told."""
+        """Yield the same without what is refused, which is logged."""
         return self.refusals.kept(self.rows(parse))
 
     def report(
@@ -105,19 +105,19 @@ class Source:
         *,
         laps: int,
         samples: int = 0,
-        replaces: tuple[Session, ...] = (),
-    ) -> Report:
-        """What came of it."""
+        replaces: tuple[LoadedFile, ...] = (),
+    ) -> ImportReport:
+        """Return the report on what came of the file."""
         outcome = LOADED if laps else EMPTY
         refused = self.refusals.by_reason
         why = "" if laps else f"{self.file.path} has no sound row, {refused.total()} refused"
-        return Report(
+        return ImportReport(
             self.file.path, self.file.kind, outcome, session, race, laps, samples, refused, why, replaces
         )
 
 
-def race_named(path: Path, named: Named, told: str = "") -> Race:
-    """The race of a file; `told` is what the file itself says, such as R1. Raises BadRequest."""
-    digits = told.removeprefix("R")
+def race_named(path: Path, named: ImportOptions, stated: str = "") -> Race:
+    """Return the race of a file; `stated` is what the file itself says, such as R1. Raises BadRequest."""
+    digits = stated.removeprefix("R")
     own = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _RACE_DIGITS else 0
     return race_of(path, named.track, named.race, named.date, own)

@@ -1,7 +1,8 @@
 """Files of other programs: found, recognised by their header, and told apart by their checksum.
 
 A file that is to be a table and cannot be read as one is odd, as is one that has most of the columns of a
-table that can be loaded: it is told with its reason. What is sound and something else is left alone, by name.
+table that can be loaded: it is reported with its reason. What is sound and something else is left alone, by
+name.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 
 from rig.errors import BadRequest, NotFound
 from rigclient.imports import beacons, charts, longform
-from rigclient.imports.sheet import Row, Sheet
+from rigclient.imports.sheet import Sheet, SheetRow
 
 CHART: Final = "chart"
 TELEMETRY: Final = "telemetry"
@@ -46,7 +47,7 @@ class Found(NamedTuple):
     kind: str
     sha256: str
     bytes: int
-    first: Row | None
+    first: SheetRow | None
     """Its first sound row."""
 
 
@@ -68,7 +69,7 @@ class Search(NamedTuple):
 
 
 def search(paths: Sequence[Path]) -> Search:
-    """The files named, and those in the folders named. Raises NotFound for what is not there."""
+    """Return the files named, and those in the folders named. Raises NotFound for what is not there."""
     files: dict[Path, Found] = {}
     odd: dict[Path, Odd] = {}
     others: dict[Path, None] = {}
@@ -90,8 +91,8 @@ def search(paths: Sequence[Path]) -> Search:
 
 
 def recognised(path: Path) -> Found | None:
-    """The file, None where it is a table of another kind. Raises BadRequest where it is no table, or where it
-    lacks but a few columns of a kind; OSError.
+    """Return the file, None where it is a table of another kind. Raises BadRequest where it is no table, or
+    where it lacks but a few columns of a kind; OSError.
     """
     _check_shape(path)
     with path.open("rb") as file:
@@ -101,14 +102,14 @@ def recognised(path: Path) -> Found | None:
         kind = _kind(sheet.columns)
         if kind is None:
             return None
-        first = next((row for row in sheet.rows() if isinstance(row, Row)), None)
+        first = next((row for row in sheet.rows() if isinstance(row, SheetRow)), None)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return Found(path, kind, sha256, file.tell(), first)
 
 
 def _check_shape(path: Path) -> None:
-    """Raises BadRequest for what is no file: a pipe that is opened may never end."""
+    """Raise BadRequest for what is no regular file: a pipe that is opened may never end."""
     mode = path.stat().st_mode
     for test, what in _SHAPES.items():
         if test(mode):
@@ -132,7 +133,7 @@ def _reason(error: BadRequest | OSError) -> str:
 
 
 def _expanded(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
-    """Every file, and whether it was named itself."""
+    """Yield every file, and whether it was named itself."""
     for path in paths:
         if not path.exists():
             raise NotFound(f"there is no file {path}", hint="name files, or folders to search")

@@ -1,4 +1,5 @@
-"""Processes that need not import: each is forked from one that has done nothing but that, and runs a command.
+"""A server of forks: processes that need not import, each forked from one that has done nothing but that, and
+runs a command.
 
 Half of the time of a short `rig sync` is spent on importing. What runs is the command's own `main` with a
 command line and an environment of its own, in a process that can be killed like any other.
@@ -16,8 +17,8 @@ from typing import NamedTuple, Self
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Ended(NamedTuple):
-    """What became of a child."""
+class Exited(NamedTuple):
+    """How a child ended."""
 
     status: int
     """Exit status, or the negative number of the signal that ended it."""
@@ -25,15 +26,15 @@ class Ended(NamedTuple):
     err: str
 
 
-class Nursery:
-    """The process that forks, from the outside."""
+class ForkServer:
+    """The process that forks, as the tests see it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._started = 0
         self._logs: dict[int, Path] = {}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.warehouse.nursery"],
+            [sys.executable, "-m", "tests.warehouse.fork_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -41,21 +42,21 @@ class Nursery:
         )
 
     def start(self, *words: str, env: Mapping[str, str]) -> int:
-        """Run `tests.warehouse.doomed WORDS`; returns the process id."""
+        """Start `tests.warehouse.killed_loader WORDS` and return its process id."""
         self._started += 1
         log = self._folder / f"child{self._started}"
         pid = int(self._ask({"words": words, "env": dict(env), "log": str(log)}))
         self._logs[pid] = log
         return pid
 
-    def wait(self, pid: int) -> Ended:
-        """Its end."""
+    def wait(self, pid: int) -> Exited:
+        """Wait for a child and return how it ended."""
         status = os.waitstatus_to_exitcode(int(self._ask({"wait": pid})))
         log = self._logs.pop(pid)
-        return Ended(status, log.with_suffix(".out").read_text(), log.with_suffix(".err").read_text())
+        return Exited(status, log.with_suffix(".out").read_text(), log.with_suffix(".err").read_text())
 
-    def run(self, *words: str, env: Mapping[str, str]) -> Ended:
-        """Run it to its end."""
+    def run(self, *words: str, env: Mapping[str, str]) -> Exited:
+        """Run it to its end; see `start`."""
         return self.wait(self.start(*words, env=env))
 
     def _ask(self, order: dict[str, object]) -> str:
@@ -79,8 +80,8 @@ class Nursery:
 
 
 def child(order: dict[str, object]) -> None:
-    """Become the command."""
-    from tests.warehouse import doomed
+    """Become the command of `order`, in the forked process."""
+    from tests.warehouse import killed_loader
 
     words, env, log = order["words"], order["env"], Path(str(order["log"]))
     assert isinstance(words, list)
@@ -88,8 +89,8 @@ def child(order: dict[str, object]) -> None:
     for number, suffix in ((1, ".out"), (2, ".err")):
         os.dup2(os.open(log.with_suffix(suffix), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.environ.update(env)
-    sys.argv = ["doomed", *map(str, words)]
-    doomed.main()
+    sys.argv = ["killed_loader", *map(str, words)]
+    killed_loader.main()
 
 
 def main() -> None:
@@ -98,8 +99,8 @@ def main() -> None:
     import snowflake.connector  # noqa: F401
 
     import rigclient.cli.main  # noqa: F401
-    import tests.warehouse.doomed
-    import tests.warehouse.naive  # noqa: F401
+    import tests.warehouse.killed_loader
+    import tests.warehouse.naive_loader  # noqa: F401
 
     for line in sys.stdin:
         order = json.loads(line)

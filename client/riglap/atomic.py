@@ -1,4 +1,4 @@
-"""Files that appear under their name when they are whole, or not at all."""
+"""Atomic writes: a file appears under its name when it is complete, or not at all."""
 
 import contextlib
 import os
@@ -17,11 +17,12 @@ _STREAMS: Final = ("/dev/fd/", "/dev/std", "/proc/")
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a place to write the file at `path`, which it becomes at the end, flushed. After an error, Ctrl-C
+def atomic_write(path: Path, *, flush: bool = True) -> Iterator[Path]:
+    """Yield a path to write to, which becomes `path` at the end, flushed to the disk. After an error, Ctrl-C
     or SIGTERM nothing is left of it, and what stood there stays. Devices and pipes are written as they are.
 
-    Raises OSError, with the name of the file.
+    `flush` False keeps it complete where a process ends, not where the power fails: a flush takes
+    milliseconds. Raises OSError, with the name of the file.
     """
     if not _replaceable(path):
         yield path
@@ -30,7 +31,10 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         with _terminated():
             yield beside(target)
-            finish(target)
+            if flush:
+                finish(target)
+            else:
+                beside(target).replace(target)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
@@ -49,7 +53,7 @@ def _replaceable(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what is done here as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP end what is done here as Ctrl-C does."""
     taken = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):

@@ -14,7 +14,7 @@ import numpy as np
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rigclient.warehouse.destination import Destination
 from rigd.serve.identity import identity
-from tests.warehouse.town import Town
+from tests.warehouse.recorded_rig import RecordedRig
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,9 +29,9 @@ class Held(NamedTuple):
     columns: dict[str, str]
 
 
-def expected(town: Town) -> dict[str, Held]:
+def expected(recorded_rig: RecordedRig) -> dict[str, Held]:
     """What every table of samples must hold, and what every lap and event is known by."""
-    files = [LapFile.open(path) for path in town.laps()]
+    files = [LapFile.open(path) for path in recorded_rig.laps()]
     found = {name: _samples(files, section) for name, section in SECTIONS.items()}
     laps: dict[str, list[Any]] = {
         "SESSION": [_parts(file)[0] for file in files],
@@ -45,8 +45,8 @@ def expected(town: Town) -> dict[str, Held]:
         "DRIVER": [file.header.lap.driver for file in files],
     }
     found["LAPS"] = _table(len(files), laps)
-    kinds = [event.WhichOneof("kind") for event in town.told]
-    numbers = [event.seq for event in town.told]
+    kinds = [event.WhichOneof("kind") for event in recorded_rig.events]
+    numbers = [event.seq for event in recorded_rig.events]
     found["EVENTS"] = _table(len(kinds), {"SEQ": numbers, "KIND": kinds})
     gaps = sum(len(file.header.gaps) for file in files) + kinds.count("gap")
     found["GAPS"] = Held(gaps, {})
@@ -117,9 +117,9 @@ def _checksum(array: Array) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def held(destination: Destination, town: Town) -> dict[str, Held]:
+def held(destination: Destination, recorded_rig: RecordedRig) -> dict[str, Held]:
     """What a warehouse holds of a rig."""
-    own = identity(town.data)
+    own = identity(recorded_rig.data)
     orders = dict.fromkeys(SECTIONS, "SESSION, LAP, SEQ") | {"LAPS": "SESSION, LAP", "EVENTS": "SEQ"}
     found = {name: _held(destination, name, order, own) for name, order in orders.items()}
     ((gaps,),) = destination.rows("SELECT COUNT(*) FROM GAPS WHERE RIG_ID = ?", [own])
@@ -136,14 +136,14 @@ def _held(destination: Destination, table: str, order: str, own: str) -> Held:
     return _table(len(joined.get("RIG_ID", ())), joined)
 
 
-def differences(destination: Destination, town: Town) -> list[str]:
+def differences(destination: Destination, recorded_rig: RecordedRig) -> list[str]:
     """Where the two are not the same. None: all rows and checksums agree, and the ledger is whole."""
-    return contents(destination, town, expected(town)) + broken(destination)
+    return contents(destination, recorded_rig, expected(recorded_rig)) + broken(destination)
 
 
-def contents(destination: Destination, town: Town, wanted: Mapping[str, Held]) -> list[str]:
+def contents(destination: Destination, recorded_rig: RecordedRig, wanted: Mapping[str, Held]) -> list[str]:
     """Where rows and checksums are not the same."""
-    there = held(destination, town)
+    there = held(destination, recorded_rig)
     out = []
     for table, want in wanted.items():
         have = there[table]

@@ -1,4 +1,4 @@
-"""Nothing was found: which of the conditions is to blame, and what there is instead."""
+"""Suggestions where nothing was found: which of the conditions is to blame, and what there is."""
 
 # ruff: noqa: S608  what is put into statements are names from this package; values are bound
 
@@ -25,21 +25,21 @@ _MOST: Final = 500
 _SHOWN: Final = 6
 
 
-def instead(destination: Destination, choice: Choice, what: str = "lap") -> str:
-    """A sentence: no lap of driver 'Bob' among those of track 'barber'; there are drivers Rob, ..."""
+def suggestion(destination: Destination, choice: Choice, what: str = "lap") -> str:
+    """Return a sentence: no lap of driver 'Bob' among those of track 'barber'; there are drivers Rob, ..."""
     for name in (*_WITHOUT, *_VALUES):
         if getattr(choice, name):
             without = dataclasses.replace(choice, **{name: _default(name)})
-            if told := _told(destination, choice, without, name):
-                return f"no {what} {told}"
+            if found := _excluded(destination, choice, without, name):
+                return f"no {what} {found}"
     if not _count(destination, Choice()):
         return "the warehouse has no laps yet; `rig sync` and `rig warehouse load` bring some"
     tracks = _there(destination, Choice(), "track")
     return f"no {what} is like that; {_list('track', tracks, choice.track)}"
 
 
-def _told(destination: Destination, choice: Choice, without: Choice, name: str) -> str:
-    """What one condition keeps away; nothing when there is none without it either."""
+def _excluded(destination: Destination, choice: Choice, without: Choice, name: str) -> str:
+    """Return what one condition excludes; empty when there is no lap without it either."""
     if name in _WITHOUT:
         count = _count(destination, without)
         return f"is like that: {_laps(count)} that would fit {_be(count)} {_WITHOUT[name]}" if count else ""
@@ -52,7 +52,7 @@ def _told(destination: Destination, choice: Choice, without: Choice, name: str) 
 
 
 def nearest(wanted: str, names: list[str]) -> list[str]:
-    """The names, those that are most like `wanted` first; numbers in their order."""
+    """Return the names, those that are most like `wanted` first; numbers in their order."""
     close = difflib.get_close_matches(wanted.lower(), [name.lower() for name in names], n=_SHOWN, cutoff=0.4)
     return sorted(names, key=lambda name: close.index(name.lower()) if name.lower() in close else len(close))
 
@@ -76,7 +76,7 @@ def _count(destination: Destination, choice: Choice) -> int:
 
 
 def _there(destination: Destination, choice: Choice, name: str) -> list[str]:
-    """What there is of one kind among the laps that pass the other conditions."""
+    """Return the values of one condition's column among the laps that pass the other conditions."""
     _, column = _VALUES[name]
     where = choice.where()
     sql = f"SELECT DISTINCT V FROM (SELECT {column} AS V {FROM} WHERE {where.sql}) X WHERE V IS NOT NULL"
@@ -84,7 +84,7 @@ def _there(destination: Destination, choice: Choice, name: str) -> list[str]:
 
 
 def _asked(choice: Choice, name: str) -> str:
-    """What was asked for: driver 'Bob', or cars 7, 8."""
+    """Return what was asked for: driver 'Bob', or cars 7, 8."""
     word, value = _VALUES[name][0], getattr(choice, name)
     if isinstance(value, tuple):
         return f"{word}{'s' * (len(value) > 1)} {', '.join(value)}"

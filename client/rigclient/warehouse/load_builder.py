@@ -1,0 +1,122 @@
+"""Building loads: laps are read from the rig, decoded and spooled until there are enough rows."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rig.errors import Corrupt, Mismatch, NotFound, RigError
+from rigclient.warehouse import table_rows, tables
+from rigclient.warehouse.iteration import prefetch
+from rigclient.warehouse.layout import Layout, LayoutCache
+from rigclient.warehouse.loading import Load
+from rigclient.warehouse.plan import STREAM, Plan, PlannedLap
+from rigclient.warehouse.rig_reader import FetchedLap, RigReader
+from rigclient.warehouse.spool import Spool
+
+LOAD_ROWS: Final = 250_000
+"""Most samples of a load: about 60 MB as zstd Parquet; warehouses take files of 100 MB best."""
+
+
+class PreparedLoad(NamedTuple):
+    """A load that is ready to be staged, with what has to be known when it is loaded."""
+
+    load: Load
+    layout: Layout | None
+    """Layout of its laps; None when it has none."""
+    digests: dict[str, str]
+    """Digests of its laps, by the lap's name."""
+    newest_ns: int
+    """Wall clock at which the newest of its laps ended, unix nanoseconds; 0 without laps."""
+    spool: Spool
+
+
+class _OpenLoad:
+    """A load that still takes laps."""
+
+    def __init__(self, rig_id: str, folder: Path, layout: Layout | None) -> None:
+        self._rig_id, self.layout = rig_id, layout
+        self._spool = Spool(folder)
+        self._digests: dict[str, str] = {}
+        self._newest_ns = 0
+        self._laps: list[table_rows.NamedRow] = []
+        self._gaps: list[table_rows.NamedRow] = []
+        self.sessions: list[table_rows.NamedRow] = []
+
+    def has_room(self, layout: Layout, rows: int, limit: int) -> bool:
+        """Return whether a lap of so many rows fits: one load has one layout and at most `limit` samples."""
+        return self.layout == layout and self._spool.rows(tables.SAMPLES) + rows <= limit
+
+    def add(self, read: FetchedLap, layout: Layout) -> None:
+        """Spool the samples and scoring updates of a lap, and note its rows of LAPS and GAPS."""
+        file, lap = read.file, read.file.header.lap
+        samples, scoring = table_rows.columns_of(file)
+        session, own = tables.parted(lap.name)
+        constants: dict[str, str | int] = {
+            "RIG_ID": self._rig_id,
+            "SESSION": session,
+            "LAP": own,
+            "CAR": lap.car,
+            "LAP_INDEX": lap.index,
+        }
+        for table, columns in ((tables.SAMPLES, samples), (tables.UPDATES, scoring)):
+            if columns:
+                self._spool.add(table, constants, layout.arrays(table, columns))
+        self._laps.append(table_rows.lap_of_file(self._rig_id, file, read.size, samples, scoring))
+        self._gaps += table_rows.gaps_of_lap(self._rig_id, file)
+        self._digests[lap.name] = file.digest
+        self._newest_ns = max(self._newest_ns, lap.end_time_ns)
+
+    def finished(self, number: int) -> PreparedLoad:
+        """Return the finished load, as number `number` of the stream of laps."""
+        self._spool.put(tables.LAPS, self._laps)
+        self._spool.put(tables.GAPS, table_rows.numbered(self._gaps))
+        self._spool.put(tables.SESSIONS, self.sessions)
+        load = Load(self._spool.id, self._rig_id, STREAM, number, number + 1, self._spool.parts())
+        return PreparedLoad(load, self.layout, self._digests, self._newest_ns, self._spool)
+
+
+class LoadBuilder:
+    """Builds the loads of a plan, one after the other; a session goes with its first lap."""
+
+    def __init__(
+        self, rig: RigReader, layouts: LayoutCache, folder: Path, refuse: Callable[[RigError], None]
+    ) -> None:
+        self._rig, self._layouts, self._folder = rig, layouts, folder
+        self._refuse = refuse
+        self.stopped = False
+        """Set to end `loads` after the lap that is being read."""
+
+    def loads(self, plan: Plan, read: Callable[[int], None], limit: int) -> Iterator[PreparedLoad]:
+        """Yield the loads, of at most `limit` samples each. `read` is called with the rows of every lap."""
+        number, open_load, sessions = plan.next_n, None, dict(plan.sessions)
+        for wanted, lap in prefetch((wanted, self._read(wanted)) for wanted in plan.laps):
+            if self.stopped:
+                return
+            if lap is not None:
+                if open_load and not open_load.has_room(lap[1], wanted.rows, limit):
+                    yield open_load.finished(number)
+                    number, open_load = number + 1, None
+                open_load = open_load or self._new_load(lap[1])
+                open_load.add(*lap)
+                session = sessions.pop(wanted.name.partition("/laps/")[0], None)
+                open_load.sessions += [session] if session else []
+            read(wanted.rows)
+        if sessions and open_load is None:
+            open_load = self._new_load(None)
+        if open_load is not None:
+            open_load.sessions += sessions.values()
+            yield open_load.finished(number)
+
+    def _new_load(self, layout: Layout | None) -> _OpenLoad:
+        return _OpenLoad(self._rig.rig_id, self._folder, layout)
+
+    def _read(self, wanted: PlannedLap) -> tuple[FetchedLap, Layout] | None:
+        """Return a lap with its layout; None for one that was removed meanwhile or is refused."""
+        try:
+            read = self._rig.read(wanted.name, wanted.digest)
+            return read, self._layouts.of(read.file)
+        except NotFound:
+            return None  # retention, or somebody's hand, was faster
+        except (Corrupt, Mismatch) as error:
+            self._refuse(error)
+            return None
