@@ -12,6 +12,7 @@ from rig.errors import RigError
 from rig.v1 import lap_pb2, laps_pb2, rig_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
+from rigclient.cli.commands.moments import moment
 from rigclient.cli.commands.sessions import WIDE_FROM
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text
@@ -40,7 +41,7 @@ _filters = (
     click.option("--valid", is_flag=True, default=None, help="Only laps that count."),
     click.option("--pinned", is_flag=True, default=None, help="Only pinned laps."),
     click.option("--synced/--unsynced", default=None, help="Only laps that the warehouse has, or has not."),
-    click.option("--since", callback=shell.moment, metavar="WHEN", help="Began since: 20m, 2h, or a date."),
+    click.option("--since", callback=moment, metavar="WHEN", help="Began since: 20m, 2h, or a date."),
 )
 
 
@@ -75,7 +76,9 @@ def laps(
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """List complete laps of SESSION: a part of its name, - for all sessions; default: the newest.
+    """List the laps of a session, or of all.
+
+    SESSION is a part of its name, - for all sessions; default: the newest.
 
     The lap that a car is driving now is not listed; `rig lap car012-running` shows it.
 

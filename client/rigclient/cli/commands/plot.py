@@ -32,9 +32,10 @@ _NEEDED: Final = ("distance", "lap_time")
 @shell.as_json
 @click.pass_obj
 def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: Path, as_json: bool) -> None:
-    """Draw laps over the distance, and what each loses to the first. NAME is what `rig lap` takes.
+    """Draw laps over the distance, and what each loses to the first.
 
-    What a wheel has several of, such as tyre_temp, is drawn as their mean; tyre_temp_fl is one wheel.
+    NAME is what `rig lap` takes. What a wheel has several of, such as tyre_temp, is drawn as their mean;
+    tyre_temp_fl is one wheel.
 
     \b
     Example:

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import RenderableType
 from rich.style import Style
 
-from rigclient.cli.commands.questions.asking import split, table
+from rigclient.cli.commands.questions.selection import split, table
 from rigclient.cli.terminal import braille
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE
