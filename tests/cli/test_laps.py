@@ -98,16 +98,16 @@ class TestSessions:
     @pytest.mark.parametrize("command", ["laps", "mark"])
     def test_a_slot_id_out_of_range_is_one_sentence(self, lap_rig: LapRig, command: str) -> None:
         result = run(lap_rig, command, "--car", "99999999999")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert result.stderr.splitlines() == [
             "error: 99999999999 is no slot id",
             "hint: they are numbers from 0 to 2147483647",
         ]
 
     def test_a_moment_that_is_none_is_refused(self, lap_rig: LapRig) -> None:
-        result = run(lap_rig, "sessions", "--since", "yesterday")
+        result = run(lap_rig, "sessions", "--since", "yesteryear")
         assert result.exit_code == 2
-        assert "'yesterday' is neither 20m (ago) nor 2026-11-20T13:45" in result.stderr
+        assert "'yesteryear' is no moment" in result.stderr
 
 
 class TestLaps:
@@ -180,7 +180,7 @@ class TestLaps:
 
     def test_a_part_of_several_names_is_no_name(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "laps", "meander")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "'meander' may be 20261120-134500-meander" in result.stderr
         assert "hint: give more of the name" in result.stderr
 
@@ -209,7 +209,7 @@ class TestLaps:
         empty = LapRig()
         result = run(empty, "laps")
         empty.stop()
-        assert result.exit_code == 1
+        assert result.exit_code == 5
         assert "error: no session has been kept yet" in result.stderr
 
 
@@ -245,7 +245,7 @@ class TestLap:
 
     def test_a_name_of_several_laps_names_them(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "lap", "0002")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "error: '0002' may be car007-0002, car012-0002, car031-0002" in result.stderr
 
     def test_a_name_of_none_says_where_to_look(self, lap_rig: LapRig) -> None:
@@ -348,14 +348,14 @@ class TestKeeping:
         self, lap_rig: LapRig, command: tuple[str, ...]
     ) -> None:
         result = run(lap_rig, *command, "car012-0002", "nosuch")
-        assert (result.exit_code, result.stdout) == (1, "")
+        assert (result.exit_code, result.stdout) == (5, "")
         assert "nothing is named 'nosuch'" in result.stderr
         assert not lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
 
     def test_what_was_deleted_is_told_although_the_next_is_not(self, lap_rig: LapRig) -> None:
         deleted = f"{driven.SESSION}/laps/car012-0002"
         result = run(lap_rig, "delete", "--yes", "car012-0002", "car007-0001")
-        assert (result.exit_code, result.stdout) == (1, f"{deleted} is deleted\n")
+        assert (result.exit_code, result.stdout) == (5, f"{deleted} is deleted\n")
         pinned = f"{driven.SESSION}/laps/car007-0001"
         assert result.stderr.splitlines() == [f"error: {pinned} is pinned", "hint: unpin it first"]
         result = run(lap_rig, "delete", "--yes", "car012-0001", "car007-0001", "--json")

@@ -12,7 +12,7 @@ from rig.v1 import lap_pb2, laps_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.laps import flags
-from rigclient.cli.commands.moments import moment
+from rigclient.cli.commands.moments import FORMS, moment
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Text
@@ -44,7 +44,7 @@ _STATUS: Final = {
     show_default=True,
     help="Kept after it, at most 600.",
 )
-@click.option("--at", callback=moment, metavar="WHEN", help="30s or 5m ago, or a date; default: now.")
+@click.option("--at", callback=moment, metavar="WHEN", help=f"{FORMS}; default: now.")
 @click.option("--car", "cars", metavar="ID,ID", default="", callback=shell.slots, help="Default: all cars.")
 @click.option("--note", default="", help="What there was to see.")
 @shell.as_json

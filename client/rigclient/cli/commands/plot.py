@@ -10,7 +10,7 @@ from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from riglap.lap import Lap, channel_of
 from riglap.plot import page, picture
-from riglap.plot.panels import panels, title
+from riglap.plot.panels import figure
 
 _WRITERS: Final = {".html": page, ".png": picture, ".svg": picture, ".pdf": picture}
 _NEEDED: Final = ("distance", "lap_time")
@@ -45,7 +45,7 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     with connect(address) as rig:
         laps = [_read(rig, name, channels) for name in rig.find_laps(names)]
     with shell.busy(f"drawing {out}"):
-        writer.write(out, title(laps), panels(laps, channels))
+        writer.write(out, figure(laps, channels))
     shell.show_files([out], as_json)
 
 

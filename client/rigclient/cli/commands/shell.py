@@ -1,11 +1,12 @@
 """What commands of `rig` share: options, and how they print and show that they are busy."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from google.protobuf.message import Message
@@ -19,6 +20,9 @@ from rigclient.cli.terminal.text import Console, Text
 
 if TYPE_CHECKING:
     from rigclient.queries import Progress
+
+_UNCUT: Final = 10_000
+"""Cells of a line that no terminal shows: tables take what they need of them."""
 
 T = TypeVar("T")
 
@@ -63,8 +67,10 @@ def warn(text: str) -> None:
 
 
 def console() -> Console:
-    """Standard output, coloured where it is a terminal."""
-    return Console()
+    """Return standard output, coloured where it is a terminal, and where it is none wide enough that nothing
+    is cut.
+    """
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNCUT)
 
 
 def show_json(messages: Message | Sequence[Message]) -> None:

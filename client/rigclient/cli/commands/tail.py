@@ -1,5 +1,6 @@
 """`rig tail`: a stream, record by record, and the cursor of each message kept when it has been shown."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from rigclient import requests
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import records, shell
 from rigclient.cli.commands.bookmark import Bookmark, cursor_of
+from rigclient.cli.commands.moments import FORMS, unix_s
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.text import Console
 from rigclient.connection import Stream
@@ -55,6 +57,8 @@ def _cars(_ctx: click.Context, _param: click.Parameter, value: str) -> requests.
 def _start(_ctx: click.Context, _param: click.Parameter, value: str) -> requests.Start:
     if value in _STARTS:
         return value  # type: ignore[return-value]
+    with contextlib.suppress(ValueError):
+        return unix_s(value)
     return cursor_of(value)
 
 
@@ -89,7 +93,7 @@ def _start(_ctx: click.Context, _param: click.Parameter, value: str) -> requests
     default="now",
     show_default=True,
     callback=_start,
-    help="now, earliest, running_lap, or a cursor.",
+    help=f"now, earliest, running_lap, {FORMS}, or a cursor.",
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many records.")
 @click.option(

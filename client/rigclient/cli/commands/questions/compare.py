@@ -133,5 +133,5 @@ def _show(
             console.print(part)
     if writer and plot:
         with shell.busy(f"drawing {plot}"):
-            writer.write(plot, found.a.track, comparison.panels(found, cells, columns))
+            writer.write(plot, comparison.figure(found, cells, columns))
         shell.show_files([plot], as_json=False)

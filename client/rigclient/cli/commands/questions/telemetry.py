@@ -169,7 +169,9 @@ def _show(batches: Iterable[Any]) -> None:
     shown = [name for name in names if name not in ("session", "car", "lap_index")]
     at_name = [names.index(name) for name in shown]
     console = shell.console()
-    columns = {name: "left" if name == "lap" else "right" for name in shown}
+    # The lap's own time is another thing than the time into the lap at a sample.
+    heads = ["time into lap" if name == "lap_time" else name for name in shown]
+    columns = {name: "left" if name == "lap" else "right" for name in heads}
     console.print(
         table(columns.items(), ([_cell(row[at]) for at in at_name] for row in rows[:_SHOWN]), console.width)
     )
