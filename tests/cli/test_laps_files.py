@@ -157,7 +157,7 @@ class TestExport:
 
     def test_an_unknown_channel_is_one_sentence(self, lap_rig: LapRig, tmp_path: Path) -> None:
         result = run(lap_rig, "export", "best", "--out", str(tmp_path), "--channels", "camber")
-        assert result.exit_code == 3
+        assert result.exit_code == 5
         assert result.stderr.startswith("error: this lap has no channel 'camber'")
 
 

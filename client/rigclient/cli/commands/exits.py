@@ -18,6 +18,8 @@ CODES: Final = {
     errors.Denied: 4,
     errors.Unauthenticated: 4,
     errors.NotFound: 5,
+    errors.MissingChannel: 5,
+    errors.CursorExpired: 5,
     errors.Mismatch: 6,
     errors.Newer: 6,
     errors.Busy: 7,
