@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rich.cells import cell_len
 
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
-from rigclient.cli.commands import records
+from rigclient.cli.main import rig
 from tests.cli.laps_shell import NARROW, WIDE, run, told
 from tests.rigclient import field
 from tests.rigclient.lap_rig import LapRig
@@ -103,6 +104,20 @@ class TestSessions:
             "error: 99999999999 is no slot id",
             "hint: they are numbers from 0 to 2147483647",
         ]
+
+    def test_a_pipe_gets_whole_lines(self, lap_rig: LapRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+        long = "A. Alder of the Long Names, who drives for the Amber Racing Team of Meander Valley"
+        for lap in lap_rig.laps.values():
+            lap.driver = long
+        result = CliRunner(env={"COLUMNS": None}).invoke(rig, ["--rig", lap_rig.address, "laps", "-"])
+        assert long in result.stdout
+        assert "…" not in result.stdout
+
+    def test_the_player_is_marked(self, lap_rig: LapRig) -> None:
+        lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].player = True
+        shown = told(run(lap_rig, "laps"))
+        assert [line.split()[0] for line in shown.splitlines() if "player" in line] == ["car012-0002"]
 
     def test_a_moment_that_is_none_is_refused(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "sessions", "--since", "yesteryear")
