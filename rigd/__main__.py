@@ -10,6 +10,7 @@ import rigd
 from rig.errors import Corrupt, Newer, RigError, Unavailable
 from rig.signs import LogFormatter, visible
 from rigclient.cli.terminal import streams
+from rigclient.cli.terminal.group import Group
 from rigd import lifeline
 from rigd.commands import daemons, game, kept, run
 from rigd.supervisor import REFUSED
@@ -23,7 +24,7 @@ _PASSING: Final = (
 """Refusals of a disk or of the machine that end without anybody's doing at the command line."""
 
 
-class _Commands(streams.Words):
+class _Commands(Group):
     """Errors of the tree end a command with one sentence and the code that the supervisor understands."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -65,7 +66,7 @@ for command in (
 
 
 def main() -> None:
-    """The `rigd` command."""
+    """Run the `rigd` command."""
     if logging.lastResort is not None:  # where the daemons' words go
         logging.lastResort.setFormatter(LogFormatter())
     streams.run(rigd_command)

@@ -5,7 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import grpc
 
@@ -15,8 +15,10 @@ from rig.v1 import laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
 from rigclient import waiting
 from rigclient.acknowledging import Acknowledger
 from rigclient.opening import opened
-from rigclient.resume import Reception
 from rigclient.wire import translated
+
+if TYPE_CHECKING:
+    from rigclient.resume import Reception  # loads numpy, which `rig status` does without
 
 METHOD: Final = "/rig.v1.TelemetryService/"
 TIMEOUT_S: Final = 5.0
@@ -42,7 +44,7 @@ class Stream(Generic[T]):
         self,
         call: Callable[[Any], Any],
         acknowledger: Acknowledger,
-        reception: Reception[T],
+        reception: "Reception[T]",
         rig: "Connection",
     ) -> None:
         self._call = call
@@ -166,7 +168,7 @@ class Connection:
         finally:
             call.cancel()
 
-    def _stream(self, name: str, reception: Reception[T]) -> Stream[T]:
+    def _stream(self, name: str, reception: "Reception[T]") -> Stream[T]:
         call: Any = self._channel.unary_stream(
             METHOD + name, request_serializer=lambda request: request.SerializeToString()
         )

@@ -38,9 +38,9 @@ class AsyncLapList:
         return self._picked(lambda lap: part in lap.driver.casefold(), driver=driver)
 
     def pick_class(self, vehicle_class: str) -> Self:
-        """Return the laps of a class, in any case."""
-        wanted = vehicle_class.casefold()
-        return self._picked(lambda lap: lap.vehicle_class.casefold() == wanted, vehicle_class=vehicle_class)
+        """Return the laps of classes whose name has this part, in any case."""
+        part = vehicle_class.casefold()
+        return self._picked(lambda lap: part in lap.vehicle_class.casefold(), vehicle_class=vehicle_class)
 
     def pick_car(self, slot: int) -> Self:
         """Return the laps of the car in this slot."""

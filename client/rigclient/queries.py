@@ -56,6 +56,7 @@ class LapFilter(TypedDict, total=False):
     vehicle: str
     """Part of the vehicle's name."""
     vehicle_class: str
+    """Part of the class."""
     driver: str
     """Part of the driver's name."""
     valid: bool | None

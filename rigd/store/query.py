@@ -216,8 +216,7 @@ def _seats(request: laps_pb2.ListLapsRequest) -> Where:
         where.add("session = ?", request.parent)
     for column in ("track", "vehicle", "driver"):
         where.part(column, getattr(wanted, column))
-    if wanted.vehicle_class:
-        where.add("class = ?", wanted.vehicle_class.casefold())
+    where.part("class", wanted.vehicle_class)
     if wanted.cars:
         where.add("car IN (SELECT value FROM json_each(?))", json.dumps(list(wanted.cars)))
     sessions = Where()

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rich.cells import cell_len
 
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
 from rigclient.cli.commands import records
+from rigclient.cli.main import rig
 from tests.cli.laps_shell import NARROW, WIDE, run, told
 from tests.rigclient import field
 from tests.rigclient.lap_rig import LapRig
@@ -98,16 +100,30 @@ class TestSessions:
     @pytest.mark.parametrize("command", ["laps", "mark"])
     def test_a_slot_id_out_of_range_is_one_sentence(self, lap_rig: LapRig, command: str) -> None:
         result = run(lap_rig, command, "--car", "99999999999")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert result.stderr.splitlines() == [
             "error: 99999999999 is no slot id",
             "hint: they are numbers from 0 to 2147483647",
         ]
 
+    def test_a_pipe_gets_whole_lines(self, lap_rig: LapRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+        long = "A. Alder of the Long Names, who drives for the Amber Racing Team of Meander Valley"
+        for lap in lap_rig.laps.values():
+            lap.driver = long
+        result = CliRunner(env={"COLUMNS": None}).invoke(rig, ["--rig", lap_rig.address, "laps", "-"])
+        assert long in result.stdout
+        assert "…" not in result.stdout
+
+    def test_the_player_is_marked(self, lap_rig: LapRig) -> None:
+        lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].player = True
+        shown = told(run(lap_rig, "laps"))
+        assert [line.split()[0] for line in shown.splitlines() if "player" in line] == ["car012-0002"]
+
     def test_a_moment_that_is_none_is_refused(self, lap_rig: LapRig) -> None:
-        result = run(lap_rig, "sessions", "--since", "yesterday")
+        result = run(lap_rig, "sessions", "--since", "yesteryear")
         assert result.exit_code == 2
-        assert "'yesterday' is neither 20m (ago) nor 2026-11-20T13:45" in result.stderr
+        assert "'yesteryear' is no moment" in result.stderr
 
 
 class TestLaps:
@@ -180,7 +196,7 @@ class TestLaps:
 
     def test_a_part_of_several_names_is_no_name(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "laps", "meander")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "'meander' may be 20261120-134500-meander" in result.stderr
         assert "hint: give more of the name" in result.stderr
 
@@ -209,7 +225,7 @@ class TestLaps:
         empty = LapRig()
         result = run(empty, "laps")
         empty.stop()
-        assert result.exit_code == 1
+        assert result.exit_code == 5
         assert "error: no session has been kept yet" in result.stderr
 
 
@@ -245,7 +261,7 @@ class TestLap:
 
     def test_a_name_of_several_laps_names_them(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "lap", "0002")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "error: '0002' may be car007-0002, car012-0002, car031-0002" in result.stderr
 
     def test_a_name_of_none_says_where_to_look(self, lap_rig: LapRig) -> None:
@@ -348,7 +364,7 @@ class TestKeeping:
         self, lap_rig: LapRig, command: tuple[str, ...]
     ) -> None:
         result = run(lap_rig, *command, "car012-0002", "nosuch")
-        assert (result.exit_code, result.stdout) == (1, "")
+        assert (result.exit_code, result.stdout) == (5, "")
         assert "nothing is named 'nosuch'" in result.stderr
         assert not lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
 

@@ -20,7 +20,7 @@ from rig.v1 import lap_pb2, laps_pb2
 from rigclient.cli.commands import plot
 from riglap import extras
 from riglap.lap import Lap
-from riglap.plot.panels import panels, title
+from riglap.plot.panels import panels, plot_of, title
 from tests.cli.laps_shell import run, told
 from tests.rigclient import field
 from tests.rigclient.lap_rig import LapRig
@@ -94,7 +94,7 @@ class TestExport:
         self, lap_rig: LapRig, words: tuple[str, ...], error: str, hint: str
     ) -> None:
         result = run(lap_rig, "export", "best", *words)
-        assert (result.exit_code, lap_rig.requests) == (1, [])
+        assert (result.exit_code, lap_rig.requests) == (2, [])
         first, second = result.stderr.splitlines()
         assert (first, second.startswith(f"hint: {hint}")) == (f"error: {error}", True)
 
@@ -130,7 +130,7 @@ class TestExport:
 
     def test_several_laps_do_not_fit_in_a_file(self, lap_rig: LapRig, tmp_path: Path) -> None:
         result = run(lap_rig, "export", *ALDER, "--out", str(tmp_path / "all.csv"))
-        assert (result.exit_code, "3 laps do not fit in" in result.stderr) == (1, True)
+        assert (result.exit_code, "3 laps do not fit in" in result.stderr) == (2, True)
         assert not list(tmp_path.iterdir())
 
     def test_a_motec_log_holds_them_all_with_the_steering_in_degrees(
@@ -157,7 +157,7 @@ class TestExport:
 
     def test_an_unknown_channel_is_one_sentence(self, lap_rig: LapRig, tmp_path: Path) -> None:
         result = run(lap_rig, "export", "best", "--out", str(tmp_path), "--channels", "camber")
-        assert result.exit_code == 1
+        assert result.exit_code == 5
         assert result.stderr.startswith("error: this lap has no channel 'camber'")
 
 
@@ -194,7 +194,7 @@ class TestFailures:
     ) -> None:
         monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
         result = run(lap_rig, "plot", "best", "--out", str(tmp_path / "lap.html"))
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert result.stderr.splitlines() == [
             "error: plotly.graph_objects is not installed",
             "hint: pip install 'rigd[plot]'",
@@ -254,7 +254,7 @@ class TestPlot:
 
     def test_an_ending_nobody_knows_is_refused_before_anything_is_read(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "plot", "best", "--out", "lap.gif")
-        assert (result.exit_code, lap_rig.requests) == (1, [])
+        assert (result.exit_code, lap_rig.requests) == (2, [])
         assert "hint: there are .html, .png, .svg, .pdf" in result.stderr
 
 
@@ -267,20 +267,35 @@ class TestPanels:
         return [driven.lap(columns=columns), driven.lap(driven.info(4), columns=slow)]
 
     def test_the_delta_is_the_time_lost_to_the_first_lap(self, laps: list[Lap]) -> None:
-        *_, delta = panels(laps, ["speed"])
+        delta, *_ = panels(laps, ["speed"])
         (curve,) = delta.curves
         at = np.searchsorted(curve.x, 2300.0)
         into = np.interp(curve.x[at], laps[0].distance, laps[0].lap_time)
         assert curve.y[at] == pytest.approx(0.1 * into, abs=1e-6)
+
+    def test_the_delta_is_on_top_and_says_behind_whom(self, laps: list[Lap]) -> None:
+        assert [panel.title for panel in panels(laps, ["speed"])] == [
+            f"behind {laps[0].info.name.rpartition('/')[2]} [s]",
+            "speed [km/h]",
+        ]
+
+    def test_sectors_begin_where_the_first_lap_says(self, laps: list[Lap]) -> None:
+        info = laps[0].info
+        drawn = plot_of(laps, ["speed"])
+        assert info.sector1 is not None
+        assert info.sector2 is not None
+        times = np.interp(drawn.sectors, laps[0].distance, laps[0].lap_time)
+        assert times == pytest.approx([info.sector1, info.sector1 + info.sector2], abs=1e-6)
+        assert drawn.panels[drawn.fullest].title == "speed [km/h]"
 
     def test_one_lap_has_nobody_to_lose_to(self, laps: list[Lap]) -> None:
         assert [panel.title for panel in panels(laps[:1], ["speed", "gear"])] == ["speed [km/h]", "gear"]
 
     def test_components_have_a_panel_each_and_speeds_are_in_km_h(self, laps: list[Lap]) -> None:
         drawn = panels(laps, ["speed", "tyre_pressure"])
-        assert [panel.title for panel in drawn][1:3] == ["tyre_pressure_fl [kPa]", "tyre_pressure_fr [kPa]"]
-        np.testing.assert_allclose(drawn[0].curves[0].y, laps[0].speed * 3.6, rtol=1e-6)
-        assert len({curve.color for curve in drawn[0].curves}) == 2
+        assert [panel.title for panel in drawn][2:4] == ["tyre_pressure_fl [kPa]", "tyre_pressure_fr [kPa]"]
+        np.testing.assert_allclose(drawn[1].curves[0].y, laps[0].speed * 3.6, rtol=1e-6)
+        assert len({curve.color for curve in drawn[1].curves}) == 2
         assert title(laps) == "Meander Valley Grand"
 
     def test_twelve_tyre_temperatures_are_four_means(self, laps: list[Lap]) -> None:
@@ -308,7 +323,7 @@ class TestPanels:
 
     def test_laps_of_several_sessions_say_which(self) -> None:
         old = driven.info(3, name=f"{field.OLD}/laps/car012-0003")
-        (panel, _) = panels([driven.lap(), driven.lap(old)], ["speed"])
+        (_, panel) = panels([driven.lap(), driven.lap(old)], ["speed"])
         assert [curve.label for curve in panel.curves] == [
             f"5f3a-{at}/car012-0003 A. Alder 1:32.375" for at in (2, 1)
         ]
@@ -316,5 +331,5 @@ class TestPanels:
     def test_every_ending_has_a_writer(self, laps: list[Lap], tmp_path: Path) -> None:
         for ending, writer in plot._WRITERS.items():
             path = tmp_path / f"lap{ending}"
-            writer.write(path, title(laps), panels(laps, ["speed"]))
+            writer.write(path, plot_of(laps, ["speed"]))
             assert path.stat().st_size > 5000

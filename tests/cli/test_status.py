@@ -68,7 +68,7 @@ def test_without_a_rig_one_sentence_a_hint_and_a_failure(
     run: Run, nowhere: str, arguments: tuple[str, ...]
 ) -> None:
     result = run(*arguments, address=nowhere)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
         f"error: no rig answers at {nowhere}",

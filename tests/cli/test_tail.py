@@ -168,15 +168,15 @@ def test_goes_on_after_the_rig_was_away(run: Run, server: Server) -> None:
 def test_errors_of_the_rig_are_sentences(run: Run, server: Server) -> None:
     server.physics.refusal = UnknownChannel("Physics has no channel 'x'", hint="did you mean 'y'?")
     result = run("tail")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.splitlines() == ["error: Physics has no channel 'x'", "hint: did you mean 'y'?"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--channels", "sped"), 1, ("no channel 'sped'", "did you mean 'speed'?")),
-        (("--start", "yesterday!"), 1, ("'yesterday!' is no cursor",)),
+        (("--channels", "sped"), 2, ("no channel 'sped'", "did you mean 'speed'?")),
+        (("--start", "yesterday!"), 2, ("'yesterday!' is no cursor",)),
         (("--cars", "x"), 2, ("slot ids such as 3,7",)),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_cursor_file_that_is_none_is_refused(run: Run, tmp_path: Path) -> None
     file = tmp_path / "seen.cursor"
     file.write_bytes(b"\xff\xfe")
     result = run("tail", "--cursor-file", str(file))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "holds no cursor" in result.stderr
     assert "delete it" in result.stderr
 

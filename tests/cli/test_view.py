@@ -10,7 +10,7 @@ from rig.errors import Unavailable
 from rig.v1 import rig_pb2, session_pb2
 from rigclient.cli.terminal import palette
 from rigclient.cli.terminal.line import Line
-from rigclient.cli.watch import view
+from rigclient.cli.watch import leaderboard, live, view
 from rigclient.cli.watch.board import Board
 from rigclient.cli.watch.feeds import Refusal, Report, Tick, Update
 from tests.cli import race
@@ -130,6 +130,43 @@ def test_another_car_can_be_chosen() -> None:
     assert made.focus == 7
     made.choose(9)
     assert made.focus == 11
+
+
+def rows_of(made: Board, sort: str) -> list[int]:
+    return leaderboard.order(made, sort)
+
+
+def test_rows_can_be_sorted_and_a_missing_time_comes_last() -> None:
+    made = board(update(race.scoring(5, best_lap_time=[95.0, np.nan, 93.0], last_lap_time=[1.0, 3.0, 2.0])))
+    frame = made.scoring
+    assert frame is not None
+    slots = frame.id.tolist()
+    assert rows_of(made, "position") == made.order
+    assert rows_of(made, "best") == [slots[2], slots[0], slots[1]]
+    assert rows_of(made, "last") == [slots[0], slots[2], slots[1]]
+    assert set(rows_of(made, "gap")) == set(rows_of(made, "class")) == set(slots)
+
+
+def test_keys_sort_explain_and_pause() -> None:
+    made, choice = board(), view.Choice(keys=True)
+    live.press("s", made, choice)
+    assert choice.sort == "gap"
+    assert "by gap" in view.lines(made, 160, 40, choice)[-1].text
+    live.press("?", made, choice)
+    explained = view.lines(made, 160, 40, choice)
+    assert any("pause the picture" in line.text for line in explained)
+    assert fits(explained, 160, 40)
+    live.press("p", made, choice)
+    assert "PAUSED" in view.lines(made, 160, 40, choice)[-1].text
+    live.press("j", made, choice)
+    assert not choice.paused
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("sort", leaderboard.SORTS)
+def test_explained_and_sorted_it_fits(width: int, height: int, sort: str) -> None:
+    choice = view.Choice(sort=sort, paused=True, helping=True, keys=True)
+    assert fits(view.lines(board(), width, height, choice), width, height)
 
 
 def test_a_chosen_car_that_leaves_gives_way_to_the_player() -> None:

@@ -49,9 +49,10 @@ def meets(words: list[str]) -> str:
         if not rest:
             return ""
         if isinstance(command, click.Group) and rest[0] not in _EXAMPLE:
-            if rest[0] not in command.commands:
+            found = command.get_command(click.Context(command), rest[0])
+            if found is None:
                 return f"{command.name} has no command {rest[0]}"
-            command = command.commands[rest[0]]
+            command = found
         rest = rest[1:]
 
 

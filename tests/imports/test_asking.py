@@ -145,6 +145,16 @@ class TestTables:
         assert "lap   1:37.428  1:37.746  +0.318  +0.120" in shown
         assert "no samples of both laps are at hand" in shown
 
+    def test_a_number_is_that_of_a_car_before_it_is_a_part_of_a_name(self, ask: Ask) -> None:
+        assert told(ask("compare", "13", "22", "--track", "barber")) == told(
+            ask("compare", "#13", "#22", "--track", "barber")
+        )
+        assert "A. Alder" in told(ask("compare", "3", "birch", "--track", "meander"))
+
+    @pytest.mark.parametrize("part", ["GT3", "gt", "t3"])
+    def test_a_class_is_found_by_a_part(self, ask: Ask, part: str) -> None:
+        assert "car003-0001" in told(ask("laps", "--track", "meander", "--class", part))
+
     def test_two_laps_lie_on_a_grid(self, ask: Ask) -> None:
         shown = told(ask("grid", "5f3a-2/best", "5f3a-2/car040-0001", "--step", 100))
         assert shown.splitlines()[-1].split() == ["1150", "216.0", "144.0", "+9.583", "+0.833"]

@@ -193,7 +193,7 @@ def _passes(lap: lap_pb2.Lap, request: laps_pb2.ListLapsRequest) -> bool:
         and (not wanted.cars or lap.car in wanted.cars)
         and wanted.kind in (lap_pb2.LAP_KIND_UNSPECIFIED, lap.kind)
         and wanted.driver.lower() in lap.driver.lower()
-        and wanted.vehicle_class.lower() in ("", lap.vehicle_class.lower())
+        and wanted.vehicle_class.lower() in lap.vehicle_class.lower()
     )
 
 

@@ -145,7 +145,7 @@ def test_csv_says_whose_lap_it_is(tmp_path: Path) -> None:
     assert told["driver"] == "A. Alder"
     assert told["track"] == "Meander Valley Grand"
     assert told["lap"] == driven.info().name
-    assert told["lap time [s]"] == "92.375"
+    assert told["official lap time [s]"] == "92.375"
     assert told["start (UTC)"] == "2026-11-20T13:06:40Z"
     assert told["units"].startswith("speed [m/s], tyre_temp_0 [°C], ")
 

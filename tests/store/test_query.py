@@ -122,7 +122,7 @@ def passes(one: lap_pb2.Lap, request: laps_pb2.ListLapsRequest) -> bool:
             wanted.track.casefold() in one.track_name.casefold(),
             not wanted.cars or one.car in wanted.cars,
             wanted.vehicle.casefold() in one.vehicle.casefold(),
-            not wanted.vehicle_class or wanted.vehicle_class.casefold() == one.vehicle_class.casefold(),
+            wanted.vehicle_class.casefold() in one.vehicle_class.casefold(),
             wanted.driver.casefold() in one.driver.casefold(),
             *(not wanted.HasField(name) or getattr(wanted, name) == flags[name] for name in flags),  # type: ignore[arg-type]
             one.start_time_ns >= wanted.from_time_ns,

@@ -43,6 +43,8 @@ def _comments(lap: Lap, asked: tuple[str, ...], columns: list[FlatColumn]) -> It
         yield f"not available: {', '.join(absent)}"
     for description, names in _numbered(columns).items():
         yield f"{names[0]} to {names[-1]}: {description}"
+    if any(column.name == "lap_time" for column in columns):
+        yield "lap_time: the time into the lap at each sample"
     units = [f"{column.name} [{column.unit}]" for column in columns if column.unit]
     if units:
         yield f"units: {', '.join(units)}"
@@ -70,7 +72,7 @@ def _named(lap: Lap) -> dict[str, str]:
         "session": session.kind,
         "start (UTC)": _utc(info.start_time_ns),
         "lap number": "" if info.kind == "excerpt" else str(info.number + 1),
-        "lap time [s]": f"{info.lap_time:.3f}" if info.lap_time is not None else "",
+        "official lap time [s]": f"{info.lap_time:.3f}" if info.lap_time is not None else "",
         "sectors [s]": ", ".join(f"{sector:.3f}" for sector in sectors),
         "valid": "yes" if info.valid else "no",
         "samples": f"{len(lap)}, {info.missing} missing",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rig.errors import BadRequest
 from riglap.lap import Lap, channel_of
 from riglap.plot import page, picture
-from riglap.plot.panels import panels, title
+from riglap.plot.panels import plot_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,10 +30,10 @@ def writer_of(path: Path) -> Any:
 def draw(laps: Sequence[Lap], channels: Iterable[str] = (), path: Path | None = None) -> "Figure":
     """Return a figure of laps, the first of which the others are compared with; see `Lap.plot`."""
     writer = writer_of(path) if path is not None else None
-    shown = panels(laps, _chosen(laps, tuple(channels)))
-    drawn = picture.figure(title(laps), shown)
+    plot = plot_of(laps, _chosen(laps, tuple(channels)))
+    drawn = picture.figure(plot)
     if writer is not None and path is not None:
-        writer.write(path, title(laps), shown)
+        writer.write(path, plot)
     return drawn
 
 

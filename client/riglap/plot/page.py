@@ -1,14 +1,13 @@
 """A plot as one HTML page that needs nothing else: zoom, hover and hide laps in any browser."""
 
 import html
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from rig.signs import visible
 from riglap.atomic import atomic_write
 from riglap.extras import need
-from riglap.plot.panels import X_TITLE, Panel
+from riglap.plot.panels import X_TITLE, Panel, Plot
 
 _PANEL_PX: Final = 220
 _HEAD_PX: Final = 120
@@ -20,26 +19,29 @@ _X_AXIS: Final = {
     "spikethickness": 1,
     "spikesnap": "cursor",
 }
+_SECTOR: Final = {"color": "#9a9a9a", "width": 1, "dash": "dot"}
+_SECTOR_NAME: Final = {"showarrow": False, "xanchor": "left", "yanchor": "top", "font": {"color": "#6a6a6a"}}
 
 
-def write(path: Path, title: str, panels: Sequence[Panel]) -> None:
+def write(path: Path, plot: Plot) -> None:
     """Write the page, about 5 MB with the program that draws. Raises Unavailable without plotly."""
-    page = _figure(title, panels).to_html(include_plotlyjs=True, full_html=True)
+    page = _figure(plot).to_html(include_plotlyjs=True, full_html=True)
     with atomic_write(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
-def _figure(title: str, panels: Sequence[Panel]) -> Any:
+def _figure(plot: Plot) -> Any:
     """Return the figure: panels stacked on one x axis, so that they zoom as one."""
     draw = need("plotly.graph_objects", "plot")
-    named: set[str] = set()
+    panels, named = plot.panels, set[str]()
+    ranks = {curve.label: at for at, curve in enumerate(panels[plot.fullest].curves)}
     lines = [
         draw.Scatter(curve)
         for row, panel in enumerate(panels, start=1)
-        for curve in _curves(panel, f"y{row}", named)
+        for curve in _curves(panel, f"y{row}", named, ranks)
     ]
     figure = draw.Figure(
-        lines, {"title": {"text": _plain(title)}, "template": "plotly_white", "legend": _LEGEND}
+        lines, {"title": {"text": _plain(plot.title)}, "template": "plotly_white", "legend": _LEGEND}
     )
     figure.update_layout(
         height=_HEAD_PX + _PANEL_PX * len(panels),
@@ -51,6 +53,9 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
         hoversubplots="axis",
         **{f"yaxis{row}": {"title": {"text": panel.title}} for row, panel in enumerate(panels, start=1)},
     )
+    for number, metres in enumerate(plot.sectors, start=2):
+        figure.add_shape(type="line", xref="x", yref="paper", x0=metres, x1=metres, y0=0, y1=1, line=_SECTOR)
+        figure.add_annotation(x=metres, y=1, yref="paper", text=f"S{number}", **_SECTOR_NAME)
     return figure
 
 
@@ -59,7 +64,7 @@ def _plain(text: str) -> str:
     return html.escape(visible(text), quote=False)
 
 
-def _curves(panel: Panel, axis: str, named: set[str]) -> list[dict[str, Any]]:
+def _curves(panel: Panel, axis: str, named: set[str], ranks: dict[str, int]) -> list[dict[str, Any]]:
     """Return the curves of a panel; each lap is in the legend once, and a click there hides it in all
     panels.
     """
@@ -75,6 +80,7 @@ def _curves(panel: Panel, axis: str, named: set[str]) -> list[dict[str, Any]]:
                 "mode": "lines",
                 "line": {"color": curve.color, "width": 1.4},
                 "legendgroup": curve.label,
+                "legendrank": ranks[curve.label],
                 "showlegend": curve.label not in named,
             }
         )

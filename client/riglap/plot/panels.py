@@ -40,15 +40,44 @@ class Panel(NamedTuple):
     curves: list[Curve]
 
 
+class Plot(NamedTuple):
+    """All that is drawn."""
+
+    title: str
+    panels: list[Panel]
+    sectors: tuple[float, ...] = ()
+    """Where sectors 2 and 3 begin, in metres."""
+
+    @property
+    def fullest(self) -> int:
+        """Position of the first panel with all laps: the delta lacks the one that it is the delta to."""
+        return max(range(len(self.panels)), key=lambda at: len(self.panels[at].curves))
+
+
+def plot_of(laps: Sequence[Lap], channels: Iterable[str]) -> Plot:
+    """Return the plot of laps: see `panels`. The sectors are those of the first lap that has them."""
+    found = (sector_lines(lap) for lap in laps)
+    return Plot(title(laps), panels(laps, channels), next(filter(None, found), ()))
+
+
+def sector_lines(lap: Lap) -> tuple[float, ...]:
+    """Return where sectors 2 and 3 begin, in metres; nothing where the lap does not say so."""
+    info = lap.info
+    if info.sector1 is None or info.sector2 is None or not len(lap.distance):
+        return ()
+    ends = np.array([info.sector1, info.sector1 + info.sector2])
+    metres = np.interp(ends, lap.lap_time, lap.distance, left=np.nan, right=np.nan)
+    return tuple(metres.tolist()) if np.isfinite(metres).all() else ()
+
+
 def panels(laps: Sequence[Lap], channels: Iterable[str]) -> list[Panel]:
-    """Return a panel per column of `ChannelRows.flat` of these channels, and, of several laps, the delta to
-    the first.
+    """Return, of several laps, the delta to the first, then a panel per column of these channels.
 
     What a wheel has several of is drawn as their mean, a panel per wheel. Where a channel is not available
     the curve is NaN, and where it is so in all laps, the title says it. Raises MissingChannel.
     """
     shown = _channels(laps, tuple(channels))
-    return [*shown, _delta(laps)] if len(laps) > 1 else shown
+    return [_delta(laps), *shown] if len(laps) > 1 else shown
 
 
 def labels(laps: Sequence[Lap]) -> list[str]:
@@ -113,7 +142,13 @@ def _delta(laps: Sequence[Lap]) -> Panel:
         Curve(names[at], color(at), metres, lap.over_distance("lap_time", metres) - base)
         for at, lap in enumerate(laps[1:], start=1)
     ]
-    return Panel("delta [s]", curves)
+    (name,) = short_names([laps[0].info.name])
+    return Panel(behind(name), curves)
+
+
+def behind(name: str) -> str:
+    """Return the title of the delta to a lap or driver: behind car012-0003 [s]."""
+    return f"behind {name} [s]"
 
 
 def _length(lap: Lap) -> float:

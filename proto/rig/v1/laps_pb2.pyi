@@ -264,7 +264,7 @@ class LapFilter(_message.Message):
     vehicle: _builtins.str
     """Part of the vehicle name, in any case."""
     vehicle_class: _builtins.str
-    """Class, in any case."""
+    """Part of the class, in any case."""
     driver: _builtins.str
     """Part of the driver's name, in any case."""
     valid: _builtins.bool

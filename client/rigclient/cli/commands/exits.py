@@ -1,21 +1,25 @@
-"""How commands that run unattended end: an exit code for each thing that somebody else has to do about it."""
+"""How commands end: errors in a sentence, and an exit code for each thing that somebody else has to do about
+it, the same in every command.
+"""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 
 from rig import errors
-from rigclient.cli.commands.shell import Failure
+from rigclient.cli.terminal.group import Group
+from rigclient.cli.terminal.plain import say
 
 OTHER: Final = 1
+INTERRUPTED: Final = 130
 CODES: Final[dict[type[errors.RigError], int]] = {
     errors.BadRequest: 2,
     errors.Unavailable: 3,
     errors.Denied: 4,
     errors.Unauthenticated: 4,
     errors.NotFound: 5,
+    errors.MissingChannel: 5,
+    errors.CursorExpired: 5,
     errors.Mismatch: 6,
     errors.Newer: 6,
     errors.Busy: 7,
@@ -34,11 +38,11 @@ CODES: Final[dict[type[errors.RigError], int]] = {
 """By the class of the error, its narrowest one that stands here; click ends with 2 as well."""
 
 HELP: Final = """\b
-Exit codes:
-  0 done, 2 wrong command line, 3 rig or warehouse not reachable,
+Exit codes, the same in every command:
+  0 done, 2 wrong command line or value, 3 rig or warehouse not reachable,
   4 login or rights refused, 5 something named is not there,
   6 two sides do not agree, 7 somebody else is at it, 8 damaged data,
-  9 a limit is reached, 1 anything else;
+  9 a limit is reached, 130 Ctrl-C, 1 anything else;
   of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,
   13 expired token, 14 a file is missing, 15 no such database,
   16 nobody answers;
@@ -47,19 +51,37 @@ Exit codes:
 
 
 def code_of(error: errors.RigError) -> int:
-    """The exit code of an error."""
+    """Return the exit code of an error."""
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), OTHER)
 
 
-def coded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that ends with these codes."""
+class Failure(click.ClickException):
+    """An error of the tree as one sentence and a hint, on standard error."""
 
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def __init__(self, error: errors.RigError) -> None:
+        super().__init__(error.message)
+        self.hint = error.hint
+        self.exit_code = code_of(error)  # type: ignore[misc]  # click declares it of the class
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it."""
+        say(f"error: {self.message}", fg="red", err=True, file=file)
+        if self.hint:
+            say(f"hint: {self.hint}", fg="yellow", err=True, file=file)
+
+
+class Commands(Group):
+    """A group whose commands end quietly: errors in one sentence, Ctrl-C without a word."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
         try:
-            return command(*args, **kwargs)
+            return super().invoke(ctx)
         except errors.RigError as error:
-            Failure(error).show()
-            raise click.exceptions.Exit(code_of(error)) from error
-
-    return run
+            raise Failure(error) from error
+        except OSError as error:
+            if error.filename is None:
+                raise  # not about a file: standard output is full or closed
+            raise click.FileError(str(error.filename), error.strerror) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)

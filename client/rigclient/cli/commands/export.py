@@ -42,11 +42,11 @@ def export(
     channels: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write laps as CSV, Parquet or MoTeC files. NAME is what `rig lap` takes.
+    """Write laps as CSV, Parquet or MoTeC files.
 
-    A .ld file holds all laps named, one after the other, and its .ldx where each ends. A CSV file begins
-    with lines of facts behind a #: pandas.read_csv(FILE, comment="#"). Channels that the game did not fill
-    are left out and named there.
+    NAME is what `rig lap` takes. A .ld file holds all laps named, one after the other, and its .ldx where
+    each ends. A CSV file begins with lines of facts behind a #: pandas.read_csv(FILE, comment="#").
+    Channels that the game did not fill are left out and named there.
 
     \b
     Example:

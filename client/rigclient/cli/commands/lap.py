@@ -15,7 +15,8 @@ from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.gaps import gap_text
 from rigclient.cli.commands.laps import SECTORS, flags
-from rigclient.cli.commands.records import kind_words, numbers, told
+from rigclient.cli.commands.messages import numbers
+from rigclient.cli.commands.records import kind_words, told
 from rigclient.cli.terminal import braille, gauges
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW

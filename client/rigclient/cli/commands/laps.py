@@ -12,6 +12,7 @@ from rig.errors import RigError
 from rig.v1 import lap_pb2, laps_pb2, rig_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
+from rigclient.cli.commands.moments import FORMS, moment
 from rigclient.cli.commands.sessions import WIDE_FROM
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text
@@ -35,12 +36,12 @@ Bests = Mapping[tuple[str, str, str], float]
 _filters = (
     click.option("--track", metavar="PART", help="Part of the track's name."),
     click.option("--car", "cars", metavar="ID,ID", default="", callback=shell.slots, help="Slot ids."),
-    click.option("--class", "vehicle_class", metavar="CLASS", help="Vehicle class."),
+    click.option("--class", "vehicle_class", metavar="PART", help="Part of the class."),
     click.option("--driver", metavar="PART", help="Part of the driver's name."),
     click.option("--valid", is_flag=True, default=None, help="Only laps that count."),
     click.option("--pinned", is_flag=True, default=None, help="Only pinned laps."),
     click.option("--synced/--unsynced", default=None, help="Only laps that the warehouse has, or has not."),
-    click.option("--since", callback=shell.moment, metavar="WHEN", help="Began since: 20m, 2h, or a date."),
+    click.option("--since", callback=moment, metavar="WHEN", help=f"Began since: {FORMS}."),
 )
 
 
@@ -75,7 +76,9 @@ def laps(
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """List complete laps of SESSION: a part of its name, - for all sessions; default: the newest.
+    """List the laps of a session, or of all.
+
+    SESSION is a part of its name, - for all sessions; default: the newest.
 
     The lap that a car is driving now is not listed; `rig lap car012-running` shows it.
 
@@ -156,7 +159,8 @@ def table(kept: Sequence[lap_pb2.Lap], bests: Bests, width: int, several: bool) 
 def _widths(rows: Sequence[dict[str, Text]], room: int) -> dict[str, int]:
     """Cells of every column. Where there is no room long names give way: a cut time is another time."""
     widths = {name: max(len(name), *(row[name].cell_len for row in rows)) for name in rows[0]}
-    widths["flags"] = max(len(word) for row in rows for word in ("flags", *row["flags"].plain.split()))
+    if sum(widths.values()) > room:  # flags stand below each other
+        widths["flags"] = max(len(word) for row in rows for word in ("flags", *row["flags"].plain.split()))
     while sum(widths.values()) > room:
         longest = max((name for name in _CUT if name in widths), key=lambda name: widths[name])
         if widths[longest] <= _LEAST_CELLS:
@@ -221,6 +225,7 @@ def _delta(lap: lap_pb2.Lap, best: float | None) -> str:
 def flags(lap: lap_pb2.Lap) -> Text:
     """What is special about a lap, in words."""
     told = (
+        (lap.player, "player", GOOD),
         (lap.running, "running", GOOD),
         (lap.kind == lap_pb2.LAP_KIND_EXCERPT, "excerpt", BLUE),
         (lap.kind == lap_pb2.LAP_KIND_LAP and not (lap.complete or lap.running), "piece", DIM),

@@ -37,7 +37,9 @@ _LAPS: Final = {
 @shell.as_json
 @click.pass_obj
 def gaps(address: str, session: str, stream: str | None, limit: int, as_json: bool) -> None:
-    """Show what is missing of SESSION: a part of its name; default: the newest.
+    """Show what is missing of a session, and why.
+
+    SESSION is a part of its name; default: the newest.
 
     Every record that the session was to bring is either received or declared missing, with the reason.
 

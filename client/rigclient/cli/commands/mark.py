@@ -12,8 +12,10 @@ from rig.v1 import lap_pb2, laps_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.laps import flags
+from rigclient.cli.commands.moments import FORMS, moment
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
-from rigclient.cli.terminal.text import Text, say
+from rigclient.cli.terminal.plain import say
+from rigclient.cli.terminal.text import Text
 
 _STATUS: Final = {
     laps_pb2.MOMENT_STATUS_PENDING: ("pending", YELLOW),
@@ -42,7 +44,7 @@ _STATUS: Final = {
     show_default=True,
     help="Kept after it, at most 600.",
 )
-@click.option("--at", callback=shell.moment, metavar="WHEN", help="30s or 5m ago, or a date; default: now.")
+@click.option("--at", callback=moment, metavar="WHEN", help=f"{FORMS}; default: now.")
 @click.option("--car", "cars", metavar="ID,ID", default="", callback=shell.slots, help="Default: all cars.")
 @click.option("--note", default="", help="What there was to see.")
 @shell.as_json
@@ -128,7 +130,7 @@ def pin(address: str, names: tuple[str, ...], as_json: bool) -> None:
 @shell.as_json
 @click.pass_obj
 def unpin(address: str, names: tuple[str, ...], as_json: bool) -> None:
-    """Let laps go like any other.
+    """Let laps that were pinned go like any other.
 
     \b
     Example:

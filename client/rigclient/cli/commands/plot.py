@@ -10,7 +10,7 @@ from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from riglap.lap import Lap, channel_of
 from riglap.plot import page, picture
-from riglap.plot.panels import panels, title
+from riglap.plot.panels import plot_of
 
 _WRITERS: Final = {".html": page, ".png": picture, ".svg": picture, ".pdf": picture}
 _NEEDED: Final = ("distance", "lap_time")
@@ -32,9 +32,10 @@ _NEEDED: Final = ("distance", "lap_time")
 @shell.as_json
 @click.pass_obj
 def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: Path, as_json: bool) -> None:
-    """Draw laps over the distance, and what each loses to the first. NAME is what `rig lap` takes.
+    """Draw laps over the distance, and what each loses to the first.
 
-    What a wheel has several of, such as tyre_temp, is drawn as their mean; tyre_temp_fl is one wheel.
+    NAME is what `rig lap` takes. What a wheel has several of, such as tyre_temp, is drawn as their mean;
+    tyre_temp_fl is one wheel.
 
     \b
     Example:
@@ -44,7 +45,7 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     with connect(address) as rig:
         laps = [_read(rig, name, channels) for name in rig.find_laps(names)]
     with shell.busy(f"drawing {out}"):
-        writer.write(out, title(laps), panels(laps, channels))
+        writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
 
 

@@ -1,7 +1,5 @@
 """Records as lines: aligned text for people, JSON objects for programs."""
 
-import base64
-import math
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final, Protocol
 
@@ -11,9 +9,10 @@ from google.protobuf.message import Message
 from rig.channels import Channel
 from rig.v1 import event_pb2, lap_pb2, session_pb2
 from rigclient.cli.commands.gaps import gap_text
+from rigclient.cli.commands.messages import numbers
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, TITLE, YELLOW
-from rigclient.cli.terminal.text import json_text
+from rigclient.cli.terminal.plain import json_text
 from rigclient.cli.watch.headline import flag_words
 from rigclient.frames import Frame
 from riglap.times import lap_time
@@ -114,30 +113,6 @@ class Columns:
         for value, channel, cells in zip(values, self._channels, self._cells, strict=True):
             line.right(_shown(value, channel), cells, TEXT).put(" ")
         return line
-
-
-def numbers(message: Message) -> dict[str, Any]:
-    """A message with the contract's names, and 64-bit numbers as numbers; unset fields are left out."""
-    return {
-        field.name: _plain(field.enum_type, getattr(message, field.name))
-        for field in message.DESCRIPTOR.fields
-        if not field.has_presence or message.HasField(field.name)
-    }
-
-
-def _plain(enum: Any, value: Any) -> Any:
-    if isinstance(value, Message):
-        return numbers(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str | bool):
-        return value
-    if isinstance(value, int):
-        known = enum.values_by_number.get(value) if enum else None
-        return value if known is None else known.name
-    return [_plain(enum, one) for one in value]
 
 
 def _object(facts: dict[str, Any]) -> Line:

@@ -12,6 +12,7 @@ from rig.v1 import session_pb2
 from rigclient import queries as laps
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
+from rigclient.cli.commands.moments import FORMS, moment
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
 from riglap.times import lap_time, span
@@ -26,7 +27,7 @@ _LEFT: Final = ("session", "track", "kind", "began", "from")
 @click.option("--track", default="", help="Part of the track's name.")
 @click.option("--kind", type=click.Choice(list(laps.words(session_pb2.SessionKind))), default=None)
 @click.option("--source", type=click.Choice(list(laps.words(session_pb2.SessionSource))), default=None)
-@click.option("--since", callback=shell.moment, metavar="WHEN", help="Began since: 2h, 3d, or a date.")
+@click.option("--since", callback=moment, metavar="WHEN", help=f"Began since: {FORMS}.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="0: all.")
 @shell.as_json
 @click.pass_obj

@@ -1,65 +1,30 @@
-"""What all commands of `rig` share: how they end, how they print, how they show that they are busy."""
+"""What commands of `rig` share: options, and how they print and show that they are busy."""
 
 import contextlib
-import math
+import os
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from google.protobuf.message import Message
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bars
 
-from rig.errors import RigError
 from rig.signs import visible
-from rigclient.cli.commands.records import numbers
+from rigclient.cli.commands.messages import numbers
 from rigclient.cli.terminal.palette import DIM
-from rigclient.cli.terminal.streams import Words
-from rigclient.cli.terminal.text import Console, Text, say
-from rigclient.cli.terminal.text import json_text as json_text
-from rigclient.queries import Progress
-from rigclient.requests import CLOCK_END_S
+from rigclient.cli.terminal.plain import json_text as json_text
+from rigclient.cli.terminal.plain import say
+from rigclient.cli.terminal.text import Console, Text
 
-_INTERRUPTED: Final = 130
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+if TYPE_CHECKING:
+    from rigclient.queries import Progress
+
+_UNCUT: Final = 10_000
+"""Cells of a line that no terminal shows: tables take what they need of them."""
 
 T = TypeVar("T")
-
-
-class Failure(click.ClickException):
-    """An error of the tree as one sentence and a hint, on standard error."""
-
-    def __init__(self, error: RigError) -> None:
-        super().__init__(error.message)
-        self.hint: str = error.hint
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print it."""
-        say(f"error: {self.message}", fg="red", err=True, file=file)
-        if self.hint:
-            say(f"hint: {self.hint}", fg="yellow", err=True, file=file)
-
-
-class Commands(Words):
-    """A group whose commands end quietly: errors in one sentence, Ctrl-C without a word."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except RigError as error:
-            raise Failure(error) from error
-        except OSError as error:
-            if error.filename is None:
-                raise  # not about a file: standard output is full or closed
-            raise click.FileError(str(error.filename), error.strerror) from error
-        except KeyboardInterrupt:
-            ctx.exit(_INTERRUPTED)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
@@ -76,29 +41,6 @@ def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
         return tuple(int(part) for part in value.split(",") if part.strip())
     except ValueError:
         raise click.BadParameter(f"{value!r} is not slot ids such as 3,7") from None
-
-
-def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float:
-    """An option that takes a moment, as unix seconds: 90s, 20m, 2h or 3d ago, or a local date and time."""
-    if not value:
-        return 0.0
-    try:
-        seconds = _unix(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither 20m (ago) nor 2026-11-20T13:45") from None
-    if not 0 < seconds < CLOCK_END_S:
-        word = "late" if seconds > 0 else "early"
-        raise click.BadParameter(f"{value!r} is too {word}: clocks here go from 1970 to 2554")
-    return seconds
-
-
-def _unix(text: str) -> float:
-    """Unix seconds, infinite where a datetime has none. Raises ValueError for words that are no moment."""
-    if text[-1] in _UNITS_S and text[:-1].isdecimal():
-        return time.time() - float(text[:-1]) * _UNITS_S[text[-1]]
-    when = datetime.fromisoformat(text)
-    # The zone may lead out of what a datetime holds, from the year 1 to 9999.
-    return when.timestamp() if 1 < when.year < 9999 else math.copysign(math.inf, when.year - 2)
 
 
 def file(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
@@ -125,8 +67,10 @@ def warn(text: str) -> None:
 
 
 def console() -> Console:
-    """Standard output, coloured where it is a terminal."""
-    return Console()
+    """Return standard output, coloured where it is a terminal, and where it is none wide enough that nothing
+    is cut.
+    """
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNCUT)
 
 
 def show_json(messages: Message | Sequence[Message]) -> None:
@@ -148,8 +92,11 @@ def show_files(files: Sequence[Path], as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[Progress]:
+def progress(what: str) -> "Iterator[Progress]":
     """A bar on standard error while something is read, only where that is a terminal."""
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -13,8 +13,9 @@ from rich.progress import Progress as Bars
 from rig.errors import Busy, Exhausted, Raced, RigError, Unavailable
 from rig.signs import visible
 from rigclient.cli.commands import exits, shell
-from rigclient.cli.commands.warehouse import at
-from rigclient.cli.terminal.text import Console, Text, say
+from rigclient.cli.commands.destination import which_warehouse
+from rigclient.cli.terminal.plain import say
+from rigclient.cli.terminal.text import Console, Text
 from riglap.times import span
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ _PASSING: Final = (Unavailable, Busy, Raced, Exhausted)
 """What is better later."""
 
 
-@click.command(epilog=exits.HELP)
+@click.command()
 @click.argument("rigs", metavar="[RIG]...", nargs=-1)
-@at
+@which_warehouse
 @click.option("--once", "watch", flag_value=False, default=False, help="Load what is there, then end.")
 @click.option("--watch", "watch", flag_value=True, help="Go on, and load laps as they are driven.")
 @click.option(
@@ -50,7 +51,6 @@ _PASSING: Final = (Unavailable, Busy, Raced, Exhausted)
 )
 @shell.as_json
 @click.pass_obj
-@exits.coded
 def sync(
     address: str,
     rigs: tuple[str, ...],
@@ -60,10 +60,11 @@ def sync(
     load_rows: int | None,
     as_json: bool,
 ) -> None:
-    """Bring what the warehouse has not got from one or more rigs; default: from that of --rig.
+    """Load what the warehouse has not got yet from one or more rigs.
 
-    Laps with their samples and scoring updates, sessions, events and declared gaps arrive exactly once,
-    however often this runs, is killed, or runs at the same time elsewhere.
+    Default: from that of --rig. Laps with their samples and scoring updates, sessions, events and
+    declared gaps arrive exactly once, however often this runs, is killed, or runs at the same time
+    elsewhere.
 
     \b
     Example:
@@ -150,7 +151,7 @@ class _Job:
         said, self._said = self._said, {*map(str, errors), *warnings}
         for error in errors:
             if str(error) not in said:
-                shell.Failure(error).show()
+                exits.Failure(error).show()
         for warning in warnings:
             if warning not in said:
                 shell.warn(warning)

@@ -10,28 +10,9 @@ from typing import Any, NoReturn
 
 import click
 
-from rig.signs import visible
-from rigclient.cli.terminal.text import say
+from rigclient.cli.terminal.plain import say
 
 _FAILED = 1
-
-
-class Words(click.Group):
-    """A group that refuses words that can be no text."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the command line."""
-        for word in args:
-            if "\0" in word:
-                raise click.UsageError(f"{visible(word)!r} has a character that is none", ctx)
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Names of files may be of any bytes, all else is UTF-8."""
-        try:
-            return super().invoke(ctx)
-        except UnicodeEncodeError as error:
-            raise click.UsageError(f"{visible(error.object)!r} is no UTF-8", ctx) from error
 
 
 def run(command: click.Command) -> NoReturn:

@@ -1,16 +1,13 @@
 """Where all that people read on a terminal goes through: names show what is in them, and are no markup."""
 
-import json
-import sys
 from collections.abc import Iterable
 from typing import Any
 
-import click
 import rich.console
 import rich.text
 from rich.style import Style
 
-from rig.signs import escaped, visible
+from rig.signs import visible
 
 
 class Text(rich.text.Text):
@@ -56,14 +53,3 @@ class Console(rich.console.Console):
     def render_str(self, text: str, **more: Any) -> rich.text.Text:
         """Text of a cell or a line."""
         return super().render_str(visible(text), **more)
-
-
-def say(text: object, *, err: bool = False, **style: Any) -> None:
-    """Print a line for people, on standard error if `err`."""
-    click.secho(visible(str(text)), err=err, **style)
-
-
-def json_text(plain: Any) -> str:
-    """On one line, with the letters as they are, where standard output has them."""
-    few = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    return escaped(json.dumps(plain, ensure_ascii=few, allow_nan=False))

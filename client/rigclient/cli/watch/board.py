@@ -1,7 +1,7 @@
 """The board: all that a live view knows of the rig, kept up to date by what the feeds bring. No I/O here."""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -183,9 +183,9 @@ class Board:
         focus = self.focus
         return None if self.scoring is None or focus is None else self.scoring.car(focus)
 
-    def choose(self, step: int) -> None:
-        """Show the car `step` places further down."""
-        order, focus = self.order, self.focus
+    def choose(self, step: int, order: Sequence[int] = ()) -> None:
+        """Show the car `step` rows further down in this order; default: by position."""
+        order, focus = order or self.order, self.focus
         if focus in order:
             self.chosen = order[min(max(order.index(focus) + step, 0), len(order) - 1)]
 

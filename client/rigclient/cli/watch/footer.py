@@ -3,14 +3,16 @@
 import math
 
 from rigclient.cli.terminal.line import Line
-from rigclient.cli.terminal.palette import DIM, GOOD, LATENCY_MS, RED, TEXT, YELLOW
+from rigclient.cli.terminal.palette import DIM, GOOD, LATENCY_MS, RED, STRONG, TEXT, YELLOW
 from rigclient.cli.watch.board import Board, Condition
 
-_KEYS = ("j/k car  t trace  q quit ", "j/k t q ")
+_KEYS = ("j/k car  s sort  t trace  p pause  ? help  q quit ", "? help  q quit ", "? ")
 
 
-def line(board: Board, width: int, reconnects: int, keys: bool) -> Line:
-    """Rate, latency, sequence number, losses, reconnects; the keys when they work and fit."""
+def line(board: Board, width: int, reconnects: int, keys: bool, said: str = "") -> Line:
+    """Return rate, latency, sequence number, losses, reconnects, what keys have changed; the keys when they
+    work and fit.
+    """
     tally = board.tally
     live = board.state.condition is Condition.LIVE
     out = Line(" ● ", GOOD if live else YELLOW)
@@ -23,5 +25,6 @@ def line(board: Board, width: int, reconnects: int, keys: bool) -> Line:
     if tally.undeclared_missing:
         out.put("lost ", DIM).put(f"{tally.undeclared_missing:<4}", RED)
     out.put("reconnects ", DIM).put(f"{reconnects:<3}", YELLOW if reconnects else TEXT)
+    out.put(said, STRONG).put(" " * bool(said))
     hint = next((hint for hint in _KEYS if keys and out.width + len(hint) <= width), "")
     return out.to(width - len(hint)).put(hint, DIM)

@@ -38,6 +38,11 @@ _COUNTS: Final = 2
 _SAME_S: Final = 5e-4
 _KEPT_ON_TOP: Final = 3
 
+SORTS: Final = ("position", "gap", "best", "last", "class")
+"""What rows can be sorted by."""
+_SORTED: Final = {"position": "P", "gap": "gap", "best": "best", "last": "last"}
+"""The heading that says so."""
+
 _COMPOUNDS: Final = (
     ("soft", "S", RED),
     ("medium", "M", YELLOW),
@@ -86,18 +91,36 @@ class Column:
     heads_left: bool = False
 
 
-def lines(board: Board, width: int, height: int) -> list[Line]:
+def order(board: Board, sort: str = "position") -> list[int]:
+    """Return slot ids in the order of one of SORTS; who has no such time comes last."""
+    frame = board.scoring
+    if frame is None:
+        return []
+    classes = [board.entries[i].vehicle_class if i in board.entries else "" for i in frame.id.tolist()]
+    keys: dict[str, tuple[Array, ...]] = {
+        "position": (frame.place,),
+        "gap": (frame.place, frame.time_behind_leader, frame.laps_behind_leader),
+        "best": (frame.place, frame.best_lap_time),
+        "last": (frame.place, frame.last_lap_time),
+        "class": (frame.place, np.array(classes)),
+    }
+    ids: list[int] = frame.id[np.lexsort(keys[sort])].tolist()
+    return ids
+
+
+def lines(board: Board, width: int, height: int, sort: str = "position") -> list[Line]:
     """The panel in `width` x `height` cells: headings and the rows around the car shown."""
     if board.scoring is None:
         return [Line("waiting for scoring", DIM).to(width)]
     columns = _chosen(board, width)
     focus = board.focus
-    rows = _rows(board)
+    rows = _rows(board, sort)
     shown = _window([row.slot for row in rows], focus, height - 1)
     heading = Line()
     for column, cells in columns:
         title = column.title[:cells]
-        heading.put(title.ljust(cells) if column.heads_left else title.rjust(cells), TITLE).put(" ")
+        style = STRONG if column.title == _SORTED.get(sort) else TITLE
+        heading.put(title.ljust(cells) if column.heads_left else title.rjust(cells), style).put(" ")
     return [heading.to(width), *(_line(rows[at], columns).to(width) for at in shown)]
 
 
@@ -164,12 +187,13 @@ def _window(slots: list[int], focus: int | None, height: int) -> list[int]:
     return top + list(range(begin, begin + rest))
 
 
-def _rows(board: Board) -> list[Row]:
+def _rows(board: Board, sort: str) -> list[Row]:
     """One row per car, the first first."""
     frame = board.scoring
     assert frame is not None
     shared = _Shared.of(board, frame)
-    return [_row(board, frame, shared, at) for at in np.argsort(frame.place, kind="stable").tolist()]
+    at = {slot: row for row, slot in enumerate(frame.id.tolist())}
+    return [_row(board, frame, shared, at[slot]) for slot in order(board, sort)]
 
 
 @dataclass(frozen=True)

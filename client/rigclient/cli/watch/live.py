@@ -18,7 +18,7 @@ from rigclient.cli.terminal.keyboard import Keyboard
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.screen import Screen
-from rigclient.cli.watch import headline, view
+from rigclient.cli.watch import headline, leaderboard, view
 from rigclient.cli.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board, Condition
 from rigclient.cli.watch.feeds import Feeds
 from rigclient.waiting import LOG
@@ -79,29 +79,45 @@ def watch(address: str, for_s: float | None, car: int | None, screen: bool, cons
 
 def _on_screen(board: Board, feeds: Feeds, until: float, console: Console) -> None:
     with Keyboard() as keyboard, Screen(console) as screen:
-        choice = view.Choice(keys=keyboard.works)
-        due = time.monotonic()
+        choice, frozen = view.Choice(keys=keyboard.works), False
+        due, size, rows = time.monotonic(), (0, 0), list[Line]()
         while due < until:
             board.take(feeds.take())
-            size = screen.size
-            screen.paint(view.lines(board, *size, choice, feeds.reconnects), size)
+            if not choice.paused or size != screen.size:
+                size = screen.size
+                rows = view.lines(board, *size, choice, feeds.reconnects)
+            screen.paint(rows, size)
             due = max(due + REFRESH_S, time.monotonic())
-            if not _obey(keyboard, min(due, until), board, choice):
+            if not _follow_keys(keyboard, min(due, until), board, choice):
                 return
+            if choice.paused and not frozen:
+                rows = view.lines(board, *size, choice, feeds.reconnects)
+            frozen = choice.paused
 
 
-def _obey(keyboard: Keyboard, due: float, board: Board, choice: view.Choice) -> bool:
+def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.Choice) -> bool:
     """Do what the keys say until the next refresh is due; False means quit."""
     while (left := due - time.monotonic()) > 0:
         for key in keyboard.wait(left):
-            match key:
-                case "q":
-                    return False
-                case "j" | "k":
-                    board.choose(1 if key == "j" else -1)
-                case "t":
-                    choice.pedals = not choice.pedals
+            if key == "q":
+                return False
+            press(key, board, choice)
     return True
+
+
+def press(key: str, board: Board, choice: view.Choice) -> None:
+    """Do what a key says. Any key ends a pause."""
+    choice.paused = key in ("p", " ") and not choice.paused
+    match key:
+        case "j" | "k":
+            board.choose(1 if key == "j" else -1, leaderboard.order(board, choice.sort))
+        case "s":
+            at = leaderboard.SORTS.index(choice.sort) + 1
+            choice.sort = leaderboard.SORTS[at % len(leaderboard.SORTS)]
+        case "t":
+            choice.pedals = not choice.pedals
+        case "?":
+            choice.helping = not choice.helping
 
 
 def _line_by_line(board: Board, feeds: Feeds, until: float, console: Console) -> None:

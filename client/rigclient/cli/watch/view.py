@@ -20,9 +20,25 @@ _TRACE, _MOST_TRACE = 4, 30
 _RULE: Final = Line("│", FAINT)
 
 
+_KEYS: Final = (
+    ("j k", "the next car, the one before; arrow keys as well"),
+    ("s", "sort by the next of: " + ", ".join(leaderboard.SORTS)),
+    ("t", "pedals instead of speed in the large curve, and back"),
+    ("p", "pause the picture; every record is still counted"),
+    ("?", "these lines, and away again"),
+    ("q", "leave"),
+)
+
+
 @dataclass
 class Choice:
     """What the keys have changed."""
+
+    sort: str = leaderboard.SORTS[0]
+    """What the leaderboard is sorted by."""
+    paused: bool = False
+    helping: bool = False
+    """The keys are explained over the picture."""
 
     pedals: bool = False
     """The first trace shows pedals instead of speed; where there are two, they change places."""
@@ -34,12 +50,32 @@ def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int
     """The whole screen: `height` lines, each exactly `width` cells wide."""
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _too_small(width, height)
-    foot = footer.line(board, width, reconnects, choice.keys)
+    foot = footer.line(board, width, reconnects, choice.keys, _said(choice))
     inner = height - 3
     body = _nothing(board, width) if board.physics is None else _body(board, width, inner, choice)
     rows = [*headline.lines(board, width), *body[:inner]]
     rows += [Line().to(width) for _ in range(height - 1 - len(rows))]
-    return [*rows, foot]
+    return _explained([*rows, foot], width) if choice.helping else [*rows, foot]
+
+
+def _said(choice: Choice) -> str:
+    """What is not as at the beginning."""
+    sort = f"by {choice.sort}" if choice.sort != leaderboard.SORTS[0] else ""
+    return "  ".join(filter(None, ("PAUSED, p goes on" if choice.paused else "", sort)))
+
+
+def _explained(rows: list[Line], width: int) -> list[Line]:
+    """The keys in a box over the middle of the screen."""
+    inner = min(max(len(text) for _, text in _KEYS) + 9, width - 4)
+    box = [Line("┌" + "─" * inner + "┐", DIM)]
+    for key, text in _KEYS:
+        line = Line("│", DIM).put(f"  {key:<4} ", STRONG).put(text, TEXT)
+        box.append(line.to(inner + 1).put("│", DIM))
+    box.append(Line("└" + "─" * inner + "┘", DIM))
+    top, margin = (len(rows) - len(box)) // 2, (width - inner - 2) // 2
+    for at, line in enumerate(box, start=top):
+        rows[at] = Line(" " * margin).add(line).to(width)
+    return rows
 
 
 def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
@@ -47,7 +83,7 @@ def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
     left = width - side - 1
     table = min(1 if board.scoring is None else len(board.scoring) + 1, height)
     below = height - table - 1 >= _TRACE
-    rows = leaderboard.lines(board, left, table)
+    rows = leaderboard.lines(board, left, table, choice.sort)
     if below:
         rows += _trace(board, left, height - table - 1, choice.pedals)
     right = _side(board, side, height, choice.pedals != below)

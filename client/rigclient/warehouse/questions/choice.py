@@ -41,7 +41,7 @@ class Choice:
     driver: str = ""
     """Part of the driver's name, in any case."""
     vehicle_class: str = ""
-    """In any case."""
+    """Part of the class, in any case."""
     source: str = ""
     """live, demo, replay or import."""
     green: bool = False
@@ -65,9 +65,7 @@ class Choice:
         yield _contains("L.TRACK", self.track)
         yield _contains("L.DRIVER", self.driver)
         yield Where("CONTAINS(L.SESSION, ?)", (self.session,)) if self.session else None
-        yield (
-            Where("LOWER(L.VEHICLE_CLASS) = ?", (self.vehicle_class.lower(),)) if self.vehicle_class else None
-        )
+        yield _contains("L.VEHICLE_CLASS", self.vehicle_class)
         yield Where("S.SOURCE = ?", (self.source,)) if self.source else None
         if self.race:
             yield Where("S.KIND = 'race' AND S.SESSION_NUMBER = ?", (FIRST_RACE - 1 + self.race,))

@@ -71,12 +71,14 @@ def _best(destination: Destination, where: Where) -> list[Any]:
 
 
 def find_driver(destination: Destination, choice: Choice, text: str) -> str:
-    """Return the driver whose name is `text` or has it as a part. Raises NotFound, BadRequest."""
+    """Return the driver of the car with the number `text`, else whose name is `text`, has it as a word, or as
+    a part. Raises NotFound, BadRequest.
+    """
+    number = text.removeprefix("#")
     wanted = replace(choice, driver=text)
-    where = wanted.where()
-    sql = f"SELECT DISTINCT L.DRIVER {FROM} WHERE {where.sql} ORDER BY L.DRIVER LIMIT 1000"
-    names = [str(name) for (name,) in destination.rows(sql, where.params)]
-    exact = [name for name in names if name.lower() == text.lower()]
+    names = number.isdecimal() and _drivers(destination, replace(choice, cars=(number,)))
+    names = names or _drivers(destination, wanted)
+    exact = _nearest(names, text)
     if not names:
         raise NotFound(suggestion(destination, wanted))
     if len(names) > 1 and not exact:
@@ -85,3 +87,17 @@ def find_driver(destination: Destination, choice: Choice, text: str) -> str:
             f"{text!r} may be {few}{', ...' * (len(names) > _SHOWN)}", hint="give more of the name"
         )
     return (exact or names)[0]
+
+
+def _drivers(destination: Destination, choice: Choice) -> list[str]:
+    where = choice.where()
+    sql = f"SELECT DISTINCT L.DRIVER {FROM} WHERE {where.sql} AND L.DRIVER IS NOT NULL ORDER BY L.DRIVER"
+    return [str(name) for (name,) in destination.rows(f"{sql} LIMIT 1000", where.params)]
+
+
+def _nearest(names: list[str], text: str) -> list[str]:
+    """The name that is `text` in any case, else the only one that has it as a word."""
+    wanted = text.lower()
+    whole = [name for name in names if name.lower() == wanted]
+    words = [name for name in names if wanted in name.lower().split()]
+    return whole or (words if len(words) == 1 else [])

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from rigclient.cli.commands import exits, shell
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
 from rigclient.cli.commands.plot import writer_of
-from rigclient.cli.commands.questions import duel
-from rigclient.cli.commands.questions.asking import (
+from rigclient.cli.commands.questions import comparison
+from rigclient.cli.commands.questions.selection import (
     asked,
     asked_alone,
     choice_of,
     chosen,
     warn_of_unknown_green,
 )
-from rigclient.cli.commands.warehouse import at
 
 if TYPE_CHECKING:
     from rigclient.warehouse import Destination
@@ -54,13 +54,12 @@ def _over_distance(command: Any) -> Any:
     return command
 
 
-@click.command(epilog=exits.HELP)
+@click.command()
 @click.argument("first", metavar="LAP")
 @click.argument("second", metavar="LAP")
-@at
+@which_warehouse
 @_over_distance
 @shell.as_json
-@exits.coded
 def grid(first: str, second: str, where: str | None, **wishes: Any) -> None:
     """Show two laps over the distance.
 
@@ -78,17 +77,17 @@ def grid(first: str, second: str, where: str | None, **wishes: Any) -> None:
         _show(destination, found, **wishes)
 
 
-@click.command(epilog=exits.HELP)
+@click.command()
 @click.argument("first", metavar="DRIVER")
 @click.argument("second", metavar="DRIVER")
-@at
+@which_warehouse
 @chosen("driver", "cars")
 @_over_distance
 @shell.as_json
 @click.pass_obj
-@exits.coded
 def compare(
     address: str,
+    /,
     first: str,
     second: str,
     where: str | None,
@@ -125,14 +124,14 @@ def _show(
 ) -> None:
     writer = writer_of(plot) if plot else None
     cells = list(found.cells(destination, channels, step_m)) if found.has_telemetry else []
-    columns = duel.columns(channels)
+    columns = comparison.columns(channels)
     if as_json:
-        click.echo(shell.json_text(duel.plain(found, cells)))
+        click.echo(shell.json_text(comparison.plain(found, cells)))
     else:
         console = shell.console()
-        for part in duel.report(found, cells, columns, console.width):
+        for part in comparison.report(found, cells, columns, console.width):
             console.print(part)
     if writer and plot:
         with shell.busy(f"drawing {plot}"):
-            writer.write(plot, found.a.track, duel.panels(found, cells, columns))
+            writer.write(plot, comparison.figure(found, cells, columns))
         shell.show_files([plot], as_json=False)

@@ -4,8 +4,9 @@ from typing import Any, Final
 
 import click
 
-from rigclient.cli.commands import exits, shell
-from rigclient.cli.commands.questions.asking import (
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
+from rigclient.cli.commands.questions.selection import (
     asked,
     blank,
     choice_of,
@@ -14,7 +15,6 @@ from rigclient.cli.commands.questions.asking import (
     table,
     warn_of_unknown_green,
 )
-from rigclient.cli.commands.warehouse import at
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT
 from rigclient.cli.terminal.text import Text
 from riglap.times import lap_time
@@ -30,16 +30,15 @@ _COLUMNS: Final = (
 )
 
 
-@click.command(epilog=exits.HELP)
-@at
+@click.command()
+@which_warehouse
 @chosen()
 @click.option("--all", "everybody", is_flag=True, help="Also those of whom there are times alone.")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="0: all.")
 @shell.as_json
 @click.pass_obj
-@exits.coded
 def drivers(
-    address: str, where: str | None, everybody: bool, limit: int, as_json: bool, **words: Any
+    address: str, /, where: str | None, everybody: bool, limit: int, as_json: bool, **words: Any
 ) -> None:
     """List drivers with telemetry, by track.
 

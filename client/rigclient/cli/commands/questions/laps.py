@@ -7,9 +7,10 @@ from typing import Any, Final
 import click
 from rich.style import Style
 
-from rigclient.cli.commands import exits, shell
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
 from rigclient.cli.commands.laps import SECTORS
-from rigclient.cli.commands.questions.asking import (
+from rigclient.cli.commands.questions.selection import (
     asked,
     choice_of,
     chosen,
@@ -18,7 +19,6 @@ from rigclient.cli.commands.questions.asking import (
     table,
     warn_of_unknown_green,
 )
-from rigclient.cli.commands.warehouse import at
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text
 from riglap.times import lap_time
@@ -35,17 +35,17 @@ _COLUMNS: Final = {
 }
 
 
-@click.command(epilog=exits.HELP)
-@at
+@click.command()
+@which_warehouse
 @chosen()
 @click.option("--telemetry", is_flag=True, help="Only laps with samples.")
 @click.option("--all", "everything", is_flag=True, help="Pieces of laps as well.")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="0: all.")
 @shell.as_json
 @click.pass_obj
-@exits.coded
 def laps(
     address: str,
+    /,
     where: str | None,
     telemetry: bool,
     everything: bool,

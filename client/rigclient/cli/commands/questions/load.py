@@ -16,9 +16,9 @@ from rich.style import Style
 
 from rig.errors import Refused
 from rig.signs import visible
-from rigclient.cli.commands import exits, shell
-from rigclient.cli.commands.questions.asking import table
-from rigclient.cli.commands.warehouse import at
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
+from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.text import Console, Text
 
@@ -48,11 +48,11 @@ _OUTCOMES: Final = {"loaded": GOOD, _REFUSED: RED, _EMPTY: RED}
 """How what became of a file is shown; all else is dim."""
 
 
-@click.command(epilog=exits.HELP)
+@click.command()
 @click.argument(
     "paths", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=False)
 )
-@at
+@which_warehouse
 @click.option(
     "--track", metavar="NAME", default="", help="Of all files; default: what their folders are called."
 )
@@ -73,7 +73,6 @@ _OUTCOMES: Final = {"loaded": GOOD, _REFUSED: RED, _EMPTY: RED}
 )
 @click.option("--replace", is_flag=True, help="A chart takes the place of an earlier one of its race.")
 @shell.as_json
-@exits.coded
 def load(
     paths: tuple[Path, ...],
     where: str | None,

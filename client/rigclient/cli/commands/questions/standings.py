@@ -7,9 +7,9 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.style import Style
 
-from rigclient.cli.commands import exits, shell
-from rigclient.cli.commands.questions.asking import asked, blank, choice_of, chosen, nothing, table
-from rigclient.cli.commands.warehouse import at
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
+from rigclient.cli.commands.questions.selection import asked, blank, choice_of, chosen, nothing, table
 from rigclient.cli.terminal.palette import CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
 from riglap.times import gap, lap_time
@@ -31,14 +31,15 @@ _DRIVER: Final = 3
 Row = dict[str, Any]
 
 
-@click.command(epilog=exits.HELP)
-@at
+@click.command()
+@which_warehouse
 @chosen("cars", "driver", "vehicle_class", "green", "valid")
 @shell.as_json
 @click.pass_obj
-@exits.coded
-def results(address: str, where: str | None, as_json: bool, **words: Any) -> None:
-    """Show how a session ended: places, also in class, gaps, best laps, laps led; retired cars by themselves.
+def results(address: str, /, where: str | None, as_json: bool, **words: Any) -> None:
+    """Show how a session ended: places, also in class, gaps, best laps, laps led.
+
+    Retired cars stand by themselves.
     Of several that fit it is the newest.
 
     \b
@@ -113,15 +114,16 @@ def _best(seconds: float | None, best: float) -> Text:
     return blank(None) if seconds is None else Text(lap_time(seconds), PURPLE if seconds == best else TEXT)
 
 
-@click.command(epilog=exits.HELP)
-@at
+@click.command()
+@which_warehouse
 @chosen("cars", "driver", "vehicle_class", "green", "valid")
 @click.option("--order-by", type=click.Choice(_ORDERS), default="best", show_default=True)
 @shell.as_json
 @click.pass_obj
-@exits.coded
-def statistics(address: str, where: str | None, order_by: Any, as_json: bool, **words: Any) -> None:
-    """Show how fast and how evenly everybody drove in a session. Of several that fit it is the newest.
+def statistics(address: str, /, where: str | None, order_by: Any, as_json: bool, **words: Any) -> None:
+    """Show how fast and how evenly everybody drove in a session.
+
+    Of several that fit it is the newest.
 
     The mean and the spread are of laps at pace: that count, without a yellow or the pits, within 107 % of the
     driver's best.
@@ -161,14 +163,15 @@ def _statistic(row: Row, best: float, even: float) -> Sequence[Text]:
     )
 
 
-@click.command("lap-chart", epilog=exits.HELP)
-@at
+@click.command("lap-chart")
+@which_warehouse
 @chosen("cars", "driver", "vehicle_class", "green", "valid")
 @shell.as_json
 @click.pass_obj
-@exits.coded
-def lap_chart(address: str, where: str | None, as_json: bool, **words: Any) -> None:
-    """Show the place of every car after every lap. Of several sessions that fit it is the newest.
+def lap_chart(address: str, /, where: str | None, as_json: bool, **words: Any) -> None:
+    """Show the place of every car after every lap.
+
+    Of several sessions that fit it is the newest.
 
     \b
     Example:

@@ -13,8 +13,9 @@ import numpy as np
 
 from rig.errors import BadRequest
 from rig.signs import visible
-from rigclient.cli.commands import exits, shell
-from rigclient.cli.commands.questions.asking import (
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
+from rigclient.cli.commands.questions.selection import (
     asked_alone,
     choice_of,
     chosen,
@@ -22,7 +23,6 @@ from rigclient.cli.commands.questions.asking import (
     table,
     warn_of_unknown_green,
 )
-from rigclient.cli.commands.warehouse import at
 from rigclient.cli.terminal.palette import DIM, TEXT
 from rigclient.cli.terminal.text import Text
 from riglap.atomic import atomic_write
@@ -32,8 +32,8 @@ _SHOWN: Final = 40
 _PLACES: Final = 3
 
 
-@click.command(epilog=exits.HELP)
-@at
+@click.command()
+@which_warehouse
 @chosen()
 @click.option(
     "--channels", metavar="A,B", default="speed,throttle,brake,gear", show_default=True, callback=shell.names
@@ -45,11 +45,12 @@ _PLACES: Final = 3
     help="All of them into a .csv or .parquet file; else the first are shown.",
 )
 @shell.as_json
-@exits.coded
 def telemetry(
     where: str | None, channels: tuple[str, ...], out: Path | None, as_json: bool, **words: Any
 ) -> None:
-    """Get samples of laps, ordered by car, lap and distance. --json prints a line for each.
+    """Get samples of laps, ordered by car, lap and distance.
+
+    --json prints a line for each.
 
     \b
     Example:
@@ -168,7 +169,9 @@ def _show(batches: Iterable[Any]) -> None:
     shown = [name for name in names if name not in ("session", "car", "lap_index")]
     at_name = [names.index(name) for name in shown]
     console = shell.console()
-    columns = {name: "left" if name == "lap" else "right" for name in shown}
+    # The lap's own time is another thing than the time into the lap at a sample.
+    heads = ["time into lap" if name == "lap_time" else name for name in shown]
+    columns = {name: "left" if name == "lap" else "right" for name in heads}
     console.print(
         table(columns.items(), ([_cell(row[at]) for at in at_name] for row in rows[:_SHOWN]), console.width)
     )

@@ -3,19 +3,19 @@
 import click
 from rich.text import Text
 
-from rigclient.cli.commands import exits, shell
-from rigclient.cli.commands.warehouse import at
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
 
 
-@click.command(epilog=exits.HELP)
+@click.command()
 @click.argument("wanted", metavar="FILE|CHECKSUM|SESSION...", nargs=-1, required=True)
-@at
+@which_warehouse
 @shell.as_json
-@exits.coded
 def unload(wanted: tuple[str, ...], where: str | None, as_json: bool) -> None:
-    """Take back what `rig warehouse load` has brought: a file with its laps, or a session with all its files.
+    """Take back what `rig warehouse load` has brought.
 
-    A file is known by its content, or by the path it had. The ledger keeps that it was there.
+    That is a file with its laps, or a session with all its files. A file is known by its content, or by
+    the path it had. The ledger keeps that it was there.
 
     \b
     Example:

@@ -7,14 +7,14 @@ import numpy as np
 from rich.console import RenderableType
 from rich.style import Style
 
-from rigclient.cli.commands.questions.asking import split, table
+from rigclient.cli.commands.questions.selection import split, table
 from rigclient.cli.terminal import braille
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
 from riglap.lap import Array
 from riglap.names import short_names
-from riglap.plot.panels import Curve, Panel, color, shown_as, titled
+from riglap.plot.panels import Curve, Panel, Plot, behind, color, shown_as, titled
 from riglap.times import gap, lap_time
 
 if TYPE_CHECKING:
@@ -179,8 +179,8 @@ def _cell_rows(cells: "Sequence[Cell]", shown: Sequence[Shown]) -> Iterator[Sequ
         before = cell.delta if cell.delta is not None else before
 
 
-def panels(found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown]) -> list[Panel]:
-    """A panel per column and the delta, in the colours of `rig plot`."""
+def figure(found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown]) -> Plot:
+    """Return the plot: the delta, and a panel per column, in the colours of `rig plot`."""
     metres = np.array([cell.distance for cell in cells])
     labels = [f"{lap.driver} {lap_time(lap.lap_time or 0.0)}".strip() for lap in (found.a, found.b)]
     drawn = []
@@ -191,7 +191,7 @@ def panels(found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown])
         ]
         drawn.append(Panel(column.title, curves))
     delta = Curve(labels[1], color(1), metres, _array(cell.delta for cell in cells))
-    return [*drawn, Panel("delta [s]", [delta])]
+    return Plot(found.a.track, [Panel(behind(found.a.driver), [delta]), *drawn])
 
 
 def _array(values: Iterable[float | None]) -> Array:

@@ -1,22 +1,45 @@
-"""The status of a rig for people: plain words, tables, bars."""
+"""`rig status`: how the rig is, in plain words, tables, bars."""
 
 from collections.abc import Iterator
 from typing import Final
 
+import click
 from rich.console import Group, RenderableType
 from rich.filesize import decimal as size
 from rich.table import Table
 
+from rig import sockets
 from rig.v1 import event_pb2, rig_pb2
+from rigclient.cli.commands import shell
 from rigclient.cli.commands.bookmark import cursor_text
 from rigclient.cli.terminal import gauges
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, WARNING, YELLOW
 from rigclient.cli.terminal.text import Text
+from rigclient.connection import Connection
 from riglap.times import span
 
 _BAR_CELLS: Final = 24
 _SECOND_NS: Final = 1_000_000_000
+
+
+@click.command()
+@shell.as_json
+@click.pass_obj
+def status(address: str, as_json: bool) -> None:
+    """Show how the rig is: game, recorder, ring, and everyone who reads.
+
+    \b
+    Example:
+      rig status
+      rig status --json | jq .recorder.physics_rate_hz
+    """
+    with Connection(sockets.resolve(address)) as connection:
+        answer = connection.status()
+    if as_json:
+        shell.show_json(answer)
+    else:
+        shell.console().print(report(address, answer))
 
 
 def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:

@@ -1,23 +1,51 @@
-"""The channel registry as a list for people: from a rig that answers, else the installed one."""
+"""`rig channels`: the channel registry of a rig that answers, else the installed one."""
 
 import fnmatch
 import itertools
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import click
 import numpy as np
 from rich.table import Table as Grid
 
 from rig.channels import PHYSICS, SCORING, Channel
-from rig.errors import Unavailable
+from rig.errors import BadRequest, Unavailable
 from rig.v1 import event_pb2, rig_pb2
 from rigclient.blocking import connect
+from rigclient.cli.commands import shell
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
 
 _WIDE_FROM: Final = 120
 _ABSENT: Final = " 0 throughout: not available."
 _TABLES: Final = {"physics": PHYSICS, "scoring": SCORING}
+
+
+@click.command()
+@click.argument("pattern", default="")
+@click.option("--stream", type=click.Choice(["physics", "scoring"]), help="Only channels of this stream.")
+@shell.as_json
+@click.pass_obj
+def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> None:
+    """List the channels: names, units, fields of the game.
+
+    Only those whose name, or whose field in the game, holds PATTERN.
+
+    \b
+    Example:
+      rig channels temp
+      rig channels 'tyre_*' --stream physics
+    """
+    found = registry(address).matching(pattern, stream)
+    if as_json:
+        click.echo(shell.json_text(found.plain()))
+        return
+    if not found.entries:
+        raise BadRequest(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
+    console = shell.console()
+    console.print(found.table(console.width))
+    console.print(f"{len(found.entries)} channels, from {found.origin}", style="dim", highlight=False)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ _CHOICE: Final = (
         help="Numbers on the cars, as 021; without numbers slot ids.",
     ),
     click.option("--driver", metavar="PART", default="", help="Part of the driver's name."),
-    click.option("--class", "vehicle_class", metavar="CLASS", default="", help="Vehicle class."),
+    click.option("--class", "vehicle_class", metavar="PART", default="", help="Part of the class."),
     click.option("--source", type=click.Choice(_SOURCES), default=None, help="Where the data come from."),
     click.option("--green", is_flag=True, help="Only laps of which it is known that they were green."),
     click.option("--valid", is_flag=True, help="Only laps that count."),
