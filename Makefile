@@ -97,6 +97,8 @@ soak: $(BIN)/.fuzz test-snowflake5 ## the long campaigns of faults, and their re
 	@rm -f build/soak.jsonl
 	@export RIGD_SOAK=$(SCALE); failed=0; \
 		$(BIN)/python -m pytest -s -q $(SOAK) || failed=1; \
+		RIGD_EXAMPLES=$$($(BIN)/python -c 'print(max(60, round(600 * $(SCALE))))') \
+			$(BIN)/python -m pytest -q -n $(WORKERS) -m hypothesis tests || failed=1; \
 		$(BIN)/python -m tests.fuzz run || failed=1; \
 		$(BIN)/python -m tests.faults.report | tee build/soak.md; \
 		exit $$failed

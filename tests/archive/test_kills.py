@@ -9,7 +9,7 @@ from rig.v1 import archive_pb2
 from tests.archive.lockstep import Lockstep
 from tests.faults.campaign import campaign, tries
 
-KILLS = tries(1, 50)
+KILLS = tries(4, 50)
 FRAMES = tries(1500, 14_000)
 CARS = 4
 

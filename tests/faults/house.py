@@ -1,6 +1,6 @@
 """All three daemons under the supervisor, with little room to leave.
 
-python -m tests.faults.house DATA BUFFERS ADDRESS
+python -m tests.faults.house DATA BUFFERS ADDRESS RING_SIZE
 """
 
 import signal
@@ -13,9 +13,9 @@ from rigd.supervisor import Daemon, Supervisor
 _WATCHDOG_S = 60.0
 
 
-def main(data: Path, buffers: str, address: str) -> None:
+def main(data: Path, buffers: str, address: str, ring_size: str) -> None:
     words = {
-        "record": ("--buffers", buffers, "--ring-size", "64M"),
+        "record": ("--buffers", buffers, "--ring-size", ring_size),
         "serve": ("--address", address),
         "archive": ("--min-free", "16M", "--hard-floor", "16M"),
     }

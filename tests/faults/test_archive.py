@@ -17,7 +17,7 @@ from tests.faults.archived import Archive, archive
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.spoil import spoiled
 
-TRIES = tries(12, 200)
+TRIES = tries(6, 200)
 """Of each kind of file."""
 
 

@@ -45,7 +45,8 @@ class House:
         self.conditions = Conditions(scratch, self.data)
         address = f"127.0.0.1:{free_port()}"
         data = disk.inside / "data" if disk else self.data
-        words = ("tests.faults.house", str(data), str(buffers), address)
+        # What the ring lets go of would count as lost: for minutes of a busy machine it has room.
+        words = ("tests.faults.house", str(data), str(buffers), address, "64M" if disk else "512M")
         within = disk.within if disk else ()
         self._daemons = self._start(*words, env=self.conditions.environment, within=within)
         self.channel = grpc.insecure_channel(address)

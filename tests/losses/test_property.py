@@ -15,6 +15,7 @@ from rig.v1 import event_pb2, laps_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive import archiver as archivers
 from rigd.store.index import IndexReader
+from tests.faults.campaign import tries
 from tests.losses.model import MISSED, TORN, Recording, Stream
 from tests.losses.rig import Rig
 
@@ -208,5 +209,5 @@ class Losses(RuleBasedStateMachine):
         return self.rig.position()
 
 
-Losses.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
+Losses.TestCase.settings = settings(max_examples=tries(15, 400), stateful_step_count=25)
 TestLosses = Losses.TestCase

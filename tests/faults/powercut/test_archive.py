@@ -13,7 +13,7 @@ from tests.faults.powercut.archiverun import ArchiveRun, archive_run
 from tests.faults.powercut.disk import cuts, replayed
 from tests.faults.powercut.keptlaps import Image, examine, images
 
-MOMENTS = tries(4, 80)
+MOMENTS = tries(2, 80)
 """Moments of a power cut, each with a disk of every kind."""
 
 

@@ -13,7 +13,7 @@ from tests.faults.powercut.disk import cuts, replayed
 from tests.faults.powercut.keptring import Image, Loss, examine, images
 from tests.faults.powercut.ringrun import RingRun, ring_run
 
-MOMENTS = tries(8, 200)
+MOMENTS = tries(4, 200)
 """Moments of a power cut, each with a disk of every kind."""
 RESTARTED = 0.2
 """Share of the cuts after which the game is another one, as when the machine itself has been off."""
