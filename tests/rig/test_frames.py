@@ -170,7 +170,10 @@ class TestFrames:
         found = frame(tick(7, session_time=61.25))
         assert (found.seq, found.session_time, len(found)) == (7, 61.25, 3)
         assert found.head == head(3, seq=7, session_time=61.25)
-        assert repr(found) == f"<Physics 7: 3 cars, session 1 at 61.250 s, {len(PHYSICS.channels)} channels>"
+        assert (
+            repr(found)
+            == f"<PhysicsFrame 7: 3 cars, session 1 at 61.250 s, {len(PHYSICS.channels)} channels>"
+        )
 
     def test_columns_are_the_received_bytes(self) -> None:
         data = response(tick(7), tick(8))
@@ -199,7 +202,7 @@ class TestFrames:
         cut = Cut(Layout(PHYSICS, whole, 0, len(whole)), PHYSICS.pick(["speed"]), None)
         found = frame(b"".join(cut(whole)))
         assert found.channels == ["speed", "id"]
-        with pytest.raises(AttributeError, match="no channel 'gear'; it has speed, id"):
+        with pytest.raises(AttributeError, match="PhysicsFrame has no channel 'gear'; there are id, speed"):
             found.gear  # noqa: B018
         assert not hasattr(found, "nonsense")
         assert "speed" in dir(found)
@@ -221,7 +224,9 @@ class TestFrames:
         assert np.array_equal(car.speed, found.speed[2], equal_nan=True)
         assert found.car(99) is None
         assert "speed" in dir(car)
-        assert repr(car).startswith("<car 12 of <Physics 7")
+        assert repr(car).startswith("<car 12 of <PhysicsFrame 7")
+        with pytest.raises(AttributeError, match="no channel 'sped'; did you mean 'speed'"):
+            _ = car.sped
         with pytest.raises(AttributeError, match="no channel 'nonsense'"):
             car.nonsense  # noqa: B018
 
@@ -268,13 +273,13 @@ class TestFrames:
             found.session_state  # noqa: B018
 
 
-def physics_reception(reconnect: bool = True, **wishes: Any) -> Reception[PhysicsFrame]:
-    return Reception(requests.physics(**wishes), framed(Decoder(PhysicsFrame)), reconnect)
+def physics_reception(reconnect: bool = True, **options: Any) -> Reception[PhysicsFrame]:
+    return Reception(requests.physics(**options), framed(Decoder(PhysicsFrame)), reconnect)
 
 
-def received(**wishes: Any) -> Reception[PhysicsFrame]:
+def received(**options: Any) -> Reception[PhysicsFrame]:
     """A reception that is under way: records up to 7 have come."""
-    reception = physics_reception(**wishes)
+    reception = physics_reception(**options)
     reception.take(response(tick(7), cursor=b"after 7"))
     return reception
 

@@ -58,7 +58,7 @@ def test_closing_the_blocking_client_ends_its_streams(endless: tuple[Endless, st
     ]
     for reader in readers:
         reader.start()
-    assert service.acknowledged.acquire(timeout=60)
+    assert all(service.acknowledged.acquire(timeout=60) for _ in streams)
     rig.close()
     for reader in readers:
         reader.join(60)
@@ -77,7 +77,8 @@ async def test_closing_the_client_for_asyncio_ends_its_streams(endless: tuple[En
 
     streams = [rig.events(), rig.events()]
     reading = [asyncio.create_task(read(stream)) for stream in streams]
-    assert await asyncio.to_thread(service.acknowledged.acquire, timeout=60)
+    for _ in streams:
+        assert await asyncio.to_thread(service.acknowledged.acquire, timeout=60)
     await rig.close()
     assert await asyncio.wait_for(asyncio.gather(*reading), 60) == [[7], [7]]
     for _ in streams:
