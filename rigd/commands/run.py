@@ -57,13 +57,15 @@ def run(
     """
     import logging
 
-    from rich.console import Console
-
     from rig import sockets
+    from rig.signs import LogFormatter
+    from rigclient.cli.terminal.text import Console
     from rigd.demo.folder import DEFAULT_FOLDER
     from rigd.household import Household, run_household
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log = logging.StreamHandler()
+    log.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[log])
     playing = options.given(options.playing)
     if playing and not demo:
         raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")

@@ -49,7 +49,10 @@ def _figure(title: str, panels: Sequence[Panel]) -> Any:
         # The values of all laps in all panels, wherever the pointer is.
         hovermode="x unified",
         hoversubplots="axis",
-        **{f"yaxis{row}": {"title": {"text": panel.title}} for row, panel in enumerate(panels, start=1)},
+        **{
+            f"yaxis{row}": {"title": {"text": _plain(panel.title)}}
+            for row, panel in enumerate(panels, start=1)
+        },
     )
     return figure
 
