@@ -3,6 +3,7 @@
 A command that is added is tried here without anybody naming it.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,8 @@ from click.testing import CliRunner
 from rig.errors import RigError
 from rigclient.cli.main import rig
 from rigd.__main__ import rigd_command
+from tests.rigclient import field
+from tests.rigclient.lap_rig import LapRig
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"rig": (rig, "rigclient"), "rigd": (rigd_command, "rigd")}
@@ -137,3 +140,74 @@ def test_help_on_streams_that_take_nothing_is_no_trace(here: Path, program: str,
     if stream in ("full", "closed"):
         assert done.returncode == 1
         assert re.fullmatch(r"error: standard output: .*\n", said)
+
+
+@pytest.fixture(scope="module")
+def lap_rig() -> Iterator[LapRig]:
+    serving = field.race()
+    yield serving
+    serving.stop()
+
+
+def streamed(cases: list[tuple[str, list[str], str]], **environment: str) -> list[tuple[int, str, str]]:
+    """What came of command lines on streams: exit code, standard output and error of each."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cli.streamed"],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    return [(code, out, err) for code, out, err in json.loads(done.stdout)]
+
+
+def clean(case: tuple[str, list[str], str], code: int, err: str) -> bool:
+    """Whether a command that prints ended as it should on its stream."""
+    if "Traceback" in err or "Exception ignored" in err or code < 0:
+        return False
+    if case[2] in ("full", "closed"):
+        return code == 1 and bool(re.fullmatch(r"error: standard output: .*\n", err))
+    return code == (1 if case[2] == "nobody reads" else 0) and err == ""
+
+
+NARROW_STREAMS = ("full", "closed", "nobody reads", "ascii", "latin-1", "narrow", "dumb")
+
+
+def test_every_command_explains_itself_on_every_stream(here: Path) -> None:
+    """Each on one of the streams that refuse and one of those that take little, in turn."""
+    cases = []
+    for at, name in enumerate(COMMANDS):
+        program, *words = name.split()
+        for stream in (NARROW_STREAMS[at % 3], NARROW_STREAMS[3 + at % 4]):
+            cases.append((program, [*words, "--help"], stream))
+    ends = streamed(cases)
+    odd = [
+        (*case, code, err)
+        for case, (code, _, err) in zip(cases, ends, strict=True)
+        if not clean(case, code, err)
+    ]
+    assert odd == []
+
+
+def test_what_is_told_of_laps_comes_out_on_every_stream(here: Path, lap_rig: LapRig) -> None:
+    lines = (
+        ["sessions"],
+        ["laps"],
+        ["laps", "--json"],
+        ["lap", "best"],
+        ["channels"],
+        ["channels", "--json"],
+    )
+    cases = [("rig", line, stream) for line in lines for stream in NARROW_STREAMS]
+    ends = streamed(cases, RIG_ADDRESS=lap_rig.address)
+    odd = [
+        (*case, code, err)
+        for case, (code, _, err) in zip(cases, ends, strict=True)
+        if not clean(case, code, err)
+    ]
+    assert odd == []
+    few = [out for (_, _, stream), (_, out, _) in zip(cases, ends, strict=True) if stream == "ascii"]
+    assert all(few) and all(map(str.isascii, few))

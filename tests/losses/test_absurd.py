@@ -74,7 +74,7 @@ async def test_a_record_after_which_nothing_can_follow_is_corrupt_and_ends_with_
         spoilt.put(stream, at, b"")
     said: list[str] = []
     watchdog = Watchdog("serve", tape.data)
-    watchdog.trouble = said.append  # type: ignore[method-assign]
+    watchdog.trouble = said.append  # type: ignore[assignment,method-assign]
     archiver, feed = Archiver(Settings(tape.data, ROOMY)), Feed(tape.data, watchdog)
     assert archiver.turn() is False
     assert "under the key ffff" in archiver.trouble
