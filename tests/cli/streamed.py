@@ -1,7 +1,7 @@
 """Runs command lines on streams that take little or nothing, and tells what came of each.
 
-A process that has loaded both programs, and forks for every line: 20 ms each instead of half a second. Reads a
-list of (program, words, stream) as JSON from standard input and writes a list of (exit code, standard output,
+A process that has loaded both programs, and forks for every line: 20 ms each instead of half a second. Reads
+a list of (program, words, stream) as JSON from standard input and writes a list of (exit code, standard output,
 standard error).
 """
 
@@ -43,8 +43,9 @@ def run(program: str, words: list[str], stream: str, kept: tuple[IO[bytes], IO[b
     """The command line, in this process; the exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(kept[1].fileno(), 2)
-    sys.stdin, sys.stdout = open(0), standard_output(stream, kept[0])
-    sys.stderr = open(2, "w", encoding=LETTERS.get(stream, "utf-8"), errors="backslashreplace")
+    sys.stdout = standard_output(stream, kept[0])
+    errors = io.FileIO(2, "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(errors, LETTERS.get(stream, "utf-8"), "backslashreplace")
     os.environ.update({"narrow": {"COLUMNS": "20"}, "dumb": {"TERM": "dumb"}}.get(stream, {}))
     sys.argv = [program, *words]
     try:

@@ -19,8 +19,6 @@ from click.testing import CliRunner
 from rig.errors import RigError
 from rigclient.cli.main import rig
 from rigd.__main__ import rigd_command
-from tests.rigclient import field
-from tests.rigclient.lap_rig import LapRig
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"rig": (rig, "rigclient"), "rigd": (rigd_command, "rigd")}
@@ -142,14 +140,7 @@ def test_help_on_streams_that_take_nothing_is_no_trace(here: Path, program: str,
         assert re.fullmatch(r"error: standard output: .*\n", said)
 
 
-@pytest.fixture(scope="module")
-def lap_rig() -> Iterator[LapRig]:
-    serving = field.race()
-    yield serving
-    serving.stop()
-
-
-def streamed(cases: list[tuple[str, list[str], str]], **environment: str) -> list[tuple[int, str, str]]:
+def streamed(cases: list[tuple[str, list[str], str]]) -> list[tuple[int, str, str]]:
     """What came of command lines on streams: exit code, standard output and error of each."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.cli.streamed"],
@@ -159,7 +150,6 @@ def streamed(cases: list[tuple[str, list[str], str]], **environment: str) -> lis
         timeout=300,
         check=True,
         cwd=ROOT,
-        env={**os.environ, **environment},
     )
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
@@ -178,11 +168,11 @@ NARROW_STREAMS = ("full", "closed", "nobody reads", "ascii", "latin-1", "narrow"
 
 def test_every_command_explains_itself_on_every_stream(here: Path) -> None:
     """Each on one of the streams that refuse and one of those that take little, in turn."""
-    cases = []
-    for at, name in enumerate(COMMANDS):
-        program, *words = name.split()
-        for stream in (NARROW_STREAMS[at % 3], NARROW_STREAMS[3 + at % 4]):
-            cases.append((program, [*words, "--help"], stream))
+    cases = [
+        (program, [*words, "--help"], stream)
+        for at, (program, *words) in enumerate(map(str.split, COMMANDS))
+        for stream in (NARROW_STREAMS[at % 3], NARROW_STREAMS[3 + at % 4])
+    ]
     ends = streamed(cases)
     odd = [
         (*case, code, err)
@@ -190,24 +180,3 @@ def test_every_command_explains_itself_on_every_stream(here: Path) -> None:
         if not clean(case, code, err)
     ]
     assert odd == []
-
-
-def test_what_is_told_of_laps_comes_out_on_every_stream(here: Path, lap_rig: LapRig) -> None:
-    lines = (
-        ["sessions"],
-        ["laps"],
-        ["laps", "--json"],
-        ["lap", "best"],
-        ["channels"],
-        ["channels", "--json"],
-    )
-    cases = [("rig", line, stream) for line in lines for stream in NARROW_STREAMS]
-    ends = streamed(cases, RIG_ADDRESS=lap_rig.address)
-    odd = [
-        (*case, code, err)
-        for case, (code, _, err) in zip(cases, ends, strict=True)
-        if not clean(case, code, err)
-    ]
-    assert odd == []
-    few = [out for (_, _, stream), (_, out, _) in zip(cases, ends, strict=True) if stream == "ascii"]
-    assert all(few) and all(map(str.isascii, few))
