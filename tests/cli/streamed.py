@@ -1,8 +1,8 @@
 """Runs command lines on streams that take little or nothing, and tells what came of each.
 
-A process that has loaded both programs, and forks for every line: 20 ms each instead of half a second. Reads
-a list of (program, words, stream) as JSON from standard input and writes a list of (exit code, standard output,
-standard error).
+A process that has loaded both programs, and forks for every line: 20 ms each instead of half a second. It
+reads a list of (program, words, stream) as JSON from standard input and writes a list of (exit code, standard
+output, standard error).
 """
 
 import io

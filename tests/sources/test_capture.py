@@ -1,6 +1,7 @@
 """The capture file: what goes in comes out, what is cut is a prefix, what is damaged is said."""
 
 import json
+import os
 import struct
 import tracemalloc
 import zlib
