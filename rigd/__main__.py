@@ -1,14 +1,13 @@
 """The `rigd` command: the daemons of the machine and the tools around them."""
 
 import errno
-import logging
 from typing import Any, Final
 
 import click
 
 import rigd
 from rig.errors import Corrupt, Newer, RigError, Unavailable
-from rig.signs import LogFormatter, visible
+from rig.signs import visible
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
@@ -67,8 +66,6 @@ for command in (
 
 def main() -> None:
     """Run the `rigd` command."""
-    if logging.lastResort is not None:  # where the daemons' words go
-        logging.lastResort.setFormatter(LogFormatter())
     streams.run(rigd_command)
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from rich.console import Console
-
 import rigclient
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2
+from rigclient.cli.terminal.text import Console, Text
 from rigd.demo.folder import BuffersFolder
 from rigd.process import stop_signals
 from rigd.ring.lock import laps_lock, ring_lock
@@ -101,7 +100,8 @@ def run_all(daemons: AllDaemons, watch: bool, seconds: float | None, console: Co
             f"recording {daemons.buffers} into {daemons.data}, serving {_where(daemons)}",
             soft_wrap=True,
         )
-        console.print("stop with Ctrl-C; look with [bold]rig watch[/] and [bold]rig status[/]")
+        look = ("look with ", ("rig watch", "bold"), " and ", ("rig status", "bold"))
+        console.print(Text.assemble("stop with Ctrl-C; ", *look))
         supervisor.run()
         return 0
     finally:

@@ -63,8 +63,7 @@ def doctor(ctx: click.Context, buffers: Path, as_json: bool) -> None:
     \b
     Example:  rigd doctor --buffers /dev/shm/rigd-demo
     """
-    from rich.console import Console
-
+    from rigclient.cli.terminal.text import Console
     from rigd.sources.rf2 import doctor as doctors
 
     findings = doctors.diagnose(buffers)
@@ -85,9 +84,10 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
     \b
     Example:  rigd capture race.rcap --for 600
     """
-    from rich.console import Console
     from rich.filesize import decimal
 
+    from rig.regular import shown
+    from rigclient.cli.terminal.text import Console
     from rigd.sources.rf2.capture import CaptureSummary
     from rigd.sources.rf2.capture import capture as run
 
@@ -104,8 +104,8 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
 
         done = run(buffers, file, stop, progress)
     click.echo(
-        f"{file}: {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames, {done.missed} missed, "
-        f"{decimal(done.file_bytes)} ({_ratio(done.raw_bytes, done.file_bytes)})"
+        f"{shown(file)}: {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames, "
+        f"{done.missed} missed, {decimal(done.file_bytes)} ({_ratio(done.raw_bytes, done.file_bytes)})"
     )
 
 
@@ -138,13 +138,13 @@ def replay(file: Path, buffers: Path | None, speed: float, lead: float) -> None:
     \b
     Example:  rigd replay race.rcap --speed 4
     """
-    from rich.console import Console
-
+    from rig.regular import shown
+    from rigclient.cli.terminal.text import Console, Text
     from rigd.demo.folder import DEFAULT_FOLDER, BuffersFolder
     from rigd.sources.rf2.replay import replay as run
 
     folder, stop = buffers or DEFAULT_FOLDER, options.stopper()
-    with BuffersFolder(folder), Console(stderr=True).status(f"playing {file.name} ..."):
+    with BuffersFolder(folder), Console(stderr=True).status(Text(f"playing {shown(file.name)} ...")):
         done = run(file, folder, speed, lead, stop)
     note = "; the capture has no end, it was cut off" if done.truncated else ""
     click.echo(f"played {done.seconds:.1f} s, {done.frames['Telemetry']} telemetry frames{note}")

@@ -19,8 +19,9 @@ def reindex(data: Path) -> None:
     \b
     Example:  rigd reindex --data /srv/rigd
     """
-    from rich.console import Console
     from rich.progress import Progress
+
+    from rigclient.cli.terminal.text import Console
 
     options.interruptible()
 

@@ -55,9 +55,8 @@ def run(
     \b
     Example:  rigd run --demo --watch --for 20
     """
-    from rich.console import Console
-
     from rig import sockets
+    from rigclient.cli.terminal.text import Console
     from rigd import log
     from rigd.alldaemons import AllDaemons, run_all
     from rigd.demo.folder import DEFAULT_FOLDER

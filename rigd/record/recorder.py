@@ -83,6 +83,9 @@ class Summary:
     captured: int = 0
     committed: int = 0
     missed: int = 0
+    missed_updates: int = 0
+    """Of scoring; and how often a counter of the game leapt by more than anybody can have missed."""
+    counter_jumps: int = 0
 
 
 class Recorder:
@@ -238,6 +241,7 @@ class Recorder:
         if frame.missed:
             self._lose(stream, frame.missed, reason, "")
         if frame.jumped:
+            self.summary.counter_jumps += 1
             self._lose(stream, 0, reason, f"the game's counter jumped to {frame.version}")
 
     def _birth(self) -> bytes:
@@ -376,6 +380,8 @@ class Recorder:
         self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
         if stream == rings.PHYSICS:
             self.summary.missed += count
+        else:
+            self.summary.missed_updates += count
 
     def _declare(self, stream: bytes) -> list[Record]:
         return self._numbers.declare(stream, self._event())
@@ -445,6 +451,8 @@ class Recorder:
             captured=self.summary.captured,
             committed=committer.committed,
             missed=self.summary.missed,
+            missed_updates=self.summary.missed_updates,
+            counter_jumps=self.summary.counter_jumps,
             torn_retries=reader.torn_retries,
             torn_given_up=reader.given_up,
             duplicates=reader.duplicates,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import lmdb
 
-from rigd.ring.tables import KEY, META, Span, key
+from rigd.ring.tables import META, Span, key, seq_of
 
 _LIBC: Final = ctypes.CDLL(None)
 _MADV_DONTNEED: Final = 4
@@ -42,9 +42,9 @@ class Environment:
         cursor = txn.cursor(self.dbs[stream])
         if not cursor.first():
             return Span(0, 0)
-        first = KEY.unpack(cursor.key())[0]
+        first = seq_of(cursor.key())
         cursor.last()
-        return Span(first, KEY.unpack(cursor.key())[0])
+        return Span(first, seq_of(cursor.key()))
 
     def begin(self, **options: Any) -> Any:
         """Return a read transaction."""
@@ -71,7 +71,7 @@ class Environment:
                 middle = (low + high + 1) // 2
                 cursor.set_range(key(middle))
                 if before(cursor.value()):
-                    low = max(middle, int.from_bytes(cursor.key(), "big"))
+                    low = max(middle, seq_of(cursor.key()))
                 else:
                     high = middle - 1
             return low

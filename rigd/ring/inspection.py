@@ -16,7 +16,7 @@ from rig.errors import Corrupt, Unavailable
 from rigd.lifeline import tied
 from rigd.ring.environment import DAMAGE, Environment
 from rigd.ring.lock import set_aside
-from rigd.ring.tables import CHECKS, FORMAT, GAPS, META, STREAMS
+from rigd.ring.tables import CHECKS, FORMAT, GAPS, KEY, META, STREAMS, seq_of
 from rigd.ring.writer import DEFAULT_LIMIT_BYTES, RingWriter
 
 UNSOUND: Final = 3
@@ -118,11 +118,15 @@ def _inspect_format(found: Any) -> None:
 
 
 def inspect_order(name: bytes, entries: int, keys: Iterable[Any]) -> None:
-    """Raises Corrupt when the keys of a table are out of order, or not as many as its page says."""
+    """Raises Corrupt when the keys of a table are out of order, or none that a writer makes, or not as many
+    as its page says.
+    """
     count, before = 0, b""
     for at in keys:
-        if bytes(at) <= before:
+        if bytes(at) <= before or (name in STREAMS and len(at) != KEY.size):
             raise Corrupt(f"the keys of {name.decode()} are out of order")
         count, before = count + 1, bytes(at)
+    if name in STREAMS and before:
+        seq_of(before)
     if count != entries:
         raise Corrupt(f"{name.decode()} holds {count} records, its page says {entries}")

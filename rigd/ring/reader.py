@@ -12,7 +12,7 @@ import lmdb
 
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment, replaced
-from rigd.ring.tables import CHECKS, GAP_KEY, GAPS, KEY, LAST_SEQ, META, SHARES, STREAMS, Span, gap_key, key
+from rigd.ring.tables import CHECKS, GAPS, LAST_SEQ, META, SHARES, STREAMS, Span, gap_key, gap_of, key, seq_of
 
 T = TypeVar("T")
 
@@ -116,10 +116,10 @@ class RingReader(Environment):
         """
         with self.begin() as txn:
             cursor = txn.cursor(self.dbs[stream])
-            there = cursor.set_range(key(seq)) and KEY.unpack(cursor.key())[0] == seq
+            there = cursor.set_range(key(seq)) and seq_of(cursor.key()) == seq
             if not there and not (cursor.prev() if cursor.key() else cursor.last()):
                 return None
-            return KEY.unpack(cursor.key())[0], bytes(cursor.value())
+            return seq_of(cursor.key()), bytes(cursor.value())
 
     def read(self, stream: bytes, after: int, count: int, most_bytes: int) -> list[tuple[int, bytes]]:
         """Return records after sequence number `after`, oldest first: at most `count`, and no more than fit
@@ -142,10 +142,10 @@ class RingReader(Environment):
     ) -> list[tuple[int, bytes]]:
         out: list[tuple[int, bytes]] = []
         cursor = txn.cursor(self.dbs[stream])
-        found = cursor.set_range(key(after + 1))
+        found = after < LAST_SEQ and cursor.set_range(key(after + 1))
         while found and len(out) < count and most_bytes > 0:
             value = bytes(cursor.value())
-            out.append((KEY.unpack(cursor.key())[0], value))
+            out.append((seq_of(cursor.key()), value))
             most_bytes -= len(value)
             found = cursor.next()
         return out
@@ -158,9 +158,9 @@ class RingReader(Environment):
         """
         with self.begin(buffers=True) as txn:
             cursor = txn.cursor(self.dbs[stream])
-            found = cursor.set_range(key(after + 1))
+            found = after < LAST_SEQ and cursor.set_range(key(after + 1))
             while found and count:
-                seq = int.from_bytes(cursor.key(), "big")
+                seq = seq_of(cursor.key())
                 if not see(seq, cursor.value()):
                     break
                 after, count = seq, count - 1
@@ -174,8 +174,8 @@ class RingReader(Environment):
             cursor = txn.cursor(self.dbs[GAPS])
             found = cursor.set_range(gap_key(stream, first, 0))
             while found:
-                table, at, _ = GAP_KEY.unpack(cursor.key())
-                if STREAMS[table] != stream or at > last:
+                table, at, _ = gap_of(cursor.key())
+                if table != stream or at > last:
                     break
                 out.append(bytes(cursor.value()))
                 found = cursor.next()

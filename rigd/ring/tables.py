@@ -2,7 +2,9 @@
 
 import struct
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from rig.errors import Corrupt
 
 PHYSICS: Final = b"physics"
 SCORING: Final = b"scoring"
@@ -30,8 +32,9 @@ FORMAT: Final = b"1"
 
 KEY: Final = struct.Struct(">Q")
 LAST_SEQ: Final = (1 << 64) - 1
-"""No number is greater."""
+"""No number is greater; no record has this one, after which nothing could follow."""
 GAP_KEY: Final = struct.Struct(">BQQ")
+_HINT: Final = "start the recorder again: it sets a damaged ring aside and begins another"
 
 
 class Record(NamedTuple):
@@ -47,9 +50,25 @@ def key(seq: int) -> bytes:
     return KEY.pack(seq)
 
 
+def seq_of(at: Any) -> int:
+    """Return the sequence number that a key stands for. Raises Corrupt for what no writer made."""
+    seq = int.from_bytes(at, "big")
+    if len(at) != KEY.size or seq >= LAST_SEQ:
+        raise Corrupt(f"the ring has a record under the key {bytes(at).hex()}", hint=_HINT)
+    return seq
+
+
 def gap_key(stream: bytes, first_seq: int, event_seq: int) -> bytes:
     """Return the key of a declared loss in `stream` that begins at `first_seq`."""
     return GAP_KEY.pack(STREAMS.index(stream), first_seq, event_seq)
+
+
+def gap_of(at: bytes) -> tuple[bytes, int, int]:
+    """Return stream, first missing number and event of a declared loss. Raises Corrupt as `seq_of` does."""
+    if len(at) != GAP_KEY.size or at[0] >= len(STREAMS):
+        raise Corrupt(f"the ring has a loss under the key {at.hex()}", hint=_HINT)
+    table, first, event = GAP_KEY.unpack(at)
+    return STREAMS[table], first, event
 
 
 def check_key(stream: bytes, at: bytes) -> bytes:

@@ -75,7 +75,7 @@ class Feed:
         self._waiters: dict[bytes, _Waiters] = {stream: ([], []) for stream in rings.STREAMS}
         self._status: rig_pb2.RecorderStatus | None = None
         self._heard = 0.0
-        self._open()
+        self._attempt(self._open)  # a ring that is damaged keeps nobody from the laps
 
     @property
     def ring(self) -> RingReader:
@@ -251,13 +251,16 @@ class Feed:
 
     def _open(self) -> None:
         try:
-            self._ring = RingReader(self.path)
+            ring = RingReader(self.path)
         except RingMissing:
-            self._ring = None
             return
+        try:
+            heads = ring.heads()
+        except Corrupt:
+            ring.close()
+            raise
+        self._ring, self._heads = ring, heads
         self.rings_opened += 1
-        heads = self._ring.heads()
-        self._heads = heads
         self._tails = {stream: OrderedDict() for stream in rings.STREAMS}
         for stream, head in heads.items():
             for tick in self._read(stream, head - 1, 1):

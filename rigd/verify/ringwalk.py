@@ -17,7 +17,7 @@ from rigd import ring as rings
 from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, gap_key, key
 from rigd.ring.inspection import inspect_order, inspect_size
-from rigd.ring.tables import CHECKS, GAP_KEY, KEY, check_key
+from rigd.ring.tables import CHECKS, check_key, gap_of, seq_of
 from rigd.verify.finding import finding
 from rigd.verify.records import EventRecords, TableRecords
 from rigd.verify.walk import Findings, Progress
@@ -114,7 +114,8 @@ class RingWalk:
 
     def _record(self, txn: Any, stream: bytes, at: bytes, value: Any) -> _Read:
         """One record by itself: its bytes, its parts, its number."""
-        (seq,), where = KEY.unpack(at), _where(stream, KEY.unpack(at)[0])
+        seq = seq_of(at)
+        where = _where(stream, seq)
         head, found = None, self._changed(txn, stream, at, value, where)
         try:
             record = self._readers[stream].read(value)
@@ -181,10 +182,11 @@ class RingWalk:
 
     def _gap_row(self, txn: Any, at: bytes, value: bytes) -> Findings:
         """A row of the table of gaps: its event says the same, and nothing is there that it calls missing."""
-        number, first, event = GAP_KEY.unpack(at)
+        stream, first, event = gap_of(at)
+        number = rings.STREAMS.index(stream)
         gap = _gap(value)
         where = f"ring gaps {number}/{first}/{event}"
-        if gap is None or number >= len(rings.STREAMS) or (gap.stream, gap.first_seq) != (number + 1, first):
+        if gap is None or (gap.stream, gap.first_seq) != (number + 1, first):
             yield finding("gap-row-differs", where, "the row is not the gap that its key says")
             return
         if not gap.HasField("count"):
@@ -194,13 +196,12 @@ class RingWalk:
             yield finding("gap-event-missing", where, "no event tells of it")
         elif told is not None and told != gap:
             yield finding("gap-row-differs", where, "its event says something else")
-        yield from self._filled(txn, rings.STREAMS[number], gap)
+        yield from self._filled(txn, stream, gap)
 
     def _filled(self, txn: Any, stream: bytes, gap: event_pb2.Gap) -> Findings:
         """Records where a gap says that there are none."""
         cursor = txn.cursor(self._ring.dbs[stream])
-        if cursor.set_range(key(gap.first_seq)) and KEY.unpack(cursor.key())[0] <= gap.last_seq:
-            found = KEY.unpack(cursor.key())[0]
+        if cursor.set_range(key(gap.first_seq)) and (found := seq_of(cursor.key())) <= gap.last_seq:
             what = f"{gap.first_seq} to {gap.last_seq} are declared missing, and {found} is there"
             yield finding("gap-without-hole", _where(stream, found), what)
 
@@ -214,11 +215,10 @@ class RingWalk:
         event = _event(value)
         if event is None or not event.HasField("gap") or not event.gap.stream:
             return
-        row = gap_key(rings.STREAMS[event.gap.stream - 1], event.gap.first_seq, KEY.unpack(at)[0])
+        seq = seq_of(at)
+        row = gap_key(rings.STREAMS[event.gap.stream - 1], event.gap.first_seq, seq)
         if txn.get(row, db=self._ring.dbs[rings.GAPS]) is None and not self._let_go(txn, row):
-            yield finding(
-                "gap-row-missing", _where(rings.EVENTS, KEY.unpack(at)[0]), "the table of gaps lacks it"
-            )
+            yield finding("gap-row-missing", _where(rings.EVENTS, seq), "the table of gaps lacks it")
 
     def _let_go(self, txn: Any, row: bytes) -> bool:
         """Whether the table may have evicted a row: it is near its limit, and what it holds is younger."""

@@ -108,7 +108,9 @@ class Lockstep:
         return data is not None and read_head(data).frame == self.plugin.telemetry_version
 
     def scored(self) -> bool:
-        return self.opened().meta(b"scored") == b"%d" % self.plugin._scoring.version
+        """Whether the newest update was seen, of which the recorder also notes by which game."""
+        version, *_ = (self.opened().meta(b"scored") or b"-1").split()
+        return int(version) == self.plugin._scoring.version
 
     def kinds(self) -> list[str]:
         """Kinds of all events."""

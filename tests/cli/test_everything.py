@@ -3,6 +3,7 @@
 A command that is added is tried here without anybody naming it.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -140,3 +141,45 @@ def test_help_on_streams_that_take_nothing_is_no_trace(here: Path, program: str,
     if stream in ("full", "closed"):
         assert done.returncode == 1
         assert re.fullmatch(r"error: standard output: .*\n", said)
+
+
+def streamed(cases: list[tuple[str, list[str], str]]) -> list[tuple[int, str, str]]:
+    """What came of command lines on streams: exit code, standard output and error of each."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cli.streamed"],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+        cwd=ROOT,
+    )
+    return [(code, out, err) for code, out, err in json.loads(done.stdout)]
+
+
+def clean(case: tuple[str, list[str], str], code: int, err: str) -> bool:
+    """Whether a command that prints ended as it should on its stream."""
+    if "Traceback" in err or "Exception ignored" in err or code < 0:
+        return False
+    if case[2] in ("full", "closed"):
+        return code == 1 and bool(re.fullmatch(r"error: standard output: .*\n", err))
+    return code == (1 if case[2] == "nobody reads" else 0) and err == ""
+
+
+NARROW_STREAMS = ("full", "closed", "nobody reads", "ascii", "latin-1", "narrow", "dumb")
+
+
+def test_every_command_explains_itself_on_every_stream(here: Path) -> None:
+    """Each on one of the streams that refuse and one of those that take little, in turn."""
+    cases = [
+        (program, [*words, "--help"], stream)
+        for at, (program, *words) in enumerate(map(str.split, COMMANDS))
+        for stream in (NARROW_STREAMS[at % 3], NARROW_STREAMS[3 + at % 4])
+    ]
+    ends = streamed(cases)
+    odd = [
+        (*case, code, err)
+        for case, (code, _, err) in zip(cases, ends, strict=True)
+        if not clean(case, code, err)
+    ]
+    assert odd == []

@@ -24,6 +24,12 @@ def test_says_all_there_is(run: Run) -> None:
         assert word in result.output, word
 
 
+def test_losses_of_scoring_and_leaps_of_a_counter_are_told(run: Run, server: Server) -> None:
+    assert "scoring updates" not in run("status").output
+    server.status.recorder.missed_updates, server.status.recorder.counter_jumps = 7, 2
+    assert "4 missed, 1 torn, 7 scoring updates, 2 jumps of a counter" in run("status").output
+
+
 def test_a_game_that_pauses_is_no_failure(run: Run, server: Server) -> None:
     server.status.recorder.source_state = "PAUSED"
     server.status.recorder.source_explanation = PAUSED

@@ -25,7 +25,7 @@ from tests.cli.conftest import Run
 from tests.cli.rig_server import Server
 
 ENTER, LEAVE, SHOW_CURSOR = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25h"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Reader(Console):

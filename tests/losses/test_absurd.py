@@ -13,13 +13,17 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigclient.warehouse import table_rows
 from rigd import ring as rings
+from rigd.archive.archiver import Archiver, Settings
 from rigd.gather.sessionstate import session_state
 from rigd.losses.account import GAP, Account, AccountEntry, Attribution
 from rigd.losses.journal import read_journal
 from rigd.record.absence import Absence
+from rigd.ring import open_ring
 from rigd.serve.feed import Feed
-from tests.archive.tape import Tape
+from rigd.watchdog import Watchdog
+from tests.archive.tape import ROOMY, Tape
 from tests.losses.asked import archive, losses, reading, wrong
+from tests.losses.faults import Ring
 
 BILLIONS = (1 << 32) - 2
 MISSED = event_pb2.GAP_REASON_MISSED
@@ -59,6 +63,39 @@ async def test_a_follower_gets_past_billions(tape: Tape) -> None:
     assert 4000 < seen < 5000
     feed.close()
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("at", [b"\xff" * 8, b"\xff" * 9], ids=["last", "long"])
+@pytest.mark.parametrize("stream", rings.STREAMS)
+async def test_a_record_after_which_nothing_can_follow_is_corrupt_and_ends_with_the_ring(
+    tape: Tape, stream: bytes, at: bytes
+) -> None:
+    with Ring(tape.data) as spoilt:
+        spoilt.put(stream, at, b"")
+    said: list[str] = []
+    watchdog = Watchdog("serve", tape.data)
+    watchdog.trouble = said.append  # type: ignore[assignment,method-assign]
+    archiver, feed = Archiver(Settings(tape.data, ROOMY)), Feed(tape.data, watchdog)
+    assert archiver.turn() is False
+    assert "under the key ffff" in archiver.trouble
+    assert "under the key ffff" in said[-1]
+    assert wrong(tape.data)[-1] == "ring-unreadable"
+    writer, why = open_ring(tape.data / "ring")
+    assert "it was moved to" in why
+    writer.close()
+    archiver.turn()
+    assert not archiver.trouble
+    feed._each_second()
+    assert (feed.head(stream), said[-1]) == (0, "")
+    feed.close()
+    archiver.close()
+
+
+@pytest.mark.parametrize("after", [(1 << 64) - 2, (1 << 64) - 1, 1 << 70])
+def test_nothing_is_read_after_the_last_number(tape: Tape, after: int) -> None:
+    with reading(tape.data) as ring:
+        assert ring.read(rings.PHYSICS, after, 10, 1 << 20) == []
+        assert ring.visit(rings.PHYSICS, after, 10, lambda *_: True) == after
 
 
 def test_who_is_who_is_found_across_missed_updates(tape: Tape) -> None:

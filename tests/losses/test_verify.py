@@ -37,6 +37,15 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "a missing tick": (ring(lambda r: r.drop(rings.PHYSICS, faults.TICK)), "hole-undeclared"),
     "a missing scoring update": (ring(lambda r: r.drop(rings.SCORING, 3)), "hole-undeclared"),
     "a missing event": (ring(lambda r: r.drop(rings.EVENTS, 5)), "hole-undeclared"),
+    "a record under the last number there is": (
+        ring(lambda r: r.put(rings.SCORING, rings.key((1 << 64) - 1), r.get(rings.SCORING, 2))),
+        "ring-unreadable",
+    ),
+    "a record under a key that is no number": (
+        ring(lambda r: r.put(rings.EVENTS, rings.key(3) + b"x", r.get(rings.EVENTS, 3))),
+        "ring-unreadable",
+    ),
+    "a gap under a key that is none": (ring(lambda r: r.put(rings.GAPS, b"\x07", b"")), "ring-unreadable"),
     "a tick in a gap": (ring(faults.fill_gap), "gap-without-hole"),
     "a flag of a gap where there is none": (
         tick(lambda v: faults.with_head(v, after_gap=True)),

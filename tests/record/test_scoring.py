@@ -55,6 +55,7 @@ def test_updates_that_a_stopped_recorder_did_not_read_are_counted() -> None:
         time.sleep(AWAY_S)
         os.kill(recorder.pid, signal.SIGCONT)
         until(lambda: counted(here.data, (event_pb2.GAP_REASON_MISSED, event_pb2.GAP_REASON_TORN)))
+        until(lambda: here.status().missed_updates >= 5)
 
 
 def test_updates_of_the_time_between_two_recorders_are_counted() -> None:

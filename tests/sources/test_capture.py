@@ -1,6 +1,7 @@
 """The capture file: what goes in comes out, what is cut is a prefix, what is damaged is said."""
 
 import json
+import os
 import struct
 import tracemalloc
 import zlib
@@ -241,3 +242,9 @@ def test_a_block_that_is_no_frame_is_damage(tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(started(sound_header()) + framed(b"DATA", b"no frame at all", 30))
     with pytest.raises(Corrupt, match="cannot be unpacked"):
         list(CaptureReader(tmp_path / "c"))
+
+
+def test_a_fifo_is_no_capture_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(Corrupt, match="is no regular file"):
+        CaptureReader(tmp_path / "fifo")

@@ -177,6 +177,10 @@ class DuckDB:
             yield
         except self._duckdb.Error as error:
             raise self._meaning(error) from error
+        except RuntimeError as error:
+            if "interrupted" not in str(error):
+                raise
+            raise KeyboardInterrupt from error  # Ctrl-C, which DuckDB has taken for itself
 
     def _meaning(self, error: Exception) -> RigError:
         """Return the error of the tree."""

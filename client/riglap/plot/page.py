@@ -51,7 +51,10 @@ def _figure(plot: Plot) -> Any:
         # The values of all laps in all panels, wherever the pointer is.
         hovermode="x unified",
         hoversubplots="axis",
-        **{f"yaxis{row}": {"title": {"text": panel.title}} for row, panel in enumerate(panels, start=1)},
+        **{
+            f"yaxis{row}": {"title": {"text": _plain(panel.title)}}
+            for row, panel in enumerate(panels, start=1)
+        },
     )
     for number, metres in enumerate(plot.sectors, start=2):
         figure.add_shape(type="line", xref="x", yref="paper", x0=metres, x1=metres, y0=0, y1=1, line=_SECTOR)

@@ -57,7 +57,7 @@ def _draw(axis: Any, panel: Panel) -> None:
     for curve in panel.curves:
         axis.plot(curve.x, curve.y, label=curve.label, color=curve.color, linewidth=1.1)
     # Long names are taller than a panel.
-    axis.set_ylabel(panel.title.replace(" [", "\n[").replace(", ", "\n"))
+    axis.set_ylabel(panel.title.replace(" [", "\n[").replace(", ", "\n"), parse_math=False)
     axis.grid(visible=True, color="#e4e4e4", linewidth=0.6)
     axis.margins(x=0)
     axis.spines[["top", "right"]].set_visible(False)

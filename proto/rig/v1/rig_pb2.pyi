@@ -183,6 +183,8 @@ class RecorderStatus(_message.Message):
     TIME_NS_FIELD_NUMBER: _builtins.int
     DURABLE_SEQ_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
+    MISSED_UPDATES_FIELD_NUMBER: _builtins.int
+    COUNTER_JUMPS_FIELD_NUMBER: _builtins.int
     source_state: _builtins.str
     """Name of the state of the game's memory, for example LIVE."""
     source_explanation: _builtins.str
@@ -231,6 +233,10 @@ class RecorderStatus(_message.Message):
     """Newest durable sequence number of the physics stream."""
     session: _builtins.int
     """Number of the session within the ring."""
+    missed_updates: _builtins.int
+    """Scoring updates declared missing since the recorder started."""
+    counter_jumps: _builtins.int
+    """Times that a counter of the game leapt further than its clock allows: a loss that nobody can count."""
     @_builtins.property
     def tick_work(self) -> Global___Latency:
         """Snapshot, encoding and hand-over of a frame."""
@@ -277,10 +283,12 @@ class RecorderStatus(_message.Message):
         time_ns: _builtins.int = ...,
         durable_seq: _builtins.int = ...,
         session: _builtins.int = ...,
+        missed_updates: _builtins.int = ...,
+        counter_jumps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "process", b"process", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "cars", b"cars", "cars_setting", b"cars_setting", "commit", b"commit", "commit_every_s", b"commit_every_s", "committed", b"committed", "disk_error", b"disk_error", "duplicates", b"duplicates", "durable_seq", b"durable_seq", "fallbacks", b"fallbacks", "loss_window_ms", b"loss_window_ms", "missed", b"missed", "pending", b"pending", "pending_bytes", b"pending_bytes", "physics_rate_hz", b"physics_rate_hz", "process", b"process", "rejected", b"rejected", "scoring_rate_hz", b"scoring_rate_hz", "session", b"session", "source_explanation", b"source_explanation", "source_state", b"source_state", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work", "time_ns", b"time_ns", "torn_given_up", b"torn_given_up", "torn_retries", b"torn_retries", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "cars", b"cars", "cars_setting", b"cars_setting", "commit", b"commit", "commit_every_s", b"commit_every_s", "committed", b"committed", "counter_jumps", b"counter_jumps", "disk_error", b"disk_error", "duplicates", b"duplicates", "durable_seq", b"durable_seq", "fallbacks", b"fallbacks", "loss_window_ms", b"loss_window_ms", "missed", b"missed", "missed_updates", b"missed_updates", "pending", b"pending", "pending_bytes", b"pending_bytes", "physics_rate_hz", b"physics_rate_hz", "process", b"process", "rejected", b"rejected", "scoring_rate_hz", b"scoring_rate_hz", "session", b"session", "source_explanation", b"source_explanation", "source_state", b"source_state", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work", "time_ns", b"time_ns", "torn_given_up", b"torn_given_up", "torn_retries", b"torn_retries", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

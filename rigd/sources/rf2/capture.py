@@ -30,6 +30,7 @@ import zstandard
 
 from rig import parse
 from rig.errors import BadRequest, Corrupt, NotFound
+from rig.regular import open_regular
 from rigd.sources.rf2.layout import BUFFERS, Extended, Scoring, Telemetry
 from rigd.sources.rf2.reader import BufferReader, Snapshot
 
@@ -190,7 +191,7 @@ class CaptureReader:
         self.path = path
         self.truncated = False
         try:
-            with path.open("rb") as file:
+            with open(open_regular(path), "rb") as file:
                 self.header = self._read_header(file)
                 self._first_block = file.tell()
         except FileNotFoundError as error:
@@ -198,7 +199,7 @@ class CaptureReader:
 
     def __iter__(self) -> Iterator[Record]:
         self.truncated = False
-        with self.path.open("rb") as file:
+        with open(open_regular(self.path), "rb") as file:
             file.seek(self._first_block)
             while (block := self._read_block(file)) is not None:
                 yield from self._records(*block)

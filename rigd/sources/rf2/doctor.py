@@ -81,7 +81,7 @@ def render(findings: list[Finding], console: Console) -> None:
     console.print(_table([finding for finding in findings if "file" in finding.facts]))
     for finding in findings:
         style = _STYLES[finding.level]
-        console.print(f"[{style}]{finding.subject}: {finding.state}[/]", highlight=False)
+        console.print(f"{finding.subject}: {finding.state}", style=style, highlight=False, markup=False)
         console.print(f"  {finding.sentence}", highlight=False, markup=False)
 
 

@@ -52,7 +52,7 @@ def file(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
 
 def first(found: Iterable[T], limit: int) -> tuple[list[T], bool]:
     """The first `limit` of them, all for 0, and whether there are more."""
-    kept = list(islice(found, limit + 1 if limit else None))
+    kept = list(islice(found, min(limit + 1, sys.maxsize) if limit else None))
     return kept[: limit or None], bool(limit) and len(kept) > limit
 
 

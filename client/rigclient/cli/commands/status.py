@@ -104,8 +104,12 @@ def _flow(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, str]]:
 
 def _losses(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, RenderableType]]:
     """What did not come as it should."""
-    lossy = bool(recorder.missed or recorder.torn_given_up)
+    lossy = recorder.missed or recorder.torn_given_up or recorder.missed_updates or recorder.counter_jumps
     lost = f"{recorder.missed} missed, {recorder.torn_given_up} torn"
+    if recorder.missed_updates:
+        lost += f", {recorder.missed_updates} scoring updates"
+    if recorder.counter_jumps:
+        lost += f", {recorder.counter_jumps} jumps of a counter"
     yield "lost", Text(lost, YELLOW if lossy else GOOD)
     again = f"{recorder.torn_retries} read again, {recorder.duplicates} repeated"
     yield "odd", f"{again}, {recorder.rejected} refused, {recorder.fallbacks} taken car by car"

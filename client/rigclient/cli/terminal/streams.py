@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from rig.signs import LogFormatter
 from rigclient.cli.terminal.plain import say
 
 _FAILED = 1
@@ -20,6 +22,8 @@ def run(command: click.Command) -> NoReturn:
     # A shell without job control has what it starts in the background ignore Ctrl-C: `kill -INT` has to work.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _open()
+    if logging.lastResort is not None:  # where words of a log go that nobody asked for
+        logging.lastResort.setFormatter(LogFormatter())
     code: Any = 0
     try:
         command.main()
