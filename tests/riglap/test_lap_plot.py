@@ -24,7 +24,7 @@ def test_the_usual_channels_over_the_distance(lap: Lap) -> None:
     figure = lap.plot()
     assert isinstance(figure, Figure)
     assert titles(figure) == ["speed [km/h]", "throttle", "brake", "gear"]
-    assert np.shape(figure.axes[0].get_lines()[0].get_xdata()) == (len(lap),)
+    assert len(np.asarray(figure.axes[0].get_lines()[0].get_xdata())) == len(lap)
 
 
 def test_against_others_there_is_what_they_lose(lap: Lap) -> None:
