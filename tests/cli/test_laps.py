@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
+from rigclient.cli.commands import records
 from rigclient.cli.main import rig
 from tests.cli.laps_shell import NARROW, WIDE, run, told
 from tests.rigclient import field
