@@ -234,7 +234,7 @@ def test_every_way_out_restores_the_terminal(terminal: Terminal, number: signal.
 def test_a_refusal_restores_the_terminal_and_is_a_sentence(server: Server) -> None:
     server.physics.refusal = BadRequest("no such channel")
     opened = Terminal(server)
-    assert opened.end() == 1
+    assert opened.end() == 2
     assert b"error: no such channel" in opened.written.rpartition(LEAVE)[2]
     assert opened.left_as_it_was()
     opened.close()

@@ -60,7 +60,7 @@ class TestChoosing:
                 rigclient.aio.connect()
             assert sockets.resolve("rig") == f"unix:{home}/rig.sock"
             said = CliRunner().invoke(rig, ["status"])
-            assert said.exit_code == 3
+            assert said.exit_code == 2
             assert listed in said.output
             assert CliRunner().invoke(rig, ["status", "--help"]).exit_code == 0
 
@@ -77,7 +77,7 @@ class TestChoosing:
 
     def test_a_refused_port_says_how_to_begin_with_one(self) -> None:
         said = CliRunner().invoke(rig, ["--rig", "127.0.0.1:9", "status"])
-        assert said.exit_code == 2
+        assert said.exit_code == 3
         assert "rigd run --address 127.0.0.1:9" in said.output
 
 
