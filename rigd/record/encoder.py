@@ -26,6 +26,8 @@ _MOST_TERRAINS: Final = 1000
 is memory that nobody has written, or a game gone mad, and has no name.
 """
 _SECTOR_LAST_IS_ZERO: Final = np.array([3, 1, 2], np.int32)
+_SAVED_SCORE: Final = np.dtype([("slot", "<i4"), ("clock_s", "<f8"), ("metres", "<f4")])
+"""A car of the newest scoring update, as the ring keeps it."""
 
 
 @dataclass
@@ -83,6 +85,23 @@ class Encoder:
         self._scored = {
             "mCurrentET": dict.fromkeys(ids, clock_s),
             "mLapDist": dict(zip(ids, metres.tolist(), strict=True)),
+        }
+        self._scorings += 1
+
+    def saved_score(self) -> bytes:
+        """Return the newest scoring update as far as columns need it, for a recorder that goes on here."""
+        clocks, metres = self._scored.get("mCurrentET", {}), self._scored.get("mLapDist", {})
+        rows = [(slot, clock_s, metres[slot]) for slot, clock_s in clocks.items()]
+        return np.array(rows, _SAVED_SCORE).tobytes()
+
+    def load_score(self, saved: bytes) -> None:
+        """Take up what `saved_score` gave; bytes of another length are those of no such recorder."""
+        if len(saved) % _SAVED_SCORE.itemsize:
+            return
+        rows = np.frombuffer(saved, _SAVED_SCORE).tolist()
+        self._scored = {
+            "mCurrentET": {slot: clock_s for slot, clock_s, _ in rows},
+            "mLapDist": {slot: metres for slot, _, metres in rows},
         }
         self._scorings += 1
 

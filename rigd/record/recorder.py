@@ -195,6 +195,7 @@ class Recorder:
             clock_s=self._clock_s,
         )
         self._resume_terrains()
+        self._physics.load_score(self.ring.meta(b"score") or b"")
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
         if trouble:
@@ -265,7 +266,7 @@ class Recorder:
         self._clock_s = self._clock_of(frame.records["mElapsedTime"])
         if self._sessions.tick(self._clock_s):
             self._numbers.part()
-            self._physics.score(_NO_UPDATE, 0.0)
+            self._note_score(_NO_UPDATE, 0.0)
         self._append_tick(frame, now)
         self.summary.captured += 1
         self._work.add(time.monotonic_ns() - now)
@@ -340,7 +341,7 @@ class Recorder:
         self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
         if verdict is None:
             return
-        self._physics.score(update.records, verdict.state.current_time)
+        self._note_score(update.records, verdict.state.current_time)
         if any(event.HasField("session_started") for event in verdict.events):
             self._clock_s = verdict.state.current_time  # also when no car is on the track yet
         _log_sessions(verdict.events)
@@ -350,6 +351,11 @@ class Recorder:
             records += self._scoring_records(update, verdict)
         if records:
             self._hand_over(records, now, 0)  # all or nothing: the saved state has seen these events
+
+    def _note_score(self, records: Any, clock_s: float) -> None:
+        """Give ticks the newest update of their cars, also those of the next recorder."""
+        self._physics.score(records, clock_s)
+        self._meta[b"score"] = self._physics.saved_score()
 
     def _scoring_records(self, update: Snapshot, verdict: Verdict) -> list[Record]:
         if self._committer.full:

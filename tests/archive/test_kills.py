@@ -14,6 +14,10 @@ FRAMES = tries(1500, 14_000)
 CARS = 4
 
 
+CLOCKED = ("capture_time_ns", "update_time", "update_distance")
+"""Channels that the moment of the capture decides: which tick is the first to know a new update, too."""
+
+
 def archives(folder: Path, buffers: Path, kills: int) -> dict[str, Any]:
     """What each lap file holds, without the capture clock, by the lap's own name."""
     lockstep = Lockstep(buffers, folder, cars=CARS, frames=FRAMES, kills=kills, seed=11)
@@ -31,7 +35,7 @@ def content(path: Path) -> Any:
             (section, name): file.column(name, section).tobytes()
             for section in (SAMPLES, SCORINGS)
             for name in file.channels(section)
-            if name != "capture_time_ns"
+            if name not in CLOCKED
         }
         return timeless(file.header), blocks
 
@@ -40,7 +44,7 @@ def timeless(header: archive_pb2.LapHeader) -> str:
     """The head without what the capture clock, and the name of the session made of it, decide."""
     for column in header.columns:
         column.offset = 0
-        if column.name == "capture_time_ns":
+        if column.name in CLOCKED:
             column.Clear()
     for event in header.events:
         event.capture_time_ns = 0
@@ -61,6 +65,6 @@ def test_killed_daemons_leave_the_same_archives(tmp_path: Path, buffers: Path) -
         assert len(undisturbed) >= CARS
         assert found.keys() == undisturbed.keys()
         for name, (head, blocks) in undisturbed.items():
-            assert found[name][0] == head, name
             assert [key for key, block in blocks.items() if found[name][1][key] != block] == [], name
+            assert found[name][0] == head, name
         faults.count(2 * KILLS)

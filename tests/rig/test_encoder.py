@@ -102,6 +102,18 @@ class TestWhatScoringTold:
         encoder.score(self.update([1, 2], [math.inf, 1e300]), 5.0)
         assert np.isnan(encoded(PHYSICS, cars, encoder)["update_distance"]).all()
 
+    def test_the_next_recorder_goes_on_with_it(self) -> None:
+        cars = np.zeros(2, VEHICLE_TELEMETRY)
+        cars["mID"] = [7, 3]
+        for rows in (self.update([3, 7], [30.5, math.nan]), self.update([], [])):
+            encoder, following = Encoder(PHYSICS), Encoder(PHYSICS)
+            encoder.score(rows, 100.2)
+            following.load_score(encoder.saved_score())
+            before, after = (encoded(PHYSICS, cars, one) for one in (encoder, following))
+            for name in ("update_time", "update_distance"):
+                assert before[name].tobytes() == after[name].tobytes()
+        following.load_score(b"of another kind")
+
 
 class TestAgainstTheRules:
     def test_there_is_a_rule_for_every_channel(self) -> None:
