@@ -9,9 +9,9 @@ import click
 from rig import errors
 from rigclient.cli.terminal.group import Group
 from rigclient.cli.terminal.plain import say
+from rigclient.cli.terminal.streams import INTERRUPTED
 
 OTHER: Final = 1
-INTERRUPTED: Final = 130
 CODES: Final[dict[type[errors.RigError], int]] = {
     errors.BadRequest: 2,
     errors.Unavailable: 3,

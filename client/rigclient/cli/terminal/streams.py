@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -15,22 +16,23 @@ from rig.signs import LogFormatter
 from rigclient.cli.terminal.plain import say
 
 _FAILED = 1
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def run(command: click.Command) -> NoReturn:
     """Run the command line of this process to its end. Raises SystemExit, and nothing else."""
-    # A shell without job control has what it starts in the background ignore Ctrl-C: `kill -INT` has to work.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    _open()
-    if logging.lastResort is not None:  # where words of a log go that nobody asked for
-        logging.lastResort.setFormatter(LogFormatter())
     code: Any = 0
-    try:
-        command.main()
-    except SystemExit as end:
-        code = end.code
-    except OSError as error:
-        code = _refused(error)
+    with _ctrl_c() as pressed:
+        try:
+            _open()
+            command.main()
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except SystemExit as end:
+            code = INTERRUPTED if pressed and end.code == _FAILED else end.code  # click ends it as a failure
+        except OSError as error:
+            code = _refused(error)
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -39,8 +41,29 @@ def run(command: click.Command) -> NoReturn:
     raise SystemExit(code)
 
 
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[list[int]]:
+    """Let Ctrl-C interrupt what is done here, also where a shell without job control has had it ignored.
+
+    Yields what notes it. After that it is ignored: the end is near.
+    """
+    pressed: list[int] = []
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _open() -> None:
     """See that there are streams, and that they take every text."""
+    if logging.lastResort is not None:  # where words of a log go that nobody asked for
+        logging.lastResort.setFormatter(LogFormatter())
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115  it is open as long as the process
     if sys.stdout is None:  # what is printed is refused, as it would be by one that is full
