@@ -16,7 +16,7 @@ def raced(here: Stage) -> list[archive_pb2.LapHeader]:
         "rigd", "demo-game", "--buffers", str(here.buffers), *words, "--journal", str(here.data / "truth")
     )
     game.wait(120)
-    until(lambda: here.status().source_state == "PLUGIN_DOWN")
+    until(lambda: here.status().source_state in ("PLUGIN_DOWN", "GONE", "ABSENT"))
     recorder.terminate()
     recorder.wait(20)
     until(here.archived, 240, pause_s=1)  # the archiver runs when nobody else does

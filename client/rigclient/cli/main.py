@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "unpin": (f"{_HERE}.mark:unpin", "Let laps that were pinned go like any other"),
     "verify": (
         f"{_HERE}.verify:verify",
-        "Check everything that the rig keeps, to the last byte: ring, ledgers, laps, index",
+        "Check everything that the rig keeps, to the last byte: ring, loss journals, laps, index",
     ),
     "warehouse": (
         f"{_HERE}.warehouse:warehouse",
