@@ -17,9 +17,9 @@ import pytest
 
 from rig.errors import MissingChannel
 from rig.v1 import lap_pb2, laps_pb2
-from rigclient.cli.commands import plot
 from riglap import extras
 from riglap.lap import Lap
+from riglap.plot import WRITERS
 from riglap.plot.panels import panels, plot_of, title
 from tests.cli.laps_shell import run, told
 from tests.rigclient import field
@@ -329,7 +329,7 @@ class TestPanels:
         ]
 
     def test_every_ending_has_a_writer(self, laps: list[Lap], tmp_path: Path) -> None:
-        for ending, writer in plot._WRITERS.items():
+        for ending, writer in WRITERS.items():
             path = tmp_path / f"lap{ending}"
             writer.write(path, plot_of(laps, ["speed"]))
             assert path.stat().st_size > 5000

@@ -1,18 +1,16 @@
 """`rig plot`: laps over the distance, as a page or a picture."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from rig.errors import BadRequest
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from riglap.lap import Lap, channel_of
-from riglap.plot import page, picture
+from riglap.plot import writer_of
 from riglap.plot.panels import plot_of
 
-_WRITERS: Final = {".html": page, ".png": picture, ".svg": picture, ".pdf": picture}
 _NEEDED: Final = ("distance", "lap_time")
 
 
@@ -47,14 +45,6 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
-
-
-def writer_of(out: Path) -> Any:
-    """What draws panels into a file with this ending. Raises BadRequest."""
-    writer = _WRITERS.get(out.suffix.lower())
-    if writer is None:
-        raise BadRequest(f"{out} has no known ending", hint=f"there are {', '.join(_WRITERS)}")
-    return writer
 
 
 def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:

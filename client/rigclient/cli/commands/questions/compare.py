@@ -7,7 +7,6 @@ import click
 
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.destination import which_warehouse
-from rigclient.cli.commands.plot import writer_of
 from rigclient.cli.commands.questions import comparison
 from rigclient.cli.commands.questions.selection import (
     asked,
@@ -16,6 +15,7 @@ from rigclient.cli.commands.questions.selection import (
     chosen,
     warn_of_unknown_green,
 )
+from riglap.plot import writer_of
 
 if TYPE_CHECKING:
     from rigclient.warehouse import Destination
