@@ -22,7 +22,7 @@ _AT_ONCE = 1000
 CARS = 40
 LIFE_NS = FRAMES * 100_000
 """The shortest life of the restarting writer. Only a reader that was halted for longer than a whole one can
-meet the word it read before in another life: no game starts again so soon, and the counter has no life in it."""
+meet the word it read before in another life: no game starts again so soon."""
 HERE = Path(__file__).parent
 
 
