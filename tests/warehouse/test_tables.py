@@ -131,8 +131,8 @@ class TestPreparing:
             there.execute("ALTER TABLE LAPS DROP COLUMN GREEN")
             there.execute("DROP TABLE GAPS")
             schema.prepare(there)
-            assert there.columns("LAPS")["GREEN"] == "BOOLEAN"
-            assert there.columns("GAPS")
+            assert there.columns()["LAPS"]["GREEN"] == "BOOLEAN"
+            assert there.columns()["GAPS"]
             assert there.rows("SELECT COUNT(GREEN) FROM LAPS_V") == [(0,)]
 
     def test_refuses_a_column_of_another_type_before_it_adds_any(self, tmp_path: object) -> None:
@@ -141,7 +141,7 @@ class TestPreparing:
             there.execute("CREATE TABLE LAPS (RIG_ID VARCHAR, LAP_TIME VARCHAR)")
             with pytest.raises(Mismatch, match=r"LAPS.LAP_TIME is VARCHAR in duckdb:.* here it is DOUBLE"):
                 schema.prepare(there)
-            assert set(there.columns("LAPS")) == {"RIG_ID", "LAP_TIME"}
+            assert set(there.columns()["LAPS"]) == {"RIG_ID", "LAP_TIME"}
 
     def test_fills_the_timestamps_of_rows_that_an_older_program_brought(self, tmp_path: object) -> None:
         target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/old.duckdb")
@@ -161,7 +161,7 @@ class TestPreparing:
             assert there.rows("SELECT CAST(START_TS AS VARCHAR), END_TS FROM SESSIONS") == [
                 ("2026-09-21 14:13:20.123456", None)
             ]
-            assert there.columns("RIG_LOADS")["NOTE"] == "VARCHAR"
+            assert there.columns()["RIG_LOADS"]["NOTE"] == "VARCHAR"
 
 
 class TestWhatTheWarehouseIsTold:

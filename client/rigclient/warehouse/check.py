@@ -33,7 +33,8 @@ def checks(destination: Destination, rigs: Iterable[RigReader]) -> Iterator[Heal
 
 def _tables(destination: Destination) -> HealthCheck:
     try:
-        there = {table: destination.columns(table.name) for table in tables.TABLES}
+        found = destination.columns()
+        there = {table: found[table.name] for table in tables.TABLES}
         missing = [table.name for table, columns in there.items() if not columns]
         if missing:
             return _wrong("tables", [f"there is no {name}" for name in missing], "`rig warehouse init`")
@@ -87,7 +88,7 @@ def _rows(destination: Destination) -> HealthCheck:
 
 def _removed(destination: Destination) -> set[str]:
     """Return the loads whose rows a later one removed; warehouses of release 0.1 know of none."""
-    if "REMOVED" not in destination.columns(tables.LOADS.name):
+    if "REMOVED" not in destination.columns()[tables.LOADS.name]:
         return set()
     found = destination.rows("SELECT REMOVED FROM RIG_LOADS WHERE REMOVED IS NOT NULL")
     return {load for (removed,) in found for load in removed.split()}

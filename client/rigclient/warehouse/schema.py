@@ -19,7 +19,8 @@ def prepare(destination: Destination) -> Columns:
 
     The version is noted last: where it stands everything else does.
     """
-    there = {table: destination.columns(table.name) for table in tables.TABLES}
+    columns = destination.columns()
+    there = {table: columns[table.name] for table in tables.TABLES}
     made = bool(there[tables.SCHEMA]) and bool(versions(destination))
     if made:
         check_version(destination)

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -194,14 +195,15 @@ class Snowflake:
                 self._drop()  # which undoes it as well
         self._in_transaction = False
 
-    def columns(self, table: str) -> dict[str, str]:
-        """Return the columns of a table, in its order."""
-        found = self.rows(
-            "SELECT COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS "
-            "WHERE TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
-            [table],
-        )
-        return {name: _type(kind, scale) for name, kind, scale in found}
+    def columns(self) -> defaultdict[str, dict[str, str]]:
+        """Return the columns of every table, in their order."""
+        found = defaultdict[str, dict[str, str]](dict)
+        for table, name, kind, scale in self.rows(
+            "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS "
+            "WHERE TABLE_SCHEMA = CURRENT_SCHEMA() ORDER BY ORDINAL_POSITION"
+        ):
+            found[table][name] = _type(kind, scale)
+        return found
 
     def health(self) -> Iterator[HealthCheck]:
         """Check login, database and schema, stage and clock."""
