@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,23 +19,35 @@ from tests.faults.campaign import SEED, Campaign, campaign, tries
 from tests.faults.conditions import Conditions
 from tests.stage import Stage, events, stage, until
 
-CARS, RATE = 4, 50
+RATE = 50
+
+
+class Size(NamedTuple):
+    """Of a race and of its ring."""
+
+    cars: int
+    ring: str
+
+
+USUAL = Size(4, "512M")
+FULL_SOON = Size(40, "16M")
+"""Frames of 32 kB fill a map within seconds."""
 
 
 class Town:
     """A short race on a machine whose conditions can change: game, recorder, archiver, server, subscriber."""
 
-    def __init__(self, here: Stage, conditions: Conditions, ring_size: str) -> None:
+    def __init__(self, here: Stage, conditions: Conditions, size: Size) -> None:
         self.here, self.conditions = here, conditions
         here.environment = conditions.environment
         self.running = {
-            "recorder": here.record("--ring-size", ring_size),
+            "recorder": here.record("--ring-size", size.ring),
             "archiver": here.archive(),
             "server": here.serve(),
         }
         until(lambda: (here.data / "ring/data.mdb").exists())
         here.environment = None
-        words = ("--cars", str(CARS), "--rate", str(RATE), "--speed", "2", "--short", "--laps", "0")
+        words = ("--cars", str(size.cars), "--rate", str(RATE), "--speed", "2", "--short", "--laps", "0")
         self.running["game"] = here.start("rigd", "demo-game", "--buffers", str(here.buffers), *words)
         log = str(here.data / "follower.log")
         self.running["subscriber"] = here.start("tests.faults.follower", here.address, log)
@@ -66,7 +79,7 @@ class Town:
 def town(request: pytest.FixtureRequest) -> Iterator[Town]:
     """One for all tests with the same size of ring: each ends with all well again."""
     with stage() as here, tempfile.TemporaryDirectory() as scratch:
-        built = Town(here, Conditions(Path(scratch), here.data), getattr(request, "param", "512M"))
+        built = Town(here, Conditions(Path(scratch), here.data), getattr(request, "param", USUAL))
         yield built
         built.conditions.become()
 
@@ -128,6 +141,7 @@ def closed(town: Town) -> int:
 PINNED = """
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from rigd.ring import PHYSICS, RingReader
 
 def wait(seq, data):
@@ -140,7 +154,7 @@ RingReader(Path(sys.argv[1])).visit(PHYSICS, 0, 5, wait)
 """A reader that stops in the middle of a read: the pages that it sees cannot be used again."""
 
 
-@pytest.mark.parametrize("town", ["16M"], indirect=True)
+@pytest.mark.parametrize("town", [FULL_SOON], ids=["full-soon"], indirect=True)
 def test_a_ring_that_is_pinned_until_its_map_is_full_goes_on_when_it_is_let_go(town: Town) -> None:
     with campaign("ring pinned by a reader until its map is full", tries(1, 6)) as faults:
         for _ in faults.rounds():

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import rigclient
 from tests.stage import Stage, stage, until
 
 RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in Path(__file__).parent.glob("*.tar.xz"))
@@ -66,7 +67,8 @@ def test_a_load_brings_what_its_warehouse_has_not_got(recorded: Stage) -> None:
     assert unsynced
     rig(recorded, "sync", "--to", place)
     assert rig(recorded, "sync", "--to", place, "--json").count('"laps": 0') == 1
-    until(lambda: not json.loads(rig(recorded, "laps", "--all", "--unsynced", "--json")), pause_s=0.5)
+    with rigclient.connect(recorded.address) as connected:
+        until(lambda: not connected.laps(synced=False), pause_s=0.5)
 
 
 def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
@@ -76,7 +78,8 @@ def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
     game = ("--buffers", str(recorded.buffers), "--cars", "2", "--short", "--speed", "20", "--for", "600")
     recorded.serve()
     recorded.start("rigd", "demo-game", *game)
-    until(lambda: len(json.loads(rig(recorded, "laps", "--all", "--json"))) > before, pause_s=0.5)
+    with rigclient.connect(recorded.address) as connected:
+        until(lambda: len(connected.laps()) > before, pause_s=0.5)
 
 
 def _at_least(now: Any, then: Any) -> bool:
