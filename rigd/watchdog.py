@@ -95,7 +95,7 @@ class Watchdog:
         self._pulses: list[Pulse] = []
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._asked = self._work_trouble = ""
-        self._told = rig_pb2.Trouble(daemon=daemon)
+        self._trouble = rig_pb2.Trouble(daemon=daemon)
         self._logged: set[str] = set()
         self._manager = _Manager()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -133,7 +133,7 @@ class Watchdog:
         self._change(self._work_trouble or self._stall(now))
         dead = [pulse.part for pulse in self._pulses if pulse.dead(now)]
         if not dead:
-            self._manager.say(f"WATCHDOG=1\nSTATUS={self._told.what or 'works'}")
+            self._manager.say(f"WATCHDOG=1\nSTATUS={self._trouble.what or 'works'}")
         with contextlib.suppress(OSError):  # no room, no memory: tried again in a second
             # Whoever owns the data directory makes it; one that was moved away is reached all the same.
             if self._bell is not None or self._folder.parent.exists():
@@ -166,22 +166,22 @@ class Watchdog:
 
     def _change(self, what: str) -> None:
         """Note the trouble of now; log what has changed."""
-        told = self._told
+        trouble = self._trouble
         if what and what not in self._logged and len(self._logged) < _MOST_LOGGED:
             log.say(log.TROUBLE, daemon=self.daemon, what=what)
             self._logged.add(what)
-        if what and not told.what:
-            told.since_ns = time.time_ns()
-        elif told.what and not what:
-            seconds = (time.time_ns() - told.since_ns) / 1e9
-            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=told.what, duration_s=seconds)
+        if what and not trouble.what:
+            trouble.since_ns = time.time_ns()
+        elif trouble.what and not what:
+            seconds = (time.time_ns() - trouble.since_ns) / 1e9
+            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=trouble.what, duration_s=seconds)
             self._logged.clear()
-        told.what = what
+        trouble.what = what
 
     def _tell(self) -> None:
         """To all who listen."""
         self._bell = self._bell or Bell(self._folder)
-        trouble = self._told if self._told.what else None
+        trouble = self._trouble if self._trouble.what else None
         word = rig_pb2.DaemonStatus(daemon=self.daemon, trouble=trouble, archiver=self.archiver)
         self._bell.ring(word.SerializeToString())
 

@@ -184,8 +184,8 @@ def mark(
 
 def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
     """A request that tells which laps a warehouse has."""
-    told = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
-    return laps_pb2.MarkLapsSyncedRequest(laps=told)
+    synced = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
+    return laps_pb2.MarkLapsSyncedRequest(laps=synced)
 
 
 class Reading:

@@ -162,9 +162,9 @@ class Reception(Generic[T]):
 
 def _evicted(error: CursorExpired) -> event_pb2.Gap:
     """What the server says is gone; without a count when it does not say it in numbers."""
-    told = [error.facts.get(name, "") for name in ("seq", "first_seq")]
-    if all(text.isdecimal() and len(text) <= len(str(_MOST_SEQ)) for text in told):
-        first, last = int(told[0]) + 1, int(told[1]) - 1
+    numbers = [error.facts.get(name, "") for name in ("seq", "first_seq")]
+    if all(text.isdecimal() and len(text) <= len(str(_MOST_SEQ)) for text in numbers):
+        first, last = int(numbers[0]) + 1, int(numbers[1]) - 1
         if first <= last < _MOST_SEQ:
             count = last - first + 1
             return event_pb2.Gap(

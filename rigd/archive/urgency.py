@@ -48,9 +48,9 @@ def eviction(ring: RingReader, event: int) -> float:
     is just recorded, 1 is evicted next; 0 when there is no such lap.
     """
     for _, data in ring.read(rings.EVENTS, event, _LOOK, _LOOK_BYTES):
-        told = parse.message(event_pb2.Event, data)
-        if told.HasField("lap_closed"):
-            lap = told.lap_closed.lap
+        parsed = parse.message(event_pb2.Event, data)
+        if parsed.HasField("lap_closed"):
+            lap = parsed.lap_closed.lap
             return _age(ring, lap.session, lap.start_time)
     return 0.0
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rigd.demo.car import Fleet
 from rigd.demo.motion import COAST_MPS2, Motion
 from rigd.demo.noise import Noise, ease
-from rigd.demo.sheet import Sheet
+from rigd.demo.sheet import FieldColumns
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ _RADPS_PER_RPM: Final = np.pi / 30.0
 class Engine:
     """Everything between the driver's feet and the driven wheels."""
 
-    def __init__(self, fleet: Fleet, sheet: Sheet, noise: Noise, dt: float) -> None:
+    def __init__(self, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
         cars = fleet.cars
         self.gear = np.zeros(cars, dtype=np.int64)
         self.running = np.ones(cars)
@@ -80,7 +80,7 @@ class Engine:
         into_cool = 0.02 * (motor - cool) - 0.012 * air * (cool - ambient - 8.0)
         self._motor_step[4] = self._hybrid * into_cool * self._dt
 
-    def _bind(self, sheet: Sheet, noise: Noise) -> None:
+    def _bind(self, sheet: FieldColumns, noise: Noise) -> None:
         self.fuel = sheet["mFuel"]
         """litres"""
         self._throttle, self._brake = sheet["mUnfilteredThrottle"], sheet["mUnfilteredBrake"]
@@ -95,7 +95,7 @@ class Engine:
         self._foot_noise, self._brake_noise = noise.car("throttle"), noise.car("brake")
         self._revs_noise, self._torque_noise = noise.car("revs"), noise.car("torque")
 
-    def _fill_constants(self, sheet: Sheet) -> None:
+    def _fill_constants(self, sheet: FieldColumns) -> None:
         fleet = self._fleet
         sheet["mEngineMaxRPM"][:] = fleet.max_rpm
         sheet["mRearBrakeBias"][:] = 1.0 - fleet.brake_front

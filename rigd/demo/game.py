@@ -75,7 +75,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Summary:
+class GameSummary:
     """What was written."""
 
     frames: int
@@ -132,7 +132,7 @@ class Game:
         self._absent: int | None = None
         self._reloaded = False
 
-    def play(self) -> Summary:
+    def play(self) -> GameSummary:
         """Run sessions until the race is over, the time is up or `stop` is set; then exit cleanly."""
         with Journal(self._options.journal) as self._journal:
             try:
@@ -214,9 +214,9 @@ class Game:
         self._scoring.update()
         self._plugin.write_scoring(self._scoring, self._race, self._absent)
 
-    def _summary(self) -> Summary:
+    def _summary(self) -> GameSummary:
         plugin = self._plugin
-        return Summary(
+        return GameSummary(
             frames=self._frames + plugin.frames,
             scoring_updates=self._updates + plugin.scoring_updates,
             sessions=self._sessions,
@@ -260,7 +260,7 @@ class Game:
         self._absent = int(self._field.ids[car]) if scoring else None
 
 
-def run(options: Options, stop: threading.Event | None = None) -> Summary:
+def run(options: Options, stop: threading.Event | None = None) -> GameSummary:
     """Play the game. Without a `stop` event signals that ask to stop end it cleanly."""
     if stop is not None:
         return Game(options, stop).play()

@@ -25,7 +25,7 @@ _BRAKING_SHARE: Final = 0.93
 
 
 @dataclass(frozen=True)
-class Line:
+class RacingLine:
     """The racing line, one entry per metre of centre line."""
 
     offset: Floats
@@ -38,7 +38,7 @@ class Line:
     """Metres of line per metre of centre line."""
 
 
-def racing_line(circuit: Circuit) -> Line:
+def racing_line(circuit: Circuit) -> RacingLine:
     """The line of least curvature change that stays on the road."""
     offset = _between(_straightened(circuit), len(circuit.x))
     x = circuit.x + offset * np.cos(circuit.heading)
@@ -47,7 +47,7 @@ def racing_line(circuit: Circuit) -> Line:
     stretch = np.hypot(step_x, step_z) / 2
     heading = np.unwrap(np.arctan2(-step_x, -step_z))
     bend = _central(heading, circuit.turning) / stretch
-    return Line(offset, circuit.heading - heading, _smooth(bend, 9), stretch)
+    return RacingLine(offset, circuit.heading - heading, _smooth(bend, 9), stretch)
 
 
 def _straightened(circuit: Circuit) -> Floats:
@@ -99,7 +99,7 @@ def _central(column: Floats, gain: float) -> Floats:
     return np.asarray((after - before) / 2)
 
 
-def speed_limit(circuit: Circuit, line: Line, car: CarClass) -> Floats:
+def speed_limit(circuit: Circuit, line: RacingLine, car: CarClass) -> Floats:
     """m/s per metre: what the corners and the braking for them allow. Acceleration is not in it."""
     corner = _cornering(line.curvature, car)
     limit = corner.tolist()

@@ -9,7 +9,7 @@ from rigd.demo.car import CLASSES, GRAVITY, Fleet
 from rigd.demo.circuit import Circuit
 from rigd.demo.line import racing_line, speed_limit
 from rigd.demo.noise import Noise, ease
-from rigd.demo.sheet import Sheet
+from rigd.demo.sheet import FieldColumns
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ _PITCH, _YAW, _ROLL, _SLIP = range(4)
 class Motion:
     """State of all cars, stepped by `dt`. The first group of columns is set by the race, the rest read."""
 
-    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: Sheet, noise: Noise, dt: float) -> None:
+    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
         cars = fleet.cars
         self.cap = np.zeros(cars)
         """m/s a car must not exceed: 0 holds it."""
@@ -123,7 +123,7 @@ class Motion:
         """Curvature of the racing line at every car, 1/m, positive to the right."""
         return np.asarray(self._at[_BEND])
 
-    def _bind(self, sheet: Sheet, noise: Noise) -> None:
+    def _bind(self, sheet: FieldColumns, noise: Noise) -> None:
         self._pos, self._vel, self._acc = sheet["mPos"], sheet["mLocalVel"], sheet["mLocalAccel"]
         self._ori, self._rot, self._rot_acc = sheet["mOri"], sheet["mLocalRot"], sheet["mLocalRotAccel"]
         self._air = sheet.span("mDrag", "mRearDownforce")

@@ -14,9 +14,9 @@ from rigd.demo.flags import Flags, Incident, Trouble
 from rigd.demo.journal import Event
 from rigd.demo.motion import Motion
 from rigd.demo.noise import Noise, scatter
-from rigd.demo.pits import Move, Pits, Stage
-from rigd.demo.sheet import Records, Sheet
-from rigd.demo.timing import Lap, Timing
+from rigd.demo.pits import Move, PitStage, PitStops
+from rigd.demo.sheet import FieldColumns, Records
+from rigd.demo.timing import DrivenLap, Timing
 from rigd.demo.traffic import UNLIMITED_MPS, Traffic
 from rigd.demo.weather import Weather
 from rigd.demo.wheel import Wheels
@@ -135,12 +135,12 @@ class Race:
 
     def _build(self) -> None:
         cars, fleet = self.field.cars, self.field.fleet
-        self.sheet = Sheet(cars)
+        self.sheet = FieldColumns(cars)
         self.noise = Noise(self._rng, cars, self.dt)
         self.motion = Motion(self.circuit, fleet, self.sheet, self.noise, self.dt)
         self.engine = Engine(fleet, self.sheet, self.noise, self.dt)
         self.wheels = Wheels(self.circuit, fleet, self.sheet, self.noise, self.dt)
-        self.pits = Pits(self.circuit, self.motion, self._rng)
+        self.pits = PitStops(self.circuit, self.motion, self._rng)
         self.traffic = Traffic(self.circuit, self.motion, self._rng)
         self.flags = Flags(cars, self._rng)
         self.weather = Weather.drawn(self._rng)
@@ -211,7 +211,7 @@ class Race:
         if changed:
             self._label()
 
-    def _lap(self, lap: Lap) -> None:
+    def _lap(self, lap: DrivenLap) -> None:
         """A car completed a lap; the winner's last one ends the race."""
         driver = self.driver(lap.car)
         self._tell(
@@ -241,14 +241,14 @@ class Race:
     def _pit(self, move: Move) -> None:
         """A car's pit stage changed."""
         car = move.car
-        if move.stage is Stage.ENTERING:
+        if move.stage is PitStage.ENTERING:
             self.timing.touched_pit[car] = True
             self._tell("pit_in", car)
-        elif move.stage is Stage.STOPPED:
+        elif move.stage is PitStage.STOPPED:
             self._begin_stop(car)
-        elif move.stage is Stage.EXITING:
+        elif move.stage is PitStage.EXITING:
             self._end_stop(car)
-        elif move.stage is Stage.NONE:
+        elif move.stage is PitStage.NONE:
             self.pits.plan_next(car, int(self.timing.laps[car]))
             self._tell("pit_out", car)
 
@@ -344,7 +344,7 @@ class Race:
 
     def _have_trouble(self) -> None:
         racing = (self.clock > GREEN_S) & (self.phase != Phase.OVER) & ~self.retired & (self.motion.v > 15.0)
-        fit = racing & (self.pits.stage == Stage.NONE) & self.timing.started & (self.flags.wide == 0.0)
+        fit = racing & (self.pits.stage == PitStage.NONE) & self.timing.started & (self.flags.wide == 0.0)
         for incident in self.flags.step(self.clock, self.timing.sector(), fit):
             self._suffer(incident)
         for car in [car for car, at in self._tow_away.items() if self.clock >= at]:
@@ -446,7 +446,7 @@ class Race:
         records["mRearFlapLegalStatus"], records["mRearFlapActivated"] = 2, fast & (self.field.class_of == 1)
         records["mHeadlights"] = self.weather.cloud > 0.8
         records["mOverheating"] = self.sheet["mEngineWaterTemp"] > 112.0
-        stopped = self.pits.stage == Stage.STOPPED
+        stopped = self.pits.stage == PitStage.STOPPED
         shown = np.where(stopped, (self.compound + self.frame // 7) % 3, self.compound)
         for axle in ("Front", "Rear"):
             records[f"m{axle}TireCompoundIndex"] = shown

@@ -36,7 +36,7 @@ def _span(dtype: np.dtype[Any], first: str, last: str) -> tuple[int, int]:
     return start, (end - start) // 8
 
 
-class Sheet:
+class FieldColumns:
     """Rows of a frame by the game's field name; `publish` copies them into `records`."""
 
     def __init__(self, cars: int) -> None:

@@ -29,7 +29,7 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Lap:
+class DrivenLap:
     """A completed lap."""
 
     car: int
@@ -104,7 +104,7 @@ class Timing:
         self.zone = zone
         return sorted(found, key=lambda crossing: crossing.at)
 
-    def score(self, crossing: Crossing) -> Lap | None:
+    def score(self, crossing: Crossing) -> DrivenLap | None:
         """Enter a crossing into the books; the completed lap if it was one."""
         car = crossing.car
         if crossing.zone:
@@ -122,10 +122,12 @@ class Timing:
         self.valid[car] = False
         self.current[:, car] = NO_TIME
 
-    def _complete(self, car: int, at: float) -> Lap:
+    def _complete(self, car: int, at: float) -> DrivenLap:
         one, two = self._splits[:, car].tolist()
         number, start = int(self.laps[car]), float(self.lap_start[car])
-        lap = Lap(car, number, start, at, one, two - one, bool(self.valid[car]), bool(self.touched_pit[car]))
+        lap = DrivenLap(
+            car, number, start, at, one, two - one, bool(self.valid[car]), bool(self.touched_pit[car])
+        )
         self._keep(lap)
         self.laps[car] += 1
         self.lap_start[car] = at
@@ -133,7 +135,7 @@ class Timing:
         self.current[:, car] = 0.0
         return lap
 
-    def _keep(self, lap: Lap) -> None:
+    def _keep(self, lap: DrivenLap) -> None:
         """Last and best times. A lap that does not count leaves no last time."""
         if not lap.valid:
             self.last[:, lap.car] = NO_TIME

@@ -9,7 +9,7 @@ from rigd.demo.car import FRONT, GRAVITY, LEFT, Fleet
 from rigd.demo.circuit import ROUGHNESS_PER_M, Circuit
 from rigd.demo.motion import Motion
 from rigd.demo.noise import Noise, ease
-from rigd.demo.sheet import Sheet
+from rigd.demo.sheet import FieldColumns
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +50,7 @@ _PAD: Final = 16
 class Wheels:
     """State of all wheels of all cars."""
 
-    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: Sheet, noise: Noise, dt: float) -> None:
+    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
         cars = fleet.cars
         self._fleet, self._dt = fleet, dt
         self._road = np.concatenate(
@@ -104,7 +104,7 @@ class Wheels:
         """Remaining tread per car, 1 new to 0 gone."""
         return np.asarray(self._wear.mean(axis=0))
 
-    def _bind(self, sheet: Sheet, noise: Noise) -> None:
+    def _bind(self, sheet: FieldColumns, noise: Noise) -> None:
         self._load, self._force = sheet["mTireLoad"], sheet["mSuspForce"]
         self._deflection, self._height = sheet["mSuspensionDeflection"], sheet["mRideHeight"]
         self._brake_temp, self._brake_share = sheet["mBrakeTemp"], sheet["mBrakePressure"]

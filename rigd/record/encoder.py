@@ -150,8 +150,8 @@ class Encoder:
         def step() -> None:
             nonlocal seen
             if (now := (self._scorings, ids.tobytes())) != seen:
-                seen, told = now, self._scored.get(source, {})
-                kept[:] = [told.get(slot, np.nan) for slot in ids.tolist()]
+                seen, latest = now, self._scored.get(source, {})
+                kept[:] = [latest.get(slot, np.nan) for slot in ids.tolist()]
             np.copyto(target, kept)
 
         return step

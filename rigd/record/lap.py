@@ -7,7 +7,7 @@ from typing import Any, Final
 from rig.v1 import event_pb2, lap_pb2, scoring_pb2
 from rigd.record.moment import Moment
 from rigd.record.pits import Visit
-from rigd.record.row import Row
+from rigd.record.row import CarRow
 
 _SETTLED_S: Final = 1.0
 """No time is taken earlier than this after the line: the game decides late about cuts."""
@@ -24,7 +24,7 @@ _SPLIT_S: Final = 1.0
 
 
 @dataclass
-class Lap:
+class RunningLap:
     """A lap under way. Session clocks and times in s; a time of 0 is none."""
 
     index: int
@@ -61,7 +61,7 @@ class Lap:
         """Session clock at which a sector is told without its time."""
         return self.sector_s + _SPLIT_S if self.told < self.sector - 1 else inf
 
-    def see(self, row: Row, moment: Moment) -> None:
+    def see(self, row: CarRow, moment: Moment) -> None:
         """Follow an update of this lap."""
         self.moved |= row.moving
         self.ai |= row.control == _AI
@@ -98,7 +98,7 @@ class Lap:
 class Ended:
     """A lap that has ended and is not yet told."""
 
-    lap: Lap
+    lap: RunningLap
     end_s: float
     complete: bool
     to_garage: bool
@@ -113,7 +113,7 @@ class Ended:
     @staticmethod
     def restored(state: dict[str, Any]) -> "Ended":
         """From its attributes as plain values."""
-        return Ended(**{**state, "lap": Lap(**state["lap"])})
+        return Ended(**{**state, "lap": RunningLap(**state["lap"])})
 
     @property
     def duration_s(self) -> float:
@@ -127,7 +127,7 @@ class Ended:
         fits = abs(said - self.duration_s) <= _SAME_S or said != self.before[2]
         return self.complete and self.lap.counts and said > 0.0 and fits
 
-    def hear(self, row: Row) -> None:
+    def hear(self, row: CarRow) -> None:
         """Take what the game says of the last lap while this is the last one."""
         if row.laps == self.lap.number + 1:
             self.said = row.last

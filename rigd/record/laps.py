@@ -10,9 +10,9 @@ import numpy as np
 
 from rig.errors import Corrupt
 from rig.v1 import event_pb2
-from rigd.record.car import Car
+from rigd.record.car import Slot
 from rigd.record.moment import Moment
-from rigd.record.row import Rows
+from rigd.record.row import ScoringRows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,7 +30,7 @@ class Update(NamedTuple):
     """State by slot id of the cars that changed: to be kept in the transaction of the events."""
 
 
-class Laps:
+class LapTracker:
     """Follows the cars of one session.
 
     Session clocks are seconds. `saved` is what earlier updates of the same session gave as `changed`, the
@@ -43,11 +43,11 @@ class Laps:
     ) -> None:
         self._session = session
         self._track_length = track_length
-        self._cars: dict[int, Car] = {}
+        self._cars: dict[int, Slot] = {}
         self._states: dict[int, str] = {}
         self._due: dict[int, float] = {}
         self._clock_s = -inf
-        self._rows = Rows()
+        self._rows = ScoringRows()
         self.unreadable = False
         """Some state of this session could not be read: its numbers must not be used again."""
         for slot, data in saved.items():
@@ -96,7 +96,7 @@ class Laps:
         return sorted(wanted.union(missed))
 
     def _look(self, slot: int, moment: Moment) -> None:
-        car = self._cars.get(slot) or self._cars.setdefault(slot, Car(slot))
+        car = self._cars.get(slot) or self._cars.setdefault(slot, Slot(slot))
         if slot in self._rows.of:
             car.see(self._rows.read(slot), moment)
         elif car.here:
@@ -124,7 +124,7 @@ class Laps:
                 return
             if crc != _crc(self._session, clock, state):
                 raise Corrupt("it is not what was written")
-            self._cars[slot] = Car.restored(json.loads(state))
+            self._cars[slot] = Slot.restored(json.loads(state))
         except (Corrupt, ValueError, KeyError, TypeError):
             self.unreadable = True
             return

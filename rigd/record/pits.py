@@ -6,7 +6,7 @@ from typing import Final
 
 from rig.v1 import event_pb2, lap_pb2, scoring_pb2
 from rigd.record.moment import Moment
-from rigd.record.row import Row
+from rigd.record.row import CarRow
 
 _ENTERING, _STOPPED = 2, 3
 """mPitState."""
@@ -68,7 +68,7 @@ class Pits:
             return self.inside_s + _INSIDE_S
         return inf
 
-    def see(self, row: Row, moment: Moment) -> Visit | None:
+    def see(self, row: CarRow, moment: Moment) -> Visit | None:
         """Follow the car; the stay that is over now."""
         inside = row.in_pits or row.pit_state == _STOPPED
         stopped = row.pit_state == _STOPPED or row.stops > self.stops

@@ -25,8 +25,8 @@ from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
-from rigd.record.scorer import SAVED, Scorer, Verdict, told
-from rigd.record.sessions import Sessions
+from rigd.record.scorer import SAVED, Scorer, Verdict, newest_session
+from rigd.record.sessions import SessionTracker
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
@@ -77,7 +77,7 @@ class Settings:
 
 
 @dataclass
-class Summary:
+class RecordingSummary:
     """What a run came to. Counts are telemetry frames."""
 
     captured: int = 0
@@ -102,7 +102,7 @@ class Recorder:
         self.source = source
         self.settings = settings
         self.ring = ring
-        self.summary = Summary()
+        self.summary = RecordingSummary()
         self._watchdog = watchdog or Watchdog("record", settings.data)
         self._pulse = self._watchdog.pulse("tick thread")
         self._troubles = Troubles()
@@ -128,7 +128,7 @@ class Recorder:
         self._epoch = -1
         self._resume(trouble)
 
-    def run(self, stop: Callable[[], bool]) -> Summary:
+    def run(self, stop: Callable[[], bool]) -> RecordingSummary:
         """Record until `stop`; then make everything durable. What has been captured is made durable also when
         an error ends it.
         """
@@ -168,7 +168,7 @@ class Recorder:
     def _resume(self, trouble: str) -> None:
         """Take up numbers and session from the ring, and tell that we are here."""
         saved, frame, taken_ns = self.ring.metas(SAVED), None, 0
-        newest = [told(saved)]  # its number is taken, also when no record of it could be stored
+        newest = [newest_session(saved)]  # its number is taken, also when no record of it could be stored
         for stream in (rings.SCORING, rings.PHYSICS):
             if (last := self.ring.last(stream)) is not None:
                 head = read_head(last)
@@ -179,7 +179,7 @@ class Recorder:
         number = max(number for number, _ in newest)
         self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
         key = self.ring.meta(b"session") or b""
-        self._sessions = Sessions(number, key, self._clock_s)
+        self._sessions = SessionTracker(number, key, self._clock_s)
         self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
         if self._sessions.ahead:
             self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
@@ -432,12 +432,12 @@ class Recorder:
             self._meta |= {b"session": self._sessions.key, **saved}
             _log_sessions(events)
             self._tell(*events)
-        word, sentence = self._told(state, now)
+        word, sentence = self._state_words(state, now)
         log.say(log.SOURCE, state=word.lower(), why=sentence)
         changed = event_pb2.SourceChanged(state=state.name, explanation=sentence)
         self._tell(self._event(source_changed=changed))
 
-    def _told(self, state: SourceState, now: int) -> tuple[str, str]:
+    def _state_words(self, state: SourceState, now: int) -> tuple[str, str]:
         """The source's state for people. They need not start a simulated game."""
         if state in _GONE and self.settings.origin == session_pb2.SESSION_SOURCE_DEMO:
             return SourceState.WAITING.name, "Waiting for the simulated game; it comes by itself."
@@ -447,7 +447,7 @@ class Recorder:
         reader, committer = self.source.telemetry_reader, self._committer
         passed_s = (now - self._beat_ns) / 1e9
         captured, scorings = self._beat_counts
-        word, sentence = self._told(state, now)
+        word, sentence = self._state_words(state, now)
         return rig_pb2.RecorderStatus(
             source_state=word,
             source_explanation=sentence,
@@ -480,7 +480,7 @@ class Recorder:
             session=self._sessions.number,
         )
 
-    def _close(self) -> Summary:
+    def _close(self) -> RecordingSummary:
         stopped = event_pb2.RecorderStopped()
         self._tell(self._event(recorder_stopped=stopped))
         self._committer.close()
@@ -524,7 +524,7 @@ def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
 
 def record(
     source: Source, settings: Settings, stop: Callable[[], bool], watchdog: Watchdog | None = None
-) -> Summary:
+) -> RecordingSummary:
     """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
     sys.setswitchinterval(0.0005)

@@ -53,7 +53,7 @@ _BYTES: Final = np.concatenate([_places(name) for name in _WATCHED])
 """Places of the watched fields within a record: 165 of its 584 bytes."""
 
 
-class Row(NamedTuple):
+class CarRow(NamedTuple):
     """A car at one update. A time in s that is not positive or not finite is 0: none."""
 
     slot: int
@@ -87,7 +87,7 @@ class Row(NamedTuple):
     """mFlag and mUnderYellow."""
 
 
-class Rows:
+class ScoringRows:
     """The rows of the update at hand."""
 
     def __init__(self) -> None:
@@ -116,11 +116,11 @@ class Rows:
         raw = np.ascontiguousarray(self._records).view(np.uint8).reshape(len(self._records), -1)
         return np.concatenate([raw.take(_BYTES, axis=1), self._moving.view(np.uint8)[:, None]], axis=1)
 
-    def read(self, slot: int) -> Row:
+    def read(self, slot: int) -> CarRow:
         """The row of a car."""
         at = self.of[slot]
         record = self._records[at]
-        return Row(
+        return CarRow(
             slot=slot,
             driver=_text(record, "mDriverName"),
             vehicle=_text(record, "mVehicleName"),

@@ -38,15 +38,15 @@ class SessionKey:
         return b"%d %d %s" % (self.ticks, self.number, self.track)
 
 
-class Sessions:
+class SessionTracker:
     """Counts sessions and tells what changed from one scoring update to the next.
 
-    `number` is the session's number within the ring, 0 before the first; `told` that of the session of which
-    scoring told last, whose state is `state`; `player` the slot id of the local player's car, -1 without one.
+    `number` is the session's number within the ring, 0 before the first; `scored` that of the session that
+    scoring showed last, whose state is `state`; `player` the slot id of the player's car, -1 without one.
     """
 
     def __init__(self, number: int = 0, key: bytes = b"", clock_s: float = 0.0) -> None:
-        self.number = self.told = number
+        self.number = self.scored = number
         self.state: session_pb2.SessionState | None = None
         self.player = -1
         self.key = key
@@ -57,7 +57,7 @@ class Sessions:
     @property
     def ahead(self) -> bool:
         """Telemetry is in a session of which scoring has not told yet. There may be others between them."""
-        return self.told < self.number
+        return self.scored < self.number
 
     @property
     def over(self) -> bool:
@@ -108,7 +108,7 @@ class Sessions:
     def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         number = self.number if self.ahead else self.number + 1
         events = self.left()
-        self.number = self.told = number
+        self.number = self.scored = number
         self.key, self._clock_s = key, state.current_time
         self.flags = ()
         started = event_pb2.Event(session_started=event_pb2.SessionStarted(session_state=state))
@@ -128,7 +128,7 @@ class Sessions:
 
     def _stamped(self, event: event_pb2.Event, state: session_pb2.SessionState) -> event_pb2.Event:
         """With the clock of the scoring that told of it, whatever telemetry has come meanwhile."""
-        event.session = self.told
+        event.session = self.scored
         event.session_time = state.current_time
         return event
 

@@ -176,9 +176,9 @@ def _scoring_beside(file: LapFile, clock: Array) -> slice:
     """The scoring updates of the time of some samples, the one before them included."""
     if not len(clock) or "session_time" not in file.channels(SCORINGS):
         return slice(0)
-    told = file.column("session_time", SCORINGS)
-    first = max(int(np.searchsorted(told, clock[0], "right")) - 1, 0)
-    return slice(first, int(np.searchsorted(told, clock[-1], "right")))
+    clocks = file.column("session_time", SCORINGS)
+    first = max(int(np.searchsorted(clocks, clock[0], "right")) - 1, 0)
+    return slice(first, int(np.searchsorted(clocks, clock[-1], "right")))
 
 
 def _decoded(file: LapFile, names: Sequence[str], section: Any) -> Iterator[tuple[str, Array]]:

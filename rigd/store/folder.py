@@ -43,7 +43,7 @@ def _parts(name: str, wanted: int) -> tuple[str, ...]:
     return parts
 
 
-class State(NamedTuple):
+class FileState(NamedTuple):
     """What is known of a lap without opening its file."""
 
     pinned: bool
@@ -140,11 +140,11 @@ class LapFolder:
         """Return the names of all laps whose file was set aside, or of those of one session."""
         return self._named(DAMAGED, session)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, FileState]:
         """Return all laps that have a file or had one, with what stands beside each."""
         sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
         return {
-            lap: State(lap in pinned, lap in synced, lap not in sound)
+            lap: FileState(lap in pinned, lap in synced, lap not in sound)
             for lap in sound.union(self._named(DAMAGED))
         }
 

@@ -21,7 +21,7 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.durable import make_folder
 from rigd.store import query
-from rigd.store.folder import State
+from rigd.store.folder import FileState
 from rigd.store.rows import check, lap_row, pack_message, seat_row, session_row, unpack_message
 
 VERSION: Final = 4
@@ -314,10 +314,10 @@ class Index:
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, FileState]:
         """Return all laps listed, with what is known of their files."""
         rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
-        return {name: State(*map(bool, state)) for name, *state in rows}
+        return {name: FileState(*map(bool, state)) for name, *state in rows}
 
     def check(self) -> None:
         """Raises Corrupt unless every row says what its message says and every sum is right: retention acts

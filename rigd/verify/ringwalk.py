@@ -191,10 +191,10 @@ class RingWalk:
             return
         if not gap.HasField("count"):
             self._uncounted.add((number, first))
-        told = self._told_gap(txn, event)
-        if told is None and event >= self._ring.span(txn, rings.EVENTS).first:
+        stored = self._stored_gap(txn, event)
+        if stored is None and event >= self._ring.span(txn, rings.EVENTS).first:
             yield finding("gap-event-missing", where, "no event tells of it")
-        elif told is not None and told != gap:
+        elif stored is not None and stored != gap:
             yield finding("gap-row-differs", where, "its event says something else")
         yield from self._filled(txn, stream, gap)
 
@@ -205,7 +205,7 @@ class RingWalk:
             what = f"{gap.first_seq} to {gap.last_seq} are declared missing, and {found} is there"
             yield finding("gap-without-hole", _where(stream, found), what)
 
-    def _told_gap(self, txn: Any, event: int) -> event_pb2.Gap | None:
+    def _stored_gap(self, txn: Any, event: int) -> event_pb2.Gap | None:
         value = txn.get(key(event), db=self._ring.dbs[rings.EVENTS])
         found = _event(value) if value is not None else None
         return found.gap if found is not None and found.HasField("gap") else None

@@ -67,7 +67,7 @@ _UNTOLD: Final = -1
 """A zstd frame that does not say how much it holds; such are ours."""
 
 
-class Record(NamedTuple):
+class CapturedFrame(NamedTuple):
     """One frame of one buffer."""
 
     offset_ns: int
@@ -197,7 +197,7 @@ class CaptureReader:
         except FileNotFoundError as error:
             raise NotFound(f"{path} does not exist") from error
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[CapturedFrame]:
         self.truncated = False
         with open(open_regular(self.path), "rb") as file:
             file.seek(self._first_block)
@@ -258,7 +258,7 @@ class CaptureReader:
             raise self._damage(offset, f"a block cannot be unpacked: {error}") from error
         raise self._damage(offset, f"a block does not hold {raw} bytes")
 
-    def _records(self, offset: int, raw: bytes) -> Iterator[Record]:
+    def _records(self, offset: int, raw: bytes) -> Iterator[CapturedFrame]:
         buffers, at = list(self.header.buffers.items()), 0
         while at < len(raw):
             if len(raw) - at < _RECORD.size:
@@ -271,7 +271,7 @@ class CaptureReader:
             name, size = buffers[index] if index < len(buffers) else ("", -1)
             if length > size:
                 raise self._damage(offset, f"a record of {length} bytes fits no buffer {name or index}")
-            yield Record(offset_ns, name, bool(flags & WHOLE), payload)
+            yield CapturedFrame(offset_ns, name, bool(flags & WHOLE), payload)
 
     def _expect_end(self, file: BinaryIO) -> None:
         offset = file.tell()

@@ -16,7 +16,7 @@ from rigclient.cli.commands import shell
 from rigclient.cli.commands.gaps import gap_text
 from rigclient.cli.commands.laps import SECTORS, flags
 from rigclient.cli.commands.messages import numbers
-from rigclient.cli.commands.records import kind_words, told
+from rigclient.cli.commands.records import details, kind_words
 from rigclient.cli.terminal import braille, gauges
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
@@ -256,7 +256,7 @@ def _events(lap: Lap) -> Iterator[RenderableType]:
     grid.add_column("what")
     for event in lap.events[:_MOST_EVENTS]:
         clock = Text(f"{event.session_time:.3f}", DIM)
-        grid.add_row(clock, Text(kind_words(event), STRONG), Text(told(event, _OF_THIS_LAP), TEXT))
+        grid.add_row(clock, Text(kind_words(event), STRONG), Text(details(event, _OF_THIS_LAP), TEXT))
     yield Text()
     yield grid
     if len(lap.events) > _MOST_EVENTS:

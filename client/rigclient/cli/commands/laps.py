@@ -224,7 +224,7 @@ def _delta(lap: lap_pb2.Lap, best: float | None) -> str:
 
 def flags(lap: lap_pb2.Lap) -> Text:
     """What is special about a lap, in words."""
-    told = (
+    flagged = (
         (lap.player, "player", GOOD),
         (lap.running, "running", GOOD),
         (lap.kind == lap_pb2.LAP_KIND_EXCERPT, "excerpt", BLUE),
@@ -238,4 +238,4 @@ def flags(lap: lap_pb2.Lap) -> Text:
         (lap.newer, "newer", YELLOW),
         (bool(lap.damage) and not lap.newer, "damaged", RED),
     )
-    return Text(" ").join(Text(word, style) for holds, word, style in told if holds)
+    return Text(" ").join(Text(word, style) for holds, word, style in flagged if holds)

@@ -104,9 +104,9 @@ def _sums(losses: rig_pb2.GetLossesResponse) -> Grid:
 def _reason(reason: rig_pb2.ReasonLosses) -> Text:
     """For example: 12 in 2 gaps, and 1 gap without a count: the recorder was not running."""
     counted = reason.gaps - reason.uncounted
-    told = f"{reason.missing:,} in {_gaps_of(counted)}" if counted else ""
-    untold = f"{_gaps_of(reason.uncounted)} without a count" if reason.uncounted else ""
-    how = ", and ".join(part for part in (told, untold) if part)
+    known = f"{reason.missing:,} in {_gaps_of(counted)}" if counted else ""
+    unknown = f"{_gaps_of(reason.uncounted)} without a count" if reason.uncounted else ""
+    how = ", and ".join(part for part in (known, unknown) if part)
     return Text.assemble((f"{how}: ", TEXT), (reason_text(reason.reason), YELLOW))
 
 

@@ -97,7 +97,7 @@ class Columns:
             yield Line(f"-- {gap_text(event.gap)}", YELLOW)
             return
         line = Line().right(str(event.seq), 9, DIM).right(f"{event.session_time:.3f}", 11, DIM)
-        yield line.put(f" {kind_words(event):<18}", STRONG).put(told(event), TEXT)
+        yield line.put(f" {kind_words(event):<18}", STRONG).put(details(event), TEXT)
 
     def _headings(self) -> Line:
         line = Line()
@@ -152,7 +152,7 @@ def kind_words(event: event_pb2.Event) -> str:
     return (event.WhichOneof("kind") or "event").replace("_", " ")
 
 
-def told(event: event_pb2.Event, without: Container[str] = ()) -> str:
+def details(event: event_pb2.Event, without: Container[str] = ()) -> str:
     """What happened, in words, except these fields: sector 1, split time 9.558."""
     match event.WhichOneof("kind"):
         case None:

@@ -159,7 +159,7 @@ class _Job:
     def _tell(self, outcome: "Outcome", seconds: float) -> None:
         delay_s = time.time() - outcome.newest_ns / 1e9 if outcome.newest_ns else None
         if self._as_json:
-            told: dict[str, Any] = {
+            report: dict[str, Any] = {
                 "rig": self._address,
                 "warehouse": str(self._url),
                 "loads": outcome.loads,
@@ -171,7 +171,7 @@ class _Job:
                 "refused": [str(error) for error in outcome.refused],
                 "warnings": outcome.warnings,
             }
-            click.echo(shell.json_text(told))
+            click.echo(shell.json_text(report))
         elif outcome.loads or not self._idle:
             began = f"{time.strftime('%H:%M:%S')}  {self._address}"
             say(f"{began}  {_summary(outcome, str(self._url), seconds, delay_s)}")

@@ -79,7 +79,7 @@ def watch(address: str, for_s: float | None, car: int | None, screen: bool, cons
 
 def _on_screen(board: Board, feeds: Feeds, until: float, console: Console) -> None:
     with Keyboard() as keyboard, Screen(console) as screen:
-        choice, frozen = view.Choice(keys=keyboard.works), False
+        choice, frozen = view.ViewSettings(keys=keyboard.works), False
         due, size, rows = time.monotonic(), (0, 0), list[Line]()
         while due < until:
             board.take(feeds.take())
@@ -95,7 +95,7 @@ def _on_screen(board: Board, feeds: Feeds, until: float, console: Console) -> No
             frozen = choice.paused
 
 
-def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.Choice) -> bool:
+def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.ViewSettings) -> bool:
     """Do what the keys say until the next refresh is due; False means quit."""
     while (left := due - time.monotonic()) > 0:
         for key in keyboard.wait(left):
@@ -105,7 +105,7 @@ def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.Choi
     return True
 
 
-def press(key: str, board: Board, choice: view.Choice) -> None:
+def press(key: str, board: Board, choice: view.ViewSettings) -> None:
     """Do what a key says. Any key ends a pause."""
     choice.paused = key in ("p", " ") and not choice.paused
     match key:

@@ -31,7 +31,7 @@ _KEYS: Final = (
 
 
 @dataclass
-class Choice:
+class ViewSettings:
     """What the keys have changed."""
 
     sort: str = leaderboard.SORTS[0]
@@ -46,7 +46,7 @@ class Choice:
     """Keys work."""
 
 
-def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int = 0) -> list[Line]:
+def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnects: int = 0) -> list[Line]:
     """The whole screen: `height` lines, each exactly `width` cells wide."""
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _too_small(width, height)
@@ -58,7 +58,7 @@ def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int
     return _explained([*rows, foot], width) if choice.helping else [*rows, foot]
 
 
-def _said(choice: Choice) -> str:
+def _said(choice: ViewSettings) -> str:
     """What is not as at the beginning."""
     sort = f"by {choice.sort}" if choice.sort != leaderboard.SORTS[0] else ""
     return "  ".join(filter(None, ("PAUSED, p goes on" if choice.paused else "", sort)))
@@ -78,7 +78,7 @@ def _explained(rows: list[Line], width: int) -> list[Line]:
     return rows
 
 
-def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
+def _body(board: Board, width: int, height: int, choice: ViewSettings) -> list[Line]:
     side = min(max(width * 2 // 5, _LEAST_SIDE), _MOST_SIDE)
     left = width - side - 1
     table = min(1 if board.scoring is None else len(board.scoring) + 1, height)

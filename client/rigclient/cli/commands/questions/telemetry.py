@@ -118,14 +118,14 @@ def _write_csv(path: Path, batches: Iterable[Any]) -> None:
     with (
         atomic_write(path) as partial,
         partial.open("w", newline="", encoding="utf-8") as file,
-        _counted(path) as told,
+        _counted(path) as add_rows,
     ):
         writer = csv.writer(file)
         for at_row, batch in enumerate(batches):
             if not at_row:
                 writer.writerow(_names(batch))
             writer.writerows(_rows([batch]))
-            told(batch.num_rows)
+            add_rows(batch.num_rows)
 
 
 def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
@@ -133,14 +133,14 @@ def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_write(path))
         file = stack.enter_context(partial.open("wb"))
-        told = stack.enter_context(_counted(path))
+        add_rows = stack.enter_context(_counted(path))
         writer: Any = None
         for batch in batches:
             named = batch.rename_columns(_names(batch))
             if writer is None:
                 writer = stack.enter_context(parquet.ParquetWriter(file, named.schema, compression="zstd"))
             writer.write_batch(named)
-            told(batch.num_rows)
+            add_rows(batch.num_rows)
 
 
 @contextlib.contextmanager
@@ -148,14 +148,14 @@ def _counted(path: Path) -> Iterator[Callable[[int], None]]:
     """Tells on a terminal's standard error how many rows there are so far."""
     count = 0
 
-    def told(rows: int) -> None:
+    def add_rows(rows: int) -> None:
         nonlocal count
         count += rows
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{visible(path.name)}: {count:,} samples")
             sys.stderr.flush()
 
-    yield told
+    yield add_rows
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
 
