@@ -43,8 +43,8 @@ def append(path: Path, data: bytes) -> None:
 
 
 def open_to_write(path: Path, how: int) -> BinaryIO:
-    """The file at `path`, made if there is none; `how` is O_TRUNC or O_APPEND. OSError when the disk refuses,
-    and for what is no regular file: a FIFO would be waited for.
+    """Open the file at `path`, made if there is none; `how` is O_TRUNC or O_APPEND. OSError when the disk
+    refuses, and for what is no regular file: a FIFO would be waited for.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | how, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

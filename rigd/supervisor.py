@@ -144,7 +144,7 @@ class Daemon:
         self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
 
     def last_words(self) -> str:
-        """The last line of its log."""
+        """Return the last line of its log."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it said nothing; see {self.log}"
 
@@ -162,7 +162,7 @@ class Daemon:
 
 
 def stopped(pid: int) -> bool:
-    """Whether somebody has stopped the process."""
+    """Return whether somebody has stopped the process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] == "T"
     except OSError:

@@ -49,22 +49,22 @@ class Pulse:
         self.resting = True
 
     def beat(self) -> None:
-        """The work goes on; 0.4 µs."""
+        """Note that the work goes on; 0.4 µs."""
         self.thread = threading.current_thread().native_id or 0
         self.progress_s = self.alive_s = time.monotonic()
         self.resting = False
 
     def rest(self) -> None:
-        """There is no work until the next beat."""
+        """Note that there is no work until the next beat."""
         self.resting = True
 
     def silent_s(self, now: float) -> float:
-        """Seconds without progress."""
+        """Return seconds without progress."""
         return 0.0 if self.resting else now - self.progress_s
 
     def dead(self, now: float) -> bool:
-        """Whether it makes no progress and does not wait for a disk. A disk may take minutes, and no kill
-        makes it faster.
+        """Return whether it makes no progress and does not wait for a disk. A disk may take minutes, and no
+        kill makes it faster.
         """
         if not self.resting and _state(self.thread) == "D":
             self.alive_s = now
@@ -105,7 +105,7 @@ class Watchdog:
         self._thread.start()
 
     def ready(self) -> None:
-        """The daemon has started; what ends it from now on is no refusal."""
+        """Note that the daemon has started; what ends it from now on is no refusal."""
         self.is_ready = True
         self._manager.say("READY=1")
         log.say(log.STARTED, daemon=self.daemon, version=rigd.__version__, data=self._folder.parent)
@@ -123,7 +123,9 @@ class Watchdog:
             self._changes.put(what)
 
     def words(self) -> dict[str, rig_pb2.DaemonStatus]:
-        """What the daemons that speak have said last, by name; of this one too, for those that listen."""
+        """Return what the daemons that speak have said last, by name; of this one too, for those that
+        listen.
+        """
         since = time.monotonic() - _SILENT_S
         return {daemon: word for daemon, (heard, word) in self._words.items() if heard > since}
 

@@ -217,8 +217,8 @@ class Envelope:
             at = self._take(data, at)
 
     def cursors(self) -> list[bytes]:
-        """By record the cursor after it, empty where there is none. A cursor is that of the last record
-        before the next cursor: messages joined are a message.
+        """Return by record the cursor after it, empty where there is none. A cursor is that of the last
+        record before the next cursor: messages joined are a message.
         """
         if len(self.records) == 1:
             return [self.cursor]

@@ -15,7 +15,7 @@ _BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__
 
 
 def translated(error: Any, address: str) -> RigError:
-    """The error of the tree behind a gRPC error."""
+    """Return the error of the tree behind a gRPC error."""
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error)
     if info is not None and info.reason in _CLASSES:

@@ -57,7 +57,7 @@ TROUBLE: Final = (OSError, sqlite3.OperationalError, lmdb.Error, RigError)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the archiver can be told."""
+    """Settings of the archiver."""
 
     data: Path
     """Data directory: the ring is read from `data/ring`, laps go to `data/laps`."""
@@ -324,7 +324,7 @@ class Archiver:
             followed.ring.forget_pages()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self.store.close()
         self._queue.close()
         self._let_go()

@@ -74,13 +74,13 @@ class NiceThreads:
         self._threads: dict[int, ThreadPoolExecutor] = {}
 
     def work(self, level: Urgency, task: Callable[[], T]) -> T:
-        """Do it with the nice value of the level."""
+        """Run work with the nice value of the level."""
         if level.nice not in self._threads:
             self._threads[level.nice] = ThreadPoolExecutor(1, "archiver", _be_nice, (level.nice,))
         return self._threads[level.nice].submit(task).result()
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Release the threads."""
         for thread in self._threads.values():
             thread.shutdown()
 

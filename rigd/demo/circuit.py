@@ -93,7 +93,7 @@ class Circuit:
 
 
 def build(short: bool = False) -> Circuit:
-    """The grand circuit of about 4.7 km, or the short one of about 1.2 km. Always the same metres."""
+    """Build the grand circuit of about 4.7 km, or the short one of about 1.2 km. Always the same metres."""
     plan = _PLANS[short]
     heading, x, z = _closed(plan)
     length = len(x)

@@ -58,7 +58,9 @@ class Engine:
         self._motor += self._motor_step
 
     def slow_step(self, motion: Motion, ambient: float) -> None:
-        """A few times a second: how temperatures and charge move from now on, and what the motor may do."""
+        """Set a few times a second how temperatures and charge move from now on, and what the motor may
+        do.
+        """
         np.maximum(self.fuel, 0.0, out=self.fuel)
         self._brake_per_push = motion.load / -self._fleet.brake_force
         self._heat(motion.v * 0.05 + 1.0, ambient)

@@ -228,21 +228,21 @@ class Game:
         )
 
     def write_slowly(self, pen: faults.Torn) -> None:
-        """`faults.Victim`: write all telemetry with `pen` from now on."""
+        """Write all telemetry with `pen` from now on (`faults.Victim`)."""
         self._plugin.pen = pen
 
     def freeze(self, seconds: float) -> None:
-        """`faults.Victim`: nothing moves for some wall-clock seconds."""
+        """Freeze for some wall-clock seconds (`faults.Victim`)."""
         self._stop.wait(seconds)
         self._beat.reset()
 
     def die(self) -> None:
-        """`faults.Victim`: half a frame, then nothing."""
+        """Write half a frame, then nothing (`faults.Victim`)."""
         self._plugin.open_frame(self._options.cars // 2)
         faults.leave()
 
     def reload(self) -> None:
-        """`faults.Victim`: let go of the files, empty them, create them again."""
+        """Release the files, empty them, create them again (`faults.Victim`)."""
         self._frames += self._plugin.frames
         self._updates += self._plugin.scoring_updates
         pen = self._plugin.pen
@@ -254,7 +254,7 @@ class Game:
         self._reloaded = True
 
     def lose(self, car: int, *, telemetry: bool, scoring: bool) -> None:
-        """`faults.Victim`: leave a car out of telemetry, scoring or both."""
+        """Leave a car out of telemetry, scoring or both (`faults.Victim`)."""
         order = self._field.telemetry_order
         self._plugin.seat(self._race.records, order[order != car] if telemetry else order)
         self._absent = int(self._field.ids[car]) if scoring else None

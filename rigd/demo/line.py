@@ -39,7 +39,7 @@ class RacingLine:
 
 
 def racing_line(circuit: Circuit) -> RacingLine:
-    """The line of least curvature change that stays on the road."""
+    """Return the line of least curvature change that stays on the road."""
     offset = _between(_straightened(circuit), len(circuit.x))
     x = circuit.x + offset * np.cos(circuit.heading)
     z = circuit.z - offset * np.sin(circuit.heading)
@@ -100,7 +100,7 @@ def _central(column: Floats, gain: float) -> Floats:
 
 
 def speed_limit(circuit: Circuit, line: RacingLine, car: CarClass) -> Floats:
-    """m/s per metre: what the corners and the braking for them allow. Acceleration is not in it."""
+    """Return m/s per metre: what the corners and the braking for them allow. Acceleration is not in it."""
     corner = _cornering(line.curvature, car)
     limit = corner.tolist()
     metres, bends, slopes = line.stretch.tolist(), np.abs(line.curvature).tolist(), circuit.slope.tolist()

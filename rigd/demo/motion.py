@@ -116,11 +116,11 @@ class Motion:
         self._place()
 
     def line_offset(self) -> Floats:
-        """Metres by which the racing line lies left of the centre line, at every car."""
+        """Return metres by which the racing line lies left of the centre line, at every car."""
         return np.asarray(self._at[_OFFSET])
 
     def bend(self) -> Floats:
-        """Curvature of the racing line at every car, 1/m, positive to the right."""
+        """Return curvature of the racing line at every car, 1/m, positive to the right."""
         return np.asarray(self._at[_BEND])
 
     def _bind(self, sheet: FieldColumns, noise: Noise) -> None:

@@ -60,11 +60,13 @@ class PitStops:
         self._busy: Ints = np.zeros(0, np.int64)
 
     def in_lane(self) -> npt.NDArray[np.bool_]:
-        """Between pit entry and pit exit."""
+        """Return which cars are between pit entry and pit exit."""
         return self.stage >= PitStage.ENTERING
 
     def call_in(self, laps: Ints, zone: Ints, last_lap: float) -> list[Move]:
-        """Requests of this moment: from sector 2 of the planned lap, not on the last lap of the race."""
+        """Call in who asks at this moment: from sector 2 of the planned lap, not on the last lap of the
+        race.
+        """
         due = (self.stage == PitStage.NONE) & (laps == self.next_stop) & (zone >= 1) & (laps < last_lap - 1)
         return [self._move(int(car), PitStage.REQUEST) for car in np.flatnonzero(due)]
 
@@ -74,7 +76,7 @@ class PitStops:
             limit[car] = min(limit[car], self._speed(car))
 
     def step(self, clock: float) -> list[Move]:
-        """Stages that changed at session clock `clock`."""
+        """Return stages that changed at session clock `clock`."""
         moves = []
         for car in self._busy:
             stage = self._due(car, clock)
@@ -98,7 +100,7 @@ class PitStops:
         self._move(car, PitStage.NONE)
 
     def offset(self, car: int) -> float:
-        """Metres left of the centre line where a car in the lane should be."""
+        """Return metres left of the centre line where a car in the lane should be."""
         near = abs(self._into(self.box[car]) - self._into(self._motion.s[car])) < 25.0
         aside = near and self.stage[car] in (PitStage.ENTERING, PitStage.STOPPED)
         return self._circuit.pit_offset + (_BOX_SIDE_M if aside else 0.0)

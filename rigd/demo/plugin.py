@@ -41,13 +41,13 @@ Pen = Callable[[Copies], None]
 
 
 def copy_all(copies: Copies) -> None:
-    """The plugin's own pen: one short copy per car."""
+    """Copy one car after the other, as the plugin's own pen does."""
     for target, source in copies:
         target[:] = source
 
 
 def uptime_ms() -> int:
-    """The plugin's ticks: milliseconds since the machine started."""
+    """Return the plugin's ticks: milliseconds since the machine started."""
     return time.monotonic_ns() // 1_000_000
 
 
@@ -74,7 +74,9 @@ class Plugin:
         return self._telemetry.version
 
     def start_session(self, race: Race) -> None:
-        """StartSession: telemetry and scoring are zeroed, the ticks of the session change."""
+        """Begin a session (StartSession): telemetry and scoring are zeroed, the ticks of the session
+        change.
+        """
         self._telemetry.clear()
         self._scoring.clear()
         self._open_cars = self._scored_cars = 0
@@ -100,7 +102,7 @@ class Plugin:
         ]
 
     def write_telemetry(self) -> None:
-        """One burst of the game: every car once."""
+        """Write one burst of the game: every car once."""
         self._close_frame()
         self._telemetry.begin()
         self._open_cars = len(self._copies)
@@ -115,7 +117,7 @@ class Plugin:
         copy_all(self._copies[:cars])
 
     def write_scoring(self, scoring: Scoring, race: Race, absent: int | None = None) -> None:
-        """One burst of scoring, then Extended. A car with slot id `absent` is not listed."""
+        """Write one burst of scoring, then Extended. A car with slot id `absent` is not listed."""
         size, writer = VEHICLE_SCORING.itemsize, self._scoring
         vehicles = scoring.vehicles.view(np.uint8).reshape(-1, size)
         if absent is not None:
@@ -132,7 +134,7 @@ class Plugin:
         self._write_damages(race)
 
     def end_session(self, scoring: Scoring | None = None) -> None:
-        """EndSession: an open frame is closed, buffers keep their last contents."""
+        """End the session (EndSession): an open frame is closed, buffers keep their last contents."""
         self._close_frame()
         extended = self._extended.array["mExtended"]
         self._extended.begin()
@@ -151,7 +153,7 @@ class Plugin:
         self.release()
 
     def release(self) -> None:
-        """Let go of the files as they are."""
+        """Release the files as they are."""
         for target, source in self._copies:
             target.release()
             source.release()

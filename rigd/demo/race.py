@@ -270,21 +270,21 @@ class Race:
         self.impacts[:, car] = 0.0
 
     def order(self) -> npt.NDArray[np.int64]:
-        """Cars from first to last; who has finished keeps the place of the flag."""
+        """Return cars from first to last; who has finished keeps the place of the flag."""
         flagged = self.finish_rank > 0
         key = np.where(flagged, 1e9 - self.finish_rank, self.timing.progress())
         return np.argsort(-key, kind="stable")
 
     def drivers(self) -> list[bytes]:
-        """Who is in each seat, as the game writes it."""
+        """Return who is in each seat, as the game writes it."""
         return [self.driver_bytes(car) for car in range(self.field.cars)]
 
     def driver(self, car: int) -> str:
-        """Who is in the seat."""
+        """Return who is in the seat."""
         return self.driver_bytes(car).decode("cp1252")
 
     def driver_bytes(self, car: int) -> bytes:
-        """Who is in the seat, as the game writes it."""
+        """Return who is in the seat, as the game writes it."""
         entry = self.field.entries[car]
         return entry.relief if self.relieved[car] else entry.driver
 
@@ -426,11 +426,11 @@ class Race:
         motion.beside[self.garage] = self.circuit.pit_offset - 3.5 - line[self.garage]
 
     def width(self) -> Floats:
-        """Width of the road in m at every car."""
+        """Return width of the road in m at every car."""
         return self.circuit.width.take(self.motion.s.astype(np.int64))
 
     def lateral(self) -> Floats:
-        """Metres left of the centre line."""
+        """Return metres left of the centre line."""
         return np.asarray(self.motion.line_offset() + self.motion.side)
 
     def _colour(self) -> None:

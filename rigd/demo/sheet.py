@@ -54,7 +54,7 @@ class FieldColumns:
         return self._rows[name]
 
     def span(self, first: str, last: str) -> Floats:
-        """The rows from `first` through `last`, which lie together in the record."""
+        """Return the rows from `first` through `last`, which lie together in the record."""
         block, start, _ = self._place[first]
         same, _, end = self._place[last]
         assert same == block

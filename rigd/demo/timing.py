@@ -78,11 +78,13 @@ class Timing:
         self.best_lap_sectors: Floats = np.full((2, cars), NO_TIME)
 
     def sector(self) -> Ints:
-        """0-based sector per car; the grid counts as sector 1, as the first lap has begun there."""
+        """Return the 0-based sector per car; the grid counts as sector 1, as the first lap has begun
+        there.
+        """
         return np.where(self.started, self.zone, 0)
 
     def progress(self) -> Floats:
-        """Metres driven since the start line, negative on the grid."""
+        """Return metres driven since the start line, negative on the grid."""
         behind = ~self.started & (self._motion.s > self._circuit.length / 2)
         return self.laps * self._circuit.length + self._motion.s - behind * self._circuit.length
 
@@ -91,7 +93,7 @@ class Timing:
         self.zone[car] = self._zones()[car]
 
     def crossings(self, clock: Floats, dt: float) -> list[Crossing]:
-        """Sector ends passed in the step that led to `clock` (per car), in order of time."""
+        """Return sector ends passed in the step that led to `clock` (per car), in order of time."""
         zone = self._zones()
         if np.array_equal(zone, self.zone):
             return []
@@ -118,7 +120,7 @@ class Timing:
         return self._complete(car, crossing.at)
 
     def spoil(self, car: int) -> None:
-        """The running lap does not count any more; its sector times vanish."""
+        """Spoil the running lap: it does not count any more, and its sector times vanish."""
         self.valid[car] = False
         self.current[:, car] = NO_TIME
 

@@ -69,7 +69,7 @@ class Wheels:
         self._settled, self._ambient_k = ease(dt, 0.035), 20.0 + KELVIN
 
     def fit(self, cars: npt.NDArray[np.bool_]) -> None:
-        """New tyres, out of the blanket."""
+        """Fit new tyres, out of the blanket."""
         self._surface[:, :, cars] = COLD_TYRE_K
         self._core[:, :, cars] = COLD_TYRE_K
         self._wear[:, cars] = 1.0
@@ -85,7 +85,7 @@ class Wheels:
         self._warm()
 
     def slow_step(self, motion: Motion, ambient: float, track: float) -> None:
-        """A few times a second: how fast heat flows and rubber wears until the next call."""
+        """Set a few times a second how fast heat flows and rubber wears until the next call."""
         dt, v = self._dt, motion.v
         self._ambient_k = ambient + KELVIN
         surface, carcass = self._surface.mean(axis=0), self._core[0]
@@ -101,7 +101,7 @@ class Wheels:
         self._cooling = (0.004 + 0.0004 * v + 4.0e-8 * hot * hot) * dt
 
     def mean_wear(self) -> Floats:
-        """Remaining tread per car, 1 new to 0 gone."""
+        """Return the remaining tread per car, 1 new to 0 gone."""
         return np.asarray(self._wear.mean(axis=0))
 
     def _bind(self, sheet: FieldColumns, noise: Noise) -> None:

@@ -25,7 +25,7 @@ class _Anchor(NamedTuple):
 
 
 def held(clock: Array, at_s: Array, values: Array) -> Array:
-    """For every clock what was last told, shape (n,), float32; NaN before the first."""
+    """Return for every clock the latest value by then, shape (n,), float32; NaN before the first."""
     at = np.searchsorted(at_s, clock, "right") - 1
     padded: Array = np.append(values.astype(np.float32), np.float32(np.nan))
     return padded[at].astype(np.float32)

@@ -62,7 +62,7 @@ def entry_text(entry: AccountEntry) -> str:
 
 
 def newest(entries: Iterable[AccountEntry]) -> int:
-    """Number of the newest event that told one of them."""
+    """Return the number of the newest event that told one of them."""
     return max((entry.event for entry in entries), default=0)
 
 

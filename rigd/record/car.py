@@ -54,7 +54,9 @@ class Slot:
 
     @staticmethod
     def restored(state: dict[str, Any]) -> "Slot":
-        """From its attributes as plain values. Raises KeyError or TypeError for those of another version."""
+        """Return a slot from its attributes as plain values. Raises KeyError or TypeError for those of
+        another version.
+        """
         pits, running = state["pits"], state["running"]
         visits = [Visit(**visit) for visit in pits["visits"]]
         nested = {
@@ -65,7 +67,7 @@ class Slot:
         return Slot(**{**state, **nested})
 
     def due_s(self, clock_s: float) -> float:
-        """Session clock at which the car is to be looked at even if its row stays as it is."""
+        """Return the session clock at which the car is to be looked at even if its row stays as it is."""
         lap = self.running
         ended_s = self.ended[0].due_s(clock_s) if self.ended else inf
         return min(ended_s, self.pits.due_s(), lap.due_s() if lap else inf)
@@ -81,14 +83,14 @@ class Slot:
         self._close(moment)
 
     def miss(self, moment: Moment) -> None:
-        """The update does not have the car."""
+        """Note that the update does not have the car."""
         if self.away_s is None:
             self.away_s = moment.clock_s
         elif moment.clock_s > self.away_s + _ABSENT_S:
             self.leave(moment)
 
     def leave(self, moment: Moment) -> None:
-        """The car is gone since the first update that missed it, or since this one."""
+        """Note that the car is gone since the first update that missed it, or since this one."""
         self.finish_up(moment)
         moment.tell(car_left=event_pb2.CarLeft(car=self.slot))
 

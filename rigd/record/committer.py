@@ -95,7 +95,7 @@ class Committer:
         return self.pending_bytes >= MEMORY_BOUND_BYTES
 
     def loss_window_ms(self) -> float:
-        """Age of the oldest bundle that a power cut would take now."""
+        """Return the age of the oldest bundle that a power cut would take now, in ms."""
         return (time.monotonic_ns() - self._oldest_ns) / 1e6 if self.pending and self._oldest_ns else 0.0
 
     def put(self, bundle: Bundle) -> None:

@@ -61,7 +61,7 @@ class Encoder:
         self._programs: dict[tuple[int, int, int], _Program] = {}
 
     def encode(self, records: Array, head: Head, tail: bytes = b"", skip: int = 0) -> bytes:
-        """The record: `head`, a column per channel from `records` (one per car), `tail`.
+        """Return the record: `head`, a column per channel from `records` (one per car), `tail`.
 
         `records` is a slice of one array that is filled anew for every frame; `skip` says where it begins.
         A double beyond float32 becomes infinite, and then NaN; numpy warns of it unless told not to.
@@ -185,8 +185,8 @@ class Encoder:
 
 
 def text(raw: bytes, size: int = 0) -> str:
-    """A string of the game from a field of `size` bytes: cut at the first NUL; UTF-8, else its Windows code
-    page.
+    """Return a string of the game from a field of `size` bytes: cut at the first NUL; UTF-8, else its Windows
+    code page.
 
     Bytes that code page leaves undefined are read as Latin-1, so no name is ever refused. A multi-byte
     character cut by the field's end is dropped; 0 for a size that nobody knows leaves it alone.

@@ -58,7 +58,7 @@ class RunningLap:
         return self.ai and self.person
 
     def due_s(self) -> float:
-        """Session clock at which a sector is told without its time."""
+        """Return the session clock at which a sector is reported without its time."""
         return self.sector_s + _SPLIT_S if self.told < self.sector - 1 else inf
 
     def see(self, row: CarRow, moment: Moment) -> None:
@@ -112,7 +112,7 @@ class Ended:
 
     @staticmethod
     def restored(state: dict[str, Any]) -> "Ended":
-        """From its attributes as plain values."""
+        """Return an ended lap from its attributes as plain values."""
         return Ended(**{**state, "lap": RunningLap(**state["lap"])})
 
     @property
@@ -133,12 +133,12 @@ class Ended:
             self.said = row.last
 
     def due_s(self, clock_s: float) -> float:
-        """Session clock at which time alone may settle it."""
+        """Return the session clock at which time alone may settle it."""
         settled_s = self.end_s + _SETTLED_S
         return settled_s if clock_s < settled_s else self.end_s + _WINDOW_S
 
     def settled(self, clock_s: float) -> bool:
-        """Its time is known or will not come."""
+        """Return whether its time is known or will not come."""
         if not self.complete or not self.lap.counts:
             return True
         if clock_s < self.end_s + _SETTLED_S:
@@ -147,7 +147,9 @@ class Ended:
         return self.official or withheld or clock_s >= self.end_s + _WINDOW_S
 
     def message(self, visits: list[Visit]) -> lap_pb2.Lap:
-        """The lap without what only its car knows. `visits` are all stays of the car in the pit lane."""
+        """Return the lap without what only its car knows. `visits` are all stays of the car in the pit
+        lane.
+        """
         lap = self.lap
         touching = [visit for visit in visits if visit.touches(lap.start_s, self.end_s)]
         front, rear = lap.tyres or ("", "")

@@ -12,7 +12,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigd.record.car import Slot
 from rigd.record.moment import Moment
-from rigd.record.row import ScoringRows
+from rigd.record.row import CarRows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,7 +47,7 @@ class LapTracker:
         self._states: dict[int, str] = {}
         self._due: dict[int, float] = {}
         self._clock_s = -inf
-        self._rows = ScoringRows()
+        self._rows = CarRows()
         self.unreadable = False
         """Some state of this session could not be read: its numbers must not be used again."""
         for slot, data in saved.items():
@@ -76,8 +76,8 @@ class LapTracker:
         return Update(moment.events, triggers, self._changed(slots))
 
     def end(self, clock_s: float) -> Update:
-        """The session is over at `clock_s`: laps that wait for a time are closed with what is known, running
-        ones as pieces, stints end.
+        """End the session at `clock_s`: laps that wait for a time are closed with what is known, running ones
+        as pieces, stints end.
         """
         moment = self._moment(max(clock_s, self._clock_s))
         here = sorted(slot for slot, car in self._cars.items() if car.here)

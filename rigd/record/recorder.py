@@ -63,7 +63,7 @@ _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceSta
 
 @dataclass(frozen=True)
 class Settings:
-    """What the recorder can be told."""
+    """Settings of the recorder."""
 
     data: Path
     """Data directory; the ring is `data/ring`."""

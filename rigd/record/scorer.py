@@ -87,7 +87,7 @@ class Scorer:
         return Verdict(state, events + laps.events, triggers, entries, saved)
 
     def left(self) -> tuple[list[event_pb2.Event], dict[bytes, bytes]]:
-        """The game is gone: what ends with the session."""
+        """Note that the game is gone; return what ends with the session."""
         if self.sessions.state is None:
             return [], {}
         ended = self._laps.end(self._clock_s)
@@ -131,7 +131,9 @@ class Scorer:
 
 
 def newest_session(saved: Mapping[bytes, bytes]) -> tuple[int, float]:
-    """Number of the session that was told last, and its clock when an update of it was last stored."""
+    """Return the number of the newest session that scoring showed, and its clock at its last stored
+    update.
+    """
     own = _own(saved, _MOST_SESSIONS)
     if _OWN not in saved or own.unreadable:
         return 0, 0.0

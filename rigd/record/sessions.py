@@ -34,7 +34,7 @@ class SessionKey:
     track: bytes
 
     def pack(self) -> bytes:
-        """As the ring keeps it."""
+        """Return the key as the ring keeps it."""
         return b"%d %d %s" % (self.ticks, self.number, self.track)
 
 
@@ -70,8 +70,8 @@ class SessionTracker:
         return self.number + self.over
 
     def tick(self, clock_s: float) -> bool:
-        """A telemetry frame's clock. It falls before scoring tells of the new session, and what comes after
-        the end of one is of the next: count that already. True when the next begins with this frame.
+        """Follow a telemetry frame's clock. It falls before scoring tells of the new session, and what comes
+        after the end of one is of the next: count that already. True when the next begins with this frame.
         """
         begins = clock_s < self._clock_s - _BACK_S or self.over
         if begins:
@@ -83,7 +83,9 @@ class SessionTracker:
     def see(
         self, info: Any, records: Array, ticks: int, state: session_pb2.SessionState
     ) -> list[event_pb2.Event]:
-        """What a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a message."""
+        """Return what a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a
+        message.
+        """
         key = SessionKey(ticks, int(info["mSession"]), bytes(info["mTrackName"])).pack()
         clock_s = float(info["mCurrentET"])
         if self.ahead and clock_s > self._clock_s + _BACK_S:
@@ -97,7 +99,7 @@ class SessionTracker:
         return events + self._flag_events(state)
 
     def left(self) -> list[event_pb2.Event]:
-        """The game is gone: the running session is over."""
+        """Note that the game is gone: the running session is over."""
         if self.state is None:
             return []
         ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
@@ -144,7 +146,9 @@ def session_state(
     plugin_version: str,
     source: session_pb2.SessionSource.ValueType = session_pb2.SESSION_SOURCE_UNSPECIFIED,
 ) -> session_pb2.SessionState:
-    """The game's session record as a message. Limits that are none are absent, non-finite numbers are 0."""
+    """Return the game's session record as a message. Limits that are none are absent, non-finite numbers are
+    0.
+    """
     number = int(info["mSession"])
     state = session_pb2.SessionState(
         track_name=_text(info, "mTrackName"),

@@ -17,7 +17,7 @@ _MOST_BYTES: Final = 4096
 
 
 def identity(data: Path) -> str:
-    """The identity, hexadecimal. Raises Corrupt for a file that holds none."""
+    """Return the identity, hexadecimal. Raises Corrupt for a file that holds none."""
     path = data / _FILE
     if not path.exists():
         _make(path)

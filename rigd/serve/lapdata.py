@@ -40,7 +40,7 @@ _ROUNDING: Final = 1e-6
 
 
 def check(request: laps_pb2.ReadLapRequest) -> None:
-    """Raises BadRequest and UnknownChannel for what no lap can answer."""
+    """Raise BadRequest and UnknownChannel for what no lap can answer."""
     check_channels(request.channels, PHYSICS)
     check_range(request.lap_time, "lap_time")
     check_range(request.distance, "distance")
@@ -55,14 +55,14 @@ def check(request: laps_pb2.ReadLapRequest) -> None:
 
 
 def check_channels(names: Iterable[str], table: Table) -> None:
-    """Raises UnknownChannel for names that neither the table nor the archive has."""
+    """Raise UnknownChannel for names that neither the table nor the archive has."""
     foreign = [name for name in names if name not in LAP.by_name]
     if foreign:
         table.pick(foreign)
 
 
 def check_range(wanted: laps_pb2.Range, name: str) -> None:
-    """Raises BadRequest for a range that no number can lie in by any reading."""
+    """Raise BadRequest for a range that no number can lie in by any reading."""
     start, until = _bounds(wanted)
     if math.isnan(start) or math.isnan(until):
         raise BadRequest(f"{name} has an end that is not a number")
@@ -71,7 +71,7 @@ def check_range(wanted: laps_pb2.Range, name: str) -> None:
 
 
 def check_scoring(request: laps_pb2.ReadScoringRequest) -> None:
-    """Raises BadRequest and UnknownChannel for what no lap can answer."""
+    """Raise BadRequest and UnknownChannel for what no lap can answer."""
     check_channels(request.channels, SCORING)
     check_range(request.lap_time, "lap_time")
     if 0 in request.triggers:
@@ -90,7 +90,7 @@ def _bounds(wanted: laps_pb2.Range) -> tuple[float, float]:
 
 
 def is_whole(request: laps_pb2.ReadLapRequest) -> bool:
-    """Whether a lap file is asked for as it is."""
+    """Return whether a lap file is asked for as it is."""
     only = laps_pb2.ReadLapRequest(name=request.name, encoding=request.encoding)
     return request.encoding != laps_pb2.ENCODING_COLUMNS and request == only
 
@@ -99,7 +99,7 @@ def is_whole(request: laps_pb2.ReadLapRequest) -> bool:
 
 
 def rows(file: LapFile, request: laps_pb2.ReadLapRequest) -> Array | None:
-    """Numbers of the samples that are asked for, rising; None: all."""
+    """Return numbers of the samples that are asked for, rising; None: all."""
     along = "distance" if request.HasField("distance") else "lap_time"
     chosen = None
     if request.HasField("distance") or request.HasField("lap_time"):
@@ -112,7 +112,7 @@ def rows(file: LapFile, request: laps_pb2.ReadLapRequest) -> Array | None:
 
 
 def scoring_rows(file: LapFile, request: laps_pb2.ReadScoringRequest) -> Array | None:
-    """Numbers of the scoring updates that are asked for, rising; None: all."""
+    """Return numbers of the scoring updates that are asked for, rising; None: all."""
     chosen = None
     if request.HasField("lap_time"):
         chosen = _within(file.column("lap_time", SCORINGS), request.lap_time)
@@ -143,7 +143,7 @@ def _first_of_each(position: Array, chosen: Array | None) -> Array:
 
 
 def samples(lap: lap_pb2.Lap, file: LapFile, request: laps_pb2.ReadLapRequest) -> Iterator[bytes]:
-    """What is asked for as responses; `lap` is what is known today."""
+    """Yield what is asked for as responses; `lap` is what is known today."""
     if request.encoding == laps_pb2.ENCODING_COLUMNS:
         return _plain(file, request, lap)
     chosen = rows(file, request)
@@ -193,7 +193,7 @@ def _decoded(file: LapFile, names: Sequence[str], section: Any) -> Iterator[tupl
 
 
 def chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a lap file as responses."""
+    """Yield the bytes of a lap file as responses."""
     held = bytearray()
     for piece in pieces:
         held += piece
@@ -212,7 +212,7 @@ def _plain(file: LapFile, request: laps_pb2.ReadLapRequest, lap: lap_pb2.Lap) ->
 
 
 def scoring(file: LapFile, request: laps_pb2.ReadScoringRequest) -> Iterator[bytes]:
-    """The columns of the scoring updates."""
+    """Yield the columns of the scoring updates."""
     names, chosen = _names(file, request.channels, SCORINGS), scoring_rows(file, request)
     for columns in _together(_columns(file, SCORINGS, names, chosen)):
         yield laps_pb2.ReadScoringResponse(columns=columns).SerializeToString()

@@ -94,7 +94,9 @@ class LapService:
         """Files that were checked to their last byte, as they were then."""
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Streams send bytes that are ready, so they are not serialized again."""
+        """Return the service for a server. Streams send bytes that are ready, so they are not serialized
+        again.
+        """
         answers: dict[str, tuple[Any, Any]] = {
             "ListSessions": (self._list_sessions, laps_pb2.ListSessionsRequest),
             "GetSession": (self._get_session, laps_pb2.GetSessionRequest),
@@ -122,7 +124,7 @@ class LapService:
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     def close(self) -> None:
-        """Let go of threads and files."""
+        """Release threads and files."""
         self._threads.shutdown(cancel_futures=True)
         self._queue.close()
 

@@ -42,7 +42,7 @@ class Losses:
         self._store = StoreReader(data)
 
     def answer(self, request: rig_pb2.GetLossesRequest, ring: RingReader | None) -> rig_pb2.GetLossesResponse:
-        """The answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
+        """Return the answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
         session = self._session(request.session)
         paging = Paging(_of(request, session.name), [int, int])
         entries = self._entries(session, ring)

@@ -48,7 +48,7 @@ class Selection:
         return self._make(tick)
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response with this record alone, made once for everyone with the same selection."""
+        """Return a whole response with this record alone, made once for everyone with the same selection."""
         found = self._shared.get(tick.seq)
         if found is None:
             found = self._shared[tick.seq] = self._cursor_field(tick.seq) + self._make(tick)
@@ -57,7 +57,7 @@ class Selection:
         return found
 
     def rest(self) -> None:
-        """Let go of what is kept for others: up to 5 MB with all channels of 40 cars."""
+        """Release what is kept for others: up to 5 MB with all channels of 40 cars."""
         self._shared.clear()
 
     def _make(self, tick: Tick) -> bytes:
@@ -92,7 +92,9 @@ class Selections:
         self._used: dict[tuple[tuple[Channel, ...], Cars], tuple[Selection, int]] = {}
 
     def take(self, channels: Sequence[str], cars: Cars) -> Selection:
-        """The selection for these channels and cars. Raises UnknownChannel. Give it back with `release`."""
+        """Return the selection for these channels and cars. Raises UnknownChannel. Give it back with
+        `release`.
+        """
         picked = self.table.pick(channels)
         key = (picked, cars)
         selection, users = self._used.get(key) or (self._make(picked, cars), 0)
@@ -103,7 +105,7 @@ class Selections:
         return Selection(self.table, channels, cars, self._layouts, self._cursor_field)
 
     def release(self, selection: Selection) -> None:
-        """One user less."""
+        """Note one user less."""
         key = (selection.channels, selection.cars)
         kept, users = self._used[key]
         if users > 1:

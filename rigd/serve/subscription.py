@@ -35,10 +35,10 @@ class CutTick(Protocol):
         """As a field of a response."""
 
     def message(self, tick: Tick) -> bytes:
-        """As a whole response with nothing else in it, shared by all who want the same."""
+        """Return the tick as a whole response with nothing else in it, shared by all who want the same."""
 
     def rest(self) -> None:
-        """Let go of what is kept for others; it is made again when asked for."""
+        """Release what is kept for others; it is made again when asked for."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Subscription:
         return self._options.acknowledges
 
     def acknowledge(self, seq: int) -> None:
-        """The reader has dealt with everything up to `seq`."""
+        """Note that the reader has dealt with everything up to `seq`."""
         self._receipts.acknowledge(seq, time.monotonic())
 
     @property
@@ -127,7 +127,7 @@ class Subscription:
         return self._receipts.stalled(time.monotonic())
 
     def status(self) -> rig_pb2.Follower:
-        """As the rig's status shows it."""
+        """Return the follower as the rig's status shows it."""
         receipts = self._receipts
         return rig_pb2.Follower(
             peer=self.peer,

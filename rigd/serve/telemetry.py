@@ -62,7 +62,7 @@ class TelemetryService:
         self._named: dict[bytes, Subscription] = {}
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Responses are bytes already, so they are not serialized again."""
+        """Return the service for a server. Responses are bytes already, so they are not serialized again."""
         streams: dict[str, tuple[Any, Any]] = {
             "StreamPhysics": (self._physics, telemetry_pb2.StreamPhysicsRequest),
             "StreamScoring": (self._scoring, telemetry_pb2.StreamScoringRequest),
@@ -260,7 +260,7 @@ class _Scoring:
         return self._feed.cursor_field(rings.SCORING, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Let go of what is kept for others."""
+        """Release what is kept for others."""
         self._selection.rest()
 
     def _completed(self, tick: Tick) -> Tick:

@@ -20,7 +20,7 @@ _EVERY_S: Final = 0.2
 """Between two lines that tell nothing but how far it is."""
 
 
-class _Lines:
+class _Printer:
     """Says it on standard output."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class _Lines:
 def main(data: Path, part: str, *words: str) -> None:
     """Check."""
     yield_to_others()
-    lines = _Lines()
+    lines = _Printer()
     if part == "ring":
         findings = check_ring(data, lines.progress)
     else:

@@ -30,7 +30,7 @@ class JournalWalk:
         self._store, self._index = LapFolder(data / "laps"), index
 
     def check(self, session: session_pb2.Session) -> Findings:
-        """What is wrong with the journal of a session."""
+        """Yield what is wrong with the journal of a session."""
         try:
             account = Account(read_journal(self._store.journal_path(session.name), session.name))
         except Corrupt as error:
@@ -42,7 +42,9 @@ class JournalWalk:
             yield finding("ledger-open", self._where(session), "it does not say that the session is over")
 
     def compare(self, ring: RingReader) -> Findings:
-        """What the journals of a ring's sessions say, and the ring does not; and the other way round."""
+        """Yield what the journals of a ring's sessions say, and the ring does not; and the other way
+        round.
+        """
         retold = _Retold(ring, self._index.position(ring.id) if self._index else 0)
         for session in readable_sessions(self._store):
             if session.ring != ring.id.hex():

@@ -52,7 +52,7 @@ class RingWalk:
         """Stream and number after which something is missing that nobody could count."""
 
     def walk(self) -> Findings:
-        """Everything that is wrong. Raises Corrupt when the file is too short to be read."""
+        """Yield everything that is wrong. Raises Corrupt when the file is too short to be read."""
         inspect_size(self._ring)
         for name in self._ring.dbs:
             yield from self._order(name)

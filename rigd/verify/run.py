@@ -32,7 +32,7 @@ class Check:
         self._stopped = False
 
     def responses(self) -> Generator[rig_pb2.VerifyResponse]:
-        """How far it is, and what is found as it is found."""
+        """Yield how far it is, and what is found as it is found."""
         with_ring = True
         for response in self._part("ring"):
             yield response

@@ -28,7 +28,7 @@ _COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap")
 
 
 def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
-    """All sessions whose session.json can be read and says what the folder says."""
+    """Yield all sessions whose session.json can be read and says what the folder says."""
     for path in sorted(store.root.glob("*/session.json")):
         session = _parsed(path)
         if isinstance(session, session_pb2.Session) and session.name == f"sessions/{path.parent.name}":
@@ -51,12 +51,12 @@ class SessionWalk:
         self._store, self._index = LapFolder(data / "laps"), index
 
     def names(self) -> list[str]:
-        """Whatever lies in the folder of laps, and every session of the index."""
+        """Return whatever lies in the folder of laps, and every session of the index."""
         there = {path.name for path in self._store.root.iterdir()} if self._store.root.is_dir() else set()
         return sorted(there | {name.removeprefix("sessions/") for name in self._listed()})
 
     def check(self, name: str) -> Findings:
-        """What is wrong with one of them."""
+        """Yield what is wrong with one of them."""
         path = self._store.root / name
         if name in _ABOVE:
             return

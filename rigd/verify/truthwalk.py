@@ -47,19 +47,19 @@ class TruthWalk:
         """The event up to which the archiver was done when we began."""
 
     def check_position(self, ring: RingReader) -> Findings:
-        """How far the index says that the archiver is."""
+        """Check how far the index says that the archiver is."""
         head = ring.heads()[rings.EVENTS]
         if self._done > head:
             what = f"it says that event {self._done} is done with, the ring ends with {head}"
             yield finding("index-position", "index.sqlite", what)
 
     def closed(self) -> list[event_pb2.Event]:
-        """Events of closed laps that the archiver is done with."""
+        """Return events of closed laps that the archiver is done with."""
         closed = (one for one in extent.events_after(self._ring, 0) if one.HasField("lap_closed"))
         return [one for one in closed if one.seq <= self._done]
 
     def check(self, event: event_pb2.Event) -> Findings:
-        """A lap of which the ring tells has its file, and that says what the ring says."""
+        """Check that a lap of which the ring tells has its file, and that this says what the ring says."""
         session, wanted = self._sessions.get(event.session), event.lap_closed.lap
         if session is None:
             yield finding("lap-missing", f"ring events {event.seq}", f"session {event.session} has no folder")
@@ -73,7 +73,7 @@ class TruthWalk:
             yield finding("lap-untrue", self._where(name), f"event {event.seq} says otherwise of {fields}")
 
     def held(self, deep: bool) -> list[str]:
-        """Laps whose whole time is still in the ring: all of them, or some from everywhere."""
+        """Return laps whose whole time is still in the ring: all of them, or some from everywhere."""
         found = [
             name
             for name in self._store.laps()
@@ -82,7 +82,7 @@ class TruthWalk:
         return found if deep else found[:: max(-(-len(found) // _SOME), 1)]
 
     def compare(self, name: str) -> Findings:
-        """What the file of a lap has that the ring has not, or the other way round."""
+        """Yield what the file of a lap has that the ring has not, or the other way round."""
         try:
             with LapFile.open(self._store.path(name)) as file:
                 header = file.header

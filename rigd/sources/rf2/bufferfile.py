@@ -84,7 +84,7 @@ class BufferFile:
         return False
 
     def close(self) -> None:
-        """Let go of the descriptor; the next `watch` opens the path again."""
+        """Release the descriptor; the next `watch` opens the path again."""
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1

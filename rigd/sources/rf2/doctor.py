@@ -67,12 +67,12 @@ def diagnose(
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Whether nothing stands in the way of recording: the exit code of `rigd doctor`."""
+    """Return whether nothing stands in the way of recording: the exit code of `rigd doctor`."""
     return all(finding.level is not Level.BAD for finding in findings)
 
 
 def as_dicts(findings: list[Finding]) -> list[dict[str, object]]:
-    """For --json: the findings as plain values."""
+    """Return the findings as plain values, for --json."""
     return [asdict(finding) | {"level": finding.level.value} for finding in findings]
 
 

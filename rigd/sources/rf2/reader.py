@@ -208,7 +208,9 @@ class BufferReader:
         return self._words[0], self._words[1]
 
     def peek(self) -> bool:
-        """Whether a version word moved since the last snapshot: one read of 16 bytes. Opens nothing."""
+        """Return whether a version word moved since the last snapshot: one read of 16 bytes. Opens
+        nothing.
+        """
         return self.file.fill(self._head, 0, HEAD_BYTES) and self._pair[0] != self._idle
 
     def look(self, now_ns: int) -> bool:
@@ -224,7 +226,7 @@ class BufferReader:
         return True
 
     def snapshot(self, now_ns: int) -> Snapshot | None:
-        """The newest frame, or None if there is nothing new or nothing consistent."""
+        """Return the newest frame, or None if there is nothing new or nothing consistent."""
         if not self.look(now_ns):
             return None
         if self._pair[0] == self._idle:

@@ -95,25 +95,25 @@ class Source(Protocol):
         """Grows when version words start anew; only words of one epoch can be compared."""
 
     def telemetry(self, now_ns: int) -> Snapshot | None:
-        """The next telemetry frame."""
+        """Return the next telemetry frame."""
 
     def scoring(self, now_ns: int) -> Snapshot | None:
-        """The next scoring frame."""
+        """Return the next scoring frame."""
 
     def extended(self) -> np.void | None:
-        """The newest EXTENDED_PAYLOAD."""
+        """Return the newest EXTENDED_PAYLOAD."""
 
     def peek(self) -> bool:
-        """Whether telemetry may have a new frame."""
+        """Return whether telemetry may have a new frame."""
 
     def state(self, now_ns: int) -> SourceState:
-        """What the source is doing."""
+        """Return what the source is doing."""
 
     def explain(self, now_ns: int) -> str:
-        """The state's sentence."""
+        """Return the state's sentence."""
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
 
 
 @dataclass
@@ -162,12 +162,12 @@ class SharedMemory:
         return self._trusted
 
     def telemetry(self, now_ns: int) -> Snapshot | None:
-        """The next whole telemetry frame with at least one car, or None."""
+        """Return the next whole telemetry frame with at least one car, or None."""
         self._now_ns = now_ns
         return self._trusted_only(self.telemetry_reader, now_ns)
 
     def scoring(self, now_ns: int) -> Snapshot | None:
-        """The next scoring frame with at least one car, or None."""
+        """Return the next scoring frame with at least one car, or None."""
         self._now_ns = now_ns
         return self._trusted_only(self.scoring_reader, now_ns)
 
@@ -188,7 +188,7 @@ class SharedMemory:
         return found
 
     def extended(self) -> np.void | None:
-        """The newest EXTENDED_PAYLOAD, a copy of its own; None before the first and without a file."""
+        """Return the newest EXTENDED_PAYLOAD, a copy of its own; None before the first and without a file."""
         found = self.extended_reader.snapshot(self._now_ns)
         if found is not None:
             self._learn(np.frombuffer(bytes(found.raw), EXTENDED)["mExtended"][0])
@@ -197,11 +197,11 @@ class SharedMemory:
         return self._extended
 
     def peek(self) -> bool:
-        """Whether a telemetry version word moved: one read of 16 bytes, which opens nothing."""
+        """Return whether a telemetry version word moved: one read of 16 bytes, which opens nothing."""
         return self.telemetry_reader.peek()
 
     def state(self, now_ns: int) -> SourceState:
-        """What the source is doing. 7 us while the game runs; made to be asked once a second."""
+        """Return what the source is doing. 7 us while the game runs; made to be asked once a second."""
         self._now_ns = now_ns
         for reader in (self.telemetry_reader, self.scoring_reader):
             reader.look(now_ns)
@@ -209,12 +209,12 @@ class SharedMemory:
         return self._file_state() or self._plugin_state() or self._motion(now_ns)
 
     def explain(self, now_ns: int) -> str:
-        """The state's sentence: likely cause and way out."""
+        """Return the state's sentence: likely cause and way out."""
         state = self.state(now_ns)
         return SENTENCES[state].format_map(self._facts(state, now_ns))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         for reader in self._readers():
             reader.close()
 

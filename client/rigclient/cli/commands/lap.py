@@ -81,7 +81,7 @@ def lap_command(address: str, name: str, as_json: bool) -> None:
 
 
 def plain(lap: Lap, info: lap_pb2.Lap) -> dict[str, Any]:
-    """For machines: the messages, and what every column went through.
+    """Return a lap for machines: the messages, and what every column went through. `info` is what the rig
 
     `info` is what the rig knows of the lap now: its file cannot know its own size or that it was pinned.
     """
@@ -101,7 +101,7 @@ def _spread(lap: Lap, name: str) -> dict[str, float | None]:
 
 
 def report(lap: Lap, info: lap_pb2.Lap, width: int) -> Iterator[RenderableType]:
-    """For people, in `width` cells; `info` as in `plain`."""
+    """Yield what people read of a lap, in `width` cells; `info` as in `plain`."""
     yield _head(info)
     yield _times(info)
     yield _facts(lap, info)

@@ -142,7 +142,9 @@ def _nothing(asked: bool, everything: bool, evicted: int) -> Text:
 
 
 def table(kept: Sequence[lap_pb2.Lap], bests: Bests, width: int, several: bool) -> Grid:
-    """A row per lap in `width` cells. Laps of several sessions have the end of their session's name first."""
+    """Return a table, a row per lap, in `width` cells. Laps of several sessions have the end of their
+    session's name first.
+    """
     wide = width >= WIDE_FROM
     best = {**bests, **_best_sectors(kept)}
     rows = [dict(_cells(lap, best, wide, several)) for lap in kept]
@@ -223,7 +225,7 @@ def _delta(lap: lap_pb2.Lap, best: float | None) -> str:
 
 
 def flags(lap: lap_pb2.Lap) -> Text:
-    """What is special about a lap, in words."""
+    """Return what is special about a lap, in words."""
     flagged = (
         (lap.player, "player", GOOD),
         (lap.running, "running", GOOD),

@@ -43,7 +43,7 @@ def status(address: str, as_json: bool) -> None:
 
 
 def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
-    """Everything in the answer, the game first."""
+    """Return everything in the answer, the game first."""
     parts: list[RenderableType] = [
         Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))
     ]

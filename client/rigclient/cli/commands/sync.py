@@ -179,7 +179,7 @@ class _Job:
         self._idle = not outcome.loads
 
     def close(self) -> None:
-        """Let go of the rig, the warehouse and the lock."""
+        """Release the rig, the warehouse and the lock."""
         self._open.close()
         self._sync = None
 

@@ -138,7 +138,7 @@ def _show_colours(console: Console) -> Any:
 
 
 def channels_of(wanted: TailOptions) -> tuple[Channel, ...]:
-    """The channels shown, in the order asked for; `all` are all of them. Raises UnknownChannel."""
+    """Return the channels shown, in the order asked for; `all` are all of them. Raises UnknownChannel."""
     if wanted.stream not in TABLES:
         return ()
     names = wanted.channels or DEFAULT_CHANNELS[wanted.stream]

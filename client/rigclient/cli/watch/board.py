@@ -78,7 +78,7 @@ class Board:
         self._seen_sectors = np.ones(2)
 
     def take(self, items: Iterable[Item]) -> None:
-        """What the feeds brought. Raises the error of a feed that was refused."""
+        """Take what the feeds brought. Raises the error of a feed that was refused."""
         for item in items:
             match item:
                 case TimedFrame():
@@ -190,7 +190,7 @@ class Board:
             self.chosen = order[min(max(order.index(focus) + step, 0), len(order) - 1)]
 
     def name(self, slot: int) -> str:
-        """The driver's name."""
+        """Return the driver's name."""
         entry = self.entries.get(slot)
         return entry.driver_name if entry is not None and entry.driver_name else f"car {slot}"
 
@@ -204,7 +204,7 @@ class Board:
         return max(self.physics.session_time, self.scoring.session_time)
 
     def lap_shares(self) -> Array:
-        """How far round the lap each car of the scoring table is by now, 0 to 1."""
+        """Return how far round the lap each car of the scoring table is by now, 0 to 1."""
         frame = self.scoring
         assert frame is not None
         later_s = min(max(self.clock_s - frame.session_time, 0.0), _FURTHEST_S)

@@ -44,7 +44,7 @@ _LEAST, _MOST = 5, 10
 
 
 def lines(board: Board, width: int, height: int) -> list[Line]:
-    """The panel, at most `height` rows; nothing to show is said."""
+    """Return the panel, at most `height` rows; nothing to show is said."""
     title = _title(board, width)
     car = board.car
     if car is None:

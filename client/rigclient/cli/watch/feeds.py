@@ -129,7 +129,7 @@ class Feeds:
         self._asking.start()
 
     def take(self) -> list[Item]:
-        """What has come since the last call, in order."""
+        """Return what has come since the last call, in order."""
         items = []
         while True:
             try:

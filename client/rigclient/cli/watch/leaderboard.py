@@ -109,7 +109,7 @@ def order(board: Board, sort: str = "position") -> list[int]:
 
 
 def lines(board: Board, width: int, height: int, sort: str = "position") -> list[Line]:
-    """The panel in `width` x `height` cells: headings and the rows around the car shown."""
+    """Return the panel in `width` x `height` cells: headings and the rows around the car shown."""
     if board.scoring is None:
         return [Line("waiting for scoring", DIM).to(width)]
     columns = _chosen(board, width)

@@ -44,11 +44,11 @@ class WatchSummary:
     reconnects: int
 
     def plain(self) -> dict[str, int]:
-        """For machines."""
+        """Return plain values for machines."""
         return asdict(self)
 
     def text(self) -> str:
-        """For people, in one line."""
+        """Return one line for people."""
         if not self.received:
             return "nothing was received"
         loss = f"{self.declared_missing} declared missing, {self.undeclared_missing} lost without a word"
@@ -130,7 +130,7 @@ def _line_by_line(board: Board, feeds: Feeds, until: float, console: Console) ->
 
 
 def summary_line(board: Board, reconnects: int) -> Line:
-    """The view in one line."""
+    """Return the view in one line."""
     line = Line(f"{clock(board.clock_s):>7} ", STRONG)
     if board.state.condition is not Condition.LIVE:
         return line.put(headline.sentence(board), YELLOW)

@@ -26,7 +26,7 @@ class Tally:
         self.last_seq: int = 0
 
     def take(self, seq: int, gaps: Iterable[event_pb2.Gap] = (), skipped: int = 0) -> None:
-        """A record came, with what was said to be missing before it."""
+        """Count a record, with what was said to be missing before it."""
         gaps = list(gaps)
         self.unnumbered_missing += sum(gap.count for gap in gaps if gap.last_seq < gap.first_seq)
         if self.received and seq > self.last_seq and not _replaced(gaps):

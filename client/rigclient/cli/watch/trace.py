@@ -18,7 +18,7 @@ _TOUCHED: Final = 0.01
 
 
 def lines(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """One curve: speed, or throttle and brake."""
+    """Return one curve: speed, or throttle and brake."""
     if height < 2:
         return []
     board.history.follow(board.focus)

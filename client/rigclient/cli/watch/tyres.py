@@ -19,7 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def lines(board: Board, width: int, height: int) -> list[Line]:
-    """The panel: title and two axles; taller from ten rows on."""
+    """Return the panel: title and two axles; taller from ten rows on."""
     car = board.car
     if car is None or height < _LEAST:
         return []

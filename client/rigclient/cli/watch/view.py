@@ -47,7 +47,7 @@ class ViewSettings:
 
 
 def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnects: int = 0) -> list[Line]:
-    """The whole screen: `height` lines, each exactly `width` cells wide."""
+    """Return the whole screen: `height` lines, each exactly `width` cells wide."""
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _too_small(width, height)
     foot = footer.line(board, width, reconnects, choice.keys, _said(choice))

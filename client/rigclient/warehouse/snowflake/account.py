@@ -131,7 +131,9 @@ class Snowflake:
                 yield from _plain(table).to_batches(max_chunksize=rows)
 
     def stage(self, path: Path, name: str) -> str:
-        """PUT it there. The connector takes the name from the path, and not every path as it is."""
+        """Upload it there with PUT. The connector takes the name from the path, and not every path as
+        it is.
+        """
         name = _UNSAFE.sub("_", name)
         folder, _, own = name.rpartition("/")
         with tempfile.TemporaryDirectory(prefix="rigd-stage-") as beside:
@@ -156,7 +158,7 @@ class Snowflake:
         self._end(session)
 
     def copy(self, table: str, staged: str) -> int:
-        """COPY it, as it is, for the first time."""
+        """Copy it in with COPY INTO, as it is, for the first time."""
         files = self.rows(_COPY.format(table=table, staged=staged))
         if len(files) != 1 or len(files[0]) < 4:
             raise NotFound(f"{self.name}: COPY found {max(0, len(files) - 1)} files besides {staged}")
@@ -166,12 +168,12 @@ class Snowflake:
         return int(loaded)
 
     def unstage(self, staged: str) -> None:
-        """REMOVE it. Old ones go by their age otherwise."""
+        """Remove it. Old ones go by their age otherwise."""
         with contextlib.suppress(RigError):
             self.execute(f"REMOVE {staged}")
 
     def begin(self) -> None:
-        """BEGIN, or nothing is begun: asking again fails after a reply that was lost."""
+        """Begin a transaction, or nothing is begun: asking again fails after a reply that was lost."""
         self._session()
         self._in_transaction = True
         try:
@@ -181,12 +183,12 @@ class Snowflake:
             raise
 
     def commit(self) -> None:
-        """COMMIT."""
+        """Commit the transaction."""
         self.execute("COMMIT")
         self._in_transaction = False
 
     def rollback(self) -> None:
-        """ROLLBACK; a session that is lost has done it."""
+        """Roll the transaction back; a session that is lost has done it."""
         if self._open is not None and self._in_transaction:
             try:
                 self.execute("ROLLBACK")

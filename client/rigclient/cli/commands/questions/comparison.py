@@ -46,12 +46,12 @@ class Shown(NamedTuple):
         return titled(self.name.lower(), self.unit)
 
     def text(self, value: float | None) -> Text:
-        """A value of the warehouse, in that unit."""
+        """Return a value of the warehouse, in that unit."""
         return Text("-", DIM) if value is None else Text(f"{value * self.factor:.{self.digits}f}", TEXT)
 
 
 def columns(channels: Iterable[str]) -> list[Shown]:
-    """The columns of channels, in the units of `rig plot`. Raises UnknownChannel."""
+    """Return the columns of channels, in the units of `rig plot`. Raises UnknownChannel."""
     from rigclient.warehouse import tables
     from rigclient.warehouse.questions.samples import columns_of, units
 
@@ -64,7 +64,7 @@ def columns(channels: Iterable[str]) -> list[Shown]:
 
 
 def plain(found: "Comparison", cells: "Sequence[Cell]") -> dict[str, Any]:
-    """For machines."""
+    """Return plain values for machines."""
     return {
         "laps": [{**lap._asdict(), "key": None, "lap": str(lap.key)} for lap in (found.a, found.b)],
         "splits": [one._asdict() for one in found.splits],
@@ -83,7 +83,7 @@ def plain(found: "Comparison", cells: "Sequence[Cell]") -> dict[str, Any]:
 def report(
     found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown], width: int
 ) -> Iterator[RenderableType]:
-    """For people, in `width` cells."""
+    """Yield what people read of it, in `width` cells."""
     sessions = dict.fromkeys(lap.key.session for lap in (found.a, found.b))
     yield Text.assemble((found.a.track, TITLE), (f"  {', '.join(sessions)}", DIM))
     yield table((("", "left"), ("driver", "left"), ("lap", "left"), ("time", "right")), _laps(found), width)
