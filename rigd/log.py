@@ -201,7 +201,7 @@ def _priority(level: int) -> int:
 
 
 def _is_pipe(descriptor: int) -> bool:
-    """Whether lines go to a program and not to people. The journal's end is a socket."""
+    """Return whether lines go to a program and not to people. The journal's end is a socket."""
     try:
         mode = os.fstat(descriptor).st_mode
     except OSError:

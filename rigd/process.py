@@ -34,7 +34,7 @@ class ProcessMeter:
 
 
 def _resident() -> tuple[int, int]:
-    """Resident bytes: all, and those of mapped files."""
+    """Return resident bytes: all, and those of mapped files."""
     with open("/proc/self/statm") as statm:
         _, resident, shared, *_ = statm.read().split()
     return int(resident) * _PAGE, int(shared) * _PAGE

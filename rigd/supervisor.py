@@ -84,7 +84,7 @@ class Daemon:
         )
 
     def _tied(self) -> dict[str, Any]:
-        """The options that tie it to us: it ends with us, and feeds its watchdog here."""
+        """Return the options that tie it to us: it ends with us, and feeds its watchdog here."""
         ends = tied()
         if self._notices:
             ends["env"] |= self._notices.environment(self.watchdog_s)
@@ -114,7 +114,9 @@ class Daemon:
                 self._again_at = 0.0
 
     def _attend(self, process: subprocess.Popen[bytes]) -> None:
-        """See that it lives: continue it if somebody stopped it, else end it, so that it is started again."""
+        """Ensure that it lives: continue it if somebody stopped it, else end it, so that it is started
+        again.
+        """
         now = time.monotonic()
         if self._notices is None or self._notices.fed(process.pid):
             self._fed_at = now

@@ -21,7 +21,7 @@ _DATAGRAM_BYTES: Final = 65_536
 
 
 def _short(folder_fd: int, name: str) -> str:
-    """A path to `name` that fits a socket address (108 bytes), however deep the folder lies."""
+    """Return a path to `name` that fits a socket address (108 bytes), however deep the folder lies."""
     return f"/proc/self/fd/{folder_fd}/{name}"
 
 

@@ -72,7 +72,7 @@ class Pulse:
 
 
 def _state(thread: int) -> str:
-    """One letter of the kernel's, D while the thread waits for a disk."""
+    """Return one letter of the kernel's, D while the thread waits for a disk."""
     try:
         with open(f"/proc/self/task/{thread}/stat") as stat:
             return stat.read().rpartition(") ")[2][:1]
@@ -181,14 +181,14 @@ class Watchdog:
         trouble.what = what
 
     def _tell(self) -> None:
-        """To all who listen."""
+        """Send it to all who listen."""
         self._bell = self._bell or Bell(self._folder)
         trouble = self._trouble if self._trouble.what else None
         word = rig_pb2.DaemonStatus(daemon=self.daemon, trouble=trouble, archiver=self.archiver)
         self._bell.ring(word.SerializeToString())
 
     def _hear(self) -> None:
-        """What the others say."""
+        """Take what the others say."""
         if not self._listens:
             return
         if self._listener is None or self._listener.forgotten():

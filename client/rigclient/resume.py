@@ -137,14 +137,16 @@ class Reception(Generic[T]):
         return delay * random.uniform(0.5, 1.0)
 
     def _expired(self, error: CursorExpired) -> None:
-        """The ring let go of records while we were away: say which, and go on at the oldest."""
+        """Declare what the ring let go of while we were away, and go on at the oldest."""
         gap = _evicted(error)
         self._evicted = gap if gap.count else None
         self._gaps.append(gap)
         self.request.start.earliest, self._from_cursor = True, False
 
     def _meet(self, data: bytes, envelope: Envelope) -> None:
-        """The oldest has moved on since the server named it: what went meanwhile is missing as well."""
+        """Meet the oldest, which has moved on since the server named it: what went meanwhile is missing
+        as well.
+        """
         gap, self._evicted = self._evicted, None
         if gap is None:
             return
@@ -159,13 +161,13 @@ class Reception(Generic[T]):
             gap.last_seq = first - 1
 
     def _replaced(self, error: ForeignCursor) -> None:
-        """Another ring stands there now: how much is missing nobody knows."""
+        """Go on in another ring that stands there now: how much is missing nobody knows."""
         self._gaps.append(event_pb2.Gap(reason=event_pb2.GAP_REASON_RING_REPLACED, detail=error.message))
         self.request.start.earliest, self._from_cursor = True, False
 
 
 def _evicted(error: CursorExpired) -> event_pb2.Gap:
-    """What the server says is gone; without a count when it does not say it in numbers."""
+    """Return what the server says is gone; without a count when it does not say it in numbers."""
     numbers = [error.facts.get(name, "") for name in ("seq", "first_seq")]
     if all(text.isdecimal() and len(text) <= len(str(_MOST_SEQ)) for text in numbers):
         first, last = int(numbers[0]) + 1, int(numbers[1]) - 1

@@ -29,14 +29,14 @@ def translated(error: Any, address: str) -> RigError:
 
 
 def _way_to(address: str) -> str:
-    """How to make a rig answer there."""
+    """Return how to make a rig answer there."""
     if address.startswith("unix:"):
         return "is `rigd run` running?"
     return f"is it running, and with that address? rigd run --address {address}"
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Message and hint of "message (hint)", in which parentheses come in pairs."""
+    """Return message and hint of "message (hint)", in which parentheses come in pairs."""
     depth = 0
     for at in range(len(text) - 1, 0, -1):
         depth += {")": 1, "(": -1}.get(text[at], 0)

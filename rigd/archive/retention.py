@@ -221,5 +221,5 @@ def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
 
 
 def _size(count: int) -> str:
-    """As the options take it: 5G, 400M."""
+    """Return a size as the options take it: 5G, 400M."""
     return f"{count / (1 << 30):.1f}G".replace(".0G", "G") if count >= 1 << 30 else f"{count >> 20}M"

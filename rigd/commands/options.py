@@ -209,7 +209,7 @@ def given(names: Callable[[Command], Command]) -> list[str]:
 
 
 def _options(names: Callable[[Command], Command]) -> list[click.Option]:
-    """The options that a decorator gives to a command."""
+    """Return the options that a decorator gives to a command."""
     command = click.command()(names(lambda: None))
     return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 

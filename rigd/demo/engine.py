@@ -70,7 +70,7 @@ class Engine:
         self._harvest_room = torque * (motion.v > 12.0) * (charge < 0.97)
 
     def _heat(self, air: Floats, ambient: float) -> None:
-        """K per frame from work done and air flow; `air` is 1 at rest and 5 at 80 m/s."""
+        """Compute K per frame from work done and air flow; `air` is 1 at rest and 5 at 80 m/s."""
         water, oil, motor, cool = self._crank[0], self._crank[1], self._motor_temp, self._motor_water
         heat = self._rpm / self._fleet.max_rpm * (0.25 + self._throttle) * self.running
         into_water = 1.9 * heat - 0.0042 * air * (water - ambient) - 0.02 * np.maximum(water - 92.0, 0.0)
@@ -108,7 +108,9 @@ class Engine:
         sheet.records["mMaxGears"], sheet.records["mFuelCapacity"] = fleet.gears, fleet.tank_l
 
     def _press(self, motion: Motion) -> None:
-        """Pedals from the push the driver asked for, with the tremor of a foot away from the stops."""
+        """Compute pedals from the push the driver asked for, with the tremor of a foot away from the
+        stops.
+        """
         asked = motion.push + COAST_MPS2
         throttle = asked / (motion.room + COAST_MPS2) + self._foot_noise
         throttle = np.minimum(np.maximum(throttle, 0.0), 1.0)
@@ -121,7 +123,7 @@ class Engine:
         np.minimum(self._brake, 0.96, out=self._used_brake)
 
     def _change_gear(self, motion: Motion) -> None:
-        """Up near the limiter, down when the engine drops off; the drive is cut meanwhile."""
+        """Shift up near the limiter, down when the engine drops off; the drive is cut meanwhile."""
         v = motion.v
         self._shift_left -= self._dt
         due = (v > self._up_at) | (v < self._down_at)
@@ -132,7 +134,7 @@ class Engine:
         np.multiply(self._shifting, _LOST, out=motion.lost)
 
     def _shift(self, cars: npt.NDArray[np.int64], v: Floats, cap: Floats) -> None:
-        """One gear up or down; neutral while held, first when released."""
+        """Shift one gear up or down; neutral while held, first when released."""
         wanted = self.gear[cars] + np.where(v[cars] > self._up_at[cars], 1, -1)
         wanted[(cap[cars] <= 0.0) & (v[cars] < 0.1)] = 0
         changed = cars[wanted != self.gear[cars]]
@@ -141,7 +143,7 @@ class Engine:
         self._choose(cars)
 
     def _choose(self, cars: npt.NDArray[np.int64]) -> None:
-        """Ratio of the new gear, and the speeds in m/s at which it is left upwards and downwards."""
+        """Set the ratio of the new gear, and the speeds in m/s at which it is left upwards and downwards."""
         fleet, gear = self._fleet, self.gear[cars]
         self._ratio[cars] = fleet.rpm_per_mps[np.maximum(gear - 1, 0), cars]
         top, low = fleet.max_rpm[cars] / self._ratio[cars], gear <= 1
@@ -151,7 +153,7 @@ class Engine:
         self._down_at[cars] = np.where(low, np.where(gear == 0, -1.0, 0.01), _SHIFT_DOWN * top)
 
     def _rev(self, motion: Motion) -> None:
-        """Engine and clutch speed. Off the line the clutch slips and the throttle holds the revs."""
+        """Compute engine and clutch speed. Off the line the clutch slips and the throttle holds the revs."""
         fleet = self._fleet
         geared = np.multiply(motion.v, self._ratio, out=self._clutch_rpm)
         target = np.maximum(geared * (1.0 + 0.004 * np.maximum(motion.push, 0.0)), fleet.idle_rpm)
@@ -166,7 +168,7 @@ class Engine:
         self._torque += (want * self.running - self._torque) * self._torque_pole
 
     def _launch(self, geared: Floats, target: Floats) -> None:
-        """First gear and neutral below the launch speed of the engine."""
+        """Put in first gear or neutral below the launch speed of the engine."""
         held = self._fleet.idle_rpm + 0.45 * self._fleet.max_rpm * self._throttle
         slipping = (self.gear < 2) & (geared < held)
         np.copyto(target, held, where=slipping)
@@ -175,12 +177,12 @@ class Engine:
         self._clutch[...] = slipping & (geared < 0.6 * held) & (self.gear == 1)
 
     def _spool(self) -> None:
-        """Turbo pressure follows throttle and engine speed."""
+        """Let turbo pressure follow throttle and engine speed."""
         load = np.minimum(self._rpm * self._per_peak, 1.0) * (0.08 + 0.92 * self._used_throttle)
         self._boost += (self._fleet.boost * load - self._boost) * self._boost_pole
 
     def _drive_and_harvest(self) -> None:
-        """The hybrid motor boosts on the straights and harvests under braking."""
+        """Let the hybrid motor boost on the straights and harvest under braking."""
         want = self._used_throttle * self._drive_room - self._used_brake * self._harvest_room
         self._motor_torque += (want - self._motor_torque) * self._torque_pole
         np.multiply(self._clutch_rpm, 1.35 * self._hybrid, out=self._motor_rpm)

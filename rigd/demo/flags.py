@@ -96,7 +96,7 @@ class Flags:
         return Incident(car, kind, clock, sector, impact)
 
     def _show_yellow(self, clock: float, sector: int) -> None:
-        """Local yellow at once; every third spin brings the full course under caution."""
+        """Show a local yellow at once; every third spin brings the full course under caution."""
         self._clear[sector] = clock + _LOCAL_S
         self._spins += 1
         if self._spins % 3 == 2 and not self.caution:

@@ -144,7 +144,7 @@ class Game:
         return summary
 
     def _session(self) -> bool:
-        """One session; whether another one follows."""
+        """Play one session; return whether another one follows."""
         options = self._options
         self._race = Race(
             options.cars,
@@ -201,7 +201,7 @@ class Game:
         return self._race.clock > self._race.leader_lap_start + _RESTART_AFTER_S
 
     def _close_session(self) -> bool:
-        """EndSession; the number of the next one, if there is to be one."""
+        """Close the session (EndSession); return the number of the next one, if there is to be one."""
         if self._reloaded:
             return True
         self._plugin.end_session(self._scoring)
@@ -270,7 +270,7 @@ def run(options: Options, stop: threading.Event | None = None) -> GameSummary:
 
 @contextmanager
 def _signalled() -> Iterator[threading.Event]:
-    """An event that signals which ask to stop set, while the context lasts (main thread only)."""
+    """Return an event that signals which ask to stop set, while the context lasts (main thread only)."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -51,7 +51,9 @@ def racing_line(circuit: Circuit) -> RacingLine:
 
 
 def _straightened(circuit: Circuit) -> Floats:
-    """Offsets on the coarse grid: the stiffest band through the corners, pinned where it meets an edge."""
+    """Return offsets on the coarse grid: the stiffest band through the corners, pinned where it meets
+    an edge.
+    """
     knots = int(len(circuit.x) // _KNOT_M)
     at = (np.arange(knots) * len(circuit.x)) // knots
     edge = circuit.width[at] / 2 - _MARGIN_M
@@ -68,7 +70,7 @@ def _straightened(circuit: Circuit) -> Floats:
 
 
 def _band(circuit: Circuit, at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Bending energy of the band as a quadratic in its offsets: matrix and right side."""
+    """Return bending energy of the band as a quadratic in its offsets: matrix and right side."""
     one = np.eye(len(at))
     bend = np.roll(one, 1, 0) + np.roll(one, -1, 0) - 2 * one
     sides = (np.cos(circuit.heading[at]), -np.sin(circuit.heading[at]))
@@ -78,21 +80,21 @@ def _band(circuit: Circuit, at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
 
 
 def _between(knots: Floats, metres: int) -> Floats:
-    """The coarse offsets on the one-metre grid, without kinks."""
+    """Return the coarse offsets on the one-metre grid, without kinks."""
     at = (np.arange(len(knots) + 1) * metres) // len(knots)
     fine = np.interp(np.arange(metres), at, np.append(knots, knots[0]))
     return _smooth(_smooth(fine, 15), 15)
 
 
 def _smooth(column: Floats, metres: int) -> Floats:
-    """Moving average over an odd number of metres of a closed column."""
+    """Return moving average over an odd number of metres of a closed column."""
     half = metres // 2
     closed = np.concatenate((column[-half:], column, column[:half]))
     return np.convolve(closed, np.full(metres, 1.0 / metres), "valid")
 
 
 def _central(column: Floats, gain: float) -> Floats:
-    """Central difference per metre of a closed column that gains `gain` per lap."""
+    """Return central difference per metre of a closed column that gains `gain` per lap."""
     after, before = np.roll(column, -1), np.roll(column, 1)
     after[-1] += gain
     before[0] -= gain
@@ -113,14 +115,14 @@ def speed_limit(circuit: Circuit, line: RacingLine, car: CarClass) -> Floats:
 
 
 def _cornering(curvature: Floats, car: CarClass) -> Floats:
-    """m/s at which downforce and friction just hold the curve: v²k = mu (g + c v²)."""
+    """Return m/s at which downforce and friction just hold the curve: v²k = mu (g + c v²)."""
     spare = np.abs(curvature) - car.grip * car.downforce / car.mass
     held = np.sqrt(car.grip * GRAVITY / np.maximum(spare, 1e-6))
     return np.minimum(held, _FASTEST_MPS)
 
 
 def _before(speed: float, bend: float, slope: float, metres: float, car: CarClass) -> float:
-    """m/s one cell earlier when braking with what cornering leaves of the friction circle."""
+    """Return m/s one cell earlier when braking with what cornering leaves of the friction circle."""
     grip = car.grip * (GRAVITY + car.downforce / car.mass * speed * speed)
     used = min(speed * speed * bend / grip, 1.0)
     braking = _BRAKING_SHARE * grip * sqrt(1.0 - used * used) + car.drag / car.mass * speed * speed

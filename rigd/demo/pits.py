@@ -113,7 +113,7 @@ class PitStops:
 
     @staticmethod
     def _boxes(circuit: Circuit, cars: int) -> Floats:
-        """Boxes along 70 % of the lane, shared by two cars of a team."""
+        """Return boxes along 70 % of the lane, shared by two cars of a team."""
         half = 0.35 * circuit.pit_length
         teams = (cars + 1) // 2
         places = np.linspace(-half, half, teams + 2)[1:-1].repeat(2)[:cars]
@@ -125,11 +125,11 @@ class PitStops:
         return Move(car, stage)
 
     def _into(self, s: float) -> float:
-        """Metres behind the pit entry, 0 <= m < length."""
+        """Return metres behind the pit entry, 0 <= m < length."""
         return (s - self._circuit.pit_entry) % self._circuit.length
 
     def _speed(self, car: int) -> float:
-        """Speed in m/s allowed by the stage."""
+        """Return speed in m/s allowed by the stage."""
         limit, into = self._circuit.pit_limit, self._into(self._motion.s[car])
         stage = self.stage[car]
         if stage == PitStage.REQUEST:
@@ -142,7 +142,7 @@ class PitStops:
         return min(limit, max(sqrt(2.0 * _BOX_MPS2 * max(left, 0.0)), _CREEP_MPS))
 
     def _due(self, car: int, clock: float) -> PitStage | None:
-        """The stage that follows, if its moment has come."""
+        """Return the stage that follows, if its moment has come."""
         into, stage = self._into(self._motion.s[car]), self.stage[car]
         if stage == PitStage.REQUEST:
             return PitStage.ENTERING if into < self._circuit.pit_length else None

@@ -170,7 +170,7 @@ class Plugin:
         self.close()
 
     def _leave_behind(self) -> None:
-        """Stale records after the last car, as of cars that left while the session loaded."""
+        """Leave stale records after the last car, as of cars that left while the session loaded."""
         for writer, row in ((self._telemetry, VEHICLE_TELEMETRY), (self._scoring, VEHICLE_SCORING)):
             stale = np.zeros(_LEFTOVERS, row)
             stale["mID"] = np.arange(_LEFTOVERS)
@@ -197,7 +197,7 @@ class Plugin:
         self._open_cars = 0
 
     def _write_loaded(self) -> None:
-        """What the plugin writes when the game has loaded it."""
+        """Write what the plugin writes when the game has loaded it."""
         extended = self._extended.array["mExtended"]
         self._extended.begin()
         extended["mVersion"], extended["is64bit"] = VERSION, True
@@ -217,7 +217,7 @@ class Plugin:
         self._extended.end()
 
     def _capture(self, scoring: Scoring) -> None:
-        """The results as they stood when the session ended."""
+        """Keep the results as they stood when the session ended."""
         capture = self._extended.array["mExtended"]["mSessionTransitionCapture"]
         cars = len(scoring.vehicles)
         capture["mGamePhase"], capture["mSession"] = Phase.OVER, scoring.info["mSession"]

@@ -29,7 +29,7 @@ _WHEEL_BLOCKS: Final = (
 
 
 def _span(dtype: np.dtype[Any], first: str, last: str) -> tuple[int, int]:
-    """Byte offset and count of the doubles from field `first` through field `last`."""
+    """Return byte offset and count of the doubles from field `first` through field `last`."""
     spans = dtype.fields
     assert spans is not None
     start, end = spans[first][1], spans[last][1] + spans[last][0].itemsize
@@ -50,7 +50,7 @@ class FieldColumns:
             self._add_wheel_block(first, last)
 
     def __getitem__(self, name: str) -> Floats:
-        """The row of a channel: (cars), (k, cars), (wheels, cars) or (k, wheels, cars)."""
+        """Return the row of a channel: (cars), (k, cars), (wheels, cars) or (k, wheels, cars)."""
         return self._rows[name]
 
     def span(self, first: str, last: str) -> Floats:

@@ -138,7 +138,7 @@ class Timing:
         return lap
 
     def _keep(self, lap: DrivenLap) -> None:
-        """Last and best times. A lap that does not count leaves no last time."""
+        """Keep last and best times. A lap that does not count leaves no last time."""
         if not lap.valid:
             self.last[:, lap.car] = NO_TIME
             return
@@ -150,7 +150,7 @@ class Timing:
         self.best[:, lap.car] = np.where((best < 0.0) | (times < best), times, best)
 
     def _zones(self) -> Ints:
-        """Sector by position alone."""
+        """Return sector by position alone."""
         first, second = self._circuit.splits
         s = self._motion.s
         return (s >= first).astype(np.int64) + (s >= second)

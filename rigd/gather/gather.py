@@ -156,7 +156,7 @@ class _Pass:
         self.walk()
 
     def walk(self) -> None:
-        """From the last record before the start to the first after the end."""
+        """Walk from the last record before the start to the first after the end."""
         position = self.ring.bisect(self.stream, self._early)
         while (end := self.ring.visit(self.stream, position, _BATCH, self._see)) > position:
             position = end

@@ -56,7 +56,7 @@ def held(ring: RingReader, session: int) -> dict[int, tuple[int, int]]:
 
 
 def _last(ring: RingReader, stream: bytes, session: int) -> int:
-    """Number of the newest record of that session or an older one; the number before the oldest when the ring
-    holds none.
+    """Return number of the newest record of that session or an older one; the number before the oldest
+    when the ring holds none.
     """
     return ring.bisect(stream, lambda value: read_head(value).session <= session)

@@ -91,7 +91,7 @@ def _parsed(data: bytes, session: str) -> tuple[int, int, list[AccountEntry]]:
 
 
 def _words(entry: AccountEntry) -> dict[str, Any]:
-    """For JSON, without what is not set."""
+    """Return the fields for JSON, without what is not set."""
     words: dict[str, Any] = {name: value for name, value in vars(entry).items() if value}
     if entry.heads:
         words["heads"] = {_word(stream): seq for stream, seq in entry.heads.items()}

@@ -186,8 +186,9 @@ class LossJournals:
         self._pending.setdefault(session.name, []).append(entry)
 
     def _begin_late(self, session: session_pb2.Session, event: int) -> None:
-        """Nobody told how the session began: it began with the first of it that the ring has, and with event
-        number `event`. What it lacks is told all the same when the ring itself is younger than the session.
+        """Begin a session late. Nobody told how it began: it began with the first of it that the ring
+        has, and with event number `event`. What it lacks is told all the same when the ring itself is
+        younger than the session.
         """
         now_ns = time.time_ns()
         heads = extent.before(self._ring, session.ring_session, event)
@@ -197,7 +198,7 @@ class LossJournals:
             self._doubt(session, 0, now_ns)
 
     def _doubt(self, session: session_pb2.Session, event: int, now_ns: int) -> None:
-        """Events are gone that may have declared losses."""
+        """Note that events are gone that may have declared losses."""
         account = self._opened(session).account
         for stream in (event_pb2.STREAM_PHYSICS, event_pb2.STREAM_SCORING):
             gap = _uncounted(session, stream, account.last[stream], event_pb2.GAP_REASON_EVICTED, now_ns)

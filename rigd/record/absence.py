@@ -58,7 +58,7 @@ class Absence:
 
 
 def _between(before: int, after: int, passed_s: float) -> tuple[int, str]:
-    """What lies between two counters of one life: a count where the clock has time for it."""
+    """Return what lies between two counters of one life: a count where the clock has time for it."""
     missed = (after - before - 1) & WORD
     if missed in (0, WORD):
         return 0, ""

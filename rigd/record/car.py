@@ -163,7 +163,7 @@ class Slot:
         self.start_s = self.start_s if row.start_s is None else row.start_s
 
     def _cross(self, row: CarRow, line_s: float, lap: RunningLap, moment: Moment) -> None:
-        """The line was crossed at `line_s`, or several times by then."""
+        """Handle that the line was crossed at `line_s`, or several times by then."""
         lap.moved = True
         if row.laps > self.number + 1:
             self._catch_up(row, line_s, lap, moment)
@@ -173,7 +173,9 @@ class Slot:
         moment.trigger |= scoring_pb2.TRIGGER_LAP_COMPLETE | scoring_pb2.TRIGGER_SECTOR_COMPLETE
 
     def _catch_up(self, row: CarRow, line_s: float, lap: RunningLap, moment: Moment) -> None:
-        """Nobody saw some crossings. The last lap is known by its time, if that fits; the rest is a piece."""
+        """Handle crossings that nobody saw. The last lap is known by its time, if that fits; the rest
+        is a piece.
+        """
         start_s = line_s - row.last[2]
         if row.last[2] == 0.0 or start_s <= lap.start_s:
             self._end(line_s, moment)
@@ -183,7 +185,7 @@ class Slot:
         self._end(line_s, moment, complete=True)
 
     def _restart(self, row: CarRow, moment: Moment) -> None:
-        """The game let the same lap begin anew: with the green flag, or somewhere on the track."""
+        """Begin the same lap anew, as the game let it: with the green flag, or somewhere on the track."""
         assert row.start_s is not None
         self._end(row.start_s, moment)
         self._begin(row, row.start_s, from_line=row.laps == 0 and not row.in_pits)
@@ -224,7 +226,9 @@ class Slot:
         )
 
     def _latch_tyres(self, moment: Moment) -> None:
-        """At the first update outside the pits: inside, the game's index runs through all there are."""
+        """Take the tyres at the first update outside the pits: inside, the game's index runs through
+        all there are.
+        """
         lap = self.running
         if lap is not None and lap.tyres is None and self.pits.inside_s is None:
             lap.tyres = moment.tyres(self.slot) or []
@@ -250,7 +254,7 @@ class Slot:
     # Stints, drivers, and the rest.
 
     def _follow_pits(self, row: CarRow, moment: Moment) -> None:
-        """A stint ends with a stop, unless another driver has begun one in the same stay."""
+        """Follow the pits: a stint ends with a stop, unless another driver has begun one in the same stay."""
         visit = self.pits.see(row, moment)
         if visit and visit.stop_s is not None and self.driving and self.stint_s < visit.enter_s:
             self._end_stint(moment)

@@ -137,7 +137,7 @@ class Committer:
             self._backlog.append(bundle)
 
     def _commit(self) -> bool:
-        """One transaction of what is pending. Nothing leaves the backlog before it is durable."""
+        """Commit what is pending in one transaction. Nothing leaves the backlog before it is durable."""
         group = self._group()
         if not group:
             return True
@@ -187,7 +187,7 @@ class Committer:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Tidy up. Raises RingMissing when our files are gone: what is stored in them nobody will see."""
+        """Clean up. Raises RingMissing when our files are gone: what is stored in them nobody will see."""
         with contextlib.suppress(lmdb.Error, OSError):  # a commit will say what is wrong
             self._ring.sweep()
         self.away = self._ring.away()

@@ -178,7 +178,7 @@ class Ended:
         )
 
     def _times(self) -> dict[str, Any]:
-        """Lap and sector times as far as they are known. They sum to the lap, or one is left out."""
+        """Return lap and sector times as far as they are known. They sum to the lap, or one is left out."""
         if not self.complete:
             return {}
         lap_time = self.said[2] if self.official else self.duration_s
@@ -192,6 +192,8 @@ class Ended:
         return {name: value for name, value in times.items() if value > 0.0}
 
     def _split(self, at: int) -> float:
-        """As the game shows it, unless that is still the split of the lap before; else as seen on the way."""
+        """Return a split as the game shows it, unless that is still the one of the lap before; else as
+        seen on the way.
+        """
         fresh = self.official or self.said[at] != self.before[at]
         return self.said[at] if fresh and self.said[at] else self.lap.splits[at]

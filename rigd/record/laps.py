@@ -89,7 +89,7 @@ class LapTracker:
         return Moment(self._session, self._track_length, clock_s, compounds)
 
     def _wanted(self, records: Array, clock_s: float) -> list[int]:
-        """Slots to look at: the row changed, the car is missing, or time alone decides something."""
+        """Return slots to look at: the row changed, the car is missing, or time alone decides something."""
         wanted = {slot for slot, due_s in self._due.items() if due_s <= clock_s}
         wanted.update(self._rows.take(records))
         missed = (slot for slot, car in self._cars.items() if car.here and slot not in self._rows.of)
@@ -133,5 +133,7 @@ class LapTracker:
 
 
 def _crc(session: int, clock: str, state: str) -> str:
-    """The store has no checks of its own, and one wrong digit would go on as if it were true."""
+    """Return a checksum: the store has none of its own, and one wrong digit would go on as if it were
+    true.
+    """
     return f"{zlib.crc32(f'{session} {clock} {state}'.encode()):08x}"

@@ -66,8 +66,8 @@ class Numbers:
         return Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString())
 
     def _stream_heads(self, own: int, parted: list[int]) -> Iterator[event_pb2.StreamHead]:
-        """Where the streams stand at the turn of a session, `own` events further on. Physics may have taken
-        it earlier.
+        """Return where the streams stand at the turn of a session, `own` events further on. Physics may
+        have taken it earlier.
         """
         heads = self.heads()
         for head in parted:
@@ -121,5 +121,5 @@ class Numbers:
 
 
 def _alike(gap: event_pb2.Gap, count: int, reason: Any, session: int) -> bool:
-    """Whether another loss is part of the same gap: what is counted and what is not are two."""
+    """Return whether another loss is part of the same gap: what is counted and what is not are two."""
     return (gap.reason, gap.session, gap.HasField("count")) == (reason, session, count > 0)

@@ -100,7 +100,7 @@ class Pits:
         moment.tell(scoring_pb2.TRIGGER_PIT, pit_entered=entered)
 
     def _stop(self, slot: int, moment: Moment) -> None:
-        """Told once per stay, though mPitState and mNumPitstops both tell it."""
+        """Report a stop once per stay, though mPitState and mNumPitstops both tell it."""
         visit = self.visit
         if visit is not None and visit.stop_s is None:
             visit.stop_s = moment.clock_s

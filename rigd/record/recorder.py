@@ -153,7 +153,7 @@ class Recorder:
             self._physics.encode(*self._rehearsal)
 
     def _turn(self, now: int) -> None:
-        """One look at the game's memory."""
+        """Look once at the game's memory."""
         if self._sessions.state is None:
             self._look_at_scoring(now)  # a tick needs a session to belong to
         if (frame := self.source.telemetry(now)) is not None:
@@ -202,19 +202,19 @@ class Recorder:
             self._lose_ring(trouble)
 
     def _resume_terrains(self) -> None:
-        """What their numbers mean must not change within a lap."""
+        """Resume the terrains: what their numbers mean must not change within a lap."""
         if (update := self.ring.last(rings.SCORING)) is not None:
             self._physics.terrains += parse.message(scoring_pb2.Scoring, update).session_state.terrain_names
 
     def _lose_ring(self, why: str) -> None:
-        """Another ring took the place of a damaged one: nobody knows how much is missing."""
+        """Note that another ring took the place of a damaged one: nobody knows how much is missing."""
         session = self._sessions.booked or 1  # before the first one, that is the one to know of it
         for stream in (rings.PHYSICS, rings.SCORING):
             self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why, session)
 
     def _catch_up(self, frame: Snapshot) -> bool:
-        """First frame after a restart: declare what the game wrote while nobody recorded. False when the
-        frame is in the ring already.
+        """Take the first frame after a restart: declare what the game wrote while nobody recorded.
+        False when the frame is in the ring already.
 
         The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
         game nobody can know it.
@@ -229,7 +229,7 @@ class Recorder:
         return True
 
     def _catch_up_scoring(self, update: Snapshot) -> None:
-        """First update after a restart."""
+        """Take the first update after a restart."""
         assert update.info is not None
         passed_s = self._absence.passed_s(time.time_ns(), float(update.info["mCurrentET"]))
         count, why = self._absence.updates(update.version, self._birth(), passed_s)
@@ -238,7 +238,7 @@ class Recorder:
             self._lose(rings.SCORING, count, reason, why, self._absence.session)
 
     def _miss(self, stream: bytes, frame: Snapshot, reason: Any) -> None:
-        """What the game wrote since the last frame, and nobody read."""
+        """Note what the game wrote since the last frame, and nobody read."""
         if frame.missed:
             self._lose(stream, frame.missed, reason, "")
         if frame.jumped:
@@ -272,7 +272,9 @@ class Recorder:
         self._work.add(time.monotonic_ns() - now)
 
     def _clock_of(self, clocks: Any) -> float:
-        """The frame's session clock: the earliest car's. One car alone does not begin a new session."""
+        """Return the frame's session clock: the earliest car's. One car alone does not begin a new
+        session.
+        """
         earliest = float(np.minimum.reduce(clocks))
         return earliest if earliest > self._clock_s - 1.0 else float(np.median(clocks))
 
@@ -304,7 +306,7 @@ class Recorder:
         )
 
     def _chosen(self, records: Any) -> tuple[Any, int]:
-        """The rows to record, by the setting, and where they begin."""
+        """Return the rows to record, by the setting, and where they begin."""
         if not self.settings.player_only:
             return records, 0
         found = np.flatnonzero(records["mID"] == self._sessions.player)
@@ -314,7 +316,9 @@ class Recorder:
         return records[row : row + 1], row
 
     def _why_missed(self, stream: bytes, given_up: int) -> Any:
-        """The reason of what was missed since the last frame of a buffer, by how many reads were given up."""
+        """Return the reason of what was missed since the last frame of a buffer, by how many reads were
+        given up.
+        """
         before, self._given_up[stream] = self._given_up[stream], given_up
         return event_pb2.GAP_REASON_TORN if given_up > before else event_pb2.GAP_REASON_MISSED
 
@@ -373,7 +377,7 @@ class Recorder:
         return [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
 
     def _compounds(self) -> dict[int, tuple[str, str]]:
-        """Front and rear tyre compound by slot id, from the last telemetry frame."""
+        """Return front and rear tyre compound by slot id, from the last telemetry frame."""
         if self._records is None:
             return {}
         rows = self._records[["mID", "mFrontTireCompoundName", "mRearTireCompoundName"]].tolist()
@@ -393,7 +397,7 @@ class Recorder:
         return self._numbers.declare(stream, self._event())
 
     def _event(self, **kind: Any) -> event_pb2.Event:
-        """An event of our own, at the session's clock."""
+        """Return an event of our own, at the session's clock."""
         return event_pb2.Event(session=self._sessions.number, session_time=self._clock_s, **kind)
 
     def _tell(self, *events: event_pb2.Event) -> None:
@@ -438,7 +442,7 @@ class Recorder:
         self._tell(self._event(source_changed=changed))
 
     def _state_words(self, state: SourceState, now: int) -> tuple[str, str]:
-        """The source's state for people. They need not start a simulated game."""
+        """Return the source's state for people. They need not start a simulated game."""
         if state in _GONE and self.settings.origin == session_pb2.SESSION_SOURCE_DEMO:
             return SourceState.WAITING.name, "Waiting for the simulated game; it comes by itself."
         return state.name, self.source.explain(now)
@@ -499,7 +503,9 @@ def _log_sessions(events: Sequence[event_pb2.Event]) -> None:
 
 
 def _unreadable(ring: RingWriter) -> str:
-    """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
+    """Return why the newest records cannot be gone on from; the ring is another one then. Empty when
+    they can.
+    """
     for stream, kind in _KINDS.items():
         last = ring.last(stream)
         try:

@@ -114,7 +114,7 @@ class CarRows:
         return [slot for slot, at in self.of.items() if differ[at]]
 
     def _packed(self) -> Array:
-        """(rows, bytes) All that is watched of each row."""
+        """Return all that is watched of each row, shape (rows, bytes)."""
         raw = np.ascontiguousarray(self._records).view(np.uint8).reshape(len(self._records), -1)
         return np.concatenate([raw.take(_BYTES, axis=1), self._moving.view(np.uint8)[:, None]], axis=1)
 

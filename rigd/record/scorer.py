@@ -94,7 +94,7 @@ class Scorer:
         return ended.events + self.sessions.left(), _named(ended.changed)
 
     def _own(self, state: session_pb2.SessionState) -> dict[bytes, bytes]:
-        """What is ours to go on from, when it has changed."""
+        """Return what is ours to go on from, when it has changed."""
         facts = {
             "session": self.sessions.number,
             "track_length": state.track_length,
@@ -105,14 +105,14 @@ class Scorer:
         return {} if own == self.saved.get(_OWN) else {_OWN: own}
 
     def _source(self, records: Array) -> session_pb2.SessionSource.ValueType:
-        """The game shows a replay when it controls every car so."""
+        """Return the source; the game shows a replay when it controls every car so."""
         replay = len(records) > 0 and bool((records["mControl"] == _REPLAY_CONTROL).all())
         return session_pb2.SESSION_SOURCE_REPLAY if replay else self._origin
 
     def _turn(
         self, state: session_pb2.SessionState, seen: list[event_pb2.Event]
     ) -> tuple[list[event_pb2.Event], dict[bytes, bytes]]:
-        """In a new session, end the laps of the one before and begin with new ones."""
+        """End, in a new session, the laps of the one before and begin with new ones."""
         if any(event.HasField("session_started") for event in seen):
             ended = self._laps.end(self._clock_s)
             self._laps = LapTracker(self.sessions.number, state.track_length)

@@ -129,7 +129,9 @@ class SessionTracker:
         return [self._stamped(event_pb2.Event(flag_changed=changed), state)]
 
     def _stamped(self, event: event_pb2.Event, state: session_pb2.SessionState) -> event_pb2.Event:
-        """With the clock of the scoring that told of it, whatever telemetry has come meanwhile."""
+        """Return an event with the clock of the scoring that showed it, whatever telemetry has come
+        meanwhile.
+        """
         event.session = self.scored
         event.session_time = state.current_time
         return event

@@ -77,7 +77,7 @@ def _held(address: str, process: int) -> Busy:
 
 
 def _port_holder(port: int) -> int:
-    """The process that listens on a port; 0 when it cannot be seen."""
+    """Return the process that listens on a port; 0 when it cannot be seen."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):

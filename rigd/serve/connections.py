@@ -46,7 +46,7 @@ def limit() -> int:
 
 
 def _files() -> tuple[int, int]:
-    """Descriptors this process may have, and how many it may ask for."""
+    """Return descriptors this process may have, and how many it may ask for."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 

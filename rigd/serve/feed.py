@@ -176,7 +176,9 @@ class Feed:
         return position
 
     def _refuse_expired(self, cursor: Cursor, stream: bytes, span: Span) -> None:
-        """The cursor is before the oldest record: fine if all between was declared missing."""
+        """Raise CursorExpired when the cursor is before the oldest record; fine if all between was
+        declared missing.
+        """
         gaps = self.gaps(stream, cursor.seq + 1, span.first)
         if uncovered(cursor.seq + 1, span.first - 1, gaps):
             earliest = self.cursor(stream, span.first - 1)
@@ -272,7 +274,7 @@ class Feed:
                 self._tails[stream][tick.seq] = tick
 
     def _read(self, stream: bytes, seq: int, count: int) -> list[Tick]:
-        """The next records that can be read; none when there are no more."""
+        """Return the next records that can be read; none when there are no more."""
         while records := self.ring.read(stream, seq, count, BATCH_BYTES):
             if ticks := list(_ticks(stream, records)):
                 return ticks
@@ -342,8 +344,8 @@ def _tick(stream: bytes, seq: int, data: bytes) -> Tick:
 
 
 def _ticks(stream: bytes, records: list[tuple[int, bytes]]) -> Iterator[Tick]:
-    """The records. One whose head was damaged on the disk is left out, and so becomes a gap to all: it must
-    not keep them from those after it.
+    """Yield the records. One whose head was damaged on the disk is left out, and so becomes a gap to
+    all: it must not keep them from those after it.
     """
     for seq, data in records:
         with contextlib.suppress(Corrupt):

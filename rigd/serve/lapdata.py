@@ -84,7 +84,7 @@ def _check_interval(value: float, name: str) -> None:
 
 
 def _bounds(wanted: laps_pb2.Range) -> tuple[float, float]:
-    """`from` is a word of the language, so it has to be asked for by its name."""
+    """Return both bounds. `from` is a word of the language, so it has to be asked for by its name."""
     start = getattr(wanted, "from") if wanted.HasField("from") else -math.inf
     return start, wanted.until if wanted.HasField("until") else math.inf
 
@@ -129,8 +129,8 @@ def _within(values: Array, wanted: laps_pb2.Range) -> Array:
 
 
 def _first_of_each(position: Array, chosen: Array | None) -> Array:
-    """Among the `chosen` rows those that enter an interval nobody was in before; `position` counts intervals
-    and may fall, when a car spins or a clock is set back.
+    """Return, among the `chosen` rows, those that enter an interval nobody was in before; `position`
+    counts intervals and may fall, when a car spins or a clock is set back.
     """
     if chosen is None:
         chosen = np.arange(len(position))
@@ -156,7 +156,9 @@ def samples(lap: lap_pb2.Lap, file: LapFile, request: laps_pb2.ReadLapRequest) -
 
 
 def _chosen(file: LapFile, names: Sequence[str], chosen: Array) -> Iterator[bytes]:
-    """A lap file of chosen rows, piece by piece. Its beginning comes last, so the rest waits in a file."""
+    """Yield a lap file of chosen rows, piece by piece. Its beginning comes last, so the rest waits in a
+    file.
+    """
     made = PlainFile(file.header)
     clock = file.column("session_time")[chosen]
     with tempfile.SpooledTemporaryFile(DECODE_BYTES) as waiting:
@@ -173,7 +175,7 @@ def _chosen(file: LapFile, names: Sequence[str], chosen: Array) -> Iterator[byte
 
 
 def _scoring_beside(file: LapFile, clock: Array) -> slice:
-    """The scoring updates of the time of some samples, the one before them included."""
+    """Return the scoring updates of the time of some samples, the one before them included."""
     if not len(clock) or "session_time" not in file.channels(SCORINGS):
         return slice(0)
     clocks = file.column("session_time", SCORINGS)
@@ -182,7 +184,7 @@ def _scoring_beside(file: LapFile, clock: Array) -> slice:
 
 
 def _decoded(file: LapFile, names: Sequence[str], section: Any) -> Iterator[tuple[str, Array]]:
-    """Channels, a part of them at a time in memory."""
+    """Yield channels, a part of them at a time in memory."""
     parts = file.portions(names, section) if names else iter(())
     while True:
         with _decoding:
@@ -219,14 +221,14 @@ def scoring(file: LapFile, request: laps_pb2.ReadScoringRequest) -> Iterator[byt
 
 
 def _names(file: LapFile, wanted: Sequence[str], section: Any = SAMPLES) -> list[str]:
-    """The channels to send, in the order asked for; `lap_time` among them."""
+    """Return the channels to send, in the order asked for; `lap_time` among them."""
     return list(dict.fromkeys([*wanted, "lap_time"])) if wanted else file.channels(section)
 
 
 def _columns(
     file: LapFile, section: Any, names: Sequence[str], chosen: Array | None
 ) -> Iterator[laps_pb2.PlainColumn]:
-    """Columns one after another; one too long for a message comes in pieces, each with its own rows."""
+    """Yield columns one after another; one too long for a message comes in pieces, each with its own rows."""
     units = {column.name: column.unit for column in file.header.columns if column.section == section}
     for name, values in _decoded(file, names, section):
         yield from _pieces(name, units[name], values if chosen is None else values[chosen])
@@ -248,7 +250,7 @@ def _pieces(name: str, unit: str, values: Array) -> Iterator[laps_pb2.PlainColum
 
 
 def _together(columns: Iterable[laps_pb2.PlainColumn]) -> Iterator[list[laps_pb2.PlainColumn]]:
-    """Columns in groups that fit a message."""
+    """Yield columns in groups that fit a message."""
     group: list[laps_pb2.PlainColumn] = []
     for column in columns:
         if group and sum(len(one.values) for one in group) + len(column.values) > CHUNK_BYTES:

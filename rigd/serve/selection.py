@@ -44,7 +44,7 @@ class Selection:
         self._shared: OrderedDict[int, bytes] = OrderedDict()
 
     def __call__(self, tick: Tick) -> bytes:
-        """The selected part of a record, with its field header."""
+        """Return the selected part of a record, with its field header."""
         return self._make(tick)
 
     def message(self, tick: Tick) -> bytes:
@@ -70,7 +70,7 @@ class Selection:
         return field(_TICKS_FIELD, b"".join(cut(tick.data)))
 
     def _wanted_rows(self, layout: Layout, head: Head, data: Bytes) -> tuple[int, ...] | None:
-        """Row numbers of the wanted cars; None: all. The order of rows changes rarely."""
+        """Return row numbers of the wanted cars; None: all. The order of rows changes rarely."""
         if not self.cars.ids and not self.cars.player:
             return None
         ids = layout.view(data, 0)["id"]

@@ -28,7 +28,7 @@ class _Printer:
         self._now = rig_pb2.VerifyResponse()
 
     def progress(self, walk: str, done: int, total: int) -> None:
-        """How far it is."""
+        """Print how far it is."""
         another = walk != self._now.walk
         self._now = rig_pb2.VerifyResponse(walk=walk, done=done, total=total)
         if another or done >= total or time.monotonic() > self._told_at + _EVERY_S:
@@ -36,13 +36,13 @@ class _Printer:
             self.say(self._now)
 
     def found(self, finding: rig_pb2.Finding) -> None:
-        """What is wrong."""
+        """Print what is wrong."""
         self._now.findings.append(finding)
         self.say(self._now)
         del self._now.findings[:]
 
     def say(self, response: rig_pb2.VerifyResponse) -> None:
-        """A line; whoever reads it wants it now."""
+        """Print a line; whoever reads it wants it now."""
         print(json_format.MessageToJson(response, indent=None), flush=True)
 
 

@@ -73,7 +73,7 @@ class IndexWalk:
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message says otherwise of {wrong}")
 
     def _losses(self, listed: set[str]) -> Findings:
-        """Laps that had to go: the folder tells it, and the index has to know."""
+        """Yield laps that had to go: the folder tells it, and the index has to know."""
         gone = [self._store.tombstones(session.name) for session in readable_sessions(self._store)]
         forced = {lap for laps in gone for lap, facts in laps.items() if facts.get("forced")}
         for lap in sorted(forced ^ listed):

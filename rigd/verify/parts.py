@@ -68,7 +68,7 @@ def check_rest(data: Path, deep: bool, with_ring: bool, progress: Progress) -> F
 def _against_ring(
     data: Path, ring: RingReader, index: IndexReader | None, deep: bool, progress: Progress
 ) -> Findings:
-    """What is archived against what the ring still has of it."""
+    """Yield what is archived against what the ring still has of it."""
     busy, truth = heard(data) is not None, TruthWalk(data, ring, index)
     yield from twice("loss journals and ring", [ring], JournalWalk(data, index).compare, progress, busy)
     yield from twice("index and ring", [ring], truth.check_position, progress, busy)

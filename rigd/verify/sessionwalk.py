@@ -36,7 +36,7 @@ def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
 
 
 def _parsed(path: Path) -> session_pb2.Session | str:
-    """A session, or why the file is none."""
+    """Return a session, or why the file is none."""
     try:
         return load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
     except Corrupt as error:
@@ -82,7 +82,7 @@ class SessionWalk:
             request.page_token = page.next_page_token
 
     def _session(self, folder: Path) -> Findings:
-        """session.json, and the row of the index."""
+        """Check session.json, and the row of the index."""
         path, name = folder / "session.json", f"sessions/{folder.name}"
         if not os.path.lexists(path):
             yield finding("session-missing", self._where(path), "there is no such file")
@@ -109,7 +109,7 @@ class SessionWalk:
             yield finding("session-differs", self._where(folder / "session.json"), what)
 
     def _inside(self, path: Path) -> Findings:
-        """A file of the folder: ours by its name, with the lap that it stands beside."""
+        """Check a file of the folder: ours by its name, with the lap that it stands beside."""
         if _ASIDE.fullmatch(path.name):
             kind = "ledger-set-aside" if path.name.startswith("losses") else "file-set-aside"
             yield finding(kind, self._where(path), "it was damaged")
@@ -129,7 +129,7 @@ class SessionWalk:
         return (folder / f"{lap}.lap").exists() or (folder / f"{lap}.lap{DAMAGED}").exists()
 
     def _tombstones(self, path: Path) -> Findings:
-        """The list of what was deleted."""
+        """Check the list of what was deleted."""
         if not is_regular(path):
             return
         for number, line in enumerate(read_regular(path, MOST_BYTES).split(b"\n"), start=1):

@@ -117,7 +117,7 @@ class TruthWalk:
         return session.ring == self._ring.id.hex()
 
     def _holds(self, lap: lap_pb2.Lap) -> bool:
-        """Whether the ring has everything from some seconds before the lap on."""
+        """Return whether the ring has everything from some seconds before the lap on."""
         begin = lap.session, lap.start_time - _MARGIN_S
         for stream, moment in _MOMENTS.items():
             first = self._ring.spans()[stream].first
@@ -145,7 +145,7 @@ _MOMENTS: Final = {rings.PHYSICS: _moment, rings.SCORING: _moment, rings.EVENTS:
 
 
 def _other_than(lap: lap_pb2.Lap, wanted: lap_pb2.Lap) -> str:
-    """Facts of which the ring says something else."""
+    """Return facts of which the ring says something else."""
     plain = lap_pb2.Lap()
     plain.CopyFrom(lap)
     for field in _ARCHIVED:
@@ -154,7 +154,7 @@ def _other_than(lap: lap_pb2.Lap, wanted: lap_pb2.Lap) -> str:
 
 
 def _unlike(kept: Mapping[str, Array], found: Mapping[str, Array]) -> Iterator[str]:
-    """Channels that differ in a bit; a file of another version may lack some."""
+    """Yield channels that differ in a bit; a file of another version may lack some."""
     for name in sorted(kept.keys() & found.keys()):
         one, other = kept[name], found[name]
         if len(one) != len(other):

@@ -121,8 +121,9 @@ def _staged_name(wanted: Load, part: LoadPart) -> str:
 
 
 def _ensure_watermark(destination: Destination, wanted: Load) -> None:
-    """See that the stream has a watermark. Two who do this at once may make two: see `_advance_watermark`.
-    Whoever is refused because of another, or told that what was done has failed, finds that there is one.
+    """Ensure that the stream has a watermark. Two who do this at once may make two: see
+    `_advance_watermark`. Whoever is refused because of another, or told that what was done has failed,
+    finds that there is one.
     """
     stream: list[Value] = [wanted.rig_id, wanted.stream]
     there = "FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"

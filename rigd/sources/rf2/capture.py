@@ -162,7 +162,7 @@ class CaptureWriter:
         self._raw = 0
 
     def _write(self, data: bytes) -> None:
-        """One write call as a rule; a full disk or a signal may cut it into several."""
+        """Write all of it: one call as a rule; a full disk or a signal may cut it into several."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -220,7 +220,7 @@ class CaptureReader:
             raise self._damage(len(start), f"the header cannot be read: {error}") from error
 
     def _read_block(self, file: BinaryIO) -> tuple[int, bytes] | None:
-        """Offset and raw bytes of the next block; None at the end, be it marked or missing."""
+        """Return offset and raw bytes of the next block; None at the end, be it marked or missing."""
         offset = file.tell()
         head = file.read(_BLOCK.size)
         if len(head) < _BLOCK.size:
@@ -248,7 +248,9 @@ class CaptureReader:
         return offset, self._unpacked(offset, data, raw)
 
     def _unpacked(self, offset: int, data: bytes, raw: int) -> bytes:
-        """The records of a block. A frame that names its size is made so large, whatever is asked for."""
+        """Return the records of a block. A frame that names its size is made so large, whatever is
+        asked for.
+        """
         try:
             if zstandard.frame_content_size(data) in (_UNTOLD, raw):
                 found = zstandard.ZstdDecompressor().decompress(data, raw, allow_extra_data=False)
@@ -348,7 +350,9 @@ class _Run:
 
 
 def _header(words: dict[str, Any]) -> Header:
-    """The header out of its JSON; what is from the future is passed over. Raises KeyError, TypeError."""
+    """Return the header out of its JSON; what is from the future is passed over. Raises KeyError,
+    TypeError.
+    """
     header = Header(words["created"], words["folder"], words["buffers"])
     sizes = header.buffers.values() if isinstance(header.buffers, dict) else [None]
     if not all(type(size) is int and 0 <= size <= BLOCK_LIMIT for size in sizes):

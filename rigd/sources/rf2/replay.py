@@ -139,7 +139,7 @@ class ReplayBuffers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Zero everything, Extended first: that is how readers learn that the game has closed."""
+        """Clear everything, Extended first: that is how readers learn that the game has closed."""
         for buffer in sorted(BUFFERS, key=lambda buffer: buffer is not Extended):
             with self._writers[buffer.name] as writer:
                 writer.clear()

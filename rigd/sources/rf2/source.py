@@ -172,7 +172,9 @@ class SharedMemory:
         return self._trusted_only(self.scoring_reader, now_ns)
 
     def _trusted_only(self, reader: BufferReader, now_ns: int) -> Snapshot | None:
-        """A frame of a plugin that rigd reads, with the count of those before it that were not given."""
+        """Return a frame of a plugin that rigd reads, with the count of those before it that were not
+        given.
+        """
         found, refused = reader.snapshot(now_ns), self._refused[reader.buffer.name]
         if found is None:
             return None
@@ -222,7 +224,7 @@ class SharedMemory:
         return self.telemetry_reader, self.scoring_reader, self.extended_reader
 
     def _trust(self) -> bool:
-        """Whether the plugin is up and readable; asked again in every life of the telemetry file."""
+        """Return whether the plugin is up and readable; asked again in every life of the telemetry file."""
         if not self._trusted or self._trusted_life != self.telemetry_reader.epoch:
             self.extended()
             self._trusted_life = self.telemetry_reader.epoch
@@ -266,7 +268,9 @@ class SharedMemory:
         return SourceState.GONE
 
     def _unmoved(self, now_ns: int) -> SourceState:
-        """Nothing moved since the files were opened: a menu, a new file, or yesterday's memory."""
+        """Return the state when nothing moved since the files were opened: a menu, a new file, or
+        yesterday's memory.
+        """
         if now_ns - self.telemetry_reader.attached_ns < STILL_NS:
             return SourceState.REPLACED if self.telemetry_reader.reopens else SourceState.WAITING
         return SourceState.WAITING if self._game_runs(now_ns) else SourceState.STALE
@@ -282,7 +286,7 @@ class SharedMemory:
         return self._game_seen
 
     def _facts(self, state: SourceState, now_ns: int) -> dict[str, object]:
-        """What the sentences mention."""
+        """Return what the sentences mention."""
         named = self._named(state)
         facts: dict[str, object] = {
             "folder": self.folder,
@@ -294,7 +298,7 @@ class SharedMemory:
         return facts | (self._plugin_facts() if self._extended is not None else {})
 
     def _named(self, state: SourceState) -> list[BufferReader]:
-        """The readers a sentence is about."""
+        """Return the readers a sentence is about."""
         for file, named in _FILE_STATES.items():
             if named is state:
                 return self._files_in(file)

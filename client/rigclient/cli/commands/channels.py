@@ -139,5 +139,5 @@ def _meaning(channel: Channel | rig_pb2.ChannelInfo) -> tuple[str, str, bool]:
 
 
 def _type(dtype: str) -> str:
-    """float32 for <f4."""
+    """Return the name of a type: float32 for <f4."""
     return np.dtype(dtype).name

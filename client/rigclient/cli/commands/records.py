@@ -120,7 +120,7 @@ def _object(facts: dict[str, Any]) -> Line:
 
 
 def _value(value: Any) -> Any:
-    """A number, or a list of them for several values per car."""
+    """Return a number, or a list of them for several values per car."""
     if isinstance(value, np.ndarray):
         return [_value(one) for one in value]
     if isinstance(value, np.floating):
@@ -168,13 +168,15 @@ def details(event: event_pb2.Event, without: Container[str] = ()) -> str:
 
 
 def _closed(lap: lap_pb2.Lap) -> str:
-    """Car 12, lap 3, A. Alder, 1:32.375; what is valid has nothing more to say."""
+    """Return a closed lap in words: car 12, lap 3, A. Alder, 1:32.375; what is valid has nothing more
+    to say.
+    """
     words = (f"car {lap.car}", f"lap {lap.number + 1}", lap.driver, lap_time(lap.lap_time) or "no time")
     return ", ".join(word for word in (*words, "" if lap.valid else "not valid") if word)
 
 
 def _facts(message: Message, without: Container[str]) -> Iterator[str]:
-    """The fields that are set, with their names; of a session its track, times to the millisecond."""
+    """Yield the fields that are set, with their names; of a session its track, times to the millisecond."""
     for name, value in numbers(message).items():
         inner = getattr(message, name)
         if isinstance(inner, session_pb2.SessionState):

@@ -81,7 +81,7 @@ def _cells(session: session_pb2.Session, wide: bool) -> Iterator[tuple[str, Text
 
 
 def _word(enum: Any, number: int) -> str:
-    """The contract's word, blanks for underscores; nothing for what is not said."""
+    """Return the contract's word, blanks for underscores; nothing for what is not said."""
     known = {value: word for word, value in laps.words(enum).items()}
     return known.get(number, "").replace("_", " ")
 

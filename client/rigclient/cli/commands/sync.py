@@ -147,7 +147,7 @@ class _Job:
         return self._sync
 
     def _say(self, errors: list[RigError], warnings: list[str]) -> None:
-        """On standard error, and not again as long as it stays so."""
+        """Say it on standard error, and not again as long as it stays so."""
         said, self._said = self._said, {*map(str, errors), *warnings}
         for error in errors:
             if str(error) not in said:
@@ -202,7 +202,7 @@ class _Rows(ProgressColumn):
     """Rows a second and what is left."""
 
     def render(self, task: Task) -> Text:
-        """One cell."""
+        """Return one cell."""
         if not task.total:
             return Text("")
         pace = f"{task.speed:,.0f} rows/s, " if task.speed else ""
@@ -211,7 +211,7 @@ class _Rows(ProgressColumn):
 
 @contextlib.contextmanager
 def _bar(rig: str) -> Iterator["Progress"]:
-    """A bar on standard error, only where that is a terminal."""
+    """Show a bar on standard error, only where that is a terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

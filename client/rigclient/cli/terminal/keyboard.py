@@ -53,7 +53,7 @@ class Keyboard:
         return keys(data.decode(errors="ignore"))
 
     def _ignore_suspend(self) -> None:
-        """A view that is suspended would leave the terminal in its mode."""
+        """Ignore Ctrl-Z: a view that is suspended would leave the terminal in its mode."""
         mode = termios.tcgetattr(sys.stdin)
         mode[6][termios.VSUSP] = b"\0"
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, mode)

@@ -108,7 +108,7 @@ class Board:
         self._learn_sectors(update.frame)
 
     def _learn_sectors(self, frame: ScoringFrame) -> None:
-        """A sector begins no later than where the first car in it has been."""
+        """Learn the sectors: one begins no later than where the first car in it has been."""
         share = self._lap_shares(frame.lap_distance)
         racing = ~(frame.in_pits | frame.in_garage) & (share > 0.02) & (share < 0.98)
         for at, sector in enumerate((2, 3)):

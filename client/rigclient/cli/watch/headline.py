@@ -85,7 +85,7 @@ def flag_words(changed: event_pb2.FlagChanged) -> str:
 
 
 def _limits(board: Board, session: session_pb2.SessionState) -> Line:
-    """Clock, and what is left of the session."""
+    """Return clock, and what is left of the session."""
     line = Line(" " + clock(board.clock_s), STRONG)
     if session.HasField("end_time"):
         line.put(f"  left {clock(session.end_time - board.clock_s)}", TEXT)
@@ -135,7 +135,7 @@ def _wind_kmh(weather: session_pb2.Weather) -> float:
 
 
 def _sectors(session: session_pb2.SessionState) -> Line:
-    """One lamp per sector."""
+    """Return one lamp per sector."""
     line = Line()
     for number, flag in enumerate(session.sector_flags, start=1):
         line.put(f" S{number} ", FLAGS["yellow"] if flag == _YELLOW_SECTOR else FLAGS["none"]).put(" ")

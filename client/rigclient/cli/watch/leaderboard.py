@@ -161,7 +161,7 @@ def _columns(board: Board) -> tuple[BoardColumn, ...]:
 
 
 def _chosen(board: Board, width: int) -> list[tuple[BoardColumn, int]]:
-    """The columns that fit, and their widths: what is left over goes to those that can grow."""
+    """Return the columns that fit, and their widths: what is left over goes to those that can grow."""
     columns = list(_columns(board))
     while sum(column.cells + 1 for column in columns) > width + 1 and any(c.rank for c in columns):
         columns.remove(max(columns, key=lambda column: column.rank))
@@ -177,7 +177,7 @@ def _chosen(board: Board, width: int) -> list[tuple[BoardColumn, int]]:
 
 
 def _window(slots: list[int], focus: int | None, height: int) -> list[int]:
-    """Indices of the rows shown: all, or the first three and those around the car shown."""
+    """Return indices of the rows shown: all, or the first three and those around the car shown."""
     if len(slots) <= height:
         return list(range(len(slots)))
     rest = max(height - _KEPT_ON_TOP, 1)
@@ -188,7 +188,7 @@ def _window(slots: list[int], focus: int | None, height: int) -> list[int]:
 
 
 def _rows(board: Board, sort: str) -> list[BoardRow]:
-    """One row per car, the first first."""
+    """Return one row per car, the first first."""
     frame = board.scoring
     assert frame is not None
     shared = _Shared.of(board, frame)
@@ -244,7 +244,7 @@ def _class_style(classes: list[str], name: str) -> Style:
 
 
 def _class_bests(board: Board, frame: ScoringFrame) -> Array:
-    """For each car the best lap of its class, inf when there is none."""
+    """Return for each car the best lap of its class, inf when there is none."""
     names = np.array(
         [board.entries[i].vehicle_class if i in board.entries else "" for i in frame.id.tolist()]
     )
@@ -268,7 +268,7 @@ def _best(frame: ScoringFrame, at: int, purple: float) -> tuple[str, Style]:
 
 
 def _race_gaps(frame: ScoringFrame) -> tuple[list[str], list[str]]:
-    """To the leader and to the car ahead, in seconds or laps."""
+    """Return the gaps to the leader and to the car ahead, in seconds or laps."""
     return (
         _behind(frame.place, frame.time_behind_leader, frame.laps_behind_leader),
         _behind(frame.place, frame.time_behind_next, frame.laps_behind_next),
@@ -288,7 +288,7 @@ def _behind(places: Array, seconds: Array, laps: Array) -> list[str]:
 
 
 def _time_gaps(frame: ScoringFrame) -> tuple[list[str], list[str]]:
-    """Outside races: best lap against the best of all, and against the car ahead."""
+    """Return the gaps outside races: best lap against the best of all, and against the car ahead."""
     times = frame.best_lap_time
     order = np.argsort(frame.place, kind="stable")
     ahead = np.full(len(times), np.nan)
@@ -299,7 +299,9 @@ def _time_gaps(frame: ScoringFrame) -> tuple[list[str], list[str]]:
 
 
 def _state(frame: ScoringFrame, at: int) -> tuple[str, Style]:
-    """The most telling of: out of the race, in the pits, blue flag, penalty, invalid lap, rear flap."""
+    """Return the most telling of: out of the race, in the pits, blue flag, penalty, invalid lap, rear
+    flap.
+    """
     finished = _FINISHED.get(int(frame.finish_status[at]))
     if finished is not None:
         return finished
@@ -335,7 +337,7 @@ def _compound_indices(board: Board) -> dict[int, int]:
 
 
 def _tyre(entry: session_pb2.Entry, index: int | None) -> tuple[str, Style]:
-    """A letter for a compound whose name is known, else its number."""
+    """Return a letter for a compound whose name is known, else its number."""
     name = entry.front_compound.lower()
     for word, letter, style in _COMPOUNDS:
         if word in name:

@@ -178,7 +178,7 @@ def _summary(board: Board, reconnects: int) -> WatchSummary:
 
 @contextlib.contextmanager
 def _quiet_end() -> Iterator[None]:
-    """Ctrl-C ends the view, and SIGTERM and SIGHUP leave a usable terminal behind."""
+    """Let Ctrl-C end the view, and SIGTERM and SIGHUP leave a usable terminal behind."""
     taken = {}
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):

@@ -44,12 +44,12 @@ class Tally:
 
 
 def _replaced(gaps: list[event_pb2.Gap]) -> bool:
-    """Another ring began: its numbers say nothing about those before."""
+    """Return whether another ring began: its numbers say nothing about those before."""
     return any(gap.reason == event_pb2.GAP_REASON_RING_REPLACED for gap in gaps)
 
 
 def _covered(first: int, last: int, gaps: list[event_pb2.Gap]) -> int:
-    """How many of the numbers first..last lie in a gap; gaps may overlap."""
+    """Return how many of the numbers first..last lie in a gap; gaps may overlap."""
     covered = 0
     for gap in sorted(gaps, key=lambda gap: gap.first_seq):
         begin, end = max(gap.first_seq, first), min(gap.last_seq, last)

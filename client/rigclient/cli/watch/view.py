@@ -59,13 +59,13 @@ def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnect
 
 
 def _said(choice: ViewSettings) -> str:
-    """What is not as at the beginning."""
+    """Return what is not as at the beginning."""
     sort = f"by {choice.sort}" if choice.sort != leaderboard.SORTS[0] else ""
     return "  ".join(filter(None, ("PAUSED, p goes on" if choice.paused else "", sort)))
 
 
 def _explained(rows: list[Line], width: int) -> list[Line]:
-    """The keys in a box over the middle of the screen."""
+    """Return the keys in a box over the middle of the screen."""
     inner = min(max(len(text) for _, text in _KEYS) + 9, width - 4)
     box = [Line("┌" + "─" * inner + "┐", DIM)]
     for key, text in _KEYS:
@@ -91,7 +91,7 @@ def _body(board: Board, width: int, height: int, choice: ViewSettings) -> list[L
 
 
 def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """Cockpit and tyres from the top, and a trace in what is left."""
+    """Return cockpit and tyres from the top, and a trace in what is left."""
     tyre_rows = 10 if height >= _TALL_FROM else 7
     cockpit_rows = max(height - tyre_rows - _TRACE - 1, _LEAST_COCKPIT)
     rows = cockpit.lines(board, width, cockpit_rows)
@@ -103,12 +103,12 @@ def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
 
 
 def _trace(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """A curve below a rule."""
+    """Return a curve below a rule."""
     return [Line("─" * width, FAINT), *trace.lines(board, width, min(height, _MOST_TRACE), pedals)]
 
 
 def _nothing(board: Board, width: int) -> list[Line]:
-    """No telemetry yet: say why, in full."""
+    """Return that there is no telemetry yet, and in full why."""
     state = board.state
     word, text = state.word, state.sentence
     if state.condition is Condition.LIVE:

@@ -96,7 +96,7 @@ def _drivers(destination: Destination, choice: Choice) -> list[str]:
 
 
 def _nearest(names: list[str], text: str) -> list[str]:
-    """The name that is `text` in any case, else the only one that has it as a word."""
+    """Return the name that is `text` in any case, else the only one that has it as a word."""
     wanted = text.lower()
     whole = [name for name in names if name.lower() == wanted]
     words = [name for name in names if wanted in name.lower().split()]

@@ -285,7 +285,7 @@ def _silence_timer(session: Any) -> None:
 
 
 def _check_reachable(wanted: Login) -> None:
-    """See that somebody answers: connector 4 waits a minute for a network that swallows everything."""
+    """Ensure that somebody answers: connector 4 waits a minute for a network that swallows everything."""
     options = wanted.options
     host = options.get("host") or f"{options['account']}.snowflakecomputing.com"
     if "region" in options or "proxy_host" in options or _by_proxy(host):

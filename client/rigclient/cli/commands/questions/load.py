@@ -129,7 +129,7 @@ class RefusedRows:
         self.count: int = 0
 
     def __call__(self, refusal: "RefusedRow") -> None:
-        """One more."""
+        """Count one more."""
         self.count += 1
         self.where.setdefault(refusal.reason, refusal)
         if len(self.first) < _MOST_SHOWN:
@@ -138,7 +138,7 @@ class RefusedRows:
 
 @contextlib.contextmanager
 def _written(path: Path | None, refused_rows: RefusedRows) -> "Iterator[OnRefused]":
-    """Tells, and where a file is wanted writes the row there."""
+    """Open what refused rows are given to; where a file is wanted it writes them there."""
     if path is None:
         yield refused_rows
         return
@@ -155,7 +155,7 @@ def _written(path: Path | None, refused_rows: RefusedRows) -> "Iterator[OnRefuse
 
 @contextlib.contextmanager
 def _progress(found: "Search") -> "Iterator[Progress]":
-    """A bar on standard error over the bytes of all files, only where that is a terminal."""
+    """Show a bar on standard error over the bytes of all files, only where that is a terminal."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     with Bars(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
@@ -179,7 +179,7 @@ def _report(
 
 
 def _whys(reports: "Sequence[ImportReport]", found: "Search") -> Iterator[Text]:
-    """A line for every file that is not loaded, with its reason."""
+    """Yield a line for every file that is not loaded, with its reason."""
     for report in reports:
         if report.why:
             yield Text(report.why, YELLOW if report.outcome in (_REFUSED, _EMPTY) else DIM)
@@ -187,7 +187,7 @@ def _whys(reports: "Sequence[ImportReport]", found: "Search") -> Iterator[Text]:
 
 
 def _files(reports: "Sequence[ImportReport]", width: int) -> RenderableType:
-    """A row per file that has laps to tell."""
+    """Return a row per file that has laps to tell."""
     shown = (report for report in reports if report.kind != _BEACONS or report.why)
     return table(_COLUMNS, map(_row, shown), width)
 
@@ -208,7 +208,7 @@ def _count(number: int, style: Style) -> Text:
 
 
 def _reasons(reports: "Sequence[ImportReport]", refused_rows: RefusedRows, width: int) -> RenderableType:
-    """Rows that were refused, by reason."""
+    """Return rows that were refused, by reason."""
     total = sum((report.refused for report in reports), Counter[str]())
     rows = (_reason(reason, count, refused_rows.where[reason]) for reason, count in total.most_common())
     return table(_REASONS, rows, width)
@@ -233,7 +233,7 @@ def _first(refused_rows: RefusedRows) -> Iterator[Text]:
 
 
 def _sum(reports: "Sequence[ImportReport]", found: "Search") -> Text:
-    """15 files loaded, 7214 laps; ..."""
+    """Return the sum in words: 15 files loaded, 7214 laps; ..."""
     loaded = [report for report in reports if report.laps]
     words = [f"{len(loaded)} file{'s' * (len(loaded) != 1)} loaded, {sum(one.laps for one in loaded)} laps"]
     there = sum(report.outcome == _THERE for report in reports)
@@ -275,7 +275,7 @@ def _plain(reports: "Sequence[ImportReport]", found: "Search", refused_rows: Ref
 
 
 def _end(reports: "Sequence[ImportReport]") -> None:
-    """Files that were refused whole are no success. Raises Refused."""
+    """Raise Refused when files were refused whole: that is no success."""
     if refused := _refused(reports):
         raise Refused(
             f"{len(refused)} of {len(reports)} files refused", hint="each is shown above with its reason"
@@ -287,7 +287,7 @@ def _refused(reports: "Sequence[ImportReport]") -> "list[ImportReport]":
 
 
 def _date(text: str) -> str:
-    """A date or a year. Raises BadParameter."""
+    """Return a date or a year. Raises BadParameter."""
     from rigclient.imports.races import date_of
 
     found = date_of(text)

@@ -93,7 +93,7 @@ def _rows(batches: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(name: str, column: Any) -> list[Any]:
-    """The values; those of a float32 as short as they read back."""
+    """Return the values; those of a float32 as short as they read back."""
     from rigclient.warehouse import tables
 
     values: list[Any] = column.to_pylist()
@@ -145,7 +145,7 @@ def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
 
 @contextlib.contextmanager
 def _counted(path: Path) -> Iterator[Callable[[int], None]]:
-    """Tells on a terminal's standard error how many rows there are so far."""
+    """Show on a terminal's standard error how many rows there are so far."""
     count = 0
 
     def add_rows(rows: int) -> None:
@@ -161,7 +161,7 @@ def _counted(path: Path) -> Iterator[Callable[[int], None]]:
 
 
 def _show(batches: Iterable[Any]) -> None:
-    """The first rows. The session is told once."""
+    """Print the first rows. The session is named once."""
     found = iter(batches)
     first = next(found)
     names = _names(first)
