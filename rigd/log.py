@@ -134,7 +134,9 @@ class Log(logging.handlers.QueueHandler):
         atexit.register(self.close)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Fix what the line says. Unlike the original this leaves the trace to the formatter."""
+        """Return the record with its text made, once. Unlike the original this leaves the trace to the
+        formatter.
+        """
         record.msg, record.args = record.getMessage(), None
         return record
 

@@ -94,7 +94,7 @@ def _words(entry: AccountEntry) -> dict[str, Any]:
     """Return the fields for JSON, without what is not set."""
     words: dict[str, Any] = {name: value for name, value in vars(entry).items() if value}
     if entry.heads:
-        words["heads"] = {_word(stream): seq for stream, seq in entry.heads.items()}
+        words["heads"] = {_stream_name(stream): seq for stream, seq in entry.heads.items()}
     if entry.gap is not None:
         words["gap"] = json_format.MessageToDict(entry.gap, preserving_proto_field_name=True)
     return words
@@ -119,5 +119,5 @@ def _number(value: Any) -> int:
     return value
 
 
-def _word(stream: int) -> str:
+def _stream_name(stream: int) -> str:
     return event_pb2.Stream.Name(stream).removeprefix(_STREAM).lower()  # type: ignore[arg-type]

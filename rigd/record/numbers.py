@@ -28,7 +28,7 @@ class Numbers:
         """
 
     def take(self, stream: bytes, taken_ns: int) -> int:
-        """Take the number of a record captured at wall clock `taken_ns`."""
+        """Return the next number of a stream, for a record captured at `taken_ns` (unix)."""
         seq = self._next[stream]
         self._next[stream] = seq + 1
         self._last_ns[stream] = taken_ns

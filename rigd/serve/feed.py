@@ -218,7 +218,7 @@ class Feed:
         return sorted(gaps, key=lambda gap: gap.first_seq)
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following, and close the ring."""
         self._timer.cancel()
         self._stop_listening()
         if self._ring is not None:

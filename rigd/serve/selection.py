@@ -61,6 +61,7 @@ class Selection:
         self._shared.clear()
 
     def _make(self, tick: Tick) -> bytes:
+        """Return the wanted channels of the wanted cars, as the `ticks` field of a response."""
         assert tick.head is not None
         layout = self._layouts.of(tick.head, tick.data, 0, len(tick.data))
         rows = self._wanted_rows(layout, tick.head, tick.data)

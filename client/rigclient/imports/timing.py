@@ -188,28 +188,31 @@ def read_chart(source: ImportFile, race: ImportedRace, clocks: Iterable[Clocks])
     midnight_ns = overview.midnight(clocks)
     if midnight_ns is not None:
         race = race._replace(date=_local_date(midnight_ns))
-    key = race.key(source.file.kind, overview.started_ms // 1000)
-    others = source.loaded.sessions_of_race(key, race.date)
-    other = next((one for one in others if source.loaded.numbers(one.name) & overview.numbers), None)
+    key, other = _placed(source, race, overview)
     if other is not None and standing(source.file.path) < standing(Path(other.path)):
-        why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
-        return ImportReport(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
+        return _older(source, race, other)
     if other is not None and not _may_replace(source, other):
         raise conflict(source.file, other.name, other, _hint(source, race, other))
-    if other is None:
-        key = _own(key, len(others))
     session = other.name if other else race.session(_began(overview, race, midnight_ns), _name(key))
     imported = Imported(session, dated(key, race.date), race, source.file.sha256)
-    timing = TimingSession(imported, overview, midnight_ns)
-    timing.write(source.spool, source.sound(charts.laps))
+    TimingSession(imported, overview, midnight_ns).write(source.spool, source.sound(charts.laps))
     return source.report(session, race, laps=overview.laps, replaces=(other,) if other else ())
 
 
-def _own(key: str, others: int) -> str:
-    """Return the key of a race that is like others in all but its cars: without one in common it is another
-    race.
+def _placed(source: ImportFile, race: ImportedRace, overview: Overview) -> tuple[str, LoadedFile | None]:
+    """Return the key of the chart's race, and the chart of it that is in the warehouse. One that is like
+    others in all but its cars, without one in common, is another race.
     """
-    return f"{key}-{others}" if others else key
+    key = race.key(source.file.kind, overview.started_ms // 1000)
+    others = source.loaded.sessions_of_race(key, race.date)
+    other = next((one for one in others if source.loaded.numbers(one.name) & overview.numbers), None)
+    return (f"{key}-{len(others)}" if others and not other else key), other
+
+
+def _older(source: ImportFile, race: ImportedRace, other: LoadedFile) -> ImportReport:
+    """Return the report of a chart that stays out: a later one of the race is in the warehouse."""
+    why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
+    return ImportReport(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
 
 
 def _name(key: str) -> str:
