@@ -54,7 +54,7 @@ def open_to_write(path: Path, how: int) -> BinaryIO:
 
 
 def cut(path: Path, size: int) -> None:
-    """Cut a file to its first `size` bytes, on the disk too. Raises OSError."""
+    """Truncate a file to its first `size` bytes, on the disk too. Raises OSError."""
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())

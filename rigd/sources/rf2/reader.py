@@ -416,7 +416,7 @@ class BufferReader:
         kept = self._stable(count) if 0 < count <= MAX_VEHICLES else 0
         ids, clock = self._mids[:kept].tobytes(), self._clocks[:kept].tobytes()
         if not kept or self._known(ids, clock):
-            self._bury(now_ns)
+            self._give_up(now_ns)
             return None
         self._advance(end, kept, now_ns)
         self.moved_ns = now_ns
@@ -428,7 +428,7 @@ class BufferReader:
             self._first_sight = (ids, clock)
         return (ids, clock) in ((self._ids, self._clock), self._first_sight)
 
-    def _bury(self, now_ns: int) -> None:
+    def _give_up(self, now_ns: int) -> None:
         """Give up a frame that does not move: after a second the pair is remembered and costs one
         comparison.
         """

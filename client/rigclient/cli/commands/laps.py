@@ -28,7 +28,7 @@ _CUT: Final = ("class", "vehicle", "track", "driver")
 _LEAST_CELLS: Final = 4
 _MADE_ROOM: Final = (rig_pb2.LAP_LOSS_RETENTION, rig_pb2.LAP_LOSS_FORCED)
 _HALF_MS: Final = 5e-4
-"""Times are told to the millisecond."""
+"""Times are shown to the millisecond."""
 
 Bests = Mapping[tuple[str, str, str], float]
 """Best times by track, class and what they are the time of."""
