@@ -29,7 +29,7 @@ STATUS: Final = "status"
 
 _LOOK_S: Final = 1.0
 _SLOW_S: Final = 5.0
-"""Work without progress for longer is told. A turn of the archiver with eight laps takes half a second."""
+"""Work without progress for longer is trouble. A turn of the archiver with eight laps takes half a second."""
 _DEAD_S: Final = 25.0
 """Work without progress for longer, that does not even wait for a disk, is dead: the daemon is not fed."""
 _MOST_LOGGED: Final = 10

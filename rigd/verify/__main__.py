@@ -24,15 +24,15 @@ class _Printer:
     """Says it on standard output."""
 
     def __init__(self) -> None:
-        self._told_at = 0.0
+        self._printed_at = 0.0
         self._now = rig_pb2.VerifyResponse()
 
     def progress(self, walk: str, done: int, total: int) -> None:
         """Print how far it is."""
         another = walk != self._now.walk
         self._now = rig_pb2.VerifyResponse(walk=walk, done=done, total=total)
-        if another or done >= total or time.monotonic() > self._told_at + _EVERY_S:
-            self._told_at = time.monotonic()
+        if another or done >= total or time.monotonic() > self._printed_at + _EVERY_S:
+            self._printed_at = time.monotonic()
             self.say(self._now)
 
     def found(self, finding: rig_pb2.Finding) -> None:

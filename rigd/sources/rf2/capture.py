@@ -316,7 +316,7 @@ class _Run:
             BufferReader(folder, buffer, first=buffer is not Telemetry, everything=True)
             for buffer in (Extended, Scoring, Telemetry)
         ]
-        self._start_ns = self._told_ns = time.monotonic_ns()
+        self._start_ns = self._reported_ns = time.monotonic_ns()
 
     def poll(self, now_ns: int) -> bool:
         """Capture what is new. True once a second, after the block of that second was written."""
@@ -324,9 +324,9 @@ class _Run:
             frame = reader.snapshot(now_ns)
             if frame is not None:
                 self._add(reader.buffer.name, frame, now_ns)
-        if now_ns - self._told_ns < BLOCK_NS:
+        if now_ns - self._reported_ns < BLOCK_NS:
             return False
-        self._told_ns = now_ns
+        self._reported_ns = now_ns
         self._writer.flush()
         self._sum_up(now_ns)
         return True
