@@ -134,7 +134,9 @@ class Log(logging.handlers.QueueHandler):
         atexit.register(self.close)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Fix what the line says. Unlike the original this leaves the trace to the formatter."""
+        """Return the record with its text made, once. Unlike the original this leaves the trace to the
+        formatter.
+        """
         record.msg, record.args = record.getMessage(), None
         return record
 
@@ -201,7 +203,7 @@ def _priority(level: int) -> int:
 
 
 def _is_pipe(descriptor: int) -> bool:
-    """Whether lines go to a program and not to people. The journal's end is a socket."""
+    """Return whether lines go to a program and not to people. The journal's end is a socket."""
     try:
         mode = os.fstat(descriptor).st_mode
     except OSError:

@@ -20,11 +20,13 @@ class Notices:
         self._socket.bind(f"\0{self._name}")
 
     def environment(self, watchdog_s: float) -> dict[str, str]:
-        """What the process needs to know."""
+        """Return what the process needs to know."""
         return {"NOTIFY_SOCKET": f"@{self._name}", "WATCHDOG_USEC": str(int(watchdog_s * 1e6))}
 
     def fed(self, pid: int) -> bool:
-        """Whether that process has said since the last call that it lives. Nobody else can say so for it."""
+        """Return whether that process has said since the last call that it lives. Nobody else can say so for
+        it.
+        """
         fed = False
         while True:
             try:

@@ -19,7 +19,7 @@ class ProcessMeter:
         self._cpu_s = time.process_time()
 
     def status(self) -> rig_pb2.ProcessStatus:
-        """Cost since the call before."""
+        """Return the cost since the call before."""
         now, cpu_s = time.monotonic(), time.process_time()
         share = (cpu_s - self._cpu_s) / max(now - self._last, 1e-3)
         self._last, self._cpu_s = now, cpu_s
@@ -34,7 +34,7 @@ class ProcessMeter:
 
 
 def _resident() -> tuple[int, int]:
-    """Resident bytes: all, and those of mapped files."""
+    """Return resident bytes: all, and those of mapped files."""
     with open("/proc/self/statm") as statm:
         _, resident, shared, *_ = statm.read().split()
     return int(resident) * _PAGE, int(shared) * _PAGE

@@ -29,7 +29,7 @@ STATUS: Final = "status"
 
 _LOOK_S: Final = 1.0
 _SLOW_S: Final = 5.0
-"""Work without progress for longer is told. A turn of the archiver with eight laps takes half a second."""
+"""Work without progress for longer is trouble. A turn of the archiver with eight laps takes half a second."""
 _DEAD_S: Final = 25.0
 """Work without progress for longer, that does not even wait for a disk, is dead: the daemon is not fed."""
 _MOST_LOGGED: Final = 10
@@ -49,22 +49,22 @@ class Pulse:
         self.resting = True
 
     def beat(self) -> None:
-        """The work goes on; 0.4 µs."""
+        """Note that the work goes on; 0.4 µs."""
         self.thread = threading.current_thread().native_id or 0
         self.progress_s = self.alive_s = time.monotonic()
         self.resting = False
 
     def rest(self) -> None:
-        """There is no work until the next beat."""
+        """Note that there is no work until the next beat."""
         self.resting = True
 
     def silent_s(self, now: float) -> float:
-        """Seconds without progress."""
+        """Return seconds without progress."""
         return 0.0 if self.resting else now - self.progress_s
 
     def dead(self, now: float) -> bool:
-        """Whether it makes no progress and does not wait for a disk. A disk may take minutes, and no kill
-        makes it faster.
+        """Return whether it makes no progress and does not wait for a disk. A disk may take minutes, and no
+        kill makes it faster.
         """
         if not self.resting and _state(self.thread) == "D":
             self.alive_s = now
@@ -72,7 +72,7 @@ class Pulse:
 
 
 def _state(thread: int) -> str:
-    """One letter of the kernel's, D while the thread waits for a disk."""
+    """Return one letter of the kernel's, D while the thread waits for a disk."""
     try:
         with open(f"/proc/self/task/{thread}/stat") as stat:
             return stat.read().rpartition(") ")[2][:1]
@@ -95,7 +95,7 @@ class Watchdog:
         self._pulses: list[Pulse] = []
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._asked = self._work_trouble = ""
-        self._told = rig_pb2.Trouble(daemon=daemon)
+        self._trouble = rig_pb2.Trouble(daemon=daemon)
         self._logged: set[str] = set()
         self._manager = _Manager()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -105,7 +105,7 @@ class Watchdog:
         self._thread.start()
 
     def ready(self) -> None:
-        """The daemon has started; what ends it from now on is no refusal."""
+        """Note that the daemon has started; what ends it from now on is no refusal."""
         self.is_ready = True
         self._manager.say("READY=1")
         log.say(log.STARTED, daemon=self.daemon, version=rigd.__version__, data=self._folder.parent)
@@ -123,7 +123,9 @@ class Watchdog:
             self._changes.put(what)
 
     def words(self) -> dict[str, rig_pb2.DaemonStatus]:
-        """What the daemons that speak have said last, by name; of this one too, for those that listen."""
+        """Return what the daemons that speak have said last, by name; of this one too, for those that
+        listen.
+        """
         since = time.monotonic() - _SILENT_S
         return {daemon: word for daemon, (heard, word) in self._words.items() if heard > since}
 
@@ -133,7 +135,7 @@ class Watchdog:
         self._change(self._work_trouble or self._stall(now))
         dead = [pulse.part for pulse in self._pulses if pulse.dead(now)]
         if not dead:
-            self._manager.say(f"WATCHDOG=1\nSTATUS={self._told.what or 'works'}")
+            self._manager.say(f"WATCHDOG=1\nSTATUS={self._trouble.what or 'works'}")
         with contextlib.suppress(OSError):  # no room, no memory: tried again in a second
             # Whoever owns the data directory makes it; one that was moved away is reached all the same.
             if self._bell is not None or self._folder.parent.exists():
@@ -166,27 +168,27 @@ class Watchdog:
 
     def _change(self, what: str) -> None:
         """Note the trouble of now; log what has changed."""
-        told = self._told
+        trouble = self._trouble
         if what and what not in self._logged and len(self._logged) < _MOST_LOGGED:
             log.say(log.TROUBLE, daemon=self.daemon, what=what)
             self._logged.add(what)
-        if what and not told.what:
-            told.since_ns = time.time_ns()
-        elif told.what and not what:
-            seconds = (time.time_ns() - told.since_ns) / 1e9
-            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=told.what, duration_s=seconds)
+        if what and not trouble.what:
+            trouble.since_ns = time.time_ns()
+        elif trouble.what and not what:
+            seconds = (time.time_ns() - trouble.since_ns) / 1e9
+            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=trouble.what, duration_s=seconds)
             self._logged.clear()
-        told.what = what
+        trouble.what = what
 
     def _tell(self) -> None:
-        """To all who listen."""
+        """Send it to all who listen."""
         self._bell = self._bell or Bell(self._folder)
-        trouble = self._told if self._told.what else None
+        trouble = self._trouble if self._trouble.what else None
         word = rig_pb2.DaemonStatus(daemon=self.daemon, trouble=trouble, archiver=self.archiver)
         self._bell.ring(word.SerializeToString())
 
     def _hear(self) -> None:
-        """What the others say."""
+        """Take what the others say."""
         if not self._listens:
             return
         if self._listener is None or self._listener.forgotten():

@@ -11,11 +11,11 @@ from grpc_status import rpc_status
 from rig.errors import RigError, Unavailable, by_reason
 
 _CLASSES: Final = by_reason()
-_BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__())}
+_BY_STATUS: Final = {cls.status: cls for cls in (*reversed(RigError.__subclasses__()), RigError)}
 
 
 def translated(error: Any, address: str) -> RigError:
-    """The error of the tree behind a gRPC error."""
+    """Return the error of the tree behind a gRPC error."""
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error)
     if info is not None and info.reason in _CLASSES:
@@ -29,14 +29,14 @@ def translated(error: Any, address: str) -> RigError:
 
 
 def _way_to(address: str) -> str:
-    """How to make a rig answer there."""
+    """Return how to make a rig answer there."""
     if address.startswith("unix:"):
         return "is `rigd run` running?"
     return f"is it running, and with that address? rigd run --address {address}"
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Message and hint of "message (hint)", in which parentheses come in pairs."""
+    """Return message and hint of "message (hint)", in which parentheses come in pairs."""
     depth = 0
     for at in range(len(text) - 1, 0, -1):
         depth += {")": 1, "(": -1}.get(text[at], 0)

@@ -217,7 +217,7 @@ class LapFile:
         return self
 
     def close(self) -> None:
-        """Let go of the file. Twice is harmless."""
+        """Release the file. Twice is harmless."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -57,7 +57,7 @@ TROUBLE: Final = (OSError, sqlite3.OperationalError, lmdb.Error, RigError)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the archiver can be told."""
+    """Settings of the archiver."""
 
     data: Path
     """Data directory: the ring is read from `data/ring`, laps go to `data/laps`."""
@@ -115,7 +115,7 @@ class Archiver:
         self._whole = True
 
     def _stopped(self) -> bool:
-        """Whether we are to stop; asked between two laps, so that a long list of them is progress."""
+        """Return whether we are to stop; asked between two laps, so that a long list of them is progress."""
         self._pulse.beat()
         return self._stop(0.0)
 
@@ -166,13 +166,13 @@ class Archiver:
         return f"events {self._taken + 1} to {self._cursor} of the ring cannot be read"
 
     def _begin_again(self) -> None:
-        """Without the index: the folder has it all."""
+        """Begin again without the index: the folder has it all."""
         self.close()
         remove_index(index_path(self._data))
         self._open()
 
     def _make_room(self, error: Exception) -> None:
-        """The disk may be full of laps that can go. If even that fails there is another turn."""
+        """Make room: the disk may be full of laps that can go. If even that fails there is another turn."""
         if not isinstance(error, OSError) and "full" not in str(error):
             return
         with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
@@ -303,7 +303,7 @@ class Archiver:
                 self._archive(followed, list(group))
 
     def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
-        """A session begins; those that another ring left behind are over."""
+        """Begin a session; those that another ring left behind are over."""
         for session in followed.sessions.left_behind():
             followed.journals.abandon(session)
         followed.sessions.begin(event)
@@ -324,7 +324,7 @@ class Archiver:
             followed.ring.forget_pages()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self.store.close()
         self._queue.close()
         self._let_go()

@@ -19,7 +19,7 @@ _SIZE_UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def data_home() -> Path:
-    """/var/lib/rigd under systemd (StateDirectory), else the XDG data directory."""
+    """Return /var/lib/rigd under systemd (StateDirectory), else the XDG data directory."""
     if state := os.environ.get("STATE_DIRECTORY"):
         return Path(state.split(":")[0])
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "rigd"
@@ -31,7 +31,7 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic only from cli
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes, 16 MiB at least: less does not hold one second of a full grid."""
+        """Return bytes, 16 MiB at least: less does not hold one second of a full grid."""
         if isinstance(value, int):
             return value
         number, unit = (value[:-1], value[-1].upper()) if value[-1:].upper() in _SIZE_UNITS else (value, "")
@@ -209,13 +209,13 @@ def given(names: Callable[[Command], Command]) -> list[str]:
 
 
 def _options(names: Callable[[Command], Command]) -> list[click.Option]:
-    """The options that a decorator gives to a command."""
+    """Return the options that a decorator gives to a command."""
     command = click.command()(names(lambda: None))
     return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
 def stopper() -> threading.Event:
-    """An event that SIGTERM, Ctrl-C and a closed terminal set."""
+    """Return an event that SIGTERM, Ctrl-C and a closed terminal set."""
     stop = threading.Event()
     for number in stop_signals():
         signal.signal(number, lambda *_: stop.set())

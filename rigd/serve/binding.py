@@ -25,9 +25,9 @@ def own_address(instance: str) -> str:
     """Return the address of an instance's socket, in a folder that is there: systemd's for the service, else
     the user's own, which nobody else may enter.
     """
-    told = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    if told:
-        return sockets.address(Path(told), instance)
+    given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    if given:
+        return sockets.address(Path(given), instance)
     folder = sockets.own_folder()
     found = sockets.address(folder, instance)
     sockets.path_of(found)
@@ -77,7 +77,7 @@ def _held(address: str, process: int) -> Busy:
 
 
 def _port_holder(port: int) -> int:
-    """The process that listens on a port; 0 when it cannot be seen."""
+    """Return the process that listens on a port; 0 when it cannot be seen."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):

@@ -35,7 +35,9 @@ _OWN_FILES: Final = 64
 
 
 def limit() -> int:
-    """Connections that the files of this process leave room for, the most it may open being asked for."""
+    """Return the connections that the files of this process leave room for, the most it may open being asked
+    for.
+    """
     soft, hard = (math.inf if one == resource.RLIM_INFINITY else one for one in _files())
     files = int(min(MAX_CONNECTIONS + _OWN_FILES, hard))
     if soft < files:
@@ -44,12 +46,12 @@ def limit() -> int:
 
 
 def _files() -> tuple[int, int]:
-    """Descriptors this process may have, and how many it may ask for."""
+    """Return descriptors this process may have, and how many it may ask for."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 def options() -> tuple[tuple[str, int], ...]:
-    """As gRPC's server takes them."""
+    """Return the limits as gRPC's server takes them."""
     return (
         ("grpc.max_allowed_incoming_connections", limit()),
         ("grpc.max_connection_idle_ms", IDLE_S * 1000),

@@ -23,17 +23,17 @@ class Cursor(NamedTuple):
     seq: int
 
     def pack(self) -> bytes:
-        """As a client keeps it."""
+        """Return the bytes that a client keeps."""
         body = _BODY.pack(_MAGIC, _VERSION, self.stream, self.ring, self.seq)
         return body + _CHECK.pack(zlib.crc32(body))
 
     def text(self) -> str:
-        """As an error message or a terminal shows it."""
+        """Return the cursor as an error message or a terminal shows it."""
         return base64.urlsafe_b64encode(self.pack()).decode()
 
 
 def read_cursor(data: bytes) -> Cursor:
-    """The cursor in `data`. Raises MalformedCursor for anything that `pack` did not make."""
+    """Return the cursor in `data`. Raises MalformedCursor for anything that `pack` did not make."""
     if len(data) != CURSOR_BYTES:
         raise MalformedCursor(f"a cursor has {CURSOR_BYTES} bytes, this one has {len(data)}")
     magic, version, stream, ring, seq = _BODY.unpack_from(data)

@@ -85,7 +85,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @contextlib.contextmanager
     def _counted(self, peer: str) -> Iterator[None]:
-        """Raises Exhausted for a connection that has enough calls open."""
+        """Raise Exhausted for a connection that has enough calls open."""
         limit = MAX_CALLS_OVER_SOCKETS if peer.startswith(ANY_SOCKET) else MAX_CALLS_PER_CLIENT
         if self._open[peer] >= limit:
             raise Exhausted(f"this connection has {limit} calls open, which is the limit", limit=limit)
@@ -103,7 +103,7 @@ def _named(behavior: Behavior) -> str:
 
 
 def _read(parse: Callable[[bytes], Any], data: bytes) -> Any:
-    """A request out of its bytes. Raises BadRequest."""
+    """Return a request out of its bytes. Raises BadRequest."""
     try:
         return parse(data)
     except (DecodeError, ValueError):
@@ -119,7 +119,7 @@ async def _each(parse: Callable[[bytes], Any], stream: AsyncIterator[bytes]) -> 
 
 
 def _awaited(behavior: Behavior) -> Behavior:
-    """A behavior that writes its responses, where it yields them."""
+    """Return a behavior that writes its responses, where it yields them."""
     if not inspect.isasyncgenfunction(behavior):
         return behavior
 

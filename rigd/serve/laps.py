@@ -94,7 +94,9 @@ class LapService:
         """Files that were checked to their last byte, as they were then."""
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Streams send bytes that are ready, so they are not serialized again."""
+        """Return the service for a server. Streams send bytes that are ready, so they are not serialized
+        again.
+        """
         answers: dict[str, tuple[Any, Any]] = {
             "ListSessions": (self._list_sessions, laps_pb2.ListSessionsRequest),
             "GetSession": (self._get_session, laps_pb2.GetSessionRequest),
@@ -122,7 +124,7 @@ class LapService:
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     def close(self) -> None:
-        """Let go of threads and files."""
+        """Release threads and files."""
         self._threads.shutdown(cancel_futures=True)
         self._queue.close()
 
@@ -155,14 +157,14 @@ class LapService:
         return laps_pb2.GetLapResponse(lap=await self._work(self._listed, request.name))
 
     def _listed(self, name: str) -> lap_pb2.Lap:
-        """What the index knows of a lap."""
+        """Return what the index knows of a lap."""
         lap = self._store.index.lap(name)
         if lap is None:
             raise NotFound(f"there is no lap {name!r}", name=name)
         return lap
 
     def _running(self, ring: RingReader, name: str) -> Gathered:
-        """The lap that is being driven, if its session is."""
+        """Return the lap that is being driven, if its session is."""
         match = _RUNNING.fullmatch(name)
         assert match is not None
         session, gathered = self._store.index.session(match[1]), running(ring, int(match[2]))
@@ -192,7 +194,7 @@ class LapService:
         await self._send(messages, context)
 
     def _ring_of(self, name: str) -> RingReader | None:
-        """The ring, if the lap is read from there."""
+        """Return the ring, if the lap is read from there."""
         return self._feed.ring if _RUNNING.fullmatch(name) else None
 
     async def _send(self, messages: Iterator[bytes], context: Context) -> None:
@@ -212,12 +214,14 @@ class LapService:
     def _messages(
         self, name: str, ring: RingReader | None, make: Callable[[_Opened], Iterator[bytes]]
     ) -> Iterator[bytes]:
-        """The messages, made in whatever thread asks for the next."""
+        """Yield the messages, made in whatever thread asks for the next."""
         with self._opened(name) if ring is None else self._taken(ring, name) as opened:
             yield from make(opened)
 
     def _checked_once(self, name: str, messages: Iterator[bytes]) -> Iterator[bytes]:
-        """A whole lap. `messages` check its file, which never changes; after that it is sent as it is."""
+        """Yield a whole lap. `messages` check its file, which never changes; after that it is sent as
+        it is.
+        """
         lap, path = self._listed(name), self._store.folder.path(name)
         state = _state(path)
         if not lap.damage and state is not None and self._sound.get(name) == state:
@@ -232,7 +236,9 @@ class LapService:
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[_Opened]:
-        """A lap with its file. Raises NotFound, and Corrupt also for what is found out while it is read."""
+        """Return a lap with its file. Raises NotFound, and Corrupt also for what is found out while it
+        is read.
+        """
         lap, path = self._listed(name), self._store.folder.path(name)
         if lap.damage:
             raise (Newer if lap.newer else Corrupt)(f"{name}: {lap.damage}", name=name)
@@ -249,7 +255,7 @@ class LapService:
 
     @contextlib.contextmanager
     def _taken(self, ring: RingReader, name: str) -> Iterator[_Opened]:
-        """The running lap, as if it had a file. Raises Exhausted when too many are held."""
+        """Return the running lap, as if it had a file. Raises Exhausted when too many are held."""
         if not self._taking.acquire(blocking=False):
             raise Exhausted(
                 f"{MAX_RUNNING} running laps are being read, which is the limit", limit=MAX_RUNNING
@@ -275,7 +281,7 @@ class LapService:
         return laps_pb2.MarkResponse(mark=moment)
 
     def _moment(self, request: laps_pb2.MarkRequest) -> laps_pb2.Moment:
-        """The mark that is asked for. Raises BadRequest, CursorExpired."""
+        """Return the mark that is asked for. Raises BadRequest, CursorExpired."""
         _check_mark(request)
         now_ns = time.time_ns()
         # Two of the same nanosecond would be one file; a clock may stand still.
@@ -298,13 +304,13 @@ class LapService:
         )
 
     def _cars(self) -> int:
-        """Cars in the newest tick."""
+        """Return cars in the newest tick."""
         ring = self._feed.ring
         tick = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].last)
         return read_head(tick).rows if tick else 0
 
     def _check_held(self, time_ns: int) -> None:
-        """Raises CursorExpired when the ring has let go of the moment."""
+        """Raise CursorExpired when the ring has let go of the moment."""
         ring = self._feed.ring
         first = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].first)
         if first is not None and time_ns < capture_ns(first):
@@ -329,7 +335,7 @@ class LapService:
         self._queue.ring()
 
     def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
-        """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
+        """Raise Exhausted unless all these fit into what marks may take, as far as one can say before."""
         archiver = heard(self._data)
         limit = archiver.marks_limit_bytes if archiver else int(self._store.index.meta(BYTES_LIMIT) or 0)
         room = archiver.marks_room_bytes if archiver else limit - self._store.index.mark_bytes()
@@ -371,7 +377,7 @@ class LapService:
         return laps_pb2.MarkLapsSyncedResponse(unmarked=await self._work(self._unmarked, laps))
 
     def _unmarked(self, laps: Mapping[str, str]) -> list[str]:
-        """Those that are not marked as they are there."""
+        """Return those that are not marked as they are there."""
         known = {name: self._store.index.lap(name) for name in laps}
         return [name for name, lap in known.items() if not (lap and lap.synced and lap.digest == laps[name])]
 
@@ -396,7 +402,7 @@ class LapService:
 
 
 def _state(path: Path) -> _State:
-    """Tells a file from any other of its name; None without one."""
+    """Return what tells a file from any other of its name; None without one."""
     try:
         stat = path.stat()
     except FileNotFoundError:

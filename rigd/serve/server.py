@@ -42,7 +42,7 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What the server can be told."""
+    """Settings of the server."""
 
     data: Path
     """Data directory of the recorder."""
@@ -109,7 +109,7 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def ended(self, stop: asyncio.Event) -> None:
-        """Return when asked to stop. Raises what nobody expected while following the ring."""
+        """Wait until asked to stop. Raises what nobody expected while following the ring."""
         asked = asyncio.create_task(stop.wait())
         await asyncio.wait((asked, self._feed.failure), return_when=asyncio.FIRST_COMPLETED)
         if self._feed.failure.done():

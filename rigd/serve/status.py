@@ -32,7 +32,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         self._rig_id = identity(feed.path.parent)
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
-        """State of recorder, ring and followers."""
+        """Return the state of recorder, ring and followers."""
         words = self._feed.words()
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,
@@ -49,7 +49,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     async def ListChannels(
         self, request: rig_pb2.ListChannelsRequest, _context: Any
     ) -> rig_pb2.ListChannelsResponse:
-        """The registry."""
+        """Return the registry."""
         return rig_pb2.ListChannelsResponse(
             channels=[
                 _info(stream, channel)
@@ -60,11 +60,11 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         )
 
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
-        """What is missing of a session."""
+        """Return what is missing of a session."""
         return await asyncio.to_thread(self._losses.answer, request, self._feed.opened)
 
     async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
-        """Walks everything that is kept."""
+        """Check everything that is kept, finding by finding."""
         async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
             async for response in responses:
                 await context.write(response)

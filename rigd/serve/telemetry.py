@@ -62,7 +62,7 @@ class TelemetryService:
         self._named: dict[bytes, Subscription] = {}
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Responses are bytes already, so they are not serialized again."""
+        """Return the service for a server. Responses are bytes already, so they are not serialized again."""
         streams: dict[str, tuple[Any, Any]] = {
             "StreamPhysics": (self._physics, telemetry_pb2.StreamPhysicsRequest),
             "StreamScoring": (self._scoring, telemetry_pb2.StreamScoringRequest),
@@ -140,7 +140,7 @@ class TelemetryService:
             self._named[name] = newcomer
 
     def _limit(self, newcomer: Subscription) -> None:
-        """Raises Exhausted for a connection that has enough streams."""
+        """Raise Exhausted for a connection that has enough streams."""
         own = [one for one in self.followers if one.peer == newcomer.peer]
         local = newcomer.peer.startswith(ANY_SOCKET)
         if not local and len(own) >= MAX_STREAMS_PER_CLIENT:
@@ -181,7 +181,7 @@ class TelemetryService:
             subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
-        """The position a request begins at: the number of the record before its first."""
+        """Return the position a request begins at: the number of the record before its first."""
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
@@ -195,7 +195,7 @@ class TelemetryService:
         return self._feed.head(stream)
 
     def _lap_start(self, stream: bytes, cars: Cars) -> int:
-        """Before the first tick of the running lap of the chosen car."""
+        """Return the position before the first tick of the running lap of the chosen car."""
         if stream != rings.PHYSICS:
             raise BadRequest("only physics can start at the running lap", hint="use time_ns")
         if not self._feed.head(stream):
@@ -230,15 +230,15 @@ class _Events:
         self._feed = feed
 
     def __call__(self, tick: Tick) -> bytes:
-        """The `events` field of a response."""
+        """Return the `events` field of a response."""
         return field(_EVENTS_FIELD, tick.data)
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response."""
+        """Return a whole response."""
         return self._feed.cursor_field(rings.EVENTS, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 class _Scoring:
@@ -250,17 +250,17 @@ class _Scoring:
         self._begun = False
 
     def __call__(self, tick: Tick) -> bytes:
-        """The `ticks` field of a response."""
+        """Return the `ticks` field of a response."""
         return self._selection(tick if self._begun else self._completed(tick))
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response."""
+        """Return a whole response."""
         if self._begun:
             return self._selection.message(tick)
         return self._feed.cursor_field(rings.SCORING, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Let go of what is kept for others."""
+        """Release what is kept for others."""
         self._selection.rest()
 
     def _completed(self, tick: Tick) -> Tick:

@@ -21,7 +21,7 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.durable import make_folder
 from rigd.store import query
-from rigd.store.folder import State
+from rigd.store.folder import LapFileState
 from rigd.store.rows import check, lap_row, pack_message, seat_row, session_row, unpack_message
 
 VERSION: Final = 4
@@ -230,12 +230,12 @@ class Index:
             return True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._db.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes inside, or none; may be nested."""
+        """Make all changes inside, or none; may be nested."""
         if self._db.in_transaction:
             yield
             return
@@ -310,18 +310,18 @@ class Index:
         return _session(self._db, name)
 
     def laps_by_age(self) -> Iterator[IndexedLap]:
-        """Return all laps, oldest first. Taken at once, so laps may be removed on the way."""
+        """Yield all laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, LapFileState]:
         """Return all laps listed, with what is known of their files."""
         rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
-        return {name: State(*map(bool, state)) for name, *state in rows}
+        return {name: LapFileState(*map(bool, state)) for name, *state in rows}
 
     def check(self) -> None:
-        """Raises Corrupt unless every row says what its message says and every sum is right: retention acts
-        on rows. 3 s for 100,000 laps.
+        """Raise Corrupt unless every row says what its message says and every sum is right: retention acts on
+        rows. 3 s for 100,000 laps.
         """
         check(self._db)
 

@@ -25,7 +25,7 @@ _PARENT: Final = re.compile(r"sessions/([a-z0-9-]+)")
 _FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player", "synced")
 
 
-class Column(NamedTuple):
+class OrderColumn(NamedTuple):
     """What rows are ordered by."""
 
     sql: str
@@ -34,15 +34,15 @@ class Column(NamedTuple):
 
 
 ORDERS: Final = {
-    "start_time": Column("lap.start_ns", int),
-    "lap_time": Column("lap.lap_time", float),
-    "car": Column("seat.car", int),
-    "number": Column("lap.number", int),
-    "driver": Column("seat.driver", str),
-    "place": Column("lap.place", int),
-    "sector1": Column("lap.sector1", float),
-    "sector2": Column("lap.sector2", float),
-    "sector3": Column("lap.sector3", float),
+    "start_time": OrderColumn("lap.start_ns", int),
+    "lap_time": OrderColumn("lap.lap_time", float),
+    "car": OrderColumn("seat.car", int),
+    "number": OrderColumn("lap.number", int),
+    "driver": OrderColumn("seat.driver", str),
+    "place": OrderColumn("lap.place", int),
+    "sector1": OrderColumn("lap.sector1", float),
+    "sector2": OrderColumn("lap.sector2", float),
+    "sector3": OrderColumn("lap.sector3", float),
 }
 """Fields of `order_by`. A start is a wall clock, drivers are compared in lower case."""
 
@@ -63,12 +63,12 @@ class Where:
     values: list[Value] = field(default_factory=list)
 
     def add(self, term: str, *values: Value) -> None:
-        """One more condition."""
+        """Add a condition."""
         self.terms.append(term)
         self.values += values
 
     def part(self, column: str, text: str) -> None:
-        """The column, which is in lower case, contains `text` in any case; empty: anything."""
+        """Ask that the column, which is in lower case, contains `text` in any case; empty: anything."""
         if text:
             self.add(f"instr({column}, ?)", text.casefold())
 
@@ -183,9 +183,9 @@ class SessionQuery:
         )
 
 
-def read_order(text: str) -> list[Column]:
+def read_order(text: str) -> list[OrderColumn]:
     """Return the columns of an `order_by`, and the name as the last, so that no two rows are equal."""
-    chosen: dict[str, Column] = {}
+    chosen: dict[str, OrderColumn] = {}
     for words in [part.split() for part in text.split(",")] if text.strip() else [["start_time"]]:
         name = words[0] if words else ""
         if name not in ORDERS or words[1:] not in ([], ["desc"]) or name in chosen:
@@ -196,13 +196,13 @@ def read_order(text: str) -> list[Column]:
             )
         chosen[name] = _falling(ORDERS[name]) if len(words) > 1 else ORDERS[name]
     *_, last = chosen.values()
-    return [*chosen.values(), Column("lap.name", str, last.descending)]
+    return [*chosen.values(), OrderColumn("lap.name", str, last.descending)]
 
 
-def _falling(column: Column) -> Column:
+def _falling(column: OrderColumn) -> OrderColumn:
     """Return the column from its greatest value on. A time that is absent stands last in either direction."""
     sql = f"iif({column.sql} < 9e999, {column.sql}, -9e999)" if column.kind is float else column.sql
-    return Column(sql, column.kind, descending=True)
+    return OrderColumn(sql, column.kind, descending=True)
 
 
 def _seats(request: laps_pb2.ListLapsRequest) -> Where:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -159,6 +161,12 @@ class TestAcrossTheWire:
         assert "secret" not in str(error)
         assert "secret" in caplog.text
         assert "call_failed" in caplog.text
+
+    def test_a_defect_is_no_error_of_a_program_that_imports_the_client(self) -> None:
+        """It was a refused daemon's, where the supervisor had been imported before."""
+        code = "import rigd.supervisor, rigclient.wire as wire; print(wire._BY_STATUS['INTERNAL'].__name__)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "RigError\n"
 
     async def test_what_came_before_the_error_arrives(self) -> None:
         async with connection(BadRequest("no")) as channel:

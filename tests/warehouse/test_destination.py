@@ -14,7 +14,7 @@ from rigclient.warehouse import Destination, tables
 from rigclient.warehouse.destination import HealthCheck
 from tests.warehouse.empty import EmptyWarehouse
 
-TABLE = tables.Table(
+TABLE = tables.WarehouseTable(
     "SAMPLES",
     "For tests.",
     (

@@ -168,8 +168,8 @@ class TestWhatTheWarehouseIsTold:
     def test_tables_and_columns_carry_their_comments(self, tmp_path: object) -> None:
         with EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
             schema.prepare(there)
-            told: dict[str, str] = dict(there.rows("SELECT TABLE_NAME, COMMENT FROM DUCKDB_TABLES()"))
-            assert told == {table.name: table.about for table in tables.TABLES}
+            shown: dict[str, str] = dict(there.rows("SELECT TABLE_NAME, COMMENT FROM DUCKDB_TABLES()"))
+            assert shown == {table.name: table.about for table in tables.TABLES}
             rows = there.rows(
                 "SELECT C.TABLE_NAME, C.COLUMN_NAME, C.COMMENT FROM DUCKDB_COLUMNS() C "
                 "JOIN DUCKDB_TABLES() T ON T.TABLE_NAME = C.TABLE_NAME"

@@ -12,7 +12,7 @@ from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination, HealthCheck
 from rigclient.warehouse.plan import plan
 from rigclient.warehouse.rig_reader import RigReader
-from rigclient.warehouse.tables import Table
+from rigclient.warehouse.tables import WarehouseTable
 
 _SHOWN: Final = 3
 """Errors that are shown of each check; the rest is counted."""
@@ -94,7 +94,7 @@ def _removed(destination: Destination) -> set[str]:
     return {load for (removed,) in found for load in removed.split()}
 
 
-def _compared(table: Table, there: dict[str, int], ledger: dict[str, int]) -> Iterator[str]:
+def _compared(table: WarehouseTable, there: dict[str, int], ledger: dict[str, int]) -> Iterator[str]:
     """Yield what differs. Rows of a table that is `replaced` may have been removed by a later load."""
     for load in there.keys() | ledger.keys():
         have, want = there.get(load, 0), ledger.get(load, 0)

@@ -159,11 +159,11 @@ class DuckDB:
         yield HealthCheck("file", well=True, text=f"{self._path}, DuckDB {version}")
 
     def release(self) -> None:
-        """Let go of the file until the next statement."""
+        """Release the file until the next statement."""
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         if self._open is not None:
             self._open.close()
             self._open = None
