@@ -11,7 +11,9 @@ from grpc_status import rpc_status
 from rig.errors import RigError, Unavailable, by_reason
 
 _CLASSES: Final = by_reason()
-_BY_STATUS: Final = {cls.status: cls for cls in (*reversed(RigError.__subclasses__()), RigError)}
+_BY_STATUS: Final[dict[str, type[RigError]]] = {
+    cls.status: cls for cls in (*reversed(RigError.__subclasses__()), RigError)
+}
 
 
 def translated(error: Any, address: str) -> RigError:
