@@ -41,6 +41,7 @@ class AllDaemons:
     recording: tuple[str, ...] = ()
     """Options for the command lines of the recorder, ..."""
     archiving: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
     playing: tuple[str, ...] = ()
     watchdog_s: float = WATCHDOG_S
     """Silence after which a daemon is started again."""
@@ -70,7 +71,7 @@ class AllDaemons:
         record = ["record", *common, "--buffers", str(self.buffers), *self.recording]
         if self.demo:
             record += ["--origin", "demo"]
-        serve = ["serve", *common, "--instance", self.instance]
+        serve = ["serve", *common, "--instance", self.instance, *self.access]
         for address in self.addresses:
             serve += ["--address", address]
         words = {"record": record, "serve": serve, "archive": ["archive", *common, *self.archiving]}

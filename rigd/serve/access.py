@@ -5,19 +5,21 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rig.errors import BadRequest, Busy, WrongCode
 from rig.join import Join
 from rig.v1 import access_pb2, access_pb2_grpc
 from rigd import log
 from rigd.auth.caller import CALLER, LOCAL, Scope
-from rigd.auth.certificate import Certificates
 from rigd.auth.codes import LIFETIME_S, PairingCodes, Wish
 from rigd.auth.tokens import MAX_LIFETIME_S, YEAR_S, Token, TokenStore
 from rigd.serve import connections
 from rigd.serve.gate import Gate
 from rigd.store.paging import Paging
+
+if TYPE_CHECKING:
+    from rigd.auth.certificate import Certificates
 
 SERVICE: Final = "rig.v1.AccessService"
 
@@ -32,7 +34,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         self,
         gate: Gate,
         tokens: TokenStore,
-        certificates: Certificates | None,
+        certificates: "Certificates | None",
         addresses: Callable[[], Sequence[str]],
     ) -> None:
         """`addresses` gives where others may reach this rig; `certificates` None: nowhere."""
@@ -129,7 +131,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
             self._gate.throttle.wrong(host)
             raise
 
-    def _beyond_this_machine(self) -> Certificates:
+    def _beyond_this_machine(self) -> "Certificates":
         if self._certificates is None:
             raise Busy(
                 "this rig listens at no address beyond its own machine",
@@ -163,7 +165,7 @@ def _scope(said: str) -> Scope:
         return Scope(said)
     except ValueError:
         near = get_close_matches(said, list(Scope), 1)
-        hint = f"did you mean {near[0]!r}?" if near else ", ".join(Scope)
+        hint = f"did you mean '{near[0]}'?" if near else ", ".join(Scope)
         raise BadRequest(f"{said[:MAX_NAME]!r} is no scope", hint=hint, scope=said) from None
 
 

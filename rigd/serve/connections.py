@@ -76,9 +76,19 @@ def close(peer: str) -> None:
     if not wanted[0]:
         return
     for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as line:
+        with contextlib.suppress(OSError), _line(int(name)) as line:
             if line.family in (socket.AF_INET, socket.AF_INET6) and _same(line.getpeername(), wanted):
                 line.shutdown(socket.SHUT_RDWR)
+
+
+def _line(descriptor: int) -> socket.socket:
+    """The socket behind one of this process's descriptors, of its own. Raises OSError for what is none."""
+    own = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
+        raise
 
 
 def _same(name: tuple[str, int], wanted: tuple[str, int]) -> bool:

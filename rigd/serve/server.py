@@ -102,16 +102,18 @@ class Server:
         return Tls(Certificates(settings.data, settings.certificate))
 
     def _build(self, settings: Settings) -> None:
-        self._gate = Gate(self._tokens, settings.open_loopback, self._feed.wake_all)
+        self.gate = Gate(self._tokens, settings.open_loopback, self._feed.wake_all)
         self._server = grpc.aio.server(
-            interceptors=(CallInterceptor(self._gate, Pages(self._feed.seal)),),
+            interceptors=(CallInterceptor(self.gate, Pages(self._feed.seal)),),
             options=(*_OPTIONS, *connections.options()),
         )
         self._health = health.aio.HealthServicer()
-        streams = telemetry.TelemetryService(self._feed)
+        self.streams = telemetry.TelemetryService(self._feed)
         self._laps = laps.LapService(self._feed, settings.data)
-        self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
-        rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
+        self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
+        rig_pb2_grpc.add_RigServiceServicer_to_server(
+            status.RigService(self._feed, self.streams), self._server
+        )
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -132,7 +134,7 @@ class Server:
 
     def _access(self) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None
-        return access.AccessService(self._gate, self._tokens, certificates, self._reachable)
+        return access.AccessService(self.gate, self._tokens, certificates, self._reachable)
 
     def _reachable(self) -> Sequence[str]:
         """Where others find this rig."""
@@ -156,7 +158,7 @@ class Server:
     async def start(self) -> None:
         """Begin to answer."""
         await self._server.start()
-        self._gate.start()
+        self.gate.start()
         if self._tls:
             self._tls.start()
         for name in ("", *_SERVICES):
@@ -173,7 +175,7 @@ class Server:
         """End all streams and let go of the ring."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(_GRACE_S)
-        self._gate.close()
+        self.gate.close()
         if self._tls:
             self._tls.close()
         self._laps.close()

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
 from rig.errors import RigError
 from rigd import log
-from rigd.auth.certificate import Certificate, Certificates
+
+if TYPE_CHECKING:  # `cryptography` takes 50 ms, which a server of this machine alone does without
+    from rigd.auth.certificate import Certificate, Certificates
 
 _DAY_S: Final = 86_400.0
 
@@ -17,7 +19,7 @@ _DAY_S: Final = 86_400.0
 class Tls:
     """Credentials of ports. Connections that are open keep the certificate they began with."""
 
-    def __init__(self, certificates: Certificates) -> None:
+    def __init__(self, certificates: "Certificates") -> None:
         self.certificates = certificates
         self._timer: asyncio.TimerHandle | None = None
 
@@ -26,7 +28,7 @@ class Tls:
         given = self.certificates.current
         return grpc.dynamic_ssl_server_credentials(_configuration(given), self._fetcher(given))
 
-    def _fetcher(self, given: Certificate) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+    def _fetcher(self, given: "Certificate") -> Callable[[], grpc.ServerCertificateConfiguration | None]:
         """What gRPC calls in its own threads for each connection. An error there would end the process."""
 
         def fetch() -> grpc.ServerCertificateConfiguration | None:
@@ -55,5 +57,5 @@ class Tls:
                 log.say(log.CERTIFICATE, fingerprint=self.certificates.current.fingerprint)
 
 
-def _configuration(certificate: Certificate) -> grpc.ServerCertificateConfiguration:
+def _configuration(certificate: "Certificate") -> grpc.ServerCertificateConfiguration:
     return grpc.ssl_server_certificate_configuration([(certificate.key, certificate.chain)])
