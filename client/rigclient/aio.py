@@ -3,11 +3,10 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Unpack
 
-from rig import sockets
 from rig.errors import NotFound
 from rig.infos import LapInfo, SessionInfo
 from rig.v1 import event_pb2, laps_pb2, rig_pb2
-from rigclient import losses, queries, requests
+from rigclient import losses, paired, queries, requests
 from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import AsyncLapList, frame
@@ -300,7 +299,8 @@ class AsyncRig(AsyncConnection):
 
 
 def connect(rig: str = "") -> AsyncRig:
-    """Return a connection to a rig, made on first use: host:port, unix:PATH, or the name of one on this
-    machine; "": the one that answers here. Raises BadRequest for no address, and where several answer.
+    """Return a connection to a rig, made on first use: host:port, unix:PATH, the name of one on this machine
+    or of a paired one; "": the one that answers here. Raises BadRequest for no address, and where several
+    answer; Denied and Corrupt where what is kept of a paired rig is open to others or damaged.
     """
-    return AsyncRig(sockets.resolve(rig))
+    return AsyncRig(paired.resolve(rig))

@@ -3,11 +3,10 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Unpack
 
-from rig import sockets
 from rig.errors import NotFound
 from rig.infos import LapInfo, SessionInfo
 from rig.v1 import event_pb2, laps_pb2, rig_pb2
-from rigclient import losses, queries, requests
+from rigclient import losses, paired, queries, requests
 from rigclient.connection import Connection, Stream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import LapList, frame
@@ -295,7 +294,8 @@ class Rig(Connection):
 
 
 def connect(rig: str = "") -> Rig:
-    """Return a connection to a rig, made on first use: host:port, unix:PATH, or the name of one on this
-    machine; "": the one that answers here. Raises BadRequest for no address, and where several answer.
+    """Return a connection to a rig, made on first use: host:port, unix:PATH, the name of one on this machine
+    or of a paired one; "": the one that answers here. Raises BadRequest for no address, and where several
+    answer; Denied and Corrupt where what is kept of a paired rig is open to others or damaged.
     """
-    return Rig(sockets.resolve(rig))
+    return Rig(paired.resolve(rig))

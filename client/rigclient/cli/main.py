@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 
-from rig import sockets
 from rig.errors import BadRequest
+from rigclient import paired
 from rigclient.cli.commands import exits
 from rigclient.cli.terminal import streams
 
@@ -57,7 +57,7 @@ COMMANDS: Final = {
     default="",
     show_default="the one that answers on this machine",
     show_envvar=True,
-    help="Name of a rig on this machine, host:port, or unix:PATH of a socket.",
+    help="Name of a rig, on this machine or paired; host:port, or unix:PATH of a socket.",
 )
 @click.version_option(package_name="rigd", prog_name="rig")
 @click.pass_context
@@ -71,7 +71,7 @@ def rig(ctx: click.Context, address: str) -> None:
     """
     ctx.obj = address
     with contextlib.suppress(BadRequest):  # of several, `connect` says so, where a rig is needed at all
-        ctx.obj = sockets.resolve(address)
+        ctx.obj = paired.place(address)
 
 
 def main() -> None:
