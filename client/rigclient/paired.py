@@ -136,6 +136,17 @@ def load(name: str) -> PairedRig:
         raise Corrupt(f"{shown(path)} is damaged: {why}", hint=_again(name)) from error
 
 
+def load_all() -> dict[str, PairedRig | RigError]:
+    """Return all by name, by the alphabet; those that cannot be read with the reason."""
+    found: dict[str, PairedRig | RigError] = {}
+    for name in names():
+        try:
+            found[name] = load(name)
+        except RigError as error:
+            found[name] = error
+    return found
+
+
 def save(rig: PairedRig) -> None:
     """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does."""
     path = path_of(rig.name)
