@@ -45,7 +45,11 @@ def pair(join: str, name: str = "") -> PairedRig:
 def _exchanged(wanted: Join, address: str, seen: tls.Seen) -> access_pb2.ExchangeCodeResponse:
     """Return what the code was exchanged for, over a channel that trusts this certificate alone."""
     credentials = grpc.ssl_channel_credentials(seen.certificate.encode())
-    options = (("grpc.ssl_target_name_override", tls.SERVER_NAME), ("grpc.use_local_subchannel_pool", 1))
+    options = (
+        ("grpc.ssl_target_name_override", tls.SERVER_NAME),
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+    )
     with grpc.secure_channel(target_of((seen.numeric,)), credentials, options) as channel:
         access = access_pb2_grpc.AccessServiceStub(channel)
         request = access_pb2.ExchangeCodeRequest(code=wanted.code)

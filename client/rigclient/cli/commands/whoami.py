@@ -28,5 +28,5 @@ def whoami(address: str, as_json: bool) -> None:
     elif caller.local:
         say(f"the local administrator of {where}: whoever can open its socket may do everything")
     else:
-        say(f"{caller.user or 'nobody'} on {where}, {valid(caller.expire_time_ns)}")
+        say(f"{caller.user or 'any user of this machine'} at {where}, {valid(caller.expire_time_ns)}")
         say(f"scopes: {', '.join(caller.scopes)}")
