@@ -14,6 +14,7 @@
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
+    │   └── WrongPin                                 another certificate than the one that was pinned
     ├── Refused                 FAILED_PRECONDITION  a part of it is not taken, the rest is done
     ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
     │   ├── WrongPassword
@@ -123,6 +124,10 @@ class Mismatch(RigError):
     """Two sides that must agree do not; the message says what each has. Nothing was changed."""
 
     status = "FAILED_PRECONDITION"
+
+
+class WrongPin(Mismatch):
+    """Who answers there shows another certificate than the rig that was paired: it may be anyone."""
 
 
 class Refused(RigError):
