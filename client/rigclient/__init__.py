@@ -44,12 +44,15 @@ if TYPE_CHECKING:
         WrongKey,
         WrongPassphrase,
         WrongPassword,
+        WrongPin,
     )
     from rig.infos import LapInfo, SessionInfo
     from rigclient import aio
     from rigclient.blocking import Laps, Rig, connect
     from rigclient.connection import Stream
     from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
+    from rigclient.paired import PairedRig
+    from rigclient.pairing import pair
     from riglap.lap import Lap, ScoringRows
 
 __all__ = [
@@ -73,6 +76,7 @@ __all__ = [
     "MissingChannel",
     "Newer",
     "NotFound",
+    "PairedRig",
     "PhysicsFrame",
     "Pinned",
     "Raced",
@@ -92,13 +96,17 @@ __all__ = [
     "WrongKey",
     "WrongPassphrase",
     "WrongPassword",
+    "WrongPin",
     "aio",
     "connect",
+    "pair",
 ]
 
 _HOMES = {
     "rigclient.blocking": ("Laps", "Rig", "connect"),
     "rigclient.connection": ("Stream",),
+    "rigclient.paired": ("PairedRig",),
+    "rigclient.pairing": ("pair",),
     "rigclient.frames": ("Car", "Frame", "PhysicsFrame", "ScoringFrame"),
     "riglap.lap": ("Lap", "ScoringRows"),
     "rig.infos": ("LapInfo", "SessionInfo"),
