@@ -281,6 +281,16 @@ class AsyncRig(AsyncConnection):
         extended: access_pb2.Token = (await self._ask(self._access.ExtendToken, request)).token
         return extended
 
+    async def rotate_certificate(self, *, use: bool = False) -> access_pb2.RotateCertificateResponse:
+        """Make the next certificate and announce it to all who connect; with `use` use it from now on. Raises
+        Denied; Busy where there is none to be used, and where the certificate is not the rig's own.
+        """
+        request = access_pb2.RotateCertificateRequest(use=use)
+        answer: access_pb2.RotateCertificateResponse = await self._ask(
+            self._access.RotateCertificate, request
+        )
+        return answer
+
     # What is kept.
 
     async def mark(
