@@ -31,6 +31,7 @@ from tests.serve.secured import Secured, certificate, made, settings
 PHYSICS = "/rig.v1.TelemetryService/StreamPhysics"
 EVENTS = "/rig.v1.TelemetryService/StreamEvents"
 ACKNOWLEDGEMENTS = "/rig.v1.TelemetryService/StreamAcknowledgements"
+EARLIEST = telemetry_pb2.Start(earliest=True)
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
@@ -65,6 +66,11 @@ async def error_of(call: Any) -> rigclient.RigError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await to_its_end(call)
     return translated(caught.value, "here")
+
+
+def stream(channel: grpc.aio.Channel, method: str, request: bytes) -> Any:
+    make: Any = channel.unary_stream(method)
+    return make(request)
 
 
 async def to_its_end(call: Any) -> None:
@@ -250,20 +256,21 @@ async def test_a_token_that_is_not_there_is_not_found(secured: Secured) -> None:
 async def test_a_malformed_request_is_the_callers_fault(secured: Secured, method: str) -> None:
     async with grpc.aio.insecure_channel(secured.local) as local:
         with refused(rigclient.BadRequest, "bytes are not what this call takes"):
-            await local.unary_unary(f"/rig.v1.AccessService/{method}")(UNREADABLE)  # type: ignore[attr-defined]
+            call: Any = local.unary_unary(f"/rig.v1.AccessService/{method}")
+            await call(UNREADABLE)
 
 
 async def test_users_see_no_followers_but_their_own(secured: Secured, author: Remote) -> None:
     author.event()
     tokens = {name: await secured.paired(Scope.LIVE, name=name) for name in ("engineer", "driver")}
-    start = telemetry_pb2.StreamEventsRequest(start={"earliest": True}).SerializeToString()
+    start = telemetry_pb2.StreamEventsRequest(start=EARLIEST).SerializeToString()
     seen = {}
     async with contextlib.AsyncExitStack() as stack:
         channels = {
             name: await stack.enter_async_context(secured.channel(token)) for name, token in tokens.items()
         }
         channels["local"] = await stack.enter_async_context(grpc.aio.insecure_channel(secured.local))
-        calls: list[Any] = [channel.unary_stream(EVENTS)(start) for channel in channels.values()]
+        calls: list[Any] = [stream(channel, EVENTS, start) for channel in channels.values()]
         for call in calls:
             await call.read()
         for name, channel in channels.items():
@@ -284,10 +291,10 @@ async def test_revoking_a_token_ends_its_streams_and_no_other(
     author.ticks(3)
     author.event()
     token, other = await secured.paired(Scope.LIVE), await secured.paired(Scope.LIVE)
-    start = telemetry_pb2.StreamPhysicsRequest(start={"earliest": True}).SerializeToString()
+    start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
     async with secured.channel(token) as channel, secured.channel(other) as another:
-        ending: Any = channel.unary_stream(method)(start)
-        going: Any = another.unary_stream(method)(start)
+        ending = stream(channel, method, start)
+        going = stream(another, method, start)
         await ending.read()
         await going.read()
         await secured.admin("RevokeToken", access_pb2.RevokeTokenRequest(id=token.partition(".")[0]))
@@ -311,7 +318,7 @@ async def test_a_token_that_expires_ends_its_streams(secured: Secured, author: R
     author.ticks(1)
     token = await secured.paired(Scope.LIVE, lifetime_s=2)
     async with secured.channel(token) as channel:
-        call: Any = channel.unary_stream(EVENTS)(b"")
+        call = stream(channel, EVENTS, b"")
         assert isinstance(await asyncio.wait_for(error_of(call), 60), rigclient.TokenExpired)
 
 
@@ -321,8 +328,8 @@ async def test_a_client_that_has_stopped_reading_loses_its_connection(
     monkeypatch.setattr(gate, "KILL_AFTER_S", 0.0)
     token = await secured.paired(Scope.LIVE)
     async with secured.channel(token) as channel:
-        start = telemetry_pb2.StreamPhysicsRequest(start={"earliest": True}).SerializeToString()
-        call: Any = channel.unary_stream(PHYSICS)(start)
+        start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
+        call = stream(channel, PHYSICS, start)
         author.ticks(1)
         await call.read()
         for _ in range(200):
@@ -357,14 +364,14 @@ async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
 ) -> None:
     author.ticks(3)
     cursor = old(Cursor(bytes.fromhex(author.identity()), 1, 1))
-    asked = telemetry_pb2.StreamPhysicsRequest(start={"cursor": cursor}).SerializeToString()
+    asked = telemetry_pb2.StreamPhysicsRequest(start=telemetry_pb2.Start(cursor=cursor)).SerializeToString()
     token = await secured.paired(Scope.LIVE)
     async with grpc.aio.insecure_channel(secured.local) as local, secured.channel(token) as remote:
-        call: Any = local.unary_stream(PHYSICS)(asked)
+        call = stream(local, PHYSICS, asked)
         assert await call.read()
         call.cancel()
         with refused(rigclient.MalformedCursor, "of release 0.1"):
-            await remote.unary_stream(PHYSICS)(asked).read()  # type: ignore[attr-defined]
+            await stream(remote, PHYSICS, asked).read()
 
 
 # The certificate.
@@ -374,7 +381,7 @@ async def test_the_certificate_changes_and_no_stream_is_cut(secured: Secured, au
     author.ticks(1)
     token = await secured.paired(Scope.LIVE)
     async with secured.channel(token) as channel:
-        call: Any = channel.unary_stream(EVENTS)(b"")
+        call = stream(channel, EVENTS, b"")
         await call.read()
         pins = (await secured.admin("RotateCertificate", access_pb2.RotateCertificateRequest())).pins
         caller = await secured.access(channel).GetCaller(access_pb2.GetCallerRequest())
