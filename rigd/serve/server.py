@@ -14,10 +14,10 @@ from grpc_reflection.v1alpha import reflection
 
 from rig import sockets
 from rig.errors import BadRequest, Busy
-from rig.v1 import rig_pb2_grpc
+from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import connections, laps, status, telemetry
+from rigd.serve import connections, laps, seats, status, telemetry
 from rigd.serve.binding import ensure_free, protect
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import CallInterceptor
@@ -70,6 +70,10 @@ def check_address(address: str) -> None:
         )
 
 
+class _Access(seats.SeatDesk, access_pb2_grpc.AccessServiceServicer):
+    """AccessService, as far as it is there."""
+
+
 class Server:
     """A running server; `start` binds, `stop` ends it."""
 
@@ -82,10 +86,15 @@ class Server:
             interceptors=(CallInterceptor(),), options=(*_OPTIONS, *connections.options())
         )
         self._health = health.aio.HealthServicer()
-        streams = telemetry.TelemetryService(self._feed)
-        self._laps = laps.LapService(self._feed, settings.data)
+        who = seats.Seats(self._feed, settings.data)
+        streams = telemetry.TelemetryService(self._feed, who)
+        self._laps = laps.LapService(self._feed, settings.data, who)
         self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
-        rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
+        rig_pb2_grpc.add_RigServiceServicer_to_server(
+            status.RigService(self._feed, streams, who), self._server
+        )
+        access = _Access(who)  # type: ignore[abstract]
+        access_pb2_grpc.add_AccessServiceServicer_to_server(access, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
