@@ -6,7 +6,7 @@ from typing import Unpack
 from rig import sockets
 from rig.errors import NotFound
 from rig.infos import LapInfo, SessionInfo
-from rig.v1 import event_pb2, laps_pb2, rig_pb2
+from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2
 from rigclient import losses, queries, requests
 from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
@@ -116,6 +116,18 @@ class AsyncRig(AsyncConnection):
         is, and what is found. Raises Exhausted while another check runs.
         """
         return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
+
+    async def seat(self) -> access_pb2.GetSeatResponse:
+        """Return who is in the seat of the rig, and since when."""
+        seat: access_pb2.GetSeatResponse = await self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
+        return seat
+
+    async def take_seat(self, user: str) -> str:
+        """Put a user into the seat, "" for nobody: laps that the rig's own car begins from now on are theirs.
+        Returns who is in it. Raises Denied, BadRequest.
+        """
+        answer = await self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
+        return str(answer.user)
 
     # Sessions and laps.
 
@@ -287,7 +299,7 @@ class AsyncRig(AsyncConnection):
         return LapInfo.of((await self._ask(self._lap.UnpinLap, request)).lap)
 
     async def delete_lap(self, lap: str | LapInfo) -> None:
-        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         await self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=await self.find_lap(lap)))
 
     async def mark_synced(self, digests: Mapping[str, str]) -> list[str]:

@@ -12,7 +12,7 @@ import grpc.aio
 
 from rig import sockets
 from rig.errors import RigError
-from rig.v1 import laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
+from rig.v1 import access_pb2_grpc, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
 from rigclient import waiting
 from rigclient.acknowledging import AsyncAcknowledger
 from rigclient.connection import CHANNEL_OPTIONS, METHOD, TIMEOUT_S
@@ -113,6 +113,7 @@ class AsyncConnection:
         self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
         self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
+        self._access: Any = access_pb2_grpc.AccessServiceStub(self._channel)
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = AsyncAcknowledger(telemetry.StreamAcknowledgements)
         self._streams: weakref.WeakSet[AsyncStream[Any]] = weakref.WeakSet()

@@ -11,7 +11,7 @@ import grpc
 
 from rig import sockets
 from rig.errors import RigError
-from rig.v1 import laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
+from rig.v1 import access_pb2_grpc, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
 from rigclient import waiting
 from rigclient.acknowledging import Acknowledger
 from rigclient.opening import opened
@@ -126,6 +126,7 @@ class Connection:
         self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
         self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
+        self._access: Any = access_pb2_grpc.AccessServiceStub(self._channel)
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = Acknowledger(telemetry.StreamAcknowledgements)
         self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
