@@ -66,6 +66,11 @@ CALL_REFUSED: Final = LogEvent(
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
 )
+PAIRED: Final = LogEvent(
+    "paired", ("token", "name", "user", "scopes"), "a device exchanged a pairing code for a token"
+)
+TOKEN_REVOKED: Final = LogEvent("token_revoked", ("token", "name", "user"), "it is good for nothing any more")
+CERTIFICATE: Final = LogEvent("certificate", ("fingerprint",), "another certificate is in use")
 DAEMON_ENDED: Final = LogEvent(
     "daemon_ended", ("daemon", "code"), "`rigd run` starts it again", logging.WARNING
 )

@@ -205,9 +205,31 @@ address = click.option(
     envvar="RIGD_ADDRESS",
     multiple=True,
     metavar="ADDRESS",
-    help="Listen there too: host:port on loopback, which every user of the machine may use, or unix:PATH; "
-    "may be given again.",
+    help="Listen there too: host:port or unix:PATH; may be given again. Loopback is open to every user of "
+    "the machine. Any other is served over TLS, to devices paired with `rigd pair`: 0.0.0.0:7341 is all of "
+    "IPv4, [::]:7341 of IPv6 too.",
 )
+
+access = together(
+    click.option(
+        "--certificate",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        show_default="the rig's own, which it makes",
+        help="Certificate for TLS, PEM.",
+    ),
+    click.option(
+        "--certificate-key",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        show_default="in --certificate",
+        help="Its key, PEM, which nobody else may read.",
+    ),
+    click.option(
+        "--close-loopback", is_flag=True, help="Ask for a token on loopback too. Sockets stay the owner's."
+    ),
+)
+"""Of the server: who may come in, and how."""
 
 
 def interruptible() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -24,6 +25,7 @@ from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
 from rigd.auth.caller import CALLER, Scope
+from rigd.auth.lease import LEASE
 from rigd.gather.gather import Gathered
 from rigd.gather.running import running
 from rigd.ring import RingReader
@@ -129,8 +131,9 @@ class LapService:
         self._queue.close()
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
-        """Call in a thread."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
+        """Call in a thread, which knows who calls."""
+        call = partial(copy_context().run, function, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def _viewer(self) -> Viewer:
         """Who calls, and so what there is."""
@@ -215,6 +218,7 @@ class LapService:
         try:
             while (message := await made) is not None:
                 made = self._work(next, messages, None)
+                LEASE.get().check()
                 await context.write(message)
         finally:
             made.cancel()
@@ -380,7 +384,9 @@ class LapService:
     async def _delete(self, request: laps_pb2.DeleteLapRequest, _: Context) -> laps_pb2.DeleteLapResponse:
         caller, viewer = CALLER.get(), await self._viewer()
         lap = await self._work(self._listed, request.name, viewer)
-        if not (caller.may(Scope.ADMIN) or (caller.user and lap.user == caller.user)):
+        # Without a token somebody of this machine calls, who may delete the files as well.
+        own = bool(caller.user) and lap.user == caller.user
+        if caller.token and not caller.may(Scope.ADMIN) and not own:
             raise Denied(f"{request.name} is not your lap", hint="the rig's administrator deletes it")
         await self._ask("delete", request.name, viewer)
         return laps_pb2.DeleteLapResponse()

@@ -10,6 +10,7 @@ from rig.columns import field, varint
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
 
@@ -56,7 +57,8 @@ class StreamOptions:
 
 
 class Subscription:
-    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled.
+    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled
+    or until its lease is over.
 
     Every number between two records sent was cut away by the subscriber's own wish, or stands in a gap.
     """
@@ -70,6 +72,7 @@ class Subscription:
         options: StreamOptions,
         peer: str,
         channels: int,
+        lease: Lease,
         permit: Callable[[Tick], bool] | None = None,
     ) -> None:
         self.stream = stream
@@ -87,7 +90,7 @@ class Subscription:
         self._left_out = 0
         """Records that were skipped; the next message tells how many."""
         self._bucket = self._first_bucket()
-        self.peer, self._channels = peer, channels
+        self.peer, self._channels, self._lease = peer, channels, lease
         self._receipts = Receipts(options.acknowledges, position)
         self._began = self._wrote = time.monotonic()
         self._messages = self._bytes = self._skipped = self._missed = 0
@@ -96,6 +99,7 @@ class Subscription:
         """Follow the stream for good."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
+            self._lease.check()
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
@@ -106,11 +110,12 @@ class Subscription:
                 if feed.head(stream) <= self._position:
                     await self._rest(write)
                 continue
-            if self._permit is not None and not (ticks := await self._permitted(self._permit, ticks, write)):
+            if self._permit is not None and await self._pass_over(self._permit, ticks, write):
                 continue
             if self._options.latest and ticks[-1].seq > self._position + 1:
                 ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
+                self._lease.check()
                 await self._send(tick, write)
                 if self._receipts.overdue(self._wrote):
                     break
@@ -118,8 +123,10 @@ class Subscription:
                 await self._flush(write)
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
 
-    async def _permitted(self, permit: Callable[[Tick], bool], ticks: list[Tick], write: Write) -> list[Tick]:
-        """Return the records that the reader may see. The others, which are before them, are skipped."""
+    async def _pass_over(self, permit: Callable[[Tick], bool], ticks: list[Tick], write: Write) -> bool:
+        """Skip the records that the reader may not see, which are before those that it may; returns whether
+        there were any.
+        """
         hidden = next((at for at, tick in enumerate(ticks) if permit(tick)), len(ticks))
         if hidden:
             if self._pending:
@@ -127,7 +134,7 @@ class Subscription:
             self._leave_out(ticks[hidden - 1].seq)
             await self._rest(write)
             await asyncio.sleep(0)  # there may be all of a ring to pass over
-        return ticks[hidden:]
+        return hidden > 0
 
     def _leave_out(self, until: int) -> None:
         """Skip everything up to a number."""

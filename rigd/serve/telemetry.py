@@ -14,8 +14,9 @@ from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.auth.caller import CALLER
+from rigd.auth.lease import LEASE
 from rigd.serve.connections import ANY_SOCKET
-from rigd.serve.cursor import read_cursor
+from rigd.serve.cursor import Cursor
 from rigd.serve.feed import Feed, Tick, capture_ns
 from rigd.serve.seats import Seats
 from rigd.serve.selection import Cars, Selection, Selections
@@ -121,8 +122,8 @@ class TelemetryService:
         request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        permit = self._seats.permit(CALLER.get())
-        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, permit)
+        lease, permit = LEASE.get(), self._seats.permit(CALLER.get())
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease, permit)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -183,7 +184,11 @@ class TelemetryService:
     ) -> None:
         subscription = self._named.get(said.subscription)
         if subscription is not None:
-            subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
+            subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
+
+    def _read(self, cursor: bytes) -> Cursor:
+        """A cursor; those that programs on this machine kept of release 0.1 go on. Raises MalformedCursor."""
+        return self._feed.cursors.read(cursor, old=not CALLER.get().token)
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         """The position a request begins at: the number of the record before its first. Raises Denied for a
@@ -201,7 +206,7 @@ class TelemetryService:
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
-                return self._feed.position(read_cursor(start.cursor), stream)
+                return self._feed.position(self._read(start.cursor), stream)
             case "time_ns":
                 return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
