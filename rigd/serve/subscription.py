@@ -10,6 +10,7 @@ from rig.columns import field, varint
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import Caller
 from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
@@ -141,6 +142,11 @@ class Subscription:
         self._left_out += until - self._position
         self._skipped += until - self._position
         self._position = until
+
+    @property
+    def caller(self) -> Caller:
+        """Who follows."""
+        return self._lease.caller
 
     @property
     def acknowledges(self) -> bool:

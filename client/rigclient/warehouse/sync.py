@@ -156,8 +156,8 @@ class Sync:
         outcome.unmarked += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
-        """Load the events up to now; where there are no new ones the warehouse is not even asked. A user's token
-        reads laps alone: then there are none.
+        """Load the events up to now; where there are no new ones the warehouse is not even asked. To a user's
+        token events may be denied.
         """
         ring = self._rig.ring()
         if ring is None or ring == self._ring:
