@@ -138,7 +138,7 @@ async def test_a_code_does_not_outlive_its_server(tmp_path: Path) -> None:
 
 async def test_a_token_outlives_its_server_and_so_does_the_certificate(tmp_path: Path) -> None:
     async with serving(tmp_path) as secured:
-        token, shown = await secured.paired(Scope.LIVE), secured.shown
+        token, shown = await secured.paired(Scope.LIVE_ALL), secured.shown
     async with serving(tmp_path) as secured, secured.channel(token) as channel:
         assert secured.shown == shown
         await secured.access(channel).GetCaller(access_pb2.GetCallerRequest())
@@ -191,7 +191,7 @@ async def test_five_wrong_codes_and_the_right_one_has_to_wait(
 
 
 async def test_tokens_are_listed_newest_first_in_pages_without_secrets(secured: Secured) -> None:
-    secrets = [await secured.paired(Scope.LIVE, name=f"device {number}") for number in range(5)]
+    secrets = [await secured.paired(Scope.LIVE_ALL, name=f"device {number}") for number in range(5)]
     found: list[Any] = []
     request = access_pb2.ListTokensRequest(page_size=2)
     while True:
@@ -222,7 +222,7 @@ async def test_a_page_token_that_somebody_made_up_is_refused(secured: Secured) -
 
 
 async def test_a_use_is_noted_to_the_minute(secured: Secured) -> None:
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         await secured.access(channel).GetCaller(access_pb2.GetCallerRequest())
     (listed,) = (await secured.admin("ListTokens", access_pb2.ListTokensRequest())).tokens
@@ -231,7 +231,7 @@ async def test_a_use_is_noted_to_the_minute(secured: Secured) -> None:
 
 
 async def test_a_token_is_extended_and_a_revoked_one_stays_revoked(secured: Secured) -> None:
-    token = await secured.paired(Scope.LIVE, lifetime_s=60)
+    token = await secured.paired(Scope.LIVE_ALL, lifetime_s=60)
     number = token.partition(".")[0]
     extended = await secured.admin("ExtendToken", access_pb2.ExtendTokenRequest(id=number))
     assert extended.token.expire_time_ns == 0
@@ -262,7 +262,7 @@ async def test_a_malformed_request_is_the_callers_fault(secured: Secured, method
 
 async def test_users_see_no_followers_but_their_own(secured: Secured, author: Remote) -> None:
     author.event()
-    tokens = {name: await secured.paired(Scope.LIVE, name=name) for name in ("engineer", "driver")}
+    tokens = {name: await secured.paired(Scope.LIVE_ALL, name=name) for name in ("engineer", "driver")}
     start = telemetry_pb2.StreamEventsRequest(start=EARLIEST).SerializeToString()
     seen = {}
     async with contextlib.AsyncExitStack() as stack:
@@ -290,7 +290,7 @@ async def test_revoking_a_token_ends_its_streams_and_no_other(
 ) -> None:
     author.ticks(3)
     author.event()
-    token, other = await secured.paired(Scope.LIVE), await secured.paired(Scope.LIVE)
+    token, other = await secured.paired(Scope.LIVE_ALL), await secured.paired(Scope.LIVE_ALL)
     start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
     async with secured.channel(token) as channel, secured.channel(other) as another:
         ending = stream(channel, method, start)
@@ -305,7 +305,7 @@ async def test_revoking_a_token_ends_its_streams_and_no_other(
 
 @pytest.mark.parametrize("method", [ACKNOWLEDGEMENTS, REFLECTION])
 async def test_revoking_a_token_ends_calls_that_wait_for_their_client(secured: Secured, method: str) -> None:
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         make: Any = channel.stream_unary if method == ACKNOWLEDGEMENTS else channel.stream_stream
         call = make(method)()
@@ -316,7 +316,7 @@ async def test_revoking_a_token_ends_calls_that_wait_for_their_client(secured: S
 
 async def test_a_token_that_expires_ends_its_streams(secured: Secured, author: Remote) -> None:
     author.ticks(1)
-    token = await secured.paired(Scope.LIVE, lifetime_s=2)
+    token = await secured.paired(Scope.LIVE_ALL, lifetime_s=2)
     async with secured.channel(token) as channel:
         call = stream(channel, EVENTS, b"")
         assert isinstance(await asyncio.wait_for(error_of(call), 60), rigclient.TokenExpired)
@@ -326,7 +326,7 @@ async def test_a_client_that_has_stopped_reading_loses_its_connection(
     secured: Secured, author: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "KILL_AFTER_S", 0.0)
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
         call = stream(channel, PHYSICS, start)
@@ -365,7 +365,7 @@ async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
     author.ticks(3)
     cursor = old(Cursor(bytes.fromhex(author.identity()), 1, 1))
     asked = telemetry_pb2.StreamPhysicsRequest(start=telemetry_pb2.Start(cursor=cursor)).SerializeToString()
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with grpc.aio.insecure_channel(secured.local) as local, secured.channel(token) as remote:
         call = stream(local, PHYSICS, asked)
         assert await call.read()
@@ -379,7 +379,7 @@ async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
 
 async def test_the_certificate_changes_and_no_stream_is_cut(secured: Secured, author: Remote) -> None:
     author.ticks(1)
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         call = stream(channel, EVENTS, b"")
         await call.read()
@@ -416,7 +416,7 @@ async def test_plain_text_is_not_answered_over_tls(secured: Secured) -> None:
 def test_nobody_listens_where_no_token_is_and_none_could_be_made(tmp_path: Path) -> None:
     with pytest.raises(rigclient.Busy, match="nowhere else to make one"):
         Server(Settings(tmp_path, "0.0.0.0:0"))
-    made(tmp_path, Scope.LIVE)
+    made(tmp_path, Scope.LIVE_ALL)
 
 
 def test_two_servers_do_not_keep_the_same_tokens(tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_two_servers_do_not_keep_the_same_tokens(tmp_path: Path) -> None:
 
 
 async def test_what_is_secret_is_the_owners_alone(secured: Secured) -> None:
-    await secured.paired(Scope.LIVE)
+    await secured.paired(Scope.LIVE_ALL)
     names = ("tokens.json", "tokens.lock", "seal.key", "tls/certificate.pem")
     files = [secured.data / name for name in names]
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 4
