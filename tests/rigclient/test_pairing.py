@@ -26,7 +26,7 @@ from rig.errors import (
     WrongPin,
 )
 from rig.join import Join
-from rigclient import paired, tls
+from rigclient import connection, paired, tls
 from rigclient.pairing import pair
 from rigclient.route import target_of
 from tests.rigclient.tls_rig import CODE, DAY, EXPIRED, Start, TLSRig, identity
@@ -224,6 +224,7 @@ class TestFailures:
         self, rig: TLSRig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(tls, "_STEP_S", 0.2)
+        monkeypatch.setattr(connection, "TIMEOUT_S", 0.5)
         with socket.create_server(("127.0.0.1", 0)) as server:
             _moved("simrig", f"127.0.0.1:{server.getsockname()[1]}")
             with pytest.raises(Unreachable, match="nothing answers at 127"):
