@@ -9,6 +9,7 @@ import rigd
 from rig.channels import PHYSICS, SCORING, Channel
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
+from rigd.auth.caller import CALLER, Caller, Scope
 from rigd.auth.lease import LEASE
 from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
@@ -41,7 +42,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             archiver=words["archive"].archiver if "archive" in words else None,
             troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
             ring=self._ring(),
-            followers=[follower.status() for follower in self._telemetry.followers],
+            followers=[follower.status() for follower in self._telemetry.followers if _seen(follower.caller)],
             process=self._meter.status(),
             time_ns=time.time_ns(),
             rig_id=self._rig_id,
@@ -96,6 +97,12 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     def _time_ns(self, stream: bytes, seq: int) -> int:
         value = self._feed.ring.get(stream, seq)
         return capture_ns(value) if value else 0
+
+
+def _seen(follower: Caller) -> bool:
+    """Return whether who asks may know of a follower: a user of the user's own, the administrator of all."""
+    caller = CALLER.get()
+    return not caller.token or caller.may(Scope.ADMIN) or caller.user == follower.user
 
 
 def _info(stream: "event_pb2.Stream.ValueType", channel: Channel) -> rig_pb2.ChannelInfo:

@@ -9,6 +9,7 @@ from rig.columns import field, varint
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import Caller
 from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
@@ -116,6 +117,11 @@ class Subscription:
             if self._alone and self._pending:
                 await self._flush(write)
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
+
+    @property
+    def caller(self) -> Caller:
+        """Who follows."""
+        return self._lease.caller
 
     @property
     def acknowledges(self) -> bool:

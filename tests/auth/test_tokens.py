@@ -170,6 +170,14 @@ def test_who_changes_them_sees_what_others_have_changed(tmp_path: Path) -> None:
     assert {token.id for token in TokenStore(tmp_path).all()} == {id_of(first), id_of(second)}
 
 
+def test_what_somebody_else_has_revoked_is_revoked_here(tmp_path: Path) -> None:
+    one, other = TokenStore(tmp_path), TokenStore(tmp_path)
+    token = made(one)
+    other.revoke(id_of(token))
+    with pytest.raises(TokenRevoked):
+        one.verify(token)
+
+
 def test_while_a_server_has_them_nobody_else_changes_them(store: TokenStore, tmp_path: Path) -> None:
     store.own()
     other = TokenStore(tmp_path)

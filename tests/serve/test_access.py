@@ -16,13 +16,14 @@ import pytest
 
 import rigclient
 from rig.join import Join, read_join
-from rig.v1 import access_pb2, telemetry_pb2
+from rig.v1 import access_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2
 from rigclient.wire import translated
 from rigd.auth import codes, throttle
 from rigd.auth.caller import Scope
 from rigd.serve import connections, gate
 from rigd.serve.cursor import Cursor
 from rigd.serve.server import Server, Settings
+from tests.faults.hostile import UNREADABLE
 from tests.rig.cursors import old
 from tests.serve.author import Remote
 from tests.serve.secured import Secured, certificate, made, settings
@@ -243,6 +244,34 @@ async def test_a_token_that_is_not_there_is_not_found(secured: Secured) -> None:
     ):
         with refused(rigclient.NotFound):
             await secured.admin(method, request)
+
+
+@pytest.mark.parametrize("method", access_pb2.DESCRIPTOR.services_by_name["AccessService"].methods_by_name)
+async def test_a_malformed_request_is_the_callers_fault(secured: Secured, method: str) -> None:
+    async with grpc.aio.insecure_channel(secured.local) as local:
+        with refused(rigclient.BadRequest, "bytes are not what this call takes"):
+            await local.unary_unary(f"/rig.v1.AccessService/{method}")(UNREADABLE)  # type: ignore[attr-defined]
+
+
+async def test_users_see_no_followers_but_their_own(secured: Secured, author: Remote) -> None:
+    author.event()
+    tokens = {name: await secured.paired(Scope.LIVE, name=name) for name in ("engineer", "driver")}
+    start = telemetry_pb2.StreamEventsRequest(start={"earliest": True}).SerializeToString()
+    seen = {}
+    async with contextlib.AsyncExitStack() as stack:
+        channels = {
+            name: await stack.enter_async_context(secured.channel(token)) for name, token in tokens.items()
+        }
+        channels["local"] = await stack.enter_async_context(grpc.aio.insecure_channel(secured.local))
+        calls: list[Any] = [channel.unary_stream(EVENTS)(start) for channel in channels.values()]
+        for call in calls:
+            await call.read()
+        for name, channel in channels.items():
+            stub: Any = rig_pb2_grpc.RigServiceStub(channel)
+            seen[name] = len((await stub.GetStatus(rig_pb2.GetStatusRequest())).followers)
+        for call in calls:
+            call.cancel()
+    assert seen == {"engineer": 1, "driver": 1, "local": 3}
 
 
 # The end of a token.
