@@ -34,6 +34,7 @@ _MOST_ADDRESSES: Final = 16
 _PIN: Final = re.compile(r"[0-9a-f]{64}")
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
 """It goes into a header: visible ASCII alone."""
+_HOST_NAME: Final = re.compile(r"[!-~]{1,255}")
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]{1,8000}\n-----END CERTIFICATE-----\n?"
 )
@@ -54,6 +55,8 @@ class PairedRig:
     """PEM; exactly these are trusted."""
     pins: tuple[str, ...]
     """SHA-256 of the certificates to accept, hexadecimal; one may have been announced and not seen yet."""
+    server_name: str
+    """Whom the certificates are for."""
     token: str = field(repr=False)
     """`id.secret`."""
     user: str
@@ -274,7 +277,7 @@ def _checked(name: str, data: bytes) -> PairedRig:
     for key in ("addresses", "certificates", "pins", "scopes"):
         given[key] = tuple(_texts(key, given[key]))
     rig = PairedRig(**{**given, "name": name})  # type: ignore[arg-type]
-    for key in ("rig", "user", "token"):
+    for key in ("rig", "server_name", "user", "token"):
         _texts(key, [given[key]])
     if not isinstance(rig.expire_ns, int) or not 0 <= rig.expire_ns < 1 << 64:
         raise Corrupt(f"{rig.expire_ns!r} is no time")
@@ -299,5 +302,7 @@ def _check_members(rig: PairedRig) -> None:
         found = getattr(rig, key)
         if not found or not all(form.fullmatch(one) for one in found):
             raise Corrupt(f"its {key} are none")
+    if not _HOST_NAME.fullmatch(rig.server_name):
+        raise Corrupt("its server_name is none")
     if not _TOKEN.fullmatch(rig.token) or "." not in rig.token:
         raise Corrupt("its token is none")

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,30 @@ class TestConnecting:
         nobody = f"127.0.0.1:{free_port()}"
         pair(rig.join(nobody, rig.address))
         assert status("simrig") == "scripted"
+
+    @pytest.mark.parametrize("name", ["rig.example.org", "*.example.org"])
+    def test_with_a_certificate_of_somebody_elses_making(self, start: Start, name: str) -> None:
+        """The pin is what counts, whatever name it is for, and it may change for one with another."""
+        rig = start(identity(name=name))
+        pair(rig.join())
+        following = identity()
+        rig.pins.append(following.pin)
+        assert status("simrig") == "scripted"
+        rig.stop()
+        rig.shown = following
+        rig.start()
+        assert status("simrig") == "scripted"
+
+    def test_silent_addresses_are_waited_for_together(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tls, "_STEP_S", 60.0)
+        monkeypatch.setattr(tls, "LOOK_S", 1.0)
+        rig = start()
+        with ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(15)]
+            names = [f"127.0.0.1:{one.getsockname()[1]}" for one in silent]
+            assert pair(rig.join(*names, rig.address)).addresses[0] == rig.address
 
     def test_a_code_works_once(self, start: Start) -> None:
         rig = start()
@@ -371,6 +396,7 @@ class TestFiles:
             ("pins", []),
             ("token", "id.secret\r\nx: y"),
             ("token", ""),
+            ("server_name", "a b"),
             ("token", None),
             ("scopes", [1]),
             ("user", 5),

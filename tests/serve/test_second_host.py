@@ -54,8 +54,8 @@ class Pit:
 
     def serve(self) -> None:
         """Start the server, once it listens."""
-        words = ("--data", str(self.here.data), "--instance", "rig", "--address", f"0.0.0.0:{PORT}")
-        words = (*words, "--address", f"[{RIG6}]:{PORT + 1}")
+        words = ["--data", str(self.here.data), "--instance", "rig", "--address", f"0.0.0.0:{PORT}"]
+        words += ["--address", f"[{RIG6}]:{PORT + 1}"]
         self.server = self.rig.start(sys.executable, "-m", "rigd", "serve", *words, stdout=subprocess.PIPE)
         assert self.server.stdout is not None
         assert "listening" in self.server.stdout.readline()
