@@ -371,6 +371,12 @@ class TestFiles:
         paired.save(paired.load("simrig"))
         assert (tmp_path / "precious").read_text() == "mine"
 
+    def test_a_folder_is_no_file(self, file: Path) -> None:
+        file.unlink()
+        file.mkdir(mode=0o700)
+        with pytest.raises(Corrupt):
+            rigclient.connect("simrig")
+
     def test_a_fifo_is_not_waited_for(self, file: Path) -> None:
         file.unlink()
         os.mkfifo(file, 0o600)
