@@ -45,7 +45,7 @@ class Lifetime(click.ParamType):  # type: ignore[type-arg]  # generic only from 
         self._endless = endless
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds, a minute at least; 0 for never, where that can be."""
+        """Return seconds, a minute at least; 0 for never, where that can be."""
         if isinstance(value, int):
             return value
         if value == _NEVER and self._endless:

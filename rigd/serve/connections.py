@@ -71,7 +71,7 @@ def host_of(peer: str) -> str:
 
 
 def close(peer: str) -> None:
-    """Shut down the connection with a peer, so that a call ends whose client has stopped reading. gRPC has no
+    """Close the connection with a peer, so that a call ends whose client has stopped reading. gRPC has no
     way to do that itself: its own ends wait until what was written is read.
     """
     wanted = _end_of(peer)

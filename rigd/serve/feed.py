@@ -116,7 +116,9 @@ class Feed:
         return Cursor(self.ring.id, rings.STREAMS.index(stream) + 1, seq)
 
     def cursor_field(self, stream: bytes, seq: int) -> bytes:
-        """The `cursor` field of a response that ends with record `seq`. The same for every subscriber."""
+        """Return the `cursor` field of a response that ends with record `seq`. The same for every
+        subscriber.
+        """
         return _CURSOR_HEADER + self.cursors.pack(self.cursor(stream, seq))
 
     def changed(self, stream: bytes, *, first: bool = False) -> asyncio.Future[None]:

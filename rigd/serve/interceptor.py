@@ -46,8 +46,8 @@ class Admission(Protocol):
     """Who lets calls in: the gate."""
 
     def admit(self, method: str, context: Any) -> AbstractContextManager[Lease]:
-        """A call, for as long as it goes on; `method` "" is one that no service has. Raises an error of the
-        tree for one that may not be made.
+        """Let a call in, for as long as it goes on; `method` "" is one that no service has. Raises an error
+        of the tree for one that may not be made.
         """
 
 

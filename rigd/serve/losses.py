@@ -45,7 +45,7 @@ class Losses:
     def answer(
         self, request: rig_pb2.GetLossesRequest, ring: RingReader | None, viewer: Viewer = EVERYTHING
     ) -> rig_pb2.GetLossesResponse:
-        """The answer, of a session that there is for the viewer. Raises NotFound, Corrupt, BadRequest,
+        """Return the answer, of a session that there is for the viewer. Raises NotFound, Corrupt, BadRequest,
         MalformedToken.
         """
         session = self._session(request.session, viewer)

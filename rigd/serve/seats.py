@@ -127,7 +127,7 @@ class SeatDesk:
     async def GetSeat(  # noqa: N802
         self, _request: access_pb2.GetSeatRequest, _context: Any
     ) -> access_pb2.GetSeatResponse:
-        """Who is in the seat."""
+        """Return who is in the seat."""
         seat = self._seats.now()
         return access_pb2.GetSeatResponse(
             user=seat.user, since_time_ns=seat.since_ns if seat.user else 0, by_driver=seat.by_driver

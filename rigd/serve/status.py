@@ -64,7 +64,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         )
 
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
-        """What is missing of a session."""
+        """Return what is missing of a session."""
         return await asyncio.to_thread(self._answer, request, CALLER.get())
 
     def _answer(self, request: rig_pb2.GetLossesRequest, caller: Caller) -> rig_pb2.GetLossesResponse:

@@ -19,7 +19,7 @@ Connect Convert Copy Count Create Decide Declare Decode Decompress Delete Detect
 End Enforce Ensure Enter Export Fetch Fill Find Finish Fit Fix Follow Forget Format Free Freeze Get Give
 Go Hand Handle Have Hold Ignore Import Insert Install Issue Join Keep Learn Leave Let List Listen Load
 Lock Log Look Lower Make Map Mark Match Measure Meet Merge Move Name Note Open Pack Pad Pair Parse Pass
-Pause Pin Place Plan Play Plot Poll Post Print Process Publish Put Raise Read Receive Record Refuse
+Pause Pin Place Plan Play Plot Poll Post Prepare Print Process Publish Put Raise Read Receive Record Refuse
 Register Release Reload Remember Remove Rename Render Repair Replace Replay Report Request Reset Resolve
 Restart Resume Return Revoke Roll Run Say Scan Search Select Send Serve Set Share Shift Shorten Show
 Simulate Sleep Sort Split Spoil Spool Start Stay Step Stop Store Stream Sync Tabulate Take Tell Trace
