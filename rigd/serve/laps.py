@@ -86,7 +86,7 @@ class LapService:
         self._marks = Marks(data)
         self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
-        self._reads = 0
+        self._reads = self._commands = 0
         self._marked_ns = 0
         self._taking = threading.Semaphore(MAX_RUNNING)
         self._suspects: set[str] = set()
@@ -125,6 +125,11 @@ class LapService:
         """Let go of threads and files."""
         self._threads.shutdown(cancel_futures=True)
         self._queue.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for the rest of a lap, or for the archiver."""
+        return bool(self._reads or self._commands)
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Call in a thread."""
@@ -383,10 +388,14 @@ class LapService:
     async def _settle(self, command: str) -> None:
         """Wait until a command is carried out."""
         deadline = time.monotonic() + _ANSWER_WITHIN_S
-        while not await self._work(self._queue.settled, command):
-            if time.monotonic() > deadline:
-                await self._work(self._give_up, command)
-            await asyncio.sleep(_POLL_S)
+        self._commands += 1
+        try:
+            while not await self._work(self._queue.settled, command):
+                if time.monotonic() > deadline:
+                    await self._work(self._give_up, command)
+                await asyncio.sleep(_POLL_S)
+        finally:
+            self._commands -= 1
 
     def _give_up(self, command: str) -> None:
         if self._queue.withdraw(command):

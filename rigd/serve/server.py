@@ -1,6 +1,7 @@
 """The server: the feed, the services, health and reflection on one event loop."""
 
 import asyncio
+import contextlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +27,11 @@ from rigd.watchdog import Watchdog
 MAX_REQUEST_BYTES: Final = 64 << 10
 """Largest request taken: all channel names of a table are 2 kB."""
 
-_GRACE_S: Final = 0.5
-"""Streams never end by themselves, so a stopping server does not wait for them long."""
+_LOOK_S: Final = 0.1
+_DRAIN_S: Final = 5.0
+"""A stopping server waits no longer for streams to end and laps to be read to their end: half of what
+`rigd run` grants a daemon.
+"""
 
 _SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE)
 
@@ -82,7 +86,7 @@ class Server:
             interceptors=(CallInterceptor(),), options=(*_OPTIONS, *connections.options())
         )
         self._health = health.aio.HealthServicer()
-        streams = telemetry.TelemetryService(self._feed)
+        self._streams = streams = telemetry.TelemetryService(self._feed)
         self._laps = laps.LapService(self._feed, settings.data)
         self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
         rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
@@ -116,11 +120,24 @@ class Server:
             self._feed.failure.result()
 
     async def stop(self) -> None:
-        """End all streams and let go of the ring."""
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(_GRACE_S)
+        """Say that we end, have the streams end themselves, and let go of the ring; 5 s at most."""
+        with contextlib.suppress(
+            TimeoutError
+        ):  # someone who watches the health and does not read holds it up
+            async with asyncio.timeout(_LOOK_S):
+                await self._health.enter_graceful_shutdown()
+        self._feed.drain()
+        stopping = asyncio.create_task(self._server.stop(_DRAIN_S))
+        while not stopping.done():
+            await asyncio.wait((stopping,), timeout=_LOOK_S)
+            if not self._owes():
+                await self._server.stop(None)  # who is left only watches, or has stopped reading
         self._laps.close()
         self._feed.close()
+
+    def _owes(self) -> bool:
+        """Whether somebody gets more when we wait."""
+        return self._laps.busy or any(not follower.stalled for follower in self._streams.followers)
 
 
 async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rig.columns import field, varint
-from rig.errors import Unavailable
+from rig.errors import Draining, Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.serve.feed import Feed, Tick
@@ -89,9 +89,11 @@ class Subscription:
         self._messages = self._bytes = self._skipped = self._missed = 0
 
     async def run(self, write: Write) -> None:
-        """Follow the stream for good."""
+        """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
+            if feed.draining:
+                await self._end(write)
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
@@ -111,6 +113,13 @@ class Subscription:
             if self._alone and self._pending:
                 await self._flush(write)
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
+
+    async def _end(self, write: Write) -> None:
+        """Send what was collected and how far this is; not to a reader that has stopped."""
+        if not self.stalled:
+            await self._flush(write)
+        cursor = self._feed.cursor(self.stream, self._position).text()
+        raise Draining("the server ends", hint="connect again with the last cursor", cursor=cursor)
 
     @property
     def acknowledges(self) -> bool:
