@@ -18,6 +18,8 @@ SYNC: Final = ("rig-sync.service", "rig-sync.timer")
 
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"), Path("/var/home"))
 """What ProtectHome closes, and where SteamOS-like systems keep it."""
+_REFUSED: Final = frozenset("\"'\\\n\t")
+"""In the path of a program."""
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@")
 
 
@@ -55,6 +57,9 @@ def files(place: Place, data: Path, config: str) -> list[Wanted]:
     daemon, client = program("rigd"), program("rig")
     if daemon is None:
         raise BadRequest("rigd is not installed here", hint="install it first: docs/install.md")
+    if set(str(daemon)) & _REFUSED:
+        hint = "install it in a folder without quotes and backslashes"
+        raise BadRequest(f"systemd runs no program at {daemon}", hint=hint, path=daemon)
     if place.system:
         _refuse_private(daemon, place.player)
     names = (*DAEMONS, TARGET, *(SYNC if client else ()))

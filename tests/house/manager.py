@@ -43,6 +43,8 @@ class Manager:
         self.ready = self.aborted = 0
         """Starts that said READY=1, and processes that were killed for their silence."""
         self.status = ""
+        """What it has said of itself last; `told` is everything."""
+        self.told: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -77,7 +79,10 @@ class Manager:
             said = self._socket.recv(4096).decode().splitlines()
         except TimeoutError:
             return []
-        self.status = next((line for line in said if line.startswith("STATUS=")), self.status)
+        for line in said:
+            if line.startswith("STATUS="):
+                self.status = line.removeprefix("STATUS=")
+                self.told.add(self.status)
         return said
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""`rigd install` in a root to throw away: what it writes, says and takes back, and what systemd thinks of it."""
+"""`rigd install` in a root to throw away: what it writes, says and takes back. What systemd says of it."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rig.errors import BadRequest
 from rigd.install import units as templates
 from rigd.install.place import Place
 from rigd.install.units import DAEMONS, SYNC, TARGET
@@ -295,12 +295,12 @@ class TestStarting:
 
 
 @pytest.fixture(scope="module")
-def units(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The root with both variants, for a player that this machine has."""
     machine = Machine(tmp_path_factory.mktemp("machine"))
     machine.done("install", "--system", "--player", "games", *in_root(machine))
     machine.done("install", *USER, *in_root(machine))
-    yield machine.root
+    return machine.root
 
 
 def verified(folder: Path) -> str:
@@ -322,12 +322,15 @@ class TestUnits:
     def test_a_path_with_everything_in_it_is_quoted(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        folder = tmp_path / 'my "rig" 100%'
-        folder.mkdir()
-        for name in ("rigd", "rig"):
-            shutil.copy("/bin/true", folder / name)
-        monkeypatch.setattr(sys, "argv", [str(folder / "rigd")])
         place = Place(system=False, player="anna", units=tmp_path / "units")
+        for folder in (tmp_path / "my rig, 100% of $HOME; ü", tmp_path / 'my "rig"'):
+            folder.mkdir()
+            for name in ("rigd", "rig"):
+                shutil.copy("/bin/true", folder / name)
+        monkeypatch.setattr(sys, "argv", [str(folder / "rigd")])
+        with pytest.raises(BadRequest, match="quotes"):
+            templates.files(place, tmp_path / "my data", "")
+        monkeypatch.setattr(sys, "argv", [str(tmp_path / "my rig, 100% of $HOME; ü/rigd")])
         for file in templates.files(place, tmp_path / "my data", ""):
             if file.path.parent == place.units:
                 place.units.mkdir(exist_ok=True)

@@ -48,11 +48,16 @@ def follow(channel: grpc.aio.Channel, start: telemetry_pb2.Start = EARLIEST, **w
 
 async def ended(stream: Any) -> tuple[list[int], bytes, Draining]:
     """The records that still come, the last cursor and what the stream ends with."""
-    seqs, cursor = [], b""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    seqs, cursor = list[int](), b""
+
+    async def read() -> None:
+        nonlocal cursor
         async for response in stream:
-            seqs += [tick.seq for tick in response.ticks]
+            seqs.extend(tick.seq for tick in response.ticks)
             cursor = response.cursor
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await read()
     error = translated(caught.value, "here")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert isinstance(error, Draining)
