@@ -11,17 +11,22 @@ from typing import Any, Final
 
 from rig import lapfile
 from rig.errors import Corrupt, RigError
-from rig.regular import open_regular
+from rig.regular import open_regular, read_regular
 from rigclient.warehouse import schema, tables
 from rigclient.warehouse.url import parse_url
 from rigd.ring import RingReader
 from rigd.ring.tables import FORMAT
 from rigd.serve import cursor
 from rigd.store import index
+from rigd.store.checksummed import load_json
 
 UNREADABLE: Final = "unreadable"
 _UNVERSIONED: Final = "1"
 """Of files that carry no number, as their lines and messages only grow."""
+
+
+_MOST_TOKENS: Final = 4 << 20
+"""Bytes."""
 
 
 class State(enum.StrEnum):
@@ -104,6 +109,13 @@ def formats(data: Path) -> list[Format]:
             Format(name, _any(data.glob(pattern)), _UNVERSIONED, "", "")
             for name, pattern in (("marks", "marks/*.json"), ("loss journals", "laps/*/losses*"))
         ),
+        Format(
+            "tokens",
+            _versions([data / "tokens.json"], _tokens),
+            _UNVERSIONED,
+            "are written anew; the older version refuses them, and clients pair again",
+            "are refused: upgrade rigd, or remove them and pair again",
+        ),
         Format("cursors", (), str(cursor.VERSION), "", "", "programs keep them"),
         Format(
             "warehouse",
@@ -123,7 +135,7 @@ def _versions(paths: Iterable[Path], version: Callable[[Path], int]) -> tuple[st
             found.add(version(path))
         except FileNotFoundError:
             continue
-        except (OSError, RigError, sqlite3.Error, ValueError):
+        except (OSError, RigError, sqlite3.Error, ValueError, TypeError, KeyError):
             return (UNREADABLE,)
     return tuple(map(str, sorted(found)))
 
@@ -154,6 +166,10 @@ def _index(path: Path) -> int:
     if not version:
         raise Corrupt(f"{path} is no index")
     return int(version)
+
+
+def _tokens(path: Path) -> int:
+    return int(load_json(read_regular(path, _MOST_TOKENS))["version"])
 
 
 def _warehouse() -> tuple[str, ...]:

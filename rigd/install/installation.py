@@ -230,8 +230,8 @@ def _data(place: Place) -> Path:
 def _config() -> str:
     """Return the example of a configuration, every setting with its default, as far as there are settings."""
     try:
-        return str(importlib.import_module("rigd.config").default_text())
-    except (ImportError, AttributeError):
+        return str(importlib.import_module("rigd.config.annotated").default_file())
+    except ImportError:
         return _EXAMPLE
 
 

@@ -86,7 +86,7 @@ class Server:
             interceptors=(CallInterceptor(),), options=(*_OPTIONS, *connections.options())
         )
         self._health = health.aio.HealthServicer()
-        self._streams = streams = telemetry.TelemetryService(self._feed)
+        self.streams = streams = telemetry.TelemetryService(self._feed)
         self._laps = laps.LapService(self._feed, settings.data)
         self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
         rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
@@ -137,7 +137,7 @@ class Server:
 
     def _owes(self) -> bool:
         """Whether somebody gets more when we wait."""
-        return self._laps.busy or any(not follower.stalled for follower in self._streams.followers)
+        return self._laps.busy or any(not follower.stalled for follower in self.streams.followers)
 
 
 async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:

@@ -371,6 +371,14 @@ class TestUpgradeCheck:
         code, found = self.check(machine, data)
         assert (code, found["lap files"]["state"]) == (1, "unknown")
 
+    @pytest.mark.parametrize(
+        ("text", "state"),
+        [('{"version": 1}', "same"), ('{"version": 2}', "newer"), ("[]", "unknown"), ("{", "unknown")],
+    )
+    def test_tokens(self, machine: Machine, text: str, state: str) -> None:
+        (machine.home / "tokens.json").write_text(text)
+        assert self.check(machine, machine.home)[1]["tokens"]["state"] == state
+
     def test_an_older_index_and_what_becomes_of_it(self, machine: Machine) -> None:
         data = machine.home / "rigd"
         data.mkdir()

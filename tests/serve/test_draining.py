@@ -69,7 +69,7 @@ async def test_a_stream_ends_with_all_it_has_and_its_cursor(
     author: Remote, server: Server, channel: grpc.aio.Channel, wishes: dict[str, Any]
 ) -> None:
     ending = asyncio.create_task(ended(follow(channel, **wishes)))
-    while not any(one.status().seq == 10 for one in server._streams.followers):
+    while not any(one.status().seq == 10 for one in server.streams.followers):
         await asyncio.sleep(0.01)
     await server.stop()
     seqs, cursor, error = await ending
@@ -82,7 +82,7 @@ async def test_a_stream_that_brought_nothing_yet_ends_with_a_cursor(
 ) -> None:
     stream = follow(channel, telemetry_pb2.Start())
     ending = asyncio.create_task(ended(stream))
-    while not server._streams.followers:
+    while not server.streams.followers:
         await asyncio.sleep(0.01)
     await server.stop()
     seqs, cursor, _ = await ending
@@ -108,7 +108,7 @@ async def test_the_health_says_so_before_any_stream_ends(server: Server, channel
 
     watching = asyncio.create_task(watch())
     ending = asyncio.create_task(ended(follow(channel)))
-    while not said or not server._streams.followers:
+    while not said or not server.streams.followers:
         await asyncio.sleep(0.01)
     ending.add_done_callback(lambda _: said.append("streams ended"))
     await server.stop()
