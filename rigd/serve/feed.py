@@ -61,8 +61,8 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self.failure: asyncio.Future[None] = self._loop.create_future()
         """Raises what nobody expected while following the ring; the server ends with it."""
-        self.draining = False
-        """Whether the server ends: whoever follows a stream ends it, and says where to go on."""
+        self.drained: asyncio.Future[None] = self._loop.create_future()
+        """Done when the server ends: whoever follows a stream ends it, and says where to go on."""
         self._watchdog = watchdog or Watchdog("serve", data, listens=True)
         self._pulse = self._watchdog.pulse("event loop")
         self._listener: Listener | None = None
@@ -215,7 +215,8 @@ class Feed:
 
     def drain(self) -> None:
         """Have all who follow a stream end it."""
-        self.draining = True
+        if not self.drained.done():
+            self.drained.set_result(None)
         for stream in rings.STREAMS:
             self._wake(stream)
 

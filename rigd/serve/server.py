@@ -27,7 +27,8 @@ from rigd.watchdog import Watchdog
 MAX_REQUEST_BYTES: Final = 64 << 10
 """Largest request taken: all channel names of a table are 2 kB."""
 
-_LOOK_S: Final = 0.1
+_LOOK_S: Final = 0.5
+"""For calls that end themselves, and for connections to close, which takes milliseconds."""
 _DRAIN_S: Final = 5.0
 """A stopping server waits no longer for streams to end and laps to be read to their end: half of what
 `rigd run` grants a daemon.
@@ -129,8 +130,8 @@ class Server:
         self._feed.drain()
         stopping = asyncio.create_task(self._server.stop(_DRAIN_S))
         while not stopping.done():
-            await asyncio.wait((stopping,), timeout=_LOOK_S)
-            if not self._owes():
+            ended, _ = await asyncio.wait((stopping,), timeout=_LOOK_S)
+            if not ended and not self._owes():
                 await self._server.stop(None)  # who is left only watches, or has stopped reading
         self._laps.close()
         self._feed.close()

@@ -92,7 +92,7 @@ class Subscription:
         """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
-            if feed.draining:
+            if feed.drained.done():
                 await self._end(write)
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)

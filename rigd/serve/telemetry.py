@@ -1,9 +1,10 @@
 """TelemetryService: requests become subscriptions. Messages leave as the bytes the ring holds."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -45,6 +46,7 @@ _LOOK_BACK: Final = 64
 """Scoring updates searched for the entry list in force: it is written every ten seconds, which is 50."""
 
 Context = Any
+R = TypeVar("R")
 TableRequest = telemetry_pb2.StreamPhysicsRequest | telemetry_pb2.StreamScoringRequest
 AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 
@@ -169,9 +171,19 @@ class TelemetryService:
     async def _acknowledgements(
         self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest], _context: Context
     ) -> telemetry_pb2.StreamAcknowledgementsResponse:
-        async for request in requests:
+        async for request in self._until_drained(requests):
             self._note(request)
         return telemetry_pb2.StreamAcknowledgementsResponse()
+
+    async def _until_drained(self, requests: AsyncIterator[R]) -> AsyncIterator[R]:
+        """What a client says until the server ends; else its words would keep the connection open."""
+        while True:
+            said = asyncio.ensure_future(anext(requests, None))
+            await asyncio.wait((said, self._feed.drained), return_when=asyncio.FIRST_COMPLETED)
+            if not said.done() or (request := said.result()) is None:
+                said.cancel()
+                return
+            yield request
 
     def _note(
         self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
