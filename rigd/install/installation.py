@@ -1,6 +1,7 @@
 """Installing rigd as services, and taking exactly that back: file by file, each said."""
 
 import contextlib
+import dataclasses
 import grp
 import hashlib
 import importlib
@@ -15,7 +16,7 @@ from rigd.durable import make_folder, make_private, replace
 from rigd.install import manifest
 from rigd.install.manager import absent, ask, control, lingers
 from rigd.install.manifest import Written
-from rigd.install.place import Place
+from rigd.install.place import Place, check_player
 from rigd.install.units import DAEMONS, SYNC, TARGET, Wanted, files
 from rigd.ring.lock import laps_lock, ring_lock
 
@@ -31,8 +32,10 @@ class Installation:
     """One installation, in one place. `say` gets a line for all that is done, or with `dry` would be."""
 
     def __init__(self, place: Place, say: Say, *, dry: bool = False) -> None:
-        self._place, self._say, self._dry = place, say, dry
+        self._say, self._dry = say, dry
         self._record = manifest.read(place.real(place.manifest))
+        player = place.player or self._record.player or os.environ.get("SUDO_USER", "")
+        self._place = dataclasses.replace(place, player=player)
 
     # Installing.
 
@@ -41,6 +44,8 @@ class Installation:
         runs, BadRequest where the program cannot be found.
         """
         place = self._place
+        if place.system:
+            check_player(place)
         if place.here and not self._dry and (why := absent(place)):
             raise Unavailable(
                 f"no systemd answers here: {why}",
@@ -48,7 +53,7 @@ class Installation:
             )
         data = Path(self._record.data or _data(place))
         wanted = files(place, data, _config())
-        self._record.data = str(data)
+        self._record.data, self._record.player = str(data), place.player
         try:
             self._folders(data)
             changed = [file for file in wanted if self._put(file)]

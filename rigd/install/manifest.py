@@ -33,6 +33,8 @@ class Manifest:
     """That were not there, outer ones first."""
     data: str = ""
     """The folder of what is recorded."""
+    player: str = ""
+    """Who plays."""
     group: bool = False
     """Whether the group rigd was made."""
     linger: bool = False
@@ -69,4 +71,5 @@ def _manifest(path: Path, told: dict[str, Any]) -> Manifest:
     for name in (*files, *folders, *([data] if data else [])):
         if not name.startswith("/") or ".." in Path(name).parts:
             raise ValueError(f"{name!r} is no absolute path")
-    return Manifest(files, folders, data, bool(told["group"]), bool(told["linger"]))
+    player, group, linger = str(told["player"]), bool(told["group"]), bool(told["linger"])
+    return Manifest(files, folders, data, player, group, linger)

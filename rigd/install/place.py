@@ -20,7 +20,7 @@ class Place:
     system: bool
     """For the system, with the data in /var/lib; else for one user."""
     player: str
-    """Who plays: the recorder runs as that user, whose the game's buffers are."""
+    """Who plays: the recorder runs as that user, whose the game's buffers are. Empty: as it was before."""
     root: Path = Path("/")
     """Another machine's root, or one to throw away: nothing is started then."""
     units: Path = Path("/etc/systemd/system")
@@ -57,17 +57,17 @@ def user_place(root: Path = Path("/")) -> Place:
     )
 
 
-def system_place(player: str, root: Path = Path("/")) -> Place:
-    """Return the place for the system. Raises BadRequest where the player is no user of this machine."""
+def check_player(place: Place) -> None:
+    """Raise BadRequest where the player is no user of the machine."""
+    player = place.player
     if not _NAME.fullmatch(player) or player == "root":
         raise BadRequest(
             f"{player!r} is not who plays" if player else "who plays is not known",
             hint="name that user with --player: the recorder reads the game's memory as the one who plays",
             player=player,
         )
-    if root == Path("/") and not _known(player):
+    if place.here and not _known(player):
         raise BadRequest(f"there is no user {player!r}", hint="see `getent passwd`", player=player)
-    return Place(system=True, player=player, root=root)
 
 
 def _known(player: str) -> bool:
@@ -91,5 +91,5 @@ def chosen(system: bool | None, player: str, root: Path) -> Place:
     if not system:
         return user_place(root)
     if not is_root and root == Path("/"):
-        raise Denied("the system's units are root's", hint="sudo rigd install --system --player NAME")
-    return system_place(player or os.environ.get("SUDO_USER", ""), root)
+        raise Denied("the system's units are root's", hint="use sudo, or leave out --system")
+    return Place(system=True, player=player, root=root)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.errors import BadRequest
+from rig.errors import BadRequest, Denied
 from rigd.install import units as templates
-from rigd.install.place import Place
+from rigd.install.place import Place, chosen
 from rigd.install.units import DAEMONS, SYNC, TARGET
 from tests.stage import stage, until
 
@@ -155,6 +155,14 @@ class TestFiles:
             assert "enable" not in " ".join(booted.calls())
             assert dry == booted.done("install", *words)
 
+    def test_who_plays_is_remembered(self, machine: Machine) -> None:
+        machine.done("install", *system(machine))
+        before = machine.state()
+        machine.done("install", "--system", *in_root(machine))
+        assert machine.state() == before
+        machine.done("uninstall", "--system", *in_root(machine))
+        assert machine.run("install", "--system", *in_root(machine)).returncode == 2
+
     def test_what_somebody_has_changed_stays(self, machine: Machine) -> None:
         machine.done("install", *system(machine))
         unit, example = (
@@ -292,6 +300,12 @@ class TestStarting:
         done = booted.run("install", "--system", "--player", "nobody-of-this-name")
         assert "there is no user" in done.stderr
         assert booted.state() == {}
+
+    def test_the_system_is_root_s(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        with pytest.raises(Denied, match="root's"):
+            chosen(True, "anna", Path("/"))
+        assert not chosen(None, "", Path("/")).system
 
 
 @pytest.fixture(scope="module")
