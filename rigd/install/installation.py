@@ -54,12 +54,10 @@ class Installation:
         data = Path(self._record.data or _data(place))
         wanted = files(place, data, _config())
         self._record.data, self._record.player = str(data), place.player
-        try:
-            self._folders(data)
-            changed = [file for file in wanted if self._put(file)]
-            self._forget(wanted)
-        finally:
-            self._note()
+        self._folders(data)
+        changed = [file for file in wanted if self._put(file)]
+        self._forget(wanted)
+        self._note()
         if place.here:
             self._start(changed)
         else:
@@ -100,6 +98,7 @@ class Installation:
             self._made(file.path.parent)
             self._do(f"{'updated' if known and found else 'wrote':<10} {file.path}", _write, path, file)
         self._record.files[str(file.path)] = written
+        self._note()
         return found not in ("", written.sha256)
 
     def _forget(self, wanted: Iterable[Wanted]) -> None:
@@ -108,7 +107,7 @@ class Installation:
             self._take_back(name)
 
     def _note(self) -> None:
-        """Keep the record of what was done so far, whatever comes next."""
+        """Keep the record of what was done so far: whoever kills us finds it."""
         if not self._dry:
             self._record.write(self._place.real(self._place.manifest))
 

@@ -45,8 +45,8 @@ class Place:
 def user_place(root: Path = Path("/")) -> Place:
     """Return the place for whoever asks, by the XDG folders."""
     home = Path.home()
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "rigd"
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config").absolute()
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share").absolute() / "rigd"
     return Place(
         system=False,
         player=pwd.getpwuid(os.getuid()).pw_name,
