@@ -116,7 +116,7 @@ def formats(data: Path) -> list[Format]:
             "are written anew; the older version refuses them, and clients pair again",
             "are refused: upgrade rigd, or remove them and pair again",
         ),
-        Format("cursors", (), str(cursor.VERSION), "", "", "programs keep them"),
+        Format("cursors", (), str(cursor._VERSION), "", "", "programs keep them"),
         Format(
             "warehouse",
             _warehouse(),

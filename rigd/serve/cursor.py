@@ -10,7 +10,7 @@ from rig.errors import MalformedCursor
 _BODY: Final = struct.Struct("<2sBB8sQ")
 _CHECK: Final = struct.Struct("<I")
 _MAGIC: Final = b"rc"
-VERSION: Final = 1
+_VERSION: Final = 1
 
 CURSOR_BYTES: Final = _BODY.size + _CHECK.size
 
@@ -24,7 +24,7 @@ class Cursor(NamedTuple):
 
     def pack(self) -> bytes:
         """As a client keeps it."""
-        body = _BODY.pack(_MAGIC, VERSION, self.stream, self.ring, self.seq)
+        body = _BODY.pack(_MAGIC, _VERSION, self.stream, self.ring, self.seq)
         return body + _CHECK.pack(zlib.crc32(body))
 
     def text(self) -> str:
@@ -39,6 +39,6 @@ def read_cursor(data: bytes) -> Cursor:
     magic, version, stream, ring, seq = _BODY.unpack_from(data)
     if magic != _MAGIC or _CHECK.unpack_from(data, _BODY.size)[0] != zlib.crc32(data[: _BODY.size]):
         raise MalformedCursor("the cursor's bytes were changed, or are no cursor")
-    if version != VERSION:
-        raise MalformedCursor(f"cursor version {version}, this program reads {VERSION}")
+    if version != _VERSION:
+        raise MalformedCursor(f"cursor version {version}, this program reads {_VERSION}")
     return Cursor(ring, stream, seq)

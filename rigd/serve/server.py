@@ -121,10 +121,14 @@ class Server:
             self._feed.failure.result()
 
     async def stop(self) -> None:
-        """Say that we end, have the streams end themselves, and let go of the ring; 5 s at most."""
-        with contextlib.suppress(
-            TimeoutError
-        ):  # someone who watches the health and does not read holds it up
+        """End all streams, each with where to go on, and let go of the ring; 5 s at most."""
+        await self._drain()
+        self._laps.close()
+        self._feed.close()
+
+    async def _drain(self) -> None:
+        """Say that we end, and wait for those who get something by it."""
+        with contextlib.suppress(TimeoutError):  # who watches the health and does not read holds it up
             async with asyncio.timeout(_LOOK_S):
                 await self._health.enter_graceful_shutdown()
         self._feed.drain()
@@ -133,8 +137,6 @@ class Server:
             ended, _ = await asyncio.wait((stopping,), timeout=_LOOK_S)
             if not ended and not self._owes():
                 await self._server.stop(None)  # who is left only watches, or has stopped reading
-        self._laps.close()
-        self._feed.close()
 
     def _owes(self) -> bool:
         """Whether somebody gets more when we wait."""
