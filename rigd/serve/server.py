@@ -2,8 +2,8 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +15,14 @@ from grpc_reflection.v1alpha import reflection
 from rig import sockets
 from rig.errors import BadRequest, Busy
 from rig.v1 import rig_pb2_grpc
+from rigd.config.settings import METRICS, NAME
 from rigd.durable import make_private
 from rigd.process import stop_signals
 from rigd.serve import connections, laps, status, telemetry
 from rigd.serve.binding import ensure_free, protect
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import CallInterceptor
+from rigd.serve.limits import Limits
 from rigd.watchdog import Watchdog
 
 MAX_REQUEST_BYTES: Final = 64 << 10
@@ -50,6 +52,17 @@ class Settings:
     """host:port on loopback, or unix:PATH."""
     also: tuple[str, ...] = ()
     """More of them."""
+    name: str = NAME.default
+    """Of the rig, for those who pair with it."""
+    certificate: Path | None = None
+    """And its key; None: in the data directory."""
+    key: Path | None = None
+    metrics: str = METRICS.default
+    """Address of the figures on loopback; empty: nowhere."""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    """Users by the driver's name in the game."""
+    limits: Limits = field(default_factory=Limits)
+    """What callers may take."""
 
 
 def check_address(address: str) -> None:
@@ -73,7 +86,13 @@ def check_address(address: str) -> None:
 class Server:
     """A running server; `start` binds, `stop` ends it."""
 
-    def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        watchdog: Watchdog | None = None,
+        latest: Callable[[], Settings] | None = None,
+    ) -> None:
+        self._latest = latest or (lambda: settings)
         for address in (settings.address, *settings.also):
             check_address(address)
         make_private(settings.data)
@@ -123,12 +142,17 @@ class Server:
         self._feed.close()
 
 
-async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:
+async def _serve(
+    settings: Settings,
+    ready: Callable[[int], None],
+    watchdog: Watchdog | None,
+    latest: Callable[[], Settings] | None,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in stop_signals():
+    for number in stop_signals(daemon=True):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings, watchdog)
+    server = Server(settings, watchdog, latest)
     await server.start()
     if watchdog is not None:
         watchdog.ready()
@@ -143,9 +167,12 @@ def serve(
     settings: Settings,
     ready: Callable[[int], None] = lambda _: None,
     watchdog: Watchdog | None = None,
+    latest: Callable[[], Settings] | None = None,
 ) -> None:
-    """Serve until a signal asks to stop. `ready` gets the port once calls are answered."""
-    uvloop.run(_serve(settings, ready, watchdog))
+    """Serve until a signal asks to stop. `ready` gets the port once calls are answered. `latest` gives the
+    settings in force: limits and drivers may change.
+    """
+    uvloop.run(_serve(settings, ready, watchdog, latest))
 
 
 __all__ = ["Server", "Settings", "serve"]
