@@ -35,24 +35,23 @@ class Reload(Generic[S]):
 
     def again(self) -> None:
         """Read the configuration now, and log what changed. A file with mistakes changes nothing."""
+        log.set_level("info")  # who asked gets an answer
         try:
-            read = self._read()
-            taken, restart = changes(self._effective, read)
-            effective = taken_up(self._effective, read)
-            made = self._make(effective)
+            self._take()
         except (RigError, OSError) as error:
             log.say(log.CONFIGURATION_REFUSED, daemon=self._daemon, what=error)
-            return
-        self._effective = effective
+        log.set_level(self._effective[settings.LOG_LEVEL])
+
+    def _take(self) -> None:
+        read = self._read()
+        taken, restart = changes(self._effective, read)
+        effective = taken_up(self._effective, read)
         if taken:
-            self._settings = made
-        log.set_level(effective[settings.LOG_LEVEL])
-        log.say(
-            log.CONFIGURATION_READ,
-            daemon=self._daemon,
-            changed=",".join(taken) or "nothing",
-            restart=",".join(restart) or "nothing",
-        )
+            self._settings = self._make(effective)
+        self._effective = effective
+        words = {"changed": taken, "restart": restart}
+        said = {key: ",".join(keys) or "nothing" for key, keys in words.items()}
+        log.say(log.CONFIGURATION_READ, daemon=self._daemon, **said)
 
     @contextlib.contextmanager
     def on_hangup(self) -> Iterator[None]:

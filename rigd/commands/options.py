@@ -115,8 +115,7 @@ def _load(ctx: click.Context, _param: click.Parameter, told: str | None) -> str 
     if ctx.resilient_parsing:
         return told
     told = "" if told is None and ctx.params.get("demo") else told
-    path = files.find(told)
-    loaded = configuration.merged(path and files.read(path), os.environ)
+    loaded = _read(told)
     ctx.meta[_TOLD], ctx.meta[_LOADED] = told, loaded
     ctx.default_map = {
         parameter(one): loaded[one]
@@ -124,6 +123,11 @@ def _load(ctx: click.Context, _param: click.Parameter, told: str | None) -> str 
         if one.flag and loaded.origin(one) is not Origin.DEFAULT
     }
     return told
+
+
+def _read(told: str | None) -> Effective:
+    path = files.find(told)
+    return configuration.merged(files.read(path) if path else None, os.environ)
 
 
 config = click.option(
@@ -158,11 +162,7 @@ def rereader() -> Callable[[], Effective]:
     ctx = click.get_current_context()
     told, flags = ctx.meta[_TOLD], _flags(ctx)
 
-    def read() -> Effective:
-        path = files.find(told)
-        return configuration.merged(path and files.read(path), os.environ).under(flags)
-
-    return read
+    return lambda: _read(told).under(flags)
 
 
 def _flags(ctx: click.Context) -> dict[str, Any]:
@@ -184,18 +184,17 @@ recorded_cars = option(settings.CARS)
 recording = together(option(settings.SOURCE), option(settings.COMMIT_EVERY))
 """Of the recorder."""
 archiving = together(
-    *map(
-        option,
-        (
-            *(settings.KEEP, settings.KEEP_DAYS, settings.KEEP_MARKS),
-            *(settings.MIN_FREE, settings.HARD_FLOOR, settings.KEEP_UNSYNCED),
-        ),
-    )
+    option(settings.KEEP),
+    option(settings.KEEP_DAYS),
+    option(settings.KEEP_MARKS),
+    option(settings.MIN_FREE),
+    option(settings.HARD_FLOOR),
+    option(settings.KEEP_UNSYNCED),
 )
 """Of the archiver."""
 instance = option(settings.INSTANCE)
 address = option(settings.ADDRESSES, multiple=True, metavar="ADDRESS")
-serving = together(*map(option, (settings.METRICS, settings.CERTIFICATE, settings.KEY)))
+serving = together(option(settings.METRICS), option(settings.CERTIFICATE), option(settings.KEY))
 """Of the server, beside where it listens."""
 every = together(
     *(data, log_level, buffers, ring_size, recording, recorded_cars, archiving, instance, address, serving)

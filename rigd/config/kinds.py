@@ -4,15 +4,14 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from rig import sockets
 from rig.errors import BadRequest
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 _SIZE: Final = re.compile(r"([0-9]{1,15})([KMGT]?)", re.IGNORECASE)
@@ -31,7 +30,7 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
-class Kind(Generic[T]):
+class Kind(Generic[T_co]):
     """A kind of values."""
 
     @property
@@ -39,15 +38,15 @@ class Kind(Generic[T]):
         """Which values there are, for people; empty: any."""
         return ""
 
-    def take(self, given: object) -> T:
+    def take(self, given: object) -> T_co:
         """Return the value that a TOML value means. Raises Wrong."""
         raise NotImplementedError
 
-    def parse(self, text: str) -> T:
+    def parse(self, text: str) -> T_co:
         """Return the value that a text of the command line or the environment means. Raises Wrong."""
         return self.take(text)
 
-    def toml(self, value: T) -> str:
+    def toml(self, value: Any) -> str:
         """Return the value as it stands in a file."""
         return json.dumps(value, ensure_ascii=False)
 
@@ -75,7 +74,7 @@ class Size(Kind[int]):
             raise Wrong("is too large", f"{sized(self.most)} is the most")
         return size
 
-    def toml(self, value: int) -> str:
+    def toml(self, value: Any) -> str:
         """In the largest unit that is exact."""
         return json.dumps(sized(value))
 
@@ -150,7 +149,7 @@ class Number(Kind[float]):
         except ValueError:
             raise Wrong("is no number", self.bounds) from None
 
-    def toml(self, value: float) -> str:
+    def toml(self, value: Any) -> str:
         """Without a fraction where there is none."""
         return f"{value:g}"
 
@@ -220,7 +219,7 @@ class Location(Kind[Path]):
             raise Wrong("is no path", self.bounds)
         return Path(text)
 
-    def toml(self, value: Path) -> str:
+    def toml(self, value: Any) -> str:
         """As text."""
         return json.dumps(str(value), ensure_ascii=False)
 
@@ -264,7 +263,7 @@ class Addresses(Kind[tuple[str, ...]]):
         """Several stand with spaces between them."""
         return self.take(text.split())
 
-    def toml(self, value: Sequence[str]) -> str:
+    def toml(self, value: Any) -> str:
         """A list."""
         return json.dumps(list(value), ensure_ascii=False)
 
