@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Final
 
 import rigclient
+from rig import sockets
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2
 from rigclient.cli.terminal.text import Console, Text
@@ -18,7 +19,6 @@ from rigd.demo.folder import BuffersFolder
 from rigd.process import stop_signals
 from rigd.ring.lock import laps_lock, ring_lock
 from rigd.serve.binding import ensure_free, own_address
-from rigd.serve.server import check_address
 from rigd.supervisor import WATCHDOG_S, Daemon, Supervisor
 
 _UP_WITHIN_S: Final = 60.0
@@ -59,7 +59,7 @@ class AllDaemons:
         for lock in (ring_lock, laps_lock):
             lock(self.data).release()
         for address in (self.address, *self.addresses):
-            check_address(address)
+            sockets.check(address, first_port=0)
             ensure_free(address)
         if self.demo:
             with BuffersFolder(self.buffers) as folder:

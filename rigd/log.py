@@ -76,6 +76,11 @@ CONFIGURATION_REFUSED: Final = LogEvent(
     "on SIGHUP; it has mistakes, and what was in force stays",
     logging.WARNING,
 )
+PAIRED: Final = LogEvent(
+    "paired", ("token", "name", "user", "scopes"), "a device exchanged a pairing code for a token"
+)
+TOKEN_REVOKED: Final = LogEvent("token_revoked", ("token", "name", "user"), "it is good for nothing any more")
+CERTIFICATE: Final = LogEvent("certificate", ("fingerprint",), "another certificate is in use")
 DAEMON_ENDED: Final = LogEvent(
     "daemon_ended", ("daemon", "code"), "`rigd run` starts it again", logging.WARNING
 )

@@ -130,10 +130,10 @@ def _archiving(told: Effective) -> "archiver.Settings":
 def serve(**_settings: Any) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
-    With --address it listens only there, unless --instance is given too.
+    With an --address of this machine it listens only there, unless --instance is given too.
 
     \b
-    Example:  rigd serve --instance rig --address 127.0.0.1:7340
+    Example:  rigd serve --instance rig --address 0.0.0.0:7341
     """
     from rigd.serve.server import serve as run
 
@@ -150,16 +150,20 @@ def serve(**_settings: Any) -> None:
 
 
 def _serving(told: Effective) -> "server.Settings":
-    """Return what the server gets of the configuration. An address of the file's is one more; with one on
-    the command line, or in the environment, it listens only there.
+    """Return what the server gets of the configuration. An address of the file's is one more; with one of
+    this machine on the command line, or in the environment, it listens only there.
     """
     from rig import sockets
-    from rigd.serve.binding import own_address
+    from rig.errors import BadRequest
+    from rigd.serve.binding import is_local, own_address
     from rigd.serve.limits import Limits
     from rigd.serve.server import Settings
 
     addresses = told[settings.ADDRESSES]
-    alone = addresses and told.origin(settings.ADDRESSES) is not Origin.FILE
+    certificate, key = told[settings.CERTIFICATE], told[settings.CERTIFICATE_KEY]
+    if key and not certificate:
+        raise BadRequest(f"there is a key, {key}, without a certificate", hint="name both, or neither")
+    alone = any(map(is_local, addresses)) and told.origin(settings.ADDRESSES) is not Origin.FILE
     name = told[settings.INSTANCE] or ("" if alone else sockets.RIG)
     first, *more = [*([own_address(name)] if name else []), *addresses]
     limits = {one.name: told[one] for one in settings.SETTINGS if one.section == "limits"}
@@ -167,9 +171,9 @@ def _serving(told: Effective) -> "server.Settings":
         data=told[settings.DATA],
         address=first,
         also=tuple(more),
+        certificate=(certificate, key or certificate) if certificate else None,
+        open_loopback=not told[settings.CLOSE_LOOPBACK],
         name=told[settings.NAME],
-        certificate=told[settings.CERTIFICATE],
-        key=told[settings.KEY],
         metrics=told[settings.METRICS],
         drivers=told.drivers,
         limits=Limits(**limits),

@@ -194,7 +194,12 @@ archiving = together(
 """Of the archiver."""
 instance = option(settings.INSTANCE)
 address = option(settings.ADDRESSES, multiple=True, metavar="ADDRESS")
-serving = together(option(settings.METRICS), option(settings.CERTIFICATE), option(settings.KEY))
+serving = together(
+    option(settings.CERTIFICATE),
+    option(settings.CERTIFICATE_KEY),
+    option(settings.CLOSE_LOOPBACK),
+    option(settings.METRICS),
+)
 """Of the server, beside where it listens."""
 every = together(
     *(data, log_level, buffers, ring_size, recording, recorded_cars, archiving, instance, address, serving)

@@ -16,6 +16,7 @@ from rigd.config.settings import Setting
 @options.option(settings.BUFFERS, default=f"{options.BUFFERS}; with --demo a folder of its own")
 @options.option(settings.INSTANCE, default="rig; with --demo: demo")
 @options.address
+@options.serving
 @click.option(
     "--demo",
     is_flag=True,
@@ -30,7 +31,6 @@ from rigd.config.settings import Setting
 @options.option(settings.CARS, "--record-cars")
 @options.recording
 @options.archiving
-@options.serving
 @options.playing
 @click.pass_context
 def run(

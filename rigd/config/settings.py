@@ -228,14 +228,15 @@ INSTANCE: Final = Setting[str | None](
     (SERVE,),
     flag="--instance",
     variable="RIGD_INSTANCE",
-    default_text="rig, unless an --address is given",
+    default_text="rig, unless an --address of this machine is given",
 )
 ADDRESSES: Final = Setting[tuple[str, ...]](
     "serve.addresses",
     Addresses(),
     (),
-    "Listen there too: host:port on loopback, which every user of the machine may use, or unix:PATH; on the "
-    "command line it may be given again.",
+    "Listen there too: host:port or unix:PATH; on the command line it may be given again. Loopback is open "
+    "to every user of the machine. Any other is served over TLS, to devices paired with `rigd pair`: "
+    "0.0.0.0:7341 is all of IPv4, [::]:7341 of IPv6 too.",
     (SERVE,),
     flag="--address",
     variable="RIGD_ADDRESS",
@@ -255,21 +256,30 @@ CERTIFICATE: Final = Setting[Path | None](
     "serve.certificate",
     Location(),
     None,
-    "Certificate of the server.",
+    "Certificate for TLS, PEM.",
     (SERVE,),
     flag="--certificate",
     variable="RIGD_CERTIFICATE",
-    default_text="made in the data directory",
+    default_text="the rig's own, which it makes",
 )
-KEY: Final = Setting[Path | None](
-    "serve.key",
+CERTIFICATE_KEY: Final = Setting[Path | None](
+    "serve.certificate_key",
     Location(),
     None,
-    "Private key of the certificate.",
+    "Its key, PEM, which nobody else may read.",
     (SERVE,),
-    flag="--key",
-    variable="RIGD_KEY",
-    default_text="made in the data directory",
+    flag="--certificate-key",
+    variable="RIGD_CERTIFICATE_KEY",
+    default_text="in the file of the certificate",
+)
+CLOSE_LOOPBACK: Final = Setting[bool](
+    "serve.close_loopback",
+    Switch(),
+    False,
+    "Ask for a token on loopback too. Sockets stay the owner's.",
+    (SERVE,),
+    flag="--close-loopback",
+    variable="RIGD_CLOSE_LOOPBACK",
 )
 
 

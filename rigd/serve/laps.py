@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -23,6 +24,7 @@ from rig.lapfile import LapFile, pack
 from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
+from rigd.auth.lease import LEASE
 from rigd.gather.gather import Gathered
 from rigd.gather.running import running
 from rigd.ring import RingReader
@@ -127,8 +129,9 @@ class LapService:
         self._queue.close()
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
-        """Call in a thread."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
+        """Call in a thread, which knows who calls."""
+        call = partial(copy_context().run, function, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     # Finding.
 
@@ -204,6 +207,7 @@ class LapService:
         try:
             while (message := await made) is not None:
                 made = self._work(next, messages, None)
+                LEASE.get().check()
                 await context.write(message)
         finally:
             made.cancel()

@@ -9,6 +9,7 @@ from rig.columns import field, varint
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
 
@@ -55,7 +56,8 @@ class StreamOptions:
 
 
 class Subscription:
-    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled.
+    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled
+    or until its lease is over.
 
     Every number between two records sent was cut away by the subscriber's own wish, or stands in a gap.
     """
@@ -69,6 +71,7 @@ class Subscription:
         options: StreamOptions,
         peer: str,
         channels: int,
+        lease: Lease,
     ) -> None:
         self.stream = stream
         self._feed = feed
@@ -83,7 +86,7 @@ class Subscription:
         """Bytes of them."""
         self._lead: list[bytes] = []
         self._bucket = self._first_bucket()
-        self.peer, self._channels = peer, channels
+        self.peer, self._channels, self._lease = peer, channels, lease
         self._receipts = Receipts(options.acknowledges, position)
         self._began = self._wrote = time.monotonic()
         self._messages = self._bytes = self._skipped = self._missed = 0
@@ -92,6 +95,7 @@ class Subscription:
         """Follow the stream for good."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
+            self._lease.check()
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
@@ -105,6 +109,7 @@ class Subscription:
             if self._options.latest and ticks[-1].seq > self._position + 1:
                 ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
+                self._lease.check()
                 await self._send(tick, write)
                 if self._receipts.overdue(self._wrote):
                     break

@@ -13,8 +13,10 @@ from rig.columns import Layouts, field, read_head
 from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import CALLER
+from rigd.auth.lease import LEASE
 from rigd.serve.connections import ANY_SOCKET
-from rigd.serve.cursor import read_cursor
+from rigd.serve.cursor import Cursor
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.selection import Cars, Selection, Selections
 from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, StreamOptions, Subscription
@@ -117,7 +119,8 @@ class TelemetryService:
         request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels)
+        lease = LEASE.get()
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -178,14 +181,18 @@ class TelemetryService:
     ) -> None:
         subscription = self._named.get(said.subscription)
         if subscription is not None:
-            subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
+            subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
+
+    def _read(self, cursor: bytes) -> Cursor:
+        """A cursor; those that programs on this machine kept of release 0.1 go on. Raises MalformedCursor."""
+        return self._feed.cursors.read(cursor, old=not CALLER.get().token)
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         """The position a request begins at: the number of the record before its first."""
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
-                return self._feed.position(read_cursor(start.cursor), stream)
+                return self._feed.position(self._read(start.cursor), stream)
             case "time_ns":
                 return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
