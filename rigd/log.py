@@ -62,6 +62,12 @@ TROUBLE_ENDED: Final = LogEvent(
 CALL_REFUSED: Final = LogEvent(
     "call_refused", ("method", "what"), "a disk or a store refused; the caller was told", logging.WARNING
 )
+CONNECTIONS_CLOSED: Final = LogEvent(
+    "connections_closed",
+    ("address", "count", "limit"),
+    "an address had more than it may; the newest were closed",
+    logging.WARNING,
+)
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
 )

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import grpc.aio
 import uvloop
@@ -15,22 +15,23 @@ from grpc_reflection.v1alpha import reflection
 from rig import sockets
 from rig.errors import Busy
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
+from rigd import log
 from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS, NAME
 from rigd.durable import make_private
 from rigd.process import stop_signals
 from rigd.serve import access, connections, laps, status, telemetry
+from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
-from rigd.serve.limits import Limits
+from rigd.serve.limits import MAX_REQUEST_BYTES, Limits
 from rigd.serve.pages import Pages
 from rigd.serve.tls import Tls
 from rigd.watchdog import Watchdog
 
-MAX_REQUEST_BYTES: Final = 64 << 10
-"""Largest request taken: all channel names of a table are 2 kB."""
+_SECOND: Final = 1.0
 
 _GRACE_S: Final = 0.5
 """Streams never end by themselves, so a stopping server does not wait for them long."""
@@ -117,14 +118,15 @@ class Server:
         return Tls(Certificates(settings.data, settings.certificate))
 
     def _build(self, settings: Settings) -> None:
+        accounts = Accounts(lambda: self._latest().limits)
         self.gate = Gate(self._tokens, settings.open_loopback, self._feed.wake_all)
         self._server = grpc.aio.server(
-            interceptors=(CallInterceptor(self.gate, Pages(self._feed.seal)),),
-            options=(*_OPTIONS, *connections.options()),
+            interceptors=(CallInterceptor(self.gate, Pages(self._feed.seal), accounts),),
+            options=(*_OPTIONS, *connections.options(settings.limits.connections)),
         )
         self._health = health.aio.HealthServicer()
-        self.streams = telemetry.TelemetryService(self._feed)
-        self._laps = laps.LapService(self._feed, settings.data)
+        self.streams = telemetry.TelemetryService(self._feed, accounts)
+        self._laps = laps.LapService(self._feed, settings.data, accounts)
         self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
         rig_pb2_grpc.add_RigServiceServicer_to_server(
             status.RigService(self._feed, self.streams), self._server
@@ -136,6 +138,8 @@ class Server:
         self._secure_ports = {address: self._bind(address, self._tls) for address in settings.beyond}
         self.ports = {address: self._bind(address) for address in settings.plain} | self._secure_ports
         """By address as it was given: where 0 was, the port that the system chose."""
+        local = [port for address, port in self.ports.items() if not address.startswith("unix:")]
+        self._crowds, self._timer = connections.Crowds(local), cast("asyncio.TimerHandle | None", None)
 
     @property
     def port(self) -> int:
@@ -174,10 +178,18 @@ class Server:
         """Begin to answer."""
         await self._server.start()
         self.gate.start()
+        self._each_second()
         if self._tls:
             self._tls.start()
         for name in ("", *_SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def _each_second(self) -> None:
+        """Close connections of whoever has too many."""
+        self._timer = asyncio.get_running_loop().call_later(_SECOND, self._each_second)
+        most = self._latest().limits.connections_per_address
+        for address, count in self._crowds.disperse(most).items():
+            log.say(log.CONNECTIONS_CLOSED, address=address, count=count, limit=most)
 
     async def ended(self, stop: asyncio.Event) -> None:
         """Return when asked to stop. Raises what nobody expected while following the ring."""
@@ -191,6 +203,8 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await self._server.stop(_GRACE_S)
         self.gate.close()
+        if self._timer:
+            self._timer.cancel()
         if self._tls:
             self._tls.close()
         self._laps.close()

@@ -13,7 +13,6 @@ from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
 
-MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
 
