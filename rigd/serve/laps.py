@@ -9,8 +9,10 @@ import contextlib
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -23,11 +25,22 @@ from rig.lapfile import LapFile, pack
 from rig.regular import open_regular
 from rig.v1 import lap_pb2, laps_pb2
 from rigd import ring as rings
+from rigd.auth.caller import CALLER
+from rigd.auth.lease import LEASE
 from rigd.gather.gather import Gathered
 from rigd.gather.running import running
 from rigd.ring import RingReader
 from rigd.serve import lapdata
+from rigd.serve.accounts import Accounts
 from rigd.serve.feed import Feed
+from rigd.serve.limits import (
+    MAX_MARK_CARS,
+    MAX_MARK_S,
+    MAX_NOTE,
+    MAX_PENDING_MARKS,
+    MAX_RUNNING,
+    MAX_SYNCED,
+)
 from rigd.serve.telemetry import capture_ns
 from rigd.store.commands import CommandQueue
 from rigd.store.heartbeat import heard
@@ -38,21 +51,6 @@ SERVICE: Final = "rig.v1.LapService"
 
 THREADS: Final = 4
 """For files and the index. Two cores are busy with two; two more wait for the disk."""
-
-MAX_READS: Final = 16
-"""Laps read at once: each holds a megabyte, and up to 10 MB where it has to be decoded."""
-
-MAX_RUNNING: Final = 4
-"""Running laps read at once: each is held in memory, up to 27 MB."""
-
-MAX_SYNCED: Final = 200
-"""Laps marked at once: each is a file beside its own and a flushed folder, so all take a second at most."""
-
-MAX_PENDING_MARKS: Final = 1000
-MAX_MARK_S: Final = 600.0
-MAX_MARK_CARS: Final = 128
-MAX_NOTE: Final = 1000
-"""Characters."""
 
 _ANSWER_WITHIN_S: Final = 3.0
 _POLL_S: Final = 0.005
@@ -80,8 +78,8 @@ class _Opened(NamedTuple):
 class LapService:
     """Answers from the index, the folder of laps and the ring."""
 
-    def __init__(self, feed: Feed, data: Path) -> None:
-        self._feed, self._data = feed, data
+    def __init__(self, feed: Feed, data: Path, accounts: Accounts | None = None) -> None:
+        self._feed, self._data, self._accounts = feed, data, accounts or Accounts()
         self._store = StoreReader(data)
         self._marks = Marks(data)
         self._queue = CommandQueue(data)
@@ -89,6 +87,8 @@ class LapService:
         self._reads = self._commands = 0
         self._marked_ns = 0
         self._taking = threading.Semaphore(MAX_RUNNING)
+        self._pinning: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By user; of users with a token, so they are few."""
         self._suspects: set[str] = set()
         self._sound: dict[str, _State] = {}
         """Files that were checked to their last byte, as they were then."""
@@ -132,8 +132,9 @@ class LapService:
         return bool(self._reads or self._commands)
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
-        """Call in a thread."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
+        """Call in a thread, which knows who calls."""
+        call = partial(copy_context().run, function, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     # Finding.
 
@@ -202,13 +203,19 @@ class LapService:
 
     async def _send(self, messages: Iterator[bytes], context: Context) -> None:
         """Make the messages in a thread, each while the one before is sent."""
-        if self._reads >= MAX_READS:
-            raise Exhausted(f"{MAX_READS} laps are being read, which is the limit", limit=MAX_READS)
+        most = self._accounts.limits().reads
+        if self._reads >= most:
+            raise Exhausted(f"{most} laps are being read, which is the limit", limit=most)
+        with self._accounts.read():
+            await self._send_all(messages, context)
+
+    async def _send_all(self, messages: Iterator[bytes], context: Context) -> None:
         made = self._work(next, messages, None)
         self._reads += 1
         try:
             while (message := await made) is not None:
                 made = self._work(next, messages, None)
+                LEASE.get().check()
                 await context.write(message)
         finally:
             made.cancel()
@@ -299,6 +306,7 @@ class LapService:
             after_s=request.after_s,
             cars=sorted(set(request.cars)),
             note=request.note,
+            user=CALLER.get().user,
             status=laps_pb2.MOMENT_STATUS_PENDING,
         )
 
@@ -323,6 +331,13 @@ class LapService:
     def _keep(self, moment: laps_pb2.Moment, cars: int) -> None:
         """Add a mark. Raises Exhausted when too many wait, or the archiver has no room for it."""
         pending = self._marks.pending()
+        own, most = sum(one.user == moment.user for one in pending), self._accounts.limits().marks_per_user
+        if moment.user and own >= most:
+            raise Exhausted(
+                f"{own} marks of {moment.user} wait to be kept, the limit is {most}",
+                hint="try again when some are kept",
+                limit=most,
+            )
         self._check_room([*pending, moment], cars)
         if len(pending) >= MAX_PENDING_MARKS:
             raise Exhausted(
@@ -355,8 +370,29 @@ class LapService:
     # Commands.
 
     async def _pin(self, request: laps_pb2.PinLapRequest, _: Context) -> laps_pb2.PinLapResponse:
-        await self._ask("pin", request.name)
+        async with self._pinning[CALLER.get().user]:  # or two could take the same room
+            await self._work(self._check_pins, request.name)
+            await self._ask("pin", request.name)
         return laps_pb2.PinLapResponse(lap=await self._work(self._listed, request.name))
+
+    def _check_pins(self, name: str) -> None:
+        """Raises Exhausted for a user who would keep too much. The administrator may keep all."""
+        user, lap = CALLER.get().user, self._listed(name)
+        if not user or lap.pinned:
+            return
+        limits, own = self._accounts.limits(), self._store.folder.pinned_by(user)
+        size = sum(own.values()) + lap.bytes
+        for what, wanted, most in (
+            ("laps", len(own) + 1, limits.pins_per_user),
+            ("bytes", size, limits.pinned_bytes_per_user),
+        ):
+            if wanted > most:
+                raise Exhausted(
+                    f"{user} would have {wanted} {what} pinned, the limit is {most}",
+                    hint="`rig unpin` some",
+                    limit=most,
+                    value=wanted,
+                )
 
     async def _unpin(self, request: laps_pb2.UnpinLapRequest, _: Context) -> laps_pb2.UnpinLapResponse:
         await self._ask("unpin", request.name)
@@ -383,7 +419,7 @@ class LapService:
     async def _ask(self, kind: str, name: str) -> None:
         """Have the archiver do something. Raises NotFound, Unavailable, and whatever it answers."""
         await self._work(self._listed, name)
-        await self._settle(await self._work(self._queue.post, kind, name))
+        await self._settle(await self._work(self._queue.post, kind, name, user=CALLER.get().user))
 
     async def _settle(self, command: str) -> None:
         """Wait until a command is carried out."""

@@ -9,6 +9,7 @@ import rigd
 from rig.channels import PHYSICS, SCORING, Channel
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
+from rigd.auth.lease import LEASE
 from rigd.process import ProcessMeter
 from rigd.serve.feed import Feed
 from rigd.serve.identity import identity
@@ -67,6 +68,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         """Walks everything that is kept."""
         async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
             async for response in responses:
+                LEASE.get().check()
                 await context.write(response)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
@@ -88,7 +90,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             last_seq=span.last,
             first_time_ns=self._time_ns(stream, span.first),
             last_time_ns=self._time_ns(stream, span.last),
-            cursor=self._feed.cursor(stream, span.last).pack(),
+            cursor=self._feed.cursors.pack(self._feed.cursor(stream, span.last)),
         )
 
     def _time_ns(self, stream: bytes, seq: int) -> int:

@@ -9,10 +9,10 @@ from rig.columns import field, varint
 from rig.errors import Draining, Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
 
-MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
 
@@ -55,7 +55,8 @@ class StreamOptions:
 
 
 class Subscription:
-    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled.
+    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled
+    or until its lease is over.
 
     Every number between two records sent was cut away by the subscriber's own wish, or stands in a gap.
     """
@@ -69,6 +70,7 @@ class Subscription:
         options: StreamOptions,
         peer: str,
         channels: int,
+        lease: Lease,
     ) -> None:
         self.stream = stream
         self._feed = feed
@@ -83,7 +85,7 @@ class Subscription:
         """Bytes of them."""
         self._lead: list[bytes] = []
         self._bucket = self._first_bucket()
-        self.peer, self._channels = peer, channels
+        self.peer, self._channels, self._lease = peer, channels, lease
         self._receipts = Receipts(options.acknowledges, position)
         self._began = self._wrote = time.monotonic()
         self._messages = self._bytes = self._skipped = self._missed = 0
@@ -92,6 +94,7 @@ class Subscription:
         """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
+            self._lease.check()
             if feed.drained.done():
                 await self._end(write)
             if self._receipts.overdue(time.monotonic()):
@@ -107,6 +110,7 @@ class Subscription:
             if self._options.latest and ticks[-1].seq > self._position + 1:
                 ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
+                self._lease.check()
                 await self._send(tick, write)
                 if self._receipts.overdue(self._wrote):
                     break
@@ -118,7 +122,7 @@ class Subscription:
         """Send what was collected and how far this is; not to a reader that has stopped."""
         if not self.stalled:
             await self._flush(write)
-        cursor = self._feed.cursor(self.stream, self._position).text()
+        cursor = self._feed.cursors.text(self._feed.cursor(self.stream, self._position))
         raise Draining("the server ends", hint="connect again with the last cursor", cursor=cursor)
 
     @property

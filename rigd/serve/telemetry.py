@@ -14,31 +14,23 @@ from rig.columns import Layouts, field, read_head
 from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import CALLER
+from rigd.auth.lease import LEASE
+from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
-from rigd.serve.cursor import read_cursor
+from rigd.serve.cursor import Cursor
 from rigd.serve.feed import Feed, Tick
+from rigd.serve.limits import (
+    MAX_SILENT_STREAMS_OVER_SOCKETS,
+    MAX_SILENT_STREAMS_PER_CLIENT,
+    MAX_STREAMS_PER_CLIENT,
+    MAX_SUBSCRIPTION_BYTES,
+    MAX_TICKS_PER_MESSAGE,
+)
 from rigd.serve.selection import Cars, Selection, Selections
-from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, StreamOptions, Subscription
+from rigd.serve.subscription import StreamOptions, Subscription
 
 SERVICE: Final = "rig.v1.TelemetryService"
-
-MAX_STREAMS: Final = 1024
-"""Streams this server carries at once. 100 take 40 % of a core at 90 Hz."""
-
-MAX_STREAMS_PER_CLIENT: Final = 128
-"""Of one connection, so that one program cannot take all. A gateway for a pit wall has a few dozen."""
-
-MAX_SILENT_STREAMS_PER_CLIENT: Final = 16
-"""Of those, streams that are not acknowledged. Each takes a tenth of a millisecond of every tick, and nobody
-knows whether it is read: with 128 of one client the others' 99th percentile rose from 6 to 34 ms.
-"""
-
-MAX_SILENT_STREAMS_OVER_SOCKETS: Final = 64
-"""The same of all clients of a Unix socket together, who cannot be told apart; of other streams they have all
-that the server carries.
-"""
-
-MAX_SUBSCRIPTION_BYTES: Final = 32
 
 _EVENTS_FIELD: Final = 2
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
@@ -54,8 +46,8 @@ AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 class TelemetryService:
     """The three streams over one feed."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, accounts: Accounts | None = None) -> None:
+        self._feed, self._accounts = feed, accounts or Accounts()
         self._selections = {
             stream: Selections(table, partial(feed.cursor_field, stream))
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
@@ -95,7 +87,8 @@ class TelemetryService:
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
         options = StreamOptions(acknowledges=bool(request.subscription))
-        await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
+        with self._accounts.stream(0):
+            await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         options, cars = _options(request), _cars(request.cars)
@@ -105,7 +98,8 @@ class TelemetryService:
             context.set_compression(grpc.Compression.Gzip)
         cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
         try:
-            await self._follow(stream, position, cut, options, context, request)
+            with self._accounts.stream(len(set(request.channels)) or len(selection.channels)):
+                await self._follow(stream, position, cut, options, context, request)
         finally:
             self._selections[stream].release(selection)
 
@@ -119,7 +113,8 @@ class TelemetryService:
         request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels)
+        lease = LEASE.get()
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -129,8 +124,9 @@ class TelemetryService:
 
     def _admit(self, newcomer: Subscription, name: bytes) -> None:
         """Take in a subscription, and keep it under its name. Raises Exhausted and BadRequest."""
-        if len(self.followers) >= MAX_STREAMS:
-            raise Exhausted(f"{MAX_STREAMS} streams are open, which is the limit", limit=MAX_STREAMS)
+        most = self._accounts.limits().streams
+        if len(self.followers) >= most:
+            raise Exhausted(f"{most} streams are open, which is the limit", limit=most)
         self._limit(newcomer)
         if len(name) > MAX_SUBSCRIPTION_BYTES or name in self._named:
             raise BadRequest(
@@ -190,14 +186,18 @@ class TelemetryService:
     ) -> None:
         subscription = self._named.get(said.subscription)
         if subscription is not None:
-            subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
+            subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
+
+    def _read(self, cursor: bytes) -> Cursor:
+        """A cursor; those that programs on this machine kept of release 0.1 go on. Raises MalformedCursor."""
+        return self._feed.cursors.read(cursor, old=not CALLER.get().token)
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         """The position a request begins at: the number of the record before its first."""
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
-                return self._feed.position(read_cursor(start.cursor), stream)
+                return self._feed.position(self._read(start.cursor), stream)
             case "time_ns":
                 return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
@@ -238,8 +238,8 @@ class TelemetryService:
 class _Events:
     """Events, whole."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, accounts: Accounts | None = None) -> None:
+        self._feed, self._accounts = feed, accounts or Accounts()
 
     def __call__(self, tick: Tick) -> bytes:
         """The `events` field of a response."""

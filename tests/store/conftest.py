@@ -7,6 +7,7 @@ import grpc.aio
 import pytest
 
 from rig.v1 import laps_pb2_grpc
+from rigd.serve.limits import Limits
 from rigd.serve.server import Server, Settings
 from tests.serve.author import Remote, Scribe
 from tests.store.shelf import Clerk, Shelf
@@ -43,9 +44,15 @@ def clerk(shelf: Shelf) -> Iterator[Clerk]:
 
 
 @pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
+def limits() -> Limits:
+    """Of that server; a test has others by its parameters."""
+    return Limits()
+
+
+@pytest.fixture
+async def address(tmp_path: Path, limits: Limits) -> AsyncIterator[str]:
     """A server on `tmp_path`, with or without laps and a ring in it."""
-    server = Server(Settings(tmp_path, "127.0.0.1:0"))
+    server = Server(Settings(tmp_path, "127.0.0.1:0", limits=limits))
     await server.start()
     yield f"127.0.0.1:{server.port}"
     await server.stop()

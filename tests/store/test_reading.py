@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
 from rigd.serve import lapdata
+from rigd.serve.limits import Limits
 from rigd.store.commands import CommandQueue
 from tests.store.shelf import (
     CHANNELS,
@@ -304,10 +305,8 @@ async def test_an_index_that_cannot_be_read_is_no_damage_of_a_lap(shelf: Shelf, 
     assert not list((shelf.data / "inbox").iterdir())
 
 
-async def test_no_more_laps_are_read_at_once_than_the_limit(
-    shelf: Shelf, stub: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rigd.serve.laps.MAX_READS", 0)
+@pytest.mark.parametrize("limits", [Limits(reads=0)])
+async def test_no_more_laps_are_read_at_once_than_the_limit(shelf: Shelf, stub: Any) -> None:
     shelf.put(lap())
     error = await refused(stub.ReadLap(asked()))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -361,10 +360,8 @@ async def test_scoring_without_the_channel_names_those_there_are(shelf: Shelf, s
     assert "place" in str(error.details())
 
 
-async def test_a_reader_that_leaves_makes_room_for_another(
-    shelf: Shelf, stub: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rigd.serve.laps.MAX_READS", 1)
+@pytest.mark.parametrize("limits", [Limits(reads=1)])
+async def test_a_reader_that_leaves_makes_room_for_another(shelf: Shelf, stub: Any) -> None:
     columns = samples(60_000)
     columns["tyre_temp"] = np.random.default_rng(1).random((60_000, 12), np.float32)
     written = shelf.put(lap(), columns)

@@ -49,6 +49,11 @@ class AccessServiceStub:
     """Ends a token, and the streams it has open. Fails with NOT_FOUND."""
     ExtendToken: _grpc.UnaryUnaryMultiCallable[_access_pb2.ExtendTokenRequest, _access_pb2.ExtendTokenResponse]
     """Moves the expiry of a token. Fails with NOT_FOUND; a revoked token stays revoked."""
+    RotateCertificate: _grpc.UnaryUnaryMultiCallable[_access_pb2.RotateCertificateRequest, _access_pb2.RotateCertificateResponse]
+    """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+    stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+    one is to be used and there is none.
+    """
     GetSeat: _grpc.UnaryUnaryMultiCallable[_access_pb2.GetSeatRequest, _access_pb2.GetSeatResponse]
     """Tells who is in the seat."""
     TakeSeat: _grpc.UnaryUnaryMultiCallable[_access_pb2.TakeSeatRequest, _access_pb2.TakeSeatResponse]
@@ -77,6 +82,11 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """Ends a token, and the streams it has open. Fails with NOT_FOUND."""
     ExtendToken: _aio.UnaryUnaryMultiCallable[_access_pb2.ExtendTokenRequest, _access_pb2.ExtendTokenResponse]  # type: ignore[assignment]
     """Moves the expiry of a token. Fails with NOT_FOUND; a revoked token stays revoked."""
+    RotateCertificate: _aio.UnaryUnaryMultiCallable[_access_pb2.RotateCertificateRequest, _access_pb2.RotateCertificateResponse]  # type: ignore[assignment]
+    """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+    stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+    one is to be used and there is none.
+    """
     GetSeat: _aio.UnaryUnaryMultiCallable[_access_pb2.GetSeatRequest, _access_pb2.GetSeatResponse]  # type: ignore[assignment]
     """Tells who is in the seat."""
     TakeSeat: _aio.UnaryUnaryMultiCallable[_access_pb2.TakeSeatRequest, _access_pb2.TakeSeatResponse]  # type: ignore[assignment]
@@ -138,6 +148,17 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.ExtendTokenResponse, _abc.Awaitable[_access_pb2.ExtendTokenResponse]]:
         """Moves the expiry of a token. Fails with NOT_FOUND; a revoked token stays revoked."""
+
+    @_abc_1.abstractmethod
+    def RotateCertificate(
+        self,
+        request: _access_pb2.RotateCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.RotateCertificateResponse, _abc.Awaitable[_access_pb2.RotateCertificateResponse]]:
+        """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+        stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+        one is to be used and there is none.
+        """
 
     @_abc_1.abstractmethod
     def GetSeat(

@@ -758,6 +758,7 @@ class Moment(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     LAPS_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`marks/{mark}`."""
@@ -771,6 +772,8 @@ class Moment(_message.Message):
     """A note by whoever marked it; empty: none."""
     status: Global___MomentStatus.ValueType
     """How far the archiver is with it."""
+    user: _builtins.str
+    """User who marked it; empty: whoever had the local socket."""
     detail: _builtins.str
     """Why it is lost or refused, a sentence."""
     @_builtins.property
@@ -792,11 +795,12 @@ class Moment(_message.Message):
         note: _builtins.str = ...,
         status: Global___MomentStatus.ValueType = ...,
         laps: _abc.Iterable[_builtins.str] | None = ...,
+        user: _builtins.str = ...,
         detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_s", b"after_s", "before_s", b"before_s", "cars", b"cars", "detail", b"detail", "laps", b"laps", "name", b"name", "note", b"note", "status", b"status", "time_ns", b"time_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_s", b"after_s", "before_s", b"before_s", "cars", b"cars", "detail", b"detail", "laps", b"laps", "name", b"name", "note", b"note", "status", b"status", "time_ns", b"time_ns", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
