@@ -38,10 +38,11 @@ class AllDaemons:
     """Where it listens besides."""
     demo: bool = False
     """Whether the simulated game belongs to it."""
+    common: tuple[str, ...] = ()
+    """Options for the command lines of all daemons, of the recorder, ..."""
     recording: tuple[str, ...] = ()
-    """Options for the command lines of the recorder, ..."""
     archiving: tuple[str, ...] = ()
-    access: tuple[str, ...] = ()
+    serving: tuple[str, ...] = ()
     playing: tuple[str, ...] = ()
     watchdog_s: float = WATCHDOG_S
     """Silence after which a daemon is started again."""
@@ -67,11 +68,11 @@ class AllDaemons:
     def daemons(self) -> list[Daemon]:
         """Return the daemons in the order of their start."""
         logs = self.data / "log"
-        common = ["--data", str(self.data)]
+        common = ["--data", str(self.data), *self.common]
         record = ["record", *common, "--buffers", str(self.buffers), *self.recording]
         if self.demo:
             record += ["--origin", "demo"]
-        serve = ["serve", *common, "--instance", self.instance, *self.access]
+        serve = ["serve", *common, "--instance", self.instance, *self.serving]
         for address in self.addresses:
             serve += ["--address", address]
         words = {"record": record, "serve": serve, "archive": ["archive", *common, *self.archiving]}

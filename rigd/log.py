@@ -63,8 +63,25 @@ TROUBLE_ENDED: Final = LogEvent(
 CALL_REFUSED: Final = LogEvent(
     "call_refused", ("method", "what"), "a disk or a store refused; the caller was told", logging.WARNING
 )
+CONNECTIONS_CLOSED: Final = LogEvent(
+    "connections_closed",
+    ("address", "count", "limit"),
+    "an address had more than it may; the newest were closed",
+    logging.WARNING,
+)
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
+)
+CONFIGURATION_READ: Final = LogEvent(
+    "configuration_read",
+    ("daemon", "changed", "restart"),
+    "on SIGHUP; which settings hold now, and which only after a restart",
+)
+CONFIGURATION_REFUSED: Final = LogEvent(
+    "configuration_refused",
+    ("daemon", "what"),
+    "on SIGHUP; it has mistakes, and what was in force stays",
+    logging.WARNING,
 )
 PAIRED: Final = LogEvent(
     "paired", ("token", "name", "user", "scopes"), "a device exchanged a pairing code for a token"
@@ -115,12 +132,17 @@ def _value(value: object) -> str:
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def begin() -> "Log":
+def set_level(name: str) -> None:
+    """Log what is of this level or worse: debug, info, warning, error."""
+    _log.setLevel(name.upper())
+
+
+def begin(level: str = "info") -> "Log":
     """Send what this process logs to standard error, from now on and until `close`."""
     log = Log()
     root = logging.getLogger()
     root.addHandler(log)
-    _log.setLevel(logging.INFO)
+    set_level(level)
     logging.raiseExceptions = False  # a log on a full disk is no reason to write more
     log.start()
     return log

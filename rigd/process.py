@@ -40,12 +40,26 @@ def _resident() -> tuple[int, int]:
     return int(resident) * _PAGE, int(shared) * _PAGE
 
 
-def stop_signals() -> tuple[signal.Signals, ...]:
+def stop_signals(*, daemon: bool = False) -> tuple[signal.Signals, ...]:
     """Return the signals that ask a process to stop: SIGTERM, Ctrl-C (also where a background shell has it
-    ignored), and the terminal that is closed, unless `nohup` has that ignored.
+    ignored), and the terminal that is closed, unless `nohup` has that ignored. A `daemon` without a terminal
+    reads its configuration again instead.
     """
-    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    hangup = () if ignored or (daemon and hangup_reloads()) else (signal.SIGHUP,)
     return (signal.SIGTERM, signal.SIGINT, *hangup)
+
+
+def hangup_reloads() -> bool:
+    """Return whether SIGHUP asks a daemon to read its configuration again. Of one that has a controlling
+    terminal the kernel says so that this was closed: started by hand it ends with it. Those that systemd or
+    `rigd run` started have none.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return True
+    return False
 
 
 def yield_to_others(nice: int = 19) -> None:

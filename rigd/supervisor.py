@@ -123,7 +123,7 @@ class Daemon:
         if self._kill_at:
             if now >= self._kill_at:
                 process.kill()
-        elif now - self._fed_at > self.watchdog_s:
+        elif now - self._fed_at > self.watchdog_s or (self._notices and self._notices.dead):
             self._revive(process, now)
 
     def _revive(self, process: subprocess.Popen[bytes], now: float) -> None:
@@ -134,7 +134,7 @@ class Daemon:
             self._fed_at = now
         else:
             log.say(log.NO_PROGRESS, daemon=self.name, silent_s=silent)
-            process.terminate()
+            process.send_signal(signal.SIGABRT)  # as systemd does; it says in its log where it hangs
             self._kill_at = now + _GRACE_S
 
     def _plan(self) -> None:

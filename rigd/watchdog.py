@@ -2,8 +2,8 @@
 
 It tells those who listen in the folder `status` of the data directory, once a second, by a datagram that
 needs no room on a disk and no disk that answers; the log, when something changes; and whoever started the
-process, in the way of systemd's sd_notify(3): a daemon that makes no progress does not say that it lives, and
-is killed and started again.
+process, in the way of systemd's sd_notify(3): a daemon that makes no progress says so instead of that it
+lives, and is killed and started again. Where even this thread hangs, its silence has the same end.
 """
 
 import contextlib
@@ -31,7 +31,9 @@ _LOOK_S: Final = 1.0
 _SLOW_S: Final = 5.0
 """Work without progress for longer is trouble. A turn of the archiver with eight laps takes half a second."""
 _DEAD_S: Final = 25.0
-"""Work without progress for longer, that does not even wait for a disk, is dead: the daemon is not fed."""
+"""Work without progress for longer, that does not even wait for a disk, is dead."""
+_SHARE: Final = 5 / 6
+"""Of what whoever started us waits for a word, where that is shorter: of the 30 s of the units it is 25."""
 _MOST_LOGGED: Final = 10
 """Sentences of one trouble: a full disk has two, which take turns."""
 _SILENT_S: Final = 3.5
@@ -62,13 +64,13 @@ class Pulse:
         """Return seconds without progress."""
         return 0.0 if self.resting else now - self.progress_s
 
-    def dead(self, now: float) -> bool:
+    def dead(self, now: float, within_s: float = _DEAD_S) -> bool:
         """Return whether it makes no progress and does not wait for a disk. A disk may take minutes, and no
         kill makes it faster.
         """
         if not self.resting and _state(self.thread) == "D":
             self.alive_s = now
-        return not self.resting and now - self.alive_s > _DEAD_S
+        return not self.resting and now - self.alive_s > within_s
 
 
 def _state(thread: int) -> str:
@@ -133,9 +135,8 @@ class Watchdog:
         """Look once, and tell."""
         now = time.monotonic()
         self._change(self._work_trouble or self._stall(now))
-        dead = [pulse.part for pulse in self._pulses if pulse.dead(now)]
-        if not dead:
-            self._manager.say(f"WATCHDOG=1\nSTATUS={self._trouble.what or 'works'}")
+        dead = [pulse for pulse in self._pulses if pulse.dead(now, self._manager.patience_s)]
+        self._manager.say(f"WATCHDOG={'trigger' if dead else 1}\nSTATUS={self._trouble.what or 'works'}")
         with contextlib.suppress(OSError):  # no room, no memory: tried again in a second
             # Whoever owns the data directory makes it; one that was moved away is reached all the same.
             if self._bell is not None or self._folder.parent.exists():
@@ -206,6 +207,9 @@ class _Manager:
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        told = os.environ.get("WATCHDOG_USEC", "")
+        self.patience_s = min(int(told) / 1e6 * _SHARE, _DEAD_S) if told.isdecimal() else _DEAD_S
+        """Without progress, until we say that we are dead."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def say(self, words: str) -> None:

@@ -81,8 +81,10 @@ class Archiver:
         settings: Settings,
         watchdog: Watchdog | None = None,
         stop: Callable[[float], bool] = lambda _: False,
+        latest: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings, self._data, self._stop = settings, settings.data, stop
+        self._latest = latest or (lambda: settings)
         self._watchdog = watchdog or Watchdog("archive", settings.data)
         self._pulse = self._watchdog.pulse("archiver")
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
@@ -135,6 +137,7 @@ class Archiver:
         """
         self._pulse.beat()
         try:
+            self._adopt(self._latest())
             more, self.trouble = self._attempt()
         except TROUBLE as error:
             more, self.trouble = False, str(error) or repr(error)
@@ -144,6 +147,12 @@ class Archiver:
                 self._say()
         self._watchdog.trouble(self.trouble)
         return more
+
+    def _adopt(self, settings: Settings) -> None:
+        """Take up settings that changed: which laps stay."""
+        if settings is not self._settings:
+            self._retention.adopt(settings.limits)
+            self._settings = settings
 
     def _attempt(self) -> tuple[bool, str]:
         """Return whether there is more to do, and what was wrong."""
@@ -376,9 +385,15 @@ def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]
     yield together
 
 
-def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog | None = None) -> int:
-    """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs, Newer
-    where the index is a newer version's: it would lose what that alone understands.
+def archive(
+    settings: Settings,
+    stop: Callable[[float], bool],
+    watchdog: Watchdog | None = None,
+    latest: Callable[[], Settings] | None = None,
+) -> int:
+    """Archive the ring's laps until `stop`. `latest` gives the settings in force, which may change. Returns
+    how many laps. Raises Busy when another archiver runs, Newer where the index is a newer version's: it
+    would lose what that alone understands.
     """
     yield_to_others(0)
     lock = laps_lock(settings.data)
@@ -386,7 +401,7 @@ def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdo
         refuse_newer(index_path(settings.data))
         if watchdog is not None:
             watchdog.ready()
-        archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data))
+        archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data), latest)
         if archiver is None:
             return 0
         try:
@@ -403,11 +418,16 @@ def _stopped(lock: Lock, stop: Callable[[float], bool], seconds: float) -> bool:
     return stop(seconds)
 
 
-def _begun(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog) -> Archiver | None:
+def _begun(
+    settings: Settings,
+    stop: Callable[[float], bool],
+    watchdog: Watchdog,
+    latest: Callable[[], Settings] | None,
+) -> Archiver | None:
     """Return an archiver, as soon as the disk allows; None when it was stopped before."""
     while True:
         try:
-            return Archiver(settings, watchdog, stop)
+            return Archiver(settings, watchdog, stop, latest)
         except TROUBLE as error:
             watchdog.trouble(str(error) or repr(error))
             if stop(_RETRY_S):

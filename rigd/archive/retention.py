@@ -7,18 +7,17 @@ from typing import Final, NamedTuple
 
 from rig.v1 import rig_pb2
 from rigd import log
+from rigd.config import settings
 from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
 from rigd.store.marks import BYTES_LIMIT
 from rigd.store.store import Store
 
-DEFAULT_MAX_BYTES: Final = 50 << 30
-"""About 45,000 laps of 100 s."""
+DEFAULT_MAX_BYTES: Final = settings.KEEP.default
 DEFAULT_MIN_FREE_BYTES: Final = 5 << 30
 DEFAULT_HARD_FLOOR_BYTES: Final = 1 << 30
 """Less room than this endangers the ring: whatever is oldest goes."""
-DEFAULT_MARK_BYTES: Final = 5 << 30
-"""About seven hundred marks of half a minute and 20 cars."""
+DEFAULT_MARK_BYTES: Final = settings.KEEP_MARKS.default
 YOUNG_S: Final = 3600.0
 """Laps younger than this go for nothing but the hard floor: nobody has had the time to look at them."""
 _FREE_SHARE: Final = 10
@@ -121,13 +120,20 @@ class Retention:
     """Deletes laps that have to go, and declares those that went against someone's wish."""
 
     def __init__(self, store: Store, limits: Limits) -> None:
-        self._store, self._limits = store, limits
-        self._next = self._age_at = 0.0
+        self._store = store
         self._evicted = self._evicted_bytes = 0
         self._why = ""
         self._before = _deleted_before(store.folder)
-        if store.index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
-            store.index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
+        self.adopt(limits)
+
+    def adopt(self, limits: Limits) -> None:
+        """Keep what these limits say, from the next look on, and leave that of marks for a server while no
+        archiver runs.
+        """
+        self._limits = limits
+        self._next = self._age_at = 0.0
+        if self._store.index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
+            self._store.index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
 
     def status(self, status: rig_pb2.ArchiverStatus) -> None:
         """Tell what went, what marks may take, and what is wrong with the limits here."""

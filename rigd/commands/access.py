@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from rigd.auth.caller import Scope
 from rigd.commands import options
+from rigd.config.settings import data_home
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -93,6 +94,7 @@ def _scopes(ctx: click.Context, param: click.Parameter, values: Iterable[str]) -
     metavar="TIME",
     help="How long its token is valid: 12h, 30d, 2w, 1y.",
 )
+@options.config
 @_instance
 @click.option("--qr/--no-qr", default=None, help="Draw the join string as well.  [default: on a terminal]")
 @_json
@@ -162,7 +164,7 @@ _data = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="RIGD_DATA",
-    default=options.data_home,
+    default=data_home,
     show_default="$XDG_DATA_HOME/rigd",
     help="Folder of a rig whose server does not run.",
 )
@@ -240,6 +242,7 @@ def _message(token: Any) -> "Token":
 
 
 @token.command("list")
+@options.config
 @_instance
 @_data
 @_json
@@ -263,6 +266,7 @@ def list_tokens(instance: str, data: Path, as_json: bool) -> None:
 
 @token.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@options.config
 @_instance
 @_data
 @_json
@@ -286,6 +290,7 @@ def revoke(ids: tuple[str, ...], instance: str, data: Path, as_json: bool) -> No
     metavar="TIME",
     help="From now: 12h, 30d, 2w, 1y, or never, for no end.",
 )
+@options.config
 @_instance
 @_data
 @_json

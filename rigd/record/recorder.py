@@ -138,6 +138,7 @@ class Recorder:
         """Record until `stop`; then make everything durable. What has been captured is made durable also when
         an error ends it.
         """
+        self._pulse.beat()  # from now on: also a first look may hang
         try:
             with np.errstate(all="ignore"):  # numbers that overflow become NaN, see Encoder
                 while not stop():
@@ -535,6 +536,7 @@ class Recorder:
         )
 
     def _close(self) -> RecordingSummary:
+        self._pulse.rest()
         stopped = event_pb2.RecorderStopped()
         self._tell(self._event(recorder_stopped=stopped))
         self._committer.close()

@@ -10,11 +10,12 @@ import math
 import os
 import resource
 import socket
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-MAX_CONNECTIONS: Final = 1024
-"""Connections at once, where the process may have as many files; the next one is closed at once."""
+from rigd.serve.limits import MAX_CALLS_PER_CLIENT, USUAL
 
 IDLE_S: Final = 10
 """Silence, without any call, after which a connection is closed. gRPC's clients open another when they next
@@ -24,14 +25,6 @@ ask, which takes 2 ms here.
 HANDSHAKE_S: Final = 5
 """Until a connection has said that it is HTTP/2."""
 
-MAX_CALLS_PER_CLIENT: Final = 256
-"""Calls open at once over one connection, streams among them. Clients are told to begin no more than twice as
-many, so that those beyond the limit are refused by name and do not wait without a word.
-"""
-
-MAX_CALLS_OVER_SOCKETS: Final = 2048
-"""The same of all clients of a Unix socket together: gRPC does not tell one from another."""
-
 ANY_SOCKET: Final = "unix:"
 """What gRPC calls each of them."""
 
@@ -39,12 +32,12 @@ _OWN_FILES: Final = 64
 """Descriptors that are not for connections: ring, index, lap files being read, sockets."""
 
 
-def limit() -> int:
-    """Return the connections that the files of this process leave room for, the most it may open being asked
-    for.
+def limit(most: int = USUAL.connections) -> int:
+    """Return the connections that the files of this process leave room for, the most it may open being
+    asked for.
     """
     soft, hard = (math.inf if one == resource.RLIM_INFINITY else one for one in _files())
-    files = int(min(MAX_CONNECTIONS + _OWN_FILES, hard))
+    files = int(min(most + _OWN_FILES, hard))
     if soft < files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, _files()[1]))
     return max(files - _OWN_FILES, 1)
@@ -55,10 +48,10 @@ def _files() -> tuple[int, int]:
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
-def options() -> tuple[tuple[str, int], ...]:
-    """Return the limits as gRPC's server takes them."""
+def options(most: int = USUAL.connections) -> tuple[tuple[str, int], ...]:
+    """Return the limits as gRPC's server takes them, for so many connections."""
     return (
-        ("grpc.max_allowed_incoming_connections", limit()),
+        ("grpc.max_allowed_incoming_connections", limit(most)),
         ("grpc.max_connection_idle_ms", IDLE_S * 1000),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_S * 1000),
         ("grpc.max_concurrent_streams", 2 * MAX_CALLS_PER_CLIENT),
@@ -81,6 +74,62 @@ def close(peer: str) -> None:
         with contextlib.suppress(OSError), _line(int(name)) as line:
             if line.family in (socket.AF_INET, socket.AF_INET6) and _same(line.getpeername(), wanted):
                 line.shutdown(socket.SHUT_RDWR)
+
+
+class Crowds:
+    """Closes connections of an address that has too many. gRPC counts only all of them, and does not tell of
+    those without a call: one machine that opens them and says nothing would keep all others out.
+    """
+
+    def __init__(self, ports: Collection[int]) -> None:
+        self._ports = ports
+        """Where the server listens."""
+        self._known: dict[int, int] = {}
+        """Sockets, in the order in which they were first seen."""
+
+    def disperse(self, most: int) -> Counter[str]:
+        """Close what an address has beyond `most`, the newest first. Returns how many, by address."""
+        names = os.listdir("/proc/self/fd")
+        if len(names) <= most:
+            return Counter()  # as a rule: 10 us instead of 10 ms for a thousand
+        with contextlib.ExitStack() as stack:
+            lines = self._accepted(names, stack)
+            self._known = {inode: at for at, inode in enumerate(self._in_order(lines))}
+            return self._close([lines[inode] for inode in self._known], most)
+
+    def _accepted(self, names: list[str], stack: contextlib.ExitStack) -> dict[int, socket.socket]:
+        """The connections to our ports by the number of their socket."""
+        found = {}
+        for name in names:
+            with contextlib.suppress(OSError):
+                line = stack.enter_context(_line(int(name)))
+                own = (
+                    line.family in (socket.AF_INET, socket.AF_INET6) and line.getsockname()[1] in self._ports
+                )
+                if own and line.getpeername():
+                    found[os.fstat(line.fileno()).st_ino] = line
+        return found
+
+    def _in_order(self, lines: Mapping[int, socket.socket]) -> list[int]:
+        """Those that were seen before come first."""
+        return sorted(lines, key=lambda inode: self._known.get(inode, len(self._known)))
+
+    def _close(self, lines: list[socket.socket], most: int) -> Counter[str]:
+        seen, closed = Counter[str](), Counter[str]()
+        for line in lines:
+            with contextlib.suppress(OSError):
+                network = _network(line.getpeername()[0])
+                seen[network] += 1
+                if seen[network] > most:
+                    line.shutdown(socket.SHUT_RDWR)
+                    closed[network] += 1
+        return closed
+
+
+def _network(host: str) -> str:
+    """What counts as one address: of IPv6 the half that a machine cannot choose."""
+    plain = ipaddress.ip_address(_plain(host.partition("%")[0]))
+    return str(ipaddress.ip_network((plain, 64), strict=False) if plain.version == 6 else plain)
 
 
 def _line(descriptor: int) -> socket.socket:

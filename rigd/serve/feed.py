@@ -62,6 +62,8 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self.failure: asyncio.Future[None] = self._loop.create_future()
         """Raises what nobody expected while following the ring; the server ends with it."""
+        self.drained: asyncio.Future[None] = self._loop.create_future()
+        """Done when the server ends: whoever follows a stream ends it, and says where to go on."""
         self._watchdog = watchdog or Watchdog("serve", data, listens=True)
         self._pulse = self._watchdog.pulse("event loop")
         self._listener: Listener | None = None
@@ -79,6 +81,7 @@ class Feed:
         self._status: rig_pb2.RecorderStatus | None = None
         self._heard = 0.0
         self._attempt(self._open)  # a ring that is damaged keeps nobody from the laps
+        self._pulse.beat()
 
     @property
     def ring(self) -> RingReader:
@@ -219,6 +222,13 @@ class Feed:
                 )
             )
         return sorted(gaps, key=lambda gap: gap.first_seq)
+
+    def drain(self) -> None:
+        """Have all who follow a stream end it."""
+        if not self.drained.done():
+            self.drained.set_result(None)
+        for stream in rings.STREAMS:
+            self._wake(stream)
 
     def close(self) -> None:
         """Stop following, and close the ring."""

@@ -21,7 +21,9 @@ from grpc_status import rpc_status
 from rig.errors import BadRequest, Exhausted, RigError, Unavailable
 from rigd import log
 from rigd.auth.lease import Lease
-from rigd.serve.connections import ANY_SOCKET, MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
+from rigd.serve.accounts import Accounts
+from rigd.serve.connections import ANY_SOCKET
+from rigd.serve.limits import MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
 from rigd.serve.pages import PageTokens
 
 DOMAIN: Final = "rigd"
@@ -57,8 +59,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     Requests are read here as well: what gRPC cannot read it answers with INTERNAL, and a trace in the log.
     """
 
-    def __init__(self, gate: Admission, pages: PageTokens) -> None:
+    def __init__(self, gate: Admission, pages: PageTokens, accounts: Accounts | None = None) -> None:
         self._gate, self._pages = gate, pages
+        self._accounts = accounts or Accounts()
         self._open: Counter[str] = Counter()
 
     async def intercept_service(
@@ -79,7 +82,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: Any, context: Any) -> Any:
             try:
                 with self._counted(context.peer()), self._gate.admit(method, context) as lease:
-                    opened = self._pages.open(read(request, lease))
+                    opened = self._pages.open(self._accounts.counted(read(request, lease)))
                     return self._pages.close(await behavior(opened, context))
             except RigError as error:
                 await _abort(context, error)

@@ -9,6 +9,7 @@ import contextlib
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -30,7 +31,16 @@ from rigd.gather.gather import Gathered
 from rigd.gather.running import running
 from rigd.ring import RingReader
 from rigd.serve import lapdata
+from rigd.serve.accounts import Accounts
 from rigd.serve.feed import Feed, capture_ns
+from rigd.serve.limits import (
+    MAX_MARK_CARS,
+    MAX_MARK_S,
+    MAX_NOTE,
+    MAX_PENDING_MARKS,
+    MAX_RUNNING,
+    MAX_SYNCED,
+)
 from rigd.serve.seats import Seats
 from rigd.store.commands import CommandQueue
 from rigd.store.heartbeat import heard
@@ -42,21 +52,6 @@ SERVICE: Final = "rig.v1.LapService"
 
 THREADS: Final = 4
 """For files and the index. Two cores are busy with two; two more wait for the disk."""
-
-MAX_READS: Final = 16
-"""Laps read at once: each holds a megabyte, and up to 10 MB where it has to be decoded."""
-
-MAX_RUNNING: Final = 4
-"""Running laps read at once: each is held in memory, up to 27 MB."""
-
-MAX_SYNCED: Final = 200
-"""Laps marked at once: each is a file beside its own and a flushed folder, so all take a second at most."""
-
-MAX_PENDING_MARKS: Final = 1000
-MAX_MARK_S: Final = 600.0
-MAX_MARK_CARS: Final = 128
-MAX_NOTE: Final = 1000
-"""Characters."""
 
 _ANSWER_WITHIN_S: Final = 3.0
 _POLL_S: Final = 0.005
@@ -84,15 +79,18 @@ class _Opened(NamedTuple):
 class LapService:
     """Answers from the index, the folder of laps and the ring."""
 
-    def __init__(self, feed: Feed, data: Path, seats: Seats) -> None:
+    def __init__(self, feed: Feed, data: Path, seats: Seats, accounts: Accounts | None = None) -> None:
         self._feed, self._data, self._seats = feed, data, seats
+        self._accounts = accounts or Accounts()
         self._store = StoreReader(data)
         self._marks = Marks(data)
         self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
-        self._reads = 0
+        self._reads = self._commands = 0
         self._marked_ns = 0
         self._taking = threading.Semaphore(MAX_RUNNING)
+        self._pinning: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By user; of users with a token, so they are few."""
         self._suspects: set[str] = set()
         self._sound: dict[str, _State] = {}
         """Files that were checked to their last byte, as they were then."""
@@ -131,6 +129,11 @@ class LapService:
         """Release threads and files."""
         self._threads.shutdown(cancel_futures=True)
         self._queue.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for the rest of a lap, or for the archiver."""
+        return bool(self._reads or self._commands)
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Call in a thread, which knows who calls."""
@@ -213,8 +216,13 @@ class LapService:
 
     async def _send(self, messages: Iterator[bytes], context: Context) -> None:
         """Make the messages in a thread, each while the one before is sent."""
-        if self._reads >= MAX_READS:
-            raise Exhausted(f"{MAX_READS} laps are being read, which is the limit", limit=MAX_READS)
+        most = self._accounts.limits().reads
+        if self._reads >= most:
+            raise Exhausted(f"{most} laps are being read, which is the limit", limit=most)
+        with self._accounts.read():
+            await self._send_all(messages, context)
+
+    async def _send_all(self, messages: Iterator[bytes], context: Context) -> None:
         made = self._work(next, messages, None)
         self._reads += 1
         try:
@@ -342,6 +350,13 @@ class LapService:
     def _keep(self, moment: laps_pb2.Moment, cars: int) -> None:
         """Add a mark. Raises Exhausted when too many wait, or the archiver has no room for it."""
         pending = self._marks.pending()
+        own, most = sum(one.user == moment.user for one in pending), self._accounts.limits().marks_per_user
+        if moment.user and own >= most:
+            raise Exhausted(
+                f"{own} marks of {moment.user} wait to be kept, the limit is {most}",
+                hint="try again when some are kept",
+                limit=most,
+            )
         self._check_room([*pending, moment], cars)
         if len(pending) >= MAX_PENDING_MARKS:
             raise Exhausted(
@@ -375,8 +390,29 @@ class LapService:
 
     async def _pin(self, request: laps_pb2.PinLapRequest, _: Context) -> laps_pb2.PinLapResponse:
         viewer = await self._viewer()
-        await self._ask("pin", request.name, viewer)
+        async with self._pinning[CALLER.get().user]:  # or two could take the same room
+            await self._work(self._check_pins, request.name, viewer)
+            await self._ask("pin", request.name, viewer)
         return laps_pb2.PinLapResponse(lap=await self._work(self._listed, request.name, viewer))
+
+    def _check_pins(self, name: str, viewer: Viewer) -> None:
+        """Raise Exhausted for a user who would keep too much. The administrator may keep all."""
+        user, lap = CALLER.get().user, self._listed(name, viewer)
+        if not user or lap.pinned:
+            return
+        limits, own = self._accounts.limits(), self._store.folder.pinned_by(user)
+        size = sum(own.values()) + lap.bytes
+        for what, wanted, most in (
+            ("laps", len(own) + 1, limits.pins_per_user),
+            ("bytes", size, limits.pinned_bytes_per_user),
+        ):
+            if wanted > most:
+                raise Exhausted(
+                    f"{user} would have {wanted} {what} pinned, the limit is {most}",
+                    hint="`rig unpin` some",
+                    limit=most,
+                    value=wanted,
+                )
 
     async def _unpin(self, request: laps_pb2.UnpinLapRequest, _: Context) -> laps_pb2.UnpinLapResponse:
         viewer = await self._viewer()
@@ -410,15 +446,19 @@ class LapService:
     async def _ask(self, kind: str, name: str, viewer: Viewer) -> None:
         """Have the archiver do something. Raises NotFound, Unavailable, and whatever it answers."""
         await self._work(self._listed, name, viewer)
-        await self._settle(await self._work(self._queue.post, kind, name))
+        await self._settle(await self._work(self._queue.post, kind, name, user=CALLER.get().user))
 
     async def _settle(self, command: str) -> None:
         """Wait until a command is carried out."""
         deadline = time.monotonic() + _ANSWER_WITHIN_S
-        while not await self._work(self._queue.settled, command):
-            if time.monotonic() > deadline:
-                await self._work(self._give_up, command)
-            await asyncio.sleep(_POLL_S)
+        self._commands += 1
+        try:
+            while not await self._work(self._queue.settled, command):
+                if time.monotonic() > deadline:
+                    await self._work(self._give_up, command)
+                await asyncio.sleep(_POLL_S)
+        finally:
+            self._commands -= 1
 
     def _give_up(self, command: str) -> None:
         if self._queue.withdraw(command):

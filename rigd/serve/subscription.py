@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rig.columns import field, varint
-from rig.errors import Unavailable
+from rig.errors import Draining, Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.auth.caller import Caller
@@ -15,7 +15,6 @@ from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
 
-MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
 
@@ -97,10 +96,12 @@ class Subscription:
         self._messages = self._bytes = self._skipped = self._missed = 0
 
     async def run(self, write: Write) -> None:
-        """Follow the stream for good."""
+        """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
             self._lease.check()
+            if feed.drained.done():
+                await self._end(write)
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
@@ -147,6 +148,13 @@ class Subscription:
     def caller(self) -> Caller:
         """Who follows."""
         return self._lease.caller
+
+    async def _end(self, write: Write) -> None:
+        """Send what was collected and how far this is; not to a reader that has stopped."""
+        if not self.stalled:
+            await self._flush(write)
+        cursor = self._feed.cursors.text(self._feed.cursor(self.stream, self._position))
+        raise Draining("the server ends", hint="connect again with the last cursor", cursor=cursor)
 
     @property
     def acknowledges(self) -> bool:

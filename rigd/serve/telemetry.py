@@ -1,9 +1,10 @@
 """TelemetryService: requests become subscriptions. Messages leave as the bytes the ring holds."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -15,32 +16,22 @@ from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.auth.caller import CALLER
 from rigd.auth.lease import LEASE
+from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
 from rigd.serve.cursor import Cursor
 from rigd.serve.feed import Feed, Tick, capture_ns
+from rigd.serve.limits import (
+    MAX_SILENT_STREAMS_OVER_SOCKETS,
+    MAX_SILENT_STREAMS_PER_CLIENT,
+    MAX_STREAMS_PER_CLIENT,
+    MAX_SUBSCRIPTION_BYTES,
+    MAX_TICKS_PER_MESSAGE,
+)
 from rigd.serve.seats import Seats
 from rigd.serve.selection import Cars, Selection, Selections
-from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, StreamOptions, Subscription
+from rigd.serve.subscription import StreamOptions, Subscription
 
 SERVICE: Final = "rig.v1.TelemetryService"
-
-MAX_STREAMS: Final = 1024
-"""Streams this server carries at once. 100 take 40 % of a core at 90 Hz."""
-
-MAX_STREAMS_PER_CLIENT: Final = 128
-"""Of one connection, so that one program cannot take all. A gateway for a pit wall has a few dozen."""
-
-MAX_SILENT_STREAMS_PER_CLIENT: Final = 16
-"""Of those, streams that are not acknowledged. Each takes a tenth of a millisecond of every tick, and nobody
-knows whether it is read: with 128 of one client the others' 99th percentile rose from 6 to 34 ms.
-"""
-
-MAX_SILENT_STREAMS_OVER_SOCKETS: Final = 64
-"""The same of all clients of a Unix socket together, who cannot be told apart; of other streams they have all
-that the server carries.
-"""
-
-MAX_SUBSCRIPTION_BYTES: Final = 32
 
 _EVENTS_FIELD: Final = 2
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
@@ -48,6 +39,7 @@ _LOOK_BACK: Final = 64
 """Scoring updates searched for the entry list in force: it is written every ten seconds, which is 50."""
 
 Context = Any
+R = TypeVar("R")
 TableRequest = telemetry_pb2.StreamPhysicsRequest | telemetry_pb2.StreamScoringRequest
 AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 
@@ -55,8 +47,8 @@ AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 class TelemetryService:
     """The three streams over one feed."""
 
-    def __init__(self, feed: Feed, seats: Seats) -> None:
-        self._feed, self._seats = feed, seats
+    def __init__(self, feed: Feed, seats: Seats, accounts: Accounts | None = None) -> None:
+        self._feed, self._seats, self._accounts = feed, seats, accounts or Accounts()
         self._selections = {
             stream: Selections(table, partial(feed.cursor_field, stream))
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
@@ -96,7 +88,8 @@ class TelemetryService:
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
         options = StreamOptions(acknowledges=bool(request.subscription))
-        await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
+        with self._accounts.stream(0):
+            await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         options, cars = _options(request), _cars(request.cars)
@@ -108,7 +101,8 @@ class TelemetryService:
             context.set_compression(grpc.Compression.Gzip)
         cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
         try:
-            await self._follow(stream, position, cut, options, context, request)
+            with self._accounts.stream(len(set(request.channels)) or len(selection.channels)):
+                await self._follow(stream, position, cut, options, context, request)
         finally:
             self._selections[stream].release(selection)
 
@@ -133,8 +127,9 @@ class TelemetryService:
 
     def _admit(self, newcomer: Subscription, name: bytes) -> None:
         """Take in a subscription, and keep it under its name. Raises Exhausted and BadRequest."""
-        if len(self.followers) >= MAX_STREAMS:
-            raise Exhausted(f"{MAX_STREAMS} streams are open, which is the limit", limit=MAX_STREAMS)
+        most = self._accounts.limits().streams
+        if len(self.followers) >= most:
+            raise Exhausted(f"{most} streams are open, which is the limit", limit=most)
         self._limit(newcomer)
         if len(name) > MAX_SUBSCRIPTION_BYTES or name in self._named:
             raise BadRequest(
@@ -175,9 +170,19 @@ class TelemetryService:
     async def _acknowledgements(
         self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest], _context: Context
     ) -> telemetry_pb2.StreamAcknowledgementsResponse:
-        async for request in requests:
+        async for request in self._until_drained(requests):
             self._note(request)
         return telemetry_pb2.StreamAcknowledgementsResponse()
+
+    async def _until_drained(self, requests: AsyncIterator[R]) -> AsyncIterator[R]:
+        """What a client says until the server ends; else its words would keep the connection open."""
+        while True:
+            said = asyncio.ensure_future(anext(requests, None))
+            await asyncio.wait((said, self._feed.drained), return_when=asyncio.FIRST_COMPLETED)
+            if not said.done() or (request := said.result()) is None:
+                said.cancel()
+                return
+            yield request
 
     def _note(
         self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
@@ -247,8 +252,8 @@ class TelemetryService:
 class _Events:
     """Events, whole."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, accounts: Accounts | None = None) -> None:
+        self._feed, self._accounts = feed, accounts or Accounts()
 
     def __call__(self, tick: Tick) -> bytes:
         """Return the `events` field of a response."""

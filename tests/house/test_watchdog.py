@@ -122,6 +122,7 @@ def test_work_that_makes_no_progress_is_told_and_not_fed(
         pulse.alive_s -= 60
         watchdog.look()
         assert not notices.fed(os.getpid())
+        assert notices.dead, "it says so itself, and nobody has to wait for its silence"
         pulse.rest()
         watchdog.look()
         assert not last_status(listener).HasField("trouble")

@@ -7,7 +7,8 @@ import grpc.aio
 import pytest
 
 from rig.v1 import laps_pb2_grpc
-from tests.serve.conftest import address as address
+from rigd.serve.limits import Limits
+from rigd.serve.server import Server, Settings
 from tests.serve.conftest import recorder as recorder
 from tests.serve.conftest import recorder_process as recorder_process
 from tests.store.lap_store import CommandThread, LapStore
@@ -27,6 +28,21 @@ def command_thread(lap_store: LapStore) -> Iterator[CommandThread]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """Of that server; a test has others by its parameters."""
+    return Limits()
+
+
+@pytest.fixture
+async def address(tmp_path: Path, limits: Limits) -> AsyncIterator[str]:
+    """A server on `tmp_path`, with or without laps and a ring in it."""
+    server = Server(Settings(tmp_path, "127.0.0.1:0", limits=limits))
+    await server.start()
+    yield f"127.0.0.1:{server.port}"
+    await server.stop()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from rig.v1 import laps_pb2, rig_pb2, rig_pb2_grpc
 from rigd.serve.identity import identity
-from rigd.serve.laps import MAX_SYNCED
+from rigd.serve.limits import MAX_SYNCED
 from rigd.store.index import Index
 from rigd.store.store import Store
 from tests.store.lap_store import CommandThread, LapStore, lap, session
