@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -86,10 +87,11 @@ def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
 
 def test_an_upgrade_changes_no_format_of_it(recorded: Stage) -> None:
     command = [sys.executable, "-m", "rigd", "upgrade-check", "--json", "--data", str(recorded.data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    place = {**os.environ, "RIG_WAREHOUSE": f"duckdb:{recorded.data.parent / 'warehouse.duckdb'}"}
+    done = subprocess.run(command, env=place, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     kept = {one["name"] for one in json.loads(done.stdout) if one["state"] == "same"}
-    assert {"ring", "lap files", "index", "loss journals"} <= kept
+    assert {"ring", "lap files", "index", "loss journals", "warehouse"} <= kept
 
 
 def test_the_units_that_rigd_installs_serve_and_sync_it(recorded: Stage, tmp_path: Path) -> None:
