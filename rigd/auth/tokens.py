@@ -263,7 +263,7 @@ class TokenStore:
             holder = disk.holder(descriptor)
             os.close(descriptor)
             raise Busy(
-                f"the tokens are kept by {holder}", hint="ask the server that runs", path=self._lock_path
+                f"the tokens are kept by {holder}", hint="stop that server, or ask it", path=self._lock_path
             )
         return descriptor
 

@@ -124,6 +124,8 @@ def serve(
 
     if certificate_key and not certificate:
         raise click.UsageError("--certificate-key without --certificate")
+    if certificate and all(map(is_local, addresses)):
+        raise click.UsageError("--certificate is for other machines; give an --address that they can reach")
     name = instance or ("" if any(map(is_local, addresses)) else sockets.RIG)
     first, *more = [*([own_address(name)] if name else []), *addresses]
     given = (certificate, certificate_key or certificate) if certificate else None

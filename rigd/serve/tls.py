@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
@@ -28,7 +28,7 @@ class Tls:
         given = self.certificates.current
         return grpc.dynamic_ssl_server_credentials(_configuration(given), self._fetcher(given))
 
-    def _fetcher(self, given: "Certificate") -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+    def _fetcher(self, given: "Certificate") -> Callable[[], Any]:
         """What gRPC calls in its own threads for each connection. An error there would end the process."""
 
         def fetch() -> grpc.ServerCertificateConfiguration | None:
