@@ -32,19 +32,23 @@ class Identity:
     pin: str
 
 
-def identity(begins_in: datetime.timedelta = -DAY, ends_in: datetime.timedelta = 3650 * DAY) -> Identity:
+def identity(
+    begins_in: datetime.timedelta = -DAY,
+    ends_in: datetime.timedelta = 3650 * DAY,
+    name: str = "rigd.internal",
+) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rigd.internal")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + begins_in)
         .not_valid_after(now + ends_in)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("rigd.internal")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     der = certificate.public_bytes(serialization.Encoding.DER)

@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -39,7 +39,7 @@ def calls() -> Iterator[str]:
 def called(channel: grpc.Channel, method: str, request: bytes) -> list[str]:
     """The status of a call, its words, and what it brought, hexadecimal."""
     brought: list[str] = []
-    call = channel.stream_stream(method)(iter([request]), timeout=ANSWER_S)
+    call: Any = channel.stream_stream(method)(iter([request]), timeout=ANSWER_S)  # type: ignore[arg-type]
     with contextlib.suppress(grpc.RpcError):
         brought += [bytes(part).hex() for part in call]
     return [call.code().name, call.details() or "", *brought]
