@@ -145,7 +145,7 @@ def serve(**_settings: Any) -> None:
     with _daemon("serve", told, listens=True) as watchdog, reload.on_hangup():
         run(
             first,
-            lambda _: click.echo(f"listening on {', '.join([first.address, *first.also])}"),
+            lambda _: _report(first),
             watchdog,
             reload.latest,
         )
@@ -180,3 +180,12 @@ def _serving(told: Effective) -> "server.Settings":
         drivers=told.drivers,
         limits=Limits(**limits),
     )
+
+
+def _report(serving: "server.Settings") -> None:
+    """Say where the server listens, and what is next where nobody could come in from elsewhere."""
+    from rigd.auth.tokens import TokenStore
+
+    click.echo(f"listening on {', '.join((serving.address, *serving.also))}")
+    if serving.beyond and not TokenStore(serving.data).any_good():
+        click.echo("no device is paired yet: rigd pair NAME --scope live:all,laps:all")

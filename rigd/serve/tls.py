@@ -52,9 +52,11 @@ class Tls:
             self._timer.cancel()
 
     def _keep_up(self) -> None:
-        with contextlib.suppress(OSError, RigError):  # there are weeks to try again
+        try:
             if self.certificates.keep_up():
                 log.say(log.CERTIFICATE, fingerprint=self.certificates.current.fingerprint)
+        except (OSError, RigError) as error:  # there are weeks to try again
+            log.say(log.TROUBLE, daemon="serve", what=f"the next certificate could not be made: {error}")
 
 
 def _configuration(certificate: "Certificate") -> grpc.ServerCertificateConfiguration:

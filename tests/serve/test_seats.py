@@ -15,6 +15,7 @@ from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
 from rigclient.paired import PairedRig
+from rigclient.tls import SERVER_NAME
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
@@ -63,18 +64,17 @@ async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller
 
         def paired(caller: Caller) -> PairedRig:
             token, _ = server._tokens.create("laptop", caller.user, caller.scopes, 0)
-            scopes = tuple(caller.scopes)
             return PairedRig(
-                "r",
-                "r",
-                (address,),
-                (shown.decode(),),
-                (pin,),
-                "rigd.internal",
-                token,
-                caller.user,
-                scopes,
-                0,
+                name="r",
+                rig="r",
+                addresses=(address,),
+                certificates=(shown.decode(),),
+                pins=(pin,),
+                server_name=SERVER_NAME,
+                token=token,
+                user=caller.user,
+                scopes=tuple(caller.scopes),
+                expire_ns=0,
             )
 
         yield call
@@ -267,6 +267,18 @@ async def test_a_stream_follows_the_seat(recorder: RemoteRecorder, call: Call, t
     assert response.HasField("progress")
     assert not response.ticks
     assert [frame.seq for frame in await asyncio.wait_for(everything, 30)] == list(range(11, 26))
+
+
+async def test_who_waits_for_the_seat_is_told(
+    recorder: RemoteRecorder, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = asyncio.ensure_future(anext(call(ANN).physics(["speed"])))
+    while "rig seat USER" not in caplog.text:
+        recorder.ticks(1)
+        await asyncio.sleep(0.05)
+    stream.cancel()
+    await asyncio.gather(stream, return_exceptions=True)
+    assert [one.levelname for one in caplog.records if one.name == "rigclient"] == ["WARNING"]
 
 
 @pytest.mark.parametrize(("cars", "ids"), [("all", [PLAYER]), ([PLAYER, 3], [PLAYER]), ([3], [])])
