@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import guard
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # also the programs of the tests, as rigd's own
 guard.post()  # a killed run leaves no process behind
 
 settings.register_profile(
