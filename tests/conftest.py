@@ -101,6 +101,17 @@ def _own_sockets() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The workers of a run simulate one race, not one each. A run without workers has no use for it."""
+    from tests.archive import race_frames  # with numpy, which who only hands out the tests does without
+
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setenv(race_frames.FOLDER, str(tmp_path_factory.getbasetemp().parent))
+        yield
+
+
 @pytest.fixture
 def buffers() -> Iterator[Path]:
     """A folder for the game's buffers, in memory as the real one."""
