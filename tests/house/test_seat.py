@@ -1,6 +1,8 @@
 """From the seat to the warehouse: a demo, a user in its seat, and whose laps are listed, kept and loaded."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+import rigclient
 from rig.lapfile import LapFile
 from tests.house.demo_run import DemoRun
 from tests.stage import events, until
@@ -31,7 +34,9 @@ def test_laps_are_whose_who_is_in_the_seat_as_far_as_the_warehouse(demo: DemoRun
     demo.start("--cars", "3", "--speed", "20")
     assert "nobody" in rig(demo, "seat")
     assert "ann is in the seat" in rig(demo, "seat", "ann")
-    until(lambda: bool(laps(demo, "--user", "ann")), pause_s=0.5)
+    with rigclient.connect(f"unix:{demo.sockets / 'rigd/demo.sock'}") as connected:
+        until(lambda: len(connected.laps(user="ann")) > 0, pause_s=0.5)
+    os.kill(demo.member("demo-game"), signal.SIGSTOP)  # it has shown enough, and takes a core
     rig(demo, "seat", "--nobody")
     hers = laps(demo, "--user", "ann")
     assert all(lap["player"] and lap["user"] == "ann" for lap in hers)
