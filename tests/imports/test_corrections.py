@@ -72,10 +72,10 @@ class TestReplacing:
                 assert load(there, again, replace=True).outcome in ("there already", "older")
             assert times(there) == NEW
 
-    def test_in_one_command_the_more_final_one_is_taken(self, tmp_path: Path) -> None:
+    def test_in_one_command_the_more_final_one_is_taken(self, tmp_path: Path, duck: EmptyWarehouse) -> None:
         write(tmp_path / "in/official/spa/Race 1/a.csv", SECOND)
         write(tmp_path / "in/provisional/spa/Race 1/a.csv", FIRST)
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             for replace in (False, True):
                 work = job.ImportJob(
                     there,
@@ -91,9 +91,9 @@ class TestReplacing:
                 assert times(there) == NEW
 
     def test_of_two_in_one_command_of_which_none_is_more_final_the_second_is_refused(
-        self, tmp_path: Path, charts: tuple[Path, Path]
+        self, duck: EmptyWarehouse, charts: tuple[Path, Path]
     ) -> None:
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             for first in ("loaded", "there already"):
                 named = import_file.ImportOptions(replace=True)
                 work = job.ImportJob(there, named, lambda _row: None, lambda _path, _bytes: None)
@@ -102,10 +102,10 @@ class TestReplacing:
                 assert "with the right one alone" in reports[1].why
                 assert times(there) == OLD
 
-    def test_hour_charts_of_a_race_are_one_race(self, tmp_path: Path) -> None:
+    def test_hour_charts_of_a_race_are_one_race(self, tmp_path: Path, duck: EmptyWarehouse) -> None:
         write(tmp_path / "in/spa/Race/Hour 6/23_Analysis_Race_Hour 6.CSV", FIRST)
         write(tmp_path / "in/spa/Race/Hour 12/23_Analysis_Race_Hour 12.CSV", SECOND)
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             work = job.ImportJob(
                 there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
             )
@@ -127,16 +127,23 @@ class TestIdentity:
         ],
     )
     def test_a_race_has_a_date(
-        self, tmp_path: Path, folders: tuple[str, str], more: tuple[Any, Any], sessions: int
+        self,
+        tmp_path: Path,
+        duck: EmptyWarehouse,
+        folders: tuple[str, str],
+        more: tuple[Any, Any],
+        sessions: int,
     ) -> None:
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             for folder, data, named in zip(folders, (FIRST, SECOND), more, strict=True):
                 load(there, write(tmp_path / folder / "chart.csv", data), **named)
             assert there.rows("SELECT COUNT(*), COUNT(DISTINCT SESSION) FROM SESSIONS") == [(sessions,) * 2]
 
-    def test_races_without_a_date_and_without_a_car_in_common_are_two(self, tmp_path: Path) -> None:
+    def test_races_without_a_date_and_without_a_car_in_common_are_two(
+        self, tmp_path: Path, duck: EmptyWarehouse
+    ) -> None:
         other = race(("1", 1, 130_000))
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             for folder, data in (("a", FIRST), ("b", other)):
                 load(there, write(tmp_path / folder / "spa/Race 1/chart.csv", data))
             corrected = race(("1", 1, 130_500))
@@ -145,8 +152,8 @@ class TestIdentity:
             assert times(there) == [130.5, *OLD]
             assert ill(there) == []
 
-    def test_a_date_is_told_as_one(self, tmp_path: Path) -> None:
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+    def test_a_date_is_told_as_one(self, tmp_path: Path, duck: EmptyWarehouse) -> None:
+        with duck.open() as there:
             report = load(there, write(tmp_path / "202306101600_Race/spa/chart.csv", FIRST))
             assert report.session.startswith("20230610-130000-spa-race-")
             assert there.rows("SELECT LOCAL_DATE, START_TIME_NS FROM SESSIONS") == [("2023-06-10", None)]
@@ -155,10 +162,10 @@ class TestIdentity:
 class TestTakingBack:
     @pytest.mark.parametrize("how", ["file", "path", "checksum", "session"])
     def test_a_file_goes_with_all_it_brought_and_may_come_again(
-        self, tmp_path: Path, charts: tuple[Path, Path], how: str
+        self, tmp_path: Path, duck: EmptyWarehouse, charts: tuple[Path, Path], how: str
     ) -> None:
         first, _ = charts
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             report = load(there, first)
             ((sha256,),) = there.rows("SELECT SHA256 FROM FILES")
             what = {
@@ -195,13 +202,13 @@ class TestTakingBack:
             assert ill(there) == []
 
     def test_a_session_of_two_files_keeps_what_the_other_brought(
-        self, tmp_path: Path, recordings: Path
+        self, tmp_path: Path, duck: EmptyWarehouse, recordings: Path
     ) -> None:
         from tests.imports.filled import files
 
         (tmp_path / "in").mkdir()
         two, three = (path for path in files(tmp_path / "in", recordings) if path.name.startswith("lap"))
-        with EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'a.duckdb'}").open() as there:
+        with duck.open() as there:
             named = {"track": "Barber", "race": 1}
             sessions = {load(there, path, **named).session for path in (two, three)}
             assert len(list(unloading.unload(there, str(two)))) == 1

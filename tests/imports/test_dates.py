@@ -14,6 +14,7 @@ from rigclient.imports.sheet import RefusedLine
 from rigclient.imports.timing import Overview
 from rigclient.warehouse import connect
 from tests.imports.recorded import Chart, chart, sheet
+from tests.warehouse.empty import EmptyWarehouse
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -152,7 +153,7 @@ class TestWrongDates:
         assert midnight(local, np.concatenate([local + began, far])) == began
 
     def test_beside_the_chart_of_their_race_they_change_nothing(
-        self, recordings: Path, tmp_path: Path
+        self, recordings: Path, tmp_path: Path, duck: EmptyWarehouse
     ) -> None:
         folder = tmp_path / "barber"
         folder.mkdir()
@@ -163,7 +164,7 @@ class TestWrongDates:
         for at, wrong in enumerate(self.WRONG):
             lines[20 + at] = re.sub("2025-[^,]*Z", wrong, lines[20 + at])
         (folder / "R1_barber_lap_time.csv").write_text("\n".join(lines))
-        with connect(f"duckdb:{tmp_path / 'a.duckdb'}") as there:
+        with connect(duck.where) as there:
             work = job.ImportJob(
                 there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
             )

@@ -16,6 +16,7 @@ from rigclient.imports import discovery, import_file, job
 from rigclient.imports.refusals import RefusedRow
 from rigclient.warehouse import Destination, connect
 from tests.imports.recorded import SAMPLE, SAMPLE_CHART, all_charts, chart, official_bests, result_bests
+from tests.warehouse.empty import EmptyWarehouse
 
 COUNTED = ("SESSIONS", "LAPS", "PHYSICS", "READINGS", "GAPS", "FILES", "RIG_LOADS")
 
@@ -168,8 +169,8 @@ class TestTelemetry:
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> str:
-    return f"duckdb:{tmp_path / 'laps.duckdb'}"
+def where(duck: EmptyWarehouse) -> str:
+    return duck.where
 
 
 class TestTwoAtOnce:

@@ -14,6 +14,7 @@ from rigclient.cli.main import rig
 from rigclient.warehouse import connect
 from tests.imports.recorded import read
 from tests.imports.written import HEAD, race, row, table, write
+from tests.warehouse.empty import EmptyWarehouse
 
 NAMED = HEAD + ";DRIVER_NAME;TEAM"
 NAME = "José ÑAPE"
@@ -105,8 +106,8 @@ def plain(where: str, *words: str | Path) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> str:
-    return f"duckdb:{tmp_path / 'laps.duckdb'}"
+def where(duck: EmptyWarehouse) -> str:
+    return duck.where
 
 
 CHART = race(("7", 1, 100_000), ("7", 2, 99_000))

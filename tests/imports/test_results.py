@@ -14,6 +14,7 @@ from rigclient.warehouse.questions import standings
 from rigclient.warehouse.questions.choice import Choice
 from rigclient.warehouse.questions.lookup import sessions
 from tests.imports.written import HEAD, race, write
+from tests.warehouse.empty import EmptyWarehouse
 
 
 def laps_of(number: str, times: list[int]) -> list[tuple[str, int, int]]:
@@ -51,16 +52,17 @@ def results(there: Destination) -> list[dict[str, Any]]:
     return list(standings.results(there, sessions(there, Choice(), 1)[0]))
 
 
-def run(where: Path, *words: str) -> Result:
-    runner = CliRunner(env={"COLUMNS": "100", "RIG_WAREHOUSE": f"duckdb:{where}"})
+def run(duck: EmptyWarehouse, *words: str) -> Result:
+    runner = CliRunner(env={"COLUMNS": "100", "RIG_WAREHOUSE": duck.where})
     return runner.invoke(rig, ["--rig", "127.0.0.1:1", "warehouse", *words])
 
 
 class TestResults:
     @pytest.mark.parametrize("flags", [True, False])
-    def test_they_have_places_in_class_and_tell_who_retired(self, tmp_path: Path, flags: bool) -> None:
-        path = tmp_path / "a.duckdb"
-        with connect(f"duckdb:{path}") as there:
+    def test_they_have_places_in_class_and_tell_who_retired(
+        self, tmp_path: Path, duck: EmptyWarehouse, flags: bool
+    ) -> None:
+        with connect(duck.where) as there:
             load(there, write(tmp_path / "spa/Race 1/a.csv", chart(flags=flags)))
             rows = results(there)
         assert [(row["place"], row["car_number"], row["class_place"], row["retired"]) for row in rows] == [
@@ -70,24 +72,26 @@ class TestResults:
             (4, "23", 2, False),
             (5, "22", 3, True),
         ]
-        shown = [line.split() for line in run(path, "results").stdout.splitlines()]
+        shown = [line.split() for line in run(duck, "results").stdout.splitlines()]
         assert shown[2][:4] == ["1", "7", "HYPERCAR", "1"]
         assert shown[4][:4] == ["3", "21", "LMGT3", "1"]
         assert shown[6] == ["retired"]
         assert shown[7][:4] == ["5", "22", "LMGT3", "3"]
 
-    def test_nobody_retires_from_practice(self, tmp_path: Path) -> None:
-        with connect(f"duckdb:{tmp_path / 'a.duckdb'}") as there:
+    def test_nobody_retires_from_practice(self, tmp_path: Path, duck: EmptyWarehouse) -> None:
+        with connect(duck.where) as there:
             load(there, write(tmp_path / "spa/Practice 1/a.csv", chart(flags=False)))
             assert {row["retired"] for row in results(there)} == {None}
             assert there.rows("SELECT KIND, SESSION_NUMBER FROM SESSIONS") == [("practice", 1)]
 
 
 class TestPace:
-    def test_no_lap_under_any_other_flag_is_at_pace_nor_the_one_after_it(self, tmp_path: Path) -> None:
+    def test_no_lap_under_any_other_flag_is_at_pace_nor_the_one_after_it(
+        self, tmp_path: Path, duck: EmptyWarehouse
+    ) -> None:
         times = laps_of("7", [100_000, 99_000, 99_100, 99_200, 99_300, 99_400, 99_500, 99_600])
         flags = {("7", 3): "SF", ("7", 5): "RF", ("7", 7): "VSC"}
-        with connect(f"duckdb:{tmp_path / 'a.duckdb'}") as there:
+        with connect(duck.where) as there:
             load(there, write(tmp_path / "cota/Race 1/a.csv", race(*times, flags=flags)))
             sql = "SELECT LAP_NO FROM LAP_CHART_V WHERE FLYING IS NOT NULL ORDER BY LAP_NO"
             assert there.rows(sql) == [(2,)]
@@ -96,24 +100,24 @@ class TestPace:
 
     @pytest.mark.parametrize("command", [("laps",), ("drivers", "--all"), ("compare", "#7", "#8")])
     def test_laps_of_which_nobody_knows_are_left_out_and_that_is_said(
-        self, tmp_path: Path, command: tuple[str, ...]
+        self, tmp_path: Path, duck: EmptyWarehouse, command: tuple[str, ...]
     ) -> None:
-        path = tmp_path / "a.duckdb"
         flags = {("7", 3): "", ("8", 3): "FF"}
         times = [lap for number in ("7", "8") for lap in laps_of(number, [100_000] * 3)]
-        with connect(f"duckdb:{path}") as there:
+        with connect(duck.where) as there:
             load(there, write(tmp_path / "spa/Race 1/a.csv", race(*times, flags=flags)))
-        result = run(path, *command, "--green")
+        result = run(duck, *command, "--green")
         assert result.exit_code == 0
         assert "--green leaves out 2 laps of which nobody knows" in result.stderr
-        assert "nobody knows" not in run(path, *command).stderr
+        assert "nobody knows" not in run(duck, *command).stderr
 
-    def test_a_chart_without_flags_has_no_lap_that_is_known_to_be_green(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.duckdb"
+    def test_a_chart_without_flags_has_no_lap_that_is_known_to_be_green(
+        self, tmp_path: Path, duck: EmptyWarehouse
+    ) -> None:
         data = race(("7", 1, 100_000), ("7", 2, 99_000)).replace(b"FLAG_AT_FL", b"REMARK")
-        with connect(f"duckdb:{path}") as there:
+        with connect(duck.where) as there:
             load(there, write(tmp_path / "spa/Race 1/a.csv", data))
             assert there.rows("SELECT GREEN, FLAG FROM LAPS") == [(None, None)] * 2
-        result = run(path, "laps", "--green", "--json")
+        result = run(duck, "laps", "--green", "--json")
         assert (result.exit_code, json.loads(result.stdout)) == (5, [])
         assert "2 laps of which nobody knows" in result.stderr

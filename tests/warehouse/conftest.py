@@ -1,10 +1,13 @@
 """One recorded race for all tests and rigs on copies of it; a fake Snowflake, and empty warehouses."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rigclient.warehouse import schema
+from rigclient.warehouse.url import parse_url
 from tests.once import once
 from tests.warehouse.empty import (
     KINDS,
@@ -63,6 +66,23 @@ def account(peer: PeerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for name, value in settings(peer).items():
         monkeypatch.setenv(name, value)
     return peer
+
+
+@pytest.fixture(scope="session")
+def empty_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DuckDB file with all tables and not a row: to make it takes 0.2 s, most of it for 471 comments."""
+
+    def make(folder: Path) -> None:
+        with parse_url(f"duckdb:{folder / 'tables.duckdb'}").open() as there:
+            schema.prepare(there)
+
+    return once(tmp_path_factory, "empty-tables", make) / "tables.duckdb"
+
+
+@pytest.fixture
+def duck(empty_tables: Path, tmp_path: Path) -> EmptyWarehouse:
+    """A DuckDB file with empty tables, for what depends neither on the warehouse nor on how it is made."""
+    return EmptyWarehouse("duckdb", f"duckdb:{shutil.copy(empty_tables, tmp_path / 'warehouse.duckdb')}")
 
 
 @pytest.fixture(params=KINDS)

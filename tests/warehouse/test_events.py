@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from rig.v1 import event_pb2
-from rigclient.warehouse import connect, schema
+from rigclient.warehouse import connect
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
 from rigclient.warehouse.loading import load, next_n
 from rigclient.warehouse.rig_reader import RigReader
 from rigd.serve.identity import identity
 from tests.archive.tape import Tape
+from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.expected import broken
 from tests.warehouse.recorded_rig import RecordedRig
 
@@ -37,9 +38,8 @@ def taped(data: Path, events: int, limit_bytes: int = 64 << 20) -> Path:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Destination]:
-    with connect(f"duckdb:{tmp_path / 'one.duckdb'}") as destination:
-        schema.prepare(destination)
+def db(duck: EmptyWarehouse) -> Iterator[Destination]:
+    with connect(duck.where) as destination:
         yield destination
 
 

@@ -159,12 +159,10 @@ def test_a_job_killed_anywhere_loads_everything_once(
 
 @pytest.mark.parametrize(("program", "survives"), [("rig", True), ("naive", False)])
 def test_killed_after_a_copy_the_job_is_right_and_a_loader_that_saves_its_offset_is_not(
-    fork_server: ForkServer, recorded_rig: RecordedRig, tmp_path: Path, program: str, survives: bool
+    fork_server: ForkServer, recorded_rig: RecordedRig, duck: EmptyWarehouse, program: str, survives: bool
 ) -> None:
     """Undisturbed both are right."""
-    trial = Trial(
-        fork_server, recorded_rig, EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'one.duckdb'}"), program
-    )
+    trial = Trial(fork_server, recorded_rig, duck, program)
     trial.finish()
     assert trial.laps_differ() == []
     for table in ("PHYSICS", "LAPS"):
@@ -189,9 +187,9 @@ def test_three_at_once_load_everything_once(
 
 
 def test_a_rig_that_goes_away_in_the_middle_ends_the_job_and_the_next_one_goes_on(
-    fork_server: ForkServer, recorded_rig: RecordedRig, tmp_path: Path
+    fork_server: ForkServer, recorded_rig: RecordedRig, duck: EmptyWarehouse
 ) -> None:
-    trial = Trial(fork_server, recorded_rig, EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'one.duckdb'}"))
+    trial = Trial(fork_server, recorded_rig, duck)
     pid = trial.start("after read lap~0.5")
     until(lambda: trial.journal.exists() and "after read lap#3" in trial.journal.read_text())
     recorded_rig.stop()

@@ -38,12 +38,6 @@ def report(recorded_rig: RecordedRig, target: EmptyWarehouse, *words: str) -> di
     return found
 
 
-@pytest.fixture
-def duck(tmp_path: Path) -> EmptyWarehouse:
-    """For what does not depend on the warehouse."""
-    return EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'warehouse.duckdb'}")
-
-
 def test_everything_arrives_and_twice_changes_nothing(
     recorded_rig: RecordedRig, warehouse: EmptyWarehouse
 ) -> None:
