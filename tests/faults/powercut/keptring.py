@@ -46,12 +46,16 @@ class Image(NamedTuple):
         return self.folder / "data"
 
 
-def images(run: RingRun, folder: Path, chance: random.Random, moments: int) -> Iterator[list[Image]]:
-    """The disks that may be found after the power was cut at so many moments."""
+def images(
+    run: RingRun, folder: Path, chance: random.Random, moments: int, since: int = 0
+) -> Iterator[list[Image]]:
+    """The disks that may be found after the power was cut at so many moments, without those before entry
+    `since`.
+    """
     entries = run.journal.entries
     # A wake-up says that all that was written before it is committed.
     bells = [n for n, entry in enumerate(entries) if entry.kind == Kind.BELL and not entry.data]
-    chosen = run.journal.moments(chance, moments)
+    chosen = {moment for moment in run.journal.moments(chance, moments) if moment >= since}
     views = {bells[at - 1] for number in chosen if (at := bisect_right(bells, number - 1))}
     disk, announced = run.disk(), Spans()
     for number, entry in enumerate([*entries, None]):

@@ -33,7 +33,8 @@ print(json.dumps([span.last for span in ring.spans().values()]))
 def test_a_recorder_that_does_not_wait_loses_and_damages(memory: Path) -> None:
     chance, found = random.Random(SEED), Counter[str]()
     with ring_run(2.0, WITHOUT_SYNC) as run:
-        for image in (image for disks in rings(run, memory, chance, MOMENTS) for image in disks):
+        late = len(run.journal.entries) // 2  # the more there is, the more is lost
+        for image in (image for disks in rings(run, memory, chance, MOMENTS, late) for image in disks):
             found[fate(image)] += 1
             shutil.rmtree(image.folder)
             if {"damaged", "lost"} <= found.keys():
