@@ -210,6 +210,8 @@ async def test_a_page_token_that_somebody_made_up_is_refused(secured: Secured) -
     admin = await secured.paired(Scope.ADMIN)
     page = await secured.admin("ListTokens", access_pb2.ListTokensRequest(page_size=1))
     bare = page.next_page_token.partition(".")[0]
+    of_release_0_1 = access_pb2.ListTokensRequest(page_size=1, page_token=bare)
+    assert (await secured.admin("ListTokens", of_release_0_1)).tokens
     async with secured.channel(admin) as channel:
         for made_up in (bare, f"{bare}.{'A' * 22}", f"{bare}.", "."):
             with refused(rigclient.MalformedToken):
