@@ -93,7 +93,7 @@ def _find(address: str, pins: Collection[str]) -> Seen:
         expected = " or ".join(pin[:_SHOWN] for pin in pins)
         raise WrongPin(
             f"another certificate answers at {address}: {seen.pin[:_SHOWN]}…, not {expected}…",
-            hint="is that address another machine now? If the rig was set up anew: `rig connect` again",
+            hint="is that address another machine now? Or the rig is new: `rig forget` it, and pair again",
             address=address,
             pin=seen.pin,
         )

@@ -187,6 +187,7 @@ def _tokens(instance: str, data: Path) -> Iterator[Tokens]:
     a server that runs ends streams, so it is asked first. Raises Busy where it runs and cannot be reached.
     """
     from rig.errors import Unavailable
+    from rig.regular import shown
     from rigclient.blocking import connect
 
     source = click.get_current_context().get_parameter_source("data")
@@ -197,6 +198,7 @@ def _tokens(instance: str, data: Path) -> Iterator[Tokens]:
             except Unavailable:
                 if instance:
                     raise
+                click.echo(f"no rig answers here; in {shown(data)}:", err=True)
             else:
                 yield rig
                 return

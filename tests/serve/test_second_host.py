@@ -221,6 +221,16 @@ def test_a_scan_without_a_token_learns_nothing(pit: Pit) -> None:
     assert len(words) == 1, "every refusal says the same"
 
 
+def test_the_certificate_changes_as_it_was_announced(pit: Pit, paired: str) -> None:
+    pit.rigd("certificate", "prepare")
+    announced = json.loads(pit.ask("--rig", paired, "whoami", "--json").stdout)["pins"]
+    pit.rigd("certificate", "use")
+    changed = pit.ask("--rig", paired, "whoami", "--json")
+    assert changed.returncode == 0, changed.stderr
+    assert json.loads(changed.stdout)["pins"] == announced[1:]
+    assert len(announced) == 2
+
+
 def test_another_certificate(pit: Pit, paired: str) -> None:
     """Last: all who are paired with the rig have lost it, until its certificate is back."""
     pit.stop()
