@@ -23,7 +23,14 @@ from rigd.daemon import daemon
     help="What the sessions are noted as; a replay that the game shows is found out anyway.",
 )
 def record(
-    data: Path, buffers: Path, ring_size: int, source: str, commit_every: float, cars: str, origin: str
+    data: Path,
+    buffers: Path,
+    ring_size: int,
+    source: str,
+    commit_every: float,
+    drivers: tuple[tuple[str, str], ...],
+    cars: str,
+    origin: str,
 ) -> None:
     """Record the game's memory into the ring.
 
@@ -35,7 +42,7 @@ def record(
     from rigd.record.recorder import record as run
 
     kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
-    settings = Settings(data, ring_size, commit_every, cars == "player", kind)
+    settings = Settings(data, ring_size, commit_every, cars == "player", kind, dict(drivers))
     with daemon("record", data, listens=True) as watchdog:
         summary = run(_source(source, buffers), settings, options.stopper().is_set, watchdog)
     click.echo(

@@ -18,7 +18,7 @@ from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd.auth.tokens import TokenStore
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import access, connections, laps, status, telemetry
+from rigd.serve import access, connections, laps, seats, status, telemetry
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
@@ -108,13 +108,14 @@ class Server:
             options=(*_OPTIONS, *connections.options()),
         )
         self._health = health.aio.HealthServicer()
-        self.streams = telemetry.TelemetryService(self._feed)
-        self._laps = laps.LapService(self._feed, settings.data)
+        who = seats.Seats(self._feed, settings.data)
+        self.streams = telemetry.TelemetryService(self._feed, who)
+        self._laps = laps.LapService(self._feed, settings.data, who)
         self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
         rig_pb2_grpc.add_RigServiceServicer_to_server(
-            status.RigService(self._feed, self.streams), self._server
+            status.RigService(self._feed, self.streams, who), self._server
         )
-        access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(), self._server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
@@ -132,9 +133,9 @@ class Server:
         """Of the first address with TLS."""
         return next(iter(self._secure_ports.values()))
 
-    def _access(self) -> access.AccessService:
+    def _access(self, who: seats.Seats) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None
-        return access.AccessService(self.gate, self._tokens, certificates, self._reachable)
+        return access.AccessService(self.gate, self._tokens, certificates, self._reachable, who)
 
     def _reachable(self) -> Sequence[str]:
         """Where others find this rig."""

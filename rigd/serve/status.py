@@ -12,10 +12,11 @@ from rigd import ring as rings
 from rigd.auth.caller import CALLER, Caller, Scope
 from rigd.auth.lease import LEASE
 from rigd.process import ProcessMeter
-from rigd.serve.feed import Feed
+from rigd.serve.feed import Feed, capture_ns
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
-from rigd.serve.telemetry import TelemetryService, capture_ns
+from rigd.serve.seats import Seats
+from rigd.serve.telemetry import TelemetryService
 from rigd.serve.verification import Verification
 
 SERVICE: Final = "rig.v1.RigService"
@@ -26,10 +27,11 @@ _TABLES: Final = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: S
 class RigService(rig_pb2_grpc.RigServiceServicer):
     """Answers from what the feed and the telemetry service know."""
 
-    def __init__(self, feed: Feed, telemetry: TelemetryService) -> None:
+    def __init__(self, feed: Feed, telemetry: TelemetryService, seats: Seats) -> None:
         self._feed = feed
         self._telemetry = telemetry
         self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
+        self._seats = seats
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
@@ -63,7 +65,10 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
 
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
         """What is missing of a session."""
-        return await asyncio.to_thread(self._losses.answer, request, self._feed.opened)
+        return await asyncio.to_thread(self._answer, request, CALLER.get())
+
+    def _answer(self, request: rig_pb2.GetLossesRequest, caller: Caller) -> rig_pb2.GetLossesResponse:
+        return self._losses.answer(request, self._feed.opened, self._seats.viewer(caller))
 
     async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
         """Walks everything that is kept."""
