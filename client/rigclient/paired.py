@@ -20,6 +20,8 @@ from rig.regular import shown
 
 _LOG: Final = logging.getLogger("rigclient")
 
+SERVER_NAME: Final = "rigd.internal"
+"""In the certificates that rigs make: the network has no name for them."""
 VERSION: Final = 1
 """Of the files."""
 RESERVED: Final = (sockets.RIG, sockets.DEMO)
@@ -55,14 +57,14 @@ class PairedRig:
     """PEM; exactly these are trusted."""
     pins: tuple[str, ...]
     """SHA-256 of the certificates to accept, hexadecimal; one may have been announced and not seen yet."""
-    server_name: str
-    """Whom the certificates are for."""
     token: str = field(repr=False)
     """`id.secret`."""
     user: str
     scopes: tuple[str, ...]
     expire_ns: int
     """Of the token, unix nanoseconds; 0: never."""
+    server_name: str = SERVER_NAME
+    """Whom the certificates are for."""
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(self.addresses)})"

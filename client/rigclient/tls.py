@@ -14,10 +14,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from rig.errors import Mismatch, RigError, Unavailable, Unreachable, WrongPin
-from rigclient.paired import pin_of
+from rigclient.paired import SERVER_NAME, pin_of
 
-SERVER_NAME: Final = "rigd.internal"
-"""In every certificate: rigs have no name that the network knows."""
 LOOK_S: Final = 4.0
 """At one address, its name looked up; a server in another country takes half a second."""
 _STEP_S: Final = 2.0
