@@ -157,8 +157,11 @@ def load_all() -> dict[str, PairedRig | RigError]:
 
 
 def save(rig: PairedRig) -> None:
-    """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does."""
+    """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does, Corrupt for what no
+    rig tells.
+    """
     path = path_of(rig.name)
+    _check_members(rig)
     prepare()
     written = path.with_name(f".writing-{path.name}")
     written.unlink(missing_ok=True)
@@ -313,6 +316,8 @@ def _check_members(rig: PairedRig) -> None:
         found = getattr(rig, key)
         if not found or not all(form.fullmatch(one) for one in found):
             raise Corrupt(f"its {key} are none")
+    for one in rig.certificates:
+        pin_of(one)
     if not _HOST_NAME.fullmatch(rig.server_name):
         raise Corrupt("its server_name is none")
     if not _TOKEN.fullmatch(rig.token) or "." not in rig.token:

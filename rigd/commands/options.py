@@ -240,7 +240,7 @@ asked = click.option(
     metavar="NAME",
     default="",
     show_default="the rig that answers here",
-    help="Name of the rig on this machine that is asked.",
+    help="Name of the rig that is asked: on this machine, or paired with the scope admin.",
 )
 
 
