@@ -132,6 +132,16 @@ def serve(
     with daemon("serve", data, listens=True) as watchdog:
         run(
             Settings(data, first, tuple(more), certificate=given, open_loopback=not close_loopback),
-            lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
+            lambda _: _tell(data, [first, *more]),
             watchdog,
         )
+
+
+def _tell(data: Path, addresses: list[str]) -> None:
+    """Say where the server listens, and what is next where nobody could come in from elsewhere."""
+    from rigd.auth.tokens import TokenStore
+    from rigd.serve.binding import is_local
+
+    click.echo(f"listening on {', '.join(addresses)}")
+    if not all(map(is_local, addresses)) and not TokenStore(data).any_good():
+        click.echo("no device is paired yet: rigd pair NAME --scope live:all,laps:all")

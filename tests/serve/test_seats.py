@@ -15,6 +15,7 @@ from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
 from rigclient.paired import PairedRig
+from rigclient.tls import SERVER_NAME
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
@@ -63,8 +64,18 @@ async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller
 
         def paired(caller: Caller) -> PairedRig:
             token, _ = server._tokens.create("laptop", caller.user, caller.scopes, 0)
-            scopes = tuple(caller.scopes)
-            return PairedRig("r", "r", (address,), (shown.decode(),), (pin,), token, caller.user, scopes, 0)
+            return PairedRig(
+                name="r",
+                rig="r",
+                addresses=(address,),
+                certificates=(shown.decode(),),
+                pins=(pin,),
+                server_name=SERVER_NAME,
+                token=token,
+                user=caller.user,
+                scopes=tuple(caller.scopes),
+                expire_ns=0,
+            )
 
         yield call
 
