@@ -415,9 +415,12 @@ async def test_plain_text_is_not_answered_over_tls(secured: Secured) -> None:
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_nobody_listens_where_no_token_is_and_none_could_be_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("also", [(), ("127.0.0.1:0",)])
+def test_nobody_listens_where_no_token_is_and_none_could_be_made(
+    tmp_path: Path, also: tuple[str, ...]
+) -> None:
     with pytest.raises(rigclient.Busy, match="nowhere else to make one"):
-        Server(Settings(tmp_path, "0.0.0.0:0"))
+        Server(Settings(tmp_path, "0.0.0.0:0", also))
     made(tmp_path, Scope.LIVE_ALL)
 
 
