@@ -47,6 +47,7 @@ SESSION_STARTED: Final = LogEvent("session_started", ("session", "track", "kind"
 SESSION_ENDED: Final = LogEvent(
     "session_ended", ("session", "track", "kind"), "another begins, or the game left"
 )
+SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
 LAP_EVICTED: Final = LogEvent("lap_evicted", ("lap", "bytes", "why"), "retention deleted a lap", logging.INFO)
 LAP_LOST: Final = LogEvent(

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         WrongKey,
         WrongPassphrase,
         WrongPassword,
+        WrongPin,
         WrongToken,
     )
     from rig.infos import LapInfo, SessionInfo
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from rigclient.blocking import Laps, Rig, connect
     from rigclient.connection import Stream
     from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
+    from rigclient.paired import PairedRig
+    from rigclient.pairing import pair
     from riglap.lap import Lap, ScoringRows
 
 __all__ = [
@@ -80,6 +83,7 @@ __all__ = [
     "MissingChannel",
     "Newer",
     "NotFound",
+    "PairedRig",
     "PhysicsFrame",
     "Pinned",
     "Raced",
@@ -101,14 +105,18 @@ __all__ = [
     "WrongKey",
     "WrongPassphrase",
     "WrongPassword",
+    "WrongPin",
     "WrongToken",
     "aio",
     "connect",
+    "pair",
 ]
 
 _HOMES = {
     "rigclient.blocking": ("Laps", "Rig", "connect"),
     "rigclient.connection": ("Stream",),
+    "rigclient.paired": ("PairedRig",),
+    "rigclient.pairing": ("pair",),
     "rigclient.frames": ("Car", "Frame", "PhysicsFrame", "ScoringFrame"),
     "riglap.lap": ("Lap", "ScoringRows"),
     "rig.infos": ("LapInfo", "SessionInfo"),

@@ -116,6 +116,18 @@ class AsyncRig(AsyncConnection):
         """
         return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
 
+    async def seat(self) -> access_pb2.GetSeatResponse:
+        """Return who is in the seat of the rig, and since when."""
+        seat: access_pb2.GetSeatResponse = await self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
+        return seat
+
+    async def take_seat(self, user: str) -> str:
+        """Put a user into the seat, "" for nobody: laps that the rig's own car begins from now on are theirs.
+        Returns who is in it. Raises Denied, BadRequest.
+        """
+        answer = await self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
+        return str(answer.user)
+
     # Sessions and laps.
 
     def sessions(self, **wanted: Unpack[queries.SessionFilter]) -> AsyncGenerator[SessionInfo]:
@@ -331,7 +343,7 @@ class AsyncRig(AsyncConnection):
         return LapInfo.of((await self._ask(self._lap.UnpinLap, request)).lap)
 
     async def delete_lap(self, lap: str | LapInfo) -> None:
-        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         await self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=await self.find_lap(lap)))
 
     async def mark_synced(self, digests: Mapping[str, str]) -> list[str]:

@@ -114,6 +114,18 @@ class Rig(Connection):
         """
         return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
 
+    def seat(self) -> access_pb2.GetSeatResponse:
+        """Return who is in the seat of the rig, and since when."""
+        seat: access_pb2.GetSeatResponse = self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
+        return seat
+
+    def take_seat(self, user: str) -> str:
+        """Put a user into the seat, "" for nobody: laps that the rig's own car begins from now on are theirs.
+        Returns who is in it. Raises Denied, BadRequest.
+        """
+        answer = self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
+        return str(answer.user)
+
     # Sessions and laps.
 
     def sessions(self, **wanted: Unpack[queries.SessionFilter]) -> Generator[SessionInfo]:
@@ -323,7 +335,7 @@ class Rig(Connection):
         return LapInfo.of((self._ask(self._lap.UnpinLap, request)).lap)
 
     def delete_lap(self, lap: str | LapInfo) -> None:
-        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=self.find_lap(lap)))
 
     def mark_synced(self, digests: Mapping[str, str]) -> list[str]:

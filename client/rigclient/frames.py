@@ -47,7 +47,7 @@ class Frame:
         self.gaps: tuple[event_pb2.Gap, ...] = ()
         """What is missing right before this frame."""
         self.skipped: int = 0
-        """Frames left out right before this one because the latest was asked for."""
+        """Frames left out right before this one: the latest was asked for, or we may not see them."""
 
     def __getattr__(self, name: str) -> Array:
         if name.startswith("_"):

@@ -4,9 +4,7 @@ They are in `$XDG_CONFIG_HOME/rig/rigs`, with the token in clear: a file or fold
 that is not the user's own, is refused.
 """
 
-import base64
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -16,12 +14,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from rig import disk, parse, sockets
+from rig import sockets
 from rig.errors import BadRequest, Corrupt, Denied, Newer, NotFound, RigError
 from rig.regular import shown
 
 _LOG: Final = logging.getLogger("rigclient")
 
+SERVER_NAME: Final = "rigd.internal"
+"""In the certificates that rigs make: the network has no name for them."""
 VERSION: Final = 1
 """Of the files."""
 RESERVED: Final = (sockets.RIG, sockets.DEMO)
@@ -31,9 +31,12 @@ _ENDING: Final = ".json"
 _MOST_BYTES: Final = 64 << 10
 """A file has some 2 kB."""
 _MOST_ADDRESSES: Final = 16
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""Neither waiting for a FIFO nor following a link, where the system knows of them."""
 _PIN: Final = re.compile(r"[0-9a-f]{64}")
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
 """It goes into a header: visible ASCII alone."""
+_HOST_NAME: Final = re.compile(r"[!-~]{1,255}")
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]{1,8000}\n-----END CERTIFICATE-----\n?"
 )
@@ -60,6 +63,8 @@ class PairedRig:
     scopes: tuple[str, ...]
     expire_ns: int
     """Of the token, unix nanoseconds; 0: never."""
+    server_name: str = SERVER_NAME
+    """Whom the certificates are for."""
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(self.addresses)})"
@@ -118,14 +123,18 @@ def load(name: str) -> PairedRig:
     path = path_of(name)
     _check_folder()
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path, _READ)
     except FileNotFoundError:
         known = ", ".join(names()) or "none yet: `rig connect`"
         raise NotFound(f"no rig called {name} is paired", hint=f"paired: {known}") from None
     except OSError as error:
         raise Corrupt(f"{shown(path)} is no file: {error.strerror}", hint=_again(name)) from error
-    with open(descriptor, "rb") as file:
+    try:
         _check_private(path, os.fstat(descriptor), stat.S_ISREG)
+    except RigError:
+        os.close(descriptor)
+        raise
+    with open(descriptor, "rb") as file:
         data = file.read(_MOST_BYTES + 1)
     try:
         return _checked(name, data)
@@ -148,17 +157,21 @@ def load_all() -> dict[str, PairedRig | RigError]:
 
 
 def save(rig: PairedRig) -> None:
-    """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does."""
+    """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does, Corrupt for what no
+    rig tells.
+    """
     path = path_of(rig.name)
+    _check_members(rig)
     prepare()
-    written = disk.beside(path)
+    written = path.with_name(f".writing-{path.name}")
     written.unlink(missing_ok=True)
     # Never for others, not even for the moment before its mode is changed; and never through a link.
-    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w") as file:
+    with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump({"version": VERSION, **asdict(rig)}, file, indent=2)
         file.write("\n")
-    disk.finish(path)
+        file.flush()
+        os.fsync(file.fileno())
+    written.replace(path)
 
 
 def update(rig: PairedRig) -> None:
@@ -170,6 +183,9 @@ def update(rig: PairedRig) -> None:
 
 def pin_of(certificate: str) -> str:
     """Return the SHA-256 of a certificate (PEM), hexadecimal."""
+    import base64
+    import hashlib  # it takes 7 ms, and `rig --help` does without
+
     body = "".join(certificate.strip().splitlines()[1:-1])
     return hashlib.sha256(base64.b64decode(body)).hexdigest()
 
@@ -196,7 +212,6 @@ def forget(name: str) -> PairedRig | None:
     except (Corrupt, Denied):
         pass
     path_of(name).unlink()
-    disk.sync_folder(folder())
     return found
 
 
@@ -264,6 +279,8 @@ def _check_private(path: Path, found: os.stat_result, kind: Any) -> None:
 
 def _checked(name: str, data: bytes) -> PairedRig:
     """Raise Corrupt for what no `save` wrote, Newer."""
+    from rig import parse  # 15 ms
+
     if len(data) > _MOST_BYTES:
         raise Corrupt(f"it has more than {_MOST_BYTES} bytes, which is the limit")
     members = parse.json_object(data)
@@ -274,7 +291,7 @@ def _checked(name: str, data: bytes) -> PairedRig:
     for key in ("addresses", "certificates", "pins", "scopes"):
         given[key] = tuple(_texts(key, given[key]))
     rig = PairedRig(**{**given, "name": name})  # type: ignore[arg-type]
-    for key in ("rig", "user", "token"):
+    for key in ("rig", "server_name", "user", "token"):
         _texts(key, [given[key]])
     if not isinstance(rig.expire_ns, int) or not 0 <= rig.expire_ns < 1 << 64:
         raise Corrupt(f"{rig.expire_ns!r} is no time")
@@ -299,5 +316,9 @@ def _check_members(rig: PairedRig) -> None:
         found = getattr(rig, key)
         if not found or not all(form.fullmatch(one) for one in found):
             raise Corrupt(f"its {key} are none")
+    for one in rig.certificates:
+        pin_of(one)
+    if not _HOST_NAME.fullmatch(rig.server_name):
+        raise Corrupt("its server_name is none")
     if not _TOKEN.fullmatch(rig.token) or "." not in rig.token:
         raise Corrupt("its token is none")

@@ -33,6 +33,7 @@ def pair(join: str, name: str = "") -> PairedRig:
         addresses=tuple(dict.fromkeys((address, *wanted.addresses))),
         certificates=(seen.certificate,),
         pins=(wanted.fingerprint,),
+        server_name=seen.name,
         token=answer.secret,
         user=answer.token.user,
         scopes=tuple(answer.token.scopes),
@@ -46,7 +47,7 @@ def _exchanged(wanted: Join, address: str, seen: tls.Seen) -> access_pb2.Exchang
     """Return what the code was exchanged for, over a channel that trusts this certificate alone."""
     credentials = grpc.ssl_channel_credentials(seen.certificate.encode())
     options = (
-        ("grpc.ssl_target_name_override", tls.SERVER_NAME),
+        ("grpc.ssl_target_name_override", seen.name),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
     )

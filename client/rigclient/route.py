@@ -43,6 +43,8 @@ class Route:
         self._turn = threading.Lock()
         self._due = 0.0
         self._looked = False
+        self._looks = 0
+        self._found: RigError | None = None
         self.changes = 0
         """How often it has become another way: a channel opened before that is none any more."""
 
@@ -54,15 +56,13 @@ class Route:
 
     def open_secure(self, kind: Any, options: tuple[tuple[str, Any], ...]) -> Any:
         """Return a channel to a paired rig as it is known now."""
-        from rigclient.tls import SERVER_NAME
-
         assert self._paired is not None
         roots = "".join(self._paired.certificates).encode()
         credentials = grpc.composite_channel_credentials(
             grpc.ssl_channel_credentials(roots), grpc.access_token_call_credentials(self._paired.token)
         )
         more = (
-            ("grpc.ssl_target_name_override", SERVER_NAME),
+            ("grpc.ssl_target_name_override", self._paired.server_name),
             ("grpc.min_reconnect_backoff_ms", _CONNECT_MS),
             ("grpc.enable_http_proxy", 0),  # a look from outside takes none either
         )
@@ -78,11 +78,16 @@ class Route:
             return told
         if error.code() is grpc.StatusCode.CANCELLED:
             return told  # by us, or because the rig ends
+        looks = self._looks
         with self._turn:
-            return self._sought(told) if self._paired else self._tried(told)
+            if looks == self._looks:  # else another stream of this rig has just looked
+                self._found = self._sought(told) if self._paired else self._tried(told)
+                self._looks += 1
+            late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            return told if self._found is None and late else self._found  # it may have been done
 
     def _tried(self, told: RigError) -> RigError:
-        """Look once whether TLS is spoken at the address of a rig that is not paired."""
+        """Look once in a life whether TLS is spoken at the address of a rig that is not paired."""
         from rigclient import tls
 
         looked, self._looked = self._looked, True
@@ -100,11 +105,12 @@ class Route:
         except RigError as error:
             return error
         known = seen.certificate in self._paired.certificates
-        if known and seen.numeric in self._reached:
-            return told
+        if known and seen.numeric in _together((*self._reached, *self._paired.addresses)):
+            return told  # gRPC knew that way: what happened there may happen again
         if not known:
             _LOG.warning("%s has changed its certificate, as it had announced", self.name)
-            self._keep(certificates=(seen.certificate, *self._paired.certificates)[:_MOST_PINS])
+            certificates = (seen.certificate, *self._paired.certificates)[:_MOST_PINS]
+            self._keep(certificates=certificates, server_name=seen.name)
         self._reached = (seen.numeric, *self._reached)
         self.changes += 1
         return None
@@ -151,14 +157,20 @@ def target_of(addresses: tuple[str, ...]) -> str:
     """Return addresses as a target of gRPC, which tries them in this order. A name it looks up itself, and
     takes alone.
     """
-    first = addresses[0]
-    if _numeric(first) is None:
-        return f"dns:///{first}"
-    found = list(dict.fromkeys(filter(None, map(_numeric, addresses))))
+    found = _together(addresses)
+    if not found:
+        return f"dns:///{addresses[0]}"
     if all("." in one and "[" not in one for one in found):
         return f"ipv4:{','.join(found)}"
     # A target is of one family: those of the other are written as IPv6 writes them.
     return f"ipv6:{','.join(one if '[' in one else _mapped(one) for one in found)}"
+
+
+def _together(addresses: tuple[str, ...]) -> list[str]:
+    """Return those that gRPC takes together: all in numbers, unless a name comes first."""
+    if _numeric(addresses[0]) is None:
+        return []
+    return list(dict.fromkeys(filter(None, map(_numeric, addresses))))
 
 
 def _numeric(address: str) -> str | None:

@@ -9,14 +9,13 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from rig.errors import Mismatch, RigError, Unavailable, Unreachable, WrongPin
-from rigclient.paired import pin_of
+from rigclient.paired import SERVER_NAME, pin_of
 
-SERVER_NAME: Final = "rigd.internal"
-"""In every certificate: rigs have no name that the network knows."""
 LOOK_S: Final = 4.0
 """At one address, its name looked up; a server in another country takes half a second."""
 _STEP_S: Final = 2.0
@@ -37,6 +36,8 @@ class Seen:
     """The address in numbers, as it was reached."""
     certificate: str
     """PEM, unchecked."""
+    name: str = SERVER_NAME
+    """Whom the certificate is for; one that was not made by the rig may be for any name."""
 
     @property
     def pin(self) -> str:
@@ -48,34 +49,20 @@ def look(address: str) -> Seen:
     """Return what answers at host:port. Raises Unreachable for no such host, no way there and no answer,
     Unavailable where nothing listens, Mismatch where it does not speak TLS.
     """
-    return _within(LOOK_S, address, lambda: _look(address))
-
-
-def find(address: str, pins: Collection[str]) -> Seen:
-    """Return what answers at host:port when it is a rig with one of these pins and a certificate that is
-    valid today. Raises as `look` does, WrongPin, Mismatch for a certificate of another time.
-    """
-    seen = look(address)
-    if seen.pin not in pins:
-        expected = " or ".join(pin[:_SHOWN] for pin in pins)
-        raise WrongPin(
-            f"another certificate answers at {address}: {seen.pin[:_SHOWN]}…, not {expected}…",
-            hint="is that address another machine now? If the rig was set up anew: `rig connect` again",
-            address=address,
-            pin=seen.pin,
-        )
-    _within(LOOK_S, address, lambda: _check_dates(address, seen))
-    return seen
+    return _ended(_begun(lambda: _look(address)), time.monotonic() + LOOK_S, address)
 
 
 def first(addresses: Collection[str], pins: Collection[str]) -> tuple[str, Seen]:
-    """Return the first of the addresses where the rig answers, and what does there. Raises what tells most of
-    why none does: somebody who answers before nobody.
+    """Return the first of the addresses where a rig with one of these pins answers, and what does there. All
+    are looked at at once. Raises what tells most of why none does, somebody who answers before nobody: as
+    `look` does, WrongPin, Mismatch for a certificate that is not valid today.
     """
+    until = time.monotonic() + LOOK_S
+    begun = [(address, _begun(partial(_find, address, pins))) for address in addresses]
     failures: list[RigError] = []
-    for address in addresses:
+    for address, results in begun:
         try:
-            return address, find(address, pins)
+            return address, _ended(results, until, address)
         except RigError as error:
             failures.append(error)
     raise min(failures, key=lambda error: _TELLING.index(type(error)))
@@ -97,15 +84,33 @@ def unpaired(address: str) -> Mismatch | None:
 _TELLING: Final = (WrongPin, Mismatch, Unavailable, Unreachable)
 
 
+def _find(address: str, pins: Collection[str]) -> Seen:
+    """Return what answers, checked."""
+    seen = _look(address)
+    if seen.pin not in pins:
+        expected = " or ".join(pin[:_SHOWN] for pin in pins)
+        raise WrongPin(
+            f"another certificate answers at {address}: {seen.pin[:_SHOWN]}…, not {expected}…",
+            hint="is that address another machine now? Or the rig is new: `rig forget` it, and pair again",
+            address=address,
+            pin=seen.pin,
+        )
+    facts = _facts(address, seen)
+    _check_dates(address, facts)
+    return replace(seen, name=_name(facts))
+
+
 def _look(address: str) -> Seen:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # the pin is what counts, and whoever asks compares it
     with _handshake(address, context) as secure:
         der = secure.getpeercert(binary_form=True)
-        host, port, *_ = secure.getpeername()
+        host, port, *more = secure.getpeername()
     if not der:
         raise Mismatch(f"what answers at {address} shows no certificate", hint="that is no rig")
+    if more and more[1] and "%" not in host:
+        host = f"{host}%{more[1]}"  # of a cable alone: the number of its interface
     numeric = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Seen(numeric, ssl.DER_cert_to_PEM_cert(der))
 
@@ -140,6 +145,12 @@ def _said(error: OSError, address: str) -> RigError:
         )
     if isinstance(error, TimeoutError):
         return _silent(address)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Mismatch(
+            f"the certificate of the rig at {address} cannot be used: {error.verify_message}",
+            hint="is it one for servers?",
+            address=address,
+        )
     if isinstance(error, ssl.SSLError | ConnectionError):
         return Mismatch(
             f"what answers at {address} does not speak TLS, as a rig does beyond its own machine",
@@ -159,13 +170,31 @@ def _silent(address: str) -> Unreachable:
     )
 
 
-def _check_dates(address: str, seen: Seen) -> None:
-    """Raise Mismatch for a certificate that is not valid yet, or any more, by the clock of this machine."""
+def _facts(address: str, seen: Seen) -> Any:
+    """Return what the certificate says; `ssl` tells it only of one that it trusts."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=seen.certificate)
+    context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _DATES_ASIDE
+    try:
+        context.load_verify_locations(cadata=seen.certificate)
+    except ssl.SSLError as error:
+        raise _said(error, address) from error
     with _handshake(address, context) as secure:
-        facts: Any = secure.getpeercert() or {}
+        return secure.getpeercert() or {}
+
+
+def _name(facts: Any) -> str:
+    """Return a name that the certificate is for, ours if it is. The pin is what counts: the name is there for
+    gRPC, which asks for one.
+    """
+    names = [value for kind, value in facts.get("subjectAltName", ()) if kind == "DNS"]
+    names += [value for part in facts.get("subject", ()) for key, value in part if key == "commonName"]
+    found = SERVER_NAME if SERVER_NAME in names or not names else str(names[0])
+    return found.replace("*", "rig", 1)
+
+
+def _check_dates(address: str, facts: Any) -> None:
+    """Raise Mismatch for a certificate that is not valid yet, or any more, by the clock of this machine."""
     begins, ends = (ssl.cert_time_to_seconds(facts[name]) for name in ("notBefore", "notAfter"))
     now = time.time()
     if begins <= now < ends:
@@ -182,23 +211,28 @@ def _day(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
-def _within(seconds: float, address: str, work: Callable[[], T]) -> T:
-    """Return what `work` does, or raise what it raises. Raises Unreachable when it takes longer: the look-up
-    of a name waits for as long as the machine was set up to, and who answers may do so a byte at a time.
-    """
-    results: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+def _begun(work: Callable[[], T]) -> "queue.SimpleQueue[T | BaseException]":
+    """Begin some work in a thread of its own, and return where its result will be."""
+    results: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            results.put((work(), None))
+            results.put(work())
         except BaseException as error:  # noqa: BLE001  it is raised where it was asked for
-            results.put((None, error))
+            results.put(error)
 
     threading.Thread(target=run, name="look", daemon=True).start()
+    return results
+
+
+def _ended(results: "queue.SimpleQueue[T | BaseException]", until: float, address: str) -> T:
+    """Return the result of some work, or raise what it raised. Raises Unreachable at a monotonic time: a name
+    is looked up for as long as the machine was set up to, and who answers may do so a byte at a time.
+    """
     try:
-        result, error = results.get(timeout=seconds)
+        result = results.get(timeout=max(until - time.monotonic(), 0.001))
     except queue.Empty:
         raise _silent(address) from None
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
+    if isinstance(result, BaseException):
+        raise result
+    return result

@@ -111,6 +111,7 @@ class TokenStore:
         self._clock = clock
         self._owned: int | None = None
         self._changing = threading.RLock()
+        self._seen: tuple[int, int] | None = None
         self._tokens = self._read()
         self._used: dict[str, int] = {}
         """Last uses that the file does not have yet."""
@@ -130,18 +131,19 @@ class TokenStore:
 
     def all(self) -> list[Token]:
         """Return all tokens, newest first."""
-        tokens = [self._with_use(token) for token in self._tokens.values()]
+        tokens = [self._with_use(token) for token in self._known().values()]
         return sorted(tokens, key=lambda token: (token.created_ns, token.id), reverse=True)
 
     def get(self, token: str) -> Token:
         """Return the token with that id. Raises NotFound."""
-        if token not in self._tokens:
+        known = self._known()
+        if token not in known:
             raise NotFound(f"there is no token {token!r}", hint="rigd token list", id=token)
-        return self._with_use(self._tokens[token])
+        return self._with_use(known[token])
 
     def any_good(self) -> bool:
         """Return whether anybody could come in with one of them."""
-        return any(token.refusal(self._clock()) is None for token in self._tokens.values())
+        return any(token.refusal(self._clock()) is None for token in self._known().values())
 
     def verify(self, text: str) -> Token:
         """Return the token that `id.secret` is. Raises WrongToken, TokenRevoked, TokenExpired, and
@@ -150,7 +152,7 @@ class TokenStore:
         match = _TOKEN.fullmatch(text)
         if match is None:
             raise WrongToken("that is no token: one is `id.secret`", hint=_AGAIN)
-        found = self._tokens.get(match[1])
+        found = self._known().get(match[1])
         same = hmac.compare_digest(_digest(match[2]), found.digest if found else _NOBODYS)
         if found is None or not same:
             raise WrongToken("the token is none of this rig's", hint=_AGAIN)
@@ -162,7 +164,7 @@ class TokenStore:
 
     def refusal(self, token: str) -> RigError | None:
         """Return why the token with that id is good for nothing now, None when it is good."""
-        found = self._tokens.get(token)
+        found = self._known().get(token)
         return found.refusal(self._clock()) if found else WrongToken("the token is none of this rig's")
 
     def create(self, name: str, user: str, scopes: Iterable[Scope], lifetime_s: int) -> tuple[str, Token]:
@@ -214,6 +216,19 @@ class TokenStore:
             with self._change():
                 pass
 
+    def _known(self) -> dict[str, Token]:
+        """The tokens; read anew where somebody else may have changed them."""
+        if self._owned is None and self._seen != self._state():
+            self._tokens = self._read()
+        return self._tokens
+
+    def _state(self) -> tuple[int, int] | None:
+        """Tells the file from any other of its name."""
+        with contextlib.suppress(FileNotFoundError):
+            found = self._path.stat()
+            return found.st_ino, found.st_mtime_ns
+        return None
+
     def _with_use(self, token: Token) -> Token:
         return replace(token, last_use_ns=max(token.last_use_ns, self._used.get(token.id, 0)))
 
@@ -248,7 +263,7 @@ class TokenStore:
             holder = disk.holder(descriptor)
             os.close(descriptor)
             raise Busy(
-                f"the tokens are kept by {holder}", hint="ask the server that runs", path=self._lock_path
+                f"the tokens are kept by {holder}", hint="stop that server, or ask it", path=self._lock_path
             )
         return descriptor
 
@@ -257,6 +272,7 @@ class TokenStore:
         durable.replace(self._path, dump_json(json.dumps(said, indent=1)), private=True)
 
     def _read(self) -> dict[str, Token]:
+        self._seen = self._state()
         try:
             data = read_private(self._path, _MOST_BYTES)
         except FileNotFoundError:

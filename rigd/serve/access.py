@@ -1,4 +1,4 @@
-"""AccessService: pairing, tokens, the certificate. Who is in the seat is told elsewhere."""
+"""AccessService: pairing, tokens, the certificate. Who is in the seat is a part of it in `seats`."""
 
 import asyncio
 import socket
@@ -16,6 +16,7 @@ from rigd.auth.codes import LIFETIME_S, PairingCodes, Wish
 from rigd.auth.tokens import MAX_LIFETIME_S, YEAR_S, Token, TokenStore
 from rigd.serve import connections
 from rigd.serve.gate import Gate
+from rigd.serve.seats import SeatDesk, Seats
 from rigd.store.paging import Paging
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ MAX_NAME: Final = 64
 """Characters of the name of a device, and of a user."""
 
 
-class AccessService(access_pb2_grpc.AccessServiceServicer):
+class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     """Answers from the tokens, and lets the gate know of those that end."""
 
     def __init__(
@@ -36,10 +37,15 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         tokens: TokenStore,
         certificates: "Certificates | None",
         addresses: Callable[[], Sequence[str]],
+        seats: Seats,
+        name: str = "",
     ) -> None:
-        """`addresses` gives where others may reach this rig; `certificates` None: nowhere."""
+        """`addresses` gives where others may reach this rig; `certificates` None: nowhere. `name` is the rig's,
+        empty: that of the machine.
+        """
+        super().__init__(seats)
         self._gate, self._tokens, self._certificates = gate, tokens, certificates
-        self._addresses = addresses
+        self._addresses, self._name = addresses, name or socket.gethostname()
         self._codes = PairingCodes()
 
     async def ExchangeCode(
@@ -49,7 +55,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         wish = self._taken(request.code, connections.host_of(context.peer()))
         secret, token = await asyncio.to_thread(self._tokens.create, *wish)
         log.say(log.PAIRED, token=token.id, name=token.name, user=token.user, scopes=",".join(token.scopes))
-        return access_pb2.ExchangeCodeResponse(secret=secret, token=_listed(token), rig=socket.gethostname())
+        return access_pb2.ExchangeCodeResponse(secret=secret, token=_listed(token), rig=self._name)
 
     async def GetCaller(
         self, _request: access_pb2.GetCallerRequest, _context: Any

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import lmdb
 
@@ -350,6 +350,11 @@ def _ticks(stream: bytes, records: list[tuple[int, bytes]]) -> Iterator[Tick]:
     for seq, data in records:
         with contextlib.suppress(Corrupt):
             yield _tick(stream, seq, data)
+
+
+def capture_ns(value: Any) -> int:
+    """Return the capture time of any record: every kind begins with seq and capture_time_ns as fixed64."""
+    return int.from_bytes(value[10:18], "little")
 
 
 def _time_ns(tick: Tick) -> int:

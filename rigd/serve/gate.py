@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from rig.errors import Denied, Unauthenticated, WrongToken
+from rigd import log
 from rigd.auth.caller import CALLER, LOCAL, Caller, Scope
 from rigd.auth.lease import LEASE, Lease
 from rigd.auth.throttle import Throttle
@@ -94,8 +95,10 @@ class Gate:
             asyncio.get_running_loop().run_in_executor(None, self._flush)
 
     def _flush(self) -> None:
-        with contextlib.suppress(OSError):  # tried again in a minute; a last use is worth no trouble
+        try:
             self._tokens.flush()
+        except OSError as error:  # tried again in a minute
+            log.say(log.TROUBLE, daemon="serve", what=f"last uses of tokens could not be kept: {error}")
 
     def _caller(self, context: Any) -> Caller:
         """Who calls. A token counts wherever it comes from."""

@@ -160,7 +160,7 @@ async def _unknown(_requests: Any, context: Any) -> None:
     await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this version of rigd does not have that call")
 
 
-_UNKNOWN: Final = grpc.stream_stream_rpc_method_handler(_unknown)
+_UNKNOWN: Final[Any] = grpc.stream_stream_rpc_method_handler(_unknown)
 """Of what no service has: those who may not ask are not told even that."""
 
 

@@ -46,7 +46,7 @@ PERMISSIONS: Final = {
     "/rig.v1.LapService/ListMarks": LAPS,
     "/rig.v1.LapService/ListSessions": LAPS,
     "/rig.v1.LapService/Mark": LAPS,
-    "/rig.v1.LapService/MarkLapsSynced": LAPS,
+    "/rig.v1.LapService/MarkLapsSynced": ALL_LAPS,
     "/rig.v1.LapService/PinLap": LAPS,
     "/rig.v1.LapService/ReadLap": LAPS,
     "/rig.v1.LapService/ReadScoring": LAPS,

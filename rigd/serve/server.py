@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -17,10 +17,10 @@ from rig.errors import Busy
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd import log
 from rigd.auth.tokens import TokenStore
-from rigd.config.settings import METRICS, NAME
+from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import access, connections, laps, status, telemetry
+from rigd.serve import access, connections, laps, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
@@ -63,12 +63,10 @@ class Settings:
     """Files of a certificate and its key, PEM, to be used instead of the rig's own; they may be one file."""
     open_loopback: bool = True
     """Whether calls over plain TCP on loopback, which every user of the machine can make, need no token."""
-    name: str = NAME.default
-    """Of the rig, for those who pair with it."""
+    name: str = ""
+    """Of the rig, for those who pair with it; empty: that of the machine."""
     metrics: str = METRICS.default
     """Address of the figures on loopback; empty: nowhere."""
-    drivers: Mapping[str, str] = field(default_factory=dict)
-    """Users by the driver's name in the game."""
     limits: Limits = field(default_factory=Limits)
     """What callers may take."""
 
@@ -110,10 +108,11 @@ class Server:
         from rigd.auth.certificate import Certificates
 
         self._tokens.own()
-        if not self._tokens.any_good() and not settings.plain:
+        socket = any(one.startswith("unix:") for one in settings.plain)
+        if not self._tokens.any_good() and not socket:
             raise Busy(
                 f"there is no token for {settings.beyond[0]}, and nowhere else to make one",
-                hint="listen on a socket of this machine too, with --instance, for `rigd pair`",
+                hint="listen on a socket of this machine too, with --instance: `rigd pair` goes there",
             )
         return Tls(Certificates(settings.data, settings.certificate))
 
@@ -125,13 +124,14 @@ class Server:
             options=(*_OPTIONS, *connections.options(settings.limits.connections)),
         )
         self._health = health.aio.HealthServicer()
-        self.streams = telemetry.TelemetryService(self._feed, accounts)
-        self._laps = laps.LapService(self._feed, settings.data, accounts)
+        who = seats.Seats(self._feed, settings.data)
+        self.streams = telemetry.TelemetryService(self._feed, who, accounts)
+        self._laps = laps.LapService(self._feed, settings.data, who, accounts)
         self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
         rig_pb2_grpc.add_RigServiceServicer_to_server(
-            status.RigService(self._feed, self.streams), self._server
+            status.RigService(self._feed, self.streams, who), self._server
         )
-        access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(), self._server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
@@ -151,9 +151,11 @@ class Server:
         """Of the first address with TLS."""
         return next(iter(self._secure_ports.values()))
 
-    def _access(self) -> access.AccessService:
+    def _access(self, who: seats.Seats) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None
-        return access.AccessService(self.gate, self._tokens, certificates, self._reachable)
+        return access.AccessService(
+            self.gate, self._tokens, certificates, self._reachable, who, self._settings.name
+        )
 
     def _reachable(self) -> Sequence[str]:
         """Where others find this rig."""
@@ -240,7 +242,7 @@ def serve(
     latest: Callable[[], Settings] | None = None,
 ) -> None:
     """Serve until a signal asks to stop. `ready` gets the port once calls are answered. `latest` gives the
-    settings in force: limits and drivers may change.
+    settings in force: limits may change.
     """
     uvloop.run(_serve(settings, ready, watchdog, latest))
 

@@ -18,7 +18,7 @@ from rigd.auth.lease import LEASE
 from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
 from rigd.serve.cursor import Cursor
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.feed import Feed, Tick, capture_ns
 from rigd.serve.limits import (
     MAX_SILENT_STREAMS_OVER_SOCKETS,
     MAX_SILENT_STREAMS_PER_CLIENT,
@@ -26,6 +26,7 @@ from rigd.serve.limits import (
     MAX_SUBSCRIPTION_BYTES,
     MAX_TICKS_PER_MESSAGE,
 )
+from rigd.serve.seats import Seats
 from rigd.serve.selection import Cars, Selection, Selections
 from rigd.serve.subscription import StreamOptions, Subscription
 
@@ -44,8 +45,8 @@ AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 class TelemetryService:
     """The three streams over one feed."""
 
-    def __init__(self, feed: Feed, accounts: Accounts | None = None) -> None:
-        self._feed, self._accounts = feed, accounts or Accounts()
+    def __init__(self, feed: Feed, seats: Seats, accounts: Accounts | None = None) -> None:
+        self._feed, self._seats, self._accounts = feed, seats, accounts or Accounts()
         self._selections = {
             stream: Selections(table, partial(feed.cursor_field, stream))
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
@@ -90,6 +91,8 @@ class TelemetryService:
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         options, cars = _options(request), _cars(request.cars)
+        if stream == rings.PHYSICS and self._seats.permit(CALLER.get()) is not None:
+            cars = cars._replace(player=True)
         position = self._start(stream, request.start, cars)
         selection = self._selections[stream].take(request.channels, cars)
         if request.compression == telemetry_pb2.COMPRESSION_GZIP:
@@ -111,8 +114,8 @@ class TelemetryService:
         request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        lease = LEASE.get()
-        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease)
+        lease, permit = LEASE.get(), self._seats.permit(CALLER.get())
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease, permit)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -181,7 +184,18 @@ class TelemetryService:
         return self._feed.cursors.read(cursor, old=not CALLER.get().token)
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
-        """The position a request begins at: the number of the record before its first."""
+        """The position a request begins at: the number of the record before its first. Raises Denied for a
+        past that is not the caller's; from a cursor on it is passed over.
+        """
+        position = self._position(stream, start, cars)
+        caller = CALLER.get()
+        if start.WhichOneof("at") not in (None, "cursor") and self._seats.permit(caller) is not None:
+            first = self._feed.after(stream, position)
+            if first:
+                self._seats.check_past(caller, capture_ns(first[0].data))
+        return position
+
+    def _position(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
@@ -277,11 +291,6 @@ class _Scoring:
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
                 return tick._replace(data=tick.data + entries)
         return tick
-
-
-def capture_ns(value: Any) -> int:
-    """Capture time of any record: every kind begins with seq and capture_time_ns as fixed64."""
-    return int.from_bytes(value[10:18], "little")
 
 
 def _cars(cars: telemetry_pb2.Cars) -> Cars:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
@@ -28,7 +28,7 @@ class Tls:
         given = self.certificates.current
         return grpc.dynamic_ssl_server_credentials(_configuration(given), self._fetcher(given))
 
-    def _fetcher(self, given: "Certificate") -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+    def _fetcher(self, given: "Certificate") -> Callable[[], Any]:
         """What gRPC calls in its own threads for each connection. An error there would end the process."""
 
         def fetch() -> grpc.ServerCertificateConfiguration | None:
@@ -52,9 +52,11 @@ class Tls:
             self._timer.cancel()
 
     def _keep_up(self) -> None:
-        with contextlib.suppress(OSError, RigError):  # there are weeks to try again
+        try:
             if self.certificates.keep_up():
                 log.say(log.CERTIFICATE, fingerprint=self.certificates.current.fingerprint)
+        except (OSError, RigError) as error:  # there are weeks to try again
+            log.say(log.TROUBLE, daemon="serve", what=f"the next certificate could not be made: {error}")
 
 
 def _configuration(certificate: "Certificate") -> grpc.ServerCertificateConfiguration:

@@ -24,6 +24,7 @@ from rig.errors import (
     Unauthenticated,
     WrongToken,
 )
+from rigd import durable
 from rigd.auth import tokens
 from rigd.auth.caller import Scope
 from rigd.auth.tokens import TokenStore
@@ -65,7 +66,8 @@ def test_a_token_is_known_again_by_who_reads_the_file_next(store: TokenStore, tm
     token = made(store, 0, Scope.LAPS, Scope.LIVE)
     for known in (store, TokenStore(tmp_path, lambda: NOW_NS)):
         caller = known.verify(token).caller()
-        assert (caller.user, caller.scopes) == ("engineer", {Scope.LAPS, Scope.LIVE})
+        assert caller.user == "engineer"
+        assert caller.scopes == {Scope.LAPS, Scope.LIVE}
         assert caller.token == id_of(token)
 
 
@@ -123,7 +125,7 @@ def test_a_revoked_token_is_good_for_nothing_although_the_disk_refuses(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(tokens.durable, "replace", full)
+        disk.setattr(durable, "replace", full)
         with pytest.raises(OSError, match="No space"):
             store.revoke(id_of(token))
     with pytest.raises(TokenRevoked):
@@ -168,6 +170,14 @@ def test_who_changes_them_sees_what_others_have_changed(tmp_path: Path) -> None:
     first = made(one)
     second = made(other)
     assert {token.id for token in TokenStore(tmp_path).all()} == {id_of(first), id_of(second)}
+
+
+def test_what_somebody_else_has_revoked_is_revoked_here(tmp_path: Path) -> None:
+    one, other = TokenStore(tmp_path), TokenStore(tmp_path)
+    token = made(one)
+    other.revoke(id_of(token))
+    with pytest.raises(TokenRevoked):
+        one.verify(token)
 
 
 def test_while_a_server_has_them_nobody_else_changes_them(store: TokenStore, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rig.errors import BadRequest, Newer
 from rig.join import MAX_ADDRESSES, Join, make_code, read_join
@@ -11,7 +13,7 @@ JOIN = Join(("192.0.2.7:7341", "[2001:db8::7]:7341", "rig.example:7341"), "0f" *
 
 
 def sealed(body: str) -> str:
-    return f"{body}/{hashlib.sha256(body.encode()).hexdigest()[:8]}"
+    return f"{body}/{hashlib.sha256(body.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def test_a_join_string_comes_back() -> None:
@@ -79,6 +81,15 @@ def test_addresses_of_no_network_are_refused(address: str) -> None:
         JOIN._replace(addresses=(address,)).text()
     with pytest.raises((BadRequest, Newer)):
         read_join(sealed(f"rig://{address}/{JOIN.fingerprint}/{JOIN.code}"))
+
+
+@given(st.text(max_size=200) | st.text(max_size=200).map(lambda text: sealed(f"rig://{text}")))
+def test_whatever_it_is_the_answer_is_a_join_or_an_error_of_the_tree(text: str) -> None:
+    try:
+        found = read_join(text)
+    except (BadRequest, Newer):
+        return
+    assert read_join(found.text()) == found
 
 
 def test_no_more_addresses_than_stated() -> None:

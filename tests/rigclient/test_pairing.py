@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from rig.errors import (
     WrongPin,
 )
 from rig.join import Join
-from rigclient import paired, tls
+from rigclient import connection, paired, tls
 from rigclient.pairing import pair
 from rigclient.route import target_of
 from tests.rigclient.tls_rig import CODE, DAY, EXPIRED, Start, TLSRig, identity
@@ -91,6 +92,38 @@ class TestConnecting:
         nobody = f"127.0.0.1:{free_port()}"
         pair(rig.join(nobody, rig.address))
         assert status("simrig") == "scripted"
+
+    @pytest.mark.parametrize("name", ["rig.example.org", "*.example.org"])
+    def test_with_a_certificate_of_somebody_elses_making(self, start: Start, name: str) -> None:
+        """The pin is what counts, whatever name it is for, and it may change for one with another."""
+        rig = start(identity(name=name))
+        pair(rig.join())
+        following = identity()
+        rig.pins.append(following.pin)
+        assert status("simrig") == "scripted"
+        rig.stop()
+        rig.shown = following
+        rig.start()
+        assert status("simrig") == "scripted"
+
+    def test_silent_addresses_are_waited_for_together(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tls, "_STEP_S", 60.0)
+        monkeypatch.setattr(tls, "LOOK_S", 1.0)
+        rig = start()
+        with ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(15)]
+            names = [f"127.0.0.1:{one.getsockname()[1]}" for one in silent]
+            assert pair(rig.join(*names, rig.address)).addresses[0] == rig.address
+
+    @pytest.mark.parametrize("secret", ["s\r\nx-more: 1", " ", "é", "s" * 600])
+    def test_a_token_that_is_none_is_not_kept(self, start: Start, secret: str) -> None:
+        rig = start()
+        rig.secret = secret
+        with pytest.raises(Corrupt):
+            pair(rig.join())
+        assert paired.names() == []
 
     def test_a_code_works_once(self, start: Start) -> None:
         rig = start()
@@ -224,6 +257,7 @@ class TestFailures:
         self, rig: TLSRig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(tls, "_STEP_S", 0.2)
+        monkeypatch.setattr(connection, "TIMEOUT_S", 0.5)
         with socket.create_server(("127.0.0.1", 0)) as server:
             _moved("simrig", f"127.0.0.1:{server.getsockname()[1]}")
             with pytest.raises(Unreachable, match="nothing answers at 127"):
@@ -345,6 +379,12 @@ class TestFiles:
         paired.save(paired.load("simrig"))
         assert (tmp_path / "precious").read_text() == "mine"
 
+    def test_a_folder_is_no_file(self, file: Path) -> None:
+        file.unlink()
+        file.mkdir(mode=0o700)
+        with pytest.raises(Corrupt):
+            rigclient.connect("simrig")
+
     def test_a_fifo_is_not_waited_for(self, file: Path) -> None:
         file.unlink()
         os.mkfifo(file, 0o600)
@@ -366,10 +406,12 @@ class TestFiles:
             ("addresses", "127.0.0.1:1"),
             ("certificates", ["no PEM"]),
             ("certificates", []),
+            ("certificates", ["-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n"]),
             ("pins", ["ff"]),
             ("pins", []),
             ("token", "id.secret\r\nx: y"),
             ("token", ""),
+            ("server_name", "a b"),
             ("token", None),
             ("scopes", [1]),
             ("user", 5),

@@ -32,19 +32,23 @@ class Identity:
     pin: str
 
 
-def identity(begins_in: datetime.timedelta = -DAY, ends_in: datetime.timedelta = 3650 * DAY) -> Identity:
+def identity(
+    begins_in: datetime.timedelta = -DAY,
+    ends_in: datetime.timedelta = 3650 * DAY,
+    name: str = "rigd.internal",
+) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rigd.internal")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + begins_in)
         .not_valid_after(now + ends_in)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("rigd.internal")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     der = certificate.public_bytes(serialization.Encoding.DER)
@@ -68,6 +72,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         self.refusal: RigError | None = None
         """What calls with a token get."""
         self.name = "simrig"
+        self.secret = "s" * 43
         self.authorizations: list[str] = []
         self.start()
 
@@ -97,7 +102,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         if request.code not in self.codes:
             _refuse(context, Unauthenticated("that code was used", hint="ask for another: `rigd pair`"))
         self.codes.remove(request.code)
-        secret = f"t{len(self.tokens)}.{'s' * 43}"
+        secret = f"t{len(self.tokens)}.{self.secret}"
         self.tokens.add(secret)
         token = access_pb2.Token(
             id=secret.partition(".")[0],

@@ -11,14 +11,14 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 import rig.v1
-from rigclient import tls
+from rigclient import paired, tls
 
 HEALTH: Final = "/grpc.health.v1.Health/Check"
 REFLECTION: Final = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -39,7 +39,7 @@ def calls() -> Iterator[str]:
 def called(channel: grpc.Channel, method: str, request: bytes) -> list[str]:
     """The status of a call, its words, and what it brought, hexadecimal."""
     brought: list[str] = []
-    call = channel.stream_stream(method)(iter([request]), timeout=ANSWER_S)
+    call: Any = channel.stream_stream(method)(iter([request]), timeout=ANSWER_S)  # type: ignore[arg-type]
     with contextlib.suppress(grpc.RpcError):
         brought += [bytes(part).hex() for part in call]
     return [call.code().name, call.details() or "", *brought]
@@ -65,7 +65,7 @@ def spoken(address: str, secure: bool) -> str:
 def main(address: str) -> None:
     """Try everything."""
     roots = tls.look(address).certificate.encode()
-    options = (("grpc.ssl_target_name_override", tls.SERVER_NAME),)
+    options = (("grpc.ssl_target_name_override", paired.SERVER_NAME),)
     found: dict[str, object] = {}
     with grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options) as channel:
         asked = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()

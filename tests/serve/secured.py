@@ -28,7 +28,7 @@ def made(data: Path, *scopes: Scope, lifetime_s: int = 0) -> str:
 def certificate(address: str) -> bytes:
     """What a server shows, PEM."""
     host, _, port = address.rpartition(":")
-    return ssl.get_server_certificate((host, int(port)), timeout=60).encode()
+    return ssl.get_server_certificate((host.strip("[]"), int(port)), timeout=60).encode()
 
 
 def channel(address: str, shown: bytes, token: str | None = None) -> grpc.aio.Channel:
@@ -50,10 +50,11 @@ class Secured:
     server: Server
     data: Path
     shown: bytes = b""
+    host: str = "127.0.0.1"
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.server.secure_port}"
+        return f"{self.host}:{self.server.secure_port}"
 
     @property
     def local(self) -> str:

@@ -16,13 +16,14 @@ import pytest
 
 import rigclient
 from rig.join import Join, read_join
-from rig.v1 import access_pb2, telemetry_pb2
+from rig.v1 import access_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2
 from rigclient.wire import translated
 from rigd.auth import codes, throttle
 from rigd.auth.caller import Scope
 from rigd.serve import connections, gate
 from rigd.serve.cursor import Cursor
 from rigd.serve.server import Server, Settings
+from tests.faults.hostile import UNREADABLE
 from tests.rig.cursors import old
 from tests.serve.author import Remote
 from tests.serve.secured import Secured, certificate, made, settings
@@ -30,6 +31,7 @@ from tests.serve.secured import Secured, certificate, made, settings
 PHYSICS = "/rig.v1.TelemetryService/StreamPhysics"
 EVENTS = "/rig.v1.TelemetryService/StreamEvents"
 ACKNOWLEDGEMENTS = "/rig.v1.TelemetryService/StreamAcknowledgements"
+EARLIEST = telemetry_pb2.Start(earliest=True)
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
@@ -64,6 +66,11 @@ async def error_of(call: Any) -> rigclient.RigError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await to_its_end(call)
     return translated(caught.value, "here")
+
+
+def stream(channel: grpc.aio.Channel, method: str, request: bytes) -> Any:
+    make: Any = channel.unary_stream(method)
+    return make(request)
 
 
 async def to_its_end(call: Any) -> None:
@@ -131,7 +138,7 @@ async def test_a_code_does_not_outlive_its_server(tmp_path: Path) -> None:
 
 async def test_a_token_outlives_its_server_and_so_does_the_certificate(tmp_path: Path) -> None:
     async with serving(tmp_path) as secured:
-        token, shown = await secured.paired(Scope.LIVE), secured.shown
+        token, shown = await secured.paired(Scope.LIVE_ALL), secured.shown
     async with serving(tmp_path) as secured, secured.channel(token) as channel:
         assert secured.shown == shown
         await secured.access(channel).GetCaller(access_pb2.GetCallerRequest())
@@ -184,7 +191,7 @@ async def test_five_wrong_codes_and_the_right_one_has_to_wait(
 
 
 async def test_tokens_are_listed_newest_first_in_pages_without_secrets(secured: Secured) -> None:
-    secrets = [await secured.paired(Scope.LIVE, name=f"device {number}") for number in range(5)]
+    secrets = [await secured.paired(Scope.LIVE_ALL, name=f"device {number}") for number in range(5)]
     found: list[Any] = []
     request = access_pb2.ListTokensRequest(page_size=2)
     while True:
@@ -203,6 +210,8 @@ async def test_a_page_token_that_somebody_made_up_is_refused(secured: Secured) -
     admin = await secured.paired(Scope.ADMIN)
     page = await secured.admin("ListTokens", access_pb2.ListTokensRequest(page_size=1))
     bare = page.next_page_token.partition(".")[0]
+    of_release_0_1 = access_pb2.ListTokensRequest(page_size=1, page_token=bare)
+    assert (await secured.admin("ListTokens", of_release_0_1)).tokens
     async with secured.channel(admin) as channel:
         for made_up in (bare, f"{bare}.{'A' * 22}", f"{bare}.", "."):
             with refused(rigclient.MalformedToken):
@@ -215,7 +224,7 @@ async def test_a_page_token_that_somebody_made_up_is_refused(secured: Secured) -
 
 
 async def test_a_use_is_noted_to_the_minute(secured: Secured) -> None:
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         await secured.access(channel).GetCaller(access_pb2.GetCallerRequest())
     (listed,) = (await secured.admin("ListTokens", access_pb2.ListTokensRequest())).tokens
@@ -224,7 +233,7 @@ async def test_a_use_is_noted_to_the_minute(secured: Secured) -> None:
 
 
 async def test_a_token_is_extended_and_a_revoked_one_stays_revoked(secured: Secured) -> None:
-    token = await secured.paired(Scope.LIVE, lifetime_s=60)
+    token = await secured.paired(Scope.LIVE_ALL, lifetime_s=60)
     number = token.partition(".")[0]
     extended = await secured.admin("ExtendToken", access_pb2.ExtendTokenRequest(id=number))
     assert extended.token.expire_time_ns == 0
@@ -245,6 +254,35 @@ async def test_a_token_that_is_not_there_is_not_found(secured: Secured) -> None:
             await secured.admin(method, request)
 
 
+@pytest.mark.parametrize("method", access_pb2.DESCRIPTOR.services_by_name["AccessService"].methods_by_name)
+async def test_a_malformed_request_is_the_callers_fault(secured: Secured, method: str) -> None:
+    async with grpc.aio.insecure_channel(secured.local) as local:
+        with refused(rigclient.BadRequest, "bytes are not what this call takes"):
+            call: Any = local.unary_unary(f"/rig.v1.AccessService/{method}")
+            await call(UNREADABLE)
+
+
+async def test_users_see_no_followers_but_their_own(secured: Secured, author: Remote) -> None:
+    author.event()
+    tokens = {name: await secured.paired(Scope.LIVE_ALL, name=name) for name in ("engineer", "driver")}
+    start = telemetry_pb2.StreamEventsRequest(start=EARLIEST).SerializeToString()
+    seen = {}
+    async with contextlib.AsyncExitStack() as stack:
+        channels = {
+            name: await stack.enter_async_context(secured.channel(token)) for name, token in tokens.items()
+        }
+        channels["local"] = await stack.enter_async_context(grpc.aio.insecure_channel(secured.local))
+        calls: list[Any] = [stream(channel, EVENTS, start) for channel in channels.values()]
+        for call in calls:
+            await call.read()
+        for name, channel in channels.items():
+            stub: Any = rig_pb2_grpc.RigServiceStub(channel)
+            seen[name] = len((await stub.GetStatus(rig_pb2.GetStatusRequest())).followers)
+        for call in calls:
+            call.cancel()
+    assert seen == {"engineer": 1, "driver": 1, "local": 3}
+
+
 # The end of a token.
 
 
@@ -254,11 +292,11 @@ async def test_revoking_a_token_ends_its_streams_and_no_other(
 ) -> None:
     author.ticks(3)
     author.event()
-    token, other = await secured.paired(Scope.LIVE), await secured.paired(Scope.LIVE)
-    start = telemetry_pb2.StreamPhysicsRequest(start={"earliest": True}).SerializeToString()
+    token, other = await secured.paired(Scope.LIVE_ALL), await secured.paired(Scope.LIVE_ALL)
+    start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
     async with secured.channel(token) as channel, secured.channel(other) as another:
-        ending: Any = channel.unary_stream(method)(start)
-        going: Any = another.unary_stream(method)(start)
+        ending = stream(channel, method, start)
+        going = stream(another, method, start)
         await ending.read()
         await going.read()
         await secured.admin("RevokeToken", access_pb2.RevokeTokenRequest(id=token.partition(".")[0]))
@@ -269,7 +307,7 @@ async def test_revoking_a_token_ends_its_streams_and_no_other(
 
 @pytest.mark.parametrize("method", [ACKNOWLEDGEMENTS, REFLECTION])
 async def test_revoking_a_token_ends_calls_that_wait_for_their_client(secured: Secured, method: str) -> None:
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         make: Any = channel.stream_unary if method == ACKNOWLEDGEMENTS else channel.stream_stream
         call = make(method)()
@@ -280,9 +318,9 @@ async def test_revoking_a_token_ends_calls_that_wait_for_their_client(secured: S
 
 async def test_a_token_that_expires_ends_its_streams(secured: Secured, author: Remote) -> None:
     author.ticks(1)
-    token = await secured.paired(Scope.LIVE, lifetime_s=2)
+    token = await secured.paired(Scope.LIVE_ALL, lifetime_s=2)
     async with secured.channel(token) as channel:
-        call: Any = channel.unary_stream(EVENTS)(b"")
+        call = stream(channel, EVENTS, b"")
         assert isinstance(await asyncio.wait_for(error_of(call), 60), rigclient.TokenExpired)
 
 
@@ -290,10 +328,10 @@ async def test_a_client_that_has_stopped_reading_loses_its_connection(
     secured: Secured, author: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "KILL_AFTER_S", 0.0)
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
-        start = telemetry_pb2.StreamPhysicsRequest(start={"earliest": True}).SerializeToString()
-        call: Any = channel.unary_stream(PHYSICS)(start)
+        start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
+        call = stream(channel, PHYSICS, start)
         author.ticks(1)
         await call.read()
         for _ in range(200):
@@ -328,14 +366,14 @@ async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
 ) -> None:
     author.ticks(3)
     cursor = old(Cursor(bytes.fromhex(author.identity()), 1, 1))
-    asked = telemetry_pb2.StreamPhysicsRequest(start={"cursor": cursor}).SerializeToString()
-    token = await secured.paired(Scope.LIVE)
+    asked = telemetry_pb2.StreamPhysicsRequest(start=telemetry_pb2.Start(cursor=cursor)).SerializeToString()
+    token = await secured.paired(Scope.LIVE_ALL)
     async with grpc.aio.insecure_channel(secured.local) as local, secured.channel(token) as remote:
-        call: Any = local.unary_stream(PHYSICS)(asked)
+        call = stream(local, PHYSICS, asked)
         assert await call.read()
         call.cancel()
         with refused(rigclient.MalformedCursor, "of release 0.1"):
-            await remote.unary_stream(PHYSICS)(asked).read()  # type: ignore[attr-defined]
+            await stream(remote, PHYSICS, asked).read()
 
 
 # The certificate.
@@ -343,9 +381,9 @@ async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
 
 async def test_the_certificate_changes_and_no_stream_is_cut(secured: Secured, author: Remote) -> None:
     author.ticks(1)
-    token = await secured.paired(Scope.LIVE)
+    token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
-        call: Any = channel.unary_stream(EVENTS)(b"")
+        call = stream(channel, EVENTS, b"")
         await call.read()
         pins = (await secured.admin("RotateCertificate", access_pb2.RotateCertificateRequest())).pins
         caller = await secured.access(channel).GetCaller(access_pb2.GetCallerRequest())
@@ -377,10 +415,13 @@ async def test_plain_text_is_not_answered_over_tls(secured: Secured) -> None:
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_nobody_listens_where_no_token_is_and_none_could_be_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("also", [(), ("127.0.0.1:0",)])
+def test_nobody_listens_where_no_token_is_and_none_could_be_made(
+    tmp_path: Path, also: tuple[str, ...]
+) -> None:
     with pytest.raises(rigclient.Busy, match="nowhere else to make one"):
-        Server(Settings(tmp_path, "0.0.0.0:0"))
-    made(tmp_path, Scope.LIVE)
+        Server(Settings(tmp_path, "0.0.0.0:0", also))
+    made(tmp_path, Scope.LIVE_ALL)
 
 
 def test_two_servers_do_not_keep_the_same_tokens(tmp_path: Path) -> None:
@@ -394,7 +435,7 @@ def test_two_servers_do_not_keep_the_same_tokens(tmp_path: Path) -> None:
 
 
 async def test_what_is_secret_is_the_owners_alone(secured: Secured) -> None:
-    await secured.paired(Scope.LIVE)
+    await secured.paired(Scope.LIVE_ALL)
     names = ("tokens.json", "tokens.lock", "seal.key", "tls/certificate.pem")
     files = [secured.data / name for name in names]
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 4

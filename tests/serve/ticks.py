@@ -12,7 +12,8 @@ import rigclient
 
 def main(name: str, count: int) -> None:
     """Print so many."""
-    missing, found = 0, []
+    missing = 0
+    found: list[tuple[int, list[float]]] = []
     with rigclient.connect(name) as rig:
         for frame in islice(rig.physics(["speed"]), count):
             missing += sum(gap.count for gap in frame.gaps) if found else 0

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
+    "seat": (f"{_HERE}.seat:seat", "Show who is in the seat, or put somebody into it"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
     "sessions": (f"{_HERE}.sessions:sessions", "List sessions, newest first"),
     "status": (f"{_HERE}.status:status", "Show how the rig is: game, recorder, ring, and everyone who reads"),

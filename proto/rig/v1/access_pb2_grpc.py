@@ -148,7 +148,8 @@ class AccessServiceServicer(object):
 
     def TakeSeat(self, request, context):
         """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-        seat for themselves; for others it takes the scope `admin`.
+        seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+        with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,8 @@ class AccessServiceStub:
     """Tells who is in the seat."""
     TakeSeat: _grpc.UnaryUnaryMultiCallable[_access_pb2.TakeSeatRequest, _access_pb2.TakeSeatResponse]
     """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-    seat for themselves; for others it takes the scope `admin`.
+    seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+    with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
     """
 
 @_typing.type_check_only
@@ -91,7 +92,8 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """Tells who is in the seat."""
     TakeSeat: _aio.UnaryUnaryMultiCallable[_access_pb2.TakeSeatRequest, _access_pb2.TakeSeatResponse]  # type: ignore[assignment]
     """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-    seat for themselves; for others it takes the scope `admin`.
+    seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+    with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -175,7 +177,8 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.TakeSeatResponse, _abc.Awaitable[_access_pb2.TakeSeatResponse]]:
         """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-        seat for themselves; for others it takes the scope `admin`.
+        seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+        with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

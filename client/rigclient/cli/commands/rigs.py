@@ -38,7 +38,7 @@ def rigs(as_json: bool) -> None:
         shell.console().print(Text("no rig runs here, and none is paired; see `rig connect`", DIM))
         return
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
-    for name in ("rig", "where", "user", "scopes", "token"):
+    for name in ("name", "where", "user", "scopes", "token"):
         grid.add_column(name, no_wrap=name != "where", overflow="fold")
     for name, where in local.items():
         grid.add_row(Text(name, STRONG), Text(where, TEXT), "", Text("all: on this machine", DIM), "")
