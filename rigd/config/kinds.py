@@ -17,7 +17,7 @@ _UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 _SIZE: Final = re.compile(r"([0-9]{1,15})([KMGT]?)", re.IGNORECASE)
 _WORDS: Final = {"true": True, "yes": True, "on": True, "1": True}
 _NOT_WORDS: Final = {"false": False, "no": False, "off": False, "0": False}
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _MOST_ADDRESSES: Final = 16
 
 
@@ -235,7 +235,7 @@ class Name(Kind[str]):
 
     def take(self, given: object) -> str:
         """The name."""
-        if not isinstance(given, str) or not NAME.fullmatch(given):
+        if not isinstance(given, str) or not _NAME.fullmatch(given):
             raise Wrong("is no name", self.bounds)
         return given
 

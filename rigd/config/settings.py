@@ -94,8 +94,14 @@ DATA: Final = Setting[Path](
     default_text="$XDG_DATA_HOME/rigd",
     find=data_home,
 )
-NAME: Final = Setting[str](
-    "name", Name(), "rig", "Name of this rig for those who pair with it.", (SERVE,), variable="RIGD_NAME"
+NAME: Final = Setting[str | None](
+    "name",
+    Name(),
+    None,
+    "Name of this rig for those who pair with it.",
+    (SERVE,),
+    variable="RIGD_NAME",
+    default_text="that of the machine",
 )
 LOG_LEVEL: Final = Setting[str](
     "log_level",

@@ -103,7 +103,9 @@ class Recorder:
         ring: RingWriter,
         trouble: str,
         watchdog: Watchdog | None = None,
+        latest: Callable[[], Settings] | None = None,
     ) -> None:
+        self._latest = latest or (lambda: settings)
         self.source = source
         self.settings = settings
         self.ring = ring
@@ -463,6 +465,7 @@ class Recorder:
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
+        self._seating.drivers = self._latest().drivers
         seat_trouble = self._look_at_seat()
         away = _AWAY if self._committer.away else ""
         self._watchdog.trouble(self._committer.error or away or seat_trouble)
@@ -581,15 +584,21 @@ def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
 
 
 def record(
-    source: Source, settings: Settings, stop: Callable[[], bool], watchdog: Watchdog | None = None
+    source: Source,
+    settings: Settings,
+    stop: Callable[[], bool],
+    watchdog: Watchdog | None = None,
+    latest: Callable[[], Settings] | None = None,
 ) -> RecordingSummary:
-    """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
+    """Record `source` until `stop`. `latest` gives the settings in force: drivers may change. Raises Busy
+    when another recorder owns the ring.
+    """
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
     sys.setswitchinterval(0.0005)
     lock = ring_lock(settings.data)
     try:
         ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
-        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog)
+        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog, latest)
         if watchdog is not None:
             watchdog.ready()
         # What lives now lives for good: a collection must not walk it during a race.

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -17,7 +17,7 @@ from rig.errors import Busy
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd import log
 from rigd.auth.tokens import TokenStore
-from rigd.config.settings import METRICS, NAME
+from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
 from rigd.serve import access, connections, laps, seats, status, telemetry
@@ -67,12 +67,10 @@ class Settings:
     """Files of a certificate and its key, PEM, to be used instead of the rig's own; they may be one file."""
     open_loopback: bool = True
     """Whether calls over plain TCP on loopback, which every user of the machine can make, need no token."""
-    name: str = NAME.default
-    """Of the rig, for those who pair with it."""
+    name: str = ""
+    """Of the rig, for those who pair with it; empty: that of the machine."""
     metrics: str = METRICS.default
     """Address of the figures on loopback; empty: nowhere."""
-    drivers: Mapping[str, str] = field(default_factory=dict)
-    """Users by the driver's name in the game."""
     limits: Limits = field(default_factory=Limits)
     """What callers may take."""
 
@@ -114,10 +112,11 @@ class Server:
         from rigd.auth.certificate import Certificates
 
         self._tokens.own()
-        if not self._tokens.any_good() and not settings.plain:
+        socket = any(one.startswith("unix:") for one in settings.plain)
+        if not self._tokens.any_good() and not socket:
             raise Busy(
                 f"there is no token for {settings.beyond[0]}, and nowhere else to make one",
-                hint="listen on a socket of this machine too, with --instance, for `rigd pair`",
+                hint="listen on a socket of this machine too, with --instance: `rigd pair` goes there",
             )
         return Tls(Certificates(settings.data, settings.certificate))
 
@@ -158,7 +157,9 @@ class Server:
 
     def _access(self, who: seats.Seats) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None
-        return access.AccessService(self.gate, self._tokens, certificates, self._reachable, who)
+        return access.AccessService(
+            self.gate, self._tokens, certificates, self._reachable, who, self._settings.name
+        )
 
     def _reachable(self) -> Sequence[str]:
         """Where others find this rig."""
@@ -260,7 +261,7 @@ def serve(
     latest: Callable[[], Settings] | None = None,
 ) -> None:
     """Serve until a signal asks to stop. `ready` gets the port once calls are answered. `latest` gives the
-    settings in force: limits and drivers may change.
+    settings in force: limits may change.
     """
     uvloop.run(_serve(settings, ready, watchdog, latest))
 

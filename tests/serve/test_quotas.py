@@ -63,8 +63,10 @@ class Caller:
 
     async def stream(self, *channels: str) -> Any:
         """An open stream of physics, once it has sent something."""
-        words: dict[str, Any] = {"channels": channels, "start": {"earliest": True}}
-        call = self.telemetry.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(**words))
+        start = telemetry_pb2.Start(earliest=True)
+        call = self.telemetry.StreamPhysics(
+            telemetry_pb2.StreamPhysicsRequest(channels=channels, start=start)
+        )
         await call.read()
         return call
 
