@@ -106,7 +106,8 @@ class AsyncStream(Generic[T]):
 
     async def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
-            waiting.connected(self._rig.address, await self._rig.status())
+            withheld = self._reception.withheld
+            waiting.connected(self._rig.address, await self._rig.status(), withheld=withheld)
 
 
 class AsyncConnection:

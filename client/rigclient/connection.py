@@ -119,7 +119,8 @@ class Stream(Generic[T]):
 
     def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
-            waiting.connected(self._rig.address, self._rig.status())
+            withheld = self._reception.withheld
+            waiting.connected(self._rig.address, self._rig.status(), withheld=withheld)
 
 
 class Connection:

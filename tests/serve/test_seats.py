@@ -267,6 +267,18 @@ async def test_a_stream_follows_the_seat(author: Remote, call: Call, tmp_path: P
     assert [frame.seq for frame in await asyncio.wait_for(everything, 30)] == list(range(11, 26))
 
 
+async def test_who_waits_for_the_seat_is_told(
+    author: Remote, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = asyncio.ensure_future(anext(call(ANN).physics(["speed"])))
+    while "rig seat USER" not in caplog.text:
+        author.ticks(1)
+        await asyncio.sleep(0.05)
+    stream.cancel()
+    await asyncio.gather(stream, return_exceptions=True)
+    assert [one.levelname for one in caplog.records if one.name == "rigclient"] == ["WARNING"]
+
+
 @pytest.mark.parametrize(("cars", "ids"), [("all", [PLAYER]), ([PLAYER, 3], [PLAYER]), ([3], [])])
 async def test_in_the_seat_one_sees_the_rigs_own_car(
     author: Remote, call: Call, tmp_path: Path, cars: Any, ids: list[int]

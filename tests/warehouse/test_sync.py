@@ -75,7 +75,7 @@ def test_where_events_and_marks_are_denied_the_laps_arrive(
     monkeypatch.setattr(RigReader, "events", denied)
     said = told(recorded_rig, duck)
     assert said["laps"] == len(recorded_rig.laps())
-    assert len(said["warnings"]) == 2  # type: ignore[arg-type]
+    assert len(set(said["warnings"])) == 2  # type: ignore[call-overload]
     assert told(recorded_rig, duck)["laps"] == 0
 
 
