@@ -65,7 +65,7 @@ class TestConnecting:
     def test_by_its_own_name_from_then_on(self, start: Start, home: Path) -> None:
         rig = start()
         found = pair(rig.join())
-        assert (found.name, found.user, found.scopes) == ("simrig", "ana", ("live", "laps"))
+        assert (found.name, found.user, found.scopes) == ("simrig", "birch", ("live", "laps"))
         assert status("simrig") == "scripted"
         assert set(rig.authorizations) == {f"Bearer {found.token}"}
         assert paired.load("simrig").pins == (rig.shown.pin,)
@@ -77,7 +77,7 @@ class TestConnecting:
         pair(start().join(), "pitwall")
         async with rigclient.aio.connect("pitwall") as rig:
             assert (await rig.status()).version == "scripted"
-            assert (await rig.caller()).user == "ana"
+            assert (await rig.caller()).user == "birch"
 
     def test_addresses_are_tried_in_turn(self, start: Start) -> None:
         rig, stranger = start(), start()
@@ -432,7 +432,7 @@ class TestFiles:
 
     def test_what_a_later_version_adds_is_passed_over(self, file: Path) -> None:
         file.write_text(json.dumps({**json.loads(file.read_text()), "colour": "red"}))
-        assert paired.load("simrig").user == "ana"
+        assert paired.load("simrig").user == "birch"
 
     def test_a_name_is_that_of_the_file(self, file: Path) -> None:
         file.rename(file.with_name("wall.json"))
