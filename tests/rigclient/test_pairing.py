@@ -315,6 +315,19 @@ class TestRotation:
         assert kept.pins == (following.pin,)
         assert kept.certificates == (following.certificate.decode(),)
 
+    def test_what_another_program_has_learned_counts(self, start: Start) -> None:
+        rig = start()
+        pair(rig.join())
+        with rigclient.connect("simrig") as connection:
+            connection.status()
+            following = identity()
+            rig.pins.append(following.pin)
+            status("simrig")
+            rig.stop()
+            rig.shown = following
+            rig.start()
+            assert connection.status().version == "scripted"
+
     async def test_in_asyncio_too(self, start: Start) -> None:
         rig = start()
         pair(rig.join())
