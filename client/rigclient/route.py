@@ -36,6 +36,8 @@ class Route:
         if isinstance(rig, str):
             sockets.check(rig)
         self._paired = rig if isinstance(rig, PairedRig) else None
+        self._kept = self._paired
+        """As it stood in its file when we last read or wrote that."""
         self.name: Final = str(rig) if isinstance(rig, str) else rig.name
         """What the rig is called in messages: its address, or the name it is paired by."""
         self._address = rig if isinstance(rig, str) else ""
@@ -119,13 +121,12 @@ class Route:
 
     def _refresh(self) -> bool:
         """Take what another program has learned of the rig meanwhile; return whether there was anything."""
-        was = self._paired
-        assert was is not None
         with contextlib.suppress(OSError, RigError):
-            kept = paired.load(was.name)
-            if kept.token == was.token:
-                self._paired = kept
-        return self._paired != was
+            kept = paired.load(self.name)
+            if self._paired and kept.token == self._paired.token and kept != self._kept:
+                self._paired = self._kept = kept
+                return True
+        return False
 
     def due(self) -> bool:
         """Return whether it is time to ask the rig which certificates it announces."""
@@ -160,6 +161,7 @@ class Route:
             return
         try:
             paired.update(self._paired)
+            self._kept = self._paired
         except (OSError, RigError) as error:
             _LOG.warning("what is new of %s could not be kept: %s", self.name, error)
 

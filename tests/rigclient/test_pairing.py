@@ -328,6 +328,28 @@ class TestRotation:
             rig.start()
             assert connection.status().version == "scripted"
 
+    def test_what_cannot_be_kept_is_known_to_this_connection(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(rig: paired.PairedRig) -> None:
+            raise OSError(30, "Read-only file system")
+
+        rig = start()
+        pair(rig.join())
+        monkeypatch.setattr(paired, "save", refuse)
+        following = identity()
+        rig.pins.append(following.pin)
+        with rigclient.connect("simrig") as connection:
+            connection.status()
+            rig.stop()
+            rig.shown = following
+            rig.start()
+            assert connection.status().version == "scripted"
+            rig.stop()
+            with pytest.raises(Unavailable, match="the rig is off"):
+                connection.status()
+        assert "Read-only file system" in caplog.text
+
     async def test_in_asyncio_too(self, start: Start) -> None:
         rig = start()
         pair(rig.join())
