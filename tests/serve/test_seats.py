@@ -15,7 +15,6 @@ from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
 from rigclient.paired import PairedRig
-from rigclient.tls import SERVER_NAME
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
@@ -70,7 +69,6 @@ async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller
                 addresses=(address,),
                 certificates=(shown.decode(),),
                 pins=(pin,),
-                server_name=SERVER_NAME,
                 token=token,
                 user=caller.user,
                 scopes=tuple(caller.scopes),
