@@ -31,6 +31,7 @@ from rigd.config.kinds import (
 from rigd.config.settings import SETTINGS, Setting
 from rigd.demo.profile import PROFILES
 from rigd.process import stop_signals
+from rigd.seat import check_user
 
 BUFFERS: Final = settings.BUFFERS.default
 _TOLD: Final = "rigd.config.told"
