@@ -19,7 +19,8 @@ class Where:
 
     def also(self, other: "Where") -> None:
         """All conditions of another as well."""
-        self.add(str(other), *other.values)
+        self.terms += other.terms
+        self.values += other.values
 
     def part(self, column: str, text: str) -> None:
         """The column, which is in lower case, contains `text` in any case; empty: anything."""
