@@ -112,7 +112,7 @@ def serve(
 ) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
-    With an --address of this machine it listens only there, unless --instance is given too.
+    With no --address but of this machine it listens only there, unless --instance is given too.
 
     \b
     Example:  rigd serve --instance rig --address 0.0.0.0:7341
@@ -126,7 +126,8 @@ def serve(
         raise click.UsageError("--certificate-key without --certificate")
     if certificate and all(map(is_local, addresses)):
         raise click.UsageError("--certificate is for other machines; give an --address that they can reach")
-    name = instance or ("" if any(map(is_local, addresses)) else sockets.RIG)
+    only_here = addresses and all(map(is_local, addresses))
+    name = instance or ("" if only_here else sockets.RIG)  # where others come in, somebody has to pair them
     first, *more = [*([own_address(name)] if name else []), *addresses]
     given = (certificate, certificate_key or certificate) if certificate else None
     with daemon("serve", data, listens=True) as watchdog:

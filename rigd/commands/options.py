@@ -232,6 +232,18 @@ access = together(
 """Of the server: who may come in, and how."""
 
 
+asked = click.option(
+    "--instance",
+    "--rig",
+    "instance",
+    envvar="RIGD_INSTANCE",
+    metavar="NAME",
+    default="",
+    show_default="the rig that answers here",
+    help="Name of the rig that is asked: on this machine, or paired with the scope admin.",
+)
+
+
 def interruptible() -> None:
     """Have SIGTERM and Ctrl-C end the program at once, also where a shell started it with Ctrl-C ignored."""
     for number in (signal.SIGTERM, signal.SIGINT):
