@@ -14,8 +14,7 @@ import pytest
 from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
-from rigclient.paired import PairedRig
-from rigclient.tls import SERVER_NAME
+from rigclient.paired import SERVER_NAME, PairedRig
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
