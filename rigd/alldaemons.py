@@ -36,6 +36,8 @@ class AllDaemons:
     """Name of the socket at which local tools find the server."""
     addresses: tuple[str, ...] = ()
     """Where it listens besides."""
+    metrics: str = ""
+    """Where it gives figures to Prometheus; empty: nowhere."""
     demo: bool = False
     """Whether the simulated game belongs to it."""
     recording: tuple[str, ...] = ()
@@ -73,6 +75,8 @@ class AllDaemons:
         serve = ["serve", *common, "--instance", self.instance]
         for address in self.addresses:
             serve += ["--address", address]
+        if self.metrics:
+            serve += ["--metrics", self.metrics]
         words = {"record": record, "serve": serve, "archive": ["archive", *common, *self.archiving]}
         return [Daemon(name, words[name], logs / f"{name}.log", watchdog_s=self.watchdog_s) for name in words]
 

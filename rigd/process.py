@@ -30,6 +30,7 @@ class ProcessMeter:
             cpu_percent=100 * share,
             rss_bytes=resident - in_files,
             rss_file_bytes=in_files,
+            cpu_s=cpu_s,
         )
 
 

@@ -94,7 +94,8 @@ def archive(
 @options.data
 @options.instance("rig, unless an --address is given")
 @options.address
-def serve(data: Path, instance: str | None, addresses: tuple[str, ...]) -> None:
+@options.metrics
+def serve(data: Path, instance: str | None, addresses: tuple[str, ...], metrics: str) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
     With --address it listens only there, unless --instance is given too.
@@ -111,7 +112,7 @@ def serve(data: Path, instance: str | None, addresses: tuple[str, ...]) -> None:
     first, *more = [*([own_address(name)] if name else []), *addresses]
     with daemon("serve", data, listens=True) as watchdog:
         run(
-            Settings(data, first, tuple(more)),
+            Settings(data, first, tuple(more), metrics),
             lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
             watchdog,
         )

@@ -180,6 +180,15 @@ address = click.option(
 )
 
 
+metrics = click.option(
+    "--metrics",
+    envvar="RIGD_METRICS",
+    default="",
+    metavar="ADDRESS",
+    help="Give figures to Prometheus at host:port on loopback: /metrics, and /healthz. Port 9464 is usual.",
+)
+
+
 def interruptible() -> None:
     """Have SIGTERM and Ctrl-C end the program at once, also where a shell started it with Ctrl-C ignored."""
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -23,6 +23,7 @@ from rigd.commands import options
 )
 @options.instance("rig; with --demo: demo")
 @options.address
+@options.metrics
 @click.option("--demo", is_flag=True, help="Run the simulated game too.")
 @click.option("--watch", is_flag=True, help="Show the live view here.")
 @click.option("--watchdog", type=click.FloatRange(3), default=30.0, hidden=True)
@@ -40,6 +41,7 @@ def run(
     buffers: Path | None,
     instance: str | None,
     addresses: tuple[str, ...],
+    metrics: str,
     demo: bool,
     watch: bool,
     watchdog: float,
@@ -71,6 +73,7 @@ def run(
         watchdog_s=watchdog,
         instance=instance or (sockets.DEMO if demo else sockets.RIG),
         addresses=addresses,
+        metrics=metrics,
         demo=demo,
         recording=("--ring-size", str(ring_size), "--cars", record_cars, *options.given(options.recording)),
         archiving=tuple(options.given(options.archiving)),

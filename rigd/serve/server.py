@@ -21,6 +21,7 @@ from rigd.serve import connections, laps, status, telemetry
 from rigd.serve.binding import ensure_free, protect
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import CallInterceptor
+from rigd.serve.monitoring import Monitor
 from rigd.watchdog import Watchdog
 
 MAX_REQUEST_BYTES: Final = 64 << 10
@@ -50,6 +51,8 @@ class Settings:
     """host:port on loopback, or unix:PATH."""
     also: tuple[str, ...] = ()
     """More of them."""
+    metrics: str = ""
+    """host:port on loopback for Prometheus; empty: none."""
 
 
 def check_address(address: str) -> None:
@@ -85,7 +88,9 @@ class Server:
         streams = telemetry.TelemetryService(self._feed)
         self._laps = laps.LapService(self._feed, settings.data)
         self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
-        rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
+        rig = status.RigService(self._feed, streams)
+        rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
+        self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
@@ -104,6 +109,8 @@ class Server:
 
     async def start(self) -> None:
         """Begin to answer."""
+        if self._monitor is not None:
+            await self._monitor.start()
         await self._server.start()
         for name in ("", *_SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -118,6 +125,8 @@ class Server:
     async def stop(self) -> None:
         """End all streams and let go of the ring."""
         await self._health.enter_graceful_shutdown()
+        if self._monitor is not None:
+            await self._monitor.stop()
         await self._server.stop(_GRACE_S)
         self._laps.close()
         self._feed.close()
