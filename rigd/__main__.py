@@ -11,7 +11,7 @@ from rig.signs import visible
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
-from rigd.commands import daemons, game, kept, run
+from rigd.commands import daemons, doctor, game, kept, run
 from rigd.supervisor import REFUSED
 
 FAILED: Final = 1
@@ -58,8 +58,8 @@ def rigd_command() -> None:
 
 for command in (
     *(run.run, daemons.record, daemons.archive, daemons.serve),
-    *(kept.reindex, kept.verify),
-    *(game.demo_game, game.doctor, game.capture, game.replay),
+    *(kept.reindex, kept.verify, doctor.doctor),
+    *(game.demo_game, game.capture, game.replay),
 ):
     rigd_command.add_command(command)
 

@@ -63,7 +63,7 @@ def _ensure_free_port(address: str) -> None:
             probe.bind((host, int(port)))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise _held(address, _port_holder(int(port))) from None
+                raise _held(address, port_holder(int(port))) from None
             raise Unavailable(f"cannot listen on {address}: {error.strerror}", address=address) from error
 
 
@@ -76,8 +76,8 @@ def _held(address: str, process: int) -> Busy:
     )
 
 
-def _port_holder(port: int) -> int:
-    """The process that listens on a port; 0 when it cannot be seen."""
+def port_holder(port: int) -> int:
+    """Return the process that listens on a port; 0 when it cannot be seen."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
