@@ -11,7 +11,7 @@ from rig.signs import visible
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
-from rigd.commands import daemons, doctor, game, kept, run
+from rigd.commands import access, certificate, daemons, doctor, game, kept, run
 from rigd.supervisor import REFUSED
 
 FAILED: Final = 1
@@ -59,6 +59,7 @@ def rigd_command() -> None:
 for command in (
     *(run.run, daemons.record, daemons.archive, daemons.serve),
     *(kept.reindex, kept.verify, doctor.doctor),
+    *(access.pair, access.token, certificate.certificate),
     *(game.demo_game, game.capture, game.replay),
 ):
     rigd_command.add_command(command)

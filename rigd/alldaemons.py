@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Final
 
 import rigclient
+from rig import sockets
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2
 from rigclient.cli.terminal.text import Console, Text
@@ -18,7 +19,6 @@ from rigd.demo.folder import BuffersFolder
 from rigd.process import stop_signals
 from rigd.ring.lock import laps_lock, ring_lock
 from rigd.serve.binding import ensure_free, own_address
-from rigd.serve.server import check_address
 from rigd.supervisor import WATCHDOG_S, Daemon, Supervisor
 
 _UP_WITHIN_S: Final = 60.0
@@ -43,6 +43,7 @@ class AllDaemons:
     recording: tuple[str, ...] = ()
     """Options for the command lines of the recorder, ..."""
     archiving: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
     playing: tuple[str, ...] = ()
     watchdog_s: float = WATCHDOG_S
     """Silence after which a daemon is started again."""
@@ -59,7 +60,7 @@ class AllDaemons:
         for lock in (ring_lock, laps_lock):
             lock(self.data).release()
         for address in (self.address, *self.addresses):
-            check_address(address)
+            sockets.check(address, first_port=0)
             ensure_free(address)
         if self.demo:
             with BuffersFolder(self.buffers) as folder:
@@ -72,7 +73,7 @@ class AllDaemons:
         record = ["record", *common, "--buffers", str(self.buffers), *self.recording]
         if self.demo:
             record += ["--origin", "demo"]
-        serve = ["serve", *common, "--instance", self.instance]
+        serve = ["serve", *common, "--instance", self.instance, *self.access]
         for address in self.addresses:
             serve += ["--address", address]
         if self.metrics:

@@ -14,13 +14,15 @@ from typing import BinaryIO
 from rig.disk import beside, finish, sync_folder
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. OSError when the
-    disk refuses; nothing is left then.
+def replace(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. Nobody but its
+    owner may read a `private` one, at no moment. OSError when the disk refuses; nothing is left then.
     """
     add_folder(path.parent)
     try:
         with open_to_write(beside(path), os.O_TRUNC) as file:
+            if private:
+                os.fchmod(file.fileno(), 0o600)
             file.write(data)
         finish(path)
     except OSError:

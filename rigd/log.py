@@ -49,6 +49,7 @@ SESSION_STARTED: Final = LogEvent("session_started", ("session", "track", "kind"
 SESSION_ENDED: Final = LogEvent(
     "session_ended", ("session", "track", "kind"), "another begins, or the game left"
 )
+SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
 LAP_EVICTED: Final = LogEvent("lap_evicted", ("lap", "bytes", "why"), "retention deleted a lap", logging.INFO)
 LAP_LOST: Final = LogEvent(
@@ -67,6 +68,11 @@ CALL_REFUSED: Final = LogEvent(
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
 )
+PAIRED: Final = LogEvent(
+    "paired", ("token", "name", "user", "scopes"), "a device exchanged a pairing code for a token"
+)
+TOKEN_REVOKED: Final = LogEvent("token_revoked", ("token", "name", "user"), "it is good for nothing any more")
+CERTIFICATE: Final = LogEvent("certificate", ("fingerprint",), "another certificate is in use")
 DAEMON_ENDED: Final = LogEvent(
     "daemon_ended", ("daemon", "code"), "`rigd run` starts it again", logging.WARNING
 )

@@ -57,6 +57,8 @@ class LapFilter(TypedDict, total=False):
     """Part of the vehicle's name."""
     vehicle_class: str
     """Part of the class."""
+    user: str
+    """The whole name of the user whose laps they are."""
     driver: str
     """Part of the driver's name."""
     valid: bool | None

@@ -63,6 +63,7 @@ class Reception(Generic[T]):
         self._delay_s = _FIRST_DELAY_S
         self._acknowledged_at = 0.0
         self._gaps: list[event_pb2.Gap] = []
+        self._skipped = 0
         self._evicted: event_pb2.Gap | None = None
 
     def take(self, data: bytes) -> list[T]:
@@ -74,11 +75,13 @@ class Reception(Generic[T]):
         self.reconnects += self._away
         self._away = False
         self._gaps += envelope.gaps
+        self._skipped += envelope.skipped
         if envelope.progress is not None:
             self.head_seq = envelope.progress.head_seq
         items: list[T] = []
         if envelope.records:
             self._meet(data, envelope)
+            envelope.skipped, self._skipped = self._skipped, 0
             items = self._unpack(data, envelope, tuple(self._gaps))
             self._gaps.clear()
         if envelope.cursor:

@@ -9,8 +9,14 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from rig.errors import RigError, Unavailable, by_reason
+from rigclient import paired
 
 _CLASSES: Final = by_reason()
+_UNANSWERED: Final = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
 _BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__())}
 
 
@@ -23,15 +29,23 @@ def translated(error: Any, address: str) -> RigError:
         found = _CLASSES[info.reason](message, hint=hint)
         found.facts = dict(info.metadata)
         return found
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
+    if code in _UNANSWERED:
         return Unavailable(f"no rig answers at {address}", hint=_way_to(address), address=address)
     return _BY_STATUS.get(code.name, RigError)(f"{code.name}: {error.details()}")
+
+
+def unanswered(error: Any) -> bool:
+    """Return whether gRPC itself says so, to whom nobody answered, and no rig."""
+    return error.code() in _UNANSWERED and _info(error) is None
 
 
 def _way_to(address: str) -> str:
     """How to make a rig answer there."""
     if address.startswith("unix:"):
-        return "is `rigd run` running?"
+        names = paired.names()
+        return "is `rigd run` running?" + (f" Paired rigs: --rig {', '.join(names)}" if names else "")
+    if ":" not in address:
+        return "it is on, and broke the connection: try again"
     return f"is it running, and with that address? rigd run --address {address}"
 
 

@@ -14,12 +14,18 @@
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
+    │   └── WrongPin                                 another certificate than the one that was pinned
     ├── Refused                 FAILED_PRECONDITION  a part of it is not taken, the rest is done
     ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
     │   ├── WrongPassword
     │   ├── WrongKey
     │   ├── WrongPassphrase                          the private key stays closed
-    │   └── TokenExpired
+    │   ├── WrongToken                               no token of this rig
+    │   ├── TokenRevoked
+    │   ├── TokenExpired
+    │   ├── WrongCode                                no pairing code of this rig
+    │   ├── CodeUsed
+    │   └── CodeExpired
     ├── Denied                  PERMISSION_DENIED    who asks is known, and may not
     ├── Raced                   ABORTED              somebody else was first; begin again
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
@@ -120,6 +126,10 @@ class Mismatch(RigError):
     status = "FAILED_PRECONDITION"
 
 
+class WrongPin(Mismatch):
+    """Who answers there shows another certificate than the rig that was paired: it may be anyone."""
+
+
 class Refused(RigError):
     """Some of what was given was not taken, each with its reason. The rest of it was."""
 
@@ -144,8 +154,28 @@ class WrongPassphrase(Unauthenticated):
     """The passphrase does not open the private key."""
 
 
+class WrongToken(Unauthenticated):
+    """The token is none of this rig's, or its secret is wrong: nobody is told which."""
+
+
+class TokenRevoked(Unauthenticated):
+    """What proved it was taken back."""
+
+
 class TokenExpired(Unauthenticated):
     """What proved it has run out."""
+
+
+class WrongCode(Unauthenticated):
+    """The pairing code is none that this rig has given out and remembers."""
+
+
+class CodeUsed(Unauthenticated):
+    """The pairing code was exchanged before: each is good for one device."""
+
+
+class CodeExpired(Unauthenticated):
+    """The pairing code has run out."""
 
 
 class Denied(RigError):

@@ -23,7 +23,14 @@ from rigd.daemon import daemon
     help="What the sessions are noted as; a replay that the game shows is found out anyway.",
 )
 def record(
-    data: Path, buffers: Path, ring_size: int, source: str, commit_every: float, cars: str, origin: str
+    data: Path,
+    buffers: Path,
+    ring_size: int,
+    source: str,
+    commit_every: float,
+    drivers: tuple[tuple[str, str], ...],
+    cars: str,
+    origin: str,
 ) -> None:
     """Record the game's memory into the ring.
 
@@ -35,7 +42,7 @@ def record(
     from rigd.record.recorder import record as run
 
     kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
-    settings = Settings(data, ring_size, commit_every, cars == "player", kind)
+    settings = Settings(data, ring_size, commit_every, cars == "player", kind, dict(drivers))
     with daemon("record", data, listens=True) as watchdog:
         summary = run(_source(source, buffers), settings, options.stopper().is_set, watchdog)
     click.echo(
@@ -95,24 +102,38 @@ def archive(
 @options.instance("rig, unless an --address is given")
 @options.address
 @options.metrics
-def serve(data: Path, instance: str | None, addresses: tuple[str, ...], metrics: str) -> None:
+@options.access
+def serve(
+    data: Path,
+    instance: str | None,
+    addresses: tuple[str, ...],
+    metrics: str,
+    certificate: Path | None,
+    certificate_key: Path | None,
+    close_loopback: bool,
+) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
-    With --address it listens only there, unless --instance is given too.
+    With an --address of this machine it listens only there, unless --instance is given too.
 
     \b
-    Example:  rigd serve --instance rig --address 127.0.0.1:7340
+    Example:  rigd serve --instance rig --address 0.0.0.0:7341
     """
     from rig import sockets
-    from rigd.serve.binding import own_address
+    from rigd.serve.binding import is_local, own_address
     from rigd.serve.server import Settings
     from rigd.serve.server import serve as run
 
-    name = instance or ("" if addresses else sockets.RIG)
+    if certificate_key and not certificate:
+        raise click.UsageError("--certificate-key without --certificate")
+    if certificate and all(map(is_local, addresses)):
+        raise click.UsageError("--certificate is for other machines; give an --address that they can reach")
+    name = instance or ("" if any(map(is_local, addresses)) else sockets.RIG)
     first, *more = [*([own_address(name)] if name else []), *addresses]
+    given = (certificate, certificate_key or certificate) if certificate else None
     with daemon("serve", data, listens=True) as watchdog:
         run(
-            Settings(data, first, tuple(more), metrics),
+            Settings(data, first, tuple(more), metrics, certificate=given, open_loopback=not close_loopback),
             lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
             watchdog,
         )

@@ -11,8 +11,10 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from rig.errors import BadRequest
 from rigd.demo.profile import PROFILES
 from rigd.process import stop_signals
+from rigd.seat import check_user
 
 BUFFERS: Final = Path("/dev/shm")  # noqa: S108  where the plugin puts its buffers
 _SIZE_UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
@@ -39,6 +41,25 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic only from cli
             self.fail(f"{value!r} is no size; write 512M or 4G", param, ctx)
         size = int(number) << _SIZE_UNITS.get(unit, 0)
         return size if size >= 16 << 20 else self.fail(f"{value} is too small, 16M is the least", param, ctx)
+
+
+class Driver(click.ParamType):  # type: ignore[type-arg]
+    """A driver's name in the game, and the user they are."""
+
+    name = "driver"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Name and user. A name may have any sign in it, a user has no =."""
+        if isinstance(value, tuple):
+            return value
+        driver, _, user = value.rpartition("=")
+        try:
+            check_user(user)
+        except BadRequest as error:
+            self.fail(str(error), param, ctx)
+        return (driver, user) if driver and user else self.fail(f"{value!r} is not NAME=USER", param, ctx)
 
 
 data = click.option(
@@ -95,6 +116,15 @@ recording = together(
         help="Least seconds "
         "between two commits; 0 commits as soon as the disk allows. More saves the disk and loses more "
         "in a power cut.",
+    ),
+    click.option(
+        "--driver",
+        "drivers",
+        type=Driver(),
+        multiple=True,
+        metavar="NAME=USER",
+        help="Whoever drives the rig's own car under this name in the game is that user, who is in the seat "
+        "then; may be given again.",
     ),
 )
 """Of the recorder."""
@@ -175,9 +205,31 @@ address = click.option(
     envvar="RIGD_ADDRESS",
     multiple=True,
     metavar="ADDRESS",
-    help="Listen there too: host:port on loopback, which every user of the machine may use, or unix:PATH; "
-    "may be given again.",
+    help="Listen there too: host:port or unix:PATH; may be given again. Loopback is open to every user of "
+    "the machine. Any other is served over TLS, to devices paired with `rigd pair`: 0.0.0.0:7341 is all of "
+    "IPv4, [::]:7341 of IPv6 too.",
 )
+
+access = together(
+    click.option(
+        "--certificate",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        show_default="the rig's own, which it makes",
+        help="Certificate for TLS, PEM.",
+    ),
+    click.option(
+        "--certificate-key",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        show_default="in --certificate",
+        help="Its key, PEM, which nobody else may read.",
+    ),
+    click.option(
+        "--close-loopback", is_flag=True, help="Ask for a token on loopback too. Sockets stay the owner's."
+    ),
+)
+"""Of the server: who may come in, and how."""
 
 
 metrics = click.option(
@@ -213,8 +265,13 @@ def given(names: Callable[[Command], Command]) -> list[str]:
     for option in _options(names):
         value = ctx.params[str(option.name)]
         if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
-            words += [option.opts[0], *[str(value)] * (not option.is_flag)]
+            for one in value if option.multiple else (value,):
+                words += [option.opts[0], *[_word(one)] * (not option.is_flag)]
     return words
+
+
+def _word(value: Any) -> str:
+    return "=".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _options(names: Callable[[Command], Command]) -> list[click.Option]:

@@ -24,6 +24,7 @@ from rigd.commands import options
 @options.instance("rig; with --demo: demo")
 @options.address
 @options.metrics
+@options.access
 @click.option("--demo", is_flag=True, help="Run the simulated game too.")
 @click.option("--watch", is_flag=True, help="Show the live view here.")
 @click.option("--watchdog", type=click.FloatRange(3), default=30.0, hidden=True)
@@ -78,5 +79,6 @@ def run(
         recording=("--ring-size", str(ring_size), "--cars", record_cars, *options.given(options.recording)),
         archiving=tuple(options.given(options.archiving)),
         playing=tuple(playing),
+        access=tuple(options.given(options.access)),
     )
     ctx.exit(run_all(daemons, watch, seconds, Console()))

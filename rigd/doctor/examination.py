@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rig.errors import RigError
 from rigd.check import Check, Level, warning
+from rigd.doctor.certificates import check_certificates
 from rigd.doctor.clock import Clock
 from rigd.doctor.permissions import check_permissions
 from rigd.doctor.ports import check_ports
@@ -38,6 +39,7 @@ def examine(patient: Patient, wait: Callable[[float], None] = time.sleep) -> Ite
         "program": lambda: check_programs(os.environ.get("PATH", "")),
         "versions": lambda: check_versions(own_servers(), ask),
         "data": lambda: check_permissions(patient.data),
+        "certificate": lambda: check_certificates(patient.data),
         "disk": lambda: check_storage(patient.data),
         "priority": lambda: check_priorities(processes),
         "socket": lambda: check_ports(patient.instance, patient.addresses, processes),

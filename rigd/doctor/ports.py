@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from rig import sockets
-from rig.errors import RigError
+from rig.errors import Busy, RigError
 from rig.regular import shown
 from rigd.check import Check, ok, wrong
 from rigd.doctor.processes import Process
-from rigd.serve.binding import port_holder
+from rigd.serve.binding import ensure_free, port_holder
 
 _PEER: Final = (socket.SOL_SOCKET, socket.SO_PEERCRED)
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -29,7 +29,7 @@ def check_ports(instance: str, addresses: Iterable[str], processes: Iterable[Pro
         try:
             yield _check(address, servers)
         except RigError as error:
-            yield wrong("address", str(error), "write host:port or unix:PATH")
+            yield wrong("address", error.message, error.hint or "write host:port or unix:PATH")
 
 
 def _check(address: str, servers: set[int]) -> Check:
@@ -58,15 +58,13 @@ def _socket_holder(path: Path) -> int | None:
 
 
 def _holder(address: str) -> int | None:
-    """Return the process that listens at a port, 0 for one that cannot be seen; None when nobody does."""
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError:
-            return port_holder(int(port))
+    """Return the process that listens at a port, 0 for one that cannot be seen; None when nobody does. Raises
+    RigError where nobody could.
+    """
+    try:
+        ensure_free(address)
+    except Busy:
+        return port_holder(int(address.rpartition(":")[2]))
     return None
 
 

@@ -276,7 +276,7 @@ def _concerns(event: event_pb2.Event, lap: lap_pb2.Lap) -> bool:
     if event.session != lap.session or not lap.start_time <= event.session_time < lap.end_time:
         return False
     kind = event.WhichOneof("kind") or ""
-    if kind == "flag_changed":
+    if kind in ("flag_changed", "seat_changed"):
         return True
     body = getattr(event, kind, None)
     return kind != "lap_closed" and getattr(body, "car", None) == lap.car

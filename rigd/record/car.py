@@ -128,7 +128,7 @@ class Car:
         if not row.garage:
             self._start_stint(moment)
             start_s = moment.clock_s if row.start_s is None else row.start_s
-            self._begin(row, start_s, from_line=row.laps > 0 or not row.in_pits)
+            self._begin(row, start_s, moment, from_line=row.laps > 0 or not row.in_pits)
 
     def _follow_garage(self, row: Row, moment: Moment) -> None:
         if row.garage == self.garage:
@@ -142,7 +142,7 @@ class Car:
         else:
             self._start_stint(moment)
             self.free_s = moment.clock_s
-            self._begin(row, row.start_s or moment.clock_s, from_line=False, from_garage=True)
+            self._begin(row, row.start_s or moment.clock_s, moment, from_line=False, from_garage=True)
 
     # Laps.
 
@@ -167,7 +167,7 @@ class Car:
             self._catch_up(row, line_s, lap, moment)
         else:
             self._end(line_s, moment, complete=lap.from_line)
-        self._begin(row, line_s, from_line=True).moved = True  # who crosses the line drives
+        self._begin(row, line_s, moment, from_line=True).moved = True  # who crosses the line drives
         moment.trigger |= scoring_pb2.TRIGGER_LAP_COMPLETE | scoring_pb2.TRIGGER_SECTOR_COMPLETE
 
     def _catch_up(self, row: Row, line_s: float, lap: Lap, moment: Moment) -> None:
@@ -177,16 +177,18 @@ class Car:
             self._end(line_s, moment)
             return
         self._end(start_s, moment)
-        self._begin(row._replace(laps=row.laps - 1, sector=0), start_s, from_line=True)
+        self._begin(row._replace(laps=row.laps - 1, sector=0), start_s, moment, from_line=True)
         self._end(line_s, moment, complete=True)
 
     def _restart(self, row: Row, moment: Moment) -> None:
         """The game let the same lap begin anew: with the green flag, or somewhere on the track."""
         assert row.start_s is not None
         self._end(row.start_s, moment)
-        self._begin(row, row.start_s, from_line=row.laps == 0 and not row.in_pits)
+        self._begin(row, row.start_s, moment, from_line=row.laps == 0 and not row.in_pits)
 
-    def _begin(self, row: Row, start_s: float, *, from_line: bool, from_garage: bool = False) -> Lap:
+    def _begin(
+        self, row: Row, start_s: float, moment: Moment, *, from_line: bool, from_garage: bool = False
+    ) -> Lap:
         begin_s = max(start_s, self.free_s)
         self.running = Lap(
             index=self.laps + 1,
@@ -197,6 +199,7 @@ class Car:
             sector=row.sector,
             told=max(row.sector - 1, 0),
             drivers=[self.driver],
+            user=moment.user if row.player else "",
         )
         return self.running
 

@@ -51,6 +51,8 @@ class Lap:
     """A person had the wheel, or the car is the player's."""
     undriven: bool = False
     """Nobody had the wheel at some time."""
+    user: str = ""
+    """Who was in the seat of the rig when its car began the lap; empty for other cars."""
 
     @property
     def ai_takeover(self) -> bool:
@@ -165,6 +167,7 @@ class Ended:
             valid=self.official and not (lap.ai_takeover or lap.undriven),
             ai_takeover=lap.ai_takeover,
             undriven=lap.undriven,
+            user=lap.user,
             complete=self.complete,
             out_lap=lap.from_garage or any(visit.at(lap.start_s) for visit in touching),
             in_lap=self.to_garage or any(visit.at(self.end_s) for visit in touching),

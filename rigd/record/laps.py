@@ -54,10 +54,15 @@ class Laps:
             self._restore(slot, data)
 
     def see(
-        self, records: Array, clock_s: float, compounds: Callable[[], dict[int, tuple[str, str]]]
+        self,
+        records: Array,
+        clock_s: float,
+        compounds: Callable[[], dict[int, tuple[str, str]]],
+        user: str = "",
     ) -> Update:
         """Follow an update: `records` (VEHICLE_SCORING, a row per car, in any order) at session clock
-        `clock_s`. `compounds` gives front and rear tyre by slot id, and is asked only when it matters.
+        `clock_s`. `compounds` gives front and rear tyre by slot id, and is asked only when it matters. `user`
+        is in the seat: the laps that the player's car begins are theirs.
 
         An update whose clock has not moved on, or without cars, is none: the game is paused, or its buffers
         were just cleared.
@@ -66,7 +71,7 @@ class Laps:
         if not len(records) or not clock_s > self._clock_s:
             return Update([], triggers, {})
         self._clock_s = clock_s
-        moment = self._moment(clock_s, compounds)
+        moment = self._moment(clock_s, compounds, user)
         slots = self._wanted(records, clock_s)
         for slot in slots:
             moment.trigger = 0
@@ -85,8 +90,10 @@ class Laps:
             self._cars[slot].finish_up(moment)
         return Update(moment.events, np.zeros(0, np.uint32), self._changed(here))
 
-    def _moment(self, clock_s: float, compounds: Callable[[], dict[int, tuple[str, str]]] = dict) -> Moment:
-        return Moment(self._session, self._track_length, clock_s, compounds)
+    def _moment(
+        self, clock_s: float, compounds: Callable[[], dict[int, tuple[str, str]]] = dict, user: str = ""
+    ) -> Moment:
+        return Moment(self._session, self._track_length, clock_s, compounds, user)
 
     def _wanted(self, records: Array, clock_s: float) -> list[int]:
         """Slots to look at: the row changed, the car is missing, or time alone decides something."""

@@ -15,10 +15,13 @@ class Moment:
         track_length: float,
         clock_s: float,
         compounds: Callable[[], dict[int, tuple[str, str]]] = dict,
+        user: str = "",
     ) -> None:
         self.session = session
         self.track_length = track_length
         self.clock_s = clock_s
+        self.user = user
+        """Who is in the seat of the rig."""
         self.events: list[event_pb2.Event] = []
         self.trigger = 0
         self._compounds = compounds

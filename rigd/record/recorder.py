@@ -4,8 +4,8 @@ import dataclasses
 import gc
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ import numpy as np
 import rigd
 from rig import parse
 from rig.channels import PHYSICS, SCORING
-from rig.columns import Head, field, read_head
+from rig.columns import Head, read_head
+from rig.columns import field as wire_field
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import log
@@ -27,10 +28,12 @@ from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.scorer import SAVED, Scorer, Verdict, told
+from rigd.record.seating import resumed
 from rigd.record.sessions import Sessions
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
+from rigd.seat import META, Seat, SeatFile
 from rigd.sources.rf2.layout import VEHICLE_SCORING
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import Source, SourceState
@@ -75,6 +78,8 @@ class Settings:
     """Record the local player's car instead of all."""
     origin: "session_pb2.SessionSource.ValueType" = session_pb2.SESSION_SOURCE_LIVE
     """Where the data come from; a replay that the game shows is found out anyway."""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    """Users by the names of their drivers in the game."""
 
 
 @dataclass
@@ -141,6 +146,7 @@ class Recorder:
         self._clock_s = 0.0
         self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
+        self._asked = SeatFile(settings.data)
         self._epoch = -1
         self._resume(trouble)
 
@@ -214,8 +220,14 @@ class Recorder:
         self._physics.load_score(self.ring.meta(b"score") or b"")
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
+        self._resume_seat()
         if trouble:
             self._lose_ring(trouble)
+
+    def _resume_seat(self) -> None:
+        self._seat_saved = self.ring.meta(META) or b""
+        self._seating = resumed(self.settings.drivers, self._seat_saved)
+        self._look_at_seat()
 
     def _resume_terrains(self) -> None:
         """What their numbers mean must not change within a lap."""
@@ -353,7 +365,8 @@ class Recorder:
             self._ticks = int(extended["mTicksSessionStarted"])
             self._plugin = text(extended["mVersion"])
         terrains = self._physics.terrains
-        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds)
+        user = self._follow_driver(update.records)
+        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds, user)
         self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
         if verdict is None:
             return
@@ -378,15 +391,50 @@ class Recorder:
             self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
             return []
         gap = self._declare(rings.SCORING)
-        tail = field(_STATE_FIELD, verdict.state.SerializeToString())
+        tail = wire_field(_STATE_FIELD, verdict.state.SerializeToString())
         if verdict.entries is not None:
-            tail += field(_ENTRIES_FIELD, verdict.entries.SerializeToString())
+            tail += wire_field(_ENTRIES_FIELD, verdict.entries.SerializeToString())
         head = self._head(rings.SCORING, update, update.count, SCORING.schema, bool(gap))
         head = head._replace(session_time=verdict.state.current_time)
         assert verdict.triggers is not None
         self._scoring.triggers = verdict.triggers
         data = self._scoring.encode(update.records, head, tail)
         return [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
+
+    # Who is in the seat.
+
+    def _look_at_seat(self) -> str:
+        """Take who was put into the seat; returns what keeps us from it."""
+        former = self._seating.seat
+        try:
+            self._seating.ask(self._asked.read())
+        except (Corrupt, OSError) as error:
+            return str(error)
+        self._note_seat(former)
+        return ""
+
+    def _follow_driver(self, records: Any) -> str:
+        """Who is in the seat, by the driver of the player's car as well."""
+        former, mine = self._seating.seat, records["mDriverName"][records["mIsPlayer"]]
+        if len(mine):
+            self._seating.drive(text(mine[0], mine.dtype.itemsize))
+            self._note_seat(former)
+        return self._seating.seat.user
+
+    def _note_seat(self, former: Seat) -> None:
+        """Keep the seat for the next recorder and for who serves, and tell of another user."""
+        if (saved := self._seating.pack()) != self._seat_saved:
+            self._seat_saved = self._meta[META] = saved
+        seat = self._seating.seat
+        if seat.user != former.user:
+            log.say(log.SEAT, user=seat.user, by_driver=seat.by_driver)
+            changed = event_pb2.SeatChanged(
+                user=seat.user,
+                former_user=former.user,
+                by_driver=seat.by_driver,
+                since_time_ns=seat.since_ns,
+            )
+            self._tell(self._event(seat_changed=changed))
 
     def _compounds(self) -> dict[int, tuple[str, str]]:
         """Front and rear tyre compound by slot id, from the last telemetry frame."""
@@ -423,13 +471,15 @@ class Recorder:
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
-        self._watchdog.trouble(self._committer.error or (_AWAY if self._committer.away else ""))
+        seat_trouble = self._look_at_seat()
+        away = _AWAY if self._committer.away else ""
+        self._watchdog.trouble(self._committer.error or away or seat_trouble)
         if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
             self._tell(*news)
         if self._committer.replaced:
             why, self._committer.replaced = self._committer.replaced, ""
             self._lose_ring(why)
-            self._meta |= {b"session": self._sessions.key, **self._scorer.saved}
+            self._meta |= {b"session": self._sessions.key, META: self._seat_saved, **self._scorer.saved}
         state = self.source.state(now)
         if state is not self._state:
             self._change(state, now)

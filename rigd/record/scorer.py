@@ -67,10 +67,16 @@ class Scorer:
         self._clock_s = clock_s
 
     def see(
-        self, update: Snapshot, ticks: int, terrains: list[str], plugin: str, compounds: Compounds
+        self,
+        update: Snapshot,
+        ticks: int,
+        terrains: list[str],
+        plugin: str,
+        compounds: Compounds,
+        user: str = "",
     ) -> Verdict | None:
         """Take an update; None for one of a session that telemetry has left already. `ticks` is
-        mTicksSessionStarted, `compounds` gives front and rear tyre by slot id.
+        mTicksSessionStarted, `compounds` gives front and rear tyre by slot id, `user` is in the seat.
         """
         info, records = update.info, update.records
         assert info is not None
@@ -79,7 +85,7 @@ class Scorer:
         if self.sessions.ahead:
             return None
         events, saved = self._turn(state, told)
-        laps = self._laps.see(records, state.current_time, compounds)
+        laps = self._laps.see(records, state.current_time, compounds, user)
         triggers = self._triggers(laps.triggers, told, state.current_time)
         saved |= _named(laps.changed) | self._own(state)
         self.saved |= saved

@@ -4,9 +4,14 @@ A silent one costs a descriptor and 20 kB. When the descriptors are used up, nob
 server opens no file: 200 silent connections did that to a process that may have 256.
 """
 
+import contextlib
+import ipaddress
 import math
+import os
 import resource
+import socket
 from typing import Final
+from urllib.parse import unquote
 
 MAX_CONNECTIONS: Final = 1024
 """Connections at once, where the process may have as many files; the next one is closed at once."""
@@ -56,3 +61,51 @@ def options() -> tuple[tuple[str, int], ...]:
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_S * 1000),
         ("grpc.max_concurrent_streams", 2 * MAX_CALLS_PER_CLIENT),
     )
+
+
+def host_of(peer: str) -> str:
+    """Return the IP address in gRPC's name of a peer; "" for a Unix socket, which has none."""
+    return _end_of(peer)[0]
+
+
+def close(peer: str) -> None:
+    """Shut down the connection with a peer, so that a call ends whose client has stopped reading. gRPC has no
+    way to do that itself: its own ends wait until what was written is read.
+    """
+    wanted = _end_of(peer)
+    if not wanted[0]:
+        return
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError), _line(int(name)) as line:
+            if line.family in (socket.AF_INET, socket.AF_INET6) and _same(line.getpeername(), wanted):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+def _line(descriptor: int) -> socket.socket:
+    """The socket behind one of this process's descriptors, of its own. Raises OSError for what is none."""
+    own = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
+        raise
+
+
+def _same(name: tuple[str, int], wanted: tuple[str, int]) -> bool:
+    return (_plain(name[0]), name[1]) == wanted
+
+
+def _end_of(peer: str) -> tuple[str, int]:
+    """Address and port in `ipv4:192.0.2.7:51000` or `ipv6:%5B2001:db8::7%5D:51000`."""
+    family, _, rest = peer.partition(":")
+    host, _, port = unquote(rest).rpartition(":")
+    if family not in ("ipv4", "ipv6") or not port.isdigit():
+        return "", 0
+    return _plain(host.strip("[]")), int(port)
+
+
+def _plain(host: str) -> str:
+    """An address as it is written shortest; IPv4 also where it comes through a socket of IPv6."""
+    found = ipaddress.ip_address(host)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import lmdb
 
@@ -19,10 +19,11 @@ from rig.columns import Head, read_head
 from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
+from rigd.auth.seal import load_seal
 from rigd.durable import make_folder
 from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, Span
-from rigd.serve.cursor import CURSOR_BYTES, Cursor
+from rigd.serve.cursor import CURSOR_BYTES, Cursor, Cursors
 from rigd.wake import Listener
 from rigd.watchdog import Watchdog
 
@@ -65,6 +66,8 @@ class Feed:
         self._pulse = self._watchdog.pulse("event loop")
         self._listener: Listener | None = None
         make_folder(data)
+        self.seal = load_seal(data)
+        self.cursors = Cursors(self.seal)
         self._listen()
         self._timer = self._loop.call_later(_SECOND, self._each_second)
         self._ring: RingReader | None = None
@@ -114,7 +117,7 @@ class Feed:
 
     def cursor_field(self, stream: bytes, seq: int) -> bytes:
         """The `cursor` field of a response that ends with record `seq`. The same for every subscriber."""
-        return _CURSOR_HEADER + self.cursor(stream, seq).pack()
+        return _CURSOR_HEADER + self.cursors.pack(self.cursor(stream, seq))
 
     def changed(self, stream: bytes, *, first: bool = False) -> asyncio.Future[None]:
         """Done when the stream may have grown, and once a second; `first` before it is for the others."""
@@ -179,7 +182,7 @@ class Feed:
             raise CursorExpired(
                 f"record {cursor.seq + 1} is no longer in the ring, which begins at {span.first}",
                 hint="start at the earliest, or enlarge the ring with --ring-size",
-                earliest=earliest.text(),
+                earliest=self.cursors.text(earliest),
                 first_seq=span.first,
                 seq=cursor.seq,
             )
@@ -305,6 +308,11 @@ class Feed:
             tail.popitem(last=False)
         self._wake(stream)
 
+    def wake_all(self) -> None:
+        """Have every follower look whether it may go on."""
+        for stream in rings.STREAMS:
+            self._wake(stream)
+
     def _wake(self, stream: bytes) -> None:
         (first, others), self._waiters[stream] = self._waiters[stream], ([], [])
         for waiter in (*first, *others):
@@ -316,8 +324,7 @@ class Feed:
         self._pulse.beat()
         if self._attempt(self._listen, self._follow, self._refresh):
             self._watchdog.trouble("")
-        for stream in rings.STREAMS:
-            self._wake(stream)
+        self.wake_all()
 
     def _follow(self) -> None:
         """Have the ring open that stands in the folder."""
@@ -343,6 +350,11 @@ def _ticks(stream: bytes, records: list[tuple[int, bytes]]) -> Iterator[Tick]:
     for seq, data in records:
         with contextlib.suppress(Corrupt):
             yield _tick(stream, seq, data)
+
+
+def capture_ns(value: Any) -> int:
+    """Return the capture time of any record: every kind begins with seq and capture_time_ns as fixed64."""
+    return int.from_bytes(value[10:18], "little")
 
 
 def _time_ns(tick: Tick) -> int:

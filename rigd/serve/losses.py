@@ -27,6 +27,7 @@ from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
 from rigd.store.paging import Paging
 from rigd.store.store import StoreReader
+from rigd.store.viewer import EVERYTHING, Viewer
 
 _NEWEST: Final = ("", "-", "sessions/-")
 _REASONS: Final = {
@@ -41,9 +42,13 @@ class Losses:
     def __init__(self, data: Path) -> None:
         self._store = StoreReader(data)
 
-    def answer(self, request: rig_pb2.GetLossesRequest, ring: RingReader | None) -> rig_pb2.GetLossesResponse:
-        """The answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
-        session = self._session(request.session)
+    def answer(
+        self, request: rig_pb2.GetLossesRequest, ring: RingReader | None, viewer: Viewer = EVERYTHING
+    ) -> rig_pb2.GetLossesResponse:
+        """The answer, of a session that there is for the viewer. Raises NotFound, Corrupt, BadRequest,
+        MalformedToken.
+        """
+        session = self._session(request.session, viewer)
         paging = Paging(_of(request, session.name), [int, int])
         entries = self._entries(session, ring)
         account = Account(entries)
@@ -56,17 +61,18 @@ class Losses:
             status=session.status,
             streams=[account.losses(stream) for stream in streams],
             gaps=gaps,
-            laps=() if request.page_token else _lost_laps(self._store, session.name, entries),
+            laps=() if request.page_token else _lost_laps(self._store, session.name, entries, viewer),
             next_page_token=token,
         )
 
-    def _session(self, name: str) -> session_pb2.Session:
+    def _session(self, name: str, viewer: Viewer) -> session_pb2.Session:
+        index = self._store.index
         if name not in _NEWEST:
-            session = self._store.index.session(name)
+            session = index.session(name, viewer)
             if session is None:
                 raise NotFound(f"there is no session {name!r}", name=name)
             return session
-        for session in self._store.index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1)).sessions:
+        for session in index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1), viewer).sessions:
             return session
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 
@@ -149,14 +155,17 @@ def _page(
     return [gap for *_, gap in page], token
 
 
-def _lost_laps(store: StoreReader, session: str, entries: Iterable[AccountEntry]) -> list[rig_pb2.LostLap]:
+def _lost_laps(
+    store: StoreReader, session: str, entries: Iterable[AccountEntry], viewer: Viewer
+) -> list[rig_pb2.LostLap]:
     """Return the laps of a session that are not there as they should be, by name; `entries` are those of its
-    journal. What happened last counts.
+    journal. What happened last counts. Whose a lap was that is gone nobody knows, so those alone are told of
+    it for whom there is everything.
     """
     lost = {entry.lap: _cut(entry) for entry in entries if entry.kind == LAP}
     lost |= {name: _damaged(store, name) for name in store.folder.damaged(session)}
     lost |= {name: _deleted(name, facts) for name, facts in store.folder.tombstones(session).items()}
-    return [lost[name] for name in sorted(lost)]
+    return [lost[name] for name in sorted(lost) if viewer.all or store.index.lap(name, viewer)]
 
 
 def _cut(entry: AccountEntry) -> rig_pb2.LostLap:

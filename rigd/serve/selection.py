@@ -17,7 +17,7 @@ _TICKS_FIELD: Final = 2
 
 
 class Cars(NamedTuple):
-    """Which rows: all (neither), some ids, or the local player's."""
+    """Which rows: all (neither), some ids, the local player's, or that alone if it is one of the ids."""
 
     ids: tuple[int, ...] = ()
     player: bool = False
@@ -77,8 +77,10 @@ class Selection:
         key = (ids.tobytes(), head.player)
         rows = self._rows.get(key)
         if rows is None:
-            wanted = (head.player,) if self.cars.player else self.cars.ids
-            rows = self._rows[key] = tuple(np.flatnonzero(np.isin(ids, wanted)).tolist())
+            chosen = np.isin(ids, self.cars.ids) if self.cars.ids else np.ones(len(ids), bool)
+            if self.cars.player:
+                chosen &= ids == head.player
+            rows = self._rows[key] = tuple(np.flatnonzero(chosen).tolist())
         return rows
 
 

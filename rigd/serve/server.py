@@ -1,8 +1,8 @@
 """The server: the feed, the services, health and reflection on one event loop."""
 
 import asyncio
-import ipaddress
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,15 +13,19 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from rig import sockets
-from rig.errors import BadRequest, Busy
-from rig.v1 import rig_pb2_grpc
+from rig.errors import Busy
+from rig.v1 import access_pb2_grpc, rig_pb2_grpc
+from rigd.auth.tokens import TokenStore
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import connections, laps, status, telemetry
-from rigd.serve.binding import ensure_free, protect
+from rigd.serve import access, connections, laps, seats, status, telemetry
+from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
+from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
 from rigd.serve.monitoring import Monitor
+from rigd.serve.pages import Pages
+from rigd.serve.tls import Tls
 from rigd.watchdog import Watchdog
 
 MAX_REQUEST_BYTES: Final = 64 << 10
@@ -30,7 +34,7 @@ MAX_REQUEST_BYTES: Final = 64 << 10
 _GRACE_S: Final = 0.5
 """Streams never end by themselves, so a stopping server does not wait for them long."""
 
-_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE)
+_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE, access.SERVICE)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -48,58 +52,106 @@ class Settings:
     data: Path
     """Data directory of the recorder."""
     address: str
-    """host:port on loopback, or unix:PATH."""
+    """host:port, or unix:PATH. Whatever is no loopback address is served over TLS, and to tokens alone."""
     also: tuple[str, ...] = ()
     """More of them."""
     metrics: str = ""
     """host:port on loopback for Prometheus; empty: none."""
+    secure: tuple[str, ...] = ()
+    """More of them, over TLS also on loopback."""
+    certificate: tuple[Path, Path] | None = None
+    """Files of a certificate and its key, PEM, to be used instead of the rig's own; they may be one file."""
+    open_loopback: bool = True
+    """Whether calls over plain TCP on loopback, which every user of the machine can make, need no token."""
 
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """Where it listens without TLS: on this machine."""
+        return tuple(one for one in (self.address, *self.also) if is_local(one))
 
-def check_address(address: str) -> None:
-    """Refuse anything but loopback and Unix sockets, nothing here asks who is reading, and what is neither.
-    Raises BadRequest.
-    """
-    sockets.check(address, first_port=0)
-    if address.startswith("unix:"):
-        return
-    host = address.rpartition(":")[0]
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise BadRequest(
-            f"{address!r} is no loopback address", hint="other addresses need TLS and tokens", address=address
-        )
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """Where it listens with TLS."""
+        return tuple(one for one in (self.address, *self.also) if not is_local(one)) + self.secure
 
 
 class Server:
     """A running server; `start` binds, `stop` ends it."""
 
     def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
-        for address in (settings.address, *settings.also):
-            check_address(address)
+        for address in (*settings.plain, *settings.beyond):
+            sockets.check(address, first_port=0)
+        self._settings = settings
         make_private(settings.data)
-        self._feed = Feed(settings.data, watchdog)
+        with contextlib.ExitStack() as undo:
+            self._tokens = TokenStore(settings.data)
+            undo.callback(self._tokens.close)
+            self._tls = self._made_secure(settings) if settings.beyond else None
+            self._feed = Feed(settings.data, watchdog)
+            undo.callback(self._feed.close)
+            self._build(settings)
+            undo.pop_all()
+
+    def _made_secure(self, settings: Settings) -> Tls:
+        """What an address beyond this machine takes. Raises Busy, and as `Certificates` does."""
+        from rigd.auth.certificate import Certificates
+
+        self._tokens.own()
+        if not self._tokens.any_good() and not settings.plain:
+            raise Busy(
+                f"there is no token for {settings.beyond[0]}, and nowhere else to make one",
+                hint="listen on a socket of this machine too, with --instance, for `rigd pair`",
+            )
+        return Tls(Certificates(settings.data, settings.certificate))
+
+    def _build(self, settings: Settings) -> None:
+        self.gate = Gate(self._tokens, settings.open_loopback, self._feed.wake_all)
         self._server = grpc.aio.server(
-            interceptors=(CallInterceptor(),), options=(*_OPTIONS, *connections.options())
+            interceptors=(CallInterceptor(self.gate, Pages(self._feed.seal)),),
+            options=(*_OPTIONS, *connections.options()),
         )
         self._health = health.aio.HealthServicer()
-        streams = telemetry.TelemetryService(self._feed)
-        self._laps = laps.LapService(self._feed, settings.data)
-        self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
-        rig = status.RigService(self._feed, streams)
+        who = seats.Seats(self._feed, settings.data)
+        self.streams = telemetry.TelemetryService(self._feed, who)
+        self._laps = laps.LapService(self._feed, settings.data, who)
+        self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
+        rig = status.RigService(self._feed, self.streams, who)
         rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
         self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
+        access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self.port, *_ = [self._bind(address) for address in (settings.address, *settings.also)]
+        self._secure_ports = {address: self._bind(address, self._tls) for address in settings.beyond}
+        self.ports = {address: self._bind(address) for address in settings.plain} | self._secure_ports
+        """By address as it was given: where 0 was, the port that the system chose."""
 
-    def _bind(self, address: str) -> int:
+    @property
+    def port(self) -> int:
+        """Of the first address."""
+        return self.ports[self._settings.address]
+
+    @property
+    def secure_port(self) -> int:
+        """Of the first address with TLS."""
+        return next(iter(self._secure_ports.values()))
+
+    def _access(self, who: seats.Seats) -> access.AccessService:
+        certificates = self._tls.certificates if self._tls else None
+        return access.AccessService(self.gate, self._tokens, certificates, self._reachable, who)
+
+    def _reachable(self) -> Sequence[str]:
+        """Where others find this rig."""
+        bound = [f"{address.rpartition(':')[0]}:{port}" for address, port in self._secure_ports.items()]
+        return reachable(bound)
+
+    def _bind(self, address: str, tls: Tls | None = None) -> int:
         ensure_free(address)
         try:
-            port = self._server.add_insecure_port(address)
+            if tls is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, tls.credentials())
         except RuntimeError as error:
             raise Busy(
                 f"cannot listen on {address}", hint="is another server running there?", address=address
@@ -112,6 +164,9 @@ class Server:
         if self._monitor is not None:
             await self._monitor.start()
         await self._server.start()
+        self.gate.start()
+        if self._tls:
+            self._tls.start()
         for name in ("", *_SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
@@ -128,8 +183,12 @@ class Server:
         if self._monitor is not None:
             await self._monitor.stop()
         await self._server.stop(_GRACE_S)
+        self.gate.close()
+        if self._tls:
+            self._tls.close()
         self._laps.close()
         self._feed.close()
+        self._tokens.close()
 
 
 async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:

@@ -13,9 +13,12 @@ from rig.columns import Layouts, field, read_head
 from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import CALLER
+from rigd.auth.lease import LEASE
 from rigd.serve.connections import ANY_SOCKET
-from rigd.serve.cursor import read_cursor
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.cursor import Cursor
+from rigd.serve.feed import Feed, Tick, capture_ns
+from rigd.serve.seats import Seats
 from rigd.serve.selection import Cars, Selection, Selections
 from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, StreamOptions, Subscription
 
@@ -52,8 +55,8 @@ AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 class TelemetryService:
     """The three streams over one feed."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, seats: Seats) -> None:
+        self._feed, self._seats = feed, seats
         self._selections = {
             stream: Selections(table, partial(feed.cursor_field, stream))
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
@@ -97,6 +100,8 @@ class TelemetryService:
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         options, cars = _options(request), _cars(request.cars)
+        if stream == rings.PHYSICS and self._seats.permit(CALLER.get()) is not None:
+            cars = cars._replace(player=True)
         position = self._start(stream, request.start, cars)
         selection = self._selections[stream].take(request.channels, cars)
         if request.compression == telemetry_pb2.COMPRESSION_GZIP:
@@ -117,7 +122,8 @@ class TelemetryService:
         request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels)
+        lease, permit = LEASE.get(), self._seats.permit(CALLER.get())
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease, permit)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -178,14 +184,29 @@ class TelemetryService:
     ) -> None:
         subscription = self._named.get(said.subscription)
         if subscription is not None:
-            subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
+            subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
+
+    def _read(self, cursor: bytes) -> Cursor:
+        """A cursor; those that programs on this machine kept of release 0.1 go on. Raises MalformedCursor."""
+        return self._feed.cursors.read(cursor, old=not CALLER.get().token)
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
-        """The position a request begins at: the number of the record before its first."""
+        """The position a request begins at: the number of the record before its first. Raises Denied for a
+        past that is not the caller's; from a cursor on it is passed over.
+        """
+        position = self._position(stream, start, cars)
+        caller = CALLER.get()
+        if start.WhichOneof("at") not in (None, "cursor") and self._seats.permit(caller) is not None:
+            first = self._feed.after(stream, position)
+            if first:
+                self._seats.check_past(caller, capture_ns(first[0].data))
+        return position
+
+    def _position(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
-                return self._feed.position(read_cursor(start.cursor), stream)
+                return self._feed.position(self._read(start.cursor), stream)
             case "time_ns":
                 return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
@@ -277,11 +298,6 @@ class _Scoring:
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
                 return tick._replace(data=tick.data + entries)
         return tick
-
-
-def capture_ns(value: Any) -> int:
-    """Capture time of any record: every kind begins with seq and capture_time_ns as fixed64."""
-    return int.from_bytes(value[10:18], "little")
 
 
 def _cars(cars: telemetry_pb2.Cars) -> Cars:

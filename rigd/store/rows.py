@@ -87,6 +87,7 @@ def lap_row(lap: lap_pb2.Lap) -> Row:
         "damaged": bool(lap.damage),
         "player": lap.player,
         "synced": lap.synced,
+        "user": lap.user,
         "counted": lap.valid and lap_time < query.ABSENT and lap.kind != lap_pb2.LAP_KIND_EXCERPT,
         "bytes": lap.bytes,
     }
@@ -120,7 +121,8 @@ def _wrong(db: sqlite3.Connection) -> Iterator[str]:
             yield f"the row of {row['name']} differs from its message"
     for row in _rows(db, _LAPS):
         lap = unpack_message(lap_pb2.Lap, row["lap_message"] or b"")
-        if not (lap_row(lap) | seat_row(lap)).items() <= row.items():
+        # An index that no archiver of this version has opened yet knows of no users.
+        if not (lap_row(lap) | seat_row(lap)).items() <= ({"user": ""} | row).items():
             yield f"the row of {row['name']} differs from its message"
 
 

@@ -17,6 +17,7 @@ from rigd.record.numbers import Numbers
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import Sessions
 from rigd.ring import Record, RingWriter
+from rigd.seat import META, NOBODY, seal
 from rigd.sources.rf2.reader import WORD
 from tests.archive.reel import Reel, Screen, reel
 
@@ -61,6 +62,8 @@ class Tape:
         self.encoders = Encoder(PHYSICS), Encoder(SCORING)
         self.journal: list[dict[str, Any]] = []
         self.taken_ns = START_NS
+        self.seat, self.player = NOBODY, -1
+        """Who is in the seat; slot id of the rig's own car."""
         self.pending: list[Record] = []
         self.score()
 
@@ -103,7 +106,8 @@ class Tape:
         for name, value in changed.items():
             self._screen.info[name] = value
         info, records = self._screen.info[()], self._screen.vehicles[:]
-        verdict = self.scorer.see(Update(info, records), 1, self.encoders[0].terrains, "3.7", dict)  # type: ignore[arg-type]
+        update: Any = Update(info, records)
+        verdict = self.scorer.see(update, 1, self.encoders[0].terrains, "3.7", dict, self.seat.user)
         assert verdict is not None
         self.encoders[0].score(records, verdict.state.current_time)
         self.tell(*verdict.events)
@@ -122,6 +126,14 @@ class Tape:
         """Record events."""
         self.pending += [self.numbers.record(event) for event in events]
 
+    def sit(self, user: str) -> None:
+        """Put a user into the seat, as the recorder tells of it."""
+        former, self.seat = self.seat, self.seat.next(user)
+        event = self.event()
+        event.seat_changed.user, event.seat_changed.former_user = user, former.user
+        self.tell(event)
+        self.ring.append((), {META: seal(self.seat._asdict())})
+
     def finish(self) -> None:
         """End the session."""
         self.tell(*self.scorer.left()[0])
@@ -134,7 +146,16 @@ class Tape:
         seq = self.numbers.take(stream, self.taken_ns)
         clock, rows = self.now.clock, self.race.field.cars
         return Head(
-            seq, self.taken_ns, self.sessions.number, clock, seq & WORD, schema, rows, -1, False, True
+            seq,
+            self.taken_ns,
+            self.sessions.number,
+            clock,
+            seq & WORD,
+            schema,
+            rows,
+            self.player,
+            False,
+            True,
         )
 
     def commit(self) -> None:

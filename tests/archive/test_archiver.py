@@ -399,6 +399,25 @@ def test_an_excerpt_that_was_written_and_not_yet_pinned_is_pinned_by_the_next_ar
     archiver.close()
 
 
+def test_an_excerpt_of_the_rigs_own_car_is_whose_who_was_in_the_seat_all_along(tape: Tape) -> None:
+    tape.player = int(tape.race.field.ids[0])
+    tape.sit("ann")
+    tape.drive(15.0)
+    tape.sit("bob")
+    tape.drive(15.0)
+    marks = Marks(tape.data)
+    for name, at_s in (("ann", 8.0), ("both", 15.0), ("bob", 24.0)):
+        marks.put(moment(name, at_s=at_s, before_s=4.0, after_s=2.0))
+    archiver = drained(tape.archiver())
+    for name, user in (("ann", "ann"), ("both", ""), ("bob", "bob")):
+        mark = marks.get(name)
+        assert mark is not None
+        laps = [lap for one in mark.laps if (lap := archiver.store.index.lap(one))]
+        assert {lap.car: lap.user for lap in laps if lap.player} == {tape.player: user}
+        assert {lap.user for lap in laps if not lap.player} == {""}
+    archiver.close()
+
+
 def test_an_excerpt_names_who_drove_then(tmp_path: Path) -> None:
     tape = Tape(tmp_path, shown=Reel(3, short=True))
     tape.drive(15.0)

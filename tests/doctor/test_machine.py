@@ -18,8 +18,10 @@ import rigd
 from rig.errors import Unavailable
 from rig.v1 import rig_pb2
 from rigd import ring as rings
+from rigd.auth.certificate import LIFETIME_DAYS, Certificates
 from rigd.check import Check, Level
 from rigd.doctor import priorities
+from rigd.doctor.certificates import check_certificates
 from rigd.doctor.clock import Clock, kernel_says
 from rigd.doctor.examination import _guarded, worst
 from rigd.doctor.permissions import check_permissions
@@ -318,6 +320,59 @@ class TestPrograms:
         old, new = check_versions(["unix:/gone", "unix:/old", "unix:/new"], ask)
         assert (old.level, "record is 0.0.9" in old.what) == (Level.WARNING, True)
         assert new.level is Level.OK
+
+
+class TestCertificates:
+    def at(self, data: Path, days: float = 0.0) -> Check:
+        return only(check_certificates(data, lambda: time.time_ns() + int(days * DAY_S * 1e9)), "certificate")
+
+    def test_none_is_well_and_none_is_made(self, tmp_path: Path) -> None:
+        assert self.at(tmp_path).level is Level.OK
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_is_known_by_its_fingerprint_and_its_days(self, tmp_path: Path) -> None:
+        made = Certificates(tmp_path)
+        found = self.at(tmp_path)
+        assert (found.level, found.facts["fingerprint"]) == (Level.OK, made.current.fingerprint)
+        made.prepare()
+        assert len(list(check_certificates(tmp_path))) == 2
+
+    @pytest.mark.parametrize(
+        ("days", "level", "told"),
+        [
+            (LIFETIME_DAYS - 60, Level.WARNING, "rigd certificate prepare"),
+            (LIFETIME_DAYS + 1, Level.WRONG, "set the clock"),
+            (-3, Level.WRONG, "set the clock"),
+        ],
+    )
+    def test_the_wrong_time_is_told(self, tmp_path: Path, days: float, level: Level, told: str) -> None:
+        Certificates(tmp_path)
+        check = self.at(tmp_path, days)
+        assert (check.level, told in check.way_out) == (level, True)
+
+    def test_one_that_others_can_read_is_told_and_closed(self, tmp_path: Path) -> None:
+        Certificates(tmp_path)
+        (tmp_path / "tls/certificate.pem").chmod(0o644)
+        check = self.at(tmp_path)
+        assert check.level is Level.WRONG
+        assert check.fix is not None
+        check.fix.make()
+        assert self.at(tmp_path).level is Level.OK
+
+    @pytest.mark.parametrize("data", [b"", b"-----BEGIN CERTIFICATE-----\n", b"\xff" * 100])
+    def test_a_damaged_one_is_told(self, tmp_path: Path, data: bytes) -> None:
+        Certificates(tmp_path)
+        (tmp_path / "tls/certificate.pem").write_bytes(data)
+        assert self.at(tmp_path).level is Level.WRONG
+
+    def test_a_key_that_does_not_fit_is_told(self, tmp_path: Path) -> None:
+        for name in ("a", "b"):
+            Certificates(tmp_path / name)
+        pem = [(tmp_path / name / "tls/certificate.pem").read_text() for name in ("a", "b")]
+        key, other = pem[0].split("-----BEGIN CERT")[0], pem[1].split("-----BEGIN CERT")[1]
+        (tmp_path / "a/tls/certificate.pem").write_text(f"{key}-----BEGIN CERT{other}")
+        check = self.at(tmp_path / "a")
+        assert (check.level, "does not fit" in check.what) == (Level.WRONG, True)
 
 
 class TestTogether:

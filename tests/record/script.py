@@ -26,6 +26,8 @@ class Game:
         self.tick = round(clock * HERTZ)
         self.rows: dict[int, Array] = {}
         self.tyres: dict[int, tuple[str, str]] = {}
+        self.user = ""
+        """Who is in the seat."""
         self.machine = Laps(SESSION, LENGTH_M)
         self.saved: dict[int, bytes] = {}
         self.events: list[event_pb2.Event] = []
@@ -107,7 +109,8 @@ class Game:
     def see(self, records: Array | None = None, clock: float | None = None) -> Update:
         """One update, of the rows as they are."""
         records = self.records() if records is None else records
-        update = self.machine.see(records, self.clock if clock is None else clock, lambda: self.tyres)
+        clock = self.clock if clock is None else clock
+        update = self.machine.see(records, clock, lambda: self.tyres, self.user)
         return self._keep(update)
 
     def end(self) -> Update:

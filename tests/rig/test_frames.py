@@ -325,6 +325,14 @@ class TestReceiving:
         assert reception.take(field(1, b"after 41") + field(4, progress)) == []
         assert (reception.head_seq, reception.cursor) == (41, b"after 41")
 
+    def test_what_progress_says_was_skipped_stands_before_the_next_frame(self) -> None:
+        reception = received()
+        progress = field(4, telemetry_pb2.Progress(head_seq=41).SerializeToString())
+        for skipped in (b"\x28\x05", b"\x28\x03"):
+            assert reception.take(progress + skipped) == []
+        assert [found.skipped for found in reception.take(response(tick(17)) + b"\x28\x01")] == [9]
+        assert [found.skipped for found in reception.take(response(tick(18)))] == [0]
+
     def test_a_message_without_a_cursor_leaves_the_position(self) -> None:
         reception = received()
         reception.take(field(2, tick(8)))

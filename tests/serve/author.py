@@ -14,6 +14,7 @@ from rig.columns import Head, Template, field
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.ring import Record, RingWriter
+from rigd.seat import META, Seat, seal
 from rigd.wake import Bell
 
 START_NS = 1_700_000_000_000_000_000
@@ -102,6 +103,15 @@ class Author:
             recorder_started=event_pb2.RecorderStarted(version=str(seq)),
         )
         self.ring.append([Record(rings.EVENTS, rings.key(seq), event.SerializeToString())], {})
+        self.bell.ring()
+
+    def sit(self, user: str, since_ns: int) -> None:
+        """Tell of who is in the seat by the name of the driver."""
+        seq = self._number(rings.EVENTS)
+        changed = event_pb2.SeatChanged(user=user, by_driver=True, since_time_ns=since_ns)
+        event = event_pb2.Event(seq=seq, capture_time_ns=START_NS + seq, seat_changed=changed)
+        record = Record(rings.EVENTS, rings.key(seq), event.SerializeToString())
+        self.ring.append([record], {META: seal({**Seat(user, since_ns, True)._asdict(), "driver": "x"})})
         self.bell.ring()
 
     def _number(self, stream: bytes) -> int:

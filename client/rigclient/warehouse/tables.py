@@ -139,6 +139,7 @@ LAPS: Final = Table(
         Column("LAP_NUMBER", WHOLE, "Laps completed before this one."),
         Column("STINT", WHOLE, "Position of the stint among those of that slot, from 1."),
         Column("DRIVER", TEXT, "Driver in the seat when the lap ended."),
+        Column("RIG_USER", TEXT, "User who was in the seat of the rig when its own car began the lap."),
         Column("FORMER_DRIVERS", TEXT, "Any other driver of the lap, separated by ', '."),
         Column("VEHICLE", TEXT, "Vehicle name."),
         Column("VEHICLE_CLASS", TEXT, "Vehicle class."),

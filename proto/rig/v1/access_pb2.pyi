@@ -398,6 +398,56 @@ class ExtendTokenResponse(_message.Message):
 Global___ExtendTokenResponse: _TypeAlias = ExtendTokenResponse  # noqa: Y015
 
 @_typing.final
+class RotateCertificateRequest(_message.Message):
+    """Asks to change the certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USE_FIELD_NUMBER: _builtins.int
+    use: _builtins.bool
+    """Use the next certificate from now on; without it, make it and announce it."""
+    def __init__(
+        self,
+        *,
+        use: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["use", b"use"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateCertificateRequest: _TypeAlias = RotateCertificateRequest  # noqa: Y015
+
+@_typing.final
+class RotateCertificateResponse(_message.Message):
+    """The certificates as they are now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PINS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_NS_FIELD_NUMBER: _builtins.int
+    expire_time_ns: _builtins.int
+    """The one in use expires at, unix nanoseconds."""
+    @_builtins.property
+    def pins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 of those that clients are to accept, hexadecimal: the one in use, then the next one, if there is one."""
+
+    def __init__(
+        self,
+        *,
+        pins: _abc.Iterable[_builtins.str] | None = ...,
+        expire_time_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time_ns", b"expire_time_ns", "pins", b"pins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateCertificateResponse: _TypeAlias = RotateCertificateResponse  # noqa: Y015
+
+@_typing.final
 class GetSeatRequest(_message.Message):
     """Asks who is in the seat."""
 

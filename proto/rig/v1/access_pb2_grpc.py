@@ -65,6 +65,11 @@ class AccessServiceStub(object):
                 request_serializer=rig_dot_v1_dot_access__pb2.ExtendTokenRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_access__pb2.ExtendTokenResponse.FromString,
                 _registered_method=True)
+        self.RotateCertificate = channel.unary_unary(
+                '/rig.v1.AccessService/RotateCertificate',
+                request_serializer=rig_dot_v1_dot_access__pb2.RotateCertificateRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_access__pb2.RotateCertificateResponse.FromString,
+                _registered_method=True)
         self.GetSeat = channel.unary_unary(
                 '/rig.v1.AccessService/GetSeat',
                 request_serializer=rig_dot_v1_dot_access__pb2.GetSeatRequest.SerializeToString,
@@ -125,6 +130,15 @@ class AccessServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateCertificate(self, request, context):
+        """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+        stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+        one is to be used and there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSeat(self, request, context):
         """Tells who is in the seat.
         """
@@ -134,7 +148,8 @@ class AccessServiceServicer(object):
 
     def TakeSeat(self, request, context):
         """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-        seat for themselves; for others it takes the scope `admin`.
+        seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+        with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +187,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.ExtendToken,
                     request_deserializer=rig_dot_v1_dot_access__pb2.ExtendTokenRequest.FromString,
                     response_serializer=rig_dot_v1_dot_access__pb2.ExtendTokenResponse.SerializeToString,
+            ),
+            'RotateCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateCertificate,
+                    request_deserializer=rig_dot_v1_dot_access__pb2.RotateCertificateRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_access__pb2.RotateCertificateResponse.SerializeToString,
             ),
             'GetSeat': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSeat,
@@ -347,6 +367,33 @@ class AccessService(object):
             '/rig.v1.AccessService/ExtendToken',
             rig_dot_v1_dot_access__pb2.ExtendTokenRequest.SerializeToString,
             rig_dot_v1_dot_access__pb2.ExtendTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.AccessService/RotateCertificate',
+            rig_dot_v1_dot_access__pb2.RotateCertificateRequest.SerializeToString,
+            rig_dot_v1_dot_access__pb2.RotateCertificateResponse.FromString,
             options,
             channel_credentials,
             insecure,

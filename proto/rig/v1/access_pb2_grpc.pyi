@@ -49,11 +49,17 @@ class AccessServiceStub:
     """Ends a token, and the streams it has open. Fails with NOT_FOUND."""
     ExtendToken: _grpc.UnaryUnaryMultiCallable[_access_pb2.ExtendTokenRequest, _access_pb2.ExtendTokenResponse]
     """Moves the expiry of a token. Fails with NOT_FOUND; a revoked token stays revoked."""
+    RotateCertificate: _grpc.UnaryUnaryMultiCallable[_access_pb2.RotateCertificateRequest, _access_pb2.RotateCertificateResponse]
+    """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+    stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+    one is to be used and there is none.
+    """
     GetSeat: _grpc.UnaryUnaryMultiCallable[_access_pb2.GetSeatRequest, _access_pb2.GetSeatResponse]
     """Tells who is in the seat."""
     TakeSeat: _grpc.UnaryUnaryMultiCallable[_access_pb2.TakeSeatRequest, _access_pb2.TakeSeatResponse]
     """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-    seat for themselves; for others it takes the scope `admin`.
+    seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+    with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
     """
 
 @_typing.type_check_only
@@ -77,11 +83,17 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """Ends a token, and the streams it has open. Fails with NOT_FOUND."""
     ExtendToken: _aio.UnaryUnaryMultiCallable[_access_pb2.ExtendTokenRequest, _access_pb2.ExtendTokenResponse]  # type: ignore[assignment]
     """Moves the expiry of a token. Fails with NOT_FOUND; a revoked token stays revoked."""
+    RotateCertificate: _aio.UnaryUnaryMultiCallable[_access_pb2.RotateCertificateRequest, _access_pb2.RotateCertificateResponse]  # type: ignore[assignment]
+    """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+    stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+    one is to be used and there is none.
+    """
     GetSeat: _aio.UnaryUnaryMultiCallable[_access_pb2.GetSeatRequest, _access_pb2.GetSeatResponse]  # type: ignore[assignment]
     """Tells who is in the seat."""
     TakeSeat: _aio.UnaryUnaryMultiCallable[_access_pb2.TakeSeatRequest, _access_pb2.TakeSeatResponse]  # type: ignore[assignment]
     """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-    seat for themselves; for others it takes the scope `admin`.
+    seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+    with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -140,6 +152,17 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         """Moves the expiry of a token. Fails with NOT_FOUND; a revoked token stays revoked."""
 
     @_abc_1.abstractmethod
+    def RotateCertificate(
+        self,
+        request: _access_pb2.RotateCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.RotateCertificateResponse, _abc.Awaitable[_access_pb2.RotateCertificateResponse]]:
+        """Changes the certificate in two steps: the next one is made and announced in `GetCaller`, and used later. No
+        stream is cut. Fails with FAILED_PRECONDITION where the certificate is not the rig's own, and where the next
+        one is to be used and there is none.
+        """
+
+    @_abc_1.abstractmethod
     def GetSeat(
         self,
         request: _access_pb2.GetSeatRequest,
@@ -154,7 +177,8 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.TakeSeatResponse, _abc.Awaitable[_access_pb2.TakeSeatResponse]]:
         """Puts a user into the seat: laps that the rig's own car begins from now on are theirs. A user may take the
-        seat for themselves; for others it takes the scope `admin`.
+        seat for themselves while nobody else is in it, and leave it; everything else takes the scope `admin`. Fails
+        with PERMISSION_DENIED, with INVALID_ARGUMENT for what is no name of a user.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

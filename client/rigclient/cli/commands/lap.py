@@ -147,6 +147,8 @@ def _fact_lines(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, RenderableTy
         yield "tyres", f"{info.front_compound} front, {info.rear_compound} rear"
     for visit in info.pit_visits:
         yield "pit", _visit(visit)
+    if info.user:
+        yield "user", info.user
     if info.former_drivers:
         yield "before", ", ".join(info.former_drivers)
     yield "kept", f"{len(lap)} samples, {len(lap.scoring)} scoring updates" + _file_size(info)

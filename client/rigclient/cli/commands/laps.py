@@ -22,8 +22,8 @@ from riglap.times import gap, lap_time
 
 SECTORS: Final = ("sector1", "sector2", "sector3")
 
-_LEFT: Final = ("lap", "driver", "class", "vehicle", "track", "flags")
-_CUT: Final = ("class", "vehicle", "track", "driver")
+_LEFT: Final = ("lap", "driver", "user", "class", "vehicle", "track", "flags")
+_CUT: Final = ("class", "vehicle", "track", "driver", "user")
 """Columns that give way, of equally wide ones the first."""
 _LEAST_CELLS: Final = 4
 _MADE_ROOM: Final = (rig_pb2.LAP_LOSS_RETENTION, rig_pb2.LAP_LOSS_FORCED)
@@ -38,6 +38,7 @@ _filters = (
     click.option("--car", "cars", metavar="ID,ID", default="", callback=shell.slots, help="Slot ids."),
     click.option("--class", "vehicle_class", metavar="PART", help="Part of the class."),
     click.option("--driver", metavar="PART", help="Part of the driver's name."),
+    click.option("--user", metavar="USER", help="Only laps of this user, by the whole name."),
     click.option("--valid", is_flag=True, default=None, help="Only laps that count."),
     click.option("--pinned", is_flag=True, default=None, help="Only pinned laps."),
     click.option("--synced/--unsynced", default=None, help="Only laps that the warehouse has, or has not."),
@@ -145,7 +146,8 @@ def table(kept: Sequence[lap_pb2.Lap], bests: Bests, width: int, several: bool) 
     """A row per lap in `width` cells. Laps of several sessions have the end of their session's name first."""
     wide = width >= WIDE_FROM
     best = {**bests, **_best_sectors(kept)}
-    rows = [dict(_cells(lap, best, wide, several)) for lap in kept]
+    users = any(lap.user for lap in kept)
+    rows = [dict(_cells(lap, best, wide, several, users)) for lap in kept]
     between = 2 if wide else 1
     grid = Grid(box=None, pad_edge=False, padding=(0, between, 0, 0), header_style=TITLE)
     for name, cells in _widths(rows, width - between * len(rows[0])).items():
@@ -180,9 +182,13 @@ def _best_sectors(kept: Sequence[lap_pb2.Lap]) -> Bests:
     return best
 
 
-def _cells(lap: lap_pb2.Lap, best: Bests, wide: bool, several: bool) -> Iterator[tuple[str, Text]]:
+def _cells(
+    lap: lap_pb2.Lap, best: Bests, wide: bool, several: bool, users: bool
+) -> Iterator[tuple[str, Text]]:
     yield "lap", _short(lap, several)
     yield "driver", Text(lap.driver, TEXT)
+    if users:
+        yield "user", Text(lap.user, TEXT)
     if wide:
         yield "vehicle", Text(lap.vehicle, DIM)
     if wide and several:

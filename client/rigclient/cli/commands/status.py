@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.filesize import decimal as size
 from rich.table import Table
 
-from rig import sockets
 from rig.v1 import event_pb2, rig_pb2
+from rigclient import paired
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.bookmark import cursor_text
 from rigclient.cli.terminal import gauges
@@ -34,7 +34,7 @@ def status(address: str, as_json: bool) -> None:
       rig status
       rig status --json | jq .recorder.physics_rate_hz
     """
-    with Connection(sockets.resolve(address)) as connection:
+    with Connection(paired.resolve(address)) as connection:
         answer = connection.status()
     if as_json:
         shell.show_json(answer)
