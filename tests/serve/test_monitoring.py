@@ -193,6 +193,7 @@ class TestProcess:
         until(lambda: _page(port, "healthz") == "serving\n")
         until(lambda: 'rigd_ring_last_sequence{stream="physics"} 0.0' not in _page(port, "metrics"))
         assert "rigd_commit_seconds_bucket" in _page(port, "metrics")
+        until(lambda: "rigd_laps_unsynced 0.0" in _page(port, "metrics"))
         here.stop(archiver)
         until(lambda: "archive: not heard" in _page(port, "healthz"))
         here.stop(recorder)
