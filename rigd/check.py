@@ -1,10 +1,14 @@
 """What is found where somebody looks whether all is as it should be: a line each, with the way out."""
 
 import enum
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+from rig.regular import shown
 
 Fact = str | int | float | bool | None
 NONE: Final[Mapping[str, Fact]] = MappingProxyType({})
@@ -49,6 +53,13 @@ class Check:
     """For programs."""
     fix: Fix | None = None
     """What can be done about it here and now."""
+
+
+def in_shell(path: Path | str) -> str:
+    """Return a path as a shell takes it. Names come from elsewhere: a command that is copied from here runs
+    nothing that stands in them.
+    """
+    return shlex.quote(shown(path))
 
 
 def ok(subject: str, what: str, facts: Mapping[str, Fact] = NONE) -> Check:

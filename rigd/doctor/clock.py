@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import lmdb
+
 from rig.errors import RigError
 from rigd.check import Check, ok, warning, wrong
 from rigd.ring import RingReader
@@ -94,7 +96,7 @@ def _newest(data: Path) -> float | None:
         return None
     try:
         records = [ring.get(stream, span.last) for stream, span in ring.spans().items() if span.last]
-    except (RigError, OSError):
+    except (RigError, OSError, lmdb.Error):
         return None
     finally:
         ring.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rig.regular import shown
-from rigd.check import Check, Fix, ok, warning, wrong
+from rigd.check import Check, Fix, in_shell, ok, warning, wrong
 from rigd.doctor.storage import standing
 from rigd.process import user_name
 
@@ -52,11 +52,11 @@ def _check_mode(data: Path, found: os.stat_result) -> Check:
     mode = stat.S_IMODE(found.st_mode)
     if mode & _PRIVATE != _PRIVATE:
         return wrong(
-            "data", f"{shown(data)} has mode {mode:04o}", f"chmod 700 {shown(data)}", fix=_close(data)
+            "data", f"{shown(data)} has mode {mode:04o}", f"chmod 700 {in_shell(data)}", fix=_close(data)
         )
     if mode & 0o077:
         what = f"{shown(data)} is open to other users (mode {mode:04o})"
-        return warning("data", what, f"chmod 700 {shown(data)}", fix=_close(data))
+        return warning("data", what, f"chmod 700 {in_shell(data)}", fix=_close(data))
     return ok("data", f"{shown(data)} is yours alone")
 
 

@@ -13,7 +13,7 @@ from rig import sockets
 from rig.errors import RigError
 from rig.regular import shown
 from rig.v1 import rig_pb2
-from rigd.check import Check, ok, warning
+from rigd.check import Check, in_shell, ok, warning
 
 _MOST: Final = 16
 """Programs that are asked for their version."""
@@ -30,7 +30,7 @@ def check_programs(path: str) -> Iterator[Check]:
         yield warning(
             "program",
             f"this is {rigd.__version__}, and no rigd is on the PATH",
-            f'ln -s "{shown(_own())}" ~/.local/bin/, and have ~/.local/bin on the PATH',
+            f"ln -s {in_shell(_own())} ~/.local/bin/, and have ~/.local/bin on the PATH",
         )
     elif set(versions.values()) == {rigd.__version__}:
         yield ok("program", f"{rigd.__version__}, {shown(found[0])}", {"version": rigd.__version__})
@@ -88,8 +88,8 @@ def _own() -> Path:
 
 def _programs(path: str) -> Iterator[Path]:
     seen = set()
-    for folder in path.split(os.pathsep):
-        program = Path(folder or ".") / "rigd"
+    for folder in filter(None, path.split(os.pathsep)):  # an empty one is where one happens to be
+        program = Path(folder) / "rigd"
         with contextlib.suppress(OSError, RuntimeError):
             real = program.resolve(strict=True)
             if real not in seen and real.is_file() and os.access(program, os.X_OK):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,7 +167,7 @@ class TestSteps:
     @pytest.mark.parametrize(("number", "folder"), [(RF2, "Bin64/Plugins"), (LMU, "Plugins")])
     def test_the_plugin_is_missing(self, home: Path, native: Library, number: int, folder: str) -> None:
         native.whole(number).plugin(number).unlink()
-        assert f'{folder}" && cp {DLL} ' in self.named(home, "plugin file").way_out
+        assert f"{folder}' && cp {DLL} " in self.named(home, "plugin file").way_out
 
     @pytest.mark.parametrize(
         ("data", "what"),
@@ -401,6 +402,18 @@ class TestHostile:
         values = keyvalues.parse(library_list(Path("/a b"), Path('/c"d'.replace('"', "'"))))
         blocks = keyvalues.block(values, "libraryfolders")
         assert keyvalues.text(keyvalues.block(blocks, "0"), "path") == "/a b"
+
+    def test_a_command_runs_nothing_that_stands_in_a_name(
+        self, home: Path, native: Library, tmp_path: Path
+    ) -> None:
+        other = Library(tmp_path / "$(touch owned) `touch owned`'; touch owned #").whole()
+        native.list(other.folder)
+        other.plugin().unlink()
+        command = only(look(home), "plugin file").way_out.partition("then: ")[2]
+        (tmp_path / DLL).write_bytes(library_file())
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+        assert not (tmp_path / "owned").exists()
+        assert only(look(home), "plugin file").level is Level.OK
 
 
 class TestForeign:

@@ -6,7 +6,7 @@ from typing import Final
 
 from rig.errors import Corrupt
 from rig.regular import read_regular, shown
-from rigd.check import Check, ok, wrong
+from rigd.check import Check, in_shell, ok, wrong
 
 NAME: Final = "rFactor2SharedMemoryMapPlugin64.dll"
 WINE_BUILD: Final = "https://github.com/schlegp/rF2SharedMemoryMapPlugin_Wine"
@@ -26,8 +26,8 @@ def check_plugin(folders: tuple[Path, ...]) -> Check:
         return wrong(
             "plugin file",
             f"{NAME} is not in {shown(place)}",
-            f'get the build for Wine from {WINE_BUILD}, then: mkdir -p "{shown(place)}" && cp {NAME} '
-            f'"{shown(place)}/"',
+            f"get the build for Wine from {WINE_BUILD}, then: mkdir -p {in_shell(place)} && cp {NAME} "
+            f"{in_shell(place)}",
         )
     try:
         return _check_build(found, read_regular(found, MAX_BYTES))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rig.errors import Busy, Corrupt
 from rig.regular import read_regular, shown
-from rigd.check import Check, Fix, ok, wrong
+from rigd.check import Check, Fix, in_shell, ok, wrong
 from rigd.durable import replace
 from rigd.sources.rf2.layout import Scoring, Telemetry
 from rigd.sources.rf2.pluginfile import NAME
@@ -44,7 +44,7 @@ def check_settings(path: Path, game: Callable[[], object | None]) -> Check:
         return wrong(
             "plugin settings",
             f"{shown(path)} cannot be read: {why}",
-            f'mv "{shown(path)}" "{shown(path)}.broken", start the game once, and ask again',
+            f"mv {in_shell(path)} {in_shell(f'{path}.broken')}, start the game once, and ask again",
         )
     faults = _faults(_of_plugin(settings))
     if not faults:
