@@ -181,7 +181,9 @@ class TestSteps:
     )
     def test_the_plugin_is_another(self, home: Path, native: Library, data: bytes, what: str) -> None:
         native.whole().plugin(data=data)
-        assert what in self.named(home, "plugin file").what
+        check = self.named(home, "plugin file")
+        assert what in check.what
+        assert f"then: cp {DLL} " in check.way_out
 
     @pytest.mark.parametrize("name", [b"/dev/shm/%s", "/dev/shm/".encode("utf-16-le"), b"Z:\\dev\\shm\\%s"])
     def test_the_build_for_wine_is_known_by_the_folder_it_opens(

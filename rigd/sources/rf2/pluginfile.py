@@ -32,14 +32,15 @@ def check_plugin(folders: tuple[Path, ...]) -> Check:
     try:
         return _check_build(found, read_regular(found, MAX_BYTES))
     except Corrupt as error:
-        return wrong("plugin file", str(error), _REPLACE.format(path=shown(found)))
+        return wrong("plugin file", str(error), _replace(found))
 
 
-_REPLACE: Final = "put the build for Wine there: {path}, from " + WINE_BUILD
+def _replace(path: Path) -> str:
+    return f"get the build for Wine from {WINE_BUILD}, then: cp {NAME} {in_shell(path)}"
 
 
 def _check_build(path: Path, data: bytes) -> Check:
-    way_out = _REPLACE.format(path=shown(path))
+    way_out = _replace(path)
     machine = _machine(data)
     if machine is None:
         return wrong("plugin file", f"{shown(path)} is no program library", way_out)
