@@ -106,7 +106,8 @@ class AsyncStream(Generic[T]):
 
     async def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
-            waiting.connected(self._rig.address, await self._rig.status())
+            withheld = self._reception.withheld
+            waiting.connected(self._rig.address, await self._rig.status(), withheld=withheld)
 
 
 class AsyncConnection:
@@ -170,7 +171,7 @@ class AsyncConnection:
 
     async def _learn(self) -> None:
         """Keep what a paired rig announces of itself."""
-        with contextlib.suppress(grpc.RpcError):
+        with contextlib.suppress(grpc.RpcError, grpc.aio.UsageError):  # it may be closed meanwhile
             told = await self._access.GetCaller(access_pb2.GetCallerRequest(), timeout=TIMEOUT_S)
             await asyncio.to_thread(self._route.learn, told)
 

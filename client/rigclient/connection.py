@@ -119,7 +119,8 @@ class Stream(Generic[T]):
 
     def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
-            waiting.connected(self._rig.address, self._rig.status())
+            withheld = self._reception.withheld
+            waiting.connected(self._rig.address, self._rig.status(), withheld=withheld)
 
 
 class Connection:
@@ -180,7 +181,7 @@ class Connection:
 
     def _learn(self) -> None:
         """Keep what a paired rig announces of itself."""
-        with contextlib.suppress(grpc.RpcError):
+        with contextlib.suppress(grpc.RpcError, ValueError):  # it may be closed meanwhile
             self._route.learn(self._access.GetCaller(access_pb2.GetCallerRequest(), timeout=TIMEOUT_S))
 
     def _parts(self, method: Any, request: Any) -> Generator[Any]:

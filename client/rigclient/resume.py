@@ -66,6 +66,11 @@ class Reception(Generic[T]):
         self._skipped = 0
         self._evicted: event_pb2.Gap | None = None
 
+    @property
+    def withheld(self) -> bool:
+        """Whether there were records since the last one that we may not see."""
+        return self._skipped > 0
+
     def take(self, data: bytes) -> list[T]:
         """The items of a response."""
         envelope = Envelope(data)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -150,13 +151,14 @@ def load(chain: Path, key: Path, now_ns: int) -> Certificate:
     )
 
 
+_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm)
 _PUBLIC: Final = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
 
 
 def _parsed_key(path: Path, pem: bytes) -> Any:
     try:
         return serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise Corrupt(
             f"{shown(path)} holds no key that can be read: {error}", hint=_hint(path), path=path
         ) from error
@@ -164,8 +166,10 @@ def _parsed_key(path: Path, pem: bytes) -> Any:
 
 def _parsed(path: Path, pem: bytes) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
+        found = x509.load_pem_x509_certificate(pem)
+        found.public_key()  # it is read when it is asked for
+        return found
+    except _UNREADABLE as error:
         raise Corrupt(
             f"{shown(path)} holds no certificate that can be read: {error}", hint=_hint(path), path=path
         ) from error

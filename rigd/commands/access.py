@@ -25,14 +25,6 @@ _MINUTE_S: Final = 60
 _NEVER: Final = "never"
 _SECOND_NS: Final = 1_000_000_000
 
-_instance = click.option(
-    "--instance",
-    envvar="RIGD_INSTANCE",
-    metavar="NAME",
-    default="",
-    show_default="the rig that answers here",
-    help="Name of the rig on this machine that is asked.",
-)
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
@@ -93,7 +85,7 @@ def _scopes(ctx: click.Context, param: click.Parameter, values: Iterable[str]) -
     metavar="TIME",
     help="How long its token is valid: 12h, 30d, 2w, 1y.",
 )
-@_instance
+@options.asked
 @click.option("--qr/--no-qr", default=None, help="Draw the join string as well.  [default: on a terminal]")
 @_json
 def pair(
@@ -187,6 +179,7 @@ def _tokens(instance: str, data: Path) -> Iterator[Tokens]:
     a server that runs ends streams, so it is asked first. Raises Busy where it runs and cannot be reached.
     """
     from rig.errors import Unavailable
+    from rig.regular import shown
     from rigclient.blocking import connect
 
     source = click.get_current_context().get_parameter_source("data")
@@ -197,6 +190,7 @@ def _tokens(instance: str, data: Path) -> Iterator[Tokens]:
             except Unavailable:
                 if instance:
                     raise
+                click.echo(f"no rig answers here; in {shown(data)}:", err=True)
             else:
                 yield rig
                 return
@@ -240,7 +234,7 @@ def _message(token: Any) -> "Token":
 
 
 @token.command("list")
-@_instance
+@options.asked
 @_data
 @_json
 def list_tokens(instance: str, data: Path, as_json: bool) -> None:
@@ -263,7 +257,7 @@ def list_tokens(instance: str, data: Path, as_json: bool) -> None:
 
 @token.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@_instance
+@options.asked
 @_data
 @_json
 def revoke(ids: tuple[str, ...], instance: str, data: Path, as_json: bool) -> None:
@@ -286,7 +280,7 @@ def revoke(ids: tuple[str, ...], instance: str, data: Path, as_json: bool) -> No
     metavar="TIME",
     help="From now: 12h, 30d, 2w, 1y, or never, for no end.",
 )
-@_instance
+@options.asked
 @_data
 @_json
 def extend(ids: tuple[str, ...], lifetime_s: int, instance: str, data: Path, as_json: bool) -> None:

@@ -114,7 +114,7 @@ def serve(
 ) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
-    With an --address of this machine it listens only there, unless --instance is given too.
+    With no --address but of this machine it listens only there, unless --instance is given too.
 
     \b
     Example:  rigd serve --instance rig --address 0.0.0.0:7341
@@ -128,12 +128,23 @@ def serve(
         raise click.UsageError("--certificate-key without --certificate")
     if certificate and all(map(is_local, addresses)):
         raise click.UsageError("--certificate is for other machines; give an --address that they can reach")
-    name = instance or ("" if any(map(is_local, addresses)) else sockets.RIG)
+    only_here = addresses and all(map(is_local, addresses))
+    name = instance or ("" if only_here else sockets.RIG)  # where others come in, somebody has to pair them
     first, *more = [*([own_address(name)] if name else []), *addresses]
     given = (certificate, certificate_key or certificate) if certificate else None
     with daemon("serve", data, listens=True) as watchdog:
         run(
             Settings(data, first, tuple(more), metrics, certificate=given, open_loopback=not close_loopback),
-            lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
+            lambda _: _tell(data, [first, *more]),
             watchdog,
         )
+
+
+def _tell(data: Path, addresses: list[str]) -> None:
+    """Say where the server listens, and what is next where nobody could come in from elsewhere."""
+    from rigd.auth.tokens import TokenStore
+    from rigd.serve.binding import is_local
+
+    click.echo(f"listening on {', '.join(addresses)}")
+    if not all(map(is_local, addresses)) and not TokenStore(data).any_good():
+        click.echo("no device is paired yet: rigd pair NAME --scope live:all,laps:all")

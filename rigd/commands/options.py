@@ -240,6 +240,17 @@ metrics = click.option(
     help="Give figures to Prometheus at host:port on loopback: /metrics, and /healthz. Port 9464 is usual.",
 )
 
+asked = click.option(
+    "--instance",
+    "--rig",
+    "instance",
+    envvar="RIGD_INSTANCE",
+    metavar="NAME",
+    default="",
+    show_default="the rig that answers here",
+    help="Name of the rig that is asked: on this machine, or paired with the scope admin.",
+)
+
 
 def interruptible() -> None:
     """Have SIGTERM and Ctrl-C end the program at once, also where a shell started it with Ctrl-C ignored."""

@@ -97,10 +97,11 @@ class Server:
         from rigd.auth.certificate import Certificates
 
         self._tokens.own()
-        if not self._tokens.any_good() and not settings.plain:
+        socket = any(one.startswith("unix:") for one in settings.plain)
+        if not self._tokens.any_good() and not socket:
             raise Busy(
                 f"there is no token for {settings.beyond[0]}, and nowhere else to make one",
-                hint="listen on a socket of this machine too, with --instance, for `rigd pair`",
+                hint="listen on a socket of this machine too, with --instance: `rigd pair` goes there",
             )
         return Tls(Certificates(settings.data, settings.certificate))
 

@@ -21,6 +21,8 @@ Row = dict[str, Any]
 M = TypeVar("M", bound=Message)
 
 _CRC_BYTES: Final = 4
+_ADDED: Final = {"user": ""}
+"""Columns that an index lacks until an archiver of this version has opened it, and what they say then."""
 
 _LAPS: Final = """
 SELECT lap.*, seat.session, seat.car, seat.driver, seat.vehicle, seat.class, seat.track, message.lap_message
@@ -93,6 +95,12 @@ def lap_row(lap: lap_pb2.Lap) -> Row:
     }
 
 
+def differing(lap: lap_pb2.Lap, row: Row) -> list[str]:
+    """Return the columns in which a row is not what its lap says."""
+    there = _ADDED | row
+    return [column for column, value in (lap_row(lap) | seat_row(lap)).items() if there[column] != value]
+
+
 def _seconds(lap: lap_pb2.Lap, name: str) -> float:
     value: float = getattr(lap, name)
     return value if lap.HasField(name) and not math.isnan(value) else query.ABSENT  # type: ignore[arg-type]
@@ -121,8 +129,7 @@ def _wrong(db: sqlite3.Connection) -> Iterator[str]:
             yield f"the row of {row['name']} differs from its message"
     for row in _rows(db, _LAPS):
         lap = unpack_message(lap_pb2.Lap, row["lap_message"] or b"")
-        # An index that no archiver of this version has opened yet knows of no users.
-        if not (lap_row(lap) | seat_row(lap)).items() <= ({"user": ""} | row).items():
+        if differing(lap, row):
             yield f"the row of {row['name']} differs from its message"
 
 

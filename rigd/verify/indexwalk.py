@@ -9,7 +9,7 @@ from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
 from rigd.store.folder import LapFolder
 from rigd.store.index import connect
-from rigd.store.rows import lap_row, seat_row, unpack_message
+from rigd.store.rows import differing, unpack_message
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -68,8 +68,7 @@ class IndexWalk:
         except Corrupt as error:
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message cannot be read: {error}")
             return
-        said = lap_row(lap) | seat_row(lap)
-        if wrong := ", ".join(column for column, value in said.items() if row[column] != value):
+        if wrong := ", ".join(differing(lap, dict(row))):
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message says otherwise of {wrong}")
 
     def _losses(self, listed: set[str]) -> Findings:

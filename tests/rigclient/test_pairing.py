@@ -117,6 +117,14 @@ class TestConnecting:
             names = [f"127.0.0.1:{one.getsockname()[1]}" for one in silent]
             assert pair(rig.join(*names, rig.address)).addresses[0] == rig.address
 
+    @pytest.mark.parametrize("secret", ["s\r\nx-more: 1", " ", "é", "s" * 600])
+    def test_a_token_that_is_none_is_not_kept(self, start: Start, secret: str) -> None:
+        rig = start()
+        rig.secret = secret
+        with pytest.raises(Corrupt):
+            pair(rig.join())
+        assert paired.names() == []
+
     def test_a_code_works_once(self, start: Start) -> None:
         rig = start()
         pair(rig.join())
@@ -398,6 +406,7 @@ class TestFiles:
             ("addresses", "127.0.0.1:1"),
             ("certificates", ["no PEM"]),
             ("certificates", []),
+            ("certificates", ["-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n"]),
             ("pins", ["ff"]),
             ("pins", []),
             ("token", "id.secret\r\nx: y"),

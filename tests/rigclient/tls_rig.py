@@ -72,6 +72,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         self.refusal: RigError | None = None
         """What calls with a token get."""
         self.name = "simrig"
+        self.secret = "s" * 43
         self.authorizations: list[str] = []
         self.start()
 
@@ -101,7 +102,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         if request.code not in self.codes:
             _refuse(context, Unauthenticated("that code was used", hint="ask for another: `rigd pair`"))
         self.codes.remove(request.code)
-        secret = f"t{len(self.tokens)}.{'s' * 43}"
+        secret = f"t{len(self.tokens)}.{self.secret}"
         self.tokens.add(secret)
         token = access_pb2.Token(
             id=secret.partition(".")[0],

@@ -63,8 +63,17 @@ async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller
 
         def paired(caller: Caller) -> PairedRig:
             token, _ = server._tokens.create("laptop", caller.user, caller.scopes, 0)
-            scopes = tuple(caller.scopes)
-            return PairedRig("r", "r", (address,), (shown.decode(),), (pin,), token, caller.user, scopes, 0)
+            return PairedRig(
+                name="r",
+                rig="r",
+                addresses=(address,),
+                certificates=(shown.decode(),),
+                pins=(pin,),
+                token=token,
+                user=caller.user,
+                scopes=tuple(caller.scopes),
+                expire_ns=0,
+            )
 
         yield call
 
@@ -254,6 +263,18 @@ async def test_a_stream_follows_the_seat(author: Remote, call: Call, tmp_path: P
     assert response.HasField("progress")
     assert not response.ticks
     assert [frame.seq for frame in await asyncio.wait_for(everything, 30)] == list(range(11, 26))
+
+
+async def test_who_waits_for_the_seat_is_told(
+    author: Remote, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = asyncio.ensure_future(anext(call(ANN).physics(["speed"])))
+    while "rig seat USER" not in caplog.text:
+        author.ticks(1)
+        await asyncio.sleep(0.05)
+    stream.cancel()
+    await asyncio.gather(stream, return_exceptions=True)
+    assert [one.levelname for one in caplog.records if one.name == "rigclient"] == ["WARNING"]
 
 
 @pytest.mark.parametrize(("cars", "ids"), [("all", [PLAYER]), ([PLAYER, 3], [PLAYER]), ([3], [])])

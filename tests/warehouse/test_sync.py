@@ -4,14 +4,17 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+from rig.errors import Denied
 from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.blocking import connect
 from rigclient.warehouse import schema, tables
+from rigclient.warehouse.rig_reader import RigReader
 from rigd.store.folder import LapFolder
 from rigd.store.store import Store
 from tests.warehouse.empty import EmptyWarehouse
@@ -58,6 +61,22 @@ def test_everything_arrives_and_twice_changes_nothing(
     with connect(recorded_rig.address) as rig:
         assert all(lap.synced for lap in rig.laps())
         assert not list(rig.laps(synced=False))
+
+
+def test_where_events_and_marks_are_denied_the_laps_arrive(
+    recorded_rig: RecordedRig, duck: EmptyWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's token has laps, and neither all events nor a word in what retention may delete."""
+
+    def denied(*_: object) -> Any:
+        raise Denied("not with this token")
+
+    monkeypatch.setattr(RigReader, "mark", denied)
+    monkeypatch.setattr(RigReader, "events", denied)
+    said = told(recorded_rig, duck)
+    assert said["laps"] == len(recorded_rig.laps())
+    assert len(set(said["warnings"])) == 2  # type: ignore[call-overload]
+    assert told(recorded_rig, duck)["laps"] == 0
 
 
 def test_laps_that_come_later_arrive_alone(recorded_rig: RecordedRig, duck: EmptyWarehouse) -> None:
