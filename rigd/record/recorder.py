@@ -1,5 +1,6 @@
 """The recorder: the game's memory into the ring. One process, one tick thread, one committer thread."""
 
+import dataclasses
 import gc
 import sys
 import time
@@ -91,6 +92,21 @@ class RecordingSummary:
     missed_updates: int = 0
     """Of scoring; and how often a counter of the game leapt by more than anybody can have missed."""
     counter_jumps: int = 0
+    losses: dict[tuple[bytes, Any], rig_pb2.DeclaredLoss] = dataclasses.field(default_factory=dict)
+    """By stream and reason."""
+
+    def lose(self, stream: bytes, count: int, reason: Any) -> None:
+        """Count a loss."""
+        if stream == rings.PHYSICS:
+            self.missed += count
+        else:
+            self.missed_updates += count
+        if (stream, reason) not in self.losses:
+            number: Any = rings.STREAMS.index(stream) + 1
+            self.losses[stream, reason] = rig_pb2.DeclaredLoss(stream=number, reason=reason)
+        loss = self.losses[stream, reason]
+        loss.missing += count
+        loss.declarations += 1
 
 
 class Recorder:
@@ -439,10 +455,7 @@ class Recorder:
         the stream. `count` 0: nobody knows.
         """
         self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
-        if stream == rings.PHYSICS:
-            self.summary.missed += count
-        else:
-            self.summary.missed_updates += count
+        self.summary.lose(stream, count, reason)
 
     def _declare(self, stream: bytes) -> list[Record]:
         return self._numbers.declare(stream, self._event())
@@ -517,6 +530,7 @@ class Recorder:
             missed=self.summary.missed,
             missed_updates=self.summary.missed_updates,
             counter_jumps=self.summary.counter_jumps,
+            losses=self.summary.losses.values(),
             torn_retries=reader.torn_retries,
             torn_given_up=reader.given_up,
             duplicates=reader.duplicates,

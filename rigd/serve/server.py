@@ -27,6 +27,7 @@ from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
 from rigd.serve.limits import MAX_REQUEST_BYTES, Limits
+from rigd.serve.monitoring import Monitor
 from rigd.serve.pages import PageTokens
 from rigd.serve.tls import Tls
 from rigd.watchdog import Watchdog
@@ -132,9 +133,9 @@ class Server:
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
         self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
-        rig_pb2_grpc.add_RigServiceServicer_to_server(
-            status.RigService(self._feed, self.streams, who), self._server
-        )
+        rig = status.RigService(self._feed, self.streams, who)
+        rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
+        self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -182,6 +183,8 @@ class Server:
 
     async def start(self) -> None:
         """Begin to answer."""
+        if self._monitor is not None:
+            await self._monitor.start()
         await self._server.start()
         self.gate.start()
         self._each_second()
@@ -207,6 +210,8 @@ class Server:
     async def stop(self) -> None:
         """End all streams, each with where to go on, and let go of the ring; 5 s at most."""
         await self._drain()
+        if self._monitor is not None:
+            await self._monitor.stop()
         self.gate.close()
         if self._timer:
             self._timer.cancel()
