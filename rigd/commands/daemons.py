@@ -157,7 +157,7 @@ def _serving(told: Effective) -> "server.Settings":
     from rig import sockets
     from rig.errors import BadRequest
     from rigd.serve.binding import is_local, own_address
-    from rigd.serve.limits import Limits
+    from rigd.serve.limits import Quotas
     from rigd.serve.server import Settings
 
     addresses = told[settings.ADDRESSES]
@@ -181,7 +181,7 @@ def _serving(told: Effective) -> "server.Settings":
         open_loopback=not told[settings.CLOSE_LOOPBACK],
         name=told[settings.NAME] or "",
         metrics=told[settings.METRICS],
-        limits=Limits(**limits),
+        limits=Quotas(**limits),
     )
 
 

@@ -18,12 +18,12 @@ from rigd.config import settings
 from rigd.config.effective import Effective, Origin
 from rigd.config.kinds import (
     Addresses,
-    Choice,
     Kind,
     Location,
     Loopback,
     Name,
     Number,
+    OneOf,
     Size,
     Switch,
     Wrong,
@@ -86,7 +86,7 @@ def parameter(one: Setting[Any]) -> str:
 
 def _type(kind: Kind[Any]) -> Any:
     match kind:
-        case Choice(words):
+        case OneOf(words):
             return click.Choice(words)
         case Location(folder):
             return click.Path(file_okay=not folder, path_type=Path)
@@ -97,7 +97,7 @@ def _type(kind: Kind[Any]) -> Any:
 
 def _help(one: Setting[Any], default: str) -> str:
     """Return what a setting means, with its default, bounds and variable."""
-    described = isinstance(one.kind, Choice | Switch | Location)
+    described = isinstance(one.kind, OneOf | Switch | Location)
     facts = (default and f"default: {default}", "" if described else one.kind.bounds, one.variable)
     return f"{one.help}  [{'; '.join(fact for fact in facts if fact)}]"
 
@@ -310,7 +310,7 @@ def _options(names: Callable[[Command], Command]) -> list[click.Option]:
 
 
 def stopper(*, daemon: bool = False) -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set, and a closed terminal."""
+    """Return an event that SIGTERM and Ctrl-C set, and a closed terminal."""
     stop = threading.Event()
     for number in stop_signals(daemon=daemon):
         signal.signal(number, lambda *_: stop.set())

@@ -26,7 +26,7 @@ from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
-from rigd.serve.limits import MAX_REQUEST_BYTES, Limits
+from rigd.serve.limits import MAX_REQUEST_BYTES, Quotas
 from rigd.serve.monitoring import Monitor
 from rigd.serve.pages import PageTokens
 from rigd.serve.tls import Tls
@@ -72,7 +72,7 @@ class Settings:
     """Of the rig, for those who pair with it; empty: that of the machine."""
     metrics: str = METRICS.default
     """Address of the figures on loopback; empty: nowhere."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Quotas = field(default_factory=Quotas)
     """What callers may take."""
 
     @property

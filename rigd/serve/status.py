@@ -36,7 +36,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         self._rig_id = identity(feed.path.parent)
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
-        """State of recorder, ring and followers."""
+        """Return the state of recorder, ring and followers."""
         return self.status()
 
     def status(self) -> rig_pb2.GetStatusResponse:

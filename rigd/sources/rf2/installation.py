@@ -18,7 +18,7 @@ from rigd.sources.rf2.pluginsettings import FILE, check_settings
 from rigd.sources.rf2.steam import FLATPAK, Library, Steam
 
 
-class Game(NamedTuple):
+class KnownGame(NamedTuple):
     """A game that writes these buffers."""
 
     number: int
@@ -29,8 +29,8 @@ class Game(NamedTuple):
 
 
 GAMES: Final = (
-    Game(365960, "rFactor 2", ("Bin64/Plugins",)),
-    Game(2399420, "Le Mans Ultimate", ("Plugins", "Bin64/Plugins")),
+    KnownGame(365960, "rFactor 2", ("Bin64/Plugins",)),
+    KnownGame(2399420, "Le Mans Ultimate", ("Plugins", "Bin64/Plugins")),
 )
 
 _INSTALLED: Final = 4
@@ -41,10 +41,10 @@ _MOST_NAMES: Final = 10_000
 
 
 @dataclass(frozen=True)
-class Installation:
+class InstalledGame:
     """Where a game is."""
 
-    game: Game
+    game: KnownGame
     library: Library
     folder: Path
 
@@ -88,7 +88,7 @@ def _allowed(subject: str, look: Callable[[], Iterable[Check]]) -> Iterator[Chec
 
 
 def _check_game(
-    game: Game, library: Library, buffers: Path, runs: Callable[[], object | None]
+    game: KnownGame, library: Library, buffers: Path, runs: Callable[[], object | None]
 ) -> Iterator[Check]:
     """Look at one game in one library, whether it is there at all first."""
     manifest = library.apps / f"appmanifest_{game.number}.acf"
@@ -113,7 +113,7 @@ def _check_game(
         )
         return
     yield _check_state(game, folder, text(state, "stateflags"))
-    yield from _check_steps(Installation(game, library, folder), buffers, runs)
+    yield from _check_steps(InstalledGame(game, library, folder), buffers, runs)
 
 
 def _folder(library: Library, name: str) -> Path | None:
@@ -126,14 +126,14 @@ def _folder(library: Library, name: str) -> Path | None:
     return None
 
 
-def _check_state(game: Game, folder: Path, flags: str) -> Check:
+def _check_state(game: KnownGame, folder: Path, flags: str) -> Check:
     whole = flags.isascii() and flags.isdigit() and len(flags) < 10 and int(flags) & _INSTALLED
     if whole:
         return ok("game", f"{game.name} is in {shown(folder)}", {"appid": game.number})
     return warning("game", f"{game.name} in {shown(folder)} is not whole yet", "let Steam finish its update")
 
 
-def _check_steps(here: Installation, buffers: Path, runs: Callable[[], object | None]) -> Iterator[Check]:
+def _check_steps(here: InstalledGame, buffers: Path, runs: Callable[[], object | None]) -> Iterator[Check]:
     yield from _allowed("proton", lambda: _check_prefix(here))
     yield from _allowed("plugin file", lambda: [_check_plugin(here)])
     yield from _allowed("plugin settings", lambda: [_check_settings(here, runs)])
@@ -141,15 +141,15 @@ def _check_steps(here: Installation, buffers: Path, runs: Callable[[], object | 
         yield _check_sandbox(here, buffers)
 
 
-def _check_plugin(here: Installation) -> Check:
+def _check_plugin(here: InstalledGame) -> Check:
     return check_plugin(tuple(_cased(here.folder, name) for name in here.game.plugins))
 
 
-def _check_settings(here: Installation, runs: Callable[[], object | None]) -> Check:
+def _check_settings(here: InstalledGame, runs: Callable[[], object | None]) -> Check:
     return check_settings(_cased(here.folder, f"UserData/player/{FILE}"), runs)
 
 
-def _check_prefix(here: Installation) -> Iterator[Check]:
+def _check_prefix(here: InstalledGame) -> Iterator[Check]:
     windows = here.prefix / "drive_c/windows"
     if not windows.is_dir():
         yield wrong(
@@ -173,7 +173,7 @@ def _version(path: Path) -> str:
     return "of an unknown Proton"
 
 
-def _check_sandbox(here: Installation, buffers: Path) -> Check:
+def _check_sandbox(here: InstalledGame, buffers: Path) -> Check:
     """A Flatpak has a /dev/shm of its own unless it is given ours."""
     override = here.library.folder
     for parent in here.library.folder.parents:
