@@ -272,7 +272,7 @@ def _check_address(address: object, what: str) -> None:
     try:
         sockets.check(address if isinstance(address, str) else "", first_port=0)
     except BadRequest as error:
-        raise Wrong(f"{what} is no address", error.hint) from None
+        raise Wrong(f"{what} is no address".lstrip(), error.hint) from None
 
 
 @dataclass(frozen=True)

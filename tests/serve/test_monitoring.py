@@ -200,7 +200,8 @@ class TestProcess:
         until(lambda: "record: not heard" in _page(port, "healthz"))
 
     @pytest.mark.parametrize(
-        ("metrics", "sentence"), [("0.0.0.0:9464", "no host:port on loopback"), ("127.0.0.1:x", "no port")]
+        ("metrics", "sentence"),
+        [("0.0.0.0:9464", "is no loopback address"), ("127.0.0.1:x", "is no address")],
     )
     def test_a_wrong_address_ends_it_with_a_sentence(
         self, tmp_path: Path, metrics: str, sentence: str
