@@ -40,8 +40,8 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
         seats: Seats,
         name: str = "",
     ) -> None:
-        """`addresses` gives where others may reach this rig; `certificates` None: nowhere. `name` is the rig's,
-        empty: that of the machine.
+        """`addresses` gives where others may reach this rig; `certificates` None: nowhere. `name` is that of
+        the rig; empty: the machine's.
         """
         super().__init__(seats)
         self._gate, self._tokens, self._certificates = gate, tokens, certificates
