@@ -11,7 +11,7 @@ from rig.signs import visible
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
-from rigd.commands import access, certificate, config, daemons, game, kept, run
+from rigd.commands import access, certificate, config, daemons, doctor, game, kept, run, setup
 from rigd.supervisor import REFUSED
 
 FAILED: Final = 1
@@ -60,7 +60,8 @@ for command in (
     *(run.run, daemons.record, daemons.archive, daemons.serve),
     *(config.config, kept.reindex, kept.verify),
     *(access.pair, access.token, certificate.certificate),
-    *(game.demo_game, game.doctor, game.capture, game.replay),
+    *(setup.install, setup.uninstall, setup.upgrade_check),
+    *(doctor.doctor, game.demo_game, game.capture, game.replay),
 ):
     rigd_command.add_command(command)
 

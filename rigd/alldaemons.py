@@ -66,7 +66,7 @@ class AllDaemons:
                 folder.clear()
 
     def daemons(self) -> list[Daemon]:
-        """The daemons in the order of their start."""
+        """Return the daemons in the order of their start."""
         logs = self.data / "log"
         common = ["--data", str(self.data), *self.common]
         record = ["record", *common, "--buffers", str(self.buffers), *self.recording]
@@ -79,7 +79,7 @@ class AllDaemons:
         return [Daemon(name, words[name], logs / f"{name}.log", watchdog_s=self.watchdog_s) for name in words]
 
     def game(self) -> Daemon:
-        """The simulated game."""
+        """Return the simulated game."""
         words = ["demo-game", "--buffers", str(self.buffers), *self.playing]
         return Daemon("demo-game", words, self.data / "log/demo-game.log")
 

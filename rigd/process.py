@@ -1,7 +1,8 @@
-"""What this process costs, from /proc, and how it comes after all others."""
+"""What this process costs, from /proc, how it comes after all others, and whose it is."""
 
 import contextlib
 import os
+import pwd
 import signal
 import time
 from typing import Final
@@ -19,7 +20,7 @@ class ProcessMeter:
         self._cpu_s = time.process_time()
 
     def status(self) -> rig_pb2.ProcessStatus:
-        """Cost since the call before."""
+        """Return the cost since the call before."""
         now, cpu_s = time.monotonic(), time.process_time()
         share = (cpu_s - self._cpu_s) / max(now - self._last, 1e-3)
         self._last, self._cpu_s = now, cpu_s
@@ -30,11 +31,12 @@ class ProcessMeter:
             cpu_percent=100 * share,
             rss_bytes=resident - in_files,
             rss_file_bytes=in_files,
+            cpu_s=cpu_s,
         )
 
 
 def _resident() -> tuple[int, int]:
-    """Resident bytes: all, and those of mapped files."""
+    """Return resident bytes: all, and those of mapped files."""
     with open("/proc/self/statm") as statm:
         _, resident, shared, *_ = statm.read().split()
     return int(resident) * _PAGE, int(shared) * _PAGE
@@ -69,3 +71,11 @@ def yield_to_others(nice: int = 19) -> None:
     os.nice(nice)
     with contextlib.suppress(PermissionError):  # some containers forbid it; the nice value stands
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or the number where it has none (a container's)."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -102,7 +102,7 @@ class Frame:
         return None if self.head.player < 0 else self.car(self.head.player)
 
     def __iter__(self) -> Iterator["Car"]:
-        """The cars."""
+        """Yield the cars."""
         return (self._car(self, row) for row in range(len(self)))
 
     def tail(self) -> bytes:
@@ -216,8 +216,8 @@ class Envelope:
             at = self._take(data, at)
 
     def cursors(self) -> list[bytes]:
-        """By record the cursor after it, empty where there is none. A cursor is that of the last record
-        before the next cursor: messages joined are a message.
+        """Return by record the cursor after it, empty where there is none. A cursor is that of the last
+        record before the next cursor: messages joined are a message.
         """
         if len(self.records) == 1:
             return [self.cursor]
@@ -262,7 +262,7 @@ class Envelope:
         return end
 
     def _pass(self, data: bytes, tag: int, at: int) -> int:
-        """The end of a number; all but one are from the future."""
+        """Pass the end of a number; all but one are from the future."""
         if tag & 7 == 0:
             value, at = _varint(data, at)
             if tag == _SKIPPED:

@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from rig.errors import Mismatch, RigError, Unavailable, Unreachable, WrongPin
-from rigclient.paired import SERVER_NAME, pin_of
+from rigclient.paired import SERVER_NAME as SERVER_NAME
+from rigclient.paired import pin_of
 
 LOOK_S: Final = 4.0
 """At one address, its name looked up; a server in another country takes half a second."""

@@ -19,7 +19,7 @@ class Silence:
         self._since, self._said = time.monotonic(), False
 
     def end(self) -> None:
-        """A record has come."""
+        """Note that a record has come."""
         self._since, self._said = time.monotonic(), False
 
     def overdue(self) -> bool:

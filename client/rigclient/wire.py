@@ -17,11 +17,12 @@ _UNANSWERED: Final = (
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.DEADLINE_EXCEEDED,
 )
-_BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__())}
+_TREE: Final[list[type[RigError]]] = [*reversed(RigError.__subclasses__()), RigError]
+_BY_STATUS: Final = {cls.status: cls for cls in _TREE}
 
 
 def translated(error: Any, address: str) -> RigError:
-    """The error of the tree behind a gRPC error."""
+    """Return the error of the tree behind a gRPC error."""
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error)
     if info is not None and info.reason in _CLASSES:
@@ -40,7 +41,7 @@ def unanswered(error: Any) -> bool:
 
 
 def _way_to(address: str) -> str:
-    """How to make a rig answer there."""
+    """Return how to make a rig answer there."""
     if address.startswith("unix:"):
         names = paired.names()
         return "is `rigd run` running?" + (f" Paired rigs: --rig {', '.join(names)}" if names else "")
@@ -50,7 +51,7 @@ def _way_to(address: str) -> str:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Message and hint of "message (hint)", in which parentheses come in pairs."""
+    """Return message and hint of "message (hint)", in which parentheses come in pairs."""
     depth = 0
     for at in range(len(text) - 1, 0, -1):
         depth += {")": 1, "(": -1}.get(text[at], 0)

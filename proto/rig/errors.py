@@ -31,6 +31,7 @@
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
     ├── Unavailable             UNAVAILABLE          try again later
     │   ├── RingMissing
+    │   ├── Draining                                 the server ends; it or another comes back
     │   └── Unreachable                              nobody answers there
     └── Corrupt                 DATA_LOSS            the bytes are not what was written
         └── Newer               FAILED_PRECONDITION  a newer version wrote them: kept as they are
@@ -204,6 +205,10 @@ class Unavailable(RigError):
 
 class RingMissing(Unavailable):
     """There is no ring where one was expected."""
+
+
+class Draining(Unavailable):
+    """The server was asked to stop; `facts["cursor"]` is where a stream goes on with the next one."""
 
 
 class Unreachable(Unavailable):

@@ -48,6 +48,8 @@ _TOGETHER_S: Final = 1000.0
 """Laps gathered in one pass of the ring, and their seconds: 45 MB of samples. A car may stand for hours."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
+_UNSYNCED_S: Final = 10.0
+"""Between two looks at what the warehouse has not got."""
 _RETRY_S: Final = 1.0
 """After the disk has refused."""
 
@@ -57,7 +59,7 @@ TROUBLE: Final = (OSError, sqlite3.OperationalError, lmdb.Error, RigError)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the archiver can be told."""
+    """Settings of the archiver."""
 
     data: Path
     """Data directory: the ring is read from `data/ring`, laps go to `data/laps`."""
@@ -90,6 +92,7 @@ class Archiver:
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._marks_at = 0.0
         self._marks_pending = 0
+        self._unsynced_at, self._unsynced_laps = 0.0, (0, 0)
         self._followed: _Followed | None = None
         self._had_ring = False
         self._cursor = 0
@@ -117,7 +120,7 @@ class Archiver:
         self._whole = True
 
     def _stopped(self) -> bool:
-        """Whether we are to stop; asked between two laps, so that a long list of them is progress."""
+        """Return whether we are to stop; asked between two laps, so that a long list of them is progress."""
         self._pulse.beat()
         return self._stop(0.0)
 
@@ -175,13 +178,13 @@ class Archiver:
         return f"events {self._taken + 1} to {self._cursor} of the ring cannot be read"
 
     def _begin_again(self) -> None:
-        """Without the index: the folder has it all."""
+        """Begin again without the index: the folder has it all."""
         self.close()
         remove_index(index_path(self._data))
         self._open()
 
     def _make_room(self, error: Exception) -> None:
-        """The disk may be full of laps that can go. If even that fails there is another turn."""
+        """Make room: the disk may be full of laps that can go. If even that fails there is another turn."""
         if not isinstance(error, OSError) and "full" not in str(error):
             return
         with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
@@ -218,8 +221,18 @@ class Archiver:
             nice=nice_now(),
             marks_pending=self._marks_pending,
         )
+        status.unsynced, status.unsynced_since_ns = self._unsynced()
         self._retention.status(status)
         return status
+
+    def _unsynced(self) -> tuple[int, int]:
+        """How many laps no warehouse has, and when the oldest began. Asked now and then: the index walks
+        all laps for it, 10 ms with 100,000 of them.
+        """
+        if time.monotonic() >= self._unsynced_at:
+            self._unsynced_laps = self.store.index.unsynced()
+            self._unsynced_at = time.monotonic() + _UNSYNCED_S
+        return self._unsynced_laps
 
     def _mind_the_files(self) -> None:
         """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are
@@ -312,7 +325,7 @@ class Archiver:
                 self._archive(followed, list(group))
 
     def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
-        """A session begins; those that another ring left behind are over."""
+        """Begin a session; those that another ring left behind are over."""
         for session in followed.sessions.left_behind():
             followed.journals.abandon(session)
         followed.sessions.begin(event)
@@ -333,7 +346,7 @@ class Archiver:
             followed.ring.forget_pages()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self.store.close()
         self._queue.close()
         self._let_go()

@@ -139,7 +139,7 @@ class Excerpts:
             self._store.pin(lap, pinned=True)
 
     def _check_room(self, size: int) -> None:
-        """Raises Exhausted when an excerpt of about that many bytes has no room."""
+        """Raise Exhausted when an excerpt of about that many bytes has no room."""
         if (room := self._room()) < size:
             raise Exhausted(f"an excerpt has about {size} bytes, marks have room for {room}", limit=room)
 

@@ -75,7 +75,7 @@ class Eviction(NamedTuple):
 def evictions(
     laps: Iterable[Candidate], used_bytes: int, free_bytes: int, limits: Limits
 ) -> Iterator[Eviction]:
-    """Return the laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and
+    """Yield the laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and
     room fit; then best laps. Only below the hard floor those of the last hour, those that the warehouse has
     not got, and last the pinned. `used_bytes` is without the excerpts that have a limit of their own.
     """
@@ -160,7 +160,7 @@ class Retention:
         return self._store.index.total_bytes() - self._store.index.mark_bytes()
 
     def enforce_sometimes(self) -> bool:
-        """Look, unless that was done a moment ago; True when it was done now."""
+        """Enforce the limits, unless that was done a moment ago; True when it was done now."""
         if time.monotonic() < self._next:
             return False
         # Listing 45,000 laps takes a third of a second; age can wait for an hour.
@@ -205,7 +205,7 @@ def _deleted_before(store: LapFolder) -> tuple[int, int]:
 
 
 def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
-    """Return what will make laps go soon on a disk of so many bytes, and the way out."""
+    """Yield what will make laps go soon on a disk of so many bytes, and the way out."""
     least, spare = limits.min_free_bytes, default_room(disk_bytes)
     disk, free = _size(disk_bytes), _size(free_bytes)
     if disk_bytes <= least:
@@ -227,5 +227,5 @@ def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
 
 
 def _size(count: int) -> str:
-    """As the options take it: 5G, 400M."""
+    """Return a size as the options take it: 5G, 400M."""
     return f"{count / (1 << 30):.1f}G".replace(".0G", "G") if count >= 1 << 30 else f"{count >> 20}M"

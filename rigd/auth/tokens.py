@@ -117,7 +117,7 @@ class TokenStore:
         """Last uses that the file does not have yet."""
 
     def own(self) -> None:
-        """Be the one who changes them, until `close`. Raises Busy."""
+        """Lock the tokens, so that nobody else changes them, until `close`. Raises Busy."""
         self._owned = self._lock()
         self._tokens = self._read()
 

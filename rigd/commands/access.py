@@ -38,7 +38,7 @@ class Lifetime(click.ParamType):  # type: ignore[type-arg]  # generic only from 
         self._endless = endless
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds, a minute at least; 0 for never, where that can be."""
+        """Return seconds, a minute at least; 0 for never, where that can be."""
         if isinstance(value, int):
             return value
         if value == _NEVER and self._endless:
@@ -114,7 +114,7 @@ def pair(
     \b
     Example:
       rigd pair pitwall --scope live:all,laps:all
-      rigd pair ana-laptop --scope live,laps --user ana --for 30d
+      rigd pair birch-laptop --scope live,laps --user birch --for 30d
     """
     from rigclient.blocking import connect
     from rigclient.cli.commands.messages import numbers
@@ -244,7 +244,7 @@ def list_tokens(instance: str, data: Path, as_json: bool) -> None:
     \b
     Example:
       rigd token list
-      rigd token list --json | jq -r '.[] | select(.user == "ana").id'
+      rigd token list --json | jq -r '.[] | select(.user == "birch").id'
     """
     with _tokens(instance, data) as store:
         found = list(store.tokens())

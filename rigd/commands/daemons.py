@@ -144,7 +144,7 @@ def serve(**_settings: Any) -> None:
     with _daemon("serve", told, listens=True) as watchdog, reload.on_hangup():
         run(
             first,
-            lambda _: _tell(first.data, [first.address, *first.also]),
+            lambda _: _report(first),
             watchdog,
             reload.latest,
         )
@@ -157,7 +157,7 @@ def _serving(told: Effective) -> "server.Settings":
     from rig import sockets
     from rig.errors import BadRequest
     from rigd.serve.binding import is_local, own_address
-    from rigd.serve.limits import Limits
+    from rigd.serve.limits import Quotas
     from rigd.serve.server import Settings
 
     addresses = told[settings.ADDRESSES]
@@ -181,15 +181,14 @@ def _serving(told: Effective) -> "server.Settings":
         open_loopback=not told[settings.CLOSE_LOOPBACK],
         name=told[settings.NAME] or "",
         metrics=told[settings.METRICS],
-        limits=Limits(**limits),
+        limits=Quotas(**limits),
     )
 
 
-def _tell(data: Path, addresses: list[str]) -> None:
+def _report(serving: "server.Settings") -> None:
     """Say where the server listens, and what is next where nobody could come in from elsewhere."""
     from rigd.auth.tokens import TokenStore
-    from rigd.serve.binding import is_local
 
-    click.echo(f"listening on {', '.join(addresses)}")
-    if not all(map(is_local, addresses)) and not TokenStore(data).any_good():
+    click.echo(f"listening on {', '.join((serving.address, *serving.also))}")
+    if serving.beyond and not TokenStore(serving.data).any_good():
         click.echo("no device is paired yet: rigd pair NAME --scope live:all,laps:all")

@@ -18,12 +18,12 @@ from rigd.config import settings
 from rigd.config.effective import Effective, Origin
 from rigd.config.kinds import (
     Addresses,
-    Choice,
     Kind,
     Location,
     Loopback,
     Name,
     Number,
+    OneOf,
     Size,
     Switch,
     Wrong,
@@ -48,7 +48,7 @@ class Driver(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Name and user. A name may have any sign in it, a user has no =."""
+        """Return name and user. A name may have any sign in it, a user has no =."""
         if isinstance(value, tuple):
             return value
         driver, _, user = value.rpartition("=")
@@ -86,7 +86,7 @@ def parameter(one: Setting[Any]) -> str:
 
 def _type(kind: Kind[Any]) -> Any:
     match kind:
-        case Choice(words):
+        case OneOf(words):
             return click.Choice(words)
         case Location(folder):
             return click.Path(file_okay=not folder, path_type=Path)
@@ -97,7 +97,7 @@ def _type(kind: Kind[Any]) -> Any:
 
 def _help(one: Setting[Any], default: str) -> str:
     """Return what a setting means, with its default, bounds and variable."""
-    described = isinstance(one.kind, Choice | Switch | Location)
+    described = isinstance(one.kind, OneOf | Switch | Location)
     facts = (default and f"default: {default}", "" if described else one.kind.bounds, one.variable)
     return f"{one.help}  [{'; '.join(fact for fact in facts if fact)}]"
 
@@ -304,13 +304,13 @@ def _word(value: Any) -> str:
 
 
 def _options(names: Callable[[Command], Command]) -> list[click.Option]:
-    """The options that a decorator gives to a command."""
+    """Return the options that a decorator gives to a command."""
     command = click.command()(names(lambda: None))
     return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
 def stopper(*, daemon: bool = False) -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set, and a closed terminal."""
+    """Return an event that SIGTERM and Ctrl-C set, and a closed terminal."""
     stop = threading.Event()
     for number in stop_signals(daemon=daemon):
         signal.signal(number, lambda *_: stop.set())

@@ -14,13 +14,13 @@ from typing import Any, Final, Generic, TypeVar
 
 from rigd.config.kinds import (
     Addresses,
-    Choice,
     Count,
     Kind,
     Location,
     Loopback,
     Name,
     Number,
+    OneOf,
     Size,
     Switch,
     sized,
@@ -105,7 +105,7 @@ NAME: Final = Setting[str | None](
 )
 LOG_LEVEL: Final = Setting[str](
     "log_level",
-    Choice(("debug", "info", "warning", "error")),
+    OneOf(("debug", "info", "warning", "error")),
     "info",
     "What the daemons log: this, and what is worse.",
     ALL,
@@ -134,7 +134,7 @@ RING_SIZE: Final = Setting[int](
 )
 SOURCE: Final = Setting[str](
     "record.source",
-    Choice(("shm", "pyrf2")),
+    OneOf(("shm", "pyrf2")),
     "shm",
     "Read the memory ourselves, or through pyRfactor2SharedMemory where that is installed.",
     (RECORD,),
@@ -153,7 +153,7 @@ COMMIT_EVERY: Final = Setting[float](
 )
 CARS: Final = Setting[str](
     "record.cars",
-    Choice(("all", "player")),
+    OneOf(("all", "player")),
     "all",
     "Record all cars, or one.",
     (RECORD,),

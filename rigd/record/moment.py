@@ -28,13 +28,15 @@ class Moment:
         self._tyres: dict[int, tuple[str, str]] | None = None
 
     def tell(self, trigger: int = 0, **kind: Any) -> None:
-        """Something happened: an event of this session and clock, and a reason to write the row."""
+        """Add an event of this session and clock, and a reason to write the row."""
         event = event_pb2.Event(session=self.session, session_time=self.clock_s, **kind)
         self.events.append(event)
         self.trigger |= trigger
 
     def tyres(self, slot: int) -> list[str] | None:
-        """Front and rear compound, None when telemetry does not have the car. Asked for once per update."""
+        """Return front and rear compound, None when telemetry does not have the car. Asked for once per
+        update.
+        """
         if self._tyres is None:
             self._tyres = self._compounds()
         found = self._tyres.get(slot)

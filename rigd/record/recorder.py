@@ -1,5 +1,6 @@
 """The recorder: the game's memory into the ring. One process, one tick thread, one committer thread."""
 
+import dataclasses
 import gc
 import sys
 import time
@@ -26,9 +27,9 @@ from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
-from rigd.record.scorer import SAVED, Scorer, Verdict, told
+from rigd.record.scorer import SAVED, Scorer, Verdict, newest_session
 from rigd.record.seating import resumed
-from rigd.record.sessions import Sessions
+from rigd.record.sessions import SessionTracker
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
@@ -66,7 +67,7 @@ _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceSta
 
 @dataclass(frozen=True)
 class Settings:
-    """What the recorder can be told."""
+    """Settings of the recorder."""
 
     data: Path
     """Data directory; the ring is `data/ring`."""
@@ -82,7 +83,7 @@ class Settings:
 
 
 @dataclass
-class Summary:
+class RecordingSummary:
     """What a run came to. Counts are telemetry frames."""
 
     captured: int = 0
@@ -91,6 +92,21 @@ class Summary:
     missed_updates: int = 0
     """Of scoring; and how often a counter of the game leapt by more than anybody can have missed."""
     counter_jumps: int = 0
+    losses: dict[tuple[bytes, Any], rig_pb2.DeclaredLoss] = dataclasses.field(default_factory=dict)
+    """By stream and reason."""
+
+    def lose(self, stream: bytes, count: int, reason: Any) -> None:
+        """Count a loss."""
+        if stream == rings.PHYSICS:
+            self.missed += count
+        else:
+            self.missed_updates += count
+        if (stream, reason) not in self.losses:
+            number: Any = rings.STREAMS.index(stream) + 1
+            self.losses[stream, reason] = rig_pb2.DeclaredLoss(stream=number, reason=reason)
+        loss = self.losses[stream, reason]
+        loss.missing += count
+        loss.declarations += 1
 
 
 class Recorder:
@@ -109,7 +125,7 @@ class Recorder:
         self.source = source
         self.settings = settings
         self.ring = ring
-        self.summary = Summary()
+        self.summary = RecordingSummary()
         self._watchdog = watchdog or Watchdog("record", settings.data)
         self._pulse = self._watchdog.pulse("tick thread")
         self._troubles = Troubles()
@@ -136,10 +152,11 @@ class Recorder:
         self._epoch = -1
         self._resume(trouble)
 
-    def run(self, stop: Callable[[], bool]) -> Summary:
+    def run(self, stop: Callable[[], bool]) -> RecordingSummary:
         """Record until `stop`; then make everything durable. What has been captured is made durable also when
         an error ends it.
         """
+        self._pulse.beat()  # from now on: also a first look may hang
         try:
             with np.errstate(all="ignore"):  # numbers that overflow become NaN, see Encoder
                 while not stop():
@@ -161,7 +178,7 @@ class Recorder:
             self._physics.encode(*self._rehearsal)
 
     def _turn(self, now: int) -> None:
-        """One look at the game's memory."""
+        """Look once at the game's memory."""
         if self._sessions.state is None:
             self._look_at_scoring(now)  # a tick needs a session to belong to
         if (frame := self.source.telemetry(now)) is not None:
@@ -176,7 +193,7 @@ class Recorder:
     def _resume(self, trouble: str) -> None:
         """Take up numbers and session from the ring, and tell that we are here."""
         saved, frame, taken_ns = self.ring.metas(SAVED), None, 0
-        newest = [told(saved)]  # its number is taken, also when no record of it could be stored
+        newest = [newest_session(saved)]  # its number is taken, also when no record of it could be stored
         for stream in (rings.SCORING, rings.PHYSICS):
             if (last := self.ring.last(stream)) is not None:
                 head = read_head(last)
@@ -187,7 +204,7 @@ class Recorder:
         number = max(number for number, _ in newest)
         self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
         key = self.ring.meta(b"session") or b""
-        self._sessions = Sessions(number, key, self._clock_s)
+        self._sessions = SessionTracker(number, key, self._clock_s)
         self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
         if self._sessions.ahead:
             self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
@@ -216,19 +233,19 @@ class Recorder:
         self._look_at_seat()
 
     def _resume_terrains(self) -> None:
-        """What their numbers mean must not change within a lap."""
+        """Resume the terrains: what their numbers mean must not change within a lap."""
         if (update := self.ring.last(rings.SCORING)) is not None:
             self._physics.terrains += parse.message(scoring_pb2.Scoring, update).session_state.terrain_names
 
     def _lose_ring(self, why: str) -> None:
-        """Another ring took the place of a damaged one: nobody knows how much is missing."""
+        """Note that another ring took the place of a damaged one: nobody knows how much is missing."""
         session = self._sessions.booked or 1  # before the first one, that is the one to know of it
         for stream in (rings.PHYSICS, rings.SCORING):
             self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why, session)
 
     def _catch_up(self, frame: Snapshot) -> bool:
-        """First frame after a restart: declare what the game wrote while nobody recorded. False when the
-        frame is in the ring already.
+        """Take the first frame after a restart: declare what the game wrote while nobody recorded.
+        False when the frame is in the ring already.
 
         The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
         game nobody can know it.
@@ -243,7 +260,7 @@ class Recorder:
         return True
 
     def _catch_up_scoring(self, update: Snapshot) -> None:
-        """First update after a restart."""
+        """Take the first update after a restart."""
         assert update.info is not None
         passed_s = self._absence.passed_s(time.time_ns(), float(update.info["mCurrentET"]))
         count, why = self._absence.updates(update.version, self._birth(), passed_s)
@@ -252,7 +269,7 @@ class Recorder:
             self._lose(rings.SCORING, count, reason, why, self._absence.session)
 
     def _miss(self, stream: bytes, frame: Snapshot, reason: Any) -> None:
-        """What the game wrote since the last frame, and nobody read."""
+        """Note what the game wrote since the last frame, and nobody read."""
         if frame.missed:
             self._lose(stream, frame.missed, reason, "")
         if frame.jumped:
@@ -286,7 +303,9 @@ class Recorder:
         self._work.add(time.monotonic_ns() - now)
 
     def _clock_of(self, clocks: Any) -> float:
-        """The frame's session clock: the earliest car's. One car alone does not begin a new session."""
+        """Return the frame's session clock: the earliest car's. One car alone does not begin a new
+        session.
+        """
         earliest = float(np.minimum.reduce(clocks))
         return earliest if earliest > self._clock_s - 1.0 else float(np.median(clocks))
 
@@ -318,7 +337,7 @@ class Recorder:
         )
 
     def _chosen(self, records: Any) -> tuple[Any, int]:
-        """The rows to record, by the setting, and where they begin."""
+        """Return the rows to record, by the setting, and where they begin."""
         if not self.settings.player_only:
             return records, 0
         found = np.flatnonzero(records["mID"] == self._sessions.player)
@@ -328,7 +347,9 @@ class Recorder:
         return records[row : row + 1], row
 
     def _why_missed(self, stream: bytes, given_up: int) -> Any:
-        """The reason of what was missed since the last frame of a buffer, by how many reads were given up."""
+        """Return the reason of what was missed since the last frame of a buffer, by how many reads were
+        given up.
+        """
         before, self._given_up[stream] = self._given_up[stream], given_up
         return event_pb2.GAP_REASON_TORN if given_up > before else event_pb2.GAP_REASON_MISSED
 
@@ -423,7 +444,7 @@ class Recorder:
             self._tell(self._event(seat_changed=changed))
 
     def _compounds(self) -> dict[int, tuple[str, str]]:
-        """Front and rear tyre compound by slot id, from the last telemetry frame."""
+        """Return front and rear tyre compound by slot id, from the last telemetry frame."""
         if self._records is None:
             return {}
         rows = self._records[["mID", "mFrontTireCompoundName", "mRearTireCompoundName"]].tolist()
@@ -434,16 +455,13 @@ class Recorder:
         the stream. `count` 0: nobody knows.
         """
         self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
-        if stream == rings.PHYSICS:
-            self.summary.missed += count
-        else:
-            self.summary.missed_updates += count
+        self.summary.lose(stream, count, reason)
 
     def _declare(self, stream: bytes) -> list[Record]:
         return self._numbers.declare(stream, self._event())
 
     def _event(self, **kind: Any) -> event_pb2.Event:
-        """An event of our own, at the session's clock."""
+        """Return an event of our own, at the session's clock."""
         return event_pb2.Event(session=self._sessions.number, session_time=self._clock_s, **kind)
 
     def _tell(self, *events: event_pb2.Event) -> None:
@@ -485,13 +503,13 @@ class Recorder:
             self._meta |= {b"session": self._sessions.key, **saved}
             _log_sessions(events)
             self._tell(*events)
-        word, sentence = self._told(state, now)
+        word, sentence = self._state_words(state, now)
         log.say(log.SOURCE, state=word.lower(), why=sentence)
         changed = event_pb2.SourceChanged(state=state.name, explanation=sentence)
         self._tell(self._event(source_changed=changed))
 
-    def _told(self, state: SourceState, now: int) -> tuple[str, str]:
-        """The source's state for people. They need not start a simulated game."""
+    def _state_words(self, state: SourceState, now: int) -> tuple[str, str]:
+        """Return the source's state for people. They need not start a simulated game."""
         if state in _GONE and self.settings.origin == session_pb2.SESSION_SOURCE_DEMO:
             return SourceState.WAITING.name, "Waiting for the simulated game; it comes by itself."
         return state.name, self.source.explain(now)
@@ -500,7 +518,7 @@ class Recorder:
         reader, committer = self.source.telemetry_reader, self._committer
         passed_s = (now - self._beat_ns) / 1e9
         captured, scorings = self._beat_counts
-        word, sentence = self._told(state, now)
+        word, sentence = self._state_words(state, now)
         return rig_pb2.RecorderStatus(
             source_state=word,
             source_explanation=sentence,
@@ -512,6 +530,7 @@ class Recorder:
             missed=self.summary.missed,
             missed_updates=self.summary.missed_updates,
             counter_jumps=self.summary.counter_jumps,
+            losses=self.summary.losses.values(),
             torn_retries=reader.torn_retries,
             torn_given_up=reader.given_up,
             duplicates=reader.duplicates,
@@ -533,7 +552,8 @@ class Recorder:
             session=self._sessions.number,
         )
 
-    def _close(self) -> Summary:
+    def _close(self) -> RecordingSummary:
+        self._pulse.rest()
         stopped = event_pb2.RecorderStopped()
         self._tell(self._event(recorder_stopped=stopped))
         self._committer.close()
@@ -552,7 +572,9 @@ def _log_sessions(events: Sequence[event_pb2.Event]) -> None:
 
 
 def _unreadable(ring: RingWriter) -> str:
-    """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
+    """Return why the newest records cannot be gone on from; the ring is another one then. Empty when
+    they can.
+    """
     for stream, kind in _KINDS.items():
         last = ring.last(stream)
         try:
@@ -581,7 +603,7 @@ def record(
     stop: Callable[[], bool],
     watchdog: Watchdog | None = None,
     latest: Callable[[], Settings] | None = None,
-) -> Summary:
+) -> RecordingSummary:
     """Record `source` until `stop`. `latest` gives the settings in force: drivers may change. Raises Busy
     when another recorder owns the ring.
     """

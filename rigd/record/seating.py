@@ -24,7 +24,7 @@ class Seating:
         return seal({**self.seat._asdict(), "driver": self._driver})
 
     def ask(self, asked: Seat) -> None:
-        """Somebody was put into the seat, now or before."""
+        """Take note that somebody was put into the seat, now or before."""
         if asked.since_ns > self.seat.since_ns:
             self.seat = asked
 

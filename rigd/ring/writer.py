@@ -173,8 +173,8 @@ class RingWriter(Environment):
 
 
 def _begin(data: Path) -> None:
-    """An empty ring in the file `data`, which is on the disk before it has its name: after a power cut there
-    is all of it or none.
+    """Begin an empty ring in the file `data`, which is on the disk before it has its name: after a
+    power cut there is all of it or none.
     """
     beside = data.with_name(UNFINISHED + data.name)
     beside.unlink(missing_ok=True)

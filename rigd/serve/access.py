@@ -40,8 +40,8 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
         seats: Seats,
         name: str = "",
     ) -> None:
-        """`addresses` gives where others may reach this rig; `certificates` None: nowhere. `name` is that of
-        the rig; empty: the machine's.
+        """Begin with no codes. `addresses` gives where others may reach this rig; `certificates` None:
+        nowhere. `name` is the rig's, empty: that of the machine.
         """
         super().__init__(seats)
         self._gate, self._tokens, self._certificates = gate, tokens, certificates
@@ -51,7 +51,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def ExchangeCode(
         self, request: access_pb2.ExchangeCodeRequest, context: Any
     ) -> access_pb2.ExchangeCodeResponse:
-        """A token for a code."""
+        """Return a token for a code."""
         wish = self._taken(request.code, connections.host_of(context.peer()))
         secret, token = await asyncio.to_thread(self._tokens.create, *wish)
         log.say(log.PAIRED, token=token.id, name=token.name, user=token.user, scopes=",".join(token.scopes))
@@ -60,7 +60,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def GetCaller(
         self, _request: access_pb2.GetCallerRequest, _context: Any
     ) -> access_pb2.GetCallerResponse:
-        """Who asks."""
+        """Return who asks."""
         caller = CALLER.get()
         return access_pb2.GetCallerResponse(
             user=caller.user,
@@ -73,7 +73,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def CreatePairing(
         self, request: access_pb2.CreatePairingRequest, _context: Any
     ) -> access_pb2.CreatePairingResponse:
-        """A code for one device."""
+        """Return a code for one device."""
         certificates = self._beyond_this_machine()
         wish = _wish(request)
         addresses = tuple(self._addresses())
@@ -87,7 +87,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def ListTokens(
         self, request: access_pb2.ListTokensRequest, _context: Any
     ) -> access_pb2.ListTokensResponse:
-        """A page of the tokens."""
+        """Return a page of the tokens."""
         paging = Paging(request, [int, str])
         after = tuple(paging.after or ())
         tokens = [one for one in self._tokens.all() if not after or (one.created_ns, one.id) < after]
@@ -98,7 +98,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def RevokeToken(
         self, request: access_pb2.RevokeTokenRequest, _context: Any
     ) -> access_pb2.RevokeTokenResponse:
-        """The token is good for nothing any more, and neither are its streams."""
+        """Revoke a token, and end its streams."""
         try:
             token = await asyncio.to_thread(self._tokens.revoke, request.id)
         finally:
@@ -109,7 +109,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def ExtendToken(
         self, request: access_pb2.ExtendTokenRequest, _context: Any
     ) -> access_pb2.ExtendTokenResponse:
-        """The token expires at another time."""
+        """Move the expiry of a token."""
         lifetime_s = _lifetime(request.lifetime_s)
         token = await asyncio.to_thread(self._tokens.extend, request.id, lifetime_s)
         self._gate.sweep()
@@ -118,7 +118,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
     async def RotateCertificate(
         self, request: access_pb2.RotateCertificateRequest, _context: Any
     ) -> access_pb2.RotateCertificateResponse:
-        """The next certificate is made, or used."""
+        """Make the next certificate, or use it."""
         certificates = self._beyond_this_machine()
         await asyncio.to_thread(certificates.use_next if request.use else certificates.prepare)
         if request.use:

@@ -36,9 +36,9 @@ def own_address(instance: str) -> str:
     """Return the address of an instance's socket, in a folder that is there: systemd's for the service, else
     the user's own, which nobody else may enter.
     """
-    told = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    if told:
-        return sockets.address(Path(told), instance)
+    given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    if given:
+        return sockets.address(Path(given), instance)
     folder = sockets.own_folder()
     found = sockets.address(folder, instance)
     sockets.path_of(found)
@@ -91,7 +91,7 @@ def _ensure_free_port(address: str) -> None:
         ) from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise _held(address, _port_holder(int(port))) from None
+            raise _held(address, port_holder(int(port))) from None
         hint = _other(host) if error.errno in _NOT_OURS else ""
         raise Unavailable(
             f"cannot listen on {address}: {error.strerror}", hint=hint, address=address
@@ -115,8 +115,8 @@ def _held(address: str, process: int) -> Busy:
     )
 
 
-def _port_holder(port: int) -> int:
-    """The process that listens on a port; 0 when it cannot be seen."""
+def port_holder(port: int) -> int:
+    """Return the process that listens on a port; 0 when it cannot be seen."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):

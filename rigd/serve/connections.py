@@ -33,7 +33,9 @@ _OWN_FILES: Final = 64
 
 
 def limit(most: int = USUAL.connections) -> int:
-    """Connections that the files of this process leave room for, the most it may open being asked for."""
+    """Return the connections that the files of this process leave room for, the most it may open being
+    asked for.
+    """
     soft, hard = (math.inf if one == resource.RLIM_INFINITY else one for one in _files())
     files = int(min(most + _OWN_FILES, hard))
     if soft < files:
@@ -42,12 +44,12 @@ def limit(most: int = USUAL.connections) -> int:
 
 
 def _files() -> tuple[int, int]:
-    """Descriptors this process may have, and how many it may ask for."""
+    """Return descriptors this process may have, and how many it may ask for."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 def options(most: int = USUAL.connections) -> tuple[tuple[str, int], ...]:
-    """As gRPC's server takes them, for so many connections."""
+    """Return the limits as gRPC's server takes them, for so many connections."""
     return (
         ("grpc.max_allowed_incoming_connections", limit(most)),
         ("grpc.max_connection_idle_ms", IDLE_S * 1000),
@@ -62,7 +64,7 @@ def host_of(peer: str) -> str:
 
 
 def close(peer: str) -> None:
-    """Shut down the connection with a peer, so that a call ends whose client has stopped reading. gRPC has no
+    """Close the connection with a peer, so that a call ends whose client has stopped reading. gRPC has no
     way to do that itself: its own ends wait until what was written is read.
     """
     wanted = _end_of(peer)

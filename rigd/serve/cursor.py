@@ -50,11 +50,11 @@ class Cursors:
         return body + self._seal.of(_PURPOSE, body)
 
     def text(self, cursor: Cursor) -> str:
-        """As an error message or a terminal shows it."""
+        """Return the cursor as an error message or a terminal shows it."""
         return base64.urlsafe_b64encode(self.pack(cursor)).decode()
 
     def read(self, data: bytes, *, old: bool = False) -> Cursor:
-        """The cursor in `data`; with `old` also one of release 0.1, which is checksummed only. Raises
+        """Return the cursor in `data`; with `old` also one of release 0.1, which is checksummed only. Raises
         MalformedCursor for anything that was not made here.
         """
         if len(data) == _OLD_BYTES and data[2] == _OLD_VERSION:

@@ -61,8 +61,8 @@ class Gate:
 
     @contextlib.contextmanager
     def admit(self, method: str, context: Any) -> Iterator[Lease]:
-        """A call, for as long as it goes on; `method` "" is one that this version does not have. Raises
-        Unauthenticated, Denied, Exhausted.
+        """Let a call in, for as long as it goes on; `method` "" is one that this version does not have.
+        Raises Unauthenticated, Denied, Exhausted.
         """
         lease = Lease(self._caller(context), context.peer())
         _check(method, lease.caller)

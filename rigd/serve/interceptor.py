@@ -24,7 +24,7 @@ from rigd.auth.lease import Lease
 from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
 from rigd.serve.limits import MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
-from rigd.serve.pages import Pages
+from rigd.serve.pages import PageTokens
 
 DOMAIN: Final = "rigd"
 _LONGEST_TEXT: Final = 400
@@ -48,8 +48,8 @@ class Admission(Protocol):
     """Who lets calls in: the gate."""
 
     def admit(self, method: str, context: Any) -> AbstractContextManager[Lease]:
-        """A call, for as long as it goes on; `method` "" is one that no service has. Raises an error of the
-        tree for one that may not be made.
+        """Let a call in, for as long as it goes on; `method` "" is one that no service has. Raises an error
+        of the tree for one that may not be made.
         """
 
 
@@ -59,7 +59,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     Requests are read here as well: what gRPC cannot read it answers with INTERNAL, and a trace in the log.
     """
 
-    def __init__(self, gate: Admission, pages: Pages, accounts: Accounts | None = None) -> None:
+    def __init__(self, gate: Admission, pages: PageTokens, accounts: Accounts | None = None) -> None:
         self._gate, self._pages = gate, pages
         self._accounts = accounts or Accounts()
         self._open: Counter[str] = Counter()
@@ -103,7 +103,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @contextlib.contextmanager
     def _counted(self, peer: str) -> Iterator[None]:
-        """Raises Exhausted for a connection that has enough calls open."""
+        """Raise Exhausted for a connection that has enough calls open."""
         limit = MAX_CALLS_OVER_SOCKETS if peer.startswith(ANY_SOCKET) else MAX_CALLS_PER_CLIENT
         if self._open[peer] >= limit:
             raise Exhausted(f"this connection has {limit} calls open, which is the limit", limit=limit)
@@ -145,7 +145,7 @@ async def _next(requests: AsyncIterator[bytes]) -> bytes | None:
 
 
 def _awaited(behavior: Behavior) -> Behavior:
-    """A behavior that writes its responses, where it yields them."""
+    """Return a behavior that writes its responses, where it yields them."""
     if not inspect.isasyncgenfunction(behavior):
         return behavior
 

@@ -86,7 +86,7 @@ class LapService:
         self._marks = Marks(data)
         self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
-        self._reads = 0
+        self._reads = self._commands = 0
         self._marked_ns = 0
         self._taking = threading.Semaphore(MAX_RUNNING)
         self._pinning: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -96,7 +96,9 @@ class LapService:
         """Files that were checked to their last byte, as they were then."""
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Streams send bytes that are ready, so they are not serialized again."""
+        """Return the service for a server. Streams send bytes that are ready, so they are not serialized
+        again.
+        """
         answers: dict[str, tuple[Any, Any]] = {
             "ListSessions": (self._list_sessions, laps_pb2.ListSessionsRequest),
             "GetSession": (self._get_session, laps_pb2.GetSessionRequest),
@@ -124,9 +126,14 @@ class LapService:
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     def close(self) -> None:
-        """Let go of threads and files."""
+        """Release threads and files."""
         self._threads.shutdown(cancel_futures=True)
         self._queue.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for the rest of a lap, or for the archiver."""
+        return bool(self._reads or self._commands)
 
     def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Call in a thread, which knows who calls."""
@@ -204,7 +211,7 @@ class LapService:
         await self._send(messages, context)
 
     def _ring_of(self, name: str) -> RingReader | None:
-        """The ring, if the lap is read from there."""
+        """Return the ring, if the lap is read from there."""
         return self._feed.ring if _RUNNING.fullmatch(name) else None
 
     async def _send(self, messages: Iterator[bytes], context: Context) -> None:
@@ -297,7 +304,7 @@ class LapService:
         return laps_pb2.MarkResponse(mark=moment)
 
     def _moment(self, request: laps_pb2.MarkRequest) -> laps_pb2.Moment:
-        """The mark that is asked for. Raises BadRequest, CursorExpired."""
+        """Return the mark that is asked for. Raises BadRequest, CursorExpired."""
         _check_mark(request)
         now_ns = time.time_ns()
         # Two of the same nanosecond would be one file; a clock may stand still.
@@ -323,13 +330,13 @@ class LapService:
         )
 
     def _cars(self) -> int:
-        """Cars in the newest tick."""
+        """Return cars in the newest tick."""
         ring = self._feed.ring
         tick = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].last)
         return read_head(tick).rows if tick else 0
 
     def _check_held(self, time_ns: int) -> None:
-        """Raises CursorExpired when the ring has let go of the moment."""
+        """Raise CursorExpired when the ring has let go of the moment."""
         ring = self._feed.ring
         first = ring.get(rings.PHYSICS, ring.spans()[rings.PHYSICS].first)
         if first is not None and time_ns < capture_ns(first):
@@ -361,7 +368,7 @@ class LapService:
         self._queue.ring()
 
     def _check_room(self, moments: list[laps_pb2.Moment], cars: int) -> None:
-        """Raises Exhausted unless all these fit into what marks may take, as far as one can say before."""
+        """Raise Exhausted unless all these fit into what marks may take, as far as one can say before."""
         archiver = heard(self._data)
         limit = archiver.marks_limit_bytes if archiver else int(self._store.index.meta(BYTES_LIMIT) or 0)
         room = archiver.marks_room_bytes if archiver else limit - self._store.index.mark_bytes()
@@ -389,7 +396,7 @@ class LapService:
         return laps_pb2.PinLapResponse(lap=await self._work(self._listed, request.name, viewer))
 
     def _check_pins(self, name: str, viewer: Viewer) -> None:
-        """Raises Exhausted for a user who would keep too much. The administrator may keep all."""
+        """Raise Exhausted for a user who would keep too much. The administrator may keep all."""
         user, lap = CALLER.get().user, self._listed(name, viewer)
         if not user or lap.pinned:
             return
@@ -432,7 +439,7 @@ class LapService:
         return laps_pb2.MarkLapsSyncedResponse(unmarked=await self._work(self._unmarked, laps))
 
     def _unmarked(self, laps: Mapping[str, str]) -> list[str]:
-        """Those that are not marked as they are there."""
+        """Return those that are not marked as they are there."""
         known = {name: self._store.index.lap(name) for name in laps}
         return [name for name, lap in known.items() if not (lap and lap.synced and lap.digest == laps[name])]
 
@@ -444,10 +451,14 @@ class LapService:
     async def _settle(self, command: str) -> None:
         """Wait until a command is carried out."""
         deadline = time.monotonic() + _ANSWER_WITHIN_S
-        while not await self._work(self._queue.settled, command):
-            if time.monotonic() > deadline:
-                await self._work(self._give_up, command)
-            await asyncio.sleep(_POLL_S)
+        self._commands += 1
+        try:
+            while not await self._work(self._queue.settled, command):
+                if time.monotonic() > deadline:
+                    await self._work(self._give_up, command)
+                await asyncio.sleep(_POLL_S)
+        finally:
+            self._commands -= 1
 
     def _give_up(self, command: str) -> None:
         if self._queue.withdraw(command):
@@ -457,7 +468,7 @@ class LapService:
 
 
 def _state(path: Path) -> _State:
-    """Tells a file from any other of its name; None without one."""
+    """Return what tells a file from any other of its name; None without one."""
     try:
         stat = path.stat()
     except FileNotFoundError:

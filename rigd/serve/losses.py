@@ -45,7 +45,7 @@ class Losses:
     def answer(
         self, request: rig_pb2.GetLossesRequest, ring: RingReader | None, viewer: Viewer = EVERYTHING
     ) -> rig_pb2.GetLossesResponse:
-        """The answer, of a session that there is for the viewer. Raises NotFound, Corrupt, BadRequest,
+        """Return the answer, of a session that there is for the viewer. Raises NotFound, Corrupt, BadRequest,
         MalformedToken.
         """
         session = self._session(request.session, viewer)
@@ -77,7 +77,7 @@ class Losses:
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 
     def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[AccountEntry]:
-        """The journal, and of a session of this ring what the archiver has not come to yet."""
+        """Return the journal, and of a session of this ring what the archiver has not come to yet."""
         entries = read_journal(self._store.folder.journal_path(session.name), session.name)
         if ring is None or session.ring != ring.id.hex():
             return entries
@@ -94,7 +94,7 @@ class _Accounts:
         self._accounts: dict[int, Account] = {number: Account(entries)}
 
     def get(self, number: int) -> Account | None:
-        """The account of a session, None when the archive does not have it yet."""
+        """Return the account of a session, None when the archive does not have it yet."""
         if number not in self._accounts:
             session = self._folder.numbered(self._ring.id.hex(), number)
             if session is not None:
@@ -104,12 +104,12 @@ class _Accounts:
         return account if account and account.begun else None
 
     def _numbers(self) -> list[int]:
-        """Of this session and of those of its ring before."""
+        """Return the numbers of this session and of those of its ring before."""
         own = (one.ring_session for one in self._folder.sessions() if one.ring == self._ring.id.hex())
         return [number for number in own if number <= self._number]
 
     def go_on(self, after: int) -> Iterator[AccountEntry]:
-        """What events after number `after`, and the records of the ring, tell beyond the journal."""
+        """Yield what events after number `after`, and the records of the ring, tell beyond the journal."""
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
@@ -129,7 +129,7 @@ class _Accounts:
 
 
 def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesRequest:
-    """The same question by the session's name: another one may be the newest for the next page."""
+    """Return the same question by the session's name: another one may be the newest for the next page."""
     named = rig_pb2.GetLossesRequest()
     named.CopyFrom(request)
     named.session = session
@@ -139,8 +139,8 @@ def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesReq
 def _page(
     entries: list[AccountEntry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
 ) -> tuple[list[event_pb2.Gap], str]:
-    """A page of gaps, by streams and then in the order in which they were told, to which later ones are
-    added; and the token of the next page.
+    """Return a page of gaps, by streams and then in the order in which they were told, to which later
+    ones are added; and the token of the next page.
     """
     gaps = [shown(entry) for entry in entries if entry.kind in (GAP, BEFORE)]
     places = [

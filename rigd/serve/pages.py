@@ -20,7 +20,7 @@ _MARK: Final = "."
 _AS_IT_CAME: Final = "pass next_page_token as it came"
 
 
-class Pages:
+class PageTokens:
     """Seals answers and opens questions."""
 
     def __init__(self, seal: Seal) -> None:

@@ -26,15 +26,20 @@ from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
-from rigd.serve.limits import MAX_REQUEST_BYTES, Limits
-from rigd.serve.pages import Pages
+from rigd.serve.limits import MAX_REQUEST_BYTES, Quotas
+from rigd.serve.monitoring import Monitor
+from rigd.serve.pages import PageTokens
 from rigd.serve.tls import Tls
 from rigd.watchdog import Watchdog
 
 _SECOND: Final = 1.0
 
-_GRACE_S: Final = 0.5
-"""Streams never end by themselves, so a stopping server does not wait for them long."""
+_LOOK_S: Final = 0.5
+"""For calls that end themselves, and for connections to close, which takes milliseconds."""
+_DRAIN_S: Final = 5.0
+"""A stopping server waits no longer for streams to end and laps to be read to their end: half of what
+`rigd run` grants a daemon.
+"""
 
 _SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE, access.SERVICE)
 
@@ -49,7 +54,7 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What the server can be told."""
+    """Settings of the server."""
 
     data: Path
     """Data directory of the recorder."""
@@ -67,7 +72,7 @@ class Settings:
     """Of the rig, for those who pair with it; empty: that of the machine."""
     metrics: str = METRICS.default
     """Address of the figures on loopback; empty: nowhere."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Quotas = field(default_factory=Quotas)
     """What callers may take."""
 
     @property
@@ -120,7 +125,7 @@ class Server:
         accounts = Accounts(lambda: self._latest().limits)
         self.gate = Gate(self._tokens, settings.open_loopback, self._feed.wake_all)
         self._server = grpc.aio.server(
-            interceptors=(CallInterceptor(self.gate, Pages(self._feed.seal), accounts),),
+            interceptors=(CallInterceptor(self.gate, PageTokens(self._feed.seal), accounts),),
             options=(*_OPTIONS, *connections.options(settings.limits.connections)),
         )
         self._health = health.aio.HealthServicer()
@@ -128,9 +133,9 @@ class Server:
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
         self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
-        rig_pb2_grpc.add_RigServiceServicer_to_server(
-            status.RigService(self._feed, self.streams, who), self._server
-        )
+        rig = status.RigService(self._feed, self.streams, who)
+        rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
+        self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -178,6 +183,8 @@ class Server:
 
     async def start(self) -> None:
         """Begin to answer."""
+        if self._monitor is not None:
+            await self._monitor.start()
         await self._server.start()
         self.gate.start()
         self._each_second()
@@ -194,16 +201,17 @@ class Server:
             log.say(log.CONNECTIONS_CLOSED, address=address, count=count, limit=most)
 
     async def ended(self, stop: asyncio.Event) -> None:
-        """Return when asked to stop. Raises what nobody expected while following the ring."""
+        """Wait until asked to stop. Raises what nobody expected while following the ring."""
         asked = asyncio.create_task(stop.wait())
         await asyncio.wait((asked, self._feed.failure), return_when=asyncio.FIRST_COMPLETED)
         if self._feed.failure.done():
             self._feed.failure.result()
 
     async def stop(self) -> None:
-        """End all streams and let go of the ring."""
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(_GRACE_S)
+        """End all streams, each with where to go on, and let go of the ring; 5 s at most."""
+        await self._drain()
+        if self._monitor is not None:
+            await self._monitor.stop()
         self.gate.close()
         if self._timer:
             self._timer.cancel()
@@ -212,6 +220,22 @@ class Server:
         self._laps.close()
         self._feed.close()
         self._tokens.close()
+
+    async def _drain(self) -> None:
+        """Say that we end, and wait for those who get something by it."""
+        with contextlib.suppress(TimeoutError):  # who watches the health and does not read holds it up
+            async with asyncio.timeout(_LOOK_S):
+                await self._health.enter_graceful_shutdown()
+        self._feed.drain()
+        stopping = asyncio.create_task(self._server.stop(_DRAIN_S))
+        while not stopping.done():
+            ended, _ = await asyncio.wait((stopping,), timeout=_LOOK_S)
+            if not ended and not self._owes():
+                await self._server.stop(None)  # who is left only watches, or has stopped reading
+
+    def _owes(self) -> bool:
+        """Whether somebody gets more when we wait."""
+        return self._laps.busy or any(not follower.stalled for follower in self.streams.followers)
 
 
 async def _serve(

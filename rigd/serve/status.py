@@ -36,7 +36,11 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         self._rig_id = identity(feed.path.parent)
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
-        """State of recorder, ring and followers."""
+        """Return the state of recorder, ring and followers."""
+        return self.status()
+
+    def status(self) -> rig_pb2.GetStatusResponse:
+        """Return the state of recorder, ring and followers."""
         words = self._feed.words()
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,
@@ -53,7 +57,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     async def ListChannels(
         self, request: rig_pb2.ListChannelsRequest, _context: Any
     ) -> rig_pb2.ListChannelsResponse:
-        """The registry."""
+        """Return the registry."""
         return rig_pb2.ListChannelsResponse(
             channels=[
                 _info(stream, channel)
@@ -64,14 +68,14 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         )
 
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
-        """What is missing of a session."""
+        """Return what is missing of a session."""
         return await asyncio.to_thread(self._answer, request, CALLER.get())
 
     def _answer(self, request: rig_pb2.GetLossesRequest, caller: Caller) -> rig_pb2.GetLossesResponse:
         return self._losses.answer(request, self._feed.opened, self._seats.viewer(caller))
 
     async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
-        """Walks everything that is kept."""
+        """Check everything that is kept, finding by finding."""
         async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
             async for response in responses:
                 LEASE.get().check()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rig.columns import field, varint
-from rig.errors import Unavailable
+from rig.errors import Draining, Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.auth.caller import Caller
@@ -34,13 +34,13 @@ class CutTick(Protocol):
     """Gives the wanted part of a record."""
 
     def __call__(self, tick: Tick) -> bytes:
-        """As a field of a response."""
+        """Return the tick as a field of a response."""
 
     def message(self, tick: Tick) -> bytes:
-        """As a whole response with nothing else in it, shared by all who want the same."""
+        """Return the tick as a whole response with nothing else in it, shared by all who want the same."""
 
     def rest(self) -> None:
-        """Let go of what is kept for others; it is made again when asked for."""
+        """Release what is kept for others; it is made again when asked for."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,12 @@ class Subscription:
         self._messages = self._bytes = self._skipped = self._missed = 0
 
     async def run(self, write: Write) -> None:
-        """Follow the stream for good."""
+        """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
             self._lease.check()
+            if feed.drained.done():
+                await self._end(write)
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
@@ -147,13 +149,20 @@ class Subscription:
         """Who follows."""
         return self._lease.caller
 
+    async def _end(self, write: Write) -> None:
+        """Send what was collected and how far this is; not to a reader that has stopped."""
+        if not self.stalled:
+            await self._flush(write)
+        cursor = self._feed.cursors.text(self._feed.cursor(self.stream, self._position))
+        raise Draining("the server ends", hint="connect again with the last cursor", cursor=cursor)
+
     @property
     def acknowledges(self) -> bool:
         """Whether the reader says how far it is."""
         return self._options.acknowledges
 
     def acknowledge(self, seq: int) -> None:
-        """The reader has dealt with everything up to `seq`."""
+        """Note that the reader has dealt with everything up to `seq`."""
         self._receipts.acknowledge(seq, time.monotonic())
 
     @property
@@ -162,7 +171,7 @@ class Subscription:
         return self._receipts.stalled(time.monotonic())
 
     def status(self) -> rig_pb2.Follower:
-        """As the rig's status shows it."""
+        """Return the follower as the rig's status shows it."""
         receipts = self._receipts
         return rig_pb2.Follower(
             peer=self.peer,
@@ -180,8 +189,8 @@ class Subscription:
         )
 
     async def _pause(self, write: Write) -> None:
-        """The reader has stopped: nothing but a word a second, which it answers when it is back. Until then
-        it costs its position.
+        """Pause while the reader has stopped: nothing but a word a second, which it answers when it is
+        back. Until then it costs its position.
         """
         self._cut.rest()
         await self._receipts.hear(_IDLE_S)
@@ -227,7 +236,7 @@ class Subscription:
         return newest._replace(head=newest.head and newest.head._replace(after_gap=False))
 
     def _due(self, tick: Tick) -> bool:
-        """Whether this is the first record of its slot of session time."""
+        """Return whether this is the first record of its slot of session time."""
         bucket = self._slot(tick)
         due = bucket != self._bucket
         self._bucket = bucket
@@ -239,14 +248,14 @@ class Subscription:
         return tick.head.session, int((tick.head.session_time + 1e-4) * self._options.max_rate_hz)
 
     def _first_bucket(self) -> tuple[int, int] | None:
-        """A resumed subscriber has had the record at its position."""
+        """Return the first slot of time; a resumed subscriber has had the record at its position."""
         if not self._options.max_rate_hz or not self._position:
             return None
         tick = self._feed.at(self.stream, self._position)
         return None if tick is None else self._slot(tick)
 
     async def _rest(self, write: Write) -> None:
-        """Nothing new: after a second of silence send what was collected, or progress."""
+        """Send, after a second of silence, what was collected, or progress."""
         if time.monotonic() - self._wrote < _IDLE_S:
             return
         if not self._pending:

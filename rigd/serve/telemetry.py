@@ -1,9 +1,10 @@
 """TelemetryService: requests become subscriptions. Messages leave as the bytes the ring holds."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -38,6 +39,7 @@ _LOOK_BACK: Final = 64
 """Scoring updates searched for the entry list in force: it is written every ten seconds, which is 50."""
 
 Context = Any
+R = TypeVar("R")
 TableRequest = telemetry_pb2.StreamPhysicsRequest | telemetry_pb2.StreamScoringRequest
 AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 
@@ -55,7 +57,7 @@ class TelemetryService:
         self._named: dict[bytes, Subscription] = {}
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Responses are bytes already, so they are not serialized again."""
+        """Return the service for a server. Responses are bytes already, so they are not serialized again."""
         streams: dict[str, tuple[Any, Any]] = {
             "StreamPhysics": (self._physics, telemetry_pb2.StreamPhysicsRequest),
             "StreamScoring": (self._scoring, telemetry_pb2.StreamScoringRequest),
@@ -139,7 +141,7 @@ class TelemetryService:
             self._named[name] = newcomer
 
     def _limit(self, newcomer: Subscription) -> None:
-        """Raises Exhausted for a connection that has enough streams."""
+        """Raise Exhausted for a connection that has enough streams."""
         own = [one for one in self.followers if one.peer == newcomer.peer]
         local = newcomer.peer.startswith(ANY_SOCKET)
         if not local and len(own) >= MAX_STREAMS_PER_CLIENT:
@@ -168,9 +170,19 @@ class TelemetryService:
     async def _acknowledgements(
         self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest], _context: Context
     ) -> telemetry_pb2.StreamAcknowledgementsResponse:
-        async for request in requests:
+        async for request in self._until_drained(requests):
             self._note(request)
         return telemetry_pb2.StreamAcknowledgementsResponse()
+
+    async def _until_drained(self, requests: AsyncIterator[R]) -> AsyncIterator[R]:
+        """What a client says until the server ends; else its words would keep the connection open."""
+        while True:
+            said = asyncio.ensure_future(anext(requests, None))
+            await asyncio.wait((said, self._feed.drained), return_when=asyncio.FIRST_COMPLETED)
+            if not said.done() or (request := said.result()) is None:
+                said.cancel()
+                return
+            yield request
 
     def _note(
         self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
@@ -209,7 +221,7 @@ class TelemetryService:
         return self._feed.head(stream)
 
     def _lap_start(self, stream: bytes, cars: Cars) -> int:
-        """Before the first tick of the running lap of the chosen car."""
+        """Return the position before the first tick of the running lap of the chosen car."""
         if stream != rings.PHYSICS:
             raise BadRequest("only physics can start at the running lap", hint="use time_ns")
         if not self._feed.head(stream):
@@ -244,15 +256,15 @@ class _Events:
         self._feed, self._accounts = feed, accounts or Accounts()
 
     def __call__(self, tick: Tick) -> bytes:
-        """The `events` field of a response."""
+        """Return the `events` field of a response."""
         return field(_EVENTS_FIELD, tick.data)
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response."""
+        """Return a whole response."""
         return self._feed.cursor_field(rings.EVENTS, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 class _Scoring:
@@ -264,17 +276,17 @@ class _Scoring:
         self._begun = False
 
     def __call__(self, tick: Tick) -> bytes:
-        """The `ticks` field of a response."""
+        """Return the `ticks` field of a response."""
         return self._selection(tick if self._begun else self._completed(tick))
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response."""
+        """Return a whole response."""
         if self._begun:
             return self._selection.message(tick)
         return self._feed.cursor_field(rings.SCORING, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Let go of what is kept for others."""
+        """Release what is kept for others."""
         self._selection.rest()
 
     def _completed(self, tick: Tick) -> Tick:

@@ -24,7 +24,7 @@ class Tls:
         self._timer: asyncio.TimerHandle | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Credentials of one port: each remembers what it was given last."""
+        """Return the credentials of one port: each remembers what it was given last."""
         given = self.certificates.current
         return grpc.dynamic_ssl_server_credentials(_configuration(given), self._fetcher(given))
 

@@ -119,11 +119,11 @@ class CommandQueue:
         return [found for command in taken[:most] if (found := self._read(command)) is not None]
 
     def done(self, command: Command) -> None:
-        """The command was carried out."""
+        """Note that the command was carried out."""
         self._path(command.id, _TAKEN).unlink(missing_ok=True)
 
     def refuse(self, command: Command, error: RigError) -> None:
-        """The command was not carried out, and why."""
+        """Note that the command was not carried out, and why."""
         words = {"reason": error.reason(), "message": error.message, "hint": error.hint, "facts": error.facts}
         replace(self._path(command.id, _REFUSED), json.dumps(words).encode())
         self.done(command)

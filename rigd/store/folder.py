@@ -43,7 +43,7 @@ def _parts(name: str, wanted: int) -> tuple[str, ...]:
     return parts
 
 
-class State(NamedTuple):
+class LapFileState(NamedTuple):
     """What is known of a lap without opening its file."""
 
     pinned: bool
@@ -65,7 +65,7 @@ class LapFolder:
         self._held = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def release(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         if self._held >= 0:
             os.close(self._held)
             self._held = -1
@@ -131,7 +131,7 @@ class LapFolder:
         return self._named("")
 
     def foreign(self) -> Iterator[Path]:
-        """Return files that look like laps and have no lap's name; unfinished ones are none."""
+        """Yield files that look like laps and have no lap's name; unfinished ones are none."""
         for path in sorted(self.root.glob(f"*/[!.]*{SUFFIX}")):
             if not _NAME.fullmatch(f"sessions/{path.parent.name}/laps/{path.stem}") or not path.is_file():
                 yield path
@@ -140,11 +140,11 @@ class LapFolder:
         """Return the names of all laps whose file was set aside, or of those of one session."""
         return self._named(DAMAGED, session)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, LapFileState]:
         """Return all laps that have a file or had one, with what stands beside each."""
         sound, pinned, synced = (set(self._named(suffix)) for suffix in ("", _PIN, _SYNCED))
         return {
-            lap: State(lap in pinned, lap in synced, lap not in sound)
+            lap: LapFileState(lap in pinned, lap in synced, lap not in sound)
             for lap in sound.union(self._named(DAMAGED))
         }
 
@@ -231,7 +231,7 @@ class LapFolder:
         self._replace(self._beside(session.name, _SESSION), dump_message(session))
 
     def sessions(self) -> Iterator[session_pb2.Session]:
-        """Return all sessions that have a folder, and in it a file that can be read."""
+        """Yield all sessions that have a folder, and in it a file that can be read."""
         for name in self.folders():
             with contextlib.suppress(FileNotFoundError, Corrupt):
                 yield self._session(name)
@@ -258,7 +258,7 @@ class LapFolder:
                 self._restore(name)
 
     def aside(self) -> Iterator[Path]:
-        """Return what was set aside and is no lap."""
+        """Yield what was set aside and is no lap."""
         for path in sorted(self.root.glob(f"*/*{DAMAGED}*")):
             if SUFFIX + DAMAGED not in path.name:
                 yield path

@@ -21,7 +21,7 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.durable import make_folder
 from rigd.store import query
-from rigd.store.folder import State
+from rigd.store.folder import LapFileState
 from rigd.store.rows import check, lap_row, pack_message, seat_row, session_row, unpack_message
 from rigd.store.viewer import EVERYTHING, Viewer
 from rigd.store.where import Where
@@ -94,6 +94,7 @@ _OF_SESSION: Final = """
 SELECT total(laps), count(DISTINCT car), total(bytes) FROM seat WHERE session = ?
 """
 _MARKED: Final = "SELECT total(bytes) FROM lap WHERE kind = ? AND pinned"
+_UNSYNCED: Final = "SELECT count(*), min(start_ns) FROM lap WHERE NOT synced"
 _BY_AGE: Final = f"""
 SELECT name, bytes, pinned, synced,
     id IN (SELECT id FROM ({query.best("seat.session, seat.car")}) WHERE rank = 1
@@ -267,12 +268,12 @@ class Index:
             return True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._db.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes inside, or none; may be nested."""
+        """Make all changes inside, or none; may be nested."""
         if self._db.in_transaction:
             yield
             return
@@ -347,18 +348,18 @@ class Index:
         return _session(self._db, name)
 
     def laps_by_age(self) -> Iterator[IndexedLap]:
-        """Return all laps, oldest first. Taken at once, so laps may be removed on the way."""
+        """Yield all laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, LapFileState]:
         """Return all laps listed, with what is known of their files."""
         rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
-        return {name: State(*map(bool, state)) for name, *state in rows}
+        return {name: LapFileState(*map(bool, state)) for name, *state in rows}
 
     def check(self) -> None:
-        """Raises Corrupt unless every row says what its message says and every sum is right: retention acts
-        on rows. 3 s for 100,000 laps.
+        """Raise Corrupt unless every row says what its message says and every sum is right: retention acts on
+        rows. 3 s for 100,000 laps.
         """
         check(self._db)
 
@@ -369,6 +370,13 @@ class Index:
     def total_bytes(self) -> int:
         """Return the bytes of all lap files."""
         return int(self._db.execute("SELECT total(bytes) FROM seat").fetchone()[0])
+
+    def unsynced(self) -> tuple[int, int]:
+        """Return how many laps no warehouse has, and when the oldest of them began, unix nanoseconds, 0 when
+        there is none.
+        """
+        count, since = self._db.execute(_UNSYNCED).fetchone()
+        return int(count), int(since or 0)
 
     def mark_bytes(self) -> int:
         """Return the bytes of the pinned excerpts of marks."""

@@ -26,7 +26,7 @@ _PARENT: Final = re.compile(r"sessions/([a-z0-9-]+)")
 _FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player", "synced")
 
 
-class Column(NamedTuple):
+class OrderColumn(NamedTuple):
     """What rows are ordered by."""
 
     sql: str
@@ -35,15 +35,15 @@ class Column(NamedTuple):
 
 
 ORDERS: Final = {
-    "start_time": Column("lap.start_ns", int),
-    "lap_time": Column("lap.lap_time", float),
-    "car": Column("seat.car", int),
-    "number": Column("lap.number", int),
-    "driver": Column("seat.driver", str),
-    "place": Column("lap.place", int),
-    "sector1": Column("lap.sector1", float),
-    "sector2": Column("lap.sector2", float),
-    "sector3": Column("lap.sector3", float),
+    "start_time": OrderColumn("lap.start_ns", int),
+    "lap_time": OrderColumn("lap.lap_time", float),
+    "car": OrderColumn("seat.car", int),
+    "number": OrderColumn("lap.number", int),
+    "driver": OrderColumn("seat.driver", str),
+    "place": OrderColumn("lap.place", int),
+    "sector1": OrderColumn("lap.sector1", float),
+    "sector2": OrderColumn("lap.sector2", float),
+    "sector3": OrderColumn("lap.sector3", float),
 }
 """Fields of `order_by`. A start is a wall clock, drivers are compared in lower case."""
 
@@ -72,6 +72,7 @@ class LapQuery:
         self.seats = _seats(request)
         self._laps = _laps(request.filter)
         self._laps.also(viewer.laps())
+        self.seats.also(viewer.sessions("session"))  # implied, but it tells how few laps may be theirs
         self._order = read_order(request.order_by)
         if request.best_of and request.best_of not in _GROUPS:
             raise BadRequest(f"best_of is {request.best_of}", hint=f"0 to {max(_GROUPS)}")
@@ -167,9 +168,9 @@ class SessionQuery:
         )
 
 
-def read_order(text: str) -> list[Column]:
+def read_order(text: str) -> list[OrderColumn]:
     """Return the columns of an `order_by`, and the name as the last, so that no two rows are equal."""
-    chosen: dict[str, Column] = {}
+    chosen: dict[str, OrderColumn] = {}
     for words in [part.split() for part in text.split(",")] if text.strip() else [["start_time"]]:
         name = words[0] if words else ""
         if name not in ORDERS or words[1:] not in ([], ["desc"]) or name in chosen:
@@ -180,13 +181,13 @@ def read_order(text: str) -> list[Column]:
             )
         chosen[name] = _falling(ORDERS[name]) if len(words) > 1 else ORDERS[name]
     *_, last = chosen.values()
-    return [*chosen.values(), Column("lap.name", str, last.descending)]
+    return [*chosen.values(), OrderColumn("lap.name", str, last.descending)]
 
 
-def _falling(column: Column) -> Column:
+def _falling(column: OrderColumn) -> OrderColumn:
     """Return the column from its greatest value on. A time that is absent stands last in either direction."""
     sql = f"iif({column.sql} < 9e999, {column.sql}, -9e999)" if column.kind is float else column.sql
-    return Column(sql, column.kind, descending=True)
+    return OrderColumn(sql, column.kind, descending=True)
 
 
 def _seats(request: laps_pb2.ListLapsRequest) -> Where:

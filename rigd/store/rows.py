@@ -107,7 +107,7 @@ def _seconds(lap: lap_pb2.Lap, name: str) -> float:
 
 
 def check(db: sqlite3.Connection) -> None:
-    """Raises Corrupt unless the file is sound, rows say what their messages say, and the sums are right."""
+    """Raise Corrupt unless the file is sound, rows say what their messages say, and the sums are right."""
     try:
         why = next(_wrong(db), "")
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:

@@ -13,16 +13,17 @@ class Where:
     values: list[Value] = field(default_factory=list)
 
     def add(self, term: str, *values: Value) -> None:
-        """One more condition."""
+        """Add a condition."""
         self.terms.append(term)
         self.values += values
 
     def also(self, other: "Where") -> None:
-        """All conditions of another as well."""
-        self.add(str(other), *other.values)
+        """Add all conditions of another."""
+        self.terms += other.terms
+        self.values += other.values
 
     def part(self, column: str, text: str) -> None:
-        """The column, which is in lower case, contains `text` in any case; empty: anything."""
+        """Ask that the column, which is in lower case, contains `text` in any case; empty: anything."""
         if text:
             self.add(f"instr({column}, ?)", text.casefold())
 

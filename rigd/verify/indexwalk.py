@@ -33,7 +33,7 @@ class IndexWalk:
         self.path, self._store = data / _WHERE, LapFolder(data / "laps")
 
     def trouble(self) -> rig_pb2.Finding | None:
-        """Why it cannot be used at all."""
+        """Return why it cannot be used at all."""
         if not self.path.exists():
             laps = next(self._store.laps(), None)
             return finding("index-missing", _WHERE, "there are laps, and no index") if laps else None
@@ -47,7 +47,7 @@ class IndexWalk:
         return None if answers == ["ok"] else finding("index-damaged", _WHERE, "; ".join(answers))
 
     def walk(self) -> Findings:
-        """Everything that is wrong with its rows, as they are at one moment."""
+        """Yield everything that is wrong with its rows, as they are at one moment."""
         if not self.path.exists():
             return
         with contextlib.closing(connect(self.path, "ro")) as db:
@@ -72,7 +72,7 @@ class IndexWalk:
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message says otherwise of {wrong}")
 
     def _losses(self, listed: set[str]) -> Findings:
-        """Laps that had to go: the folder tells it, and the index has to know."""
+        """Yield laps that had to go: the folder tells it, and the index has to know."""
         gone = [self._store.tombstones(session.name) for session in readable_sessions(self._store)]
         forced = {lap for laps in gone for lap, facts in laps.items() if facts.get("forced")}
         for lap in sorted(forced ^ listed):

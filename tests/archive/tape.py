@@ -15,11 +15,11 @@ from rigd.demo.sheet import Records
 from rigd.record.encoder import Encoder
 from rigd.record.numbers import Numbers
 from rigd.record.scorer import Scorer
-from rigd.record.sessions import Sessions
+from rigd.record.sessions import SessionTracker
 from rigd.ring import Record, RingWriter
 from rigd.seat import META, NOBODY, seal
 from rigd.sources.rf2.reader import WORD
-from tests.archive.reel import Reel, Screen, reel
+from tests.archive.race_frames import RaceFrames, Screen, shared_frames
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -36,8 +36,8 @@ class Update(NamedTuple):
 
 
 class Tape:
-    """Records a race, a second of session clock being a second of wall clock. `shown` is a reel of one's own,
-    for a race that one changes or looks into.
+    """Records a race, a second of session clock being a second of wall clock. `shown` is a race of
+    one's own, to change or to look into.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class Tape:
         *,
         short: bool = True,
         limit_bytes: int = 256 << 20,
-        shown: Reel | None = None,
+        shown: RaceFrames | None = None,
     ) -> None:
         self.data = data
         self.ring = RingWriter(data / "ring", limit_bytes)
-        self._reel = shown or reel(cars, short)
-        self._screen = Screen(self._reel)
-        self.race = self._reel.race
+        self._frames = shown or shared_frames(cars, short)
+        self._screen = Screen(self._frames)
+        self.race = self._frames.race
         self.number = 0
         self._show()
         self.numbers = Numbers(self.ring.spans())
-        self.sessions = Sessions()
+        self.sessions = SessionTracker()
         self.scorer = Scorer(self.sessions, session_pb2.SESSION_SOURCE_DEMO, {}, 0.0)
         self.encoders = Encoder(PHYSICS), Encoder(SCORING)
         self.journal: list[dict[str, Any]] = []
@@ -68,7 +68,7 @@ class Tape:
         self.score()
 
     def _show(self) -> None:
-        self.now = self._reel.frame(self.number)
+        self.now = self._frames.frame(self.number)
         self._screen.show(self.now)
 
     @property
@@ -179,7 +179,7 @@ class Tape:
         raise AssertionError(f"car {car} did not drive lap {number}")
 
     @property
-    def told(self) -> list[str]:
+    def closed_files(self) -> list[str]:
         """Names of the files that all closed laps should have."""
         return [f"car{lap.car:03d}-{lap.index:04d}.lap" for lap in self._closed]
 
@@ -195,3 +195,11 @@ class Tape:
 
     def close(self) -> None:
         self.ring.close()
+
+
+def drained(archiver: Archiver) -> Archiver:
+    """Return an archiver that has done all there is to do, without trouble."""
+    while archiver.turn():
+        pass
+    assert not archiver.trouble
+    return archiver

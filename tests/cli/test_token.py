@@ -31,7 +31,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def token(tmp_path: Path) -> str:
     """The id of a token in the folder."""
     store = TokenStore(tmp_path)
-    secret, made = store.create("laptop", "ana", [Scope.LIVE, Scope.LAPS], 86_400)
+    secret, made = store.create("laptop", "birch", [Scope.LIVE, Scope.LAPS], 86_400)
     assert secret.startswith(made.id)
     return made.id
 
@@ -48,7 +48,9 @@ class TestOffline:
     def test_listed_without_what_proves_it(self, run: Run, token: str) -> None:
         done = run("token", "list")
         assert done.exit_code == 0
-        assert [word in done.output for word in (token, "laptop", "ana", "laps, live", "until")] == [True] * 5
+        assert [word in done.output for word in (token, "laptop", "birch", "laps, live", "until")] == [
+            True
+        ] * 5
         (listed,) = json.loads(run("token", "list", "--json").stdout)
         assert (listed["id"], listed["scopes"]) == (token, ["laps", "live"])
         assert not {"digest", "secret"} & set(listed)

@@ -39,6 +39,7 @@ PLANTED = {
     "rigd/record/recorder.py": "import rigd.store.marks",
     "rigd/archive/archiver.py": "import grpc",
     "rigd/losses/account.py": "import tomllib",
+    "rigd/archive/retention.py": "import rigd.metrics",
     "rigd/auth/tokens.py": "import rigd.ring",
     "riglap/lap.py": "import click",
     "rigclient/frames.py": "import lmdb, duckdb",

@@ -473,7 +473,7 @@ class TestRecovering:
         """A server that keeps few records: whatever breaks, every number arrives or is declared."""
         reception = received()
         at = 7
-        told = {7}
+        shown = {7}
         for what, count, lost in [*story, ("message", 1, 0)]:
             if what == "away":
                 reception.recover(Unavailable("down"))
@@ -483,11 +483,11 @@ class TestRecovering:
                     reception.recover(expired(seq=at, first=at + lost + 1))
                 at += lost
             found = reception.take(response(*(tick(at + i, 1) for i in range(1, count + 1))))
-            told |= {read.seq for read in found}
-            told |= {seq for gap in found[0].gaps for seq in range(gap.first_seq, gap.last_seq + 1)}
+            shown |= {read.seq for read in found}
+            shown |= {seq for gap in found[0].gaps for seq in range(gap.first_seq, gap.last_seq + 1)}
             assert all(gap.count == gap.last_seq - gap.first_seq + 1 for gap in found[0].gaps)
             at += count
-        assert told == set(range(7, at + 1))
+        assert shown == set(range(7, at + 1))
 
 
 class TestRequests:

@@ -107,7 +107,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         token = access_pb2.Token(
             id=secret.partition(".")[0],
             name="laptop",
-            user="ana",
+            user="birch",
             scopes=["live", "laps"],
             expire_time_ns=time.time_ns() + 30 * 86400 * 10**9,
         )
@@ -115,7 +115,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
 
     def GetCaller(self, request: Any, context: Any) -> access_pb2.GetCallerResponse:
         self._check(context)
-        return access_pb2.GetCallerResponse(user="ana", scopes=["live", "laps"], pins=self.pins)
+        return access_pb2.GetCallerResponse(user="birch", scopes=["live", "laps"], pins=self.pins)
 
     def GetStatus(self, request: Any, context: Any) -> rig_pb2.GetStatusResponse:
         self._check(context)

@@ -25,7 +25,7 @@ from rigd.serve.cursor import Cursor
 from rigd.serve.server import Server, Settings
 from tests.faults.hostile import UNREADABLE
 from tests.rig.cursors import old
-from tests.serve.author import Remote
+from tests.serve.scripted_recorder import RemoteRecorder
 from tests.serve.secured import Secured, certificate, made, settings
 
 PHYSICS = "/rig.v1.TelemetryService/StreamPhysics"
@@ -36,7 +36,7 @@ REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 @pytest.fixture
-async def secured(author: Remote, tmp_path: Path) -> AsyncIterator[Secured]:
+async def secured(recorder: RemoteRecorder, tmp_path: Path) -> AsyncIterator[Secured]:
     async with serving(tmp_path) as found:
         yield found
 
@@ -262,8 +262,8 @@ async def test_a_malformed_request_is_the_callers_fault(secured: Secured, method
             await call(UNREADABLE)
 
 
-async def test_users_see_no_followers_but_their_own(secured: Secured, author: Remote) -> None:
-    author.event()
+async def test_users_see_no_followers_but_their_own(secured: Secured, recorder: RemoteRecorder) -> None:
+    recorder.event()
     tokens = {name: await secured.paired(Scope.LIVE_ALL, name=name) for name in ("engineer", "driver")}
     start = telemetry_pb2.StreamEventsRequest(start=EARLIEST).SerializeToString()
     seen = {}
@@ -288,10 +288,10 @@ async def test_users_see_no_followers_but_their_own(secured: Secured, author: Re
 
 @pytest.mark.parametrize("method", [PHYSICS, EVENTS])
 async def test_revoking_a_token_ends_its_streams_and_no_other(
-    secured: Secured, author: Remote, method: str
+    secured: Secured, recorder: RemoteRecorder, method: str
 ) -> None:
-    author.ticks(3)
-    author.event()
+    recorder.ticks(3)
+    recorder.event()
     token, other = await secured.paired(Scope.LIVE_ALL), await secured.paired(Scope.LIVE_ALL)
     start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
     async with secured.channel(token) as channel, secured.channel(other) as another:
@@ -316,8 +316,8 @@ async def test_revoking_a_token_ends_calls_that_wait_for_their_client(secured: S
         assert isinstance(await asyncio.wait_for(error_of(call), 60), rigclient.TokenRevoked)
 
 
-async def test_a_token_that_expires_ends_its_streams(secured: Secured, author: Remote) -> None:
-    author.ticks(1)
+async def test_a_token_that_expires_ends_its_streams(secured: Secured, recorder: RemoteRecorder) -> None:
+    recorder.ticks(1)
     token = await secured.paired(Scope.LIVE_ALL, lifetime_s=2)
     async with secured.channel(token) as channel:
         call = stream(channel, EVENTS, b"")
@@ -325,17 +325,17 @@ async def test_a_token_that_expires_ends_its_streams(secured: Secured, author: R
 
 
 async def test_a_client_that_has_stopped_reading_loses_its_connection(
-    secured: Secured, author: Remote, monkeypatch: pytest.MonkeyPatch
+    secured: Secured, recorder: RemoteRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "KILL_AFTER_S", 0.0)
     token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         start = telemetry_pb2.StreamPhysicsRequest(start=EARLIEST).SerializeToString()
         call = stream(channel, PHYSICS, start)
-        author.ticks(1)
+        recorder.ticks(1)
         await call.read()
         for _ in range(200):
-            author.ticks(100)
+            recorder.ticks(100)
         streams = secured.server.streams
         await until(lambda: any(follower.stalled for follower in streams.followers))
         await secured.admin("RevokeToken", access_pb2.RevokeTokenRequest(id=token.partition(".")[0]))
@@ -362,10 +362,10 @@ async def until(ready: Any) -> None:
 
 
 async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
-    secured: Secured, author: Remote
+    secured: Secured, recorder: RemoteRecorder
 ) -> None:
-    author.ticks(3)
-    cursor = old(Cursor(bytes.fromhex(author.identity()), 1, 1))
+    recorder.ticks(3)
+    cursor = old(Cursor(bytes.fromhex(recorder.identity()), 1, 1))
     asked = telemetry_pb2.StreamPhysicsRequest(start=telemetry_pb2.Start(cursor=cursor)).SerializeToString()
     token = await secured.paired(Scope.LIVE_ALL)
     async with grpc.aio.insecure_channel(secured.local) as local, secured.channel(token) as remote:
@@ -379,8 +379,10 @@ async def test_a_cursor_of_release_0_1_goes_on_at_home_and_not_from_elsewhere(
 # The certificate.
 
 
-async def test_the_certificate_changes_and_no_stream_is_cut(secured: Secured, author: Remote) -> None:
-    author.ticks(1)
+async def test_the_certificate_changes_and_no_stream_is_cut(
+    secured: Secured, recorder: RemoteRecorder
+) -> None:
+    recorder.ticks(1)
     token = await secured.paired(Scope.LIVE_ALL)
     async with secured.channel(token) as channel:
         call = stream(channel, EVENTS, b"")
@@ -393,7 +395,7 @@ async def test_the_certificate_changes_and_no_stream_is_cut(secured: Secured, au
         assert (await pairing(secured)).fingerprint == pins[1]
         before, secured.shown = secured.shown, await asyncio.to_thread(certificate, secured.address)
         assert secured.shown != before
-        author.event()
+        recorder.event()
         assert await asyncio.wait_for(call.read(), 60)
         call.cancel()
         async with secured.channel(token) as again:

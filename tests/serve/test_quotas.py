@@ -18,13 +18,13 @@ from rig.v1 import laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2
 from rigclient.wire import translated
 from rigd.auth.caller import Scope
 from rigd.serve.connections import Crowds
-from rigd.serve.limits import FIXED, Limits, table
+from rigd.serve.limits import FIXED, Quotas, table
 from rigd.serve.server import Server
 from rigd.store.folder import LapFolder
 from rigd.store.paging import DEFAULT_PAGE, MAX_PAGE
-from tests.serve.author import START_NS, Remote
+from tests.serve.scripted_recorder import START_NS, RemoteRecorder
 from tests.serve.secured import Secured, certificate, settings
-from tests.store.shelf import Clerk, Shelf, lap, samples
+from tests.store.lap_store import CommandThread, LapStore, lap, samples
 
 ALL = (Scope.LIVE_ALL, Scope.LAPS_ALL)
 
@@ -38,7 +38,7 @@ class Rig:
         self.secured = Secured(self.server, data)
 
     def limit(self, **limits: int) -> None:
-        self.settings = replace(self.settings, limits=Limits(**limits))
+        self.settings = replace(self.settings, limits=Quotas(**limits))
 
     @contextlib.asynccontextmanager
     async def caller(self, token: str | None = None, name: str = "engineer") -> AsyncIterator["Caller"]:
@@ -82,8 +82,8 @@ class Caller:
 
 
 @pytest.fixture
-async def rig(author: Remote, tmp_path: Path) -> AsyncIterator[Rig]:
-    author.ticks(100)
+async def rig(recorder: RemoteRecorder, tmp_path: Path) -> AsyncIterator[Rig]:
+    recorder.ticks(100)
     made = Rig(tmp_path)
     await made.server.start()
     made.secured.shown = await asyncio.to_thread(certificate, made.secured.address)
@@ -92,15 +92,15 @@ async def rig(author: Remote, tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
+def lap_store(tmp_path: Path) -> Iterator[LapStore]:
+    made = LapStore(tmp_path)
     for index in range(1, 5):
         made.put(lap(index=index))
     made.close()
-    clerk = Clerk(tmp_path)
-    clerk.start()
+    command_thread = CommandThread(tmp_path)
+    command_thread.start()
     yield made
-    clerk.stop()
+    command_thread.stop()
 
 
 @contextlib.contextmanager
@@ -187,8 +187,8 @@ async def test_so_are_those_of_a_stream_of_acknowledgements(rig: Rig) -> None:
             await call
 
 
-async def test_laps_that_a_token_reads(rig: Rig, shelf: Shelf, tmp_path: Path) -> None:
-    long = Shelf(tmp_path)
+async def test_laps_that_a_token_reads(rig: Rig, lap_store: LapStore, tmp_path: Path) -> None:
+    long = LapStore(tmp_path)
     columns = samples(200_000)
     long.put(lap(index=9), columns)
     long.close()
@@ -216,7 +216,7 @@ async def test_marks_of_a_user(rig: Rig) -> None:
             assert (await own.mark()).mark.user == ""
 
 
-async def test_pins_of_a_user(rig: Rig, shelf: Shelf, tmp_path: Path) -> None:
+async def test_pins_of_a_user(rig: Rig, lap_store: LapStore, tmp_path: Path) -> None:
     rig.limit(pins_per_user=2)
     names = [lap(index=index).name for index in range(1, 5)]
     async with rig.caller(name="birch") as one, rig.caller(name="elm") as other, rig.local() as own:
@@ -231,7 +231,9 @@ async def test_pins_of_a_user(rig: Rig, shelf: Shelf, tmp_path: Path) -> None:
         await one.pin(names[0])
 
 
-async def test_two_pins_at_once_do_not_take_the_same_room(rig: Rig, shelf: Shelf, tmp_path: Path) -> None:
+async def test_two_pins_at_once_do_not_take_the_same_room(
+    rig: Rig, lap_store: LapStore, tmp_path: Path
+) -> None:
     rig.limit(pins_per_user=2)
     async with rig.caller(name="birch") as one:
         calls = [one.pin(lap(index=index).name) for index in range(1, 5)]
@@ -240,9 +242,9 @@ async def test_two_pins_at_once_do_not_take_the_same_room(rig: Rig, shelf: Shelf
     assert len(LapFolder(tmp_path / "laps").pinned_by("birch")) == 2
 
 
-async def test_bytes_that_a_user_has_pinned(rig: Rig, shelf: Shelf) -> None:
+async def test_bytes_that_a_user_has_pinned(rig: Rig, lap_store: LapStore) -> None:
     names = [lap(index=index).name for index in range(1, 4)]
-    sizes = [shelf.store.folder.path(name).stat().st_size for name in names]
+    sizes = [lap_store.store.folder.path(name).stat().st_size for name in names]
     async with rig.caller(name="birch") as one:
         rig.limit(pinned_bytes_per_user=sizes[0] + sizes[1])
         await one.pin(names[0])
@@ -255,11 +257,11 @@ async def test_bytes_that_a_user_has_pinned(rig: Rig, shelf: Shelf) -> None:
 
 
 async def test_rows_of_a_page(rig: Rig, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    with shelf.store.index.transaction():
+    lap_store = LapStore(tmp_path)
+    with lap_store.store.index.transaction():
         for index in range(MAX_PAGE + 1):
-            shelf.store.index.put_lap(lap(index=index))
-    shelf.close()
+            lap_store.store.index.put_lap(lap(index=index))
+    lap_store.close()
     async with rig.caller() as one:
         for asked, given in ((0, DEFAULT_PAGE), (MAX_PAGE, MAX_PAGE), (MAX_PAGE + 1, MAX_PAGE)):
             answer = await one.laps.ListLaps(laps_pb2.ListLapsRequest(parent="sessions/-", page_size=asked))

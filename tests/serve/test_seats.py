@@ -15,13 +15,12 @@ from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
 from rigclient.paired import PairedRig
-from rigclient.tls import SERVER_NAME
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
-from tests.serve.author import IDS, PLAYER, START_NS, STEP_S, Remote
+from tests.serve.scripted_recorder import IDS, PLAYER, START_NS, STEP_S, RemoteRecorder
 from tests.serve.secured import certificate, settings
-from tests.store.shelf import SESSION, Clerk, Shelf, lap, session
+from tests.store.lap_store import SESSION, CommandThread, LapStore, lap, session
 
 OTHER = "sessions/20261120-150000-meander-valley-race-5f3a-2"
 NARROW = frozenset((Scope.LIVE, Scope.LAPS))
@@ -70,7 +69,6 @@ async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller
                 addresses=(address,),
                 certificates=(shown.decode(),),
                 pins=(pin,),
-                server_name=SERVER_NAME,
                 token=token,
                 user=caller.user,
                 scopes=tuple(caller.scopes),
@@ -84,14 +82,14 @@ Call = Callable[[Caller], AsyncRig]
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Shelf]:
-    shelf = Shelf(tmp_path)
-    shelf.store.put_session(session())
-    shelf.store.put_session(session(OTHER, start_time_ns=session().start_time_ns + 1))
+def kept(tmp_path: Path) -> Iterator[LapStore]:
+    lap_store = LapStore(tmp_path)
+    lap_store.store.put_session(session())
+    lap_store.store.put_session(session(OTHER, start_time_ns=session().start_time_ns + 1))
     for one in LAPS:
-        shelf.put(one)
-    yield shelf
-    shelf.close()
+        lap_store.put(one)
+    yield lap_store
+    lap_store.close()
 
 
 async def error_of(call: Awaitable[Any]) -> RigError:
@@ -117,7 +115,7 @@ async def names(rig: AsyncRig) -> set[str]:
     ids=["ann", "bob", "nameless", "stranger", "laps:all", "local"],
 )
 async def test_everybody_finds_reads_and_lists_their_laps_and_no_others(
-    kept: Shelf, call: Call, caller: Caller, laps: tuple[lap_pb2.Lap, ...]
+    kept: LapStore, call: Call, caller: Caller, laps: tuple[lap_pb2.Lap, ...]
 ) -> None:
     rig = call(caller)
     there = {one.name for one in laps}
@@ -146,7 +144,7 @@ async def test_everybody_finds_reads_and_lists_their_laps_and_no_others(
             assert str(error).replace(one.name, missing) == str(unknown)
 
 
-async def test_a_session_tells_of_the_laps_that_there_are(call: Call, kept: Shelf) -> None:
+async def test_a_session_tells_of_the_laps_that_there_are(call: Call, kept: LapStore) -> None:
     rig = call(ANN)
     (found,) = [one async for one in rig.sessions()]
     assert (found.name, found.laps, found.cars) == (SESSION, 2, 2)
@@ -157,12 +155,12 @@ async def test_a_session_tells_of_the_laps_that_there_are(call: Call, kept: Shel
 
 
 async def test_who_is_in_the_seat_sees_the_session_before_a_lap_is_kept(
-    author: Remote, call: Call, kept: Shelf
+    recorder: RemoteRecorder, call: Call, kept: LapStore
 ) -> None:
     running = session(
         "sessions/now",
         status=session_pb2.SESSION_STATUS_RECORDING,
-        ring=author.identity(),
+        ring=recorder.identity(),
         start_time_ns=2 * START_NS,
     )
     kept.store.put_session(running)
@@ -174,10 +172,35 @@ async def test_who_is_in_the_seat_sees_the_session_before_a_lap_is_kept(
     assert {one.name async for one in rig.sessions()} == {SESSION}
 
 
-async def test_one_deletes_and_pins_what_is_ones_own(call: Call, kept: Shelf) -> None:
+async def test_the_running_lap_of_the_rigs_own_car_is_whose_who_began_it(
+    recorder: RemoteRecorder, call: Call, kept: LapStore
+) -> None:
+    recorder.ticks(700)
+    recorder.update(True)
+    recording = session_pb2.SESSION_STATUS_RECORDING
+    kept.store.put_session(session(status=recording, ring=recorder.identity(), ring_session=1))
+    own, other = (f"{SESSION}/laps/car{slot:03d}-running" for slot in (PLAYER, 3))
+
+    async def seeing(name: str) -> list[Caller]:
+        callers = []
+        for caller in (ANN, BOB, NAMELESS, LOCAL):
+            with contextlib.suppress(NotFound):
+                assert (await call(caller).lap_info(name)).running
+                callers.append(caller)
+        return callers
+
+    assert await seeing(own) == [LOCAL]
+    assert await seeing(other) == [ANN, BOB, LOCAL]
+    recorder.sit("ann", START_NS)
+    assert await seeing(own) == [ANN, LOCAL]
+    with pytest.raises(NotFound):
+        await call(BOB).lap_file(own)
+
+
+async def test_one_deletes_and_pins_what_is_ones_own(call: Call, kept: LapStore) -> None:
     kept.close()
-    clerk = Clerk(kept.data)
-    clerk.start()
+    command_thread = CommandThread(kept.data)
+    command_thread.start()
     try:
         rig, wide = call(ANN), call(WIDE)
         assert (await rig.pin(HERS.name)).pinned
@@ -192,12 +215,14 @@ async def test_one_deletes_and_pins_what_is_ones_own(call: Call, kept: Shelf) ->
         await local.delete_lap(FOREIGN.name)
         assert HERS.name not in await names(local)
     finally:
-        clerk.stop()
+        command_thread.stop()
         kept.store.folder.hold()
 
 
-async def test_marks_are_ones_own_and_of_ones_own_time(author: Remote, call: Call, tmp_path: Path) -> None:
-    author.ticks(500)  # ten seconds
+async def test_marks_are_ones_own_and_of_ones_own_time(
+    recorder: RemoteRecorder, call: Call, tmp_path: Path
+) -> None:
+    recorder.ticks(500)  # ten seconds
     since_ns = START_NS + 5 * 10**9
     SeatFile(tmp_path).put(Seat("ann", since_ns))
     later = (since_ns + 3 * 10**9) / 1e9
@@ -236,20 +261,20 @@ async def raw(rig: AsyncRig, **fields: Any) -> AsyncIterator[telemetry_pb2.Strea
         yield response
 
 
-async def test_a_stream_follows_the_seat(author: Remote, call: Call, tmp_path: Path) -> None:
-    author.ticks(10)
+async def test_a_stream_follows_the_seat(recorder: RemoteRecorder, call: Call, tmp_path: Path) -> None:
+    recorder.ticks(10)
     seat = SeatFile(tmp_path)
     ann, wide = call(ANN), call(WIDE)
     stream, all_of_it = raw(ann), wide.physics(["speed"])
     first = asyncio.ensure_future(anext(stream))
     everything = asyncio.ensure_future(take(all_of_it, 15))
     assert (await asyncio.wait_for(first, 30)).HasField("progress")
-    author.ticks(5)  # to 15: nobody is in the seat
+    recorder.ticks(5)  # to 15: nobody is in the seat
     response = await asyncio.wait_for(anext(stream), 30)
     assert response.HasField("progress")
     skipped, ticks = response.skipped, list(response.ticks)
     seat.put(Seat("ann", now_in_the_ring(16)))
-    author.ticks(5)  # to 20
+    recorder.ticks(5)  # to 20
     while not ticks:
         response = await asyncio.wait_for(anext(stream), 30)
         skipped += response.skipped
@@ -260,7 +285,7 @@ async def test_a_stream_follows_the_seat(author: Remote, call: Call, tmp_path: P
     assert [tick.seq for tick in ticks] == [16, 17, 18, 19, 20]
     assert all(list(tick.id) == [PLAYER] for tick in ticks)
     seat.put(Seat("bob", now_in_the_ring(21)))
-    author.ticks(5)  # to 25
+    recorder.ticks(5)  # to 25
     response = await asyncio.wait_for(anext(stream), 30)
     assert response.HasField("progress")
     assert not response.ticks
@@ -268,11 +293,11 @@ async def test_a_stream_follows_the_seat(author: Remote, call: Call, tmp_path: P
 
 
 async def test_who_waits_for_the_seat_is_told(
-    author: Remote, call: Call, caplog: pytest.LogCaptureFixture
+    recorder: RemoteRecorder, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = asyncio.ensure_future(anext(call(ANN).physics(["speed"])))
     while "rig seat USER" not in caplog.text:
-        author.ticks(1)
+        recorder.ticks(1)
         await asyncio.sleep(0.05)
     stream.cancel()
     await asyncio.gather(stream, return_exceptions=True)
@@ -281,10 +306,10 @@ async def test_who_waits_for_the_seat_is_told(
 
 @pytest.mark.parametrize(("cars", "ids"), [("all", [PLAYER]), ([PLAYER, 3], [PLAYER]), ([3], [])])
 async def test_in_the_seat_one_sees_the_rigs_own_car(
-    author: Remote, call: Call, tmp_path: Path, cars: Any, ids: list[int]
+    recorder: RemoteRecorder, call: Call, tmp_path: Path, cars: Any, ids: list[int]
 ) -> None:
     SeatFile(tmp_path).put(Seat("ann", START_NS))
-    author.ticks(3)
+    recorder.ticks(3)
     rig, wide = call(ANN), call(WIDE)
     frames = await take(rig.physics(["speed"], cars, start="earliest"), 3)
     assert [frame.id.tolist() for frame in frames] == [ids] * 3
@@ -293,11 +318,11 @@ async def test_in_the_seat_one_sees_the_rigs_own_car(
 
 
 async def test_in_the_seat_one_sees_scoring_and_events_whole_and_else_nothing(
-    author: Remote, call: Call, tmp_path: Path
+    recorder: RemoteRecorder, call: Call, tmp_path: Path
 ) -> None:
     for _ in range(3):
-        author.update()
-        author.event()
+        recorder.update()
+        recorder.event()
     rig = call(ANN)
     for stream in (rig.scoring, rig.events):
         assert isinstance(await error_of(anext(stream(start="earliest"))), Denied)
@@ -308,9 +333,9 @@ async def test_in_the_seat_one_sees_scoring_and_events_whole_and_else_nothing(
 
 
 async def test_the_past_is_denied_where_it_is_not_ones_own(
-    author: Remote, call: Call, tmp_path: Path
+    recorder: RemoteRecorder, call: Call, tmp_path: Path
 ) -> None:
-    author.ticks(100)
+    recorder.ticks(100)
     rig, other = call(ANN), call(BOB)
     SeatFile(tmp_path).put(Seat("ann", now_in_the_ring(51)))
     for start in ("earliest", "running_lap", now_in_the_ring(40) / 1e9):
@@ -324,9 +349,9 @@ async def test_the_past_is_denied_where_it_is_not_ones_own(
 
 
 async def test_a_cursor_of_before_passes_over_what_is_not_ones_own(
-    author: Remote, call: Call, tmp_path: Path
+    recorder: RemoteRecorder, call: Call, tmp_path: Path
 ) -> None:
-    author.ticks(100)
+    recorder.ticks(100)
     local, rig = call(LOCAL), call(ANN)
     (frame,) = await take(local.physics(["speed"], start="earliest"), 1)
     SeatFile(tmp_path).put(Seat("ann", now_in_the_ring(90)))
@@ -338,7 +363,7 @@ async def test_a_cursor_of_before_passes_over_what_is_not_ones_own(
 
 
 async def test_the_seat_is_taken_by_the_rights_of_the_caller(
-    author: Remote, call: Call, tmp_path: Path
+    recorder: RemoteRecorder, call: Call, tmp_path: Path
 ) -> None:
     ann, bob, local = call(ANN), call(BOB), call(LOCAL)
     assert (await ann.seat()).user == ""
@@ -361,12 +386,12 @@ async def test_the_seat_is_taken_by_the_rights_of_the_caller(
 
 
 async def test_the_later_of_what_is_asked_for_and_what_the_recorder_tells_counts(
-    author: Remote, call: Call, tmp_path: Path
+    recorder: RemoteRecorder, call: Call, tmp_path: Path
 ) -> None:
     rig = call(LOCAL)
     await rig.take_seat("ann")
     asked = (await rig.seat()).since_time_ns
-    author.sit("bob", asked + 1)
+    recorder.sit("bob", asked + 1)
     while (now := await rig.seat()).user != "bob":
         await asyncio.sleep(0.02)
     assert now.by_driver

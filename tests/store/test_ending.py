@@ -13,18 +13,18 @@ from rigclient.wire import translated
 from rigd.auth.caller import Scope
 from rigd.serve.server import Server
 from tests.serve.secured import Secured, certificate, settings
-from tests.store.shelf import Shelf, lap, samples
+from tests.store.lap_store import LapStore, lap, samples
 
 ROWS = 250_000
 """More than a connection holds of what nobody reads."""
 
 
 @pytest.fixture
-async def secured(shelf: Shelf) -> AsyncIterator[Secured]:
-    shelf.put(lap(), samples(ROWS), plain=True)
-    server = Server(settings(shelf.data))
+async def secured(lap_store: LapStore) -> AsyncIterator[Secured]:
+    lap_store.put(lap(), samples(ROWS), plain=True)
+    server = Server(settings(lap_store.data))
     await server.start()
-    found = Secured(server, shelf.data)
+    found = Secured(server, lap_store.data)
     found.shown = await asyncio.to_thread(certificate, found.address)
     yield found
     await server.stop()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rig.errors import Corrupt, NotFound
 from rig.v1 import lap_pb2, laps_pb2
 from rigd.store.index import VERSION, Index, IndexReader, remove_index
-from tests.store.shelf import SESSION, lap, session
+from tests.store.lap_store import SESSION, lap, session
 
 ALL = laps_pb2.ListLapsRequest(parent="sessions/-")
 
@@ -66,6 +66,15 @@ def test_what_changes_about_a_lap_is_in_its_message_and_in_filters(index: Index,
     assert [one.name for one in listed.laps] == [name]
     index.set_pinned(name, False)
     assert not IndexReader(path).list_laps(laps_pb2.ListLapsRequest(parent=SESSION, filter=wanted)).laps
+
+
+def test_laps_that_no_warehouse_has_are_counted_from_the_oldest(index: Index) -> None:
+    assert index.unsynced() == (0, 0)
+    for number, began_ns in ((1, 3_000), (2, 1_000), (3, 2_000)):
+        index.put_lap(lap(index=number, start_time_ns=began_ns))
+    assert index.unsynced() == (3, 1_000)
+    index.set_synced(lap(index=2).name)
+    assert index.unsynced() == (2, 2_000)
 
 
 @pytest.mark.parametrize("change", ["set_pinned", "set_damage", "set_synced"])

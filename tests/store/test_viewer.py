@@ -13,7 +13,7 @@ from rig.v1 import lap_pb2, laps_pb2
 from rigd.store.index import Index, IndexReader
 from rigd.store.rows import check
 from rigd.store.viewer import EVERYTHING, Viewer
-from tests.store.shelf import lap, session
+from tests.store.lap_store import lap, session
 
 USERS = ("ann", "bob", "O'Hara; --")
 NAMES = tuple(f"sessions/{number}" for number in range(6))
@@ -42,11 +42,11 @@ def a_lap(number: int, rng: random.Random) -> lap_pb2.Lap:
     )
 
 
-Shelf = tuple[IndexReader, list[lap_pb2.Lap]]
+LapStore = tuple[IndexReader, list[lap_pb2.Lap]]
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+def lap_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LapStore]:
     rng = random.Random(3)
     path = tmp_path_factory.mktemp("index") / "index.sqlite"
     index, laps = Index(path), [a_lap(number, rng) for number in range(LAPS)]
@@ -73,8 +73,10 @@ def seen(viewer: Viewer, laps: list[lap_pb2.Lap]) -> list[lap_pb2.Lap]:
 
 @settings(deadline=None)
 @given(viewers, st.integers(1, 100), st.sampled_from([0, 0, 3, 5]))
-def test_lists_have_what_there_is_page_by_page(shelf: Shelf, viewer: Viewer, size: int, best_of: int) -> None:
-    reader, laps = shelf
+def test_lists_have_what_there_is_page_by_page(
+    lap_store: LapStore, viewer: Viewer, size: int, best_of: int
+) -> None:
+    reader, laps = lap_store
     asked = laps_pb2.ListLapsRequest(parent="sessions/-", page_size=size, best_of=best_of)  # type: ignore[arg-type]
     found: list[lap_pb2.Lap] = []
     while True:
@@ -96,8 +98,10 @@ def test_lists_have_what_there_is_page_by_page(shelf: Shelf, viewer: Viewer, siz
 
 @settings(deadline=None)
 @given(viewers)
-def test_one_lap_and_one_session_are_there_or_not_as_in_the_lists(shelf: Shelf, viewer: Viewer) -> None:
-    reader, laps = shelf
+def test_one_lap_and_one_session_are_there_or_not_as_in_the_lists(
+    lap_store: LapStore, viewer: Viewer
+) -> None:
+    reader, laps = lap_store
     there, sessions = {one.name for one in seen(viewer, laps)}, home(viewer, laps)
     assert {one.name for one in laps if reader.lap(one.name, viewer)} == there
     listed = reader.list_sessions(laps_pb2.ListSessionsRequest(), viewer).sessions
@@ -112,16 +116,16 @@ def test_one_lap_and_one_session_are_there_or_not_as_in_the_lists(shelf: Shelf, 
             assert not found.best_lap or found.best_lap in there
 
 
-def test_for_an_administrator_there_is_everything(shelf: Shelf) -> None:
-    reader, laps = shelf
+def test_for_an_administrator_there_is_everything(lap_store: LapStore) -> None:
+    reader, laps = lap_store
     assert all(reader.lap(one.name, EVERYTHING) for one in laps)
     found = reader.list_sessions(laps_pb2.ListSessionsRequest(), EVERYTHING).sessions
     assert sum(one.laps for one in found) == LAPS
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_laps_are_filtered_by_their_user(shelf: Shelf, user: str) -> None:
-    reader, laps = shelf
+def test_laps_are_filtered_by_their_user(lap_store: LapStore, user: str) -> None:
+    reader, laps = lap_store
     wanted = laps_pb2.LapFilter(user=user)
     asked = laps_pb2.ListLapsRequest(parent="sessions/-", page_size=1000, filter=wanted)
     own = {one.name for one in laps if one.user == user}

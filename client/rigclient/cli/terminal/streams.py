@@ -62,7 +62,7 @@ def _ctrl_c() -> Iterator[list[int]]:
 
 
 def _open() -> None:
-    """See that there are streams, and that they take every text."""
+    """Ensure that there are streams, and that they take every text."""
     if logging.lastResort is not None:  # where words of a log go that nobody asked for
         logging.lastResort.setFormatter(LogFormatter())
     if sys.stdin is None:

@@ -26,7 +26,7 @@ IDS = (3, 7, 11, 12)
 ENTRIES = session_pb2.EntryList(entries=[session_pb2.Entry(id=i, driver_name=f"Driver {i}") for i in IDS])
 
 
-class Author:
+class ScriptedRecorder:
     """A ring with four cars at 50 Hz; every car's speed is its tick's number."""
 
     def __init__(self, data: Path, limit_bytes: int = 64 << 20) -> None:
@@ -146,15 +146,15 @@ class Author:
         self.bell.close()
 
 
-class Scribe:
+class RecorderProcess:
     """The process that writes; one serves all tests, one ring at a time."""
 
     def __init__(self) -> None:
-        words = [sys.executable, "-m", "tests.serve.author"]
+        words = [sys.executable, "-m", "tests.serve.scripted_recorder"]
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Have a method of the author called, or with `open` a new author made."""
+        """Have a method of the recorder called, or with `open` a new recorder made."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([name, args, kwargs]) + "\n")
@@ -168,27 +168,27 @@ class Scribe:
         self._process.wait(10)
 
 
-class Remote:
-    """An author that writes through the scribe."""
+class RemoteRecorder:
+    """A recorder in the process that writes."""
 
-    def __init__(self, scribe: Scribe, data: Path, limit_bytes: int = 64 << 20) -> None:
-        self._scribe = scribe
-        scribe.call("open", str(data), limit_bytes)
+    def __init__(self, recorder_process: RecorderProcess, data: Path, limit_bytes: int = 64 << 20) -> None:
+        self._process = recorder_process
+        recorder_process.call("open", str(data), limit_bytes)
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *args, **kwargs: self._scribe.call(name, *args, **kwargs)
+        return lambda *args, **kwargs: self._process.call(name, *args, **kwargs)
 
 
 def main() -> None:
     """Do what is asked, line by line."""
-    author: Author | None = None
+    recorder: ScriptedRecorder | None = None
     for line in sys.stdin:
         name, args, kwargs = json.loads(line)
         result = None
         if name == "open":
-            author = Author(Path(args[0]), args[1])
+            recorder = ScriptedRecorder(Path(args[0]), args[1])
         else:
-            result = getattr(author, name)(*args, **kwargs)
+            result = getattr(recorder, name)(*args, **kwargs)
         print(json.dumps(result), flush=True)
 
 
