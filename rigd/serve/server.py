@@ -17,7 +17,7 @@ from rig.errors import BadRequest, Busy
 from rig.v1 import rig_pb2_grpc
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import connections, laps, status, telemetry
+from rigd.serve import analysis, connections, laps, status, telemetry
 from rigd.serve.binding import ensure_free, protect
 from rigd.serve.feed import Feed
 from rigd.serve.interceptor import CallInterceptor
@@ -29,7 +29,7 @@ MAX_REQUEST_BYTES: Final = 64 << 10
 _GRACE_S: Final = 0.5
 """Streams never end by themselves, so a stopping server does not wait for them long."""
 
-_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE)
+_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, analysis.SERVICE, status.SERVICE)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -84,7 +84,9 @@ class Server:
         self._health = health.aio.HealthServicer()
         streams = telemetry.TelemetryService(self._feed)
         self._laps = laps.LapService(self._feed, settings.data)
-        self._server.add_generic_rpc_handlers((streams.handler(), self._laps.handler()))
+        self._analysis = analysis.AnalysisService(settings.data)
+        handlers = (streams.handler(), self._laps.handler(), self._analysis.handler())
+        self._server.add_generic_rpc_handlers(handlers)
         rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -120,6 +122,7 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await self._server.stop(_GRACE_S)
         self._laps.close()
+        self._analysis.close()
         self._feed.close()
 
 
