@@ -13,6 +13,8 @@ from rigclient.cli.terminal import streams
 _HERE: Final = "rigclient.cli.commands"
 COMMANDS: Final = {
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
+    "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
+    "compare": (f"{_HERE}.compare:compare", "Compare laps: where one of them wins the time"),
     "delete": (f"{_HERE}.mark:delete", "Delete laps for good"),
     "export": (f"{_HERE}.export:export", "Write laps as CSV, Parquet or MoTeC files"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
