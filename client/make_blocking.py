@@ -40,7 +40,7 @@ def blocking(source: str) -> str:
 
 
 def _formatted(source: str) -> str:
-    """Imports in their order and lines as long as everywhere, by ruff."""
+    """Return the source with imports in their order and lines as long as everywhere, by ruff."""
     ruff = str(Path(sys.executable).parent / "ruff")
     for words in (["check", "--select", "I,RUF100,UP028", "--fix", "--unsafe-fixes", "--quiet"], ["format"]):
         command = [ruff, *words, "--stdin-filename", str(TARGET.with_name("aio.py")), "-"]
@@ -49,7 +49,7 @@ def _formatted(source: str) -> str:
 
 
 def main() -> int:
-    """Entry of the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only")
     fresh = blocking(SOURCE.read_text())

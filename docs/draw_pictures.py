@@ -90,7 +90,7 @@ def watch() -> None:
         while time.monotonic() < end:
             time.sleep(0.1)
             board.take(feeds.take())
-        lines = view.lines(board, *WATCH, view.Choice(keys=True))
+        lines = view.lines(board, *WATCH, view.ViewSettings(keys=True))
         feeds.close()
     _save("watch.svg", *lines, title="rig watch", columns=WATCH[0])
 

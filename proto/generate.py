@@ -110,7 +110,7 @@ def _described(channel: "Channel") -> str:
 
 
 def reference(tables: "dict[str, Table]") -> str:
-    """The channel reference page."""
+    """Return the channel reference page."""
     lines = [
         "# Channels",
         "",
@@ -135,7 +135,7 @@ def reference(tables: "dict[str, Table]") -> str:
 
 
 def generated(folder: Path) -> dict[str, bytes]:
-    """Every generated file below `folder`: relative path and bytes."""
+    """Return every generated file below `folder`: relative path and bytes."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for pattern in OUTPUTS
@@ -144,7 +144,7 @@ def generated(folder: Path) -> dict[str, bytes]:
 
 
 def drift() -> list[str]:
-    """Names of generated files that differ from what the sources give, in either direction."""
+    """Return names of generated files that differ from what the sources give, in either direction."""
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         fresh, kept = generated(Path(folder)), generated(PROTO)
@@ -164,7 +164,7 @@ def note(snapshot: Path) -> None:
 
 
 def main() -> int:
-    """Entry of the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only")
     parser.add_argument("--snapshot", action="store_true", help="note the contract")

@@ -94,7 +94,7 @@ class _Field:
 
 
 def module(descriptors: FileDescriptorSet) -> str:
-    """The module's source. `descriptors` come with their comments."""
+    """Return the module's source. `descriptors` come with their comments."""
     found = dict(_messages(descriptors))
     words = dict(_enums(descriptors))
     used = {
@@ -113,7 +113,7 @@ def module(descriptors: FileDescriptorSet) -> str:
 def _messages(
     descriptors: FileDescriptorSet,
 ) -> Iterator[tuple[str, tuple[DescriptorProto, dict[tuple[int, ...], str], str]]]:
-    """Messages by name: with their comments by path, and the module that has them."""
+    """Yield messages by name: with their comments by path, and the module that has them."""
     for file in descriptors.file:
         comments = {
             tuple(place.path): " ".join(place.leading_comments.split())
@@ -126,7 +126,7 @@ def _messages(
 
 
 def _enums(descriptors: FileDescriptorSet) -> Iterator[tuple[str, tuple[str, list[str]]]]:
-    """Enums by name: the module, and the names of the values."""
+    """Yield enums by name: the module, and the names of the values."""
     for file in descriptors.file:
         pb2 = file.name.removesuffix(".proto").rpartition("/")[2] + "_pb2"
         for enum in file.enum_type:
@@ -134,7 +134,7 @@ def _enums(descriptors: FileDescriptorSet) -> Iterator[tuple[str, tuple[str, lis
 
 
 def _enum(kind: str, pb2: str, values: list[str]) -> str:
-    """The words of an enum, and its numbers by them; the unspecified one is the empty word."""
+    """Return the words of an enum, and its numbers by them; the unspecified one is the empty word."""
     prefix = values[0].removesuffix("UNSPECIFIED")
     words = {value: value.removeprefix(prefix).lower() for value in values[1:]}
     literal = "\n".join(f'    "{word}",' for word in ("", *words.values()))
@@ -159,7 +159,7 @@ def _class(name: str, message: DescriptorProto, comments: dict[tuple[int, ...], 
 
 
 def _doc(text: str) -> list[str]:
-    """A docstring, wrapped."""
+    """Return a docstring, wrapped."""
     wrapped = textwrap.wrap(text, _WIDTH - 10) or [""]
     if len(wrapped) == 1:
         return [f'    """{wrapped[0]}"""']

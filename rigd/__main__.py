@@ -11,7 +11,7 @@ from rig.signs import visible
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
-from rigd.commands import daemons, game, kept, run
+from rigd.commands import access, certificate, config, daemons, game, kept, run, setup
 from rigd.supervisor import REFUSED
 
 FAILED: Final = 1
@@ -33,7 +33,7 @@ class _Commands(Group):
             return super().invoke(ctx)
         except RigError as error:
             click.secho("rigd: ", fg="red", nl=False, err=True)
-            click.echo(visible(str(error)), err=True)
+            click.echo("\n".join(map(visible, str(error).split("\n"))), err=True)
             passing = isinstance(error, Unavailable | Corrupt) and not isinstance(error, Newer)
             ctx.exit(FAILED if passing else REFUSED)
         except OSError as error:
@@ -58,7 +58,9 @@ def rigd_command() -> None:
 
 for command in (
     *(run.run, daemons.record, daemons.archive, daemons.serve),
-    *(kept.reindex, kept.verify),
+    *(config.config, kept.reindex, kept.verify),
+    *(access.pair, access.token, certificate.certificate),
+    *(setup.install, setup.uninstall, setup.upgrade_check),
     *(game.demo_game, game.doctor, game.capture, game.replay),
 ):
     rigd_command.add_command(command)

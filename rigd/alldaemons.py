@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Final
 
 import rigclient
+from rig import sockets
 from rig.errors import RigError, Unavailable
 from rig.v1 import rig_pb2
 from rigclient.cli.terminal.text import Console, Text
@@ -18,7 +19,6 @@ from rigd.demo.folder import BuffersFolder
 from rigd.process import stop_signals
 from rigd.ring.lock import laps_lock, ring_lock
 from rigd.serve.binding import ensure_free, own_address
-from rigd.serve.server import check_address
 from rigd.supervisor import WATCHDOG_S, Daemon, Supervisor
 
 _UP_WITHIN_S: Final = 60.0
@@ -38,9 +38,11 @@ class AllDaemons:
     """Where it listens besides."""
     demo: bool = False
     """Whether the simulated game belongs to it."""
+    common: tuple[str, ...] = ()
+    """Options for the command lines of all daemons, of the recorder, ..."""
     recording: tuple[str, ...] = ()
-    """Options for the command lines of the recorder, ..."""
     archiving: tuple[str, ...] = ()
+    serving: tuple[str, ...] = ()
     playing: tuple[str, ...] = ()
     watchdog_s: float = WATCHDOG_S
     """Silence after which a daemon is started again."""
@@ -57,27 +59,27 @@ class AllDaemons:
         for lock in (ring_lock, laps_lock):
             lock(self.data).release()
         for address in (self.address, *self.addresses):
-            check_address(address)
+            sockets.check(address, first_port=0)
             ensure_free(address)
         if self.demo:
             with BuffersFolder(self.buffers) as folder:
                 folder.clear()
 
     def daemons(self) -> list[Daemon]:
-        """The daemons in the order of their start."""
+        """Return the daemons in the order of their start."""
         logs = self.data / "log"
-        common = ["--data", str(self.data)]
+        common = ["--data", str(self.data), *self.common]
         record = ["record", *common, "--buffers", str(self.buffers), *self.recording]
         if self.demo:
             record += ["--origin", "demo"]
-        serve = ["serve", *common, "--instance", self.instance]
+        serve = ["serve", *common, "--instance", self.instance, *self.serving]
         for address in self.addresses:
             serve += ["--address", address]
         words = {"record": record, "serve": serve, "archive": ["archive", *common, *self.archiving]}
         return [Daemon(name, words[name], logs / f"{name}.log", watchdog_s=self.watchdog_s) for name in words]
 
     def game(self) -> Daemon:
-        """The simulated game."""
+        """Return the simulated game."""
         words = ["demo-game", "--buffers", str(self.buffers), *self.playing]
         return Daemon("demo-game", words, self.data / "log/demo-game.log")
 

@@ -1,6 +1,7 @@
 """What all daemons have: a log, a watchdog, and one end, whatever thread has died."""
 
 import contextlib
+import faulthandler
 import os
 import sys
 import threading
@@ -16,12 +17,14 @@ DIED: Final = 1
 
 
 @contextlib.contextmanager
-def daemon(name: str, data: Path, *, listens: bool = False) -> Iterator[Watchdog]:
-    """The life of a daemon. What is raised before its watchdog says `ready` is for the caller: it may be a
-    refusal. After that, and in any other thread, it is a death: the trace goes to the log and the process
-    ends with DIED.
+def daemon(name: str, data: Path, *, listens: bool = False, log_level: str = "info") -> Iterator[Watchdog]:
+    """Run the life of a daemon. What is raised before its watchdog says `ready` is for the caller: it may be
+    a refusal. After that, and in any other thread, it is a death: the trace goes to the log and the process
+    ends with DIED. One that hangs is killed with SIGABRT, and every thread's trace goes to the log.
     """
-    lines = log.begin()
+    lines = log.begin(log_level)
+    with contextlib.suppress(OSError, ValueError):  # standard error is closed
+        faulthandler.enable()
     threading.excepthook = lambda died: _thread_died(name, died, lines)
     watchdog = Watchdog(name, data, listens=listens)
     watchdog.start()

@@ -14,13 +14,15 @@ from typing import BinaryIO
 from rig.disk import beside, finish, sync_folder
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. OSError when the
-    disk refuses; nothing is left then.
+def replace(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Make `data` the file at `path`: written beside, flushed, renamed, the folder flushed. Nobody but its
+    owner may read a `private` one, at no moment. OSError when the disk refuses; nothing is left then.
     """
     add_folder(path.parent)
     try:
         with open_to_write(beside(path), os.O_TRUNC) as file:
+            if private:
+                os.fchmod(file.fileno(), 0o600)
             file.write(data)
         finish(path)
     except OSError:
@@ -43,8 +45,8 @@ def append(path: Path, data: bytes) -> None:
 
 
 def open_to_write(path: Path, how: int) -> BinaryIO:
-    """The file at `path`, made if there is none; `how` is O_TRUNC or O_APPEND. OSError when the disk refuses,
-    and for what is no regular file: a FIFO would be waited for.
+    """Open the file at `path`, made if there is none; `how` is O_TRUNC or O_APPEND. OSError when the disk
+    refuses, and for what is no regular file: a FIFO would be waited for.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | how, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -54,20 +56,20 @@ def open_to_write(path: Path, how: int) -> BinaryIO:
 
 
 def cut(path: Path, size: int) -> None:
-    """Take off what stands after the first `size` bytes."""
+    """Truncate a file to its first `size` bytes, on the disk too. Raises OSError."""
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
 
 
 def rename(old: Path, new: Path) -> None:
-    """Give a file, or a folder, another name beside it."""
+    """Rename a file or a folder; what has its new name is on the disk. Raises OSError."""
     old.rename(new)
     sync_folder(new.parent)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it that are not there."""
+    """Make a folder, and those above it that are not there, on the disk too. Raises OSError."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)

@@ -33,10 +33,10 @@ def hold() -> None:
     """End this process when the one that started it with `tied` has ended: SIGTERM, and SIGKILL if that does
     not do. Started any other way, it goes on.
     """
-    told = os.environ.pop(_VARIABLE, "")
-    if told:
-        os.set_inheritable(int(told), False)
-        threading.Thread(target=_follow, args=(int(told),), name="lifeline", daemon=True).start()
+    number = os.environ.pop(_VARIABLE, "")
+    if number:
+        os.set_inheritable(int(number), False)
+        threading.Thread(target=_follow, args=(int(number),), name="lifeline", daemon=True).start()
 
 
 def _follow(reading: int) -> None:

@@ -47,6 +47,7 @@ SESSION_STARTED: Final = LogEvent("session_started", ("session", "track", "kind"
 SESSION_ENDED: Final = LogEvent(
     "session_ended", ("session", "track", "kind"), "another begins, or the game left"
 )
+SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
 CIRCUIT_KEPT: Final = LogEvent(
     "circuit_kept", ("circuit", "corners", "updates"), "the line of a layout is good, and kept"
@@ -68,9 +69,31 @@ TROUBLE_ENDED: Final = LogEvent(
 CALL_REFUSED: Final = LogEvent(
     "call_refused", ("method", "what"), "a disk or a store refused; the caller was told", logging.WARNING
 )
+CONNECTIONS_CLOSED: Final = LogEvent(
+    "connections_closed",
+    ("address", "count", "limit"),
+    "an address had more than it may; the newest were closed",
+    logging.WARNING,
+)
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
 )
+CONFIGURATION_READ: Final = LogEvent(
+    "configuration_read",
+    ("daemon", "changed", "restart"),
+    "on SIGHUP; which settings hold now, and which only after a restart",
+)
+CONFIGURATION_REFUSED: Final = LogEvent(
+    "configuration_refused",
+    ("daemon", "what"),
+    "on SIGHUP; it has mistakes, and what was in force stays",
+    logging.WARNING,
+)
+PAIRED: Final = LogEvent(
+    "paired", ("token", "name", "user", "scopes"), "a device exchanged a pairing code for a token"
+)
+TOKEN_REVOKED: Final = LogEvent("token_revoked", ("token", "name", "user"), "it is good for nothing any more")
+CERTIFICATE: Final = LogEvent("certificate", ("fingerprint",), "another certificate is in use")
 DAEMON_ENDED: Final = LogEvent(
     "daemon_ended", ("daemon", "code"), "`rigd run` starts it again", logging.WARNING
 )
@@ -115,12 +138,17 @@ def _value(value: object) -> str:
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def begin() -> "Log":
+def set_level(name: str) -> None:
+    """Log what is of this level or worse: debug, info, warning, error."""
+    _log.setLevel(name.upper())
+
+
+def begin(level: str = "info") -> "Log":
     """Send what this process logs to standard error, from now on and until `close`."""
     log = Log()
     root = logging.getLogger()
     root.addHandler(log)
-    _log.setLevel(logging.INFO)
+    set_level(level)
     logging.raiseExceptions = False  # a log on a full disk is no reason to write more
     log.start()
     return log
@@ -140,7 +168,9 @@ class Log(logging.handlers.QueueHandler):
         atexit.register(self.close)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Fix what the line says. Unlike the original this leaves the trace to the formatter."""
+        """Return the record with its text made, once. Unlike the original this leaves the trace to the
+        formatter.
+        """
         record.msg, record.args = record.getMessage(), None
         return record
 
@@ -207,7 +237,7 @@ def _priority(level: int) -> int:
 
 
 def _is_pipe(descriptor: int) -> bool:
-    """Whether lines go to a program and not to people. The journal's end is a socket."""
+    """Return whether lines go to a program and not to people. The journal's end is a socket."""
     try:
         mode = os.fstat(descriptor).st_mode
     except OSError:

@@ -19,7 +19,7 @@ class ProcessMeter:
         self._cpu_s = time.process_time()
 
     def status(self) -> rig_pb2.ProcessStatus:
-        """Cost since the call before."""
+        """Return the cost since the call before."""
         now, cpu_s = time.monotonic(), time.process_time()
         share = (cpu_s - self._cpu_s) / max(now - self._last, 1e-3)
         self._last, self._cpu_s = now, cpu_s
@@ -34,18 +34,32 @@ class ProcessMeter:
 
 
 def _resident() -> tuple[int, int]:
-    """Resident bytes: all, and those of mapped files."""
+    """Return resident bytes: all, and those of mapped files."""
     with open("/proc/self/statm") as statm:
         _, resident, shared, *_ = statm.read().split()
     return int(resident) * _PAGE, int(shared) * _PAGE
 
 
-def stop_signals() -> tuple[signal.Signals, ...]:
+def stop_signals(*, daemon: bool = False) -> tuple[signal.Signals, ...]:
     """Return the signals that ask a process to stop: SIGTERM, Ctrl-C (also where a background shell has it
-    ignored), and the terminal that is closed, unless `nohup` has that ignored.
+    ignored), and the terminal that is closed, unless `nohup` has that ignored. A `daemon` without a terminal
+    reads its configuration again instead.
     """
-    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    hangup = () if ignored or (daemon and hangup_reloads()) else (signal.SIGHUP,)
     return (signal.SIGTERM, signal.SIGINT, *hangup)
+
+
+def hangup_reloads() -> bool:
+    """Return whether SIGHUP asks a daemon to read its configuration again. Of one that has a controlling
+    terminal the kernel says so that this was closed: started by hand it ends with it. Those that systemd or
+    `rigd run` started have none.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return True
+    return False
 
 
 def yield_to_others(nice: int = 19) -> None:

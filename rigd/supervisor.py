@@ -84,7 +84,7 @@ class Daemon:
         )
 
     def _tied(self) -> dict[str, Any]:
-        """The options that tie it to us: it ends with us, and feeds its watchdog here."""
+        """Return the options that tie it to us: it ends with us, and feeds its watchdog here."""
         ends = tied()
         if self._notices:
             ends["env"] |= self._notices.environment(self.watchdog_s)
@@ -114,14 +114,16 @@ class Daemon:
                 self._again_at = 0.0
 
     def _attend(self, process: subprocess.Popen[bytes]) -> None:
-        """See that it lives: continue it if somebody stopped it, else end it, so that it is started again."""
+        """Ensure that it lives: continue it if somebody stopped it, else end it, so that it is started
+        again.
+        """
         now = time.monotonic()
         if self._notices is None or self._notices.fed(process.pid):
             self._fed_at = now
         if self._kill_at:
             if now >= self._kill_at:
                 process.kill()
-        elif now - self._fed_at > self.watchdog_s:
+        elif now - self._fed_at > self.watchdog_s or (self._notices and self._notices.dead):
             self._revive(process, now)
 
     def _revive(self, process: subprocess.Popen[bytes], now: float) -> None:
@@ -132,7 +134,7 @@ class Daemon:
             self._fed_at = now
         else:
             log.say(log.NO_PROGRESS, daemon=self.name, silent_s=silent)
-            process.terminate()
+            process.send_signal(signal.SIGABRT)  # as systemd does; it says in its log where it hangs
             self._kill_at = now + _GRACE_S
 
     def _plan(self) -> None:
@@ -144,7 +146,7 @@ class Daemon:
         self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
 
     def last_words(self) -> str:
-        """The last line of its log."""
+        """Return the last line of its log."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it said nothing; see {self.log}"
 
@@ -162,7 +164,7 @@ class Daemon:
 
 
 def stopped(pid: int) -> bool:
-    """Whether somebody has stopped the process."""
+    """Return whether somebody has stopped the process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] == "T"
     except OSError:

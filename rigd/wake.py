@@ -21,7 +21,7 @@ _DATAGRAM_BYTES: Final = 65_536
 
 
 def _short(folder_fd: int, name: str) -> str:
-    """A path to `name` that fits a socket address (108 bytes), however deep the folder lies."""
+    """Return a path to `name` that fits a socket address (108 bytes), however deep the folder lies."""
     return f"/proc/self/fd/{folder_fd}/{name}"
 
 
@@ -84,17 +84,17 @@ class Listener:
             os.close(fd)
 
     def fileno(self) -> int:
-        """For an event loop."""
+        """Return the descriptor, for an event loop."""
         return self._socket.fileno()
 
     def forgotten(self) -> bool:
-        """Whether the socket was removed from the folder: nobody can ring it any more. One that was moved
-        away with the data directory comes back with it.
+        """Return whether the socket was removed from the folder: nobody can ring it any more. One that was
+        moved away with the data directory comes back with it.
         """
         return not self._path.exists() and self._path.parent.parent.exists()
 
     def take(self) -> list[bytes]:
-        """Everything that has come, oldest first."""
+        """Take everything that has come, oldest first."""
         out = []
         try:
             while True:

@@ -2,8 +2,8 @@
 
 It tells those who listen in the folder `status` of the data directory, once a second, by a datagram that
 needs no room on a disk and no disk that answers; the log, when something changes; and whoever started the
-process, in the way of systemd's sd_notify(3): a daemon that makes no progress does not say that it lives, and
-is killed and started again.
+process, in the way of systemd's sd_notify(3): a daemon that makes no progress says so instead of that it
+lives, and is killed and started again. Where even this thread hangs, its silence has the same end.
 """
 
 import contextlib
@@ -29,9 +29,11 @@ STATUS: Final = "status"
 
 _LOOK_S: Final = 1.0
 _SLOW_S: Final = 5.0
-"""Work without progress for longer is told. A turn of the archiver with eight laps takes half a second."""
+"""Work without progress for longer is trouble. A turn of the archiver with eight laps takes half a second."""
 _DEAD_S: Final = 25.0
-"""Work without progress for longer, that does not even wait for a disk, is dead: the daemon is not fed."""
+"""Work without progress for longer, that does not even wait for a disk, is dead."""
+_SHARE: Final = 5 / 6
+"""Of what whoever started us waits for a word, where that is shorter: of the 30 s of the units it is 25."""
 _MOST_LOGGED: Final = 10
 """Sentences of one trouble: a full disk has two, which take turns."""
 _SILENT_S: Final = 3.5
@@ -49,30 +51,30 @@ class Pulse:
         self.resting = True
 
     def beat(self) -> None:
-        """The work goes on; 0.4 µs."""
+        """Note that the work goes on; 0.4 µs."""
         self.thread = threading.current_thread().native_id or 0
         self.progress_s = self.alive_s = time.monotonic()
         self.resting = False
 
     def rest(self) -> None:
-        """There is no work until the next beat."""
+        """Note that there is no work until the next beat."""
         self.resting = True
 
     def silent_s(self, now: float) -> float:
-        """Seconds without progress."""
+        """Return seconds without progress."""
         return 0.0 if self.resting else now - self.progress_s
 
-    def dead(self, now: float) -> bool:
-        """Whether it makes no progress and does not wait for a disk. A disk may take minutes, and no kill
-        makes it faster.
+    def dead(self, now: float, within_s: float = _DEAD_S) -> bool:
+        """Return whether it makes no progress and does not wait for a disk. A disk may take minutes, and no
+        kill makes it faster.
         """
         if not self.resting and _state(self.thread) == "D":
             self.alive_s = now
-        return not self.resting and now - self.alive_s > _DEAD_S
+        return not self.resting and now - self.alive_s > within_s
 
 
 def _state(thread: int) -> str:
-    """One letter of the kernel's, D while the thread waits for a disk."""
+    """Return one letter of the kernel's, D while the thread waits for a disk."""
     try:
         with open(f"/proc/self/task/{thread}/stat") as stat:
             return stat.read().rpartition(") ")[2][:1]
@@ -95,7 +97,7 @@ class Watchdog:
         self._pulses: list[Pulse] = []
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._asked = self._work_trouble = ""
-        self._told = rig_pb2.Trouble(daemon=daemon)
+        self._trouble = rig_pb2.Trouble(daemon=daemon)
         self._logged: set[str] = set()
         self._manager = _Manager()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -105,7 +107,7 @@ class Watchdog:
         self._thread.start()
 
     def ready(self) -> None:
-        """The daemon has started; what ends it from now on is no refusal."""
+        """Note that the daemon has started; what ends it from now on is no refusal."""
         self.is_ready = True
         self._manager.say("READY=1")
         log.say(log.STARTED, daemon=self.daemon, version=rigd.__version__, data=self._folder.parent)
@@ -123,7 +125,9 @@ class Watchdog:
             self._changes.put(what)
 
     def words(self) -> dict[str, rig_pb2.DaemonStatus]:
-        """What the daemons that speak have said last, by name; of this one too, for those that listen."""
+        """Return what the daemons that speak have said last, by name; of this one too, for those that
+        listen.
+        """
         since = time.monotonic() - _SILENT_S
         return {daemon: word for daemon, (heard, word) in self._words.items() if heard > since}
 
@@ -131,9 +135,8 @@ class Watchdog:
         """Look once, and tell."""
         now = time.monotonic()
         self._change(self._work_trouble or self._stall(now))
-        dead = [pulse.part for pulse in self._pulses if pulse.dead(now)]
-        if not dead:
-            self._manager.say(f"WATCHDOG=1\nSTATUS={self._told.what or 'works'}")
+        dead = [pulse for pulse in self._pulses if pulse.dead(now, self._manager.patience_s)]
+        self._manager.say(f"WATCHDOG={'trigger' if dead else 1}\nSTATUS={self._trouble.what or 'works'}")
         with contextlib.suppress(OSError):  # no room, no memory: tried again in a second
             # Whoever owns the data directory makes it; one that was moved away is reached all the same.
             if self._bell is not None or self._folder.parent.exists():
@@ -166,27 +169,27 @@ class Watchdog:
 
     def _change(self, what: str) -> None:
         """Note the trouble of now; log what has changed."""
-        told = self._told
+        trouble = self._trouble
         if what and what not in self._logged and len(self._logged) < _MOST_LOGGED:
             log.say(log.TROUBLE, daemon=self.daemon, what=what)
             self._logged.add(what)
-        if what and not told.what:
-            told.since_ns = time.time_ns()
-        elif told.what and not what:
-            seconds = (time.time_ns() - told.since_ns) / 1e9
-            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=told.what, duration_s=seconds)
+        if what and not trouble.what:
+            trouble.since_ns = time.time_ns()
+        elif trouble.what and not what:
+            seconds = (time.time_ns() - trouble.since_ns) / 1e9
+            log.say(log.TROUBLE_ENDED, daemon=self.daemon, what=trouble.what, duration_s=seconds)
             self._logged.clear()
-        told.what = what
+        trouble.what = what
 
     def _tell(self) -> None:
-        """To all who listen."""
+        """Send it to all who listen."""
         self._bell = self._bell or Bell(self._folder)
-        trouble = self._told if self._told.what else None
+        trouble = self._trouble if self._trouble.what else None
         word = rig_pb2.DaemonStatus(daemon=self.daemon, trouble=trouble, archiver=self.archiver)
         self._bell.ring(word.SerializeToString())
 
     def _hear(self) -> None:
-        """What the others say."""
+        """Take what the others say."""
         if not self._listens:
             return
         if self._listener is None or self._listener.forgotten():
@@ -204,6 +207,9 @@ class _Manager:
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        told = os.environ.get("WATCHDOG_USEC", "")
+        self.patience_s = min(int(told) / 1e6 * _SHARE, _DEAD_S) if told.isdecimal() else _DEAD_S
+        """Without progress, until we say that we are dead."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def say(self, words: str) -> None:

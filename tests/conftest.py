@@ -31,6 +31,8 @@ settings.load_profile("fixed")
 # not outlive the exec of a child, which then has the default.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 ELSEWHERE: Final = "another connector (make test-snowflake5), the long campaigns of faults (make soak)"

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from rig.errors import (
         BadRequest,
         Busy,
+        CodeExpired,
+        CodeUsed,
         Corrupt,
         CursorExpired,
         DatabaseMissing,
         Denied,
+        Draining,
         Exhausted,
         FileMissing,
         ForeignCursor,
@@ -37,29 +40,38 @@ if TYPE_CHECKING:
         RigError,
         RingMissing,
         TokenExpired,
+        TokenRevoked,
         Unauthenticated,
         Unavailable,
         UnknownChannel,
         Unreachable,
+        WrongCode,
         WrongKey,
         WrongPassphrase,
         WrongPassword,
+        WrongPin,
+        WrongToken,
     )
     from rig.infos import LapInfo, SessionInfo
     from rigclient import aio
     from rigclient.blocking import Laps, Rig, connect
     from rigclient.connection import Stream
     from rigclient.frames import Car, Frame, PhysicsFrame, ScoringFrame
+    from rigclient.paired import PairedRig
+    from rigclient.pairing import pair
     from riglap.lap import Lap, ScoringRows
 
 __all__ = [
     "BadRequest",
     "Busy",
     "Car",
+    "CodeExpired",
+    "CodeUsed",
     "Corrupt",
     "CursorExpired",
     "DatabaseMissing",
     "Denied",
+    "Draining",
     "Exhausted",
     "FileMissing",
     "ForeignCursor",
@@ -73,6 +85,7 @@ __all__ = [
     "MissingChannel",
     "Newer",
     "NotFound",
+    "PairedRig",
     "PhysicsFrame",
     "Pinned",
     "Raced",
@@ -85,20 +98,27 @@ __all__ = [
     "SessionInfo",
     "Stream",
     "TokenExpired",
+    "TokenRevoked",
     "Unauthenticated",
     "Unavailable",
     "UnknownChannel",
     "Unreachable",
+    "WrongCode",
     "WrongKey",
     "WrongPassphrase",
     "WrongPassword",
+    "WrongPin",
+    "WrongToken",
     "aio",
     "connect",
+    "pair",
 ]
 
 _HOMES = {
     "rigclient.blocking": ("Laps", "Rig", "connect"),
     "rigclient.connection": ("Stream",),
+    "rigclient.paired": ("PairedRig",),
+    "rigclient.pairing": ("pair",),
     "rigclient.frames": ("Car", "Frame", "PhysicsFrame", "ScoringFrame"),
     "riglap.lap": ("Lap", "ScoringRows"),
     "rig.infos": ("LapInfo", "SessionInfo"),

@@ -31,7 +31,7 @@ class Acknowledger:
         self._closed = False
 
     def tell(self, word: Word) -> None:
-        """Say it, without waiting."""
+        """Send it, without waiting."""
         with self._turn:
             if self._closed:
                 return
@@ -42,7 +42,7 @@ class Acknowledger:
             self._words.put(word)
 
     def close(self) -> None:
-        """Nothing more is said."""
+        """Stop acknowledging."""
         with self._turn:
             self._closed = True
             self._words.put(None)
@@ -59,7 +59,7 @@ class AsyncAcknowledger:
         self._closed = False
 
     def tell(self, word: Word) -> None:
-        """Say it, without waiting."""
+        """Send it, without waiting."""
         if self._closed:
             return
         self._due[word.subscription] = word
@@ -67,7 +67,7 @@ class AsyncAcknowledger:
             self._telling = asyncio.ensure_future(self._tell())
 
     def close(self) -> None:
-        """Nothing more is said."""
+        """Stop acknowledging."""
         self._closed = True
         self._due.clear()
         if self._telling is not None:

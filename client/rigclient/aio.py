@@ -3,11 +3,10 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from rig import sockets
 from rig.errors import NotFound, RigError
 from rig.infos import LapInfo, SessionInfo
-from rig.v1 import event_pb2, laps_pb2, rig_pb2
-from rigclient import losses, queries, requests
+from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2
+from rigclient import losses, paired, queries, requests
 from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import AsyncLapList, frame
@@ -119,6 +118,18 @@ class AsyncRig(AsyncConnection):
         is, and what is found. Raises Exhausted while another check runs.
         """
         return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
+
+    async def seat(self) -> access_pb2.GetSeatResponse:
+        """Return who is in the seat of the rig, and since when."""
+        seat: access_pb2.GetSeatResponse = await self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
+        return seat
+
+    async def take_seat(self, user: str) -> str:
+        """Put a user into the seat, "" for nobody: laps that the rig's own car begins from now on are theirs.
+        Returns who is in it. Raises Denied, BadRequest.
+        """
+        answer = await self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
+        return str(answer.user)
 
     # Sessions and laps.
 
@@ -270,6 +281,51 @@ class AsyncRig(AsyncConnection):
     async def _lap_info(self, name: str) -> LapInfo:
         return LapInfo.of((await self._ask(self._lap.GetLap, laps_pb2.GetLapRequest(name=name))).lap)
 
+    # Who may read. But for `caller` it takes the scope `admin`, or the socket of the rig's own machine.
+
+    async def create_pairing(
+        self, name: str, scopes: Iterable[str], user: str = "", lifetime_s: int = 0
+    ) -> access_pb2.CreatePairingResponse:
+        """Return a join string for a device, good for ten minutes and once; its token is then valid for
+        `lifetime_s`, 0: a year. Raises BadRequest, Denied; Busy where the rig has no address for others.
+        """
+        request = access_pb2.CreatePairingRequest(name=name, user=user, scopes=scopes, lifetime_s=lifetime_s)
+        answer: access_pb2.CreatePairingResponse = await self._ask(self._access.CreatePairing, request)
+        return answer
+
+    async def tokens(self) -> AsyncGenerator[access_pb2.Token]:
+        """Yield the tokens, newest first, asked for as they are used. Raises Denied."""
+        request = access_pb2.ListTokensRequest(page_size=queries.PAGE)
+        while True:
+            answer = await self._ask(self._access.ListTokens, request)
+            for token in answer.tokens:
+                yield token
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    async def revoke_token(self, token: str) -> access_pb2.Token:
+        """End a token, by its id, and the streams that are open with it. Raises NotFound, Denied."""
+        answer = await self._ask(self._access.RevokeToken, access_pb2.RevokeTokenRequest(id=token))
+        revoked: access_pb2.Token = answer.token
+        return revoked
+
+    async def extend_token(self, token: str, lifetime_s: int) -> access_pb2.Token:
+        """Have a token, by its id, expire so many seconds from now; 0: never. Raises NotFound, Denied."""
+        request = access_pb2.ExtendTokenRequest(id=token, lifetime_s=lifetime_s)
+        extended: access_pb2.Token = (await self._ask(self._access.ExtendToken, request)).token
+        return extended
+
+    async def rotate_certificate(self, *, use: bool = False) -> access_pb2.RotateCertificateResponse:
+        """Make the next certificate and announce it to all who connect; with `use` use it from now on. Raises
+        Denied; Busy where there is none to be used, and where the certificate is not the rig's own.
+        """
+        request = access_pb2.RotateCertificateRequest(use=use)
+        answer: access_pb2.RotateCertificateResponse = await self._ask(
+            self._access.RotateCertificate, request
+        )
+        return answer
+
     # What is kept.
 
     async def mark(
@@ -310,7 +366,7 @@ class AsyncRig(AsyncConnection):
         return LapInfo.of((await self._ask(self._lap.UnpinLap, request)).lap)
 
     async def delete_lap(self, lap: str | LapInfo) -> None:
-        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         await self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=await self.find_lap(lap)))
 
     async def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
@@ -323,7 +379,8 @@ class AsyncRig(AsyncConnection):
 
 
 def connect(rig: str = "") -> AsyncRig:
-    """Return a connection to a rig, made on first use: host:port, unix:PATH, or the name of one on this
-    machine; "": the one that answers here. Raises BadRequest for no address, and where several answer.
+    """Return a connection to a rig, made on first use: host:port, unix:PATH, the name of one on this machine
+    or of a paired one; "": the one that answers here. Raises BadRequest for no address, and where several
+    answer; Denied and Corrupt where what is kept of a paired rig is open to others or damaged.
     """
-    return AsyncRig(sockets.resolve(rig))
+    return AsyncRig(paired.resolve(rig))

@@ -10,13 +10,14 @@ from typing import Any, Final, Generic, Self, TypeVar
 import grpc
 import grpc.aio
 
-from rig import sockets
 from rig.errors import RigError
-from rig.v1 import laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
+from rig.v1 import access_pb2, access_pb2_grpc, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
 from rigclient import waiting
 from rigclient.acknowledging import AsyncAcknowledger
 from rigclient.connection import CHANNEL_OPTIONS, METHOD, TIMEOUT_S
+from rigclient.paired import PairedRig
 from rigclient.resume import Reception
+from rigclient.route import Route
 from rigclient.wire import translated
 
 T = TypeVar("T")
@@ -85,6 +86,8 @@ class AsyncStream(Generic[T]):
                         await self._say_what_is_awaited()
                     if (done := self._reception.acknowledgement()) is not None:
                         self._acknowledger.tell(done)
+                        if self._rig._route.due():
+                            await self._rig._learn()
                 await running.code()
             except asyncio.CancelledError:
                 # A call that `close` has cancelled says so like a task that somebody cancelled.
@@ -93,7 +96,9 @@ class AsyncStream(Generic[T]):
                     raise
                 return
             except grpc.RpcError as error:
-                await asyncio.sleep(self._reception.recover(translated(error, self._rig.address)))
+                if (why := await self._rig._explained(error)) is None:
+                    continue
+                await asyncio.sleep(self._reception.recover(why))
                 if self._silence.overdue():
                     waiting.disconnected(self._rig.address)
             finally:
@@ -101,17 +106,19 @@ class AsyncStream(Generic[T]):
 
     async def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
-            waiting.connected(self._rig.address, await self._rig.status())
+            withheld = self._reception.withheld
+            waiting.connected(self._rig.address, await self._rig.status(), withheld=withheld)
 
 
 class AsyncConnection:
     """A channel to one rig, closed as a context manager. Errors come as those of `rig.errors`."""
 
-    def __init__(self, address: str) -> None:
-        sockets.check(address)
-        self.address: Final = address
-        self._channel = grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+    def __init__(self, rig: str | PairedRig) -> None:
+        self._route = Route(rig)
+        self.address: Final = self._route.name
+        self._channel = self._route.open(grpc.aio, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
+        self._access: Any = access_pb2_grpc.AccessServiceStub(self._channel)
         self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = AsyncAcknowledger(telemetry.StreamAcknowledgements)
@@ -124,6 +131,13 @@ class AsyncConnection:
         """Return the state of recorder, archiver, server and ring."""
         status: rig_pb2.GetStatusResponse = await self._ask(self._rig.GetStatus, rig_pb2.GetStatusRequest())
         return status
+
+    async def caller(self) -> access_pb2.GetCallerResponse:
+        """Return who this is to the rig: user, scopes, expiry."""
+        caller: access_pb2.GetCallerResponse = await self._ask(
+            self._access.GetCaller, access_pb2.GetCallerRequest()
+        )
+        return caller
 
     async def close(self) -> None:
         """Close the connection and end its streams."""
@@ -141,10 +155,25 @@ class AsyncConnection:
         await self.close()
 
     async def _ask(self, method: Any, request: Any) -> Any:
-        try:
-            return await method(request, timeout=TIMEOUT_S)
-        except grpc.RpcError as error:
-            raise translated(error, self.address) from None
+        while True:
+            try:
+                answer = await method(request, timeout=TIMEOUT_S)
+                break
+            except grpc.RpcError as error:
+                if (why := await self._explained(error)) is not None:
+                    raise why from None
+        if self._route.due():
+            await self._learn()
+        return answer
+
+    async def _explained(self, error: grpc.RpcError) -> RigError | None:
+        return await asyncio.to_thread(self._route.explained, error)
+
+    async def _learn(self) -> None:
+        """Keep what a paired rig announces of itself."""
+        with contextlib.suppress(grpc.RpcError):
+            told = await self._access.GetCaller(access_pb2.GetCallerRequest(), timeout=TIMEOUT_S)
+            await asyncio.to_thread(self._route.learn, told)
 
     async def _parts(self, method: Any, request: Any) -> AsyncGenerator[Any]:
         call = method(request)
@@ -152,7 +181,7 @@ class AsyncConnection:
             async for part in call:
                 yield part
         except grpc.RpcError as error:
-            raise translated(error, self.address) from None
+            raise await self._explained(error) or translated(error, self.address) from None
         finally:
             call.cancel()
 

@@ -3,11 +3,10 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from rig import sockets
 from rig.errors import NotFound, RigError
 from rig.infos import LapInfo, SessionInfo
-from rig.v1 import event_pb2, laps_pb2, rig_pb2
-from rigclient import losses, queries, requests
+from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2
+from rigclient import losses, paired, queries, requests
 from rigclient.connection import Connection, Stream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import LapList, frame
@@ -117,6 +116,18 @@ class Rig(Connection):
         is, and what is found. Raises Exhausted while another check runs.
         """
         return self._parts(self._rig.Verify, rig_pb2.VerifyRequest(deep=deep))
+
+    def seat(self) -> access_pb2.GetSeatResponse:
+        """Return who is in the seat of the rig, and since when."""
+        seat: access_pb2.GetSeatResponse = self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
+        return seat
+
+    def take_seat(self, user: str) -> str:
+        """Put a user into the seat, "" for nobody: laps that the rig's own car begins from now on are theirs.
+        Returns who is in it. Raises Denied, BadRequest.
+        """
+        answer = self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
+        return str(answer.user)
 
     # Sessions and laps.
 
@@ -266,6 +277,48 @@ class Rig(Connection):
     def _lap_info(self, name: str) -> LapInfo:
         return LapInfo.of((self._ask(self._lap.GetLap, laps_pb2.GetLapRequest(name=name))).lap)
 
+    # Who may read. But for `caller` it takes the scope `admin`, or the socket of the rig's own machine.
+
+    def create_pairing(
+        self, name: str, scopes: Iterable[str], user: str = "", lifetime_s: int = 0
+    ) -> access_pb2.CreatePairingResponse:
+        """Return a join string for a device, good for ten minutes and once; its token is then valid for
+        `lifetime_s`, 0: a year. Raises BadRequest, Denied; Busy where the rig has no address for others.
+        """
+        request = access_pb2.CreatePairingRequest(name=name, user=user, scopes=scopes, lifetime_s=lifetime_s)
+        answer: access_pb2.CreatePairingResponse = self._ask(self._access.CreatePairing, request)
+        return answer
+
+    def tokens(self) -> Generator[access_pb2.Token]:
+        """Yield the tokens, newest first, asked for as they are used. Raises Denied."""
+        request = access_pb2.ListTokensRequest(page_size=queries.PAGE)
+        while True:
+            answer = self._ask(self._access.ListTokens, request)
+            yield from answer.tokens
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    def revoke_token(self, token: str) -> access_pb2.Token:
+        """End a token, by its id, and the streams that are open with it. Raises NotFound, Denied."""
+        answer = self._ask(self._access.RevokeToken, access_pb2.RevokeTokenRequest(id=token))
+        revoked: access_pb2.Token = answer.token
+        return revoked
+
+    def extend_token(self, token: str, lifetime_s: int) -> access_pb2.Token:
+        """Have a token, by its id, expire so many seconds from now; 0: never. Raises NotFound, Denied."""
+        request = access_pb2.ExtendTokenRequest(id=token, lifetime_s=lifetime_s)
+        extended: access_pb2.Token = (self._ask(self._access.ExtendToken, request)).token
+        return extended
+
+    def rotate_certificate(self, *, use: bool = False) -> access_pb2.RotateCertificateResponse:
+        """Make the next certificate and announce it to all who connect; with `use` use it from now on. Raises
+        Denied; Busy where there is none to be used, and where the certificate is not the rig's own.
+        """
+        request = access_pb2.RotateCertificateRequest(use=use)
+        answer: access_pb2.RotateCertificateResponse = self._ask(self._access.RotateCertificate, request)
+        return answer
+
     # What is kept.
 
     def mark(
@@ -305,7 +358,7 @@ class Rig(Connection):
         return LapInfo.of((self._ask(self._lap.UnpinLap, request)).lap)
 
     def delete_lap(self, lap: str | LapInfo) -> None:
-        """Delete a lap for good. Raises NotFound, Pinned, Unavailable."""
+        """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=self.find_lap(lap)))
 
     def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
@@ -318,7 +371,8 @@ class Rig(Connection):
 
 
 def connect(rig: str = "") -> Rig:
-    """Return a connection to a rig, made on first use: host:port, unix:PATH, or the name of one on this
-    machine; "": the one that answers here. Raises BadRequest for no address, and where several answer.
+    """Return a connection to a rig, made on first use: host:port, unix:PATH, the name of one on this machine
+    or of a paired one; "": the one that answers here. Raises BadRequest for no address, and where several
+    answer; Denied and Corrupt where what is kept of a paired rig is open to others or damaged.
     """
-    return Rig(sockets.resolve(rig))
+    return Rig(paired.resolve(rig))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import grpc
 
-from rig import sockets
 from rig.errors import RigError
-from rig.v1 import laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
+from rig.v1 import access_pb2, access_pb2_grpc, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
 from rigclient import waiting
 from rigclient.acknowledging import Acknowledger
 from rigclient.opening import opened
+from rigclient.paired import PairedRig
+from rigclient.route import Route
 from rigclient.wire import translated
 
 if TYPE_CHECKING:
@@ -103,10 +104,14 @@ class Stream(Generic[T]):
                         self._say_what_is_awaited()
                     if (done := self._reception.acknowledgement()) is not None:
                         self._acknowledger.tell(done)
+                        if self._rig._route.due():
+                            self._rig._learn()
             except grpc.RpcError as error:
                 if self._closed:
                     return
-                time.sleep(self._reception.recover(translated(error, self._rig.address)))
+                if (why := self._rig._route.explained(error)) is None:
+                    continue
+                time.sleep(self._reception.recover(why))
                 if self._silence.overdue():
                     waiting.disconnected(self._rig.address)
             finally:
@@ -114,17 +119,19 @@ class Stream(Generic[T]):
 
     def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
-            waiting.connected(self._rig.address, self._rig.status())
+            withheld = self._reception.withheld
+            waiting.connected(self._rig.address, self._rig.status(), withheld=withheld)
 
 
 class Connection:
     """A channel to one rig, closed as a context manager. Errors come as those of `rig.errors`."""
 
-    def __init__(self, address: str) -> None:
-        sockets.check(address)
-        self.address: Final = address
-        self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
+    def __init__(self, rig: str | PairedRig) -> None:
+        self._route = Route(rig)
+        self.address: Final = self._route.name
+        self._channel = self._route.open(grpc, CHANNEL_OPTIONS)
         self._rig: Any = rig_pb2_grpc.RigServiceStub(self._channel)
+        self._access: Any = access_pb2_grpc.AccessServiceStub(self._channel)
         self._lap: Any = laps_pb2_grpc.LapServiceStub(self._channel)
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = Acknowledger(telemetry.StreamAcknowledgements)
@@ -137,6 +144,13 @@ class Connection:
         """Return the state of recorder, archiver, server and ring."""
         status: rig_pb2.GetStatusResponse = self._ask(self._rig.GetStatus, rig_pb2.GetStatusRequest())
         return status
+
+    def caller(self) -> access_pb2.GetCallerResponse:
+        """Return who this is to the rig: user, scopes, expiry."""
+        caller: access_pb2.GetCallerResponse = self._ask(
+            self._access.GetCaller, access_pb2.GetCallerRequest()
+        )
+        return caller
 
     def close(self) -> None:
         """Close the connection and end its streams."""
@@ -154,17 +168,28 @@ class Connection:
         self.close()
 
     def _ask(self, method: Any, request: Any) -> Any:
-        try:
-            return method(request, timeout=TIMEOUT_S)
-        except grpc.RpcError as error:
-            raise translated(error, self.address) from None
+        while True:
+            try:
+                answer = method(request, timeout=TIMEOUT_S)
+                break
+            except grpc.RpcError as error:
+                if (why := self._route.explained(error)) is not None:
+                    raise why from None
+        if self._route.due():
+            self._learn()
+        return answer
+
+    def _learn(self) -> None:
+        """Keep what a paired rig announces of itself."""
+        with contextlib.suppress(grpc.RpcError):
+            self._route.learn(self._access.GetCaller(access_pb2.GetCallerRequest(), timeout=TIMEOUT_S))
 
     def _parts(self, method: Any, request: Any) -> Generator[Any]:
         call = opened(method, request)
         try:
             yield from call
         except grpc.RpcError as error:
-            raise translated(error, self.address) from None
+            raise self._route.explained(error) or translated(error, self.address) from None
         finally:
             call.cancel()
 

@@ -17,9 +17,8 @@ from rig.v1 import event_pb2, scoring_pb2, session_pb2, telemetry_pb2
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _CURSOR, _RECORDS, _GAP, _PROGRESS, _SKIPPED = 0x0A, 0x12, 0x1A, 0x22, 0x28
-_CURSOR_HEADER: Final = b"\x0a\x18"
-"""Tag and length of a cursor of this server's: 24 bytes."""
-_CURSOR_END: Final = 26
+_CURSOR_ENDS: Final = {b"\x0a\x2c": 46, b"\x0a\x18": 26}
+"""By tag and length where a cursor of our servers ends: it has 44 bytes, and 24 in release 0.1."""
 _RECORD_TAG: Final = b"\x12"
 _FIXED: Final = {1: 8, 5: 4}
 """Bytes of a number by its wire type."""
@@ -48,7 +47,7 @@ class Frame:
         self.gaps: tuple[event_pb2.Gap, ...] = ()
         """What is missing right before this frame."""
         self.skipped: int = 0
-        """Frames left out right before this one because the latest was asked for."""
+        """Frames left out right before this one: the latest was asked for, or we may not see them."""
 
     def __getattr__(self, name: str) -> Array:
         if name.startswith("_"):
@@ -103,7 +102,7 @@ class Frame:
         return None if self.head.player < 0 else self.car(self.head.player)
 
     def __iter__(self) -> Iterator["Car"]:
-        """The cars."""
+        """Yield the cars."""
         return (self._car(self, row) for row in range(len(self)))
 
     def tail(self) -> bytes:
@@ -217,8 +216,8 @@ class Envelope:
             at = self._take(data, at)
 
     def cursors(self) -> list[bytes]:
-        """By record the cursor after it, empty where there is none. A cursor is that of the last record
-        before the next cursor: messages joined are a message.
+        """Return by record the cursor after it, empty where there is none. A cursor is that of the last
+        record before the next cursor: messages joined are a message.
         """
         if len(self.records) == 1:
             return [self.cursor]
@@ -231,12 +230,13 @@ class Envelope:
 
     def _usual(self, data: bytes) -> int:
         """Take what nearly every response is, a cursor and one record; returns how far that went."""
-        if data[:2] != _CURSOR_HEADER or data[_CURSOR_END : _CURSOR_END + 1] != _RECORD_TAG:
+        end = _CURSOR_ENDS.get(data[:2], len(data))
+        if data[end : end + 1] != _RECORD_TAG:
             return 0
-        size, at = _varint(data, _CURSOR_END + 1)
+        size, at = _varint(data, end + 1)
         if at + size != len(data):
             return 0
-        self.cursor = data[2:_CURSOR_END]
+        self.cursor = data[2:end]
         self.records.append((at, at + size))
         return at + size
 
@@ -262,7 +262,7 @@ class Envelope:
         return end
 
     def _pass(self, data: bytes, tag: int, at: int) -> int:
-        """The end of a number; all but one are from the future."""
+        """Pass the end of a number; all but one are from the future."""
         if tag & 7 == 0:
             value, at = _varint(data, at)
             if tag == _SKIPPED:

@@ -11,7 +11,8 @@ PAGE: Final = 1000
 
 
 def get_losses(session: str = "", stream: str = "") -> rig_pb2.GetLossesRequest:
-    """A request for the losses of a session, "" the newest, in a stream such as "physics", "" all of them.
+    """Return a request for the losses of a session, "" the newest, in a stream such as "physics", "" all of
+    them.
 
     Raises BadRequest for an unknown stream.
     """
@@ -30,7 +31,7 @@ class Pages:
         self.answer: rig_pb2.GetLossesResponse = rig_pb2.GetLossesResponse()
 
     def take(self, page: rig_pb2.GetLossesResponse) -> bool:
-        """The next page; True when there are more, for which `request` asks then."""
+        """Take the next page; True when there are more, for which `request` asks then."""
         if self.request.page_token:
             self.answer.gaps.extend(page.gaps)
         else:

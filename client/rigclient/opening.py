@@ -13,6 +13,6 @@ T = TypeVar("T")
 
 
 def opened(method: Callable[[A], T], request: A) -> T:
-    """The call that a method begins with a request, or with an iterator of requests."""
+    """Return the call that a method begins with a request, or with an iterator of requests."""
     with ThreadPoolExecutor(1, "opening") as pool:
         return pool.submit(method, request).result()

@@ -57,6 +57,8 @@ class LapFilter(TypedDict, total=False):
     """Part of the vehicle's name."""
     vehicle_class: str
     """Part of the class."""
+    user: str
+    """The whole name of the user whose laps they are."""
     driver: str
     """Part of the driver's name."""
     valid: bool | None
@@ -149,7 +151,9 @@ def read_lap(
     max_rate_hz: float = 0.0,
     step_m: float = 0.0,
 ) -> laps_pb2.ReadLapRequest:
-    """A request for the samples of a lap. `lap_time` is in seconds, `distance` in metres since the line."""
+    """Return a request for the samples of a lap. `lap_time` is in seconds, `distance` in metres since the
+    line.
+    """
     return laps_pb2.ReadLapRequest(
         name=name,
         channels=list(channels),
@@ -164,7 +168,7 @@ def read_lap(
 def read_scoring(
     name: str, channels: Iterable[str] = (), lap_time: Span | None = None, triggers: Iterable[int] = ()
 ) -> laps_pb2.ReadScoringRequest:
-    """A request for the scoring updates of a lap."""
+    """Return a request for the scoring updates of a lap."""
     return laps_pb2.ReadScoringRequest(
         name=name, channels=list(channels), lap_time=_range(lap_time), triggers=list(triggers)
     )
@@ -173,7 +177,7 @@ def read_scoring(
 def mark(
     before_s: float, after_s: float, at: WallClock | None = None, cars: Iterable[int] = (), note: str = ""
 ) -> laps_pb2.MarkRequest:
-    """A request to keep the time around `at`; None: now.
+    """Return a request to keep the time around `at`; None: now.
 
     Raises BadRequest for a slot id or clock out of range.
     """
@@ -183,9 +187,9 @@ def mark(
 
 
 def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
-    """A request that tells which laps a warehouse has."""
-    told = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
-    return laps_pb2.MarkLapsSyncedRequest(laps=told)
+    """Return a request that tells which laps a warehouse has."""
+    synced = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
+    return laps_pb2.MarkLapsSyncedRequest(laps=synced)
 
 
 class Reading:
@@ -197,7 +201,7 @@ class Reading:
         self._progress = progress
 
     def take(self, response: laps_pb2.ReadLapResponse) -> None:
-        """The next part. Raises Corrupt when it comes to more than a lap file can have."""
+        """Take the next part. Raises Corrupt when it comes to more than a lap file can have."""
         from rig.lapfile import FILE_LIMIT  # loads zstandard, which those who only follow streams do without
 
         self._parts.append(response.data)
@@ -208,27 +212,27 @@ class Reading:
             self._progress(self._done, self._total)
 
     def lap(self) -> Lap:
-        """The lap, once all parts are there. Raises Corrupt."""
+        """Return the lap, once all parts are there. Raises Corrupt."""
         return Lap.from_bytes(self.data())
 
     def data(self) -> bytes:
-        """The bytes of its file."""
+        """Return the bytes of its file."""
         return b"".join(self._parts)
 
 
 def whole(request: laps_pb2.ReadLapRequest) -> bool:
-    """The request is for the file as it lies on the disk, so that its size is known before."""
+    """Return whether the request is for the file as it lies on the disk, so that its size is known before."""
     return request == laps_pb2.ReadLapRequest(name=request.name, encoding=request.encoding)
 
 
 def words(enum: Any) -> dict[str, int]:
-    """The values of an enum by the lower-case words that callers use, without the unspecified one."""
+    """Return the values of an enum by the lower-case words that callers use, without the unspecified one."""
     prefix = enum.keys()[0].removesuffix("UNSPECIFIED")
     return {name.removeprefix(prefix).lower(): number for name, number in enum.items() if number}
 
 
 def enum_number(enum: Any, word: str) -> Any:
-    """The number of a word of an enum, 0 for none. Raises BadRequest for another."""
+    """Return the number of a word of an enum, 0 for none. Raises BadRequest for another."""
     known = words(enum)
     if word and word not in known:
         raise BadRequest(f"{word!r} is no {enum.DESCRIPTOR.name}", hint=f"there are {', '.join(known)}")

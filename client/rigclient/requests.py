@@ -51,7 +51,7 @@ def physics(
     ticks_per_message: int = 1,
     gzip: bool = False,
 ) -> telemetry_pb2.StreamPhysicsRequest:
-    """A request for telemetry ticks."""
+    """Return a request for telemetry ticks."""
     return telemetry_pb2.StreamPhysicsRequest(
         channels=list(channels),
         cars=_cars(cars),
@@ -73,7 +73,7 @@ def scoring(
     ticks_per_message: int = 1,
     gzip: bool = False,
 ) -> telemetry_pb2.StreamScoringRequest:
-    """A request for scoring updates."""
+    """Return a request for scoring updates."""
     return telemetry_pb2.StreamScoringRequest(
         channels=list(channels),
         cars=_cars(cars),
@@ -86,7 +86,7 @@ def scoring(
 
 
 def events(start: Start = "now") -> telemetry_pb2.StreamEventsRequest:
-    """A request for events."""
+    """Return a request for events."""
     return telemetry_pb2.StreamEventsRequest(start=position(start))
 
 
@@ -97,7 +97,7 @@ _DELIVERY: Final = {
 
 
 def position(start: Start) -> telemetry_pb2.Start:
-    """Where a stream begins."""
+    """Return where a stream begins."""
     match start:
         case "now":
             return telemetry_pb2.Start()
@@ -128,7 +128,7 @@ def _unix_s(at: WallClock) -> float:
 
 
 def slots(cars: Iterable[int]) -> list[int]:
-    """Slot ids. Raises BadRequest for numbers that are none."""
+    """Return slot ids. Raises BadRequest for numbers that are none."""
     ids = [int(slot) for slot in cars]
     for slot in ids:
         if not 0 <= slot < _SLOT_END:

@@ -33,7 +33,7 @@ class Request(Protocol):
         """Where to begin."""
 
     def SerializeToString(self) -> bytes:  # noqa: N802
-        """Wire bytes."""
+        """Return wire bytes."""
 
 
 class Reception(Generic[T]):
@@ -63,10 +63,16 @@ class Reception(Generic[T]):
         self._delay_s = _FIRST_DELAY_S
         self._acknowledged_at = 0.0
         self._gaps: list[event_pb2.Gap] = []
+        self._skipped = 0
         self._evicted: event_pb2.Gap | None = None
 
+    @property
+    def withheld(self) -> bool:
+        """Whether there were records since the last one that we may not see."""
+        return self._skipped > 0
+
     def take(self, data: bytes) -> list[T]:
-        """The items of a response."""
+        """Return the items of a response."""
         envelope = Envelope(data)
         self._envelope, self._before = envelope, self.cursor
         self._received = True
@@ -74,11 +80,13 @@ class Reception(Generic[T]):
         self.reconnects += self._away
         self._away = False
         self._gaps += envelope.gaps
+        self._skipped += envelope.skipped
         if envelope.progress is not None:
             self.head_seq = envelope.progress.head_seq
         items: list[T] = []
         if envelope.records:
             self._meet(data, envelope)
+            envelope.skipped, self._skipped = self._skipped, 0
             items = self._unpack(data, envelope, tuple(self._gaps))
             self._gaps.clear()
         if envelope.cursor:
@@ -87,8 +95,8 @@ class Reception(Generic[T]):
         return items
 
     def cursors(self, items: int) -> Sequence[bytes]:
-        """Where to go on after each of the items that the last response came to. Where the server does not
-        say, that is where it was.
+        """Return where to go on after each of the items that the last response came to. Where the server does
+        not say, that is where it was.
         """
         if items == 1:
             return (self.cursor,)
@@ -99,14 +107,18 @@ class Reception(Generic[T]):
         return cursors[1:]
 
     def next_request(self) -> Request:
-        """What to ask for now: at first what the caller wants, later what comes after the last message."""
+        """Return what to ask for now: at first what the caller wants, later what comes after the last
+        message.
+        """
         if self._from_cursor:
             self.request.start.cursor = self.cursor
         self.request.subscription = secrets.token_bytes(8)  # a new one: the server may not know that we left
         return self.request
 
     def acknowledgement(self) -> telemetry_pb2.StreamAcknowledgementsRequest | None:
-        """What to tell the server when all items so far are dealt with; None when it was told just now."""
+        """Return what to tell the server when all items so far are dealt with; None when it was told just
+        now.
+        """
         now = time.monotonic()
         if now - self._acknowledged_at < _ACKNOWLEDGE_S:
             return None
@@ -116,7 +128,7 @@ class Reception(Generic[T]):
         )
 
     def recover(self, error: RigError) -> float:
-        """Seconds to wait before asking again, or the error when asking again cannot help."""
+        """Return seconds to wait before asking again, or the error when asking again cannot help."""
         if not self._reconnect or not self._received:
             raise error
         self._away = True
@@ -133,14 +145,16 @@ class Reception(Generic[T]):
         return delay * random.uniform(0.5, 1.0)
 
     def _expired(self, error: CursorExpired) -> None:
-        """The ring let go of records while we were away: say which, and go on at the oldest."""
+        """Declare what the ring let go of while we were away, and go on at the oldest."""
         gap = _evicted(error)
         self._evicted = gap if gap.count else None
         self._gaps.append(gap)
         self.request.start.earliest, self._from_cursor = True, False
 
     def _meet(self, data: bytes, envelope: Envelope) -> None:
-        """The oldest has moved on since the server named it: what went meanwhile is missing as well."""
+        """Meet the oldest, which has moved on since the server named it: what went meanwhile is missing
+        as well.
+        """
         gap, self._evicted = self._evicted, None
         if gap is None:
             return
@@ -155,16 +169,16 @@ class Reception(Generic[T]):
             gap.last_seq = first - 1
 
     def _replaced(self, error: ForeignCursor) -> None:
-        """Another ring stands there now: how much is missing nobody knows."""
+        """Go on in another ring that stands there now: how much is missing nobody knows."""
         self._gaps.append(event_pb2.Gap(reason=event_pb2.GAP_REASON_RING_REPLACED, detail=error.message))
         self.request.start.earliest, self._from_cursor = True, False
 
 
 def _evicted(error: CursorExpired) -> event_pb2.Gap:
-    """What the server says is gone; without a count when it does not say it in numbers."""
-    told = [error.facts.get(name, "") for name in ("seq", "first_seq")]
-    if all(text.isdecimal() and len(text) <= len(str(_MOST_SEQ)) for text in told):
-        first, last = int(told[0]) + 1, int(told[1]) - 1
+    """Return what the server says is gone; without a count when it does not say it in numbers."""
+    numbers = [error.facts.get(name, "") for name in ("seq", "first_seq")]
+    if all(text.isdecimal() and len(text) <= len(str(_MOST_SEQ)) for text in numbers):
+        first, last = int(numbers[0]) + 1, int(numbers[1]) - 1
         if first <= last < _MOST_SEQ:
             count = last - first + 1
             return event_pb2.Gap(
@@ -176,7 +190,7 @@ def _evicted(error: CursorExpired) -> event_pb2.Gap:
 def framed(
     decoder: Decoder[F],
 ) -> Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[F]]:
-    """Unpacks responses of tables: gaps and skipped counts go to the first frame."""
+    """Unpack responses of tables: gaps and skipped counts go to the first frame."""
 
     def unpack(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[F]:
         frames = decoder.frames(data, envelope)
@@ -189,6 +203,6 @@ def framed(
 
 
 def unpack_events(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[event_pb2.Event]:
-    """Events of a response; what is missing before them comes first, as events of its own."""
+    """Return events of a response; what is missing before them comes first, as events of its own."""
     lost = [event_pb2.Event(gap=gap) for gap in gaps]
     return lost + [parse.message(event_pb2.Event, data[at:end]) for at, end in envelope.records]

@@ -19,7 +19,7 @@ class Silence:
         self._since, self._said = time.monotonic(), False
 
     def end(self) -> None:
-        """A record has come."""
+        """Note that a record has come."""
         self._since, self._said = time.monotonic(), False
 
     def overdue(self) -> bool:
@@ -30,11 +30,17 @@ class Silence:
         return True
 
 
-def connected(address: str, status: rig_pb2.GetStatusResponse) -> None:
-    """Say what a rig that answers is waiting for; nothing where its game is live, and only the
-    selection brings nothing.
+def connected(address: str, status: rig_pb2.GetStatusResponse, *, withheld: bool = False) -> None:
+    """Say what a rig that answers is waiting for, or that it shows what comes to others alone (`withheld`);
+    nothing where its game is live, and only the selection brings nothing.
     """
-    if not status.HasField("recorder"):
+    if withheld:
+        LOG.warning(
+            "connected to the rig at %s; it shows its car to who is in the seat, and that is somebody else "
+            "or nobody: `rig seat USER`",
+            address,
+        )
+    elif not status.HasField("recorder"):
         LOG.warning("connected to the rig at %s; its recorder is silent: is `rigd record` running?", address)
     elif status.recorder.source_state != "LIVE":
         state, sentence = status.recorder.source_state, status.recorder.source_explanation

@@ -9,13 +9,20 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from rig.errors import RigError, Unavailable, by_reason
+from rigclient import paired
 
 _CLASSES: Final = by_reason()
-_BY_STATUS: Final = {cls.status: cls for cls in reversed(RigError.__subclasses__())}
+_UNANSWERED: Final = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
+_TREE: Final[list[type[RigError]]] = [*reversed(RigError.__subclasses__()), RigError]
+_BY_STATUS: Final = {cls.status: cls for cls in _TREE}
 
 
 def translated(error: Any, address: str) -> RigError:
-    """The error of the tree behind a gRPC error."""
+    """Return the error of the tree behind a gRPC error."""
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error)
     if info is not None and info.reason in _CLASSES:
@@ -23,20 +30,28 @@ def translated(error: Any, address: str) -> RigError:
         found = _CLASSES[info.reason](message, hint=hint)
         found.facts = dict(info.metadata)
         return found
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED):
+    if code in _UNANSWERED:
         return Unavailable(f"no rig answers at {address}", hint=_way_to(address), address=address)
     return _BY_STATUS.get(code.name, RigError)(f"{code.name}: {error.details()}")
 
 
+def unanswered(error: Any) -> bool:
+    """Return whether gRPC itself says so, to whom nobody answered, and no rig."""
+    return error.code() in _UNANSWERED and _info(error) is None
+
+
 def _way_to(address: str) -> str:
-    """How to make a rig answer there."""
+    """Return how to make a rig answer there."""
     if address.startswith("unix:"):
-        return "is `rigd run` running?"
+        names = paired.names()
+        return "is `rigd run` running?" + (f" Paired rigs: --rig {', '.join(names)}" if names else "")
+    if ":" not in address:
+        return "it is on, and broke the connection: try again"
     return f"is it running, and with that address? rigd run --address {address}"
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Message and hint of "message (hint)", in which parentheses come in pairs."""
+    """Return message and hint of "message (hint)", in which parentheses come in pairs."""
     depth = 0
     for at in range(len(text) - 1, 0, -1):
         depth += {")": 1, "(": -1}.get(text[at], 0)

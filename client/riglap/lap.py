@@ -238,10 +238,10 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
     def __repr__(self) -> str:
         info = self.info
         name = f"{session_id(info.name)}/{info.name.rpartition('/')[2]}"
-        told = ", ".join(
+        facts = ", ".join(
             filter(None, (info.driver, lap_time(info.lap_time or 0.0), *["not valid"] * (not info.valid)))
         )
-        return f"<Lap {name} ({told}): {len(self)} samples of {len(self.channels)} channels>"
+        return f"<Lap {name} ({facts}): {len(self)} samples of {len(self.channels)} channels>"
 
     @property
     def info(self) -> LapInfo:

@@ -14,17 +14,24 @@
     ├── MissingChannel          FAILED_PRECONDITION  an old file does not have it
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
+    │   └── WrongPin                                 another certificate than the one that was pinned
     ├── Refused                 FAILED_PRECONDITION  a part of it is not taken, the rest is done
     ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
     │   ├── WrongPassword
     │   ├── WrongKey
     │   ├── WrongPassphrase                          the private key stays closed
-    │   └── TokenExpired
+    │   ├── WrongToken                               no token of this rig
+    │   ├── TokenRevoked
+    │   ├── TokenExpired
+    │   ├── WrongCode                                no pairing code of this rig
+    │   ├── CodeUsed
+    │   └── CodeExpired
     ├── Denied                  PERMISSION_DENIED    who asks is known, and may not
     ├── Raced                   ABORTED              somebody else was first; begin again
     ├── Exhausted               RESOURCE_EXHAUSTED   a stated limit is reached
     ├── Unavailable             UNAVAILABLE          try again later
     │   ├── RingMissing
+    │   ├── Draining                                 the server ends; it or another comes back
     │   └── Unreachable                              nobody answers there
     └── Corrupt                 DATA_LOSS            the bytes are not what was written
         └── Newer               FAILED_PRECONDITION  a newer version wrote them: kept as they are
@@ -120,6 +127,10 @@ class Mismatch(RigError):
     status = "FAILED_PRECONDITION"
 
 
+class WrongPin(Mismatch):
+    """Who answers there shows another certificate than the rig that was paired: it may be anyone."""
+
+
 class Refused(RigError):
     """Some of what was given was not taken, each with its reason. The rest of it was."""
 
@@ -144,8 +155,28 @@ class WrongPassphrase(Unauthenticated):
     """The passphrase does not open the private key."""
 
 
+class WrongToken(Unauthenticated):
+    """The token is none of this rig's, or its secret is wrong: nobody is told which."""
+
+
+class TokenRevoked(Unauthenticated):
+    """What proved it was taken back."""
+
+
 class TokenExpired(Unauthenticated):
     """What proved it has run out."""
+
+
+class WrongCode(Unauthenticated):
+    """The pairing code is none that this rig has given out and remembers."""
+
+
+class CodeUsed(Unauthenticated):
+    """The pairing code was exchanged before: each is good for one device."""
+
+
+class CodeExpired(Unauthenticated):
+    """The pairing code has run out."""
 
 
 class Denied(RigError):
@@ -174,6 +205,10 @@ class Unavailable(RigError):
 
 class RingMissing(Unavailable):
     """There is no ring where one was expected."""
+
+
+class Draining(Unavailable):
+    """The server was asked to stop; `facts["cursor"]` is where a stream goes on with the next one."""
 
 
 class Unreachable(Unavailable):

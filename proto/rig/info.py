@@ -20,12 +20,12 @@ class Info:
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in self.SHOWN or self._names()}
-        told = [
+        facts = [
             f"{name}={value!r}"
             for name, value in values.items()
             if value not in (None, "", 0, ()) or name == "valid"
         ]
-        return f"{type(self).__name__}({', '.join([*told, *['...'] * bool(self.SHOWN)])})"
+        return f"{type(self).__name__}({', '.join([*facts, *['...'] * bool(self.SHOWN)])})"
 
     def __getattr__(self, name: str) -> NoReturn:
         raise no_attribute(type(self).__name__, "attribute", name, self._names())

@@ -171,6 +171,11 @@ class LapInfo(Info):
     """
     undriven: bool
     """Nobody had the wheel in some scoring update of the lap. Such a lap is never `valid`."""
+    user: str
+    """User whose lap it is: who was in the seat of the rig when the rig's own car began it. Of an
+    excerpt of that car: who was in the seat all along. Empty for other cars, and where nobody was
+    named.
+    """
     start_time_ns: int
     """Wall clock of the first sample, unix nanoseconds."""
     end_time_ns: int
@@ -241,6 +246,7 @@ class LapInfo(Info):
             former_drivers=tuple(message.former_drivers),
             ai_takeover=message.ai_takeover,
             undriven=message.undriven,
+            user=message.user,
             start_time_ns=message.start_time_ns,
             end_time_ns=message.end_time_ns,
             samples=message.samples,

@@ -56,6 +56,13 @@ memory on the way.
 DIGEST_DIGITS: Final = 16
 
 
+def version_of(start: bytes) -> int:
+    """Return the version of the lap file with these first START_BYTES. Raises Corrupt for no lap file."""
+    if len(start) < START_BYTES or not start.startswith(MAGIC):
+        raise Corrupt(f"this is no lap file: it does not begin with {MAGIC!r}")
+    return int(_START.unpack_from(start)[1])
+
+
 def pack(
     header: archive_pb2.LapHeader,
     samples: Mapping[str, Array],
@@ -217,7 +224,7 @@ class LapFile:
         return self
 
     def close(self) -> None:
-        """Let go of the file. Twice is harmless."""
+        """Release the file. Twice is harmless."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

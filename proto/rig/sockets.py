@@ -55,13 +55,18 @@ def _trusted(folder: Path) -> Path:
     return folder
 
 
-def address(folder: Path, instance: str) -> str:
-    """Return the address of an instance whose socket is in `folder`. Raises BadRequest for no name."""
-    if not _NAME.fullmatch(instance):
+def check_name(name: str) -> None:
+    """Raise BadRequest for what can be no name of a rig."""
+    if not _NAME.fullmatch(name):
         raise BadRequest(
-            f"{instance!r} is no name of a rig",
+            f"{name!r} is no name of a rig",
             hint="a name has up to 32 letters, digits, _, . and -; an address is host:port or unix:PATH",
         )
+
+
+def address(folder: Path, instance: str) -> str:
+    """Return the address of an instance whose socket is in `folder`. Raises BadRequest for no name."""
+    check_name(instance)
     return f"unix:{folder / instance}.sock"
 
 
@@ -114,6 +119,8 @@ def living() -> dict[str, str]:
     with the name of one's own goes by its address.
     """
     found: dict[str, str] = {}
+    if not hasattr(socket, "AF_UNIX"):
+        return found
     for folder in (own_folder(), SYSTEM):
         for path in sorted(folder.glob("*.sock")):
             if probe := connected(path):

@@ -58,7 +58,7 @@ TROUBLE: Final = (OSError, sqlite3.OperationalError, lmdb.Error, RigError)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the archiver can be told."""
+    """Settings of the archiver."""
 
     data: Path
     """Data directory: the ring is read from `data/ring`, laps go to `data/laps`."""
@@ -82,8 +82,10 @@ class Archiver:
         settings: Settings,
         watchdog: Watchdog | None = None,
         stop: Callable[[float], bool] = lambda _: False,
+        latest: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings, self._data, self._stop = settings, settings.data, stop
+        self._latest = latest or (lambda: settings)
         self._watchdog = watchdog or Watchdog("archive", settings.data)
         self._pulse = self._watchdog.pulse("archiver")
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
@@ -117,7 +119,7 @@ class Archiver:
         self._whole = True
 
     def _stopped(self) -> bool:
-        """Whether we are to stop; asked between two laps, so that a long list of them is progress."""
+        """Return whether we are to stop; asked between two laps, so that a long list of them is progress."""
         self._pulse.beat()
         return self._stop(0.0)
 
@@ -137,6 +139,7 @@ class Archiver:
         """
         self._pulse.beat()
         try:
+            self._adopt(self._latest())
             more, self.trouble = self._attempt()
         except TROUBLE as error:
             more, self.trouble = False, str(error) or repr(error)
@@ -146,6 +149,12 @@ class Archiver:
                 self._say()
         self._watchdog.trouble(self.trouble)
         return more
+
+    def _adopt(self, settings: Settings) -> None:
+        """Take up settings that changed: which laps stay."""
+        if settings is not self._settings:
+            self._retention.adopt(settings.limits)
+            self._settings = settings
 
     def _attempt(self) -> tuple[bool, str]:
         """Return whether there is more to do, and what was wrong."""
@@ -168,13 +177,13 @@ class Archiver:
         return f"events {self._taken + 1} to {self._cursor} of the ring cannot be read"
 
     def _begin_again(self) -> None:
-        """Without the index: the folder has it all."""
+        """Begin again without the index: the folder has it all."""
         self.close()
         remove_index(index_path(self._data))
         self._open()
 
     def _make_room(self, error: Exception) -> None:
-        """The disk may be full of laps that can go. If even that fails there is another turn."""
+        """Make room: the disk may be full of laps that can go. If even that fails there is another turn."""
         if not isinstance(error, OSError) and "full" not in str(error):
             return
         with contextlib.suppress(*TROUBLE, sqlite3.DatabaseError):
@@ -305,7 +314,7 @@ class Archiver:
                 self._archive(followed, list(group))
 
     def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
-        """A session begins; those that another ring left behind are over."""
+        """Begin a session; those that another ring left behind are over."""
         for session in followed.sessions.left_behind():
             followed.journals.abandon(session)
         followed.sessions.begin(event)
@@ -327,7 +336,7 @@ class Archiver:
             followed.ring.forget_pages()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self.store.close()
         self._queue.close()
         self._let_go()
@@ -379,9 +388,15 @@ def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]
     yield together
 
 
-def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog | None = None) -> int:
-    """Archive the ring's laps until `stop`. Returns how many. Raises Busy when another archiver runs, Newer
-    where the index is a newer version's: it would lose what that alone understands.
+def archive(
+    settings: Settings,
+    stop: Callable[[float], bool],
+    watchdog: Watchdog | None = None,
+    latest: Callable[[], Settings] | None = None,
+) -> int:
+    """Archive the ring's laps until `stop`. `latest` gives the settings in force, which may change. Returns
+    how many laps. Raises Busy when another archiver runs, Newer where the index is a newer version's: it
+    would lose what that alone understands.
     """
     yield_to_others(0)
     lock = laps_lock(settings.data)
@@ -389,7 +404,7 @@ def archive(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdo
         refuse_newer(index_path(settings.data))
         if watchdog is not None:
             watchdog.ready()
-        archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data))
+        archiver = _begun(settings, stop, watchdog or Watchdog("archive", settings.data), latest)
         if archiver is None:
             return 0
         try:
@@ -406,11 +421,16 @@ def _stopped(lock: Lock, stop: Callable[[float], bool], seconds: float) -> bool:
     return stop(seconds)
 
 
-def _begun(settings: Settings, stop: Callable[[float], bool], watchdog: Watchdog) -> Archiver | None:
+def _begun(
+    settings: Settings,
+    stop: Callable[[float], bool],
+    watchdog: Watchdog,
+    latest: Callable[[], Settings] | None,
+) -> Archiver | None:
     """Return an archiver, as soon as the disk allows; None when it was stopped before."""
     while True:
         try:
-            return Archiver(settings, watchdog, stop)
+            return Archiver(settings, watchdog, stop, latest)
         except TROUBLE as error:
             watchdog.trouble(str(error) or repr(error))
             if stop(_RETRY_S):

@@ -14,6 +14,7 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import gather
+from rigd.gather.seated import seated
 from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
 from rigd.store.marks import ROW_BYTES, Marks
@@ -38,6 +39,8 @@ class _Stretch:
     start_s: float = np.inf
     end_s: float = -np.inf
     cars: set[int] = field(default_factory=set)
+    players: set[int] = field(default_factory=set)
+    """Those of them that were the rig's own car."""
     ticks: int = 0
 
 
@@ -102,6 +105,7 @@ class Excerpts:
             stretch.end_s = max(stretch.end_s, head.session_time)
             stretch.ticks += 1
             stretch.cars.update(view["id"].tolist())
+            stretch.players.add(head.player)
             return True
 
         while (at := self._ring.visit(rings.PHYSICS, position, _BATCH, see)) > position:
@@ -113,6 +117,9 @@ class Excerpts:
         session = self._sessions.of(number, stretch.start_s, moment.time_ns)
         cars = sorted(stretch.cars & set(moment.cars) if moment.cars else stretch.cars)
         laps = [_lap(moment, session, car, stretch) for car in cars]
+        for lap in laps:
+            if lap.player:
+                lap.user = seated(self._ring, number, stretch.start_s, stretch.end_s)
         session_state(self._ring, number, stretch.end_s).fill_in(laps)
         together = max(1, min(_TOGETHER, _ROWS // max(stretch.ticks, 1)))
         for at in range(0, len(laps), together):
@@ -132,7 +139,7 @@ class Excerpts:
             self._store.pin(lap, pinned=True)
 
     def _check_room(self, size: int) -> None:
-        """Raises Exhausted when an excerpt of about that many bytes has no room."""
+        """Raise Exhausted when an excerpt of about that many bytes has no room."""
         if (room := self._room()) < size:
             raise Exhausted(f"an excerpt has about {size} bytes, marks have room for {room}", limit=room)
 
@@ -146,6 +153,7 @@ def _lap(moment: laps_pb2.Moment, session: session_pb2.Session, car: int, stretc
         name=excerpt_name(session.name, moment.name.removeprefix("marks/"), car),
         kind=lap_pb2.LAP_KIND_EXCERPT,
         car=car,
+        player=car in stretch.players,
         start_time=stretch.start_s,
         end_time=float(np.nextafter(stretch.end_s, np.inf)),
         session=session.ring_session,

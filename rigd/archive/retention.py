@@ -7,18 +7,17 @@ from typing import Final, NamedTuple
 
 from rig.v1 import rig_pb2
 from rigd import log
+from rigd.config import settings
 from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
 from rigd.store.marks import BYTES_LIMIT
 from rigd.store.store import Store
 
-DEFAULT_MAX_BYTES: Final = 50 << 30
-"""About 45,000 laps of 100 s."""
+DEFAULT_MAX_BYTES: Final = settings.KEEP.default
 DEFAULT_MIN_FREE_BYTES: Final = 5 << 30
 DEFAULT_HARD_FLOOR_BYTES: Final = 1 << 30
 """Less room than this endangers the ring: whatever is oldest goes."""
-DEFAULT_MARK_BYTES: Final = 5 << 30
-"""About seven hundred marks of half a minute and 20 cars."""
+DEFAULT_MARK_BYTES: Final = settings.KEEP_MARKS.default
 YOUNG_S: Final = 3600.0
 """Laps younger than this go for nothing but the hard floor: nobody has had the time to look at them."""
 _FREE_SHARE: Final = 10
@@ -76,7 +75,7 @@ class Eviction(NamedTuple):
 def evictions(
     laps: Iterable[Candidate], used_bytes: int, free_bytes: int, limits: Limits
 ) -> Iterator[Eviction]:
-    """Return the laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and
+    """Yield the laps that have to go, in this order: by age; ordinary ones, oldest first, until bytes and
     room fit; then best laps. Only below the hard floor those of the last hour, those that the warehouse has
     not got, and last the pinned. `used_bytes` is without the excerpts that have a limit of their own.
     """
@@ -121,13 +120,20 @@ class Retention:
     """Deletes laps that have to go, and declares those that went against someone's wish."""
 
     def __init__(self, store: Store, limits: Limits) -> None:
-        self._store, self._limits = store, limits
-        self._next = self._age_at = 0.0
+        self._store = store
         self._evicted = self._evicted_bytes = 0
         self._why = ""
         self._before = _deleted_before(store.folder)
-        if store.index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
-            store.index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
+        self.adopt(limits)
+
+    def adopt(self, limits: Limits) -> None:
+        """Keep what these limits say, from the next look on, and leave that of marks for a server while no
+        archiver runs.
+        """
+        self._limits = limits
+        self._next = self._age_at = 0.0
+        if self._store.index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
+            self._store.index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
 
     def status(self, status: rig_pb2.ArchiverStatus) -> None:
         """Tell what went, what marks may take, and what is wrong with the limits here."""
@@ -154,7 +160,7 @@ class Retention:
         return self._store.index.total_bytes() - self._store.index.mark_bytes()
 
     def enforce_sometimes(self) -> bool:
-        """Look, unless that was done a moment ago; True when it was done now."""
+        """Enforce the limits, unless that was done a moment ago; True when it was done now."""
         if time.monotonic() < self._next:
             return False
         # Listing 45,000 laps takes a third of a second; age can wait for an hour.
@@ -199,7 +205,7 @@ def _deleted_before(store: LapFolder) -> tuple[int, int]:
 
 
 def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
-    """Return what will make laps go soon on a disk of so many bytes, and the way out."""
+    """Yield what will make laps go soon on a disk of so many bytes, and the way out."""
     least, spare = limits.min_free_bytes, default_room(disk_bytes)
     disk, free = _size(disk_bytes), _size(free_bytes)
     if disk_bytes <= least:
@@ -221,5 +227,5 @@ def warnings(limits: Limits, disk_bytes: int, free_bytes: int) -> Iterator[str]:
 
 
 def _size(count: int) -> str:
-    """As the options take it: 5G, 400M."""
+    """Return a size as the options take it: 5G, 400M."""
     return f"{count / (1 << 30):.1f}G".replace(".0G", "G") if count >= 1 << 30 else f"{count >> 20}M"

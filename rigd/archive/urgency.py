@@ -48,9 +48,9 @@ def eviction(ring: RingReader, event: int) -> float:
     is just recorded, 1 is evicted next; 0 when there is no such lap.
     """
     for _, data in ring.read(rings.EVENTS, event, _LOOK, _LOOK_BYTES):
-        told = parse.message(event_pb2.Event, data)
-        if told.HasField("lap_closed"):
-            lap = told.lap_closed.lap
+        parsed = parse.message(event_pb2.Event, data)
+        if parsed.HasField("lap_closed"):
+            lap = parsed.lap_closed.lap
             return _age(ring, lap.session, lap.start_time)
     return 0.0
 
@@ -74,13 +74,13 @@ class NiceThreads:
         self._threads: dict[int, ThreadPoolExecutor] = {}
 
     def work(self, level: Urgency, task: Callable[[], T]) -> T:
-        """Do it with the nice value of the level."""
+        """Run work with the nice value of the level."""
         if level.nice not in self._threads:
             self._threads[level.nice] = ThreadPoolExecutor(1, "archiver", _be_nice, (level.nice,))
         return self._threads[level.nice].submit(task).result()
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Release the threads."""
         for thread in self._threads.values():
             thread.shutdown()
 

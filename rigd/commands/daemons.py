@@ -1,20 +1,29 @@
 """Each daemon alone: recorder, archiver, server."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rigd.commands import options
+from rigd.config import settings
+from rigd.config.effective import Effective, Origin
 from rigd.daemon import daemon
+from rigd.reload import Reload
+
+if TYPE_CHECKING:
+    from rigd.archive import archiver
+    from rigd.serve import server
 
 
 @click.command()
+@options.config
 @options.data
+@options.log_level
 @options.buffers
 @options.ring_size
 @options.recording
-@options.recorded_cars("--cars")
+@options.recorded_cars
 @click.option(
     "--origin",
     type=click.Choice(["live", "demo", "replay"]),
@@ -22,9 +31,7 @@ from rigd.daemon import daemon
     show_default=True,
     help="What the sessions are noted as; a replay that the game shows is found out anyway.",
 )
-def record(
-    data: Path, buffers: Path, ring_size: int, source: str, commit_every: float, cars: str, origin: str
-) -> None:
+def record(origin: str, **_settings: Any) -> None:
     """Record the game's memory into the ring.
 
     \b
@@ -35,14 +42,27 @@ def record(
     from rigd.record.recorder import record as run
 
     kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
-    settings = Settings(data, ring_size, commit_every, cars == "player", kind)
-    with daemon("record", data, listens=True) as watchdog:
-        summary = run(_source(source, buffers), settings, options.stopper().is_set, watchdog)
+
+    def made(told: Effective) -> Settings:
+        size, player_only = told[settings.RING_SIZE], told[settings.CARS] == "player"
+        return Settings(
+            told[settings.DATA], size, told[settings.COMMIT_EVERY], player_only, kind, told.drivers
+        )
+
+    told = options.effective()
+    reload = Reload("record", told, options.rereader(), made)
+    source, stop = _source(told[settings.SOURCE], told[settings.BUFFERS]), options.stopper(daemon=True).is_set
+    with _daemon("record", told, listens=True) as watchdog, reload.on_hangup():
+        summary = run(source, reload.latest(), stop, watchdog)
     click.echo(
         f"captured {summary.captured} ticks, committed {summary.committed}, declared {summary.missed} missing"
     )
     if summary.committed < summary.captured:
         raise click.ClickException(f"{summary.captured - summary.committed} ticks could not be written")
+
+
+def _daemon(name: str, told: Effective, *, listens: bool = False) -> Any:
+    return daemon(name, told[settings.DATA], listens=listens, log_level=told[settings.LOG_LEVEL])
 
 
 def _source(name: str, buffers: Path) -> Any:
@@ -56,17 +76,11 @@ def _source(name: str, buffers: Path) -> Any:
 
 
 @click.command()
+@options.config
 @options.data
+@options.log_level
 @options.archiving
-def archive(
-    data: Path,
-    keep: int,
-    keep_days: float,
-    keep_marks: int,
-    min_free: int | None,
-    hard_floor: int | None,
-    keep_unsynced: bool,
-) -> None:
+def archive(**_settings: Any) -> None:
     """Turn closed laps into files, keep the index, make room.
 
     Pinned laps stay whatever the limits say, until the hard floor; the best laps go last.
@@ -74,44 +88,104 @@ def archive(
     \b
     Example:  rigd archive --keep 200G --keep-days 365
     """
-    from rigd.archive.archiver import Settings
     from rigd.archive.archiver import archive as run
-    from rigd.archive.retention import Limits, default_room, warnings
+    from rigd.archive.retention import warnings
     from rigd.store.folder import LapFolder
 
-    store = LapFolder(data / "laps")
-    room, floor = default_room(store.disk_bytes())
-    room, floor = room if min_free is None else min_free, floor if hard_floor is None else hard_floor
-    limits = Limits(keep, keep_days * 86_400, room, floor, keep_unsynced, keep_marks)
-    for warning in warnings(limits, store.disk_bytes(), store.free_bytes()):
+    told = options.effective()
+    reload = Reload("archive", told, options.rereader(), _archiving)
+    first, store = reload.latest(), LapFolder(told[settings.DATA] / "laps")
+    for warning in warnings(first.limits, store.disk_bytes(), store.free_bytes()):
         click.echo(f"warning: {warning}", err=True)
-    with daemon("archive", data) as watchdog:
-        count = run(Settings(data, limits), options.stopper().wait, watchdog)
+    stop = options.stopper(daemon=True).wait
+    with _daemon("archive", told) as watchdog, reload.on_hangup():
+        count = run(first, stop, watchdog, reload.latest)
     click.echo(f"archived {count} laps")
 
 
+def _archiving(told: Effective) -> "archiver.Settings":
+    """Return what the archiver gets of the configuration."""
+    from rigd.archive.archiver import Settings
+    from rigd.archive.retention import Limits, default_room
+    from rigd.store.folder import LapFolder
+
+    room, floor = default_room(LapFolder(told[settings.DATA] / "laps").disk_bytes())
+    min_free, hard_floor = told[settings.MIN_FREE], told[settings.HARD_FLOOR]
+    limits = Limits(
+        max_bytes=told[settings.KEEP],
+        max_age_s=told[settings.KEEP_DAYS] * 86_400,
+        min_free_bytes=room if min_free is None else min_free,
+        hard_floor_bytes=floor if hard_floor is None else hard_floor,
+        keep_unsynced=told[settings.KEEP_UNSYNCED],
+        mark_bytes=told[settings.KEEP_MARKS],
+    )
+    return Settings(told[settings.DATA], limits)
+
+
 @click.command()
+@options.config
 @options.data
-@options.instance("rig, unless an --address is given")
+@options.log_level
+@options.instance
 @options.address
-def serve(data: Path, instance: str | None, addresses: tuple[str, ...]) -> None:
+@options.serving
+def serve(**_settings: Any) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
-    With --address it listens only there, unless --instance is given too.
+    With an --address of this machine it listens only there, unless --instance is given too.
 
     \b
-    Example:  rigd serve --instance rig --address 127.0.0.1:7340
+    Example:  rigd serve --instance rig --address 0.0.0.0:7341
     """
-    from rig import sockets
-    from rigd.serve.binding import own_address
-    from rigd.serve.server import Settings
     from rigd.serve.server import serve as run
 
-    name = instance or ("" if addresses else sockets.RIG)
-    first, *more = [*([own_address(name)] if name else []), *addresses]
-    with daemon("serve", data, listens=True) as watchdog:
+    told = options.effective()
+    reload = Reload("serve", told, options.rereader(), _serving)
+    first = reload.latest()
+    with _daemon("serve", told, listens=True) as watchdog, reload.on_hangup():
         run(
-            Settings(data, first, tuple(more)),
-            lambda _: click.echo(f"listening on {', '.join([first, *more])}"),
+            first,
+            lambda _: _report(first),
             watchdog,
+            reload.latest,
         )
+
+
+def _serving(told: Effective) -> "server.Settings":
+    """Return what the server gets of the configuration. An address of the file's is one more; with one of
+    this machine on the command line, or in the environment, it listens only there.
+    """
+    from rig import sockets
+    from rig.errors import BadRequest
+    from rigd.serve.binding import is_local, own_address
+    from rigd.serve.limits import Limits
+    from rigd.serve.server import Settings
+
+    addresses = told[settings.ADDRESSES]
+    certificate, key = told[settings.CERTIFICATE], told[settings.CERTIFICATE_KEY]
+    if key and not certificate:
+        raise BadRequest(f"there is a key, {key}, without a certificate", hint="name both, or neither")
+    alone = any(map(is_local, addresses)) and told.origin(settings.ADDRESSES) is not Origin.FILE
+    name = told[settings.INSTANCE] or ("" if alone else sockets.RIG)
+    first, *more = [*([own_address(name)] if name else []), *addresses]
+    limits = {one.name: told[one] for one in settings.SETTINGS if one.section == "limits"}
+    return Settings(
+        data=told[settings.DATA],
+        address=first,
+        also=tuple(more),
+        certificate=(certificate, key or certificate) if certificate else None,
+        open_loopback=not told[settings.CLOSE_LOOPBACK],
+        name=told[settings.NAME],
+        metrics=told[settings.METRICS],
+        drivers=told.drivers,
+        limits=Limits(**limits),
+    )
+
+
+def _report(serving: "server.Settings") -> None:
+    """Say where the server listens, and what is next where nobody could come in from elsewhere."""
+    from rigd.auth.tokens import TokenStore
+
+    click.echo(f"listening on {', '.join((serving.address, *serving.also))}")
+    if serving.beyond and not TokenStore(serving.data).any_good():
+        click.echo("no device is paired yet: rigd pair NAME --scope live:all,laps:all")

@@ -52,6 +52,7 @@ def demo_game(buffers: Path | None, seconds: float, **settings: Any) -> None:
 
 
 @click.command()
+@options.config
 @options.buffers
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_context
@@ -75,6 +76,7 @@ def doctor(ctx: click.Context, buffers: Path, as_json: bool) -> None:
 
 
 @click.command()
+@options.config
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @options.buffers
 @click.option("--for", "seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after so many seconds.")

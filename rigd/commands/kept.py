@@ -10,6 +10,7 @@ from rigd.commands import options
 
 
 @click.command()
+@options.config
 @options.data
 def reindex(data: Path) -> None:
     """Check every lap file to its last byte and build the index anew from what is sound.
@@ -43,6 +44,7 @@ def reindex(data: Path) -> None:
 
 
 @click.command()
+@options.config
 @options.data
 @click.option("--deep", is_flag=True, help="Compare all laps that the ring still holds with it.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")

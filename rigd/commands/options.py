@@ -1,4 +1,4 @@
-"""What commands of `rigd` have in common: options, sizes, the way they are stopped."""
+"""What commands of `rigd` have in common: options, the configuration in force, the way they are stopped."""
 
 import os
 import signal
@@ -11,61 +11,90 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from rigd.config import effective as configuration
+from rigd.config import file as files
+from rigd.config import settings
+from rigd.config.effective import Effective, Origin
+from rigd.config.kinds import (
+    Addresses,
+    Choice,
+    Kind,
+    Location,
+    Loopback,
+    Name,
+    Number,
+    Size,
+    Switch,
+    Wrong,
+)
+from rigd.config.settings import SETTINGS, Setting
 from rigd.demo.profile import PROFILES
 from rigd.process import stop_signals
 
-BUFFERS: Final = Path("/dev/shm")  # noqa: S108  where the plugin puts its buffers
-_SIZE_UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
+BUFFERS: Final = settings.BUFFERS.default
+_TOLD: Final = "rigd.config.told"
+_LOADED: Final = "rigd.config.loaded"
 
-
-def data_home() -> Path:
-    """/var/lib/rigd under systemd (StateDirectory), else the XDG data directory."""
-    if state := os.environ.get("STATE_DIRECTORY"):
-        return Path(state.split(":")[0])
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "rigd"
-
-
-class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
-    """A number of bytes, with K, M, G or T behind it."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes, 16 MiB at least: less does not hold one second of a full grid."""
-        if isinstance(value, int):
-            return value
-        number, unit = (value[:-1], value[-1].upper()) if value[-1:].upper() in _SIZE_UNITS else (value, "")
-        if not number.isdigit():
-            self.fail(f"{value!r} is no size; write 512M or 4G", param, ctx)
-        size = int(number) << _SIZE_UNITS.get(unit, 0)
-        return size if size >= 16 << 20 else self.fail(f"{value} is too small, 16M is the least", param, ctx)
-
-
-data = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="RIGD_DATA",
-    default=data_home,
-    show_default="$XDG_DATA_HOME/rigd",
-    help="Folder of the ring and all else that is kept.",
-)
-buffers = click.option(
-    "--buffers",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="RIGD_BUFFERS",
-    default=BUFFERS,
-    show_default=True,
-    help="Folder of the game's shared memory.",
-)
-ring_size = click.option(
-    "--ring-size",
-    type=Bytes(),
-    default="4G",
-    show_default=True,
-    help="Most bytes the ring may hold; 4G are 40 minutes of 40 cars at 50 Hz.",
-)
+_NAMES: Final[dict[type, str]] = {Size: "size", Name: "name", Loopback: "address"}
 
 Command = Callable[..., Any]
+
+
+class _Value(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
+    """What a setting takes."""
+
+    def __init__(self, kind: Kind[Any]) -> None:
+        self._kind = kind
+        self.name = kind.unit if isinstance(kind, Number) else _NAMES.get(type(kind), "value")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value; one that is none already came out of a file."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._kind.parse(value)
+        except Wrong as wrong:
+            self.fail(f"{value!r} {wrong.why}; {wrong.hint}", param, ctx)
+
+
+def parameter(one: Setting[Any]) -> str:
+    """Return the name of a setting's option among the parameters of a command; `cars` are the demo's."""
+    return "recorded_cars" if one is settings.CARS else one.name
+
+
+def _type(kind: Kind[Any]) -> Any:
+    match kind:
+        case Choice(words):
+            return click.Choice(words)
+        case Location(folder):
+            return click.Path(file_okay=not folder, path_type=Path)
+        case Addresses():
+            return click.STRING  # one of several; the server checks each
+    return _Value(kind)
+
+
+def _help(one: Setting[Any], default: str) -> str:
+    """Return what a setting means, with its default, bounds and variable."""
+    described = isinstance(one.kind, Choice | Switch | Location)
+    facts = (default and f"default: {default}", "" if described else one.kind.bounds, one.variable)
+    return f"{one.help}  [{'; '.join(fact for fact in facts if fact)}]"
+
+
+def option(
+    one: Setting[Any], flag: str = "", *, default: str = "", **more: Any
+) -> Callable[[Command], Command]:
+    """Return the option of a setting. `default` is what help says of it where the command has its own."""
+    if isinstance(one.kind, Switch):
+        more |= {"is_flag": True}
+    else:
+        more |= {"type": _type(one.kind)}
+    return click.option(
+        flag or one.flag,
+        parameter(one),
+        default=one.usual if one.find else one.default,
+        help=_help(one, default or one.usual_text),
+        **more,
+    )
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -79,72 +108,103 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-recording = together(
-    click.option(
-        "--source",
-        type=click.Choice(["shm", "pyrf2"]),
-        default="shm",
-        show_default=True,
-        help="Read the memory ourselves, or through pyRfactor2SharedMemory where that is installed.",
-    ),
-    click.option(
-        "--commit-every",
-        type=click.FloatRange(0, 10),
-        default=0.0,
-        metavar="S",
-        help="Least seconds "
-        "between two commits; 0 commits as soon as the disk allows. More saves the disk and loses more "
-        "in a power cut.",
-    ),
+def _load(ctx: click.Context, _param: click.Parameter, told: str | None) -> str | None:
+    """Read file and environment, before the other options: they are the defaults of those. The file of the
+    real rig is none of the simulated game's.
+    """
+    if ctx.resilient_parsing:
+        return told
+    told = "" if told is None and ctx.params.get("demo") else told
+    loaded = _read(told)
+    ctx.meta[_TOLD], ctx.meta[_LOADED] = told, loaded
+    ctx.default_map = {
+        parameter(one): loaded[one]
+        for one in SETTINGS
+        if one.flag and loaded.origin(one) is not Origin.DEFAULT
+    }
+    return told
+
+
+def _read(told: str | None) -> Effective:
+    path = files.find(told)
+    return configuration.merged(files.read(path) if path else None, os.environ)
+
+
+config = click.option(
+    "--config",
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_load,
+    help="Configuration file; '' for none.  "
+    "[default: $XDG_CONFIG_HOME/rigd/rigd.toml, /etc/rigd/rigd.toml for the system's service; RIGD_CONFIG]",
 )
+"""Of every command that has settings."""
+
+
+def effective() -> Effective:
+    """Return the configuration of the command that runs."""
+    ctx = click.get_current_context()
+    loaded: Effective = ctx.meta[_LOADED]
+    return loaded.under(_flags(ctx))
+
+
+def chosen_file() -> list[str]:
+    """Return the words that have a daemon read the file that this command reads; none: it finds it itself."""
+    told = click.get_current_context().meta[_TOLD]
+    return [] if told is None else ["--config", told]
+
+
+def rereader() -> Callable[[], Effective]:
+    """Return what reads the configuration of the command that runs once more: the file as it is then, also
+    one that was not there.
+    """
+    ctx = click.get_current_context()
+    told, flags = ctx.meta[_TOLD], _flags(ctx)
+
+    return lambda: _read(told).under(flags)
+
+
+def _flags(ctx: click.Context) -> dict[str, Any]:
+    """Return the settings that stand on the command line, by key."""
+    given = (one for one in SETTINGS if one.flag and on_command_line(ctx, parameter(one)))
+    return {one.key: ctx.params[parameter(one)] for one in given}
+
+
+def on_command_line(ctx: click.Context, name: str) -> bool:
+    """Return whether an option was given there."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+data = option(settings.DATA)
+buffers = option(settings.BUFFERS)
+ring_size = option(settings.RING_SIZE)
+log_level = option(settings.LOG_LEVEL)
+recorded_cars = option(settings.CARS)
+recording = together(option(settings.SOURCE), option(settings.COMMIT_EVERY))
 """Of the recorder."""
-
-
-def recorded_cars(name: str) -> Callable[[Command], Command]:
-    """Return the recorder's option of what to record, under this name."""
-    return click.option(
-        name, type=click.Choice(["all", "player"]), default="all", help="Record all cars, or one."
-    )
-
-
 archiving = together(
-    click.option(
-        "--keep",
-        type=Bytes(),
-        default="50G",
-        show_default=True,
-        help="Most bytes of laps; 50G are 45,000.",
-    ),
-    click.option(
-        "--keep-days",
-        type=click.FloatRange(0),
-        default=0.0,
-        metavar="DAYS",
-        help="Oldest laps to keep; 0: all.",
-    ),
-    click.option(
-        "--keep-marks",
-        type=Bytes(),
-        default="5G",
-        show_default=True,
-        help="Most bytes of the excerpts around marks; they are no part of --keep.",
-    ),
-    click.option(
-        "--min-free",
-        type=Bytes(),
-        show_default="5G, or a tenth of the disk",
-        help="Room to leave: laps older than an hour go for it.",
-    ),
-    click.option(
-        "--hard-floor",
-        type=Bytes(),
-        show_default="1G, or a fiftieth of the disk",
-        help="With less room than this even young laps go, and those that the warehouse has not got; that is "
-        "declared.",
-    ),
-    click.option("--keep-unsynced", is_flag=True, help="Keep every lap until the warehouse has it."),
+    option(settings.KEEP),
+    option(settings.KEEP_DAYS),
+    option(settings.KEEP_MARKS),
+    option(settings.MIN_FREE),
+    option(settings.HARD_FLOOR),
+    option(settings.KEEP_UNSYNCED),
 )
 """Of the archiver."""
+instance = option(settings.INSTANCE)
+address = option(settings.ADDRESSES, multiple=True, metavar="ADDRESS")
+serving = together(
+    option(settings.CERTIFICATE),
+    option(settings.CERTIFICATE_KEY),
+    option(settings.CLOSE_LOOPBACK),
+    option(settings.METRICS),
+)
+"""Of the server, beside where it listens."""
+every = together(
+    *(data, log_level, buffers, ring_size, recording, recorded_cars, archiving, instance, address, serving)
+)
+"""All that the daemons have."""
 
 playing = together(
     click.option(
@@ -169,16 +229,6 @@ playing = together(
 )
 """Of the simulated game."""
 
-address = click.option(
-    "--address",
-    "addresses",
-    envvar="RIGD_ADDRESS",
-    multiple=True,
-    metavar="ADDRESS",
-    help="Listen there too: host:port on loopback, which every user of the machine may use, or unix:PATH; "
-    "may be given again.",
-)
-
 
 def interruptible() -> None:
     """Have SIGTERM and Ctrl-C end the program at once, also where a shell started it with Ctrl-C ignored."""
@@ -186,37 +236,32 @@ def interruptible() -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
-def instance(default: str) -> Callable[[Command], Command]:
-    """Return the option of the name under which `rig` finds it."""
-    return click.option(
-        "--instance",
-        envvar="RIGD_INSTANCE",
-        metavar="NAME",
-        show_default=default,
-        help="Name of the socket at which local tools find this rig: rig --rig NAME.",
-    )
-
-
-def given(names: Callable[[Command], Command]) -> list[str]:
-    """Return, of some options, those that stand on the command line, for that of a daemon."""
+def given(*names: Callable[[Command], Command]) -> list[str]:
+    """Return, of some options, those that stand on the command line, for that of a daemon. It reads file and
+    environment itself.
+    """
     ctx = click.get_current_context()
     words: list[str] = []
-    for option in _options(names):
-        value = ctx.params[str(option.name)]
-        if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
-            words += [option.opts[0], *[str(value)] * (not option.is_flag)]
+    for one in _options(together(*names)):
+        value = ctx.params[str(one.name)]
+        if on_command_line(ctx, str(one.name)):
+            words += [one.opts[0], *[str(value)] * (not one.is_flag)]
     return words
 
 
+def _word(value: Any) -> str:
+    return "=".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _options(names: Callable[[Command], Command]) -> list[click.Option]:
-    """The options that a decorator gives to a command."""
+    """Return the options that a decorator gives to a command."""
     command = click.command()(names(lambda: None))
     return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
-def stopper() -> threading.Event:
-    """An event that SIGTERM, Ctrl-C and a closed terminal set."""
+def stopper(*, daemon: bool = False) -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set, and a closed terminal."""
     stop = threading.Event()
-    for number in stop_signals():
+    for number in stop_signals(daemon=daemon):
         signal.signal(number, lambda *_: stop.set())
     return stop

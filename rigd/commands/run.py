@@ -1,34 +1,34 @@
 """`rigd run`: all daemons together."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from rigd.commands import options
+from rigd.config import settings
+from rigd.config.effective import Origin
+from rigd.config.settings import Setting
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="RIGD_DATA",
-    help="Folder of the ring; with --demo a folder `demo` beside the real one.",
-)
-@click.option(
-    "--buffers",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="RIGD_BUFFERS",
-    help="Folder of the game's shared memory; with --demo one of its own.",
-)
-@options.instance("rig; with --demo: demo")
+@options.config
+@options.option(settings.DATA, default="$XDG_DATA_HOME/rigd; with --demo a folder `demo` in it")
+@options.option(settings.BUFFERS, default=f"{options.BUFFERS}; with --demo a folder of its own")
+@options.option(settings.INSTANCE, default="rig; with --demo: demo")
 @options.address
-@click.option("--demo", is_flag=True, help="Run the simulated game too.")
+@options.serving
+@click.option(
+    "--demo",
+    is_flag=True,
+    is_eager=True,
+    help="Run the simulated game too. It has no configuration file unless --config names one.",
+)
 @click.option("--watch", is_flag=True, help="Show the live view here.")
 @click.option("--watchdog", type=click.FloatRange(3), default=30.0, hidden=True)
 @click.option("--for", "seconds", type=click.FloatRange(1), metavar="S", help="Stop after so many seconds.")
+@options.log_level
 @options.ring_size
-@options.recorded_cars("--record-cars")
+@options.option(settings.CARS, "--record-cars")
 @options.recording
 @options.archiving
 @options.playing
@@ -36,16 +36,10 @@ from rigd.commands import options
 def run(
     ctx: click.Context,
     /,
-    data: Path | None,
-    buffers: Path | None,
-    instance: str | None,
-    addresses: tuple[str, ...],
     demo: bool,
     watch: bool,
     watchdog: float,
     seconds: float | None,
-    ring_size: int,
-    record_cars: str,
     **_wishes: Any,
 ) -> None:
     """Start and supervise recorder, archiver and server, and with --demo the simulated game.
@@ -61,19 +55,28 @@ def run(
     from rigd.alldaemons import AllDaemons, run_all
     from rigd.demo.folder import DEFAULT_FOLDER
 
-    log.begin()
+    told = options.effective()
+    log.begin(told[settings.LOG_LEVEL])
     playing = options.given(options.playing)
     if playing and not demo:
         raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")
+    given = options.on_command_line(ctx, options.parameter(settings.CARS))
+    cars = ("--cars", told[settings.CARS]) if given else ()
+
+    def usual(one: Setting[Any]) -> bool:
+        return told.origin(one) is Origin.DEFAULT
+
     daemons = AllDaemons(
-        data=data or options.data_home() / ("demo" if demo else ""),
-        buffers=buffers or (DEFAULT_FOLDER if demo else options.BUFFERS),
+        data=told[settings.DATA] / ("demo" if demo and usual(settings.DATA) else ""),
+        buffers=DEFAULT_FOLDER if demo and usual(settings.BUFFERS) else told[settings.BUFFERS],
         watchdog_s=watchdog,
-        instance=instance or (sockets.DEMO if demo else sockets.RIG),
-        addresses=addresses,
+        instance=told[settings.INSTANCE] or (sockets.DEMO if demo else sockets.RIG),
+        addresses=told[settings.ADDRESSES],
         demo=demo,
-        recording=("--ring-size", str(ring_size), "--cars", record_cars, *options.given(options.recording)),
+        common=(*options.chosen_file(), *options.given(options.log_level)),
+        recording=(*options.given(options.ring_size), *cars, *options.given(options.recording)),
         archiving=tuple(options.given(options.archiving)),
+        serving=tuple(options.given(options.serving)),
         playing=tuple(playing),
     )
     ctx.exit(run_all(daemons, watch, seconds, Console()))

@@ -152,7 +152,7 @@ class Fleet:
         return np.array([getattr(one, name) for one in CLASSES], dtype=np.float64)[self.class_of]
 
     def _rpm_per_mps(self, top: Floats) -> Floats:
-        """(gear, car) ratio, gears spaced geometrically: first gear reaches 28 % of the top speed."""
+        """Return (gear, car) ratio, gears spaced geometrically: first gear reaches 28 % of the top speed."""
         highest = self.gears - 1
         step = np.arange(8)[:, None] / highest
         speed = top * 0.28 ** (1.0 - np.minimum(step, 1.0))

@@ -93,7 +93,7 @@ class Circuit:
 
 
 def build(short: bool = False) -> Circuit:
-    """The grand circuit of about 4.7 km, or the short one of about 1.2 km. Always the same metres."""
+    """Build the grand circuit of about 4.7 km, or the short one of about 1.2 km. Always the same metres."""
     plan = _PLANS[short]
     heading, x, z = _closed(plan)
     length = len(x)
@@ -118,7 +118,7 @@ def build(short: bool = False) -> Circuit:
 
 
 def _closed(plan: _Plan) -> tuple[Floats, Floats, Floats]:
-    """Heading, x and z of every metre: straights and arcs of the plan, followed step by step."""
+    """Return heading, x and z of every metre: straights and arcs of the plan, followed step by step."""
     legs, turns, arcs, cuts = _rounded(plan.corners)
     straights = legs - np.roll(cuts, 1) - cuts
     half = plan.corners[0][1] - cuts[0]
@@ -129,7 +129,7 @@ def _closed(plan: _Plan) -> tuple[Floats, Floats, Floats]:
 
 
 def _rounded(corners: tuple[tuple[int, int, int], ...]) -> tuple[Floats, Floats, Floats, Floats]:
-    """Per corner: leg leading to it, turn in rad, arc length, and what rounding cuts off each leg."""
+    """Return by corner: leg leading to it, turn in rad, arc length, and what rounding cuts off each leg."""
     east, north, radius = np.array(corners, float).T
     into = np.array((east - np.roll(east, 1), north - np.roll(north, 1)))
     bearing = np.arctan2(into[0], into[1])
@@ -138,7 +138,7 @@ def _rounded(corners: tuple[tuple[int, int, int], ...]) -> tuple[Floats, Floats,
 
 
 def _eased(lengths: Floats, bends: Floats) -> Floats:
-    """Curvature of every metre: constant in a corner, eased at both ends, turning exactly once."""
+    """Return curvature of every metre: constant in a corner, eased at both ends, turning exactly once."""
     ends = np.cumsum(lengths)
     at = np.searchsorted(ends, np.arange(round(ends[-1])) + 0.5, side="right")
     raw = bends[np.minimum(at, len(bends) - 1)]
@@ -148,7 +148,7 @@ def _eased(lengths: Floats, bends: Floats) -> Floats:
 
 
 def _walk(curvature: Floats) -> tuple[Floats, Floats]:
-    """Places reached by following the curvature metre by metre; one more place than metres."""
+    """Return places reached by following the curvature metre by metre; one more place than metres."""
     heading = np.concatenate(([0.0], np.cumsum(curvature)[:-1])) + curvature / 2
     x = np.concatenate(([0.0], np.cumsum(-np.sin(heading))))
     z = np.concatenate(([0.0], np.cumsum(-np.cos(heading))))
@@ -168,13 +168,13 @@ def _uniform(x: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _heading_of(x: Floats, z: Floats) -> Floats:
-    """Heading of the chord around every metre, unwrapped from about zero on the start line."""
+    """Return heading of the chord around every metre, unwrapped from about zero on the start line."""
     east, south = np.roll(x, -1) - np.roll(x, 1), np.roll(z, -1) - np.roll(z, 1)
     return np.unwrap(np.arctan2(-east, -south))
 
 
 def _slope_of(values: Floats, gain: float) -> Floats:
-    """Central difference per metre of a closed column that gains `gain` per lap."""
+    """Return central difference per metre of a closed column that gains `gain` per lap."""
     after, before = np.roll(values, -1), np.roll(values, 1)
     after[-1] += gain
     before[0] -= gain
@@ -182,7 +182,7 @@ def _slope_of(values: Floats, gain: float) -> Floats:
 
 
 def _elevation(length: int, height: float) -> Floats:
-    """Rolling hills: three harmonics, at most 3 % steep on the grand circuit."""
+    """Return rolling hills: three harmonics, at most 3 % steep on the grand circuit."""
     turn = 2 * np.pi * np.arange(length) / length
     return (
         height * (np.sin(turn + 0.4) + 0.5 * np.sin(2 * turn + 2.1) + 0.22 * np.sin(5 * turn + 4.0)) + 120.0
@@ -190,7 +190,9 @@ def _elevation(length: int, height: float) -> Floats:
 
 
 def _roughness(length: int, seed: int) -> Floats:
-    """Road surface: ripples that decay over 0.8 m with 2.5 mm of height, and a joint every 60 m or so."""
+    """Return road surface: ripples that decay over 0.8 m with 2.5 mm of height, and a joint every 60 m
+    or so.
+    """
     rng = np.random.default_rng(seed)
     cells = length * ROUGHNESS_PER_M
     white = rng.standard_normal((2, cells))

@@ -23,13 +23,14 @@ class Delta:
         self._station = np.zeros(cars, np.int64)
 
     def close(self, car: int, seconds: float, best: bool) -> None:
-        """A lap ended; `best` makes it the one to beat."""
+        """End a lap; `best` makes it the one to beat."""
         self._running[car, STATIONS] = seconds
         if best:
             self._best[car] = self._running[car]
 
     def update(self, s: Floats, into_lap: Floats) -> Floats:
-        """Seconds behind the best lap (negative: ahead) at `s` metres, `into_lap` seconds after its start.
+        """Return seconds behind the best lap (negative: ahead) at `s` metres, `into_lap` seconds after its
+        start.
 
         Called five times a second, so that no car passes two stations between calls.
         """

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rigd.demo.car import Fleet
 from rigd.demo.motion import COAST_MPS2, Motion
 from rigd.demo.noise import Noise, ease
-from rigd.demo.sheet import Sheet
+from rigd.demo.sheet import FieldColumns
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ _RADPS_PER_RPM: Final = np.pi / 30.0
 class Engine:
     """Everything between the driver's feet and the driven wheels."""
 
-    def __init__(self, fleet: Fleet, sheet: Sheet, noise: Noise, dt: float) -> None:
+    def __init__(self, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
         cars = fleet.cars
         self.gear = np.zeros(cars, dtype=np.int64)
         self.running = np.ones(cars)
@@ -58,7 +58,9 @@ class Engine:
         self._motor += self._motor_step
 
     def slow_step(self, motion: Motion, ambient: float) -> None:
-        """A few times a second: how temperatures and charge move from now on, and what the motor may do."""
+        """Set a few times a second how temperatures and charge move from now on, and what the motor may
+        do.
+        """
         np.maximum(self.fuel, 0.0, out=self.fuel)
         self._brake_per_push = motion.load / -self._fleet.brake_force
         self._heat(motion.v * 0.05 + 1.0, ambient)
@@ -68,7 +70,7 @@ class Engine:
         self._harvest_room = torque * (motion.v > 12.0) * (charge < 0.97)
 
     def _heat(self, air: Floats, ambient: float) -> None:
-        """K per frame from work done and air flow; `air` is 1 at rest and 5 at 80 m/s."""
+        """Compute K per frame from work done and air flow; `air` is 1 at rest and 5 at 80 m/s."""
         water, oil, motor, cool = self._crank[0], self._crank[1], self._motor_temp, self._motor_water
         heat = self._rpm / self._fleet.max_rpm * (0.25 + self._throttle) * self.running
         into_water = 1.9 * heat - 0.0042 * air * (water - ambient) - 0.02 * np.maximum(water - 92.0, 0.0)
@@ -80,7 +82,7 @@ class Engine:
         into_cool = 0.02 * (motor - cool) - 0.012 * air * (cool - ambient - 8.0)
         self._motor_step[4] = self._hybrid * into_cool * self._dt
 
-    def _bind(self, sheet: Sheet, noise: Noise) -> None:
+    def _bind(self, sheet: FieldColumns, noise: Noise) -> None:
         self.fuel = sheet["mFuel"]
         """litres"""
         self._throttle, self._brake = sheet["mUnfilteredThrottle"], sheet["mUnfilteredBrake"]
@@ -95,7 +97,7 @@ class Engine:
         self._foot_noise, self._brake_noise = noise.car("throttle"), noise.car("brake")
         self._revs_noise, self._torque_noise = noise.car("revs"), noise.car("torque")
 
-    def _fill_constants(self, sheet: Sheet) -> None:
+    def _fill_constants(self, sheet: FieldColumns) -> None:
         fleet = self._fleet
         sheet["mEngineMaxRPM"][:] = fleet.max_rpm
         sheet["mRearBrakeBias"][:] = 1.0 - fleet.brake_front
@@ -106,7 +108,9 @@ class Engine:
         sheet.records["mMaxGears"], sheet.records["mFuelCapacity"] = fleet.gears, fleet.tank_l
 
     def _press(self, motion: Motion) -> None:
-        """Pedals from the push the driver asked for, with the tremor of a foot away from the stops."""
+        """Compute pedals from the push the driver asked for, with the tremor of a foot away from the
+        stops.
+        """
         asked = motion.push + COAST_MPS2
         throttle = asked / (motion.room + COAST_MPS2) + self._foot_noise
         throttle = np.minimum(np.maximum(throttle, 0.0), 1.0)
@@ -119,7 +123,7 @@ class Engine:
         np.minimum(self._brake, 0.96, out=self._used_brake)
 
     def _change_gear(self, motion: Motion) -> None:
-        """Up near the limiter, down when the engine drops off; the drive is cut meanwhile."""
+        """Shift up near the limiter, down when the engine drops off; the drive is cut meanwhile."""
         v = motion.v
         self._shift_left -= self._dt
         due = (v > self._up_at) | (v < self._down_at)
@@ -130,7 +134,7 @@ class Engine:
         np.multiply(self._shifting, _LOST, out=motion.lost)
 
     def _shift(self, cars: npt.NDArray[np.int64], v: Floats, cap: Floats) -> None:
-        """One gear up or down; neutral while held, first when released."""
+        """Shift one gear up or down; neutral while held, first when released."""
         wanted = self.gear[cars] + np.where(v[cars] > self._up_at[cars], 1, -1)
         wanted[(cap[cars] <= 0.0) & (v[cars] < 0.1)] = 0
         changed = cars[wanted != self.gear[cars]]
@@ -139,7 +143,7 @@ class Engine:
         self._choose(cars)
 
     def _choose(self, cars: npt.NDArray[np.int64]) -> None:
-        """Ratio of the new gear, and the speeds in m/s at which it is left upwards and downwards."""
+        """Set the ratio of the new gear, and the speeds in m/s at which it is left upwards and downwards."""
         fleet, gear = self._fleet, self.gear[cars]
         self._ratio[cars] = fleet.rpm_per_mps[np.maximum(gear - 1, 0), cars]
         top, low = fleet.max_rpm[cars] / self._ratio[cars], gear <= 1
@@ -149,7 +153,7 @@ class Engine:
         self._down_at[cars] = np.where(low, np.where(gear == 0, -1.0, 0.01), _SHIFT_DOWN * top)
 
     def _rev(self, motion: Motion) -> None:
-        """Engine and clutch speed. Off the line the clutch slips and the throttle holds the revs."""
+        """Compute engine and clutch speed. Off the line the clutch slips and the throttle holds the revs."""
         fleet = self._fleet
         geared = np.multiply(motion.v, self._ratio, out=self._clutch_rpm)
         target = np.maximum(geared * (1.0 + 0.004 * np.maximum(motion.push, 0.0)), fleet.idle_rpm)
@@ -164,7 +168,7 @@ class Engine:
         self._torque += (want * self.running - self._torque) * self._torque_pole
 
     def _launch(self, geared: Floats, target: Floats) -> None:
-        """First gear and neutral below the launch speed of the engine."""
+        """Put in first gear or neutral below the launch speed of the engine."""
         held = self._fleet.idle_rpm + 0.45 * self._fleet.max_rpm * self._throttle
         slipping = (self.gear < 2) & (geared < held)
         np.copyto(target, held, where=slipping)
@@ -173,12 +177,12 @@ class Engine:
         self._clutch[...] = slipping & (geared < 0.6 * held) & (self.gear == 1)
 
     def _spool(self) -> None:
-        """Turbo pressure follows throttle and engine speed."""
+        """Let turbo pressure follow throttle and engine speed."""
         load = np.minimum(self._rpm * self._per_peak, 1.0) * (0.08 + 0.92 * self._used_throttle)
         self._boost += (self._fleet.boost * load - self._boost) * self._boost_pole
 
     def _drive_and_harvest(self) -> None:
-        """The hybrid motor boosts on the straights and harvests under braking."""
+        """Let the hybrid motor boost on the straights and harvest under braking."""
         want = self._used_throttle * self._drive_room - self._used_brake * self._harvest_room
         self._motor_torque += (want - self._motor_torque) * self._torque_pole
         np.multiply(self._clutch_rpm, 1.35 * self._hybrid, out=self._motor_rpm)

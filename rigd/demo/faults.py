@@ -37,7 +37,7 @@ class Fault(Protocol):
     """One kind of misbehaviour."""
 
     def step(self, victim: Victim, clock: float) -> None:
-        """Called once per frame with the seconds of session clock since the game began."""
+        """Advance the fault; called once per frame with the seconds of session clock since the game began."""
 
 
 class Torn:
@@ -144,7 +144,7 @@ KINDS: Final = tuple(_FIRST_S)
 
 
 def fault(text: str, cars: int) -> Fault:
-    """The fault named `kind` or `kind@seconds` (of session clock since the game began)."""
+    """Return the fault named `kind` or `kind@seconds` (of session clock since the game began)."""
     kind, _, when = text.partition("@")
     if kind not in _FIRST_S:
         raise ValueError(f"unknown fault {kind!r}, there are: {', '.join(KINDS)}")

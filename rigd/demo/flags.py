@@ -63,11 +63,11 @@ class Flags:
         self._next = _FIRST_S
 
     def start(self, clock: float) -> None:
-        """The race begins."""
+        """Begin the race."""
         self._next = clock + _FIRST_S
 
     def step(self, clock: float, sector: npt.NDArray[np.int64], fit: npt.NDArray[np.bool_]) -> list[Incident]:
-        """New incidents among the cars that are `fit` for one; flags and recoveries move on."""
+        """Return new incidents among the cars that are `fit` for one; flags and recoveries move on."""
         self._recover_cars(clock)
         self._advance_flags(clock)
         if clock < self._next or not fit.any():
@@ -77,7 +77,7 @@ class Flags:
         return [self._happen(car, clock, int(sector[car]))]
 
     def caution_limit(self, clock: float) -> float:
-        """m/s for everyone under a full-course yellow: slowed down gently from racing speed."""
+        """Return m/s for everyone under a full-course yellow: slowed down gently from racing speed."""
         if not self.caution:
             return float(np.inf)
         return max(85.0 - _SLOWING_MPS2 * (clock - self._caution_from), _CAUTION_MPS)
@@ -96,7 +96,7 @@ class Flags:
         return Incident(car, kind, clock, sector, impact)
 
     def _show_yellow(self, clock: float, sector: int) -> None:
-        """Local yellow at once; every third spin brings the full course under caution."""
+        """Show a local yellow at once; every third spin brings the full course under caution."""
         self._clear[sector] = clock + _LOCAL_S
         self._spins += 1
         if self._spins % 3 == 2 and not self.caution:

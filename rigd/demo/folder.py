@@ -26,7 +26,9 @@ class BuffersFolder:
         self._fd = self._locked()
 
     def _locked(self) -> int:
-        """The open folder, locked. Its owner may have removed it meanwhile: then it is another one's turn."""
+        """Return the open folder, locked. Its owner may have removed it meanwhile: then it is another
+        one's turn.
+        """
         while True:
             make_private(self._folder)
             fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -42,7 +44,9 @@ class BuffersFolder:
             os.close(fd)
 
     def _refuse_anothers(self, found: os.stat_result) -> None:
-        """What is written into a folder is its owner's; one that is everybody's, as /dev/shm, is sticky."""
+        """Refuse another's folder: what is written into one is its owner's. One that is everybody's, as
+        /dev/shm, is sticky.
+        """
         if found.st_uid != os.geteuid() and not found.st_mode & stat.S_ISVTX:
             raise Denied(
                 f"{self._folder} belongs to another user", hint="choose another --buffers", path=self._folder

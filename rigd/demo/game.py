@@ -75,7 +75,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Summary:
+class GameSummary:
     """What was written."""
 
     frames: int
@@ -132,7 +132,7 @@ class Game:
         self._absent: int | None = None
         self._reloaded = False
 
-    def play(self) -> Summary:
+    def play(self) -> GameSummary:
         """Run sessions until the race is over, the time is up or `stop` is set; then exit cleanly."""
         with Journal(self._options.journal) as self._journal:
             try:
@@ -144,7 +144,7 @@ class Game:
         return summary
 
     def _session(self) -> bool:
-        """One session; whether another one follows."""
+        """Play one session; return whether another one follows."""
         options = self._options
         self._race = Race(
             options.cars,
@@ -201,7 +201,7 @@ class Game:
         return self._race.clock > self._race.leader_lap_start + _RESTART_AFTER_S
 
     def _close_session(self) -> bool:
-        """EndSession; the number of the next one, if there is to be one."""
+        """Close the session (EndSession); return the number of the next one, if there is to be one."""
         if self._reloaded:
             return True
         self._plugin.end_session(self._scoring)
@@ -214,9 +214,9 @@ class Game:
         self._scoring.update()
         self._plugin.write_scoring(self._scoring, self._race, self._absent)
 
-    def _summary(self) -> Summary:
+    def _summary(self) -> GameSummary:
         plugin = self._plugin
-        return Summary(
+        return GameSummary(
             frames=self._frames + plugin.frames,
             scoring_updates=self._updates + plugin.scoring_updates,
             sessions=self._sessions,
@@ -228,21 +228,21 @@ class Game:
         )
 
     def write_slowly(self, pen: faults.Torn) -> None:
-        """`faults.Victim`: write all telemetry with `pen` from now on."""
+        """Write all telemetry with `pen` from now on (`faults.Victim`)."""
         self._plugin.pen = pen
 
     def freeze(self, seconds: float) -> None:
-        """`faults.Victim`: nothing moves for some wall-clock seconds."""
+        """Freeze for some wall-clock seconds (`faults.Victim`)."""
         self._stop.wait(seconds)
         self._beat.reset()
 
     def die(self) -> None:
-        """`faults.Victim`: half a frame, then nothing."""
+        """Write half a frame, then nothing (`faults.Victim`)."""
         self._plugin.open_frame(self._options.cars // 2)
         faults.leave()
 
     def reload(self) -> None:
-        """`faults.Victim`: let go of the files, empty them, create them again."""
+        """Release the files, empty them, create them again (`faults.Victim`)."""
         self._frames += self._plugin.frames
         self._updates += self._plugin.scoring_updates
         pen = self._plugin.pen
@@ -254,13 +254,13 @@ class Game:
         self._reloaded = True
 
     def lose(self, car: int, *, telemetry: bool, scoring: bool) -> None:
-        """`faults.Victim`: leave a car out of telemetry, scoring or both."""
+        """Leave a car out of telemetry, scoring or both (`faults.Victim`)."""
         order = self._field.telemetry_order
         self._plugin.seat(self._race.records, order[order != car] if telemetry else order)
         self._absent = int(self._field.ids[car]) if scoring else None
 
 
-def run(options: Options, stop: threading.Event | None = None) -> Summary:
+def run(options: Options, stop: threading.Event | None = None) -> GameSummary:
     """Play the game. Without a `stop` event signals that ask to stop end it cleanly."""
     if stop is not None:
         return Game(options, stop).play()
@@ -270,7 +270,7 @@ def run(options: Options, stop: threading.Event | None = None) -> Summary:
 
 @contextmanager
 def _signalled() -> Iterator[threading.Event]:
-    """An event that signals which ask to stop set, while the context lasts (main thread only)."""
+    """Return an event that signals which ask to stop set, while the context lasts (main thread only)."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -25,7 +25,7 @@ _BRAKING_SHARE: Final = 0.93
 
 
 @dataclass(frozen=True)
-class Line:
+class RacingLine:
     """The racing line, one entry per metre of centre line."""
 
     offset: Floats
@@ -38,8 +38,8 @@ class Line:
     """Metres of line per metre of centre line."""
 
 
-def racing_line(circuit: Circuit) -> Line:
-    """The line of least curvature change that stays on the road."""
+def racing_line(circuit: Circuit) -> RacingLine:
+    """Return the line of least curvature change that stays on the road."""
     offset = _between(_straightened(circuit), len(circuit.x))
     x = circuit.x + offset * np.cos(circuit.heading)
     z = circuit.z - offset * np.sin(circuit.heading)
@@ -47,11 +47,13 @@ def racing_line(circuit: Circuit) -> Line:
     stretch = np.hypot(step_x, step_z) / 2
     heading = np.unwrap(np.arctan2(-step_x, -step_z))
     bend = _central(heading, circuit.turning) / stretch
-    return Line(offset, circuit.heading - heading, _smooth(bend, 9), stretch)
+    return RacingLine(offset, circuit.heading - heading, _smooth(bend, 9), stretch)
 
 
 def _straightened(circuit: Circuit) -> Floats:
-    """Offsets on the coarse grid: the stiffest band through the corners, pinned where it meets an edge."""
+    """Return offsets on the coarse grid: the stiffest band through the corners, pinned where it meets
+    an edge.
+    """
     knots = int(len(circuit.x) // _KNOT_M)
     at = (np.arange(knots) * len(circuit.x)) // knots
     edge = circuit.width[at] / 2 - _MARGIN_M
@@ -68,7 +70,7 @@ def _straightened(circuit: Circuit) -> Floats:
 
 
 def _band(circuit: Circuit, at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Bending energy of the band as a quadratic in its offsets: matrix and right side."""
+    """Return bending energy of the band as a quadratic in its offsets: matrix and right side."""
     one = np.eye(len(at))
     bend = np.roll(one, 1, 0) + np.roll(one, -1, 0) - 2 * one
     sides = (np.cos(circuit.heading[at]), -np.sin(circuit.heading[at]))
@@ -78,29 +80,29 @@ def _band(circuit: Circuit, at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
 
 
 def _between(knots: Floats, metres: int) -> Floats:
-    """The coarse offsets on the one-metre grid, without kinks."""
+    """Return the coarse offsets on the one-metre grid, without kinks."""
     at = (np.arange(len(knots) + 1) * metres) // len(knots)
     fine = np.interp(np.arange(metres), at, np.append(knots, knots[0]))
     return _smooth(_smooth(fine, 15), 15)
 
 
 def _smooth(column: Floats, metres: int) -> Floats:
-    """Moving average over an odd number of metres of a closed column."""
+    """Return moving average over an odd number of metres of a closed column."""
     half = metres // 2
     closed = np.concatenate((column[-half:], column, column[:half]))
     return np.convolve(closed, np.full(metres, 1.0 / metres), "valid")
 
 
 def _central(column: Floats, gain: float) -> Floats:
-    """Central difference per metre of a closed column that gains `gain` per lap."""
+    """Return central difference per metre of a closed column that gains `gain` per lap."""
     after, before = np.roll(column, -1), np.roll(column, 1)
     after[-1] += gain
     before[0] -= gain
     return np.asarray((after - before) / 2)
 
 
-def speed_limit(circuit: Circuit, line: Line, car: CarClass) -> Floats:
-    """m/s per metre: what the corners and the braking for them allow. Acceleration is not in it."""
+def speed_limit(circuit: Circuit, line: RacingLine, car: CarClass) -> Floats:
+    """Return m/s per metre: what the corners and the braking for them allow. Acceleration is not in it."""
     corner = _cornering(line.curvature, car)
     limit = corner.tolist()
     metres, bends, slopes = line.stretch.tolist(), np.abs(line.curvature).tolist(), circuit.slope.tolist()
@@ -113,14 +115,14 @@ def speed_limit(circuit: Circuit, line: Line, car: CarClass) -> Floats:
 
 
 def _cornering(curvature: Floats, car: CarClass) -> Floats:
-    """m/s at which downforce and friction just hold the curve: v²k = mu (g + c v²)."""
+    """Return m/s at which downforce and friction just hold the curve: v²k = mu (g + c v²)."""
     spare = np.abs(curvature) - car.grip * car.downforce / car.mass
     held = np.sqrt(car.grip * GRAVITY / np.maximum(spare, 1e-6))
     return np.minimum(held, _FASTEST_MPS)
 
 
 def _before(speed: float, bend: float, slope: float, metres: float, car: CarClass) -> float:
-    """m/s one cell earlier when braking with what cornering leaves of the friction circle."""
+    """Return m/s one cell earlier when braking with what cornering leaves of the friction circle."""
     grip = car.grip * (GRAVITY + car.downforce / car.mass * speed * speed)
     used = min(speed * speed * bend / grip, 1.0)
     braking = _BRAKING_SHARE * grip * sqrt(1.0 - used * used) + car.drag / car.mass * speed * speed

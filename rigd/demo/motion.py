@@ -9,7 +9,7 @@ from rigd.demo.car import CLASSES, GRAVITY, Fleet
 from rigd.demo.circuit import Circuit
 from rigd.demo.line import racing_line, speed_limit
 from rigd.demo.noise import Noise, ease
-from rigd.demo.sheet import Sheet
+from rigd.demo.sheet import FieldColumns
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ _PITCH, _YAW, _ROLL, _SLIP = range(4)
 class Motion:
     """State of all cars, stepped by `dt`. The first group of columns is set by the race, the rest read."""
 
-    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: Sheet, noise: Noise, dt: float) -> None:
+    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
         cars = fleet.cars
         self.cap = np.zeros(cars)
         """m/s a car must not exceed: 0 holds it."""
@@ -116,14 +116,14 @@ class Motion:
         self._place()
 
     def line_offset(self) -> Floats:
-        """Metres by which the racing line lies left of the centre line, at every car."""
+        """Return metres by which the racing line lies left of the centre line, at every car."""
         return np.asarray(self._at[_OFFSET])
 
     def bend(self) -> Floats:
-        """Curvature of the racing line at every car, 1/m, positive to the right."""
+        """Return curvature of the racing line at every car, 1/m, positive to the right."""
         return np.asarray(self._at[_BEND])
 
-    def _bind(self, sheet: Sheet, noise: Noise) -> None:
+    def _bind(self, sheet: FieldColumns, noise: Noise) -> None:
         self._pos, self._vel, self._acc = sheet["mPos"], sheet["mLocalVel"], sheet["mLocalAccel"]
         self._ori, self._rot, self._rot_acc = sheet["mOri"], sheet["mLocalRot"], sheet["mLocalRotAccel"]
         self._air = sheet.span("mDrag", "mRearDownforce")
@@ -135,7 +135,7 @@ class Motion:
         self._shake, self._heave = noise.car("shake_x", 3), noise.car("heave")
 
     def _tabulate(self) -> None:
-        """Columns of the road by metre, their differences, and the speed limit of each class."""
+        """Tabulate the columns of the road by metre, their differences, and the speed limit of each class."""
         road, line = self._circuit, racing_line(self._circuit)
         left = (np.cos(road.heading), np.zeros_like(road.x), -np.sin(road.heading))
         place = (road.x, road.y + _CG_M, road.z, *left, road.heading - line.angle)
@@ -156,7 +156,7 @@ class Motion:
         self._at += self._ramp.take(cell, axis=1) * part
 
     def _wanted(self) -> Floats:
-        """m/s the driver wants `_AHEAD_S` from now."""
+        """Return m/s the driver wants `_AHEAD_S` from now."""
         ahead = self.s + self.v * _AHEAD_S
         cell = ahead.astype(np.int64)
         ahead -= cell
@@ -166,7 +166,7 @@ class Motion:
         return np.minimum(limit, self.cap, out=limit)
 
     def _press(self) -> None:
-        """The tyres' push follows the wanted speed as far as engine and friction circle let it."""
+        """Let the tyres' push follow the wanted speed as far as engine and friction circle let it."""
         square = self.square
         np.multiply(self._air_factors, square * (self._gust + 1.0), out=self._air)
         self._air[0] *= self.tow
@@ -181,7 +181,7 @@ class Motion:
         self.push += (want - self.push) * self._foot
 
     def _accelerate(self) -> None:
-        """Speed from push, drag and slope. A held car stands still and does not creep."""
+        """Compute speed from push, drag and slope. A held car stands still and does not creep."""
         force = self.push - np.maximum(self.push, 0.0) * self.lost
         np.add(force - self._resist, self._surge, out=self.along)
         before, self.v = self.v, np.maximum(self.v + self.along * self._dt, 0.0)
@@ -193,7 +193,7 @@ class Motion:
             np.divide(self.v - before, self._dt, out=self.along)
 
     def _advance(self) -> None:
-        """Metres along the centre line, and the move towards the wanted side of the racing line."""
+        """Move along the centre line (m), and towards the wanted side of the racing line."""
         stretch = self._at[_ROAD_BEND] * self.side + self._at[_STRETCH]
         self.gone = self.v * self._dt / stretch
         self.s += self.gone
@@ -207,7 +207,7 @@ class Motion:
         self.side += rate * self._dt
 
     def _turn_body(self) -> None:
-        """Yaw, pitch, roll and slip angle of the body."""
+        """Compute yaw, pitch, roll and slip angle of the body."""
         at, bend = self._at, self._at[_BEND]
         np.multiply(self.v, self.v, out=self.square)
         np.subtract(self.square * bend, self._side_push, out=self.turn)
@@ -222,7 +222,7 @@ class Motion:
         angles[_ROLL] = self._dive[1]
 
     def _place(self) -> None:
-        """World position and the rotation matrix, rows of world over columns of car."""
+        """Compute world position and the rotation matrix, rows of world over columns of car."""
         at, ori = self._at, self._ori
         np.multiply(at[_LEFT], at[_OFFSET] + self.side, out=self._pos)
         self._pos += at[_PLACE]
@@ -239,7 +239,7 @@ class Motion:
         np.multiply(cos[_YAW], cos[_PITCH], out=ori[8])
 
     def _report(self) -> None:
-        """Velocity, acceleration and turn rates in the car's frame: +x left, +y up, +z to the rear."""
+        """Write velocity, acceleration and turn rates in the car's frame: +x left, +y up, +z to the rear."""
         sin, cos, v, vel, acc = self._sin[_SLIP], self._cos[_SLIP], self.v, self._vel, self._acc
         np.multiply(v, sin, out=vel[0])
         np.subtract(self._heave, v * self._dive[0], out=vel[1])

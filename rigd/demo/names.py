@@ -47,7 +47,7 @@ class CarNames:
 
 
 def entries(class_of: npt.NDArray[np.int64]) -> list[CarNames]:
-    """One entry per car. Car 2 has a driver who is not ASCII, car 3 the vehicle name of car 2."""
+    """Return one entry per car. Car 2 has a driver who is not ASCII, car 3 the vehicle name of car 2."""
     cars = [_entry(number, int(body)) for number, body in enumerate(class_of)]
     if len(cars) > 3:
         cars[2] = replace(cars[2], driver=ACCENTED)

@@ -78,12 +78,12 @@ class Noise:
         np.multiply(self._moved, moving, out=self._shown[always:])
 
     def car(self, name: str, count: int = 1) -> Floats:
-        """One value per car; with `count`, that many rows from `name` on."""
+        """Return one value per car; with `count`, that many rows from `name` on."""
         row = self._seats[name]
         return self._shown[row] if count == 1 else self._shown[row : row + count]
 
     def wheel(self, name: str) -> Floats:
-        """One value per (wheel, car)."""
+        """Return one value per (wheel, car)."""
         return self.car(f"{name}0", 4)
 
 

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class Stage(IntEnum):
+class PitStage(IntEnum):
     """The game's mPitState."""
 
     NONE = 0
@@ -41,10 +41,10 @@ class Move:
     """A car changed its pit stage."""
 
     car: int
-    stage: Stage
+    stage: PitStage
 
 
-class Pits:
+class PitStops:
     """The pit stage of every car. Only cars that are coming in, in, or going out cost time."""
 
     def __init__(self, circuit: Circuit, motion: Motion, rng: np.random.Generator) -> None:
@@ -60,13 +60,15 @@ class Pits:
         self._busy: Ints = np.zeros(0, np.int64)
 
     def in_lane(self) -> npt.NDArray[np.bool_]:
-        """Between pit entry and pit exit."""
-        return self.stage >= Stage.ENTERING
+        """Return which cars are between pit entry and pit exit."""
+        return self.stage >= PitStage.ENTERING
 
     def call_in(self, laps: Ints, zone: Ints, last_lap: float) -> list[Move]:
-        """Requests of this moment: from sector 2 of the planned lap, not on the last lap of the race."""
-        due = (self.stage == Stage.NONE) & (laps == self.next_stop) & (zone >= 1) & (laps < last_lap - 1)
-        return [self._move(int(car), Stage.REQUEST) for car in np.flatnonzero(due)]
+        """Call in who asks at this moment: from sector 2 of the planned lap, not on the last lap of the
+        race.
+        """
+        due = (self.stage == PitStage.NONE) & (laps == self.next_stop) & (zone >= 1) & (laps < last_lap - 1)
+        return [self._move(int(car), PitStage.REQUEST) for car in np.flatnonzero(due)]
 
     def cap(self, limit: Floats) -> None:
         """Lower the speed limits in `limit` for cars on their way to, through and out of the lane."""
@@ -74,7 +76,7 @@ class Pits:
             limit[car] = min(limit[car], self._speed(car))
 
     def step(self, clock: float) -> list[Move]:
-        """Stages that changed at session clock `clock`."""
+        """Return stages that changed at session clock `clock`."""
         moves = []
         for car in self._busy:
             stage = self._due(car, clock)
@@ -95,57 +97,57 @@ class Pits:
     def retire(self, car: int) -> None:
         """Take a car out of the lane's traffic for good."""
         self.next_stop[car] = NEVER
-        self._move(car, Stage.NONE)
+        self._move(car, PitStage.NONE)
 
     def offset(self, car: int) -> float:
-        """Metres left of the centre line where a car in the lane should be."""
+        """Return metres left of the centre line where a car in the lane should be."""
         near = abs(self._into(self.box[car]) - self._into(self._motion.s[car])) < 25.0
-        aside = near and self.stage[car] in (Stage.ENTERING, Stage.STOPPED)
+        aside = near and self.stage[car] in (PitStage.ENTERING, PitStage.STOPPED)
         return self._circuit.pit_offset + (_BOX_SIDE_M if aside else 0.0)
 
     def steer(self, beside: Floats, line_offset: Floats) -> None:
         """Set the wanted side, m left of the racing line, of every car in the lane."""
         for car in self._busy:
-            if self.stage[car] >= Stage.ENTERING:
+            if self.stage[car] >= PitStage.ENTERING:
                 beside[car] = self.offset(car) - line_offset[car]
 
     @staticmethod
     def _boxes(circuit: Circuit, cars: int) -> Floats:
-        """Boxes along 70 % of the lane, shared by two cars of a team."""
+        """Return boxes along 70 % of the lane, shared by two cars of a team."""
         half = 0.35 * circuit.pit_length
         teams = (cars + 1) // 2
         places = np.linspace(-half, half, teams + 2)[1:-1].repeat(2)[:cars]
         return np.asarray(places % circuit.length)
 
-    def _move(self, car: int, stage: Stage) -> Move:
+    def _move(self, car: int, stage: PitStage) -> Move:
         self.stage[car] = stage
-        self._busy = np.flatnonzero(self.stage != Stage.NONE)
+        self._busy = np.flatnonzero(self.stage != PitStage.NONE)
         return Move(car, stage)
 
     def _into(self, s: float) -> float:
-        """Metres behind the pit entry, 0 <= m < length."""
+        """Return metres behind the pit entry, 0 <= m < length."""
         return (s - self._circuit.pit_entry) % self._circuit.length
 
     def _speed(self, car: int) -> float:
-        """Speed in m/s allowed by the stage."""
+        """Return speed in m/s allowed by the stage."""
         limit, into = self._circuit.pit_limit, self._into(self._motion.s[car])
         stage = self.stage[car]
-        if stage == Stage.REQUEST:
+        if stage == PitStage.REQUEST:
             return sqrt(limit * limit + 2.0 * _APPROACH_MPS2 * max(self._circuit.length - into - 4.0, 0.0))
-        if stage == Stage.STOPPED:
+        if stage == PitStage.STOPPED:
             return 0.0
-        if stage == Stage.EXITING:
+        if stage == PitStage.EXITING:
             return limit
         left = self._into(self.box[car]) - into
         return min(limit, max(sqrt(2.0 * _BOX_MPS2 * max(left, 0.0)), _CREEP_MPS))
 
-    def _due(self, car: int, clock: float) -> Stage | None:
-        """The stage that follows, if its moment has come."""
+    def _due(self, car: int, clock: float) -> PitStage | None:
+        """Return the stage that follows, if its moment has come."""
         into, stage = self._into(self._motion.s[car]), self.stage[car]
-        if stage == Stage.REQUEST:
-            return Stage.ENTERING if into < self._circuit.pit_length else None
-        if stage == Stage.ENTERING:
-            return Stage.STOPPED if into >= self._into(self.box[car]) else None
-        if stage == Stage.STOPPED:
-            return Stage.EXITING if clock >= self._until[car] else None
-        return Stage.NONE if into >= self._circuit.pit_length else None
+        if stage == PitStage.REQUEST:
+            return PitStage.ENTERING if into < self._circuit.pit_length else None
+        if stage == PitStage.ENTERING:
+            return PitStage.STOPPED if into >= self._into(self.box[car]) else None
+        if stage == PitStage.STOPPED:
+            return PitStage.EXITING if clock >= self._until[car] else None
+        return PitStage.NONE if into >= self._circuit.pit_length else None

@@ -41,13 +41,13 @@ Pen = Callable[[Copies], None]
 
 
 def copy_all(copies: Copies) -> None:
-    """The plugin's own pen: one short copy per car."""
+    """Copy one car after the other, as the plugin's own pen does."""
     for target, source in copies:
         target[:] = source
 
 
 def uptime_ms() -> int:
-    """The plugin's ticks: milliseconds since the machine started."""
+    """Return the plugin's ticks: milliseconds since the machine started."""
     return time.monotonic_ns() // 1_000_000
 
 
@@ -74,7 +74,9 @@ class Plugin:
         return self._telemetry.version
 
     def start_session(self, race: Race) -> None:
-        """StartSession: telemetry and scoring are zeroed, the ticks of the session change."""
+        """Begin a session (StartSession): telemetry and scoring are zeroed, the ticks of the session
+        change.
+        """
         self._telemetry.clear()
         self._scoring.clear()
         self._open_cars = self._scored_cars = 0
@@ -100,7 +102,7 @@ class Plugin:
         ]
 
     def write_telemetry(self) -> None:
-        """One burst of the game: every car once."""
+        """Write one burst of the game: every car once."""
         self._close_frame()
         self._telemetry.begin()
         self._open_cars = len(self._copies)
@@ -115,7 +117,7 @@ class Plugin:
         copy_all(self._copies[:cars])
 
     def write_scoring(self, scoring: Scoring, race: Race, absent: int | None = None) -> None:
-        """One burst of scoring, then Extended. A car with slot id `absent` is not listed."""
+        """Write one burst of scoring, then Extended. A car with slot id `absent` is not listed."""
         size, writer = VEHICLE_SCORING.itemsize, self._scoring
         vehicles = scoring.vehicles.view(np.uint8).reshape(-1, size)
         if absent is not None:
@@ -132,7 +134,7 @@ class Plugin:
         self._write_damages(race)
 
     def end_session(self, scoring: Scoring | None = None) -> None:
-        """EndSession: an open frame is closed, buffers keep their last contents."""
+        """End the session (EndSession): an open frame is closed, buffers keep their last contents."""
         self._close_frame()
         extended = self._extended.array["mExtended"]
         self._extended.begin()
@@ -151,7 +153,7 @@ class Plugin:
         self.release()
 
     def release(self) -> None:
-        """Let go of the files as they are."""
+        """Release the files as they are."""
         for target, source in self._copies:
             target.release()
             source.release()
@@ -168,7 +170,7 @@ class Plugin:
         self.close()
 
     def _leave_behind(self) -> None:
-        """Stale records after the last car, as of cars that left while the session loaded."""
+        """Leave stale records after the last car, as of cars that left while the session loaded."""
         for writer, row in ((self._telemetry, VEHICLE_TELEMETRY), (self._scoring, VEHICLE_SCORING)):
             stale = np.zeros(_LEFTOVERS, row)
             stale["mID"] = np.arange(_LEFTOVERS)
@@ -195,7 +197,7 @@ class Plugin:
         self._open_cars = 0
 
     def _write_loaded(self) -> None:
-        """What the plugin writes when the game has loaded it."""
+        """Write what the plugin writes when the game has loaded it."""
         extended = self._extended.array["mExtended"]
         self._extended.begin()
         extended["mVersion"], extended["is64bit"] = VERSION, True
@@ -215,7 +217,7 @@ class Plugin:
         self._extended.end()
 
     def _capture(self, scoring: Scoring) -> None:
-        """The results as they stood when the session ended."""
+        """Keep the results as they stood when the session ended."""
         capture = self._extended.array["mExtended"]["mSessionTransitionCapture"]
         cars = len(scoring.vehicles)
         capture["mGamePhase"], capture["mSession"] = Phase.OVER, scoring.info["mSession"]

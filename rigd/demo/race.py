@@ -14,9 +14,9 @@ from rigd.demo.flags import Flags, Incident, Trouble
 from rigd.demo.journal import Event
 from rigd.demo.motion import Motion
 from rigd.demo.noise import Noise, scatter
-from rigd.demo.pits import Move, Pits, Stage
-from rigd.demo.sheet import Records, Sheet
-from rigd.demo.timing import Lap, Timing
+from rigd.demo.pits import Move, PitStage, PitStops
+from rigd.demo.sheet import FieldColumns, Records
+from rigd.demo.timing import DrivenLap, Timing
 from rigd.demo.traffic import UNLIMITED_MPS, Traffic
 from rigd.demo.weather import Weather
 from rigd.demo.wheel import Wheels
@@ -130,17 +130,17 @@ class Race:
             profile.leave_out(self.records)
 
     def _ticks(self, hertz: int) -> bool:
-        """A boundary of `hertz` was passed in the last step."""
+        """Return whether a boundary of `hertz` was passed in the last step."""
         return self.frame * hertz // self.rate != (self.frame - 1) * hertz // self.rate
 
     def _build(self) -> None:
         cars, fleet = self.field.cars, self.field.fleet
-        self.sheet = Sheet(cars)
+        self.sheet = FieldColumns(cars)
         self.noise = Noise(self._rng, cars, self.dt)
         self.motion = Motion(self.circuit, fleet, self.sheet, self.noise, self.dt)
         self.engine = Engine(fleet, self.sheet, self.noise, self.dt)
         self.wheels = Wheels(self.circuit, fleet, self.sheet, self.noise, self.dt)
-        self.pits = Pits(self.circuit, self.motion, self._rng)
+        self.pits = PitStops(self.circuit, self.motion, self._rng)
         self.traffic = Traffic(self.circuit, self.motion, self._rng)
         self.flags = Flags(cars, self._rng)
         self.weather = Weather.drawn(self._rng)
@@ -151,7 +151,7 @@ class Race:
         self._reaction = self._rng.uniform(0.12, 0.45, cars)
 
     def _line_up(self) -> None:
-        """Cars on the grid by what they showed in qualifying, two columns, staggered."""
+        """Place cars on the grid by what they showed in qualifying, two columns, staggered."""
         field, cars = self.field, self.field.cars
         shown = field.skill - 0.03 * field.class_of + self._rng.normal(0.0, 0.003, cars)
         self.grid = np.argsort(np.argsort(-shown, kind="stable"), kind="stable")
@@ -171,7 +171,7 @@ class Race:
         self._over_at = self._flagged_at = 0.0
 
     def _name(self) -> None:
-        """Columns of the records that hardly ever change."""
+        """Fill the columns of the records that hardly ever change."""
         records, field = self.records, self.field
         records["mID"] = field.ids
         records["mVehicleName"] = [entry.vehicle for entry in field.entries]
@@ -186,7 +186,7 @@ class Race:
         self._label()
 
     def _move(self) -> None:
-        """Physics of one frame."""
+        """Compute the physics of one frame."""
         motion = self.motion
         motion.cap[:] = self._cap
         self.pits.cap(motion.cap)
@@ -198,7 +198,7 @@ class Race:
         np.add(self._lead, self.clock, out=self.sheet["mElapsedTime"])
 
     def _time(self) -> None:
-        """Lines crossed and pit stages changed in this frame."""
+        """Handle lines crossed and pit stages changed in this frame."""
         changed = False
         for crossing in self.timing.crossings(self.sheet["mElapsedTime"], self.dt):
             lap = self.timing.score(crossing)
@@ -211,8 +211,8 @@ class Race:
         if changed:
             self._label()
 
-    def _lap(self, lap: Lap) -> None:
-        """A car completed a lap; the winner's last one ends the race."""
+    def _lap(self, lap: DrivenLap) -> None:
+        """Handle a completed lap; the winner's last one ends the race."""
         driver = self.driver(lap.car)
         self._tell(
             "lap",
@@ -239,16 +239,16 @@ class Race:
             self._tell("finish", lap.car, place=int(self.finish_rank[lap.car]))
 
     def _pit(self, move: Move) -> None:
-        """A car's pit stage changed."""
+        """Handle a car's change of pit stage."""
         car = move.car
-        if move.stage is Stage.ENTERING:
+        if move.stage is PitStage.ENTERING:
             self.timing.touched_pit[car] = True
             self._tell("pit_in", car)
-        elif move.stage is Stage.STOPPED:
+        elif move.stage is PitStage.STOPPED:
             self._begin_stop(car)
-        elif move.stage is Stage.EXITING:
+        elif move.stage is PitStage.EXITING:
             self._end_stop(car)
-        elif move.stage is Stage.NONE:
+        elif move.stage is PitStage.NONE:
             self.pits.plan_next(car, int(self.timing.laps[car]))
             self._tell("pit_out", car)
 
@@ -261,7 +261,7 @@ class Race:
             self._tell("driver_swap", car, driver=self.driver(car))
 
     def _end_stop(self, car: int) -> None:
-        """Fuel, fresh tyres for the weather, bodywork."""
+        """Fill fuel, fit fresh tyres for the weather, repair the bodywork."""
         fleet = self.field.fleet
         self.engine.fuel[car] = max(self.engine.fuel[car], 0.85 * fleet.tank_l[car])
         self.wheels.fit(np.arange(self.field.cars) == car)
@@ -270,21 +270,21 @@ class Race:
         self.impacts[:, car] = 0.0
 
     def order(self) -> npt.NDArray[np.int64]:
-        """Cars from first to last; who has finished keeps the place of the flag."""
+        """Return cars from first to last; who has finished keeps the place of the flag."""
         flagged = self.finish_rank > 0
         key = np.where(flagged, 1e9 - self.finish_rank, self.timing.progress())
         return np.argsort(-key, kind="stable")
 
     def drivers(self) -> list[bytes]:
-        """Who is in each seat, as the game writes it."""
+        """Return who is in each seat, as the game writes it."""
         return [self.driver_bytes(car) for car in range(self.field.cars)]
 
     def driver(self, car: int) -> str:
-        """Who is in the seat."""
+        """Return who is in the seat."""
         return self.driver_bytes(car).decode("cp1252")
 
     def driver_bytes(self, car: int) -> bytes:
-        """Who is in the seat, as the game writes it."""
+        """Return who is in the seat, as the game writes it."""
         entry = self.field.entries[car]
         return entry.relief if self.relieved[car] else entry.driver
 
@@ -295,7 +295,7 @@ class Race:
         self.events.append({**event, **facts})
 
     def _label(self) -> None:
-        """Whole-number columns that follow from timing and pits."""
+        """Fill whole-number columns that follow from timing and pits."""
         records, timing = self.records, self.timing
         lane = self.pits.in_lane() | self.garage
         records["mLapNumber"], records["mLapStartET"] = timing.laps, timing.lap_start
@@ -303,7 +303,7 @@ class Race:
         records["mSpeedLimiter"] = lane & ~self.garage
 
     def _decide(self) -> None:
-        """Ten times a second: flags, and what drivers do about each other."""
+        """Decide ten times a second: flags, and what drivers do about each other."""
         before = self.phase, self.flags.caution
         self._run_phase()
         self._have_trouble()
@@ -312,7 +312,9 @@ class Race:
             self._tell("phase", phase=self.phase, caution=self.flags.caution)
 
     def _drift(self) -> None:
-        """Five times a second: sky, grip, form, temperatures, and everything else that changes slowly."""
+        """Change five times a second sky, grip, form, temperatures, and everything else that changes
+        slowly.
+        """
         self.weather.advance(self.clock, 1.0 / SCORING_HZ)
         self._judge_pace()
         self._call_in()
@@ -344,14 +346,14 @@ class Race:
 
     def _have_trouble(self) -> None:
         racing = (self.clock > GREEN_S) & (self.phase != Phase.OVER) & ~self.retired & (self.motion.v > 15.0)
-        fit = racing & (self.pits.stage == Stage.NONE) & self.timing.started & (self.flags.wide == 0.0)
+        fit = racing & (self.pits.stage == PitStage.NONE) & self.timing.started & (self.flags.wide == 0.0)
         for incident in self.flags.step(self.clock, self.timing.sector(), fit):
             self._suffer(incident)
         for car in [car for car, at in self._tow_away.items() if self.clock >= at]:
             self._to_garage(car)
 
     def _suffer(self, incident: Incident) -> None:
-        """An incident spoils the lap and may dent the car or end its race."""
+        """Handle an incident, which spoils the lap and may dent the car or end its race."""
         car = incident.car
         self.timing.spoil(car)
         self._tell(
@@ -374,7 +376,7 @@ class Race:
         self.impacts[1, car] += impact
 
     def _to_garage(self, car: int) -> None:
-        """A retired car is taken back to its box: its position jumps, its engine is off."""
+        """Take a retired car back to its box: its position jumps, its engine is off."""
         del self._tow_away[car]
         self.garage[car], self.engine.running[car] = True, 0.0
         self.motion.put(car, float(self.pits.box[car]), 0.0)
@@ -384,12 +386,14 @@ class Race:
         self._label()
 
     def _call_in(self) -> None:
-        """Planned stops; the race's last laps are driven through."""
+        """Call in for planned stops; the race's last laps are driven through."""
         for move in self.pits.call_in(self.timing.laps, self.timing.sector(), self.laps):
             self._pit(move)
 
     def _judge_pace(self) -> None:
-        """Corner speed of every driver at this moment: skill, form, tyres, weather, yellow flags."""
+        """Compute the corner speed of every driver at this moment: skill, form, tyres, weather, yellow
+        flags.
+        """
         step = scatter(1.0 / SCORING_HZ, 40.0)
         self._form += (
             0.0035 * step * self._rng.standard_normal(len(self._form)) - self._form * step * step / 2
@@ -404,7 +408,7 @@ class Race:
         self.motion.adjust(grip, self.field.fleet.mass + 60.0 + 0.74 * self.engine.fuel)
 
     def _limit(self) -> None:
-        """Speed limits and wanted places on the road, from traffic, flags and the state of the race."""
+        """Set speed limits and wanted places on the road, from traffic, flags and the state of the race."""
         away = self.pits.in_lane() | self.garage
         eager = self.eager + 0.03 * (self.field.class_of == 0)
         self.traffic.step(eager, away, self.timing.progress(), self.phase == Phase.CAUTION)
@@ -426,15 +430,15 @@ class Race:
         motion.beside[self.garage] = self.circuit.pit_offset - 3.5 - line[self.garage]
 
     def width(self) -> Floats:
-        """Width of the road in m at every car."""
+        """Return width of the road in m at every car."""
         return self.circuit.width.take(self.motion.s.astype(np.int64))
 
     def lateral(self) -> Floats:
-        """Metres left of the centre line."""
+        """Return metres left of the centre line."""
         return np.asarray(self.motion.line_offset() + self.motion.side)
 
     def _colour(self) -> None:
-        """Surfaces, lamps, compounds: bytes and names that change a few times a lap."""
+        """Fill surfaces, lamps, compounds: bytes and names that change a few times a lap."""
         records, lane = self.records, self.pits.in_lane() | self.garage
         half = self.field.fleet.track / 2
         place = np.abs(self.lateral() + np.array([[1.0], [-1.0], [1.0], [-1.0]]) * half)
@@ -446,7 +450,7 @@ class Race:
         records["mRearFlapLegalStatus"], records["mRearFlapActivated"] = 2, fast & (self.field.class_of == 1)
         records["mHeadlights"] = self.weather.cloud > 0.8
         records["mOverheating"] = self.sheet["mEngineWaterTemp"] > 112.0
-        stopped = self.pits.stage == Stage.STOPPED
+        stopped = self.pits.stage == PitStage.STOPPED
         shown = np.where(stopped, (self.compound + self.frame // 7) % 3, self.compound)
         for axle in ("Front", "Rear"):
             records[f"m{axle}TireCompoundIndex"] = shown

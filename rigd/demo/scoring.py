@@ -49,7 +49,7 @@ class Scoring:
 
     @staticmethod
     def _rows(table: Records) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-        """The records as rows of bytes: numpy leaves padding undefined when it picks records."""
+        """Return the records as rows of bytes: numpy leaves padding undefined when it picks records."""
         return table.view(np.uint8).reshape(len(table), -1)
 
     def _write_event(self, number: int) -> None:
@@ -121,11 +121,11 @@ class Scoring:
         table["mEstimatedLapTime"] = np.where(timing.best[2] > 0.0, timing.best[2], self._guess_s())
 
     def _guess_s(self) -> float:
-        """Seconds of a lap before anybody has driven one."""
+        """Return seconds of a lap before anybody has driven one."""
         return self._race.circuit.length / 42.0
 
     def _write_order(self) -> None:
-        """Places and gaps; who has finished keeps the place of the flag."""
+        """Write places and gaps; who has finished keeps the place of the flag."""
         table, race = self._fill, self._race
         order = race.order()
         metres = race.timing.progress()[order]
@@ -139,7 +139,9 @@ class Scoring:
             table[f"mTimeBehind{name}"][order] = gap / lap_m * lap_s
 
     def _in_pits(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """In the lane or in the garage; every fifth car's flag drops once, 0.2 s after it went up."""
+        """Return who is in the lane or in the garage; every fifth car's flag drops once, 0.2 s after it
+        went up.
+        """
         inside = self._race.pits.in_lane() | self._race.garage
         self._inside = (self._inside + 1) * inside
         dropped = (self._inside == _FLICKER_UPDATE) & (self._race.field.ids % 5 == 0)

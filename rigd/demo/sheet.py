@@ -29,14 +29,14 @@ _WHEEL_BLOCKS: Final = (
 
 
 def _span(dtype: np.dtype[Any], first: str, last: str) -> tuple[int, int]:
-    """Byte offset and count of the doubles from field `first` through field `last`."""
+    """Return byte offset and count of the doubles from field `first` through field `last`."""
     spans = dtype.fields
     assert spans is not None
     start, end = spans[first][1], spans[last][1] + spans[last][0].itemsize
     return start, (end - start) // 8
 
 
-class Sheet:
+class FieldColumns:
     """Rows of a frame by the game's field name; `publish` copies them into `records`."""
 
     def __init__(self, cars: int) -> None:
@@ -50,11 +50,11 @@ class Sheet:
             self._add_wheel_block(first, last)
 
     def __getitem__(self, name: str) -> Floats:
-        """The row of a channel: (cars), (k, cars), (wheels, cars) or (k, wheels, cars)."""
+        """Return the row of a channel: (cars), (k, cars), (wheels, cars) or (k, wheels, cars)."""
         return self._rows[name]
 
     def span(self, first: str, last: str) -> Floats:
-        """The rows from `first` through `last`, which lie together in the record."""
+        """Return the rows from `first` through `last`, which lie together in the record."""
         block, start, _ = self._place[first]
         same, _, end = self._place[last]
         assert same == block

@@ -29,7 +29,7 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Lap:
+class DrivenLap:
     """A completed lap."""
 
     car: int
@@ -78,11 +78,13 @@ class Timing:
         self.best_lap_sectors: Floats = np.full((2, cars), NO_TIME)
 
     def sector(self) -> Ints:
-        """0-based sector per car; the grid counts as sector 1, as the first lap has begun there."""
+        """Return the 0-based sector per car; the grid counts as sector 1, as the first lap has begun
+        there.
+        """
         return np.where(self.started, self.zone, 0)
 
     def progress(self) -> Floats:
-        """Metres driven since the start line, negative on the grid."""
+        """Return metres driven since the start line, negative on the grid."""
         behind = ~self.started & (self._motion.s > self._circuit.length / 2)
         return self.laps * self._circuit.length + self._motion.s - behind * self._circuit.length
 
@@ -91,7 +93,7 @@ class Timing:
         self.zone[car] = self._zones()[car]
 
     def crossings(self, clock: Floats, dt: float) -> list[Crossing]:
-        """Sector ends passed in the step that led to `clock` (per car), in order of time."""
+        """Return sector ends passed in the step that led to `clock` (per car), in order of time."""
         zone = self._zones()
         if np.array_equal(zone, self.zone):
             return []
@@ -104,7 +106,7 @@ class Timing:
         self.zone = zone
         return sorted(found, key=lambda crossing: crossing.at)
 
-    def score(self, crossing: Crossing) -> Lap | None:
+    def score(self, crossing: Crossing) -> DrivenLap | None:
         """Enter a crossing into the books; the completed lap if it was one."""
         car = crossing.car
         if crossing.zone:
@@ -118,14 +120,16 @@ class Timing:
         return self._complete(car, crossing.at)
 
     def spoil(self, car: int) -> None:
-        """The running lap does not count any more; its sector times vanish."""
+        """Spoil the running lap: it does not count any more, and its sector times vanish."""
         self.valid[car] = False
         self.current[:, car] = NO_TIME
 
-    def _complete(self, car: int, at: float) -> Lap:
+    def _complete(self, car: int, at: float) -> DrivenLap:
         one, two = self._splits[:, car].tolist()
         number, start = int(self.laps[car]), float(self.lap_start[car])
-        lap = Lap(car, number, start, at, one, two - one, bool(self.valid[car]), bool(self.touched_pit[car]))
+        lap = DrivenLap(
+            car, number, start, at, one, two - one, bool(self.valid[car]), bool(self.touched_pit[car])
+        )
         self._keep(lap)
         self.laps[car] += 1
         self.lap_start[car] = at
@@ -133,8 +137,8 @@ class Timing:
         self.current[:, car] = 0.0
         return lap
 
-    def _keep(self, lap: Lap) -> None:
-        """Last and best times. A lap that does not count leaves no last time."""
+    def _keep(self, lap: DrivenLap) -> None:
+        """Keep last and best times. A lap that does not count leaves no last time."""
         if not lap.valid:
             self.last[:, lap.car] = NO_TIME
             return
@@ -146,7 +150,7 @@ class Timing:
         self.best[:, lap.car] = np.where((best < 0.0) | (times < best), times, best)
 
     def _zones(self) -> Ints:
-        """Sector by position alone."""
+        """Return sector by position alone."""
         first, second = self._circuit.splits
         s = self._motion.s
         return (s >= first).astype(np.int64) + (s >= second)

@@ -34,7 +34,7 @@ class Weather:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Weather":
-        """A sky of its own for each session."""
+        """Draw a sky of its own for each session."""
         return cls(phase=float(rng.uniform(130.0, 230.0)))
 
     def advance(self, clock: float, dt: float) -> None:

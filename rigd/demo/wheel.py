@@ -9,7 +9,7 @@ from rigd.demo.car import FRONT, GRAVITY, LEFT, Fleet
 from rigd.demo.circuit import ROUGHNESS_PER_M, Circuit
 from rigd.demo.motion import Motion
 from rigd.demo.noise import Noise, ease
-from rigd.demo.sheet import Sheet
+from rigd.demo.sheet import FieldColumns
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +50,7 @@ _PAD: Final = 16
 class Wheels:
     """State of all wheels of all cars."""
 
-    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: Sheet, noise: Noise, dt: float) -> None:
+    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
         cars = fleet.cars
         self._fleet, self._dt = fleet, dt
         self._road = np.concatenate(
@@ -69,7 +69,7 @@ class Wheels:
         self._settled, self._ambient_k = ease(dt, 0.035), 20.0 + KELVIN
 
     def fit(self, cars: npt.NDArray[np.bool_]) -> None:
-        """New tyres, out of the blanket."""
+        """Fit new tyres, out of the blanket."""
         self._surface[:, :, cars] = COLD_TYRE_K
         self._core[:, :, cars] = COLD_TYRE_K
         self._wear[:, cars] = 1.0
@@ -85,7 +85,7 @@ class Wheels:
         self._warm()
 
     def slow_step(self, motion: Motion, ambient: float, track: float) -> None:
-        """A few times a second: how fast heat flows and rubber wears until the next call."""
+        """Set a few times a second how fast heat flows and rubber wears until the next call."""
         dt, v = self._dt, motion.v
         self._ambient_k = ambient + KELVIN
         surface, carcass = self._surface.mean(axis=0), self._core[0]
@@ -101,10 +101,10 @@ class Wheels:
         self._cooling = (0.004 + 0.0004 * v + 4.0e-8 * hot * hot) * dt
 
     def mean_wear(self) -> Floats:
-        """Remaining tread per car, 1 new to 0 gone."""
+        """Return the remaining tread per car, 1 new to 0 gone."""
         return np.asarray(self._wear.mean(axis=0))
 
-    def _bind(self, sheet: Sheet, noise: Noise) -> None:
+    def _bind(self, sheet: FieldColumns, noise: Noise) -> None:
         self._load, self._force = sheet["mTireLoad"], sheet["mSuspForce"]
         self._deflection, self._height = sheet["mSuspensionDeflection"], sheet["mRideHeight"]
         self._brake_temp, self._brake_share = sheet["mBrakeTemp"], sheet["mBrakePressure"]
@@ -127,7 +127,7 @@ class Wheels:
         self._steer_noise, self._shaft_noise = noise.car("steering"), noise.car("shaft")
 
     def _derive(self, fleet: Fleet) -> None:
-        """Per-wheel factors that do not change during a session, all as full (wheel, car) columns."""
+        """Compute per-wheel factors that do not change during a session, all as full (wheel, car) columns."""
         wide = np.ones((4, fleet.cars))
         weight = np.where(FRONT, fleet.weight_front, 1.0 - fleet.weight_front) / 2.0
         static = weight * (fleet.mass + 60.0) * GRAVITY
@@ -150,7 +150,7 @@ class Wheels:
         self._brake_heat = fleet.brake_force * (0.5 * _BRAKE_HEAT * self._dt)
 
     def _weigh(self, motion: Motion) -> None:
-        """N on every wheel: weight, pitch and roll transfer, downforce, and the road's ripples."""
+        """Compute N on every wheel: weight, pitch and roll transfer, downforce, and the road's ripples."""
         cell = (motion.s * ROUGHNESS_PER_M + self._reach).astype(np.int64)
         road = self._road.take(cell, axis=1).transpose(1, 0, 2).reshape(4, -1)
         bump = road - self._ripple
@@ -162,7 +162,7 @@ class Wheels:
         motion.jolt = (bump[0] + bump[3]) * 45.0
 
     def _steer(self, motion: Motion) -> None:
-        """Steering wheel: right positive. The column's torque pulls it back."""
+        """Compute the steering wheel, right positive. The column's torque pulls it back."""
         wheel = motion.bend() * self._steer_by_bend + motion.turn * (0.0009 / _STEER_LOCK_RAD)
         np.add(wheel, self._steer_noise, out=self._wheel)
         self._used_wheel += (self._wheel - self._used_wheel) * 0.6
@@ -171,7 +171,7 @@ class Wheels:
         np.add(motion.turn * -0.62 + self._shaft_noise, uneven, out=self._shaft)
 
     def _hold(self, motion: Motion) -> None:
-        """N sideways and lengthwise at each contact patch; forces follow the load they stand on."""
+        """Compute N sideways and lengthwise at each contact patch; forces follow the load they stand on."""
         load, share = self._load, self._axle_share
         front, rear = load[0] + load[1], load[2] + load[3]
         np.divide(load[:2], front, out=share[:2])
@@ -185,7 +185,7 @@ class Wheels:
         self._longitudinal *= share
 
     def _slide(self, motion: Motion) -> None:
-        """Slip, and the wheel speed that goes with it: rolling forward is negative."""
+        """Compute slip, and the wheel speed that goes with it: rolling forward is negative."""
         used = np.hypot(self._lateral, self._longitudinal) / (self._load * motion.friction)
         soft = (used * 0.7 + 1.0) / self._load
         corner = np.multiply(motion.bend() * motion.v, self._half_track, out=self._ground_z)
@@ -200,7 +200,7 @@ class Wheels:
         self._sliding_power = np.abs(across) + np.abs(lengthwise)
 
     def _spring(self) -> None:
-        """Suspension and tyre deflection, ride heights. The spring follows the load in 35 ms.
+        """Compute suspension and tyre deflection, ride heights. The spring follows the load in 35 ms.
 
         Nothing follows exactly from another: a damper adds to the spring, the tyre stiffens as it sinks in,
         heights are over the road as it is, and the wheel's arm draws a curve. Else recordings would compress
@@ -221,13 +221,15 @@ class Wheels:
         np.subtract(self._body[0] * 1.25 + 0.028, self._body[1] * 0.25, out=self._wing)
 
     def _brake(self, motion: Motion) -> None:
-        """Brake pressure share and disc temperature in kelvin."""
+        """Compute brake pressure share and disc temperature in kelvin."""
         np.multiply(self._bias, self._used_brake, out=self._brake_share)
         self._brake_temp += self._brake_share * (self._brake_heat * motion.v)
         self._brake_temp -= (self._brake_temp - self._ambient_k) * self._cooling
 
     def _warm(self) -> None:
-        """Tyre surface in three strips as the driver sees them, carcass, inner layer, pressure and wear."""
+        """Compute tyre surface in three strips as the driver sees them, carcass, inner layer, pressure
+        and wear.
+        """
         heat = self._sliding_power * _SLIDE_HEAT + self._heat_noise
         self._surface += self._lean * heat + self._shed
         self._core += self._core_step

@@ -24,14 +24,14 @@ class _Anchor(NamedTuple):
     distance: float
 
 
-def held(clock: Array, told_at: Array, told: Array) -> Array:
-    """For every clock what was last told, shape (n,), float32; NaN before the first."""
-    at = np.searchsorted(told_at, clock, "right") - 1
-    padded: Array = np.append(told.astype(np.float32), np.float32(np.nan))
+def held(clock: Array, at_s: Array, values: Array) -> Array:
+    """Return for every clock the latest value by then, shape (n,), float32; NaN before the first."""
+    at = np.searchsorted(at_s, clock, "right") - 1
+    padded: Array = np.append(values.astype(np.float32), np.float32(np.nan))
     return padded[at].astype(np.float32)
 
 
-def told(samples: dict[str, Array], scoring: dict[str, Array]) -> dict[str, Array]:
+def update_distances(samples: dict[str, Array], scoring: dict[str, Array]) -> dict[str, Array]:
     """Return `session_time` (s, rising) and `lap_distance` (m), shape (n,), of every scoring update of a lap.
     Its samples carry them all; those that release 0.1 recorded do not, and there only stored ones are known.
     """
@@ -50,12 +50,12 @@ def distances(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2
     if not len(clock):
         return np.empty(0, np.float32)
     driven = _integrated(clock, speed, lap.start_time)
-    told = _told(scoring, lap, clock, driven)
+    game = _game_distances(scoring, lap, clock, driven)
     if not lap.complete or lap.track_length <= 0:
-        offset = float(np.median(told[:, 1] - told[:, 0])) if len(told) else 0.0
+        offset = float(np.median(game[:, 1] - game[:, 0])) if len(game) else 0.0
         return (driven + offset).astype(np.float32)
     end = _Anchor(float(driven[-1] + (lap.end_time - clock[-1]) * speed[-1]), lap.track_length)
-    splits = _at_splits(lap, clock, driven, told)
+    splits = _at_splits(lap, clock, driven, game)
     # The first lap of a race begins on the grid, somewhere before the line: there the line is no anchor.
     anchors = _plausible(splits if lap.number == 0 and splits else [_Anchor(0.0, 0.0), *splits], end)
     ways, metres = zip(*anchors, strict=True)
@@ -71,7 +71,7 @@ def _integrated(clock: Array, speed: Array, start: float) -> Array:
     return way
 
 
-def _told(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Array) -> Array:
+def _game_distances(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Array) -> Array:
     """Return what the game told, shape (n, 2): way driven by then, distance. Stale and impossible values are
     left out.
     """
@@ -81,15 +81,15 @@ def _told(scoring: dict[str, Array], lap: lap_pb2.Lap, clock: Array, driven: Arr
     return np.stack([np.interp(at[sound], clock, driven), value[sound]], axis=1)
 
 
-def _at_splits(lap: lap_pb2.Lap, clock: Array, driven: Array, told: Array) -> list[_Anchor]:
+def _at_splits(lap: lap_pb2.Lap, clock: Array, driven: Array, game: Array) -> list[_Anchor]:
     """Return where the car was at both splits: between the two distances that the game told around them."""
-    if not (lap.HasField("sector1") and lap.HasField("sector2") and len(told)):
+    if not (lap.HasField("sector1") and lap.HasField("sector2") and len(game)):
         return []
     anchors = []
     for split in (lap.sector1, lap.sector1 + lap.sector2):
         way = float(np.interp(lap.start_time + split, clock, driven))
-        if told[0, 0] <= way <= told[-1, 0]:
-            anchors.append(_Anchor(way, float(np.interp(way, told[:, 0], told[:, 1]))))
+        if game[0, 0] <= way <= game[-1, 0]:
+            anchors.append(_Anchor(way, float(np.interp(way, game[:, 0], game[:, 1]))))
     return anchors
 
 

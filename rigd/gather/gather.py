@@ -12,7 +12,7 @@ from rig.columns import HEAD_BYTES, Layout, Layouts, peek, read_head, read_heads
 from rig.errors import Corrupt
 from rig.v1 import archive_pb2, event_pb2, lap_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
-from rigd.gather.distance import distances, held, told
+from rigd.gather.distance import distances, held, update_distances
 from rigd.gather.gaps import gaps_of
 from rigd.ring import RingReader
 
@@ -156,7 +156,7 @@ class _Pass:
         self.walk()
 
     def walk(self) -> None:
-        """From the last record before the start to the first after the end."""
+        """Walk from the last record before the start to the first after the end."""
         position = self.ring.bisect(self.stream, self._early)
         while (end := self.ring.visit(self.stream, position, _BATCH, self._see)) > position:
             position = end
@@ -233,7 +233,7 @@ def _within(columns: dict[str, Array], clock: Array, lap: lap_pb2.Lap) -> dict[s
 def _measure(samples: dict[str, Array], scoring: dict[str, Array], lap: lap_pb2.Lap) -> None:
     """Add what the archive makes itself."""
     samples["lap_time"] = samples["elapsed_time"] - lap.start_time
-    updates = told(samples, scoring)
+    updates = update_distances(samples, scoring)
     samples["distance"] = distances(samples, updates, lap)
     samples["game_distance"] = held(samples["elapsed_time"], updates["session_time"], updates["lap_distance"])
     scoring["lap_time"] = scoring["session_time"] - lap.start_time
@@ -276,7 +276,7 @@ def _concerns(event: event_pb2.Event, lap: lap_pb2.Lap) -> bool:
     if event.session != lap.session or not lap.start_time <= event.session_time < lap.end_time:
         return False
     kind = event.WhichOneof("kind") or ""
-    if kind == "flag_changed":
+    if kind in ("flag_changed", "seat_changed"):
         return True
     body = getattr(event, kind, None)
     return kind != "lap_closed" and getattr(body, "car", None) == lap.car

@@ -9,6 +9,7 @@ from rig.columns import Head, Layouts, read_head
 from rig.v1 import lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import Gathered, gather
+from rigd.gather.seated import seated
 from rigd.gather.sessionstate import session_state
 from rigd.ring import RingReader
 
@@ -40,6 +41,8 @@ def running(ring: RingReader, car: int) -> Gathered | None:
     known.fill_in([lap])
     state = known.state
     lap.track_name, lap.track_length = state.track_name, state.track_length
+    if lap.player:
+        lap.user = seated(ring, lap.session, lap.start_time, lap.start_time)
     session = session_pb2.Session(
         ring=ring.id.hex(), ring_session=lap.session, track_name=state.track_name, state=state
     )

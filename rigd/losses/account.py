@@ -156,7 +156,7 @@ class Attribution:
         return sorted((events[0] for events in self._waiting.values()), key=lambda event: event.seq)
 
     def take(self, event: event_pb2.Event) -> Iterator[tuple[int, AccountEntry]]:
-        """Return session numbers with their entries; each is to be taken into its account before the next is
+        """Yield session numbers with their entries; each is to be taken into its account before the next is
         asked for. Heads that the event does not tell are absent: of a session that was left before the last
         one, and in a ring of an earlier version.
         """
@@ -170,7 +170,7 @@ class Attribution:
                 yield from self._lose(event)
 
     def begun_late(self, number: int) -> Iterator[tuple[int, AccountEntry]]:
-        """Return the entries of what waited for this session, whose beginning is recorded now."""
+        """Yield the entries of what waited for this session, whose beginning is recorded now."""
         self._known.add(number)
         for event in self._waiting.pop(number, []):
             yield from self._lose(event)
@@ -216,5 +216,5 @@ class Attribution:
 
 
 def heads_of(heads: Iterable[event_pb2.StreamHead]) -> dict[int, int]:
-    """By stream."""
+    """Return the heads by stream."""
     return {head.stream: head.seq for head in heads}

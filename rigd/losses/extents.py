@@ -16,7 +16,7 @@ _BATCH_BYTES: Final = 1 << 20
 
 
 def events_after(ring: RingReader, seq: int) -> Iterator[event_pb2.Event]:
-    """Return all events of the ring after number `seq`, oldest first."""
+    """Yield all events of the ring after number `seq`, oldest first."""
     while records := ring.read(rings.EVENTS, seq, _BATCH, _BATCH_BYTES):
         yield from (event_pb2.Event.FromString(data) for _, data in records)
         seq = records[-1][0]
@@ -43,7 +43,9 @@ def reach(ring: RingReader, session: int, event: int) -> Heads:
 
 
 def held(ring: RingReader, session: int) -> dict[int, tuple[int, int]]:
-    """By stream the numbers of the first and the last record of that session, where the ring holds any."""
+    """Return by stream the numbers of the first and the last record of that session, where the ring holds
+    any.
+    """
     found: dict[int, tuple[int, int]] = {}
     for stream, number in _STREAMS.items():
         before, last = (_last(ring, stream, of) for of in (session - 1, session))
@@ -54,7 +56,7 @@ def held(ring: RingReader, session: int) -> dict[int, tuple[int, int]]:
 
 
 def _last(ring: RingReader, stream: bytes, session: int) -> int:
-    """Number of the newest record of that session or an older one; the number before the oldest when the ring
-    holds none.
+    """Return number of the newest record of that session or an older one; the number before the oldest
+    when the ring holds none.
     """
     return ring.bisect(stream, lambda value: read_head(value).session <= session)

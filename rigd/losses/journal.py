@@ -62,7 +62,7 @@ def entry_text(entry: AccountEntry) -> str:
 
 
 def newest(entries: Iterable[AccountEntry]) -> int:
-    """Number of the newest event that told one of them."""
+    """Return the number of the newest event that told one of them."""
     return max((entry.event for entry in entries), default=0)
 
 
@@ -91,10 +91,10 @@ def _parsed(data: bytes, session: str) -> tuple[int, int, list[AccountEntry]]:
 
 
 def _words(entry: AccountEntry) -> dict[str, Any]:
-    """For JSON, without what is not set."""
+    """Return the fields for JSON, without what is not set."""
     words: dict[str, Any] = {name: value for name, value in vars(entry).items() if value}
     if entry.heads:
-        words["heads"] = {_word(stream): seq for stream, seq in entry.heads.items()}
+        words["heads"] = {_stream_name(stream): seq for stream, seq in entry.heads.items()}
     if entry.gap is not None:
         words["gap"] = json_format.MessageToDict(entry.gap, preserving_proto_field_name=True)
     return words
@@ -119,5 +119,5 @@ def _number(value: Any) -> int:
     return value
 
 
-def _word(stream: int) -> str:
+def _stream_name(stream: int) -> str:
     return event_pb2.Stream.Name(stream).removeprefix(_STREAM).lower()  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ class LossJournals:
         return min((event.seq - 1 for event in self._attribution.waiting), default=self._event)
 
     def take(self, event: event_pb2.Event) -> None:
-        """Book an event. The session whose beginning it tells is known already."""
+        """Record an event. The session whose beginning it tells is known already."""
         self._event = event.seq
         kind, number = event.WhichOneof("kind"), event.session
         if kind in ("session_ended", "lap_closed") and number and self._account(number) is None:
@@ -89,7 +89,7 @@ class LossJournals:
         self._record(self._attribution.begun_late(number))
 
     def miss(self, first: int, event: event_pb2.Event) -> None:
-        """The ring let go of the events from `first` until `event` before they were given."""
+        """Note that the ring let go of the events from `first` until `event` before they were given."""
         session = self._newest()
         if session is None or self._account(session.ring_session) is None:
             return
@@ -120,7 +120,7 @@ class LossJournals:
         self.flush()
 
     def attend(self) -> None:
-        """Once a minute, note how far the running session has come."""
+        """Note once a minute how far the running session has come."""
         if time.monotonic() < self._attend_at:
             return
         self._attend_at = time.monotonic() + _ATTEND_S
@@ -186,8 +186,9 @@ class LossJournals:
         self._pending.setdefault(session.name, []).append(entry)
 
     def _begin_late(self, session: session_pb2.Session, event: int) -> None:
-        """Nobody told how the session began: it began with the first of it that the ring has, and with event
-        number `event`. What it lacks is told all the same when the ring itself is younger than the session.
+        """Begin a session late. Nobody told how it began: it began with the first of it that the ring
+        has, and with event number `event`. What it lacks is told all the same when the ring itself is
+        younger than the session.
         """
         now_ns = time.time_ns()
         heads = extent.before(self._ring, session.ring_session, event)
@@ -197,7 +198,7 @@ class LossJournals:
             self._doubt(session, 0, now_ns)
 
     def _doubt(self, session: session_pb2.Session, event: int, now_ns: int) -> None:
-        """Events are gone that may have declared losses."""
+        """Note that events are gone that may have declared losses."""
         account = self._opened(session).account
         for stream in (event_pb2.STREAM_PHYSICS, event_pb2.STREAM_SCORING):
             gap = _uncounted(session, stream, account.last[stream], event_pb2.GAP_REASON_EVICTED, now_ns)

@@ -31,13 +31,14 @@ class Absence:
         return max((now_ns - self.taken_ns) / 1e9, clock_s - self.clock_s)
 
     def repeats(self, frame: int, game: bytes) -> bool:
-        """Whether the first frame after it is in the ring already, because the game has stood still."""
+        """Return whether the first frame after it is in the ring already, because the game has stood
+        still.
+        """
         return self.frame == frame and self.game == game
 
     def frames(self, frame: int, game: bytes, passed_s: float) -> tuple[int, str]:
-        """How many frames were missed before the first one after it, and why; no reason when none was. 0
-        frames for some reason are a number that nobody can know. `passed_s` bounds what
-        is a count.
+        """Return how many frames were missed before the first one after it, and why; no reason when none was.
+        0 frames for some reason are a number that nobody can know. `passed_s` bounds what is a count.
         """
         before, self.frame = self.frame, None
         if self.game != game:
@@ -46,8 +47,8 @@ class Absence:
         return _between(before or 0, frame, passed_s)
 
     def updates(self, update: int, game: bytes, passed_s: float) -> tuple[int, str]:
-        """The same of scoring updates. Which of those in between would have been stored, nobody knows: all
-        of them count.
+        """Return the same of scoring updates. Which of those in between would have been stored, nobody knows:
+        all of them count.
         """
         before, self.update = self.update, None
         if self.update_game != game:
@@ -57,7 +58,7 @@ class Absence:
 
 
 def _between(before: int, after: int, passed_s: float) -> tuple[int, str]:
-    """What lies between two counters of one life: a count where the clock has time for it."""
+    """Return what lies between two counters of one life: a count where the clock has time for it."""
     missed = (after - before - 1) & WORD
     if missed in (0, WORD):
         return 0, ""

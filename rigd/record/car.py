@@ -5,17 +5,17 @@ from math import inf
 from typing import Any, Final
 
 from rig.v1 import event_pb2, lap_pb2, scoring_pb2
-from rigd.record.lap import Ended, Lap
+from rigd.record.lap import Ended, RunningLap
 from rigd.record.moment import Moment
 from rigd.record.pits import Pits, Visit
-from rigd.record.row import Row
+from rigd.record.row import CarRow
 
 _ABSENT_S: Final = 2.0
 """Missing from scoring for longer is gone; one update may always miss a car."""
 
 
 @dataclass
-class Car:
+class Slot:
     """A slot of the session. It outlives its cars, so that laps and stints are counted through.
 
     All attributes are plain values, or made of such: `vars` gives what is to be kept, `restored` takes it.
@@ -49,28 +49,30 @@ class Car:
     stint_laps: int = 0
     driving: bool = False
     """A stint is running."""
-    running: Lap | None = None
+    running: RunningLap | None = None
     ended: list[Ended] = field(default_factory=list)
 
     @staticmethod
-    def restored(state: dict[str, Any]) -> "Car":
-        """From its attributes as plain values. Raises KeyError or TypeError for those of another version."""
+    def restored(state: dict[str, Any]) -> "Slot":
+        """Return a slot from its attributes as plain values. Raises KeyError or TypeError for those of
+        another version.
+        """
         pits, running = state["pits"], state["running"]
         visits = [Visit(**visit) for visit in pits["visits"]]
         nested = {
             "pits": Pits(**{**pits, "visits": visits}),
-            "running": None if running is None else Lap(**running),
+            "running": None if running is None else RunningLap(**running),
             "ended": [Ended.restored(ended) for ended in state["ended"]],
         }
-        return Car(**{**state, **nested})
+        return Slot(**{**state, **nested})
 
     def due_s(self, clock_s: float) -> float:
-        """Session clock at which the car is to be looked at even if its row stays as it is."""
+        """Return the session clock at which the car is to be looked at even if its row stays as it is."""
         lap = self.running
         ended_s = self.ended[0].due_s(clock_s) if self.ended else inf
         return min(ended_s, self.pits.due_s(), lap.due_s() if lap else inf)
 
-    def see(self, row: Row, moment: Moment) -> None:
+    def see(self, row: CarRow, moment: Moment) -> None:
         """Follow the car's row of an update. The same row again changes nothing, unless something is due."""
         if self.here and (row.vehicle != self.vehicle or row.laps < self.number):
             self.leave(moment)
@@ -81,14 +83,14 @@ class Car:
         self._close(moment)
 
     def miss(self, moment: Moment) -> None:
-        """The update does not have the car."""
+        """Note that the update does not have the car."""
         if self.away_s is None:
             self.away_s = moment.clock_s
         elif moment.clock_s > self.away_s + _ABSENT_S:
             self.leave(moment)
 
     def leave(self, moment: Moment) -> None:
-        """The car is gone since the first update that missed it, or since this one."""
+        """Note that the car is gone since the first update that missed it, or since this one."""
         self.finish_up(moment)
         moment.tell(car_left=event_pb2.CarLeft(car=self.slot))
 
@@ -101,7 +103,7 @@ class Car:
         self.free_s = max(self.free_s, end_s)
         self.here, self.away_s, self.pits = False, None, Pits(0)
 
-    def _follow(self, row: Row, moment: Moment) -> None:
+    def _follow(self, row: CarRow, moment: Moment) -> None:
         self._follow_state(row, moment)
         self._follow_lap(row, moment)
         self._follow_pits(row, moment)
@@ -115,7 +117,7 @@ class Car:
 
     # In and out.
 
-    def _join(self, row: Row, moment: Moment) -> None:
+    def _join(self, row: CarRow, moment: Moment) -> None:
         self.here, self.garage, self.pits = True, row.garage, Pits(row.stops)
         self.vehicle, self.vehicle_class, self.team = row.vehicle, row.vehicle_class, row.team
         self.driver, self.place, self.finish = row.driver, row.place, row.finish
@@ -128,9 +130,9 @@ class Car:
         if not row.garage:
             self._start_stint(moment)
             start_s = moment.clock_s if row.start_s is None else row.start_s
-            self._begin(row, start_s, from_line=row.laps > 0 or not row.in_pits)
+            self._begin(row, start_s, moment, from_line=row.laps > 0 or not row.in_pits)
 
-    def _follow_garage(self, row: Row, moment: Moment) -> None:
+    def _follow_garage(self, row: CarRow, moment: Moment) -> None:
         if row.garage == self.garage:
             return
         self.garage = row.garage
@@ -142,11 +144,11 @@ class Car:
         else:
             self._start_stint(moment)
             self.free_s = moment.clock_s
-            self._begin(row, row.start_s or moment.clock_s, from_line=False, from_garage=True)
+            self._begin(row, row.start_s or moment.clock_s, moment, from_line=False, from_garage=True)
 
     # Laps.
 
-    def _follow_lap(self, row: Row, moment: Moment) -> None:
+    def _follow_lap(self, row: CarRow, moment: Moment) -> None:
         lap = self.running
         if lap is not None and row.laps > self.number:
             if row.start_s is None or row.start_s <= lap.start_s:
@@ -156,39 +158,43 @@ class Car:
             self._restart(row, moment)
         self._hear(row)
 
-    def _hear(self, row: Row) -> None:
+    def _hear(self, row: CarRow) -> None:
         self.number, self.last = row.laps, row.last
         self.start_s = self.start_s if row.start_s is None else row.start_s
 
-    def _cross(self, row: Row, line_s: float, lap: Lap, moment: Moment) -> None:
-        """The line was crossed at `line_s`, or several times by then."""
+    def _cross(self, row: CarRow, line_s: float, lap: RunningLap, moment: Moment) -> None:
+        """Handle that the line was crossed at `line_s`, or several times by then."""
         lap.moved = True
         if row.laps > self.number + 1:
             self._catch_up(row, line_s, lap, moment)
         else:
             self._end(line_s, moment, complete=lap.from_line)
-        self._begin(row, line_s, from_line=True).moved = True  # who crosses the line drives
+        self._begin(row, line_s, moment, from_line=True).moved = True  # who crosses the line drives
         moment.trigger |= scoring_pb2.TRIGGER_LAP_COMPLETE | scoring_pb2.TRIGGER_SECTOR_COMPLETE
 
-    def _catch_up(self, row: Row, line_s: float, lap: Lap, moment: Moment) -> None:
-        """Nobody saw some crossings. The last lap is known by its time, if that fits; the rest is a piece."""
+    def _catch_up(self, row: CarRow, line_s: float, lap: RunningLap, moment: Moment) -> None:
+        """Handle crossings that nobody saw. The last lap is known by its time, if that fits; the rest
+        is a piece.
+        """
         start_s = line_s - row.last[2]
         if row.last[2] == 0.0 or start_s <= lap.start_s:
             self._end(line_s, moment)
             return
         self._end(start_s, moment)
-        self._begin(row._replace(laps=row.laps - 1, sector=0), start_s, from_line=True)
+        self._begin(row._replace(laps=row.laps - 1, sector=0), start_s, moment, from_line=True)
         self._end(line_s, moment, complete=True)
 
-    def _restart(self, row: Row, moment: Moment) -> None:
-        """The game let the same lap begin anew: with the green flag, or somewhere on the track."""
+    def _restart(self, row: CarRow, moment: Moment) -> None:
+        """Begin the same lap anew, as the game let it: with the green flag, or somewhere on the track."""
         assert row.start_s is not None
         self._end(row.start_s, moment)
-        self._begin(row, row.start_s, from_line=row.laps == 0 and not row.in_pits)
+        self._begin(row, row.start_s, moment, from_line=row.laps == 0 and not row.in_pits)
 
-    def _begin(self, row: Row, start_s: float, *, from_line: bool, from_garage: bool = False) -> Lap:
+    def _begin(
+        self, row: CarRow, start_s: float, moment: Moment, *, from_line: bool, from_garage: bool = False
+    ) -> RunningLap:
         begin_s = max(start_s, self.free_s)
-        self.running = Lap(
+        self.running = RunningLap(
             index=self.laps + 1,
             number=row.laps,
             start_s=begin_s,
@@ -197,6 +203,7 @@ class Car:
             sector=row.sector,
             told=max(row.sector - 1, 0),
             drivers=[self.driver],
+            user=moment.user if row.player else "",
         )
         return self.running
 
@@ -210,7 +217,7 @@ class Car:
         if complete or (lap.moved and end_s > lap.start_s):
             self._keep(lap, end_s, moment, complete, to_garage)
 
-    def _keep(self, lap: Lap, end_s: float, moment: Moment, complete: bool, to_garage: bool) -> None:
+    def _keep(self, lap: RunningLap, end_s: float, moment: Moment, complete: bool, to_garage: bool) -> None:
         self.laps += 1
         self.stint_laps += complete
         lap.tyres = lap.tyres or moment.tyres(self.slot)
@@ -220,7 +227,9 @@ class Car:
         )
 
     def _latch_tyres(self, moment: Moment) -> None:
-        """At the first update outside the pits: inside, the game's index runs through all there are."""
+        """Take the tyres at the first update outside the pits: inside, the game's index runs through
+        all there are.
+        """
         lap = self.running
         if lap is not None and lap.tyres is None and self.pits.inside_s is None:
             lap.tyres = moment.tyres(self.slot) or []
@@ -245,14 +254,14 @@ class Car:
 
     # Stints, drivers, and the rest.
 
-    def _follow_pits(self, row: Row, moment: Moment) -> None:
-        """A stint ends with a stop, unless another driver has begun one in the same stay."""
+    def _follow_pits(self, row: CarRow, moment: Moment) -> None:
+        """Follow the pits: a stint ends with a stop, unless another driver has begun one in the same stay."""
         visit = self.pits.see(row, moment)
         if visit and visit.stop_s is not None and self.driving and self.stint_s < visit.enter_s:
             self._end_stint(moment)
             self._start_stint(moment)
 
-    def _follow_driver(self, row: Row, moment: Moment) -> None:
+    def _follow_driver(self, row: CarRow, moment: Moment) -> None:
         if row.driver in ("", self.driver):
             return
         changed = event_pb2.DriverChanged(car=self.slot, driver=row.driver, former_driver=self.driver)
@@ -274,7 +283,7 @@ class Car:
             ended = event_pb2.StintEnded(car=self.slot, stint=self.stint, laps=self.stint_laps)
             moment.tell(stint_ended=ended)
 
-    def _follow_state(self, row: Row, moment: Moment) -> None:
+    def _follow_state(self, row: CarRow, moment: Moment) -> None:
         if row.place != self.place:
             moved = event_pb2.PositionChanged(car=self.slot, place=row.place, former_place=self.place)
             moment.tell(scoring_pb2.TRIGGER_POSITION_CHANGE, position_changed=moved)

@@ -95,7 +95,7 @@ class Committer:
         return self.pending_bytes >= MEMORY_BOUND_BYTES
 
     def loss_window_ms(self) -> float:
-        """Age of the oldest bundle that a power cut would take now."""
+        """Return the age of the oldest bundle that a power cut would take now, in ms."""
         return (time.monotonic_ns() - self._oldest_ns) / 1e6 if self.pending and self._oldest_ns else 0.0
 
     def put(self, bundle: Bundle) -> None:
@@ -137,7 +137,7 @@ class Committer:
             self._backlog.append(bundle)
 
     def _commit(self) -> bool:
-        """One transaction of what is pending. Nothing leaves the backlog before it is durable."""
+        """Commit what is pending in one transaction. Nothing leaves the backlog before it is durable."""
         group = self._group()
         if not group:
             return True
@@ -187,7 +187,7 @@ class Committer:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Tidy up. Raises RingMissing when our files are gone: what is stored in them nobody will see."""
+        """Clean up. Raises RingMissing when our files are gone: what is stored in them nobody will see."""
         with contextlib.suppress(lmdb.Error, OSError):  # a commit will say what is wrong
             self._ring.sweep()
         self.away = self._ring.away()

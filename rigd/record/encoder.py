@@ -61,7 +61,7 @@ class Encoder:
         self._programs: dict[tuple[int, int, int], _Program] = {}
 
     def encode(self, records: Array, head: Head, tail: bytes = b"", skip: int = 0) -> bytes:
-        """The record: `head`, a column per channel from `records` (one per car), `tail`.
+        """Return the record: `head`, a column per channel from `records` (one per car), `tail`.
 
         `records` is a slice of one array that is filled anew for every frame; `skip` says where it begins.
         A double beyond float32 becomes infinite, and then NaN; numpy warns of it unless told not to.
@@ -144,20 +144,24 @@ class Encoder:
         return _single_step(channel, source.reshape(target.shape), target)
 
     def _scoring_step(self, source: str, ids: Array, target: Array) -> Step:
-        """Scoring moves five times a second, cars change places seldom: as a rule one copy."""
+        """Return the step for what scoring moves five times a second; cars change places seldom: as a
+        rule one copy.
+        """
         seen, kept = (-1, b""), np.full(target.shape, np.nan, target.dtype)
 
         def step() -> None:
             nonlocal seen
             if (now := (self._scorings, ids.tobytes())) != seen:
-                seen, told = now, self._scored.get(source, {})
-                kept[:] = [told.get(slot, np.nan) for slot in ids.tolist()]
+                seen, latest = now, self._scored.get(source, {})
+                kept[:] = [latest.get(slot, np.nan) for slot in ids.tolist()]
             np.copyto(target, kept)
 
         return step
 
     def _terrain_step(self, source: Array, target: Array) -> Step:
-        """Names change rarely, so only wheels whose 16 bytes changed are looked up."""
+        """Return the step for terrains. Names change rarely, so only wheels whose 16 bytes changed are
+        looked up.
+        """
         last, seen = np.full(source.shape, b"\xff", source.dtype), b""
         kept = np.full(target.shape, -1, target.dtype)
 
@@ -185,8 +189,8 @@ class Encoder:
 
 
 def text(raw: bytes, size: int = 0) -> str:
-    """A string of the game from a field of `size` bytes: cut at the first NUL; UTF-8, else its Windows code
-    page.
+    """Return a string of the game from a field of `size` bytes: cut at the first NUL; UTF-8, else its Windows
+    code page.
 
     Bytes that code page leaves undefined are read as Latin-1, so no name is ever refused. A multi-byte
     character cut by the field's end is dropped; 0 for a size that nobody knows leaves it alone.
@@ -230,7 +234,7 @@ def _of(template: Template, *kinds: str) -> list[Channel]:
 def _float_steps(
     template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array
 ) -> list[Step]:
-    """Steps that fill the floats, correct them, and find what is not finite."""
+    """Return steps that fill the floats, correct them, and find what is not finite."""
     floats = _of(template, "f4")
     region = template.region(floats, "<f4")
     scaled = [c for c in floats if c.scale != 1.0 and not _shifted(c)]
@@ -250,7 +254,8 @@ def _shifted(channel: Channel) -> bool:
 def _floats(
     template: Template, region: Region, kinds: dict[str, list[Channel]], records: Array, raw: Array
 ) -> Step:
-    """All doubles of all records become floats, whatever they are; then the wanted ones are picked.
+    """Return steps in which all doubles become floats, whatever they are; then the wanted ones are
+    picked.
 
     Doubles lie on even and on odd multiples of four bytes, so the bytes are read twice.
     """
@@ -277,7 +282,9 @@ def _floats(
 
 
 def _sweep_step(values: Array) -> Step:
-    """Every infinite number becomes NaN. As a rule there is none, and what is missing is made NaN later."""
+    """Return the step that makes infinite numbers NaN. As a rule there is none, and what is missing is
+    made NaN later.
+    """
     return lambda: _sweep(values)
 
 
@@ -294,7 +301,7 @@ def _scale_step(template: Template, channels: list[Channel]) -> Step:
 
 
 def _shift_step(template: Template, channels: list[Channel]) -> Step:
-    """Offsets; raw values of zero and below are missing."""
+    """Return the step that applies offsets; raw values of zero and below are missing."""
     region = template.region(channels, "<f4")
     values, offsets = region.values, _spread(template, region, channels, lambda c: c.offset, 0.0)
 
@@ -313,7 +320,7 @@ def _spread(
     factor: Callable[[Channel], float],
     rest: float,
 ) -> Array:
-    """One factor per value of the region; `rest` where headers lie."""
+    """Return one factor per value of the region; `rest` where headers lie."""
     out = np.full(len(region.values), rest, np.float32)
     for channel in channels:
         out[_slots(region, template, channel)] = factor(channel)
@@ -321,8 +328,8 @@ def _spread(
 
 
 def _words(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    """Doubles (two words each) and integers are copied as they are. Clocks are finite, the reader sees to
-    that; the others are times of laps and impacts.
+    """Return the step that copies doubles (two words each) and integers as they are. Clocks are finite,
+    the reader sees to that; the others are times of laps and impacts.
     """
     region = template.region(_of(template, "f8", "i4"), "<i4")
     words = raw.view("<i4")
@@ -342,7 +349,7 @@ def _words(template: Template, kinds: dict[str, list[Channel]], records: Array, 
 
 
 def _smalls(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    """Bytes become integers."""
+    """Return the step that makes bytes integers."""
     region = template.region(_of(template, "u4"), "<u4")
     index = _places(region, template, kinds.get("u4", []), records)
     return lambda: np.copyto(region.values, raw.take(index))
@@ -355,7 +362,7 @@ def _flags(template: Template, kinds: dict[str, list[Channel]], records: Array, 
 
 
 def _slots(region: Region, template: Template, channel: Channel) -> slice:
-    """Where a column lies in its region, in values of the region."""
+    """Return where a column lies in its region, in values of the region."""
     size = region.values.itemsize
     first = (template.starts[channel.name] - region.start) // size
     return slice(first, first + template.rows * channel.row_bytes // size)
@@ -364,7 +371,7 @@ def _slots(region: Region, template: Template, channel: Channel) -> slice:
 def _all_slots(
     region: Region, template: Template, channels: list[Channel]
 ) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """The places of some columns in their region."""
+    """Return the places of some columns in their region."""
     slots = [_slots(region, template, channel) for channel in channels]
     return np.concatenate([np.empty(0, np.intp), *(np.arange(slot.start, slot.stop) for slot in slots)])
 
@@ -372,7 +379,7 @@ def _all_slots(
 def _places(
     region: Region, template: Template, channels: list[Channel], records: Array
 ) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """For every value of the region the offset of its source in the records' bytes; 0 for all else."""
+    """Return for every value of the region the offset of its source in the records' bytes; 0 for all else."""
     out = np.zeros(len(region.values), np.intp)
     for channel in channels:
         source = _field(records, channel.source)

@@ -27,7 +27,7 @@ class Entries:
     def due(
         self, scoring: Array, compounds: Callable[[], dict[int, tuple[str, str]]], clock_s: float
     ) -> session_pb2.EntryList | None:
-        """The list when it is time to send it. `compounds` are front and rear tyre by slot id."""
+        """Return the list when it is time to send it. `compounds` are front and rear tyre by slot id."""
         seen = b"".join(scoring[name].tobytes() for name in _FIELDS)
         if seen == self._seen and abs(clock_s - self._sent_s) < self._AGAIN_S:
             return None

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rig.v1 import event_pb2, lap_pb2, scoring_pb2
 from rigd.record.moment import Moment
 from rigd.record.pits import Visit
-from rigd.record.row import Row
+from rigd.record.row import CarRow
 
 _SETTLED_S: Final = 1.0
 """No time is taken earlier than this after the line: the game decides late about cuts."""
@@ -24,7 +24,7 @@ _SPLIT_S: Final = 1.0
 
 
 @dataclass
-class Lap:
+class RunningLap:
     """A lap under way. Session clocks and times in s; a time of 0 is none."""
 
     index: int
@@ -51,6 +51,8 @@ class Lap:
     """A person had the wheel, or the car is the player's."""
     undriven: bool = False
     """Nobody had the wheel at some time."""
+    user: str = ""
+    """Who was in the seat of the rig when its car began the lap; empty for other cars."""
 
     @property
     def ai_takeover(self) -> bool:
@@ -58,10 +60,10 @@ class Lap:
         return self.ai and self.person
 
     def due_s(self) -> float:
-        """Session clock at which a sector is told without its time."""
+        """Return the session clock at which a sector is reported without its time."""
         return self.sector_s + _SPLIT_S if self.told < self.sector - 1 else inf
 
-    def see(self, row: Row, moment: Moment) -> None:
+    def see(self, row: CarRow, moment: Moment) -> None:
         """Follow an update of this lap."""
         self.moved |= row.moving
         self.ai |= row.control == _AI
@@ -98,7 +100,7 @@ class Lap:
 class Ended:
     """A lap that has ended and is not yet told."""
 
-    lap: Lap
+    lap: RunningLap
     end_s: float
     complete: bool
     to_garage: bool
@@ -112,8 +114,8 @@ class Ended:
 
     @staticmethod
     def restored(state: dict[str, Any]) -> "Ended":
-        """From its attributes as plain values."""
-        return Ended(**{**state, "lap": Lap(**state["lap"])})
+        """Return an ended lap from its attributes as plain values."""
+        return Ended(**{**state, "lap": RunningLap(**state["lap"])})
 
     @property
     def duration_s(self) -> float:
@@ -127,18 +129,18 @@ class Ended:
         fits = abs(said - self.duration_s) <= _SAME_S or said != self.before[2]
         return self.complete and self.lap.counts and said > 0.0 and fits
 
-    def hear(self, row: Row) -> None:
+    def hear(self, row: CarRow) -> None:
         """Take what the game says of the last lap while this is the last one."""
         if row.laps == self.lap.number + 1:
             self.said = row.last
 
     def due_s(self, clock_s: float) -> float:
-        """Session clock at which time alone may settle it."""
+        """Return the session clock at which time alone may settle it."""
         settled_s = self.end_s + _SETTLED_S
         return settled_s if clock_s < settled_s else self.end_s + _WINDOW_S
 
     def settled(self, clock_s: float) -> bool:
-        """Its time is known or will not come."""
+        """Return whether its time is known or will not come."""
         if not self.complete or not self.lap.counts:
             return True
         if clock_s < self.end_s + _SETTLED_S:
@@ -147,7 +149,9 @@ class Ended:
         return self.official or withheld or clock_s >= self.end_s + _WINDOW_S
 
     def message(self, visits: list[Visit]) -> lap_pb2.Lap:
-        """The lap without what only its car knows. `visits` are all stays of the car in the pit lane."""
+        """Return the lap without what only its car knows. `visits` are all stays of the car in the pit
+        lane.
+        """
         lap = self.lap
         touching = [visit for visit in visits if visit.touches(lap.start_s, self.end_s)]
         front, rear = lap.tyres or ("", "")
@@ -165,6 +169,7 @@ class Ended:
             valid=self.official and not (lap.ai_takeover or lap.undriven),
             ai_takeover=lap.ai_takeover,
             undriven=lap.undriven,
+            user=lap.user,
             complete=self.complete,
             out_lap=lap.from_garage or any(visit.at(lap.start_s) for visit in touching),
             in_lap=self.to_garage or any(visit.at(self.end_s) for visit in touching),
@@ -176,7 +181,7 @@ class Ended:
         )
 
     def _times(self) -> dict[str, Any]:
-        """Lap and sector times as far as they are known. They sum to the lap, or one is left out."""
+        """Return lap and sector times as far as they are known. They sum to the lap, or one is left out."""
         if not self.complete:
             return {}
         lap_time = self.said[2] if self.official else self.duration_s
@@ -190,6 +195,8 @@ class Ended:
         return {name: value for name, value in times.items() if value > 0.0}
 
     def _split(self, at: int) -> float:
-        """As the game shows it, unless that is still the split of the lap before; else as seen on the way."""
+        """Return a split as the game shows it, unless that is still the one of the lap before; else as
+        seen on the way.
+        """
         fresh = self.official or self.said[at] != self.before[at]
         return self.said[at] if fresh and self.said[at] else self.lap.splits[at]

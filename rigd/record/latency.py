@@ -29,7 +29,7 @@ class Histogram:
             self.max_ms = ms
 
     def quantile_ms(self, share: float) -> float:
-        """The duration that `share` of all do not exceed, milliseconds; 0 when nothing was counted."""
+        """Return the duration that `share` of all do not exceed, milliseconds; 0 when nothing was counted."""
         left = share * self.count
         for bucket, count in enumerate(self._counts):
             left -= count
@@ -38,7 +38,7 @@ class Histogram:
         return self.max_ms
 
     def status(self) -> rig_pb2.Latency:
-        """As the status reports it."""
+        """Return the histogram as the status reports it."""
         return rig_pb2.Latency(
             count=self.count,
             p50_ms=self.quantile_ms(0.50),

@@ -28,7 +28,7 @@ class Numbers:
         """
 
     def take(self, stream: bytes, taken_ns: int) -> int:
-        """The number of a record captured at wall clock `taken_ns`."""
+        """Return the next number of a stream, for a record captured at `taken_ns` (unix)."""
         seq = self._next[stream]
         self._next[stream] = seq + 1
         self._last_ns[stream] = taken_ns
@@ -39,19 +39,21 @@ class Numbers:
         self._last_ns[stream] = taken_ns
 
     def heads(self) -> dict[bytes, int]:
-        """Newest number of each stream that is handed over, as a record or as a declared loss."""
+        """Return the newest number of each stream that is handed over, as a record or as a declared loss."""
         return {
             stream: (self._lost[stream][0].first_seq if stream in self._lost else following) - 1
             for stream, following in self._next.items()
         }
 
     def part(self, head: int | None = None) -> None:
-        """The next ticks, those after number `head`, are of a session that scoring has not told of yet."""
+        """Note that the next ticks, those after number `head`, are of a session that scoring has not shown
+        yet.
+        """
         self._parted.append(self.heads()[rings.PHYSICS] if head is None else head)
 
     def record(self, event: event_pb2.Event) -> Record:
-        """The event with its number and time, as the ring stores it. One that begins or ends a session gets
-        the heads of the streams.
+        """Return the event with its number and time, as the ring stores it. One that begins or ends a session
+        gets the heads of the streams.
         """
         match event.WhichOneof("kind"):
             case "session_started":
@@ -64,8 +66,8 @@ class Numbers:
         return Record(rings.EVENTS, rings.key(event.seq), event.SerializeToString())
 
     def _stream_heads(self, own: int, parted: list[int]) -> Iterator[event_pb2.StreamHead]:
-        """Where the streams stand at the turn of a session, `own` events further on. Physics may have taken
-        it earlier.
+        """Return where the streams stand at the turn of a session, `own` events further on. Physics may
+        have taken it earlier.
         """
         heads = self.heads()
         for head in parted:
@@ -98,7 +100,9 @@ class Numbers:
         )
 
     def declare(self, stream: bytes, event: event_pb2.Event) -> list[Record]:
-        """The records that declare, in copies of `event`, what the stream lost before its next record."""
+        """Return the records that declare, in copies of `event`, what the stream lost before its next
+        record.
+        """
         gaps = self._lost.pop(stream, None)
         if gaps is None:
             return []
@@ -117,5 +121,5 @@ class Numbers:
 
 
 def _alike(gap: event_pb2.Gap, count: int, reason: Any, session: int) -> bool:
-    """Whether another loss is part of the same gap: what is counted and what is not are two."""
+    """Return whether another loss is part of the same gap: what is counted and what is not are two."""
     return (gap.reason, gap.session, gap.HasField("count")) == (reason, session, count > 0)

@@ -37,7 +37,7 @@ class Pacer:
         self._frames = 0
 
     def arrived(self, now_ns: int, frames: int) -> None:
-        """A frame was taken, `frames` after the one before by the game's count.
+        """Note that a frame was taken, `frames` after the one before by the game's count.
 
         The estimate falls fast and rises slowly: it settles near the short end of the distances, so that a
         late frame now and then does not make the loop wake too late for the next.

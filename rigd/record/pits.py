@@ -6,7 +6,7 @@ from typing import Final
 
 from rig.v1 import event_pb2, lap_pb2, scoring_pb2
 from rigd.record.moment import Moment
-from rigd.record.row import Row
+from rigd.record.row import CarRow
 
 _ENTERING, _STOPPED = 2, 3
 """mPitState."""
@@ -26,15 +26,15 @@ class Visit:
     exit_s: float | None = None
 
     def at(self, clock_s: float) -> bool:
-        """The car was inside then."""
+        """Return whether the car was inside then."""
         return self.enter_s <= clock_s < (inf if self.exit_s is None else self.exit_s)
 
     def touches(self, start_s: float, end_s: float) -> bool:
-        """The car was inside at some time from `start_s` to before `end_s`."""
+        """Return whether the car was inside at some time from `start_s` to before `end_s`."""
         return self.enter_s < end_s and (self.exit_s is None or self.exit_s > start_s)
 
     def message(self) -> lap_pb2.PitVisit:
-        """As it goes over the wire."""
+        """Return the stay as it goes over the wire."""
         return lap_pb2.PitVisit(enter_time=self.enter_s, stop_time=self.stop_s, exit_time=self.exit_s)
 
 
@@ -61,14 +61,14 @@ class Pits:
         return self.outside_s is not None or (self.inside_s is not None and self.visit is None)
 
     def due_s(self) -> float:
-        """Session clock at which time alone decides something."""
+        """Return the session clock at which time alone decides something."""
         if self.outside_s is not None:
             return self.outside_s + _OUTSIDE_S
         if self.inside_s is not None and self.visit is None:
             return self.inside_s + _INSIDE_S
         return inf
 
-    def see(self, row: Row, moment: Moment) -> Visit | None:
+    def see(self, row: CarRow, moment: Moment) -> Visit | None:
         """Follow the car; the stay that is over now."""
         inside = row.in_pits or row.pit_state == _STOPPED
         stopped = row.pit_state == _STOPPED or row.stops > self.stops
@@ -84,7 +84,7 @@ class Pits:
         return self._leave(row.slot, moment)
 
     def forget(self, before_s: float) -> None:
-        """Let go of stays that ended before any lap that is still open began."""
+        """Release stays that ended before any lap that is still open began."""
         self.visits = [visit for visit in self.visits if visit.touches(before_s, inf)]
 
     def _flicker(self, inside: bool, clock_s: float) -> None:
@@ -100,7 +100,7 @@ class Pits:
         moment.tell(scoring_pb2.TRIGGER_PIT, pit_entered=entered)
 
     def _stop(self, slot: int, moment: Moment) -> None:
-        """Told once per stay, though mPitState and mNumPitstops both tell it."""
+        """Report a stop once per stay, though mPitState and mNumPitstops both tell it."""
         visit = self.visit
         if visit is not None and visit.stop_s is None:
             visit.stop_s = moment.clock_s

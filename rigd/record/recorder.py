@@ -3,8 +3,8 @@
 import gc
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,8 @@ import numpy as np
 import rigd
 from rig import parse
 from rig.channels import PHYSICS, SCORING
-from rig.columns import Head, field, read_head
+from rig.columns import Head, read_head
+from rig.columns import field as wire_field
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import log
@@ -25,11 +26,13 @@ from rigd.record.encoder import Encoder, text
 from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
-from rigd.record.scorer import SAVED, Scorer, Verdict, told
-from rigd.record.sessions import Sessions
+from rigd.record.scorer import SAVED, Scorer, Verdict, newest_session
+from rigd.record.seating import resumed
+from rigd.record.sessions import SessionTracker
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
+from rigd.seat import META, Seat, SeatFile
 from rigd.sources.rf2.layout import VEHICLE_SCORING
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import Source, SourceState
@@ -63,7 +66,7 @@ _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceSta
 
 @dataclass(frozen=True)
 class Settings:
-    """What the recorder can be told."""
+    """Settings of the recorder."""
 
     data: Path
     """Data directory; the ring is `data/ring`."""
@@ -74,10 +77,12 @@ class Settings:
     """Record the local player's car instead of all."""
     origin: "session_pb2.SessionSource.ValueType" = session_pb2.SESSION_SOURCE_LIVE
     """Where the data come from; a replay that the game shows is found out anyway."""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    """Users by the names of their drivers in the game."""
 
 
 @dataclass
-class Summary:
+class RecordingSummary:
     """What a run came to. Counts are telemetry frames."""
 
     captured: int = 0
@@ -102,7 +107,7 @@ class Recorder:
         self.source = source
         self.settings = settings
         self.ring = ring
-        self.summary = Summary()
+        self.summary = RecordingSummary()
         self._watchdog = watchdog or Watchdog("record", settings.data)
         self._pulse = self._watchdog.pulse("tick thread")
         self._troubles = Troubles()
@@ -125,13 +130,15 @@ class Recorder:
         self._clock_s = 0.0
         self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
+        self._asked = SeatFile(settings.data)
         self._epoch = -1
         self._resume(trouble)
 
-    def run(self, stop: Callable[[], bool]) -> Summary:
+    def run(self, stop: Callable[[], bool]) -> RecordingSummary:
         """Record until `stop`; then make everything durable. What has been captured is made durable also when
         an error ends it.
         """
+        self._pulse.beat()  # from now on: also a first look may hang
         try:
             with np.errstate(all="ignore"):  # numbers that overflow become NaN, see Encoder
                 while not stop():
@@ -153,7 +160,7 @@ class Recorder:
             self._physics.encode(*self._rehearsal)
 
     def _turn(self, now: int) -> None:
-        """One look at the game's memory."""
+        """Look once at the game's memory."""
         if self._sessions.state is None:
             self._look_at_scoring(now)  # a tick needs a session to belong to
         if (frame := self.source.telemetry(now)) is not None:
@@ -168,7 +175,7 @@ class Recorder:
     def _resume(self, trouble: str) -> None:
         """Take up numbers and session from the ring, and tell that we are here."""
         saved, frame, taken_ns = self.ring.metas(SAVED), None, 0
-        newest = [told(saved)]  # its number is taken, also when no record of it could be stored
+        newest = [newest_session(saved)]  # its number is taken, also when no record of it could be stored
         for stream in (rings.SCORING, rings.PHYSICS):
             if (last := self.ring.last(stream)) is not None:
                 head = read_head(last)
@@ -179,7 +186,7 @@ class Recorder:
         number = max(number for number, _ in newest)
         self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
         key = self.ring.meta(b"session") or b""
-        self._sessions = Sessions(number, key, self._clock_s)
+        self._sessions = SessionTracker(number, key, self._clock_s)
         self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
         if self._sessions.ahead:
             self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
@@ -198,23 +205,29 @@ class Recorder:
         self._physics.load_score(self.ring.meta(b"score") or b"")
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
+        self._resume_seat()
         if trouble:
             self._lose_ring(trouble)
 
+    def _resume_seat(self) -> None:
+        self._seat_saved = self.ring.meta(META) or b""
+        self._seating = resumed(self.settings.drivers, self._seat_saved)
+        self._look_at_seat()
+
     def _resume_terrains(self) -> None:
-        """What their numbers mean must not change within a lap."""
+        """Resume the terrains: what their numbers mean must not change within a lap."""
         if (update := self.ring.last(rings.SCORING)) is not None:
             self._physics.terrains += parse.message(scoring_pb2.Scoring, update).session_state.terrain_names
 
     def _lose_ring(self, why: str) -> None:
-        """Another ring took the place of a damaged one: nobody knows how much is missing."""
+        """Note that another ring took the place of a damaged one: nobody knows how much is missing."""
         session = self._sessions.booked or 1  # before the first one, that is the one to know of it
         for stream in (rings.PHYSICS, rings.SCORING):
             self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why, session)
 
     def _catch_up(self, frame: Snapshot) -> bool:
-        """First frame after a restart: declare what the game wrote while nobody recorded. False when the
-        frame is in the ring already.
+        """Take the first frame after a restart: declare what the game wrote while nobody recorded.
+        False when the frame is in the ring already.
 
         The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
         game nobody can know it.
@@ -229,7 +242,7 @@ class Recorder:
         return True
 
     def _catch_up_scoring(self, update: Snapshot) -> None:
-        """First update after a restart."""
+        """Take the first update after a restart."""
         assert update.info is not None
         passed_s = self._absence.passed_s(time.time_ns(), float(update.info["mCurrentET"]))
         count, why = self._absence.updates(update.version, self._birth(), passed_s)
@@ -238,7 +251,7 @@ class Recorder:
             self._lose(rings.SCORING, count, reason, why, self._absence.session)
 
     def _miss(self, stream: bytes, frame: Snapshot, reason: Any) -> None:
-        """What the game wrote since the last frame, and nobody read."""
+        """Note what the game wrote since the last frame, and nobody read."""
         if frame.missed:
             self._lose(stream, frame.missed, reason, "")
         if frame.jumped:
@@ -272,7 +285,9 @@ class Recorder:
         self._work.add(time.monotonic_ns() - now)
 
     def _clock_of(self, clocks: Any) -> float:
-        """The frame's session clock: the earliest car's. One car alone does not begin a new session."""
+        """Return the frame's session clock: the earliest car's. One car alone does not begin a new
+        session.
+        """
         earliest = float(np.minimum.reduce(clocks))
         return earliest if earliest > self._clock_s - 1.0 else float(np.median(clocks))
 
@@ -304,7 +319,7 @@ class Recorder:
         )
 
     def _chosen(self, records: Any) -> tuple[Any, int]:
-        """The rows to record, by the setting, and where they begin."""
+        """Return the rows to record, by the setting, and where they begin."""
         if not self.settings.player_only:
             return records, 0
         found = np.flatnonzero(records["mID"] == self._sessions.player)
@@ -314,7 +329,9 @@ class Recorder:
         return records[row : row + 1], row
 
     def _why_missed(self, stream: bytes, given_up: int) -> Any:
-        """The reason of what was missed since the last frame of a buffer, by how many reads were given up."""
+        """Return the reason of what was missed since the last frame of a buffer, by how many reads were
+        given up.
+        """
         before, self._given_up[stream] = self._given_up[stream], given_up
         return event_pb2.GAP_REASON_TORN if given_up > before else event_pb2.GAP_REASON_MISSED
 
@@ -337,7 +354,8 @@ class Recorder:
             self._ticks = int(extended["mTicksSessionStarted"])
             self._plugin = text(extended["mVersion"])
         terrains = self._physics.terrains
-        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds)
+        user = self._follow_driver(update.records)
+        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds, user)
         self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
         if verdict is None:
             return
@@ -362,9 +380,9 @@ class Recorder:
             self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
             return []
         gap = self._declare(rings.SCORING)
-        tail = field(_STATE_FIELD, verdict.state.SerializeToString())
+        tail = wire_field(_STATE_FIELD, verdict.state.SerializeToString())
         if verdict.entries is not None:
-            tail += field(_ENTRIES_FIELD, verdict.entries.SerializeToString())
+            tail += wire_field(_ENTRIES_FIELD, verdict.entries.SerializeToString())
         head = self._head(rings.SCORING, update, update.count, SCORING.schema, bool(gap))
         head = head._replace(session_time=verdict.state.current_time)
         assert verdict.triggers is not None
@@ -372,8 +390,43 @@ class Recorder:
         data = self._scoring.encode(update.records, head, tail)
         return [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
 
+    # Who is in the seat.
+
+    def _look_at_seat(self) -> str:
+        """Take who was put into the seat; returns what keeps us from it."""
+        former = self._seating.seat
+        try:
+            self._seating.ask(self._asked.read())
+        except (Corrupt, OSError) as error:
+            return str(error)
+        self._note_seat(former)
+        return ""
+
+    def _follow_driver(self, records: Any) -> str:
+        """Who is in the seat, by the driver of the player's car as well."""
+        former, mine = self._seating.seat, records["mDriverName"][records["mIsPlayer"]]
+        if len(mine):
+            self._seating.drive(text(mine[0], mine.dtype.itemsize))
+            self._note_seat(former)
+        return self._seating.seat.user
+
+    def _note_seat(self, former: Seat) -> None:
+        """Keep the seat for the next recorder and for who serves, and tell of another user."""
+        if (saved := self._seating.pack()) != self._seat_saved:
+            self._seat_saved = self._meta[META] = saved
+        seat = self._seating.seat
+        if seat.user != former.user:
+            log.say(log.SEAT, user=seat.user, by_driver=seat.by_driver)
+            changed = event_pb2.SeatChanged(
+                user=seat.user,
+                former_user=former.user,
+                by_driver=seat.by_driver,
+                since_time_ns=seat.since_ns,
+            )
+            self._tell(self._event(seat_changed=changed))
+
     def _compounds(self) -> dict[int, tuple[str, str]]:
-        """Front and rear tyre compound by slot id, from the last telemetry frame."""
+        """Return front and rear tyre compound by slot id, from the last telemetry frame."""
         if self._records is None:
             return {}
         rows = self._records[["mID", "mFrontTireCompoundName", "mRearTireCompoundName"]].tolist()
@@ -393,7 +446,7 @@ class Recorder:
         return self._numbers.declare(stream, self._event())
 
     def _event(self, **kind: Any) -> event_pb2.Event:
-        """An event of our own, at the session's clock."""
+        """Return an event of our own, at the session's clock."""
         return event_pb2.Event(session=self._sessions.number, session_time=self._clock_s, **kind)
 
     def _tell(self, *events: event_pb2.Event) -> None:
@@ -410,13 +463,15 @@ class Recorder:
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
-        self._watchdog.trouble(self._committer.error or (_AWAY if self._committer.away else ""))
+        seat_trouble = self._look_at_seat()
+        away = _AWAY if self._committer.away else ""
+        self._watchdog.trouble(self._committer.error or away or seat_trouble)
         if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
             self._tell(*news)
         if self._committer.replaced:
             why, self._committer.replaced = self._committer.replaced, ""
             self._lose_ring(why)
-            self._meta |= {b"session": self._sessions.key, **self._scorer.saved}
+            self._meta |= {b"session": self._sessions.key, META: self._seat_saved, **self._scorer.saved}
         state = self.source.state(now)
         if state is not self._state:
             self._change(state, now)
@@ -432,13 +487,13 @@ class Recorder:
             self._meta |= {b"session": self._sessions.key, **saved}
             _log_sessions(events)
             self._tell(*events)
-        word, sentence = self._told(state, now)
+        word, sentence = self._state_words(state, now)
         log.say(log.SOURCE, state=word.lower(), why=sentence)
         changed = event_pb2.SourceChanged(state=state.name, explanation=sentence)
         self._tell(self._event(source_changed=changed))
 
-    def _told(self, state: SourceState, now: int) -> tuple[str, str]:
-        """The source's state for people. They need not start a simulated game."""
+    def _state_words(self, state: SourceState, now: int) -> tuple[str, str]:
+        """Return the source's state for people. They need not start a simulated game."""
         if state in _GONE and self.settings.origin == session_pb2.SESSION_SOURCE_DEMO:
             return SourceState.WAITING.name, "Waiting for the simulated game; it comes by itself."
         return state.name, self.source.explain(now)
@@ -447,7 +502,7 @@ class Recorder:
         reader, committer = self.source.telemetry_reader, self._committer
         passed_s = (now - self._beat_ns) / 1e9
         captured, scorings = self._beat_counts
-        word, sentence = self._told(state, now)
+        word, sentence = self._state_words(state, now)
         return rig_pb2.RecorderStatus(
             source_state=word,
             source_explanation=sentence,
@@ -480,7 +535,8 @@ class Recorder:
             session=self._sessions.number,
         )
 
-    def _close(self) -> Summary:
+    def _close(self) -> RecordingSummary:
+        self._pulse.rest()
         stopped = event_pb2.RecorderStopped()
         self._tell(self._event(recorder_stopped=stopped))
         self._committer.close()
@@ -499,7 +555,9 @@ def _log_sessions(events: Sequence[event_pb2.Event]) -> None:
 
 
 def _unreadable(ring: RingWriter) -> str:
-    """Why the newest records cannot be gone on from; the ring is another one then. Empty when they can."""
+    """Return why the newest records cannot be gone on from; the ring is another one then. Empty when
+    they can.
+    """
     for stream, kind in _KINDS.items():
         last = ring.last(stream)
         try:
@@ -524,7 +582,7 @@ def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
 
 def record(
     source: Source, settings: Settings, stop: Callable[[], bool], watchdog: Watchdog | None = None
-) -> Summary:
+) -> RecordingSummary:
     """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
     sys.setswitchinterval(0.0005)

@@ -53,7 +53,7 @@ _BYTES: Final = np.concatenate([_places(name) for name in _WATCHED])
 """Places of the watched fields within a record: 165 of its 584 bytes."""
 
 
-class Row(NamedTuple):
+class CarRow(NamedTuple):
     """A car at one update. A time in s that is not positive or not finite is 0: none."""
 
     slot: int
@@ -87,7 +87,7 @@ class Row(NamedTuple):
     """mFlag and mUnderYellow."""
 
 
-class Rows:
+class CarRows:
     """The rows of the update at hand."""
 
     def __init__(self) -> None:
@@ -98,7 +98,9 @@ class Rows:
         self._seen: Array = np.zeros((0, 0), np.uint8)
 
     def take(self, records: Array) -> list[int]:
-        """Slot ids of the cars with a watched field that differs from the last update. 20 µs for 40 cars."""
+        """Return slot ids of the cars with a watched field that differs from the last update. 20 µs for 40
+        cars.
+        """
         self._records = records
         self._moving = np.square(records["mLocalVel"]).sum(axis=1) > _MOVING_MPS**2
         before, self._seen = self._seen, self._packed()
@@ -112,15 +114,15 @@ class Rows:
         return [slot for slot, at in self.of.items() if differ[at]]
 
     def _packed(self) -> Array:
-        """(rows, bytes) All that is watched of each row."""
+        """Return all that is watched of each row, shape (rows, bytes)."""
         raw = np.ascontiguousarray(self._records).view(np.uint8).reshape(len(self._records), -1)
         return np.concatenate([raw.take(_BYTES, axis=1), self._moving.view(np.uint8)[:, None]], axis=1)
 
-    def read(self, slot: int) -> Row:
-        """The row of a car."""
+    def read(self, slot: int) -> CarRow:
+        """Return the row of a car."""
         at = self.of[slot]
         record = self._records[at]
-        return Row(
+        return CarRow(
             slot=slot,
             driver=_text(record, "mDriverName"),
             vehicle=_text(record, "mVehicleName"),

@@ -10,8 +10,8 @@ from rig import parse
 from rig.errors import Corrupt
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
 from rigd.record.entries import Entries
-from rigd.record.laps import Laps
-from rigd.record.sessions import Sessions, session_state
+from rigd.record.laps import LapTracker
+from rigd.record.sessions import SessionTracker, session_state
 from rigd.sources.rf2.reader import Snapshot
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -47,7 +47,7 @@ class Scorer:
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: SessionTracker,
         origin: session_pb2.SessionSource.ValueType,
         saved: Mapping[bytes, bytes],
         clock_s: float,
@@ -58,43 +58,49 @@ class Scorer:
         self.saved = dict(saved)
         """What the next recorder needs, as it was last handed out."""
         own = _own(saved, sessions.number)
-        sessions.told = own.session
+        sessions.scored = own.session
         sessions.flags = own.flags
-        self._laps = Laps(own.session, own.track_length, _cars(saved))
+        self._laps = LapTracker(own.session, own.track_length, _cars(saved))
         if own.unreadable or self._laps.unreadable:
             sessions.key = b""  # begin another session: the numbers of these laps are taken
         self._stored_s = own.stored_s
         self._clock_s = clock_s
 
     def see(
-        self, update: Snapshot, ticks: int, terrains: list[str], plugin: str, compounds: Compounds
+        self,
+        update: Snapshot,
+        ticks: int,
+        terrains: list[str],
+        plugin: str,
+        compounds: Compounds,
+        user: str = "",
     ) -> Verdict | None:
         """Take an update; None for one of a session that telemetry has left already. `ticks` is
-        mTicksSessionStarted, `compounds` gives front and rear tyre by slot id.
+        mTicksSessionStarted, `compounds` gives front and rear tyre by slot id, `user` is in the seat.
         """
         info, records = update.info, update.records
         assert info is not None
         state = session_state(info, terrains, plugin, self._source(records))
-        told = self.sessions.see(info, records, ticks, state)
+        seen = self.sessions.see(info, records, ticks, state)
         if self.sessions.ahead:
             return None
-        events, saved = self._turn(state, told)
-        laps = self._laps.see(records, state.current_time, compounds)
-        triggers = self._triggers(laps.triggers, told, state.current_time)
+        events, saved = self._turn(state, seen)
+        laps = self._laps.see(records, state.current_time, compounds, user)
+        triggers = self._triggers(laps.triggers, seen, state.current_time)
         saved |= _named(laps.changed) | self._own(state)
         self.saved |= saved
         entries = None if triggers is None else self._entries.due(records, compounds, state.current_time)
         return Verdict(state, events + laps.events, triggers, entries, saved)
 
     def left(self) -> tuple[list[event_pb2.Event], dict[bytes, bytes]]:
-        """The game is gone: what ends with the session."""
+        """Note that the game is gone; return what ends with the session."""
         if self.sessions.state is None:
             return [], {}
         ended = self._laps.end(self._clock_s)
         return ended.events + self.sessions.left(), _named(ended.changed)
 
     def _own(self, state: session_pb2.SessionState) -> dict[bytes, bytes]:
-        """What is ours to go on from, when it has changed."""
+        """Return what is ours to go on from, when it has changed."""
         facts = {
             "session": self.sessions.number,
             "track_length": state.track_length,
@@ -105,24 +111,24 @@ class Scorer:
         return {} if own == self.saved.get(_OWN) else {_OWN: own}
 
     def _source(self, records: Array) -> session_pb2.SessionSource.ValueType:
-        """The game shows a replay when it controls every car so."""
+        """Return the source; the game shows a replay when it controls every car so."""
         replay = len(records) > 0 and bool((records["mControl"] == _REPLAY_CONTROL).all())
         return session_pb2.SESSION_SOURCE_REPLAY if replay else self._origin
 
     def _turn(
-        self, state: session_pb2.SessionState, told: list[event_pb2.Event]
+        self, state: session_pb2.SessionState, seen: list[event_pb2.Event]
     ) -> tuple[list[event_pb2.Event], dict[bytes, bytes]]:
-        """In a new session, end the laps of the one before and begin with new ones."""
-        if any(event.HasField("session_started") for event in told):
+        """End, in a new session, the laps of the one before and begin with new ones."""
+        if any(event.HasField("session_started") for event in seen):
             ended = self._laps.end(self._clock_s)
-            self._laps = Laps(self.sessions.number, state.track_length)
+            self._laps = LapTracker(self.sessions.number, state.track_length)
             self._stored_s, self._clock_s = -np.inf, state.current_time
-            return ended.events + told, _named(ended.changed)
+            return ended.events + seen, _named(ended.changed)
         self._clock_s = state.current_time
-        return told, {}
+        return seen, {}
 
-    def _triggers(self, rows: Array, told: list[event_pb2.Event], clock_s: float) -> Array | None:
-        if any(event.HasField("flag_changed") for event in told):
+    def _triggers(self, rows: Array, seen: list[event_pb2.Event], clock_s: float) -> Array | None:
+        if any(event.HasField("flag_changed") for event in seen):
             rows = rows | np.uint32(scoring_pb2.TRIGGER_FLAG)
         if not 0 <= clock_s - self._stored_s < _PERIOD_S:
             rows = rows | np.uint32(scoring_pb2.TRIGGER_PERIODIC)
@@ -130,8 +136,10 @@ class Scorer:
         return rows if rows.any() else None
 
 
-def told(saved: Mapping[bytes, bytes]) -> tuple[int, float]:
-    """Number of the session that was told last, and its clock when an update of it was last stored."""
+def newest_session(saved: Mapping[bytes, bytes]) -> tuple[int, float]:
+    """Return the number of the newest session that scoring showed, and its clock at its last stored
+    update.
+    """
     own = _own(saved, _MOST_SESSIONS)
     if _OWN not in saved or own.unreadable:
         return 0, 0.0

@@ -34,19 +34,19 @@ class SessionKey:
     track: bytes
 
     def pack(self) -> bytes:
-        """As the ring keeps it."""
+        """Return the key as the ring keeps it."""
         return b"%d %d %s" % (self.ticks, self.number, self.track)
 
 
-class Sessions:
+class SessionTracker:
     """Counts sessions and tells what changed from one scoring update to the next.
 
-    `number` is the session's number within the ring, 0 before the first; `told` that of the session of which
-    scoring told last, whose state is `state`; `player` the slot id of the local player's car, -1 without one.
+    `number` is the session's number within the ring, 0 before the first; `scored` that of the session that
+    scoring showed last, whose state is `state`; `player` the slot id of the player's car, -1 without one.
     """
 
     def __init__(self, number: int = 0, key: bytes = b"", clock_s: float = 0.0) -> None:
-        self.number = self.told = number
+        self.number = self.scored = number
         self.state: session_pb2.SessionState | None = None
         self.player = -1
         self.key = key
@@ -57,7 +57,7 @@ class Sessions:
     @property
     def ahead(self) -> bool:
         """Telemetry is in a session of which scoring has not told yet. There may be others between them."""
-        return self.told < self.number
+        return self.scored < self.number
 
     @property
     def over(self) -> bool:
@@ -70,8 +70,8 @@ class Sessions:
         return self.number + self.over
 
     def tick(self, clock_s: float) -> bool:
-        """A telemetry frame's clock. It falls before scoring tells of the new session, and what comes after
-        the end of one is of the next: count that already. True when the next begins with this frame.
+        """Follow a telemetry frame's clock. It falls before scoring tells of the new session, and what comes
+        after the end of one is of the next: count that already. True when the next begins with this frame.
         """
         begins = clock_s < self._clock_s - _BACK_S or self.over
         if begins:
@@ -83,7 +83,9 @@ class Sessions:
     def see(
         self, info: Any, records: Array, ticks: int, state: session_pb2.SessionState
     ) -> list[event_pb2.Event]:
-        """What a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a message."""
+        """Return what a scoring update changes. `ticks` is mTicksSessionStarted, `state` the update as a
+        message.
+        """
         key = SessionKey(ticks, int(info["mSession"]), bytes(info["mTrackName"])).pack()
         clock_s = float(info["mCurrentET"])
         if self.ahead and clock_s > self._clock_s + _BACK_S:
@@ -97,7 +99,7 @@ class Sessions:
         return events + self._flag_events(state)
 
     def left(self) -> list[event_pb2.Event]:
-        """The game is gone: the running session is over."""
+        """Note that the game is gone: the running session is over."""
         if self.state is None:
             return []
         ended = event_pb2.Event(session_ended=event_pb2.SessionEnded(session_state=self.state))
@@ -108,7 +110,7 @@ class Sessions:
     def _begin(self, key: bytes, state: session_pb2.SessionState) -> list[event_pb2.Event]:
         number = self.number if self.ahead else self.number + 1
         events = self.left()
-        self.number = self.told = number
+        self.number = self.scored = number
         self.key, self._clock_s = key, state.current_time
         self.flags = ()
         started = event_pb2.Event(session_started=event_pb2.SessionStarted(session_state=state))
@@ -127,8 +129,10 @@ class Sessions:
         return [self._stamped(event_pb2.Event(flag_changed=changed), state)]
 
     def _stamped(self, event: event_pb2.Event, state: session_pb2.SessionState) -> event_pb2.Event:
-        """With the clock of the scoring that told of it, whatever telemetry has come meanwhile."""
-        event.session = self.told
+        """Return an event with the clock of the scoring that showed it, whatever telemetry has come
+        meanwhile.
+        """
+        event.session = self.scored
         event.session_time = state.current_time
         return event
 
@@ -144,7 +148,9 @@ def session_state(
     plugin_version: str,
     source: session_pb2.SessionSource.ValueType = session_pb2.SESSION_SOURCE_UNSPECIFIED,
 ) -> session_pb2.SessionState:
-    """The game's session record as a message. Limits that are none are absent, non-finite numbers are 0."""
+    """Return the game's session record as a message. Limits that are none are absent, non-finite numbers are
+    0.
+    """
     number = int(info["mSession"])
     state = session_pb2.SessionState(
         track_name=_text(info, "mTrackName"),

@@ -14,8 +14,8 @@ class Troubles:
         self._known: dict[str, rig_pb2.Trouble] = {}
 
     def news(self, words: Mapping[str, rig_pb2.DaemonStatus]) -> Iterator[dict[str, Any]]:
-        """What has changed with what the daemons say now, as kinds of events. One that is silent has the
-        trouble that it had.
+        """Yield what has changed with what the daemons say now, as kinds of events. One that is silent has
+        the trouble that it had.
         """
         for daemon, word in words.items():
             known = self._known.get(daemon)

@@ -82,7 +82,7 @@ class Environment:
         return int(stat["psize"] * (stat["leaf_pages"] + stat["branch_pages"] + stat["overflow_pages"]))
 
     def forget_pages(self) -> None:
-        """Let go of the file's pages that this process has mapped.
+        """Release the file's pages that this process has mapped.
 
         They stay in the page cache and come back when touched. Without this every page that a fault maps
         (16 at a time) counts as resident memory of ours, until that is the whole ring.

@@ -103,7 +103,7 @@ def _trial(ring: Environment) -> Iterator[Any]:
 
 
 def inspect_size(ring: Environment) -> None:
-    """Raises Corrupt when the file ends before its pages do: reading those would end the process."""
+    """Raise Corrupt when the file ends before its pages do: reading those would end the process."""
     needed = (ring.env.info()["last_pgno"] + 1) * ring.env.stat()["psize"]
     size = os.stat(ring.path / "data.mdb").st_size
     if size < needed:
@@ -118,8 +118,8 @@ def _inspect_format(found: Any) -> None:
 
 
 def inspect_order(name: bytes, entries: int, keys: Iterable[Any]) -> None:
-    """Raises Corrupt when the keys of a table are out of order, or none that a writer makes, or not as many
-    as its page says.
+    """Raise Corrupt when the keys of a table are out of order, or none that a writer makes, or not as many as
+    its page says.
     """
     count, before = 0, b""
     for at in keys:

@@ -47,7 +47,7 @@ class RingReader(Environment):
 
     @contextlib.contextmanager
     def begin(self, **options: Any) -> Iterator[Any]:
-        """Return a read transaction. Nobody may be reading while the map is enlarged or closed, so threads
+        """Begin a read transaction. Nobody may be reading while the map is enlarged or closed, so threads
         take turns.
         """
         with self._turn, self._grown(partial(self.env.begin, **options)) as txn:

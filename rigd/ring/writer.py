@@ -11,6 +11,7 @@ import lmdb
 
 from rig.disk import UNFINISHED
 from rig.errors import RingMissing
+from rigd.config import settings
 from rigd.durable import make_folder, rename
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.lock import set_aside
@@ -28,8 +29,7 @@ from rigd.ring.tables import (
     check_key,
 )
 
-DEFAULT_LIMIT_BYTES: Final = 4 << 30
-"""About 40 minutes of 40 cars at 50 Hz."""
+DEFAULT_LIMIT_BYTES: Final = settings.RING_SIZE.default
 
 
 class RingWriter(Environment):
@@ -173,8 +173,8 @@ class RingWriter(Environment):
 
 
 def _begin(data: Path) -> None:
-    """An empty ring in the file `data`, which is on the disk before it has its name: after a power cut there
-    is all of it or none.
+    """Begin an empty ring in the file `data`, which is on the disk before it has its name: after a
+    power cut there is all of it or none.
     """
     beside = data.with_name(UNFINISHED + data.name)
     beside.unlink(missing_ok=True)

@@ -14,7 +14,10 @@ import grpc
 
 from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import analysis_pb2
+from rigd.auth.caller import CALLER, Caller, Scope
+from rigd.serve.seats import Seats
 from rigd.store.store import StoreReader, circuits_path
+from rigd.store.viewer import EVERYTHING, Viewer
 from riglap.alignment import align, places_of
 from riglap.circuits.circuit import Circuit, encoded
 from riglap.circuits.shelf import Shelf
@@ -38,7 +41,8 @@ Context = Any
 class AnalysisService:
     """Answers from the folder of laps and the folder of circuits."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, seats: Seats) -> None:
+        self._seats = seats
         self._store = StoreReader(data)
         self._shelf = Shelf(circuits_path(data))
         self._threads = ThreadPoolExecutor(THREADS, "analysis")
@@ -46,7 +50,7 @@ class AnalysisService:
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The service for a server."""
-        answers: dict[str, tuple[Callable[[Any], Any], Any]] = {
+        answers: dict[str, tuple[Callable[[Any, Viewer], Any], Any]] = {
             "ListCircuits": (self._list_circuits, analysis_pb2.ListCircuitsRequest),
             "GetCircuit": (self._get_circuit, analysis_pb2.GetCircuitRequest),
             "ListCorners": (self._list_corners, analysis_pb2.ListCornersRequest),
@@ -65,7 +69,7 @@ class AnalysisService:
         """Let go of threads."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _answering(self, answer: Callable[[Any], Any]) -> Callable[[Any, Context], Any]:
+    def _answering(self, answer: Callable[[Any, Viewer], Any]) -> Callable[[Any, Context], Any]:
         """Return a handler that answers in a thread, and refuses where too many wait."""
 
         async def handle(request: Any, _: Context) -> Any:
@@ -75,20 +79,32 @@ class AnalysisService:
                 )
             self._waiting += 1
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, answer, request)
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._answer, answer, request, CALLER.get()
+                )
             finally:
                 self._waiting -= 1
 
         return handle
 
-    def _list_circuits(self, _: analysis_pb2.ListCircuitsRequest) -> analysis_pb2.ListCircuitsResponse:
+    def _answer(self, answer: Callable[[Any, Viewer], Any], request: Any, caller: Caller) -> Any:
+        """Answer with what the caller may see."""
+        return answer(request, EVERYTHING if caller.may(Scope.LAPS_ALL) else self._seats.viewer(caller))
+
+    def _list_circuits(
+        self, _: analysis_pb2.ListCircuitsRequest, __: Viewer
+    ) -> analysis_pb2.ListCircuitsResponse:
         newest = (self._shelf.newest(layout) for layout in self._shelf.layouts())
         return analysis_pb2.ListCircuitsResponse(circuits=[_circuit(circuit) for circuit in newest])
 
-    def _get_circuit(self, request: analysis_pb2.GetCircuitRequest) -> analysis_pb2.GetCircuitResponse:
+    def _get_circuit(
+        self, request: analysis_pb2.GetCircuitRequest, viewer: Viewer
+    ) -> analysis_pb2.GetCircuitResponse:
         if bool(request.name) == bool(request.lap):
             raise BadRequest("a circuit is asked for by its name or by a lap", hint="give one of them")
-        circuit = self._named(request.name) if request.name else self._surveyed(self._lap(request.lap))
+        circuit = (
+            self._named(request.name) if request.name else self._surveyed(self._lap(request.lap, viewer))
+        )
         if circuit is None:
             raise NotFound(
                 f"the track of {request.lap} has not been surveyed yet",
@@ -98,8 +114,10 @@ class AnalysisService:
         answer.file = encoded(circuit)
         return analysis_pb2.GetCircuitResponse(circuit=answer)
 
-    def _list_corners(self, request: analysis_pb2.ListCornersRequest) -> analysis_pb2.ListCornersResponse:
-        lap = self._lap(request.lap)
+    def _list_corners(
+        self, request: analysis_pb2.ListCornersRequest, viewer: Viewer
+    ) -> analysis_pb2.ListCornersResponse:
+        lap = self._lap(request.lap, viewer)
         circuit = self._surveyed(lap) or way_of([lap])
         if circuit is None:
             return analysis_pb2.ListCornersResponse()
@@ -108,9 +126,11 @@ class AnalysisService:
             circuit=circuit.name if circuit.version else "", corners=[_pass(one) for one in passed]
         )
 
-    def _compare(self, request: analysis_pb2.CompareLapsRequest) -> analysis_pb2.CompareLapsResponse:
+    def _compare(
+        self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer
+    ) -> analysis_pb2.CompareLapsResponse:
         _check(request)
-        circuit, read = self._traces(request.laps)
+        circuit, read = self._traces(request.laps, viewer)
         found = against(ideal(read), read, circuit) if request.ideal else against(read[0], read[1:], circuit)
         step = max(request.step, 1.0) if request.step else 1.0
         rows = slice(None, None, max(round(step / (found.places[1] - found.places[0])), 1))
@@ -120,12 +140,12 @@ class AnalysisService:
             answer.circuit.CopyFrom(_circuit(circuit))
         return answer
 
-    def _coach(self, request: analysis_pb2.CoachRequest) -> analysis_pb2.CoachResponse:
+    def _coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
         if len(request.given) > MAX_GIVEN:
             raise BadRequest(
                 f"{len(request.given)} findings that were told before", hint=f"{MAX_GIVEN} at most"
             )
-        circuit, (reference, lap) = self._traces([request.reference, request.lap])
+        circuit, (reference, lap) = self._traces([request.reference, request.lap], viewer)
         compared = against(reference, [lap], circuit)
         found = findings(compared)
         told = [analysis_pb2.Tip(id=tip.id, text=tip.text) for tip in tips(found, request.given)]
@@ -133,15 +153,17 @@ class AnalysisService:
         notes = [*compared.notes, *filter(None, [doubtful(compared)])]
         return analysis_pb2.CoachResponse(circuit=name, findings=map(_finding, found), tips=told, notes=notes)
 
-    def _traces(self, names: Iterable[str]) -> tuple[Circuit | None, list[Trace]]:
+    def _traces(self, names: Iterable[str], viewer: Viewer) -> tuple[Circuit | None, list[Trace]]:
         """Return laps along the line of their circuit, or along the way of one of them."""
-        laps = [self._lap(name) for name in names]
+        laps = [self._lap(name, viewer) for name in names]
         check_same_track(laps, None)
         circuit = self._surveyed(laps[0]) or way_of(laps)
         return circuit, list(traces(laps, circuit))
 
-    def _lap(self, name: str) -> Lap:
-        """Return a lap. Raises NotFound, Corrupt, Newer."""
+    def _lap(self, name: str, viewer: Viewer) -> Lap:
+        """Return a lap. Raises NotFound, also where there is none for the viewer, Corrupt, Newer."""
+        if self._store.index.lap(name, viewer) is None:
+            raise NotFound(f"there is no lap {name!r}", name=name)
         try:
             return Lap.open(self._store.folder.path(name))
         except FileNotFoundError as error:

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import lmdb
 
@@ -19,10 +19,11 @@ from rig.columns import Head, read_head
 from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, RingMissing
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
+from rigd.auth.seal import load_seal
 from rigd.durable import make_folder
 from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, Span
-from rigd.serve.cursor import CURSOR_BYTES, Cursor
+from rigd.serve.cursor import CURSOR_BYTES, Cursor, Cursors
 from rigd.wake import Listener
 from rigd.watchdog import Watchdog
 
@@ -61,10 +62,14 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self.failure: asyncio.Future[None] = self._loop.create_future()
         """Raises what nobody expected while following the ring; the server ends with it."""
+        self.drained: asyncio.Future[None] = self._loop.create_future()
+        """Done when the server ends: whoever follows a stream ends it, and says where to go on."""
         self._watchdog = watchdog or Watchdog("serve", data, listens=True)
         self._pulse = self._watchdog.pulse("event loop")
         self._listener: Listener | None = None
         make_folder(data)
+        self.seal = load_seal(data)
+        self.cursors = Cursors(self.seal)
         self._listen()
         self._timer = self._loop.call_later(_SECOND, self._each_second)
         self._ring: RingReader | None = None
@@ -76,6 +81,7 @@ class Feed:
         self._status: rig_pb2.RecorderStatus | None = None
         self._heard = 0.0
         self._attempt(self._open)  # a ring that is damaged keeps nobody from the laps
+        self._pulse.beat()
 
     @property
     def ring(self) -> RingReader:
@@ -97,33 +103,37 @@ class Feed:
         return self._data / "ring"
 
     def head(self, stream: bytes) -> int:
-        """Newest durable sequence number."""
+        """Return the newest durable sequence number."""
         return self._heads[stream]
 
     def recorder(self) -> rig_pb2.RecorderStatus | None:
-        """The recorder's last words, None when it has been silent for three seconds."""
+        """Return the recorder's last words, None when it has been silent for three seconds."""
         return self._status if time.monotonic() - self._heard < RECORDER_SILENT_S else None
 
     def words(self) -> dict[str, rig_pb2.DaemonStatus]:
-        """The last words of the daemons that speak, by name."""
+        """Return the last words of the daemons that speak, by name."""
         return self._watchdog.words()
 
     def cursor(self, stream: bytes, seq: int) -> Cursor:
-        """The cursor after record `seq`."""
+        """Return the cursor after record `seq`."""
         return Cursor(self.ring.id, rings.STREAMS.index(stream) + 1, seq)
 
     def cursor_field(self, stream: bytes, seq: int) -> bytes:
-        """The `cursor` field of a response that ends with record `seq`. The same for every subscriber."""
-        return _CURSOR_HEADER + self.cursor(stream, seq).pack()
+        """Return the `cursor` field of a response that ends with record `seq`. The same for every
+        subscriber.
+        """
+        return _CURSOR_HEADER + self.cursors.pack(self.cursor(stream, seq))
 
     def changed(self, stream: bytes, *, first: bool = False) -> asyncio.Future[None]:
-        """Done when the stream may have grown, and once a second; `first` before it is for the others."""
+        """Return a future that is done when the stream may have grown, and once a second; `first` before
+        it is for the others.
+        """
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters[stream][not first].append(waiter)
         return waiter
 
     def after(self, stream: bytes, seq: int) -> list[Tick]:
-        """Records after `seq`, oldest first: all of them from memory, or a batch from the ring."""
+        """Return records after `seq`, oldest first: all of them from memory, or a batch from the ring."""
         head = self._heads[stream]
         if seq >= head:
             return []
@@ -135,7 +145,7 @@ class Feed:
         return self._read(stream, seq, BATCH)
 
     def newest(self, stream: bytes) -> Tick:
-        """The newest record; the stream must not be empty. Raises Corrupt when it cannot be read."""
+        """Return the newest record; the stream must not be empty. Raises Corrupt when it cannot be read."""
         for tick in reversed(self._tails[stream].values()):
             return tick
         raise Corrupt(
@@ -143,12 +153,12 @@ class Feed:
         )
 
     def at(self, stream: bytes, seq: int) -> Tick | None:
-        """One record."""
+        """Return the record of a sequence number."""
         data = self.ring.get(stream, seq)
         return None if data is None else _tick(stream, seq, data)
 
     def position(self, cursor: Cursor, stream: bytes) -> int:
-        """The sequence number a cursor stands for. Raises ForeignCursor or CursorExpired."""
+        """Return the sequence number a cursor stands for. Raises ForeignCursor or CursorExpired."""
         span = self.ring.spans()[stream]
         if cursor._replace(seq=0) != self.cursor(stream, 0):
             raise ForeignCursor(
@@ -163,7 +173,7 @@ class Feed:
         return cursor.seq
 
     def earliest(self, stream: bytes) -> int:
-        """The position before the oldest record and the losses declared right before it."""
+        """Return the position before the oldest record and the losses declared right before it."""
         first = self.ring.spans()[stream].first
         position = max(first - 1, 0)
         for gap in reversed(self.gaps(stream, 0, first)):
@@ -172,24 +182,27 @@ class Feed:
         return position
 
     def _refuse_expired(self, cursor: Cursor, stream: bytes, span: Span) -> None:
-        """The cursor is before the oldest record: fine if all between was declared missing."""
+        """Raise CursorExpired when the cursor is before the oldest record; fine if all between was
+        declared missing.
+        """
         gaps = self.gaps(stream, cursor.seq + 1, span.first)
         if uncovered(cursor.seq + 1, span.first - 1, gaps):
             earliest = self.cursor(stream, span.first - 1)
             raise CursorExpired(
                 f"record {cursor.seq + 1} is no longer in the ring, which begins at {span.first}",
                 hint="start at the earliest, or enlarge the ring with --ring-size",
-                earliest=earliest.text(),
+                earliest=self.cursors.text(earliest),
                 first_seq=span.first,
                 seq=cursor.seq,
             )
 
     def gaps(self, stream: bytes, first: int, last: int) -> list[event_pb2.Gap]:
-        """Losses declared between two sequence numbers."""
+        """Return losses declared between two sequence numbers."""
         return [parse.message(event_pb2.Gap, data) for data in self.ring.gaps(stream, first, last)]
 
     def missing(self, stream: bytes, position: int, tick: Tick) -> list[event_pb2.Gap]:
-        """What stands between a follower at `position` and its next record, with a reason for every number.
+        """Return what stands between a follower at `position` and its next record, with a reason for every
+        number.
 
         What nobody declared was evicted under a slow follower; if it was not even that, the gap says so.
         """
@@ -210,8 +223,15 @@ class Feed:
             )
         return sorted(gaps, key=lambda gap: gap.first_seq)
 
+    def drain(self) -> None:
+        """Have all who follow a stream end it."""
+        if not self.drained.done():
+            self.drained.set_result(None)
+        for stream in rings.STREAMS:
+            self._wake(stream)
+
     def close(self) -> None:
-        """Stop following."""
+        """Stop following, and close the ring."""
         self._timer.cancel()
         self._stop_listening()
         if self._ring is not None:
@@ -267,7 +287,7 @@ class Feed:
                 self._tails[stream][tick.seq] = tick
 
     def _read(self, stream: bytes, seq: int, count: int) -> list[Tick]:
-        """The next records that can be read; none when there are no more."""
+        """Return the next records that can be read; none when there are no more."""
         while records := self.ring.read(stream, seq, count, BATCH_BYTES):
             if ticks := list(_ticks(stream, records)):
                 return ticks
@@ -305,6 +325,11 @@ class Feed:
             tail.popitem(last=False)
         self._wake(stream)
 
+    def wake_all(self) -> None:
+        """Have every follower look whether it may go on."""
+        for stream in rings.STREAMS:
+            self._wake(stream)
+
     def _wake(self, stream: bytes) -> None:
         (first, others), self._waiters[stream] = self._waiters[stream], ([], [])
         for waiter in (*first, *others):
@@ -316,8 +341,7 @@ class Feed:
         self._pulse.beat()
         if self._attempt(self._listen, self._follow, self._refresh):
             self._watchdog.trouble("")
-        for stream in rings.STREAMS:
-            self._wake(stream)
+        self.wake_all()
 
     def _follow(self) -> None:
         """Have the ring open that stands in the folder."""
@@ -337,12 +361,17 @@ def _tick(stream: bytes, seq: int, data: bytes) -> Tick:
 
 
 def _ticks(stream: bytes, records: list[tuple[int, bytes]]) -> Iterator[Tick]:
-    """The records. One whose head was damaged on the disk is left out, and so becomes a gap to all: it must
-    not keep them from those after it.
+    """Yield the records. One whose head was damaged on the disk is left out, and so becomes a gap to
+    all: it must not keep them from those after it.
     """
     for seq, data in records:
         with contextlib.suppress(Corrupt):
             yield _tick(stream, seq, data)
+
+
+def capture_ns(value: Any) -> int:
+    """Return the capture time of any record: every kind begins with seq and capture_time_ns as fixed64."""
+    return int.from_bytes(value[10:18], "little")
 
 
 def _time_ns(tick: Tick) -> int:

@@ -17,7 +17,7 @@ _MOST_BYTES: Final = 4096
 
 
 def identity(data: Path) -> str:
-    """The identity, hexadecimal. Raises Corrupt for a file that holds none."""
+    """Return the identity, hexadecimal. Raises Corrupt for a file that holds none."""
     path = data / _FILE
     if not path.exists():
         _make(path)
@@ -28,7 +28,7 @@ def identity(data: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    """Written whole under another name; of two servers that do this at once the first one names it."""
+    """Write it whole under another name; of two servers that do this at once the first one names it."""
     own = path.with_name(f"{_FILE}.{secrets.token_hex(4)}")
     replace(own, secrets.token_hex(_BYTES).encode() + b"\n")
     with contextlib.suppress(FileExistsError):

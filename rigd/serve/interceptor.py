@@ -1,5 +1,5 @@
-"""The one place on the server that every call goes through: requests are read, open calls counted, and errors
-become status codes.
+"""The one place on the server that every call goes through: open calls are counted, callers let in or not,
+requests read, and errors become status codes.
 """
 
 import contextlib
@@ -7,7 +7,8 @@ import inspect
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
 
 import grpc
 import grpc.aio
@@ -19,7 +20,11 @@ from grpc_status import rpc_status
 
 from rig.errors import BadRequest, Exhausted, RigError, Unavailable
 from rigd import log
-from rigd.serve.connections import ANY_SOCKET, MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
+from rigd.auth.lease import Lease
+from rigd.serve.accounts import Accounts
+from rigd.serve.connections import ANY_SOCKET
+from rigd.serve.limits import MAX_CALLS_OVER_SOCKETS, MAX_CALLS_PER_CLIENT
+from rigd.serve.pages import PageTokens
 
 DOMAIN: Final = "rigd"
 _LONGEST_TEXT: Final = 400
@@ -27,6 +32,8 @@ _LONGEST_FACT: Final = 100
 """Characters. What a caller sent stands in the message, and all that goes back must fit headers of 8 kB."""
 
 Behavior = Callable[[Any, Any], Awaitable[Any]]
+Reading = Callable[[Any, Lease], Any]
+"""Of a request, or of a stream of them."""
 
 _KINDS: Final[dict[tuple[bool, bool], Callable[[Any], tuple[Any, Behavior]]]] = {
     (False, False): lambda handler: (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
@@ -37,13 +44,24 @@ _KINDS: Final[dict[tuple[bool, bool], Callable[[Any], tuple[Any, Behavior]]]] = 
 """Whether requests and responses stream: how such a handler is made, and what it does."""
 
 
+class Admission(Protocol):
+    """Who lets calls in: the gate."""
+
+    def admit(self, method: str, context: Any) -> AbstractContextManager[Lease]:
+        """Let a call in, for as long as it goes on; `method` "" is one that no service has. Raises an error
+        of the tree for one that may not be made.
+        """
+
+
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Turns errors of the tree into a status with `google.rpc.ErrorInfo`; others into INTERNAL, logged.
 
     Requests are read here as well: what gRPC cannot read it answers with INTERNAL, and a trace in the log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Admission, pages: PageTokens, accounts: Accounts | None = None) -> None:
+        self._gate, self._pages = gate, pages
+        self._accounts = accounts or Accounts()
         self._open: Counter[str] = Counter()
 
     async def intercept_service(
@@ -52,20 +70,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Wrap the handler of a call."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
+        handler = await continuation(handler_call_details) or _UNKNOWN
         make, behavior = _KINDS[handler.request_streaming, handler.response_streaming](handler)
         read = _each if handler.request_streaming else _read
         parse = handler.request_deserializer or bytes
-        call = self._guarded(_awaited(behavior), lambda given: read(parse, given))
+        method = "" if handler is _UNKNOWN else handler_call_details.method
+        call = self._guarded(method, _awaited(behavior), lambda given, lease: read(parse, given, lease))
         return make(call, None, handler.response_serializer)
 
-    def _guarded(self, behavior: Behavior, read: Callable[[Any], Any]) -> Behavior:
+    def _guarded(self, method: str, behavior: Behavior, read: Reading) -> Behavior:
         async def call(request: Any, context: Any) -> Any:
             try:
-                with self._counted(context.peer()):
-                    return await behavior(read(request), context)
+                with self._counted(context.peer()), self._gate.admit(method, context) as lease:
+                    opened = self._pages.open(self._accounts.counted(read(request, lease)))
+                    return self._pages.close(await behavior(opened, context))
             except RigError as error:
                 await _abort(context, error)
             except grpc.aio.AbortError:
@@ -85,7 +103,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @contextlib.contextmanager
     def _counted(self, peer: str) -> Iterator[None]:
-        """Raises Exhausted for a connection that has enough calls open."""
+        """Raise Exhausted for a connection that has enough calls open."""
         limit = MAX_CALLS_OVER_SOCKETS if peer.startswith(ANY_SOCKET) else MAX_CALLS_PER_CLIENT
         if self._open[peer] >= limit:
             raise Exhausted(f"this connection has {limit} calls open, which is the limit", limit=limit)
@@ -102,7 +120,7 @@ def _named(behavior: Behavior) -> str:
     return getattr(behavior, "__qualname__", str(behavior))
 
 
-def _read(parse: Callable[[bytes], Any], data: bytes) -> Any:
+def _read(parse: Callable[[bytes], Any], data: bytes, _lease: Lease | None = None) -> Any:
     """A request out of its bytes. Raises BadRequest."""
     try:
         return parse(data)
@@ -113,13 +131,21 @@ def _read(parse: Callable[[bytes], Any], data: bytes) -> Any:
         ) from None
 
 
-async def _each(parse: Callable[[bytes], Any], stream: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    async for data in stream:
+async def _each(
+    parse: Callable[[bytes], Any], stream: AsyncIterator[bytes], lease: Lease
+) -> AsyncIterator[Any]:
+    """Requests as they come. Raises BadRequest, and why the lease is over."""
+    requests = aiter(stream)
+    while (data := await lease.within(_next(requests))) is not None:
         yield _read(parse, data)
 
 
+async def _next(requests: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(requests, None)
+
+
 def _awaited(behavior: Behavior) -> Behavior:
-    """A behavior that writes its responses, where it yields them."""
+    """Return a behavior that writes its responses, where it yields them."""
     if not inspect.isasyncgenfunction(behavior):
         return behavior
 
@@ -128,6 +154,14 @@ def _awaited(behavior: Behavior) -> Behavior:
             await context.write(response)
 
     return call
+
+
+async def _unknown(_requests: Any, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this version of rigd does not have that call")
+
+
+_UNKNOWN: Final[Any] = grpc.stream_stream_rpc_method_handler(_unknown)
+"""Of what no service has: those who may not ask are not told even that."""
 
 
 async def _abort(context: Any, error: RigError) -> None:

@@ -40,7 +40,7 @@ _ROUNDING: Final = 1e-6
 
 
 def check(request: laps_pb2.ReadLapRequest) -> None:
-    """Raises BadRequest and UnknownChannel for what no lap can answer."""
+    """Raise BadRequest and UnknownChannel for what no lap can answer."""
     check_channels(request.channels, PHYSICS)
     check_range(request.lap_time, "lap_time")
     check_range(request.distance, "distance")
@@ -55,14 +55,14 @@ def check(request: laps_pb2.ReadLapRequest) -> None:
 
 
 def check_channels(names: Iterable[str], table: Table) -> None:
-    """Raises UnknownChannel for names that neither the table nor the archive has."""
+    """Raise UnknownChannel for names that neither the table nor the archive has."""
     foreign = [name for name in names if name not in LAP.by_name]
     if foreign:
         table.pick(foreign)
 
 
 def check_range(wanted: laps_pb2.Range, name: str) -> None:
-    """Raises BadRequest for a range that no number can lie in by any reading."""
+    """Raise BadRequest for a range that no number can lie in by any reading."""
     start, until = _bounds(wanted)
     if math.isnan(start) or math.isnan(until):
         raise BadRequest(f"{name} has an end that is not a number")
@@ -71,7 +71,7 @@ def check_range(wanted: laps_pb2.Range, name: str) -> None:
 
 
 def check_scoring(request: laps_pb2.ReadScoringRequest) -> None:
-    """Raises BadRequest and UnknownChannel for what no lap can answer."""
+    """Raise BadRequest and UnknownChannel for what no lap can answer."""
     check_channels(request.channels, SCORING)
     check_range(request.lap_time, "lap_time")
     if 0 in request.triggers:
@@ -84,13 +84,13 @@ def _check_interval(value: float, name: str) -> None:
 
 
 def _bounds(wanted: laps_pb2.Range) -> tuple[float, float]:
-    """`from` is a word of the language, so it has to be asked for by its name."""
+    """Return both bounds. `from` is a word of the language, so it has to be asked for by its name."""
     start = getattr(wanted, "from") if wanted.HasField("from") else -math.inf
     return start, wanted.until if wanted.HasField("until") else math.inf
 
 
 def is_whole(request: laps_pb2.ReadLapRequest) -> bool:
-    """Whether a lap file is asked for as it is."""
+    """Return whether a lap file is asked for as it is."""
     only = laps_pb2.ReadLapRequest(name=request.name, encoding=request.encoding)
     return request.encoding != laps_pb2.ENCODING_COLUMNS and request == only
 
@@ -99,7 +99,7 @@ def is_whole(request: laps_pb2.ReadLapRequest) -> bool:
 
 
 def rows(file: LapFile, request: laps_pb2.ReadLapRequest) -> Array | None:
-    """Numbers of the samples that are asked for, rising; None: all."""
+    """Return numbers of the samples that are asked for, rising; None: all."""
     along = "distance" if request.HasField("distance") else "lap_time"
     chosen = None
     if request.HasField("distance") or request.HasField("lap_time"):
@@ -112,7 +112,7 @@ def rows(file: LapFile, request: laps_pb2.ReadLapRequest) -> Array | None:
 
 
 def scoring_rows(file: LapFile, request: laps_pb2.ReadScoringRequest) -> Array | None:
-    """Numbers of the scoring updates that are asked for, rising; None: all."""
+    """Return numbers of the scoring updates that are asked for, rising; None: all."""
     chosen = None
     if request.HasField("lap_time"):
         chosen = _within(file.column("lap_time", SCORINGS), request.lap_time)
@@ -129,8 +129,8 @@ def _within(values: Array, wanted: laps_pb2.Range) -> Array:
 
 
 def _first_of_each(position: Array, chosen: Array | None) -> Array:
-    """Among the `chosen` rows those that enter an interval nobody was in before; `position` counts intervals
-    and may fall, when a car spins or a clock is set back.
+    """Return, among the `chosen` rows, those that enter an interval nobody was in before; `position`
+    counts intervals and may fall, when a car spins or a clock is set back.
     """
     if chosen is None:
         chosen = np.arange(len(position))
@@ -143,7 +143,7 @@ def _first_of_each(position: Array, chosen: Array | None) -> Array:
 
 
 def samples(lap: lap_pb2.Lap, file: LapFile, request: laps_pb2.ReadLapRequest) -> Iterator[bytes]:
-    """What is asked for as responses; `lap` is what is known today."""
+    """Yield what is asked for as responses; `lap` is what is known today."""
     if request.encoding == laps_pb2.ENCODING_COLUMNS:
         return _plain(file, request, lap)
     chosen = rows(file, request)
@@ -156,7 +156,9 @@ def samples(lap: lap_pb2.Lap, file: LapFile, request: laps_pb2.ReadLapRequest) -
 
 
 def _chosen(file: LapFile, names: Sequence[str], chosen: Array) -> Iterator[bytes]:
-    """A lap file of chosen rows, piece by piece. Its beginning comes last, so the rest waits in a file."""
+    """Yield a lap file of chosen rows, piece by piece. Its beginning comes last, so the rest waits in a
+    file.
+    """
     made = PlainFile(file.header)
     clock = file.column("session_time")[chosen]
     with tempfile.SpooledTemporaryFile(DECODE_BYTES) as waiting:
@@ -173,16 +175,16 @@ def _chosen(file: LapFile, names: Sequence[str], chosen: Array) -> Iterator[byte
 
 
 def _scoring_beside(file: LapFile, clock: Array) -> slice:
-    """The scoring updates of the time of some samples, the one before them included."""
+    """Return the scoring updates of the time of some samples, the one before them included."""
     if not len(clock) or "session_time" not in file.channels(SCORINGS):
         return slice(0)
-    told = file.column("session_time", SCORINGS)
-    first = max(int(np.searchsorted(told, clock[0], "right")) - 1, 0)
-    return slice(first, int(np.searchsorted(told, clock[-1], "right")))
+    clocks = file.column("session_time", SCORINGS)
+    first = max(int(np.searchsorted(clocks, clock[0], "right")) - 1, 0)
+    return slice(first, int(np.searchsorted(clocks, clock[-1], "right")))
 
 
 def _decoded(file: LapFile, names: Sequence[str], section: Any) -> Iterator[tuple[str, Array]]:
-    """Channels, a part of them at a time in memory."""
+    """Yield channels, a part of them at a time in memory."""
     parts = file.portions(names, section) if names else iter(())
     while True:
         with _decoding:
@@ -193,7 +195,7 @@ def _decoded(file: LapFile, names: Sequence[str], section: Any) -> Iterator[tupl
 
 
 def chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a lap file as responses."""
+    """Yield the bytes of a lap file as responses."""
     held = bytearray()
     for piece in pieces:
         held += piece
@@ -212,21 +214,21 @@ def _plain(file: LapFile, request: laps_pb2.ReadLapRequest, lap: lap_pb2.Lap) ->
 
 
 def scoring(file: LapFile, request: laps_pb2.ReadScoringRequest) -> Iterator[bytes]:
-    """The columns of the scoring updates."""
+    """Yield the columns of the scoring updates."""
     names, chosen = _names(file, request.channels, SCORINGS), scoring_rows(file, request)
     for columns in _together(_columns(file, SCORINGS, names, chosen)):
         yield laps_pb2.ReadScoringResponse(columns=columns).SerializeToString()
 
 
 def _names(file: LapFile, wanted: Sequence[str], section: Any = SAMPLES) -> list[str]:
-    """The channels to send, in the order asked for; `lap_time` among them."""
+    """Return the channels to send, in the order asked for; `lap_time` among them."""
     return list(dict.fromkeys([*wanted, "lap_time"])) if wanted else file.channels(section)
 
 
 def _columns(
     file: LapFile, section: Any, names: Sequence[str], chosen: Array | None
 ) -> Iterator[laps_pb2.PlainColumn]:
-    """Columns one after another; one too long for a message comes in pieces, each with its own rows."""
+    """Yield columns one after another; one too long for a message comes in pieces, each with its own rows."""
     units = {column.name: column.unit for column in file.header.columns if column.section == section}
     for name, values in _decoded(file, names, section):
         yield from _pieces(name, units[name], values if chosen is None else values[chosen])
@@ -248,7 +250,7 @@ def _pieces(name: str, unit: str, values: Array) -> Iterator[laps_pb2.PlainColum
 
 
 def _together(columns: Iterable[laps_pb2.PlainColumn]) -> Iterator[list[laps_pb2.PlainColumn]]:
-    """Columns in groups that fit a message."""
+    """Yield columns in groups that fit a message."""
     group: list[laps_pb2.PlainColumn] = []
     for column in columns:
         if group and sum(len(one.values) for one in group) + len(column.values) > CHUNK_BYTES:

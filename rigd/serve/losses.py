@@ -27,6 +27,7 @@ from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
 from rigd.store.paging import Paging
 from rigd.store.store import StoreReader
+from rigd.store.viewer import EVERYTHING, Viewer
 
 _NEWEST: Final = ("", "-", "sessions/-")
 _REASONS: Final = {
@@ -41,9 +42,13 @@ class Losses:
     def __init__(self, data: Path) -> None:
         self._store = StoreReader(data)
 
-    def answer(self, request: rig_pb2.GetLossesRequest, ring: RingReader | None) -> rig_pb2.GetLossesResponse:
-        """The answer. Raises NotFound, Corrupt, BadRequest, MalformedToken."""
-        session = self._session(request.session)
+    def answer(
+        self, request: rig_pb2.GetLossesRequest, ring: RingReader | None, viewer: Viewer = EVERYTHING
+    ) -> rig_pb2.GetLossesResponse:
+        """Return the answer, of a session that there is for the viewer. Raises NotFound, Corrupt, BadRequest,
+        MalformedToken.
+        """
+        session = self._session(request.session, viewer)
         paging = Paging(_of(request, session.name), [int, int])
         entries = self._entries(session, ring)
         account = Account(entries)
@@ -56,22 +61,23 @@ class Losses:
             status=session.status,
             streams=[account.losses(stream) for stream in streams],
             gaps=gaps,
-            laps=() if request.page_token else _lost_laps(self._store, session.name, entries),
+            laps=() if request.page_token else _lost_laps(self._store, session.name, entries, viewer),
             next_page_token=token,
         )
 
-    def _session(self, name: str) -> session_pb2.Session:
+    def _session(self, name: str, viewer: Viewer) -> session_pb2.Session:
+        index = self._store.index
         if name not in _NEWEST:
-            session = self._store.index.session(name)
+            session = index.session(name, viewer)
             if session is None:
                 raise NotFound(f"there is no session {name!r}", name=name)
             return session
-        for session in self._store.index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1)).sessions:
+        for session in index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1), viewer).sessions:
             return session
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 
     def _entries(self, session: session_pb2.Session, ring: RingReader | None) -> list[AccountEntry]:
-        """The journal, and of a session of this ring what the archiver has not come to yet."""
+        """Return the journal, and of a session of this ring what the archiver has not come to yet."""
         entries = read_journal(self._store.folder.journal_path(session.name), session.name)
         if ring is None or session.ring != ring.id.hex():
             return entries
@@ -88,7 +94,7 @@ class _Accounts:
         self._accounts: dict[int, Account] = {number: Account(entries)}
 
     def get(self, number: int) -> Account | None:
-        """The account of a session, None when the archive does not have it yet."""
+        """Return the account of a session, None when the archive does not have it yet."""
         if number not in self._accounts:
             session = self._folder.numbered(self._ring.id.hex(), number)
             if session is not None:
@@ -98,12 +104,12 @@ class _Accounts:
         return account if account and account.begun else None
 
     def _numbers(self) -> list[int]:
-        """Of this session and of those of its ring before."""
+        """Return the numbers of this session and of those of its ring before."""
         own = (one.ring_session for one in self._folder.sessions() if one.ring == self._ring.id.hex())
         return [number for number in own if number <= self._number]
 
     def go_on(self, after: int) -> Iterator[AccountEntry]:
-        """What events after number `after`, and the records of the ring, tell beyond the journal."""
+        """Yield what events after number `after`, and the records of the ring, tell beyond the journal."""
         mine, ring = self._accounts[self._number], self._ring
         # Before the events, lest a loss that is declared meanwhile is taken for records.
         heads = extent.reach(ring, self._number, ring.heads()[rings.EVENTS])
@@ -123,7 +129,7 @@ class _Accounts:
 
 
 def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesRequest:
-    """The same question by the session's name: another one may be the newest for the next page."""
+    """Return the same question by the session's name: another one may be the newest for the next page."""
     named = rig_pb2.GetLossesRequest()
     named.CopyFrom(request)
     named.session = session
@@ -133,8 +139,8 @@ def _of(request: rig_pb2.GetLossesRequest, session: str) -> rig_pb2.GetLossesReq
 def _page(
     entries: list[AccountEntry], streams: list["event_pb2.Stream.ValueType"], paging: Paging
 ) -> tuple[list[event_pb2.Gap], str]:
-    """A page of gaps, by streams and then in the order in which they were told, to which later ones are
-    added; and the token of the next page.
+    """Return a page of gaps, by streams and then in the order in which they were told, to which later
+    ones are added; and the token of the next page.
     """
     gaps = [shown(entry) for entry in entries if entry.kind in (GAP, BEFORE)]
     places = [
@@ -149,14 +155,17 @@ def _page(
     return [gap for *_, gap in page], token
 
 
-def _lost_laps(store: StoreReader, session: str, entries: Iterable[AccountEntry]) -> list[rig_pb2.LostLap]:
+def _lost_laps(
+    store: StoreReader, session: str, entries: Iterable[AccountEntry], viewer: Viewer
+) -> list[rig_pb2.LostLap]:
     """Return the laps of a session that are not there as they should be, by name; `entries` are those of its
-    journal. What happened last counts.
+    journal. What happened last counts. Whose a lap was that is gone nobody knows, so those alone are told of
+    it for whom there is everything.
     """
     lost = {entry.lap: _cut(entry) for entry in entries if entry.kind == LAP}
     lost |= {name: _damaged(store, name) for name in store.folder.damaged(session)}
     lost |= {name: _deleted(name, facts) for name, facts in store.folder.tombstones(session).items()}
-    return [lost[name] for name in sorted(lost)]
+    return [lost[name] for name in sorted(lost) if viewer.all or store.index.lap(name, viewer)]
 
 
 def _cut(entry: AccountEntry) -> rig_pb2.LostLap:

@@ -27,29 +27,29 @@ class Receipts:
         self._said = asyncio.Event()
 
     def writing(self, position: int, now: float) -> None:
-        """A message that ends at `position` is handed to the transport."""
+        """Note that a message that ends at `position` is handed to the transport."""
         self._position, self._writing_since = position, now
         if self._waiting_since is None:
             self._waiting_since = now
 
     def written(self) -> None:
-        """The transport has taken it."""
+        """Note that the transport has taken it."""
         self._writing_since = None
 
     def acknowledge(self, seq: int, now: float) -> None:
-        """The reader has dealt with everything up to `seq`."""
+        """Note that the reader has dealt with everything up to `seq`."""
         self.acknowledged = max(self.acknowledged, min(seq, self._position))
         all_of_it = self.acknowledged == self._position and self._writing_since is None
         self._waiting_since = None if all_of_it else now
         self._said.set()
 
     def overdue(self, now: float) -> bool:
-        """Whether a reader that acknowledges should have said something by now."""
+        """Return whether a reader that acknowledges should have said something by now."""
         waiting = self._waiting_since
         return self.acknowledges and waiting is not None and now - waiting >= STALL_S
 
     def stalled(self, now: float) -> bool:
-        """Whether the reader has stopped."""
+        """Return whether the reader has stopped."""
         writing = self._writing_since
         return self.overdue(now) or (writing is not None and now - writing >= STALL_S)
 

@@ -17,7 +17,7 @@ _TICKS_FIELD: Final = 2
 
 
 class Cars(NamedTuple):
-    """Which rows: all (neither), some ids, or the local player's."""
+    """Which rows: all (neither), some ids, the local player's, or that alone if it is one of the ids."""
 
     ids: tuple[int, ...] = ()
     player: bool = False
@@ -44,11 +44,11 @@ class Selection:
         self._shared: OrderedDict[int, bytes] = OrderedDict()
 
     def __call__(self, tick: Tick) -> bytes:
-        """The selected part of a record, with its field header."""
+        """Return the selected part of a record, with its field header."""
         return self._make(tick)
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response with this record alone, made once for everyone with the same selection."""
+        """Return a whole response with this record alone, made once for everyone with the same selection."""
         found = self._shared.get(tick.seq)
         if found is None:
             found = self._shared[tick.seq] = self._cursor_field(tick.seq) + self._make(tick)
@@ -57,10 +57,11 @@ class Selection:
         return found
 
     def rest(self) -> None:
-        """Let go of what is kept for others: up to 5 MB with all channels of 40 cars."""
+        """Release what is kept for others: up to 5 MB with all channels of 40 cars."""
         self._shared.clear()
 
     def _make(self, tick: Tick) -> bytes:
+        """Return the wanted channels of the wanted cars, as the `ticks` field of a response."""
         assert tick.head is not None
         layout = self._layouts.of(tick.head, tick.data, 0, len(tick.data))
         rows = self._wanted_rows(layout, tick.head, tick.data)
@@ -70,15 +71,17 @@ class Selection:
         return field(_TICKS_FIELD, b"".join(cut(tick.data)))
 
     def _wanted_rows(self, layout: Layout, head: Head, data: Bytes) -> tuple[int, ...] | None:
-        """Row numbers of the wanted cars; None: all. The order of rows changes rarely."""
+        """Return row numbers of the wanted cars; None: all. The order of rows changes rarely."""
         if not self.cars.ids and not self.cars.player:
             return None
         ids = layout.view(data, 0)["id"]
         key = (ids.tobytes(), head.player)
         rows = self._rows.get(key)
         if rows is None:
-            wanted = (head.player,) if self.cars.player else self.cars.ids
-            rows = self._rows[key] = tuple(np.flatnonzero(np.isin(ids, wanted)).tolist())
+            chosen = np.isin(ids, self.cars.ids) if self.cars.ids else np.ones(len(ids), bool)
+            if self.cars.player:
+                chosen &= ids == head.player
+            rows = self._rows[key] = tuple(np.flatnonzero(chosen).tolist())
         return rows
 
 
@@ -92,7 +95,9 @@ class Selections:
         self._used: dict[tuple[tuple[Channel, ...], Cars], tuple[Selection, int]] = {}
 
     def take(self, channels: Sequence[str], cars: Cars) -> Selection:
-        """The selection for these channels and cars. Raises UnknownChannel. Give it back with `release`."""
+        """Return the selection for these channels and cars. Raises UnknownChannel. Give it back with
+        `release`.
+        """
         picked = self.table.pick(channels)
         key = (picked, cars)
         selection, users = self._used.get(key) or (self._make(picked, cars), 0)
@@ -103,7 +108,7 @@ class Selections:
         return Selection(self.table, channels, cars, self._layouts, self._cursor_field)
 
     def release(self, selection: Selection) -> None:
-        """One user less."""
+        """Note one user less."""
         key = (selection.channels, selection.cars)
         kept, users = self._used[key]
         if users > 1:

@@ -1,11 +1,11 @@
 """The server: the feed, the services, health and reflection on one event loop."""
 
 import asyncio
-import ipaddress
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import grpc.aio
 import uvloop
@@ -13,23 +13,34 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from rig import sockets
-from rig.errors import BadRequest, Busy
-from rig.v1 import rig_pb2_grpc
+from rig.errors import Busy
+from rig.v1 import access_pb2_grpc, rig_pb2_grpc
+from rigd import log
+from rigd.auth.tokens import TokenStore
+from rigd.config.settings import METRICS, NAME
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import analysis, connections, laps, status, telemetry
-from rigd.serve.binding import ensure_free, protect
+from rigd.serve import access, analysis, connections, laps, seats, status, telemetry
+from rigd.serve.accounts import Accounts
+from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
+from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
+from rigd.serve.limits import MAX_REQUEST_BYTES, Limits
+from rigd.serve.pages import PageTokens
+from rigd.serve.tls import Tls
 from rigd.watchdog import Watchdog
 
-MAX_REQUEST_BYTES: Final = 64 << 10
-"""Largest request taken: all channel names of a table are 2 kB."""
+_SECOND: Final = 1.0
 
-_GRACE_S: Final = 0.5
-"""Streams never end by themselves, so a stopping server does not wait for them long."""
+_LOOK_S: Final = 0.5
+"""For calls that end themselves, and for connections to close, which takes milliseconds."""
+_DRAIN_S: Final = 5.0
+"""A stopping server waits no longer for streams to end and laps to be read to their end: half of what
+`rigd run` grants a daemon.
+"""
 
-_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, analysis.SERVICE, status.SERVICE)
+_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, analysis.SERVICE, status.SERVICE, access.SERVICE)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -42,61 +53,127 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What the server can be told."""
+    """Settings of the server."""
 
     data: Path
     """Data directory of the recorder."""
     address: str
-    """host:port on loopback, or unix:PATH."""
+    """host:port, or unix:PATH. Whatever is no loopback address is served over TLS, and to tokens alone."""
     also: tuple[str, ...] = ()
     """More of them."""
+    secure: tuple[str, ...] = ()
+    """More of them, over TLS also on loopback."""
+    certificate: tuple[Path, Path] | None = None
+    """Files of a certificate and its key, PEM, to be used instead of the rig's own; they may be one file."""
+    open_loopback: bool = True
+    """Whether calls over plain TCP on loopback, which every user of the machine can make, need no token."""
+    name: str = NAME.default
+    """Of the rig, for those who pair with it."""
+    metrics: str = METRICS.default
+    """Address of the figures on loopback; empty: nowhere."""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    """Users by the driver's name in the game."""
+    limits: Limits = field(default_factory=Limits)
+    """What callers may take."""
 
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """Where it listens without TLS: on this machine."""
+        return tuple(one for one in (self.address, *self.also) if is_local(one))
 
-def check_address(address: str) -> None:
-    """Refuse anything but loopback and Unix sockets, nothing here asks who is reading, and what is neither.
-    Raises BadRequest.
-    """
-    sockets.check(address, first_port=0)
-    if address.startswith("unix:"):
-        return
-    host = address.rpartition(":")[0]
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise BadRequest(
-            f"{address!r} is no loopback address", hint="other addresses need TLS and tokens", address=address
-        )
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """Where it listens with TLS."""
+        return tuple(one for one in (self.address, *self.also) if not is_local(one)) + self.secure
 
 
 class Server:
     """A running server; `start` binds, `stop` ends it."""
 
-    def __init__(self, settings: Settings, watchdog: Watchdog | None = None) -> None:
-        for address in (settings.address, *settings.also):
-            check_address(address)
+    def __init__(
+        self,
+        settings: Settings,
+        watchdog: Watchdog | None = None,
+        latest: Callable[[], Settings] | None = None,
+    ) -> None:
+        for address in (*settings.plain, *settings.beyond):
+            sockets.check(address, first_port=0)
+        self._settings, self._latest = settings, latest or (lambda: settings)
         make_private(settings.data)
-        self._feed = Feed(settings.data, watchdog)
+        with contextlib.ExitStack() as undo:
+            self._tokens = TokenStore(settings.data)
+            undo.callback(self._tokens.close)
+            self._tls = self._made_secure(settings) if settings.beyond else None
+            self._feed = Feed(settings.data, watchdog)
+            undo.callback(self._feed.close)
+            self._build(settings)
+            undo.pop_all()
+
+    def _made_secure(self, settings: Settings) -> Tls:
+        """What an address beyond this machine takes. Raises Busy, and as `Certificates` does."""
+        from rigd.auth.certificate import Certificates
+
+        self._tokens.own()
+        if not self._tokens.any_good() and not settings.plain:
+            raise Busy(
+                f"there is no token for {settings.beyond[0]}, and nowhere else to make one",
+                hint="listen on a socket of this machine too, with --instance, for `rigd pair`",
+            )
+        return Tls(Certificates(settings.data, settings.certificate))
+
+    def _build(self, settings: Settings) -> None:
+        accounts = Accounts(lambda: self._latest().limits)
+        self.gate = Gate(self._tokens, settings.open_loopback, self._feed.wake_all)
         self._server = grpc.aio.server(
-            interceptors=(CallInterceptor(),), options=(*_OPTIONS, *connections.options())
+            interceptors=(CallInterceptor(self.gate, PageTokens(self._feed.seal), accounts),),
+            options=(*_OPTIONS, *connections.options(settings.limits.connections)),
         )
         self._health = health.aio.HealthServicer()
-        streams = telemetry.TelemetryService(self._feed)
-        self._laps = laps.LapService(self._feed, settings.data)
-        self._analysis = analysis.AnalysisService(settings.data)
-        handlers = (streams.handler(), self._laps.handler(), self._analysis.handler())
+        who = seats.Seats(self._feed, settings.data)
+        self.streams = telemetry.TelemetryService(self._feed, who, accounts)
+        self._laps = laps.LapService(self._feed, settings.data, who, accounts)
+        self._analysis = analysis.AnalysisService(settings.data, who)
+        handlers = (self.streams.handler(), self._laps.handler(), self._analysis.handler())
         self._server.add_generic_rpc_handlers(handlers)
-        rig_pb2_grpc.add_RigServiceServicer_to_server(status.RigService(self._feed, streams), self._server)
+        rig_pb2_grpc.add_RigServiceServicer_to_server(
+            status.RigService(self._feed, self.streams, who), self._server
+        )
+        access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self.port, *_ = [self._bind(address) for address in (settings.address, *settings.also)]
+        self._secure_ports = {address: self._bind(address, self._tls) for address in settings.beyond}
+        self.ports = {address: self._bind(address) for address in settings.plain} | self._secure_ports
+        """By address as it was given: where 0 was, the port that the system chose."""
+        local = [port for address, port in self.ports.items() if not address.startswith("unix:")]
+        self._crowds, self._timer = connections.Crowds(local), cast("asyncio.TimerHandle | None", None)
 
-    def _bind(self, address: str) -> int:
+    @property
+    def port(self) -> int:
+        """Of the first address."""
+        return self.ports[self._settings.address]
+
+    @property
+    def secure_port(self) -> int:
+        """Of the first address with TLS."""
+        return next(iter(self._secure_ports.values()))
+
+    def _access(self, who: seats.Seats) -> access.AccessService:
+        certificates = self._tls.certificates if self._tls else None
+        return access.AccessService(self.gate, self._tokens, certificates, self._reachable, who)
+
+    def _reachable(self) -> Sequence[str]:
+        """Where others find this rig."""
+        bound = [f"{address.rpartition(':')[0]}:{port}" for address, port in self._secure_ports.items()]
+        return reachable(bound)
+
+    def _bind(self, address: str, tls: Tls | None = None) -> int:
         ensure_free(address)
         try:
-            port = self._server.add_insecure_port(address)
+            if tls is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, tls.credentials())
         except RuntimeError as error:
             raise Busy(
                 f"cannot listen on {address}", hint="is another server running there?", address=address
@@ -107,31 +184,68 @@ class Server:
     async def start(self) -> None:
         """Begin to answer."""
         await self._server.start()
+        self.gate.start()
+        self._each_second()
+        if self._tls:
+            self._tls.start()
         for name in ("", *_SERVICES):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
+    def _each_second(self) -> None:
+        """Close connections of whoever has too many."""
+        self._timer = asyncio.get_running_loop().call_later(_SECOND, self._each_second)
+        most = self._latest().limits.connections_per_address
+        for address, count in self._crowds.disperse(most).items():
+            log.say(log.CONNECTIONS_CLOSED, address=address, count=count, limit=most)
+
     async def ended(self, stop: asyncio.Event) -> None:
-        """Return when asked to stop. Raises what nobody expected while following the ring."""
+        """Wait until asked to stop. Raises what nobody expected while following the ring."""
         asked = asyncio.create_task(stop.wait())
         await asyncio.wait((asked, self._feed.failure), return_when=asyncio.FIRST_COMPLETED)
         if self._feed.failure.done():
             self._feed.failure.result()
 
     async def stop(self) -> None:
-        """End all streams and let go of the ring."""
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(_GRACE_S)
+        """End all streams, each with where to go on, and let go of the ring; 5 s at most."""
+        await self._drain()
+        self.gate.close()
+        if self._timer:
+            self._timer.cancel()
+        if self._tls:
+            self._tls.close()
         self._laps.close()
         self._analysis.close()
         self._feed.close()
+        self._tokens.close()
+
+    async def _drain(self) -> None:
+        """Say that we end, and wait for those who get something by it."""
+        with contextlib.suppress(TimeoutError):  # who watches the health and does not read holds it up
+            async with asyncio.timeout(_LOOK_S):
+                await self._health.enter_graceful_shutdown()
+        self._feed.drain()
+        stopping = asyncio.create_task(self._server.stop(_DRAIN_S))
+        while not stopping.done():
+            ended, _ = await asyncio.wait((stopping,), timeout=_LOOK_S)
+            if not ended and not self._owes():
+                await self._server.stop(None)  # who is left only watches, or has stopped reading
+
+    def _owes(self) -> bool:
+        """Whether somebody gets more when we wait."""
+        return self._laps.busy or any(not follower.stalled for follower in self.streams.followers)
 
 
-async def _serve(settings: Settings, ready: Callable[[int], None], watchdog: Watchdog | None) -> None:
+async def _serve(
+    settings: Settings,
+    ready: Callable[[int], None],
+    watchdog: Watchdog | None,
+    latest: Callable[[], Settings] | None,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in stop_signals():
+    for number in stop_signals(daemon=True):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings, watchdog)
+    server = Server(settings, watchdog, latest)
     await server.start()
     if watchdog is not None:
         watchdog.ready()
@@ -146,9 +260,12 @@ def serve(
     settings: Settings,
     ready: Callable[[int], None] = lambda _: None,
     watchdog: Watchdog | None = None,
+    latest: Callable[[], Settings] | None = None,
 ) -> None:
-    """Serve until a signal asks to stop. `ready` gets the port once calls are answered."""
-    uvloop.run(_serve(settings, ready, watchdog))
+    """Serve until a signal asks to stop. `ready` gets the port once calls are answered. `latest` gives the
+    settings in force: limits and drivers may change.
+    """
+    uvloop.run(_serve(settings, ready, watchdog, latest))
 
 
 __all__ = ["Server", "Settings", "serve"]

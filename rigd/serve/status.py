@@ -9,11 +9,14 @@ import rigd
 from rig.channels import PHYSICS, SCORING, Channel
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
+from rigd.auth.caller import CALLER, Caller, Scope
+from rigd.auth.lease import LEASE
 from rigd.process import ProcessMeter
-from rigd.serve.feed import Feed
+from rigd.serve.feed import Feed, capture_ns
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
-from rigd.serve.telemetry import TelemetryService, capture_ns
+from rigd.serve.seats import Seats
+from rigd.serve.telemetry import TelemetryService
 from rigd.serve.verification import Verification
 
 SERVICE: Final = "rig.v1.RigService"
@@ -24,15 +27,16 @@ _TABLES: Final = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: S
 class RigService(rig_pb2_grpc.RigServiceServicer):
     """Answers from what the feed and the telemetry service know."""
 
-    def __init__(self, feed: Feed, telemetry: TelemetryService) -> None:
+    def __init__(self, feed: Feed, telemetry: TelemetryService, seats: Seats) -> None:
         self._feed = feed
         self._telemetry = telemetry
         self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
+        self._seats = seats
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
-        """State of recorder, ring and followers."""
+        """Return the state of recorder, ring and followers."""
         words = self._feed.words()
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,
@@ -40,7 +44,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             archiver=words["archive"].archiver if "archive" in words else None,
             troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
             ring=self._ring(),
-            followers=[follower.status() for follower in self._telemetry.followers],
+            followers=[follower.status() for follower in self._telemetry.followers if _seen(follower.caller)],
             process=self._meter.status(),
             time_ns=time.time_ns(),
             rig_id=self._rig_id,
@@ -49,7 +53,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     async def ListChannels(
         self, request: rig_pb2.ListChannelsRequest, _context: Any
     ) -> rig_pb2.ListChannelsResponse:
-        """The registry."""
+        """Return the registry."""
         return rig_pb2.ListChannelsResponse(
             channels=[
                 _info(stream, channel)
@@ -60,13 +64,17 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         )
 
     async def GetLosses(self, request: rig_pb2.GetLossesRequest, _context: Any) -> rig_pb2.GetLossesResponse:
-        """What is missing of a session."""
-        return await asyncio.to_thread(self._losses.answer, request, self._feed.opened)
+        """Return what is missing of a session."""
+        return await asyncio.to_thread(self._answer, request, CALLER.get())
+
+    def _answer(self, request: rig_pb2.GetLossesRequest, caller: Caller) -> rig_pb2.GetLossesResponse:
+        return self._losses.answer(request, self._feed.opened, self._seats.viewer(caller))
 
     async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
-        """Walks everything that is kept."""
+        """Check everything that is kept, finding by finding."""
         async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
             async for response in responses:
+                LEASE.get().check()
                 await context.write(response)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
@@ -88,12 +96,18 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             last_seq=span.last,
             first_time_ns=self._time_ns(stream, span.first),
             last_time_ns=self._time_ns(stream, span.last),
-            cursor=self._feed.cursor(stream, span.last).pack(),
+            cursor=self._feed.cursors.pack(self._feed.cursor(stream, span.last)),
         )
 
     def _time_ns(self, stream: bytes, seq: int) -> int:
         value = self._feed.ring.get(stream, seq)
         return capture_ns(value) if value else 0
+
+
+def _seen(follower: Caller) -> bool:
+    """Return whether who asks may know of a follower: a user of the user's own, the administrator of all."""
+    caller = CALLER.get()
+    return not caller.token or caller.may(Scope.ADMIN) or caller.user == follower.user
 
 
 def _info(stream: "event_pb2.Stream.ValueType", channel: Channel) -> rig_pb2.ChannelInfo:

@@ -1,18 +1,20 @@
 """One subscriber's way through one stream: a position that moves on as messages are written."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rig.columns import field, varint
-from rig.errors import Unavailable
+from rig.errors import Draining, Unavailable
 from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import Caller
+from rigd.auth.lease import Lease
 from rigd.serve.feed import Feed, Tick
 from rigd.serve.receipts import Receipts
 
-MAX_TICKS_PER_MESSAGE: Final = 64
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
 
@@ -32,13 +34,13 @@ class CutTick(Protocol):
     """Gives the wanted part of a record."""
 
     def __call__(self, tick: Tick) -> bytes:
-        """As a field of a response."""
+        """Return the tick as a field of a response."""
 
     def message(self, tick: Tick) -> bytes:
-        """As a whole response with nothing else in it, shared by all who want the same."""
+        """Return the tick as a whole response with nothing else in it, shared by all who want the same."""
 
     def rest(self) -> None:
-        """Let go of what is kept for others; it is made again when asked for."""
+        """Release what is kept for others; it is made again when asked for."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class StreamOptions:
 
 
 class Subscription:
-    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled.
+    """Sends the records after `position` of `stream`, each cut by `cut`, until cancelled
+    or until its lease is over.
 
     Every number between two records sent was cut away by the subscriber's own wish, or stands in a gap.
     """
@@ -69,10 +72,12 @@ class Subscription:
         options: StreamOptions,
         peer: str,
         channels: int,
+        lease: Lease,
+        permit: Callable[[Tick], bool] | None = None,
     ) -> None:
         self.stream = stream
         self._feed = feed
-        self._cut = cut
+        self._cut, self._permit = cut, permit
         self._options = options
         self._ring = feed.rings_opened
         self._alone = options.ticks_per_message == 1
@@ -82,16 +87,21 @@ class Subscription:
         self._size = 0
         """Bytes of them."""
         self._lead: list[bytes] = []
+        self._left_out = 0
+        """Records that were skipped; the next message tells how many."""
         self._bucket = self._first_bucket()
-        self.peer, self._channels = peer, channels
+        self.peer, self._channels, self._lease = peer, channels, lease
         self._receipts = Receipts(options.acknowledges, position)
         self._began = self._wrote = time.monotonic()
         self._messages = self._bytes = self._skipped = self._missed = 0
 
     async def run(self, write: Write) -> None:
-        """Follow the stream for good."""
+        """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
         feed, stream = self._feed, self.stream
         while feed.rings_opened == self._ring:
+            self._lease.check()
+            if feed.drained.done():
+                await self._end(write)
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
@@ -102,9 +112,12 @@ class Subscription:
                 if feed.head(stream) <= self._position:
                     await self._rest(write)
                 continue
+            if self._permit is not None and await self._pass_over(self._permit, ticks, write):
+                continue
             if self._options.latest and ticks[-1].seq > self._position + 1:
                 ticks = [self._skip(feed.newest(stream))]
             for tick in ticks:
+                self._lease.check()
                 await self._send(tick, write)
                 if self._receipts.overdue(self._wrote):
                     break
@@ -112,13 +125,44 @@ class Subscription:
                 await self._flush(write)
         raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
 
+    async def _pass_over(self, permit: Callable[[Tick], bool], ticks: list[Tick], write: Write) -> bool:
+        """Skip the records that the reader may not see, which are before those that it may; returns whether
+        there were any.
+        """
+        hidden = next((at for at, tick in enumerate(ticks) if permit(tick)), len(ticks))
+        if hidden:
+            if self._pending:
+                await self._flush(write)
+            self._leave_out(ticks[hidden - 1].seq)
+            await self._rest(write)
+            await asyncio.sleep(0)  # there may be all of a ring to pass over
+        return hidden > 0
+
+    def _leave_out(self, until: int) -> None:
+        """Skip everything up to a number."""
+        self._left_out += until - self._position
+        self._skipped += until - self._position
+        self._position = until
+
+    @property
+    def caller(self) -> Caller:
+        """Who follows."""
+        return self._lease.caller
+
+    async def _end(self, write: Write) -> None:
+        """Send what was collected and how far this is; not to a reader that has stopped."""
+        if not self.stalled:
+            await self._flush(write)
+        cursor = self._feed.cursors.text(self._feed.cursor(self.stream, self._position))
+        raise Draining("the server ends", hint="connect again with the last cursor", cursor=cursor)
+
     @property
     def acknowledges(self) -> bool:
         """Whether the reader says how far it is."""
         return self._options.acknowledges
 
     def acknowledge(self, seq: int) -> None:
-        """The reader has dealt with everything up to `seq`."""
+        """Note that the reader has dealt with everything up to `seq`."""
         self._receipts.acknowledge(seq, time.monotonic())
 
     @property
@@ -127,7 +171,7 @@ class Subscription:
         return self._receipts.stalled(time.monotonic())
 
     def status(self) -> rig_pb2.Follower:
-        """As the rig's status shows it."""
+        """Return the follower as the rig's status shows it."""
         receipts = self._receipts
         return rig_pb2.Follower(
             peer=self.peer,
@@ -145,8 +189,8 @@ class Subscription:
         )
 
     async def _pause(self, write: Write) -> None:
-        """The reader has stopped: nothing but a word a second, which it answers when it is back. Until then
-        it costs its position.
+        """Pause while the reader has stopped: nothing but a word a second, which it answers when it is
+        back. Until then it costs its position.
         """
         self._cut.rest()
         await self._receipts.hear(_IDLE_S)
@@ -168,7 +212,7 @@ class Subscription:
 
     def _complete(self) -> bool:
         """Whether what is collected should go: enough of it, a gap to tell of, or a second of waiting."""
-        if self._lead:
+        if self._lead or self._left_out:
             return True
         if self._alone:  # a message says how far it is: it must not wait while records are left out
             return self._size >= _JOINED_BYTES or self._options.max_rate_hz > 0
@@ -187,15 +231,12 @@ class Subscription:
         for gap in declared:
             self._missed += gap.count
             self._lead.append(field(_GAPS_FIELD, gap.SerializeToString()))
-        lost = sum(gap.last_seq - gap.first_seq + 1 for gap in declared)
-        skipped = newest.seq - 1 - self._position - lost
-        self._skipped += skipped
-        self._lead.append(_SKIPPED_TAG + varint(skipped))
-        self._position = newest.seq - 1
+        self._position += sum(gap.last_seq - gap.first_seq + 1 for gap in declared)
+        self._leave_out(newest.seq - 1)
         return newest._replace(head=newest.head and newest.head._replace(after_gap=False))
 
     def _due(self, tick: Tick) -> bool:
-        """Whether this is the first record of its slot of session time."""
+        """Return whether this is the first record of its slot of session time."""
         bucket = self._slot(tick)
         due = bucket != self._bucket
         self._bucket = bucket
@@ -207,14 +248,14 @@ class Subscription:
         return tick.head.session, int((tick.head.session_time + 1e-4) * self._options.max_rate_hz)
 
     def _first_bucket(self) -> tuple[int, int] | None:
-        """A resumed subscriber has had the record at its position."""
+        """Return the first slot of time; a resumed subscriber has had the record at its position."""
         if not self._options.max_rate_hz or not self._position:
             return None
         tick = self._feed.at(self.stream, self._position)
         return None if tick is None else self._slot(tick)
 
     async def _rest(self, write: Write) -> None:
-        """Nothing new: after a second of silence send what was collected, or progress."""
+        """Send, after a second of silence, what was collected, or progress."""
         if time.monotonic() - self._wrote < _IDLE_S:
             return
         if not self._pending:
@@ -223,6 +264,9 @@ class Subscription:
         await self._flush(write)
 
     async def _flush(self, write: Write) -> None:
+        if self._left_out:
+            self._lead.append(_SKIPPED_TAG + varint(self._left_out))
+            self._left_out = 0
         whole = self._alone and self._pending
         cursor = () if whole else (self._feed.cursor_field(self.stream, self._position),)
         message = b"".join((*cursor, *self._pending, *self._lead))

@@ -1,9 +1,10 @@
 """TelemetryService: requests become subscriptions. Messages leave as the bytes the ring holds."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -13,31 +14,24 @@ from rig.columns import Layouts, field, read_head
 from rig.errors import BadRequest, Exhausted, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
+from rigd.auth.caller import CALLER
+from rigd.auth.lease import LEASE
+from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
-from rigd.serve.cursor import read_cursor
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.cursor import Cursor
+from rigd.serve.feed import Feed, Tick, capture_ns
+from rigd.serve.limits import (
+    MAX_SILENT_STREAMS_OVER_SOCKETS,
+    MAX_SILENT_STREAMS_PER_CLIENT,
+    MAX_STREAMS_PER_CLIENT,
+    MAX_SUBSCRIPTION_BYTES,
+    MAX_TICKS_PER_MESSAGE,
+)
+from rigd.serve.seats import Seats
 from rigd.serve.selection import Cars, Selection, Selections
-from rigd.serve.subscription import MAX_TICKS_PER_MESSAGE, StreamOptions, Subscription
+from rigd.serve.subscription import StreamOptions, Subscription
 
 SERVICE: Final = "rig.v1.TelemetryService"
-
-MAX_STREAMS: Final = 1024
-"""Streams this server carries at once. 100 take 40 % of a core at 90 Hz."""
-
-MAX_STREAMS_PER_CLIENT: Final = 128
-"""Of one connection, so that one program cannot take all. A gateway for a pit wall has a few dozen."""
-
-MAX_SILENT_STREAMS_PER_CLIENT: Final = 16
-"""Of those, streams that are not acknowledged. Each takes a tenth of a millisecond of every tick, and nobody
-knows whether it is read: with 128 of one client the others' 99th percentile rose from 6 to 34 ms.
-"""
-
-MAX_SILENT_STREAMS_OVER_SOCKETS: Final = 64
-"""The same of all clients of a Unix socket together, who cannot be told apart; of other streams they have all
-that the server carries.
-"""
-
-MAX_SUBSCRIPTION_BYTES: Final = 32
 
 _EVENTS_FIELD: Final = 2
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
@@ -45,6 +39,7 @@ _LOOK_BACK: Final = 64
 """Scoring updates searched for the entry list in force: it is written every ten seconds, which is 50."""
 
 Context = Any
+R = TypeVar("R")
 TableRequest = telemetry_pb2.StreamPhysicsRequest | telemetry_pb2.StreamScoringRequest
 AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 
@@ -52,8 +47,8 @@ AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 class TelemetryService:
     """The three streams over one feed."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, seats: Seats, accounts: Accounts | None = None) -> None:
+        self._feed, self._seats, self._accounts = feed, seats, accounts or Accounts()
         self._selections = {
             stream: Selections(table, partial(feed.cursor_field, stream))
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
@@ -62,7 +57,7 @@ class TelemetryService:
         self._named: dict[bytes, Subscription] = {}
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server. Responses are bytes already, so they are not serialized again."""
+        """Return the service for a server. Responses are bytes already, so they are not serialized again."""
         streams: dict[str, tuple[Any, Any]] = {
             "StreamPhysics": (self._physics, telemetry_pb2.StreamPhysicsRequest),
             "StreamScoring": (self._scoring, telemetry_pb2.StreamScoringRequest),
@@ -93,17 +88,21 @@ class TelemetryService:
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
         options = StreamOptions(acknowledges=bool(request.subscription))
-        await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
+        with self._accounts.stream(0):
+            await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
 
     async def _table(self, stream: bytes, request: TableRequest, context: Context) -> None:
         options, cars = _options(request), _cars(request.cars)
+        if stream == rings.PHYSICS and self._seats.permit(CALLER.get()) is not None:
+            cars = cars._replace(player=True)
         position = self._start(stream, request.start, cars)
         selection = self._selections[stream].take(request.channels, cars)
         if request.compression == telemetry_pb2.COMPRESSION_GZIP:
             context.set_compression(grpc.Compression.Gzip)
         cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
         try:
-            await self._follow(stream, position, cut, options, context, request)
+            with self._accounts.stream(len(set(request.channels)) or len(selection.channels)):
+                await self._follow(stream, position, cut, options, context, request)
         finally:
             self._selections[stream].release(selection)
 
@@ -117,7 +116,8 @@ class TelemetryService:
         request: AnyRequest,
     ) -> None:
         peer, channels = context.peer(), len(getattr(request, "channels", ()))
-        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels)
+        lease, permit = LEASE.get(), self._seats.permit(CALLER.get())
+        subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease, permit)
         self._admit(subscription, request.subscription)
         try:
             await subscription.run(context.write)
@@ -127,8 +127,9 @@ class TelemetryService:
 
     def _admit(self, newcomer: Subscription, name: bytes) -> None:
         """Take in a subscription, and keep it under its name. Raises Exhausted and BadRequest."""
-        if len(self.followers) >= MAX_STREAMS:
-            raise Exhausted(f"{MAX_STREAMS} streams are open, which is the limit", limit=MAX_STREAMS)
+        most = self._accounts.limits().streams
+        if len(self.followers) >= most:
+            raise Exhausted(f"{most} streams are open, which is the limit", limit=most)
         self._limit(newcomer)
         if len(name) > MAX_SUBSCRIPTION_BYTES or name in self._named:
             raise BadRequest(
@@ -140,7 +141,7 @@ class TelemetryService:
             self._named[name] = newcomer
 
     def _limit(self, newcomer: Subscription) -> None:
-        """Raises Exhausted for a connection that has enough streams."""
+        """Raise Exhausted for a connection that has enough streams."""
         own = [one for one in self.followers if one.peer == newcomer.peer]
         local = newcomer.peer.startswith(ANY_SOCKET)
         if not local and len(own) >= MAX_STREAMS_PER_CLIENT:
@@ -169,23 +170,48 @@ class TelemetryService:
     async def _acknowledgements(
         self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest], _context: Context
     ) -> telemetry_pb2.StreamAcknowledgementsResponse:
-        async for request in requests:
+        async for request in self._until_drained(requests):
             self._note(request)
         return telemetry_pb2.StreamAcknowledgementsResponse()
+
+    async def _until_drained(self, requests: AsyncIterator[R]) -> AsyncIterator[R]:
+        """What a client says until the server ends; else its words would keep the connection open."""
+        while True:
+            said = asyncio.ensure_future(anext(requests, None))
+            await asyncio.wait((said, self._feed.drained), return_when=asyncio.FIRST_COMPLETED)
+            if not said.done() or (request := said.result()) is None:
+                said.cancel()
+                return
+            yield request
 
     def _note(
         self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
     ) -> None:
         subscription = self._named.get(said.subscription)
         if subscription is not None:
-            subscription.acknowledge(self._feed.position(read_cursor(said.cursor), subscription.stream))
+            subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
+
+    def _read(self, cursor: bytes) -> Cursor:
+        """A cursor; those that programs on this machine kept of release 0.1 go on. Raises MalformedCursor."""
+        return self._feed.cursors.read(cursor, old=not CALLER.get().token)
 
     def _start(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
-        """The position a request begins at: the number of the record before its first."""
+        """The position a request begins at: the number of the record before its first. Raises Denied for a
+        past that is not the caller's; from a cursor on it is passed over.
+        """
+        position = self._position(stream, start, cars)
+        caller = CALLER.get()
+        if start.WhichOneof("at") not in (None, "cursor") and self._seats.permit(caller) is not None:
+            first = self._feed.after(stream, position)
+            if first:
+                self._seats.check_past(caller, capture_ns(first[0].data))
+        return position
+
+    def _position(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
         ring = self._feed.ring
         match start.WhichOneof("at"):
             case "cursor":
-                return self._feed.position(read_cursor(start.cursor), stream)
+                return self._feed.position(self._read(start.cursor), stream)
             case "time_ns":
                 return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
@@ -195,7 +221,7 @@ class TelemetryService:
         return self._feed.head(stream)
 
     def _lap_start(self, stream: bytes, cars: Cars) -> int:
-        """Before the first tick of the running lap of the chosen car."""
+        """Return the position before the first tick of the running lap of the chosen car."""
         if stream != rings.PHYSICS:
             raise BadRequest("only physics can start at the running lap", hint="use time_ns")
         if not self._feed.head(stream):
@@ -226,19 +252,19 @@ class TelemetryService:
 class _Events:
     """Events, whole."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, accounts: Accounts | None = None) -> None:
+        self._feed, self._accounts = feed, accounts or Accounts()
 
     def __call__(self, tick: Tick) -> bytes:
-        """The `events` field of a response."""
+        """Return the `events` field of a response."""
         return field(_EVENTS_FIELD, tick.data)
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response."""
+        """Return a whole response."""
         return self._feed.cursor_field(rings.EVENTS, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 class _Scoring:
@@ -250,17 +276,17 @@ class _Scoring:
         self._begun = False
 
     def __call__(self, tick: Tick) -> bytes:
-        """The `ticks` field of a response."""
+        """Return the `ticks` field of a response."""
         return self._selection(tick if self._begun else self._completed(tick))
 
     def message(self, tick: Tick) -> bytes:
-        """A whole response."""
+        """Return a whole response."""
         if self._begun:
             return self._selection.message(tick)
         return self._feed.cursor_field(rings.SCORING, tick.seq) + self(tick)
 
     def rest(self) -> None:
-        """Let go of what is kept for others."""
+        """Release what is kept for others."""
         self._selection.rest()
 
     def _completed(self, tick: Tick) -> Tick:
@@ -277,11 +303,6 @@ class _Scoring:
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
                 return tick._replace(data=tick.data + entries)
         return tick
-
-
-def capture_ns(value: Any) -> int:
-    """Capture time of any record: every kind begins with seq and capture_time_ns as fixed64."""
-    return int.from_bytes(value[10:18], "little")
 
 
 def _cars(cars: telemetry_pb2.Cars) -> Cars:

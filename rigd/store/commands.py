@@ -54,6 +54,8 @@ class Command(NamedTuple):
     """Of the lap; empty where there are several."""
     laps: dict[str, str]
     """Digests by name, for sync."""
+    user: str = ""
+    """Who asks, for pin; empty: the administrator."""
 
 
 class CommandQueue:
@@ -75,14 +77,14 @@ class CommandQueue:
         """Release the bell."""
         self._bell.close()
 
-    def post(self, kind: str, name: str, laps: Mapping[str, str] | None = None) -> str:
+    def post(self, kind: str, name: str, laps: Mapping[str, str] | None = None, *, user: str = "") -> str:
         """Ask for something; returns the command's id. Raises Exhausted when too many wait."""
         if len(self._ids(_WAITING)) >= MAX_COMMANDS:
             raise Exhausted(
                 f"{MAX_COMMANDS} commands wait for the archiver, which is the limit", limit=MAX_COMMANDS
             )
         command = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
-        words = {"kind": kind, "name": name, "laps": dict(laps or {})}
+        words = {"kind": kind, "name": name, "laps": dict(laps or {}), "user": user}
         replace(self._path(command, _WAITING), json.dumps(words).encode())
         self.ring()
         return command
@@ -117,11 +119,11 @@ class CommandQueue:
         return [found for command in taken[:most] if (found := self._read(command)) is not None]
 
     def done(self, command: Command) -> None:
-        """The command was carried out."""
+        """Note that the command was carried out."""
         self._path(command.id, _TAKEN).unlink(missing_ok=True)
 
     def refuse(self, command: Command, error: RigError) -> None:
-        """The command was not carried out, and why."""
+        """Note that the command was not carried out, and why."""
         words = {"reason": error.reason(), "message": error.message, "hint": error.hint, "facts": error.facts}
         replace(self._path(command.id, _REFUSED), json.dumps(words).encode())
         self.done(command)
@@ -147,9 +149,10 @@ class CommandQueue:
         try:
             words = parse.json_object(read_regular(self._path(command, _TAKEN), _MOST_BYTES))
             laps = dict(words.get("laps", {}))
-            for word in (words["kind"], words["name"], *laps, *laps.values()):
+            user = words.get("user", "")
+            for word in (words["kind"], words["name"], user, *laps, *laps.values()):
                 word.encode()  # a text, and one that the index can look for
-            return Command(command, words["kind"], words["name"], laps)
+            return Command(command, words["kind"], words["name"], laps, user)
         except (Corrupt, KeyError, TypeError, ValueError, AttributeError):
             self.refuse(
                 Command(command, "", "", {}), Corrupt("the command cannot be read", hint="give it again")
@@ -199,7 +202,7 @@ def _carry_out(command: Command, store: Store) -> None:
         raise NotFound(f"there is no lap {lap!r}", name=lap)
     match command.kind:
         case "pin" | "unpin":
-            store.pin(lap, command.kind == "pin")
+            store.pin(lap, command.kind == "pin", command.user)
         case "delete":
             if store.folder.pinned(lap):
                 raise Pinned(f"{lap} is pinned", hint="`rig unpin` it first", name=lap)

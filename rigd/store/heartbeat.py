@@ -31,7 +31,7 @@ class Heartbeat:
         return time.monotonic() >= self._next
 
     def beat(self, status: rig_pb2.ArchiverStatus) -> None:
-        """Say it. Not flushed to the disk: a reader wants it now or not at all."""
+        """Write it. Not flushed to the disk: a reader wants it now or not at all."""
         self._next = time.monotonic() + _EVERY_S
         beside = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk is in the words that do not fit on it

@@ -21,11 +21,15 @@ from rig.regular import is_regular
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.durable import make_folder
 from rigd.store import query
-from rigd.store.folder import State
+from rigd.store.folder import LapFileState
 from rigd.store.rows import check, lap_row, pack_message, seat_row, session_row, unpack_message
+from rigd.store.viewer import EVERYTHING, Viewer
+from rigd.store.where import Where
 
 VERSION: Final = 4
-"""Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest."""
+"""Of the tables below, and of what is in them. 4: messages carry a checksum, laps a digest. A column more is
+no new version: a writer adds it, and readers do without it until then.
+"""
 
 _LOCKED_S: Final = 2.0
 """Wait for somebody who has locked the file; longer is trouble, which is told."""
@@ -80,13 +84,14 @@ CREATE TRIGGER lap_went AFTER DELETE ON lap BEGIN
     DELETE FROM seat WHERE id = old.seat AND laps = 0;
 END;
 """
+_USERS: Final = """
+ALTER TABLE lap ADD COLUMN user TEXT NOT NULL DEFAULT '';
+CREATE INDEX lap_by_user ON lap (user, seat) WHERE user <> '';
+"""
+"""Since release 0.2: whose laps they are."""
 
 _OF_SESSION: Final = """
 SELECT total(laps), count(DISTINCT car), total(bytes) FROM seat WHERE session = ?
-"""
-_BEST_OF_SESSION: Final = f"""
-SELECT lap_time, name FROM lap
-WHERE id IN (SELECT id FROM ({query.best("seat.session", "seat.session = ?")}) WHERE rank = 1)
 """
 _MARKED: Final = "SELECT total(bytes) FROM lap WHERE kind = ? AND pinned"
 _BY_AGE: Final = f"""
@@ -110,28 +115,58 @@ class IndexedLap(NamedTuple):
     start_time_ns: int
 
 
-def _lap(db: sqlite3.Connection, name: str) -> lap_pb2.Lap | None:
+def _lap(db: sqlite3.Connection, name: str, viewer: Viewer = EVERYTHING) -> lap_pb2.Lap | None:
+    seen = viewer.laps()
     row = db.execute(
-        "SELECT lap_message FROM message WHERE lap = (SELECT id FROM lap WHERE name = ?)", (name,)
+        f"SELECT lap_message FROM message WHERE lap = (SELECT id FROM lap WHERE name = ? AND {seen})",
+        (name, *seen.values),
     ).fetchone()
     return unpack_message(lap_pb2.Lap, row[0]) if row else None
 
 
-def _session(db: sqlite3.Connection, name: str) -> session_pb2.Session | None:
-    row = db.execute("SELECT message FROM session WHERE name = ?", (name,)).fetchone()
-    return _counted(db, row[0]) if row else None
+def _session(db: sqlite3.Connection, name: str, viewer: Viewer = EVERYTHING) -> session_pb2.Session | None:
+    seen = viewer.sessions("session.name")
+    row = db.execute(
+        f"SELECT message FROM session WHERE name = ? AND {seen}", (name, *seen.values)
+    ).fetchone()
+    return _counted(db, row[0], viewer) if row else None
 
 
-def _counted(db: sqlite3.Connection, message: bytes) -> session_pb2.Session:
-    """Return the session with what is known of its laps."""
+def _counted(db: sqlite3.Connection, message: bytes, viewer: Viewer) -> session_pb2.Session:
+    """Return the session with what is known of its laps, of those that there are for a viewer."""
     session = unpack_message(session_pb2.Session, message)
-    session.laps, session.cars, session.bytes = map(int, db.execute(_OF_SESSION, (session.name,)).fetchone())
+    session.laps, session.cars, session.bytes = map(int, _sums(db, session.name, viewer))
     session.ClearField("best_lap_time")
     session.ClearField("best_lap")
-    best = db.execute(_BEST_OF_SESSION, (session.name,)).fetchone()
-    if best:
-        session.best_lap_time, session.best_lap = best
+    seen = viewer.laps()
+    best = query.best("seat.session", "seat.session = ?", str(seen))
+    found = db.execute(
+        f"SELECT lap_time, name FROM lap WHERE id IN (SELECT id FROM ({best}) WHERE rank = 1)",
+        (*seen.values, session.name),
+    ).fetchone()
+    if found:
+        session.best_lap_time, session.best_lap = found
     return session
+
+
+def _sums(db: sqlite3.Connection, session: str, viewer: Viewer) -> tuple[float, float, float]:
+    """Return laps, cars and bytes of a session."""
+    if viewer.all:
+        found = db.execute(_OF_SESSION, (session,)).fetchone()
+    else:
+        seen = viewer.laps()
+        found = db.execute(
+            "SELECT count(*), count(DISTINCT seat.car), total(lap.bytes) "
+            f"FROM seat CROSS JOIN lap ON lap.seat = seat.id WHERE seat.session = ? AND {seen}",
+            (session, *seen.values),
+        ).fetchone()
+    laps, cars, size = found
+    return laps, cars, size
+
+
+def _knows_users(db: sqlite3.Connection) -> bool:
+    """Return whether an archiver of this version has opened it."""
+    return bool(db.execute("SELECT 1 FROM pragma_table_info('lap') WHERE name = 'user'").fetchone())
 
 
 def _meta(db: sqlite3.Connection, key: str) -> str | None:
@@ -215,6 +250,8 @@ class Index:
             self._db.execute("PRAGMA synchronous = NORMAL")
             if _version(self._db) is None:
                 self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            if not _knows_users(self._db):
+                self._db.executescript(f"BEGIN; {_USERS} COMMIT;")
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise _meaning(path, error) from error
@@ -230,12 +267,12 @@ class Index:
             return True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._db.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes inside, or none; may be nested."""
+        """Make all changes inside, or none; may be nested."""
         if self._db.in_transaction:
             yield
             return
@@ -310,18 +347,18 @@ class Index:
         return _session(self._db, name)
 
     def laps_by_age(self) -> Iterator[IndexedLap]:
-        """Return all laps, oldest first. Taken at once, so laps may be removed on the way."""
+        """Yield all laps, oldest first. Taken at once, so laps may be removed on the way."""
         for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
             yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, LapFileState]:
         """Return all laps listed, with what is known of their files."""
         rows = self._db.execute("SELECT name, pinned, synced, damaged FROM lap")
-        return {name: State(*map(bool, state)) for name, *state in rows}
+        return {name: LapFileState(*map(bool, state)) for name, *state in rows}
 
     def check(self) -> None:
-        """Raises Corrupt unless every row says what its message says and every sum is right: retention acts
-        on rows. 3 s for 100,000 laps.
+        """Raise Corrupt unless every row says what its message says and every sum is right: retention acts on
+        rows. 3 s for 100,000 laps.
         """
         check(self._db)
 
@@ -388,15 +425,15 @@ class IndexReader:
         self._path = path
         self._mine = threading.local()
 
-    def lap(self, name: str) -> lap_pb2.Lap | None:
-        """Return the lap of that name."""
-        with self._reading() as db:
-            return _lap(db, name) if db else None
+    def lap(self, name: str, viewer: Viewer = EVERYTHING) -> lap_pb2.Lap | None:
+        """Return the lap of that name, if there is one for the viewer."""
+        with self._reading(viewer) as db:
+            return _lap(db, name, viewer) if db else None
 
-    def session(self, name: str) -> session_pb2.Session | None:
-        """Return the session of that name, with what is known of its laps."""
-        with self._reading() as db:
-            return _session(db, name) if db else None
+    def session(self, name: str, viewer: Viewer = EVERYTHING) -> session_pb2.Session | None:
+        """Return the session of that name, if there is one for the viewer, with what is known of its laps."""
+        with self._reading(viewer) as db:
+            return _session(db, name, viewer) if db else None
 
     def mark_bytes(self) -> int:
         """Return the bytes of the pinned excerpts of marks."""
@@ -419,20 +456,24 @@ class IndexReader:
         """
         return _position(self.meta(_POSITION), ring)
 
-    def list_sessions(self, request: laps_pb2.ListSessionsRequest) -> laps_pb2.ListSessionsResponse:
-        """Return a page of sessions. Raises BadRequest and MalformedToken."""
-        asked = query.SessionQuery(request)
-        with self._reading() as db:
+    def list_sessions(
+        self, request: laps_pb2.ListSessionsRequest, viewer: Viewer = EVERYTHING
+    ) -> laps_pb2.ListSessionsResponse:
+        """Return a page of what sessions there are for the viewer. Raises BadRequest and MalformedToken."""
+        asked = query.SessionQuery(request, viewer)
+        with self._reading(viewer) as db:
             rows = db.execute(*asked.page()).fetchall() if db else []
             shown = rows[: asked.paging.size]
-            sessions = [_counted(db, message) for *_, message in shown] if db else []
+            sessions = [_counted(db, message, viewer) for *_, message in shown] if db else []
         token = asked.paging.token(shown[-1][:2]) if len(rows) > len(shown) else ""
         return laps_pb2.ListSessionsResponse(sessions=sessions, next_page_token=token)
 
-    def list_laps(self, request: laps_pb2.ListLapsRequest) -> laps_pb2.ListLapsResponse:
-        """Return a page of laps. Raises BadRequest and MalformedToken."""
-        asked = query.LapQuery(request)
-        with self._reading() as db:
+    def list_laps(
+        self, request: laps_pb2.ListLapsRequest, viewer: Viewer = EVERYTHING
+    ) -> laps_pb2.ListLapsResponse:
+        """Return a page of what laps there are for the viewer. Raises BadRequest and MalformedToken."""
+        asked = query.LapQuery(request, viewer)
+        with self._reading(viewer, asks=bool(request.filter.user)) as db:
             rows = db.execute(*asked.page(_narrow(db, asked.seats))).fetchall() if db else []
             shown = rows[: asked.paging.size]
             laps = [_message(db, number) for number, *_ in shown] if db else []
@@ -440,11 +481,15 @@ class IndexReader:
         return laps_pb2.ListLapsResponse(laps=laps, next_page_token=token)
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """Return the connection of this thread, in one read transaction; None without an index."""
+    def _reading(
+        self, viewer: Viewer = EVERYTHING, *, asks: bool = False
+    ) -> Iterator[sqlite3.Connection | None]:
+        """Return the connection of this thread, in one read transaction; None without an index, and without
+        one that knows of users where a viewer or what is asked needs them.
+        """
         try:
             db = self._connection()
-            if db is None:
+            if db is None or ((asks or not viewer.all) and not _knows_users(db)):
                 yield None
                 return
             db.execute("BEGIN")
@@ -466,7 +511,7 @@ class IndexReader:
         return None if _version(db) is None else db
 
 
-def _narrow(db: sqlite3.Connection, seats: query.Where) -> bool:
+def _narrow(db: sqlite3.Connection, seats: Where) -> bool:
     """Return whether few laps are of seats that match."""
     if not seats.terms:
         return False

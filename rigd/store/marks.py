@@ -1,5 +1,6 @@
 """Marks: moments someone pointed at, one small file each. The server adds them, the archiver keeps them."""
 
+import itertools
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from rig.v1 import laps_pb2
 from rigd.durable import rename, replace
 from rigd.store.checksummed import dump_message, load_message
 from rigd.store.paging import Paging
+from rigd.store.viewer import EVERYTHING, Viewer
 
 BYTES_LIMIT: Final = "mark_bytes"
 """In the index: the limit of marks, for a server while no archiver runs."""
@@ -69,15 +71,18 @@ class Marks:
         """Return marks that wait to be kept, newest first."""
         return [moment for moment in self.all() if moment.status == laps_pb2.MOMENT_STATUS_PENDING]
 
-    def page(self, request: laps_pb2.ListMarksRequest) -> laps_pb2.ListMarksResponse:
-        """Return a page of marks, newest first. Raises BadRequest and MalformedToken."""
+    def page(
+        self, request: laps_pb2.ListMarksRequest, viewer: Viewer = EVERYTHING
+    ) -> laps_pb2.ListMarksResponse:
+        """Return a page of what the viewer marked, newest first. Raises BadRequest and MalformedToken."""
         paging = Paging(request, [str])
         after = str(paging.after[0]) if paging.after else None
-        ids = [mark for mark in reversed(self._ids()) if after is None or mark < after]
-        shown = ids[: paging.size]
-        token = paging.token(shown[-1:]) if len(ids) > len(shown) else ""
-        marks = [moment for mark in shown if (moment := self.get(mark))]
-        return laps_pb2.ListMarksResponse(marks=marks, next_page_token=token)
+        ids = (mark for mark in reversed(self._ids()) if after is None or mark < after)
+        found = (moment for mark in ids if (moment := self.get(mark)) and viewer.marked(moment))
+        marks = list(itertools.islice(found, paging.size + 1))
+        shown = marks[: paging.size]
+        token = paging.token([shown[-1].name.removeprefix("marks/")]) if len(marks) > len(shown) else ""
+        return laps_pb2.ListMarksResponse(marks=shown, next_page_token=token)
 
     def _ids(self) -> list[str]:
         try:

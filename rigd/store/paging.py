@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rig.errors import BadRequest, MalformedToken
+from rigd.store.where import Value
 
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1000
@@ -18,8 +19,6 @@ _HEAD: Final = struct.Struct("<2sB8s")
 _CHECK: Final = struct.Struct("<I")
 _MAGIC: Final = b"rp"
 _VERSION: Final = 1
-
-Value = int | float | str
 
 
 class Paging:

@@ -8,12 +8,13 @@ Statements are put together from words of this file; whatever a caller says goes
 import json
 import math
 import re
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from rig.errors import BadRequest
 from rig.v1 import laps_pb2
-from rigd.store.paging import Paging, Value
+from rigd.store.paging import Paging
+from rigd.store.viewer import EVERYTHING, Viewer
+from rigd.store.where import Value, Where
 
 LATEST_NS: Final = 2**63 - 1
 """Greatest number of the database: the year 2262."""
@@ -25,7 +26,7 @@ _PARENT: Final = re.compile(r"sessions/([a-z0-9-]+)")
 _FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player", "synced")
 
 
-class Column(NamedTuple):
+class OrderColumn(NamedTuple):
     """What rows are ordered by."""
 
     sql: str
@@ -34,15 +35,15 @@ class Column(NamedTuple):
 
 
 ORDERS: Final = {
-    "start_time": Column("lap.start_ns", int),
-    "lap_time": Column("lap.lap_time", float),
-    "car": Column("seat.car", int),
-    "number": Column("lap.number", int),
-    "driver": Column("seat.driver", str),
-    "place": Column("lap.place", int),
-    "sector1": Column("lap.sector1", float),
-    "sector2": Column("lap.sector2", float),
-    "sector3": Column("lap.sector3", float),
+    "start_time": OrderColumn("lap.start_ns", int),
+    "lap_time": OrderColumn("lap.lap_time", float),
+    "car": OrderColumn("seat.car", int),
+    "number": OrderColumn("lap.number", int),
+    "driver": OrderColumn("seat.driver", str),
+    "place": OrderColumn("lap.place", int),
+    "sector1": OrderColumn("lap.sector1", float),
+    "sector2": OrderColumn("lap.sector2", float),
+    "sector3": OrderColumn("lap.sector3", float),
 }
 """Fields of `order_by`. A start is a wall clock, drivers are compared in lower case."""
 
@@ -55,27 +56,6 @@ _GROUPS: Final = {
 }
 
 
-@dataclass
-class Where:
-    """Conditions that hold together, with their values."""
-
-    terms: list[str] = field(default_factory=list)
-    values: list[Value] = field(default_factory=list)
-
-    def add(self, term: str, *values: Value) -> None:
-        """One more condition."""
-        self.terms.append(term)
-        self.values += values
-
-    def part(self, column: str, text: str) -> None:
-        """The column, which is in lower case, contains `text` in any case; empty: anything."""
-        if text:
-            self.add(f"instr({column}, ?)", text.casefold())
-
-    def __str__(self) -> str:
-        return " AND ".join(self.terms) or "1"
-
-
 class Statement(NamedTuple):
     """SQL with its values."""
 
@@ -84,11 +64,14 @@ class Statement(NamedTuple):
 
 
 class LapQuery:
-    """A ListLapsRequest. Raises BadRequest for what cannot be meant, MalformedToken for a foreign token."""
+    """A ListLapsRequest of what there is for a viewer. Raises BadRequest for what cannot be meant,
+    MalformedToken for a foreign token.
+    """
 
-    def __init__(self, request: laps_pb2.ListLapsRequest) -> None:
+    def __init__(self, request: laps_pb2.ListLapsRequest, viewer: Viewer = EVERYTHING) -> None:
         self.seats = _seats(request)
         self._laps = _laps(request.filter)
+        self._laps.also(viewer.laps())
         self._order = read_order(request.order_by)
         if request.best_of and request.best_of not in _GROUPS:
             raise BadRequest(f"best_of is {request.best_of}", hint=f"0 to {max(_GROUPS)}")
@@ -163,14 +146,15 @@ def best(group: str, seats: str = "1", laps: str = "1") -> str:
 
 
 class SessionQuery:
-    """A ListSessionsRequest, newest first."""
+    """A ListSessionsRequest of what there is for a viewer, newest first."""
 
-    def __init__(self, request: laps_pb2.ListSessionsRequest) -> None:
+    def __init__(self, request: laps_pb2.ListSessionsRequest, viewer: Viewer = EVERYTHING) -> None:
         self.paging = Paging(request, [int, str])
         self._where = Where()
         self._where.part("track", request.track)
         _among(self._where, request.kind, request.source)
         _between(self._where, request.from_time_ns, request.until_time_ns)
+        self._where.also(viewer.sessions("session.name"))
         if self.paging.after:
             self._where.add("(start_ns, name) < (?, ?)", *self.paging.after)
 
@@ -183,9 +167,9 @@ class SessionQuery:
         )
 
 
-def read_order(text: str) -> list[Column]:
+def read_order(text: str) -> list[OrderColumn]:
     """Return the columns of an `order_by`, and the name as the last, so that no two rows are equal."""
-    chosen: dict[str, Column] = {}
+    chosen: dict[str, OrderColumn] = {}
     for words in [part.split() for part in text.split(",")] if text.strip() else [["start_time"]]:
         name = words[0] if words else ""
         if name not in ORDERS or words[1:] not in ([], ["desc"]) or name in chosen:
@@ -196,13 +180,13 @@ def read_order(text: str) -> list[Column]:
             )
         chosen[name] = _falling(ORDERS[name]) if len(words) > 1 else ORDERS[name]
     *_, last = chosen.values()
-    return [*chosen.values(), Column("lap.name", str, last.descending)]
+    return [*chosen.values(), OrderColumn("lap.name", str, last.descending)]
 
 
-def _falling(column: Column) -> Column:
+def _falling(column: OrderColumn) -> OrderColumn:
     """Return the column from its greatest value on. A time that is absent stands last in either direction."""
     sql = f"iif({column.sql} < 9e999, {column.sql}, -9e999)" if column.kind is float else column.sql
-    return Column(sql, column.kind, descending=True)
+    return OrderColumn(sql, column.kind, descending=True)
 
 
 def _seats(request: laps_pb2.ListLapsRequest) -> Where:
@@ -241,6 +225,8 @@ def _laps(wanted: laps_pb2.LapFilter) -> Where:
             where.add(f"lap.{flag} = ?", int(getattr(wanted, flag)))
     if wanted.kind:
         where.add("lap.kind = ?", wanted.kind)
+    if wanted.user:
+        where.add("lap.user = ?", wanted.user)
     for bound, sign in (("min_lap_time", ">="), ("max_lap_time", "<=")):
         if wanted.HasField(bound):  # type: ignore[arg-type]
             where.add(f"lap.lap_time < ? AND lap.lap_time {sign} ?", ABSENT, _seconds(wanted, bound))

@@ -28,7 +28,7 @@ def _give_way(path: Path) -> None:
     remove_index(path)
 
 
-class Tally(NamedTuple):
+class IndexTotals(NamedTuple):
     """What a new index came to."""
 
     laps: int
@@ -41,7 +41,7 @@ class Tally(NamedTuple):
     """What lay beside the laps, could not be read and was set aside."""
 
 
-def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
+def reindex(data: Path, progress: Progress = lambda *_: None) -> IndexTotals:
     """Check every file to its last byte and make the index anew; the old one serves until then. Raises
     NotFound where there are no laps, Busy when an archiver runs.
     """
@@ -63,7 +63,7 @@ def reindex(data: Path, progress: Progress = lambda *_: None) -> Tally:
         lock.release()
 
 
-def _fill(store: Store, progress: Progress) -> Tally:
+def _fill(store: Store, progress: Progress) -> IndexTotals:
     """List every lap of the folder."""
     folder, index = store.folder, store.index
     folder.sweep()
@@ -75,4 +75,4 @@ def _fill(store: Store, progress: Progress) -> Tally:
     store.reconcile()
     damaged, foreign, aside = list(folder.damaged()), list(folder.foreign()), list(folder.aside())
     newer = [folder.path(lap) for lap in laps if (known := index.lap(lap)) and known.newer]
-    return Tally(len(laps), len(damaged), newer, foreign, aside)
+    return IndexTotals(len(laps), len(damaged), newer, foreign, aside)

@@ -21,6 +21,8 @@ Row = dict[str, Any]
 M = TypeVar("M", bound=Message)
 
 _CRC_BYTES: Final = 4
+_ADDED: Final = {"user": ""}
+"""Columns that an index lacks until an archiver of this version has opened it, and what they say then."""
 
 _LAPS: Final = """
 SELECT lap.*, seat.session, seat.car, seat.driver, seat.vehicle, seat.class, seat.track, message.lap_message
@@ -87,9 +89,16 @@ def lap_row(lap: lap_pb2.Lap) -> Row:
         "damaged": bool(lap.damage),
         "player": lap.player,
         "synced": lap.synced,
+        "user": lap.user,
         "counted": lap.valid and lap_time < query.ABSENT and lap.kind != lap_pb2.LAP_KIND_EXCERPT,
         "bytes": lap.bytes,
     }
+
+
+def differing(lap: lap_pb2.Lap, row: Row) -> list[str]:
+    """Return the columns in which a row is not what its lap says."""
+    there = _ADDED | row
+    return [column for column, value in (lap_row(lap) | seat_row(lap)).items() if there[column] != value]
 
 
 def _seconds(lap: lap_pb2.Lap, name: str) -> float:
@@ -98,7 +107,7 @@ def _seconds(lap: lap_pb2.Lap, name: str) -> float:
 
 
 def check(db: sqlite3.Connection) -> None:
-    """Raises Corrupt unless the file is sound, rows say what their messages say, and the sums are right."""
+    """Raise Corrupt unless the file is sound, rows say what their messages say, and the sums are right."""
     try:
         why = next(_wrong(db), "")
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -120,7 +129,7 @@ def _wrong(db: sqlite3.Connection) -> Iterator[str]:
             yield f"the row of {row['name']} differs from its message"
     for row in _rows(db, _LAPS):
         lap = unpack_message(lap_pb2.Lap, row["lap_message"] or b"")
-        if not (lap_row(lap) | seat_row(lap)).items() <= row.items():
+        if differing(lap, row):
             yield f"the row of {row['name']} differs from its message"
 
 

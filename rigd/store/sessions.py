@@ -32,7 +32,7 @@ class RingSessions:
         return [one for one in self._store.folder.sessions() if one.status == recording and one.ring != own]
 
     def begin(self, event: event_pb2.Event) -> None:
-        """A session has started; all others are over."""
+        """Note that a session has started; all others are over."""
         if event.session not in self._known:
             self._put(self._made(event.session, event.capture_time_ns, event.session_started.session_state))
         for session in self._store.folder.sessions():
@@ -41,7 +41,7 @@ class RingSessions:
                 self._close(session, event.capture_time_ns)
 
     def end(self, event: event_pb2.Event) -> None:
-        """A session is over."""
+        """Note that a session is over."""
         session = self._known.get(event.session)
         if session is not None and session.status == session_pb2.SESSION_STATUS_RECORDING:
             session.state.CopyFrom(event.session_ended.session_state)

@@ -96,9 +96,9 @@ class Store:
         self.index.put_lap(lap)
         return lap
 
-    def pin(self, lap: str, pinned: bool) -> None:
-        """Pin a lap, or unpin it. Raises NotFound when there is none."""
-        self.folder.pin(lap, pinned)
+    def pin(self, lap: str, pinned: bool, user: str = "") -> None:
+        """Pin a lap for a user, or unpin it. Raises NotFound when there is none."""
+        self.folder.pin(lap, pinned, user)
         self.index.set_pinned(lap, pinned)
 
     def sync(self, lap: str) -> None:

@@ -20,36 +20,36 @@ _EVERY_S: Final = 0.2
 """Between two lines that tell nothing but how far it is."""
 
 
-class _Lines:
+class _Printer:
     """Says it on standard output."""
 
     def __init__(self) -> None:
-        self._told_at = 0.0
+        self._printed_at = 0.0
         self._now = rig_pb2.VerifyResponse()
 
     def progress(self, walk: str, done: int, total: int) -> None:
-        """How far it is."""
+        """Print how far it is."""
         another = walk != self._now.walk
         self._now = rig_pb2.VerifyResponse(walk=walk, done=done, total=total)
-        if another or done >= total or time.monotonic() > self._told_at + _EVERY_S:
-            self._told_at = time.monotonic()
+        if another or done >= total or time.monotonic() > self._printed_at + _EVERY_S:
+            self._printed_at = time.monotonic()
             self.say(self._now)
 
     def found(self, finding: rig_pb2.Finding) -> None:
-        """What is wrong."""
+        """Print what is wrong."""
         self._now.findings.append(finding)
         self.say(self._now)
         del self._now.findings[:]
 
     def say(self, response: rig_pb2.VerifyResponse) -> None:
-        """A line; whoever reads it wants it now."""
+        """Print a line; whoever reads it wants it now."""
         print(json_format.MessageToJson(response, indent=None), flush=True)
 
 
 def main(data: Path, part: str, *words: str) -> None:
     """Check."""
     yield_to_others()
-    lines = _Lines()
+    lines = _Printer()
     if part == "ring":
         findings = check_ring(data, lines.progress)
     else:

@@ -79,11 +79,11 @@ MENDS: Final = {
 
 
 def finding(kind: str, where: object, what: str) -> rig_pb2.Finding:
-    """Something that is not as it should be: the record, lap or file, and a sentence."""
+    """Return a finding: the record, lap or file, and a sentence."""
     return rig_pb2.Finding(kind=kind, where=shown(str(where)), what=shown(what), mend=MENDS[kind])
 
 
 def differing(one: Message, other: Message) -> str:
-    """Names of the fields in which two messages of a kind differ."""
+    """Return names of the fields in which two messages of a kind differ."""
     fields = one.DESCRIPTOR.fields
     return ", ".join(field.name for field in fields if getattr(one, field.name) != getattr(other, field.name))

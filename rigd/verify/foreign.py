@@ -17,14 +17,14 @@ _OURS: Final = {
 
 
 def foreign_files(data: Path) -> Iterator[Path]:
-    """Where marks and commands lie, whatever there is, below the data directory."""
+    """Yield where marks and commands lie, whatever there is, below the data directory."""
     for folder in _OURS:
         if (data / folder).is_dir():
             yield from sorted((data / folder).iterdir())
 
 
 def foreign(path: Path) -> Findings:
-    """Whether something is no mark and no command."""
+    """Yield a finding for what is no mark and no command."""
     named = _OURS[path.parent.name].fullmatch(path.name) or path.name.startswith(UNFINISHED)
     if not named or ((path.is_symlink() or path.exists()) and not is_regular(path)):
         yield finding("file-foreign", f"{path.parent.name}/{path.name}", "this is no file of rigd")

@@ -9,7 +9,7 @@ from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
 from rigd.store.folder import LapFolder
 from rigd.store.index import connect
-from rigd.store.rows import lap_row, seat_row, unpack_message
+from rigd.store.rows import differing, unpack_message
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings
@@ -33,7 +33,7 @@ class IndexWalk:
         self.path, self._store = data / _WHERE, LapFolder(data / "laps")
 
     def trouble(self) -> rig_pb2.Finding | None:
-        """Why it cannot be used at all."""
+        """Return why it cannot be used at all."""
         if not self.path.exists():
             laps = next(self._store.laps(), None)
             return finding("index-missing", _WHERE, "there are laps, and no index") if laps else None
@@ -47,7 +47,7 @@ class IndexWalk:
         return None if answers == ["ok"] else finding("index-damaged", _WHERE, "; ".join(answers))
 
     def walk(self) -> Findings:
-        """Everything that is wrong with its rows, as they are at one moment."""
+        """Yield everything that is wrong with its rows, as they are at one moment."""
         if not self.path.exists():
             return
         with contextlib.closing(connect(self.path, "ro")) as db:
@@ -68,12 +68,11 @@ class IndexWalk:
         except Corrupt as error:
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message cannot be read: {error}")
             return
-        said = lap_row(lap) | seat_row(lap)
-        if wrong := ", ".join(column for column, value in said.items() if row[column] != value):
+        if wrong := ", ".join(differing(lap, dict(row))):
             yield finding("index-row", f"{_WHERE} {row['name']}", f"its message says otherwise of {wrong}")
 
     def _losses(self, listed: set[str]) -> Findings:
-        """Laps that had to go: the folder tells it, and the index has to know."""
+        """Yield laps that had to go: the folder tells it, and the index has to know."""
         gone = [self._store.tombstones(session.name) for session in readable_sessions(self._store)]
         forced = {lap for laps in gone for lap, facts in laps.items() if facts.get("forced")}
         for lap in sorted(forced ^ listed):

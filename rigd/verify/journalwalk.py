@@ -30,7 +30,7 @@ class JournalWalk:
         self._store, self._index = LapFolder(data / "laps"), index
 
     def check(self, session: session_pb2.Session) -> Findings:
-        """What is wrong with the journal of a session."""
+        """Yield what is wrong with the journal of a session."""
         try:
             account = Account(read_journal(self._store.journal_path(session.name), session.name))
         except Corrupt as error:
@@ -42,7 +42,9 @@ class JournalWalk:
             yield finding("ledger-open", self._where(session), "it does not say that the session is over")
 
     def compare(self, ring: RingReader) -> Findings:
-        """What the journals of a ring's sessions say, and the ring does not; and the other way round."""
+        """Yield what the journals of a ring's sessions say, and the ring does not; and the other way
+        round.
+        """
         retold = _Retold(ring, self._index.position(ring.id) if self._index else 0)
         for session in readable_sessions(self._store):
             if session.ring != ring.id.hex():
@@ -56,7 +58,7 @@ class JournalWalk:
             yield from self._numbers(session, retold, ring)
 
     def _entries_of(self, session: session_pb2.Session) -> list[AccountEntry]:
-        """Its journal; none when it is damaged, which is told by `check`."""
+        """Return its journal; none when it is damaged, which is told by `check`."""
         try:
             return read_journal(self._store.journal_path(session.name), session.name)
         except Corrupt:
@@ -72,7 +74,9 @@ class JournalWalk:
             yield finding("ledger-differs", where, f"it has what the ring does not tell: {text}")
 
     def _numbers(self, session: session_pb2.Session, retold: "_Retold", ring: RingReader) -> Findings:
-        """As many records are there as the journal says were stored, as far back as the ring goes."""
+        """Check that as many records are there as the journal says were stored, as far back as the ring
+        goes.
+        """
         number, where = session.ring_session, self._where(session)
         entries = retold.known(number)
         account = Account(entries)
@@ -107,7 +111,7 @@ class _Retold:
         """By session and stream the first and the last record of the ring."""
 
     def know(self, session: session_pb2.Session, entries: list[AccountEntry]) -> None:
-        """A session with its journal. What of that is older than the ring's events is taken for true."""
+        """Take a session with its journal. What of that is older than the ring's events is taken for true."""
         number = session.ring_session
         self.sessions.append(session)
         self._journals[number] = entries
@@ -127,42 +131,42 @@ class _Retold:
         return account if account and account.begun else None
 
     def written(self, number: int) -> list[AccountEntry]:
-        """What the journal has of events that the ring has too, and that the archiver is done with."""
+        """Return what the journal has of events that the ring has too, and that the archiver is done with."""
         done, headless = range(self._first, self._position + 1), self._headless(number)
         entries = (entry for entry in self._journals[number] if entry.event in done and not _missed(entry))
         return [entry for entry in entries if (entry.kind, entry.event) not in headless]
 
     def expected(self, number: int) -> list[AccountEntry]:
-        """What it should have of them, as far as the events tell it all."""
+        """Return what it should have of them, as far as the events tell it all."""
         headless = self._headless(number)
         entries = (entry for entry in self._expected.get(number, ()) if entry.event <= self._position)
         return [entry for entry in entries if (entry.kind, entry.event) not in headless]
 
     def _headless(self, number: int) -> set[tuple[str, int]]:
-        """Beginnings and ends for which the archiver had to find the heads itself."""
+        """Return beginnings and ends for which the archiver had to find the heads itself."""
         entries = (entry for entry in self._expected.get(number, ()) if not entry.heads)
         return {(entry.kind, entry.event) for entry in entries if entry.kind in (BEGAN, OVER)}
 
     def known(self, number: int) -> list[AccountEntry]:
-        """The journal, and what is told since."""
+        """Return the journal, and what is told since."""
         done = [entry for entry in self._journals[number] if entry.event <= self._position]
         return done + [entry for entry in self._expected.get(number, ()) if entry.event > self._position]
 
 
 def _missed(entry: AccountEntry) -> bool:
-    """Whether an entry is about events that were gone, which tell of nothing."""
+    """Return whether an entry is about events that were gone, which tell of nothing."""
     return entry.gap is not None and entry.gap.reason == event_pb2.GAP_REASON_EVICTED
 
 
 def _missing(entries: list[AccountEntry], stream: int, first: int, last: int) -> int:
-    """Numbers of first..last that are declared missing."""
+    """Return numbers of first..last that are declared missing."""
     gaps = (entry.gap for entry in entries if entry.kind == GAP and entry.gap is not None)
     counted = (gap for gap in gaps if gap.stream == stream and gap.HasField("count"))
     return sum(max(min(gap.last_seq, last) - max(gap.first_seq, first) + 1, 0) for gap in counted)
 
 
 def _count(ring: RingReader, stream: bytes, first: int, last: int) -> int:
-    """Records of first..last."""
+    """Return records of first..last."""
     count = 0
     with ring.begin() as txn:
         cursor = txn.cursor(ring.dbs[stream])

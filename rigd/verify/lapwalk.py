@@ -19,12 +19,12 @@ class LapWalk:
         self._store, self._index = LapFolder(data / "laps"), index
 
     def names(self) -> list[str]:
-        """Laps that have a file, or had one that was set aside, or a row."""
+        """Return laps that have a file, or had one that was set aside, or a row."""
         listed = self._index.lap_names() if self._index else ()
         return sorted({*self._store.laps(), *self._store.damaged(), *listed})
 
     def check(self, name: str) -> Findings:
-        """What is wrong with a lap, its file and its row."""
+        """Yield what is wrong with a lap, its file and its row."""
         path, where = self._store.path(name), self._where(name)
         row = self._index.lap(name) if self._index else None
         if self._store.damaged_path(name).exists():

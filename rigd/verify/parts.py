@@ -28,7 +28,7 @@ _UNREADABLE: Final = frozenset({"ring-unreadable", "ring-disordered", "record-ma
 
 
 def check_ring(data: Path, progress: Progress) -> Findings:
-    """The ring by itself; nothing when there is none."""
+    """Check the ring by itself; nothing when there is none."""
     if not (data / "ring/data.mdb").exists():
         return
     try:
@@ -39,12 +39,12 @@ def check_ring(data: Path, progress: Progress) -> Findings:
 
 
 def trusted(findings: Iterable[rig_pb2.Finding]) -> bool:
-    """Whether the ring, of which this was found, can be read for what it says."""
+    """Return whether the ring, of which this was found, can be read for what it says."""
     return not _UNREADABLE & {found.kind for found in findings}
 
 
 def check_rest(data: Path, deep: bool, with_ring: bool, progress: Progress) -> Findings:
-    """Folders, journals, laps and index; `with_ring` also against the ring, `deep` with all laps."""
+    """Check folders, journals, laps and index; `with_ring` also against the ring, `deep` with all laps."""
     busy, index = heard(data) is not None, None
     table = IndexWalk(data)
     if wrong := table.trouble():
@@ -68,7 +68,7 @@ def check_rest(data: Path, deep: bool, with_ring: bool, progress: Progress) -> F
 def _against_ring(
     data: Path, ring: RingReader, index: IndexReader | None, deep: bool, progress: Progress
 ) -> Findings:
-    """What is archived against what the ring still has of it."""
+    """Yield what is archived against what the ring still has of it."""
     busy, truth = heard(data) is not None, TruthWalk(data, ring, index)
     yield from twice("loss journals and ring", [ring], JournalWalk(data, index).compare, progress, busy)
     yield from twice("index and ring", [ring], truth.check_position, progress, busy)

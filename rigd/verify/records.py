@@ -18,7 +18,7 @@ class TableRecords:
         self._layouts = Layouts(table)
 
     def read(self, value: Any) -> Head:
-        """The head. Raises Corrupt."""
+        """Read the head. Raises Corrupt."""
         head = read_head(value)
         if head.schema == self._table.schema:
             layout = self._layouts.of(head, value, 0, len(value))
@@ -43,7 +43,7 @@ class EventRecords:
     """Records that are one message."""
 
     def read(self, value: Any) -> event_pb2.Event:
-        """The event. Raises Corrupt."""
+        """Read the event. Raises Corrupt."""
         try:
             return event_pb2.Event.FromString(bytes(value))
         except DecodeError as error:

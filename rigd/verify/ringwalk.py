@@ -52,7 +52,7 @@ class RingWalk:
         """Stream and number after which something is missing that nobody could count."""
 
     def walk(self) -> Findings:
-        """Everything that is wrong. Raises Corrupt when the file is too short to be read."""
+        """Yield everything that is wrong. Raises Corrupt when the file is too short to be read."""
         inspect_size(self._ring)
         for name in self._ring.dbs:
             yield from self._order(name)
@@ -73,7 +73,9 @@ class RingWalk:
         return []
 
     def _first_checks(self) -> dict[bytes, bytes]:
-        """By stream the oldest key that has a checksum: a recorder of an earlier version wrote none."""
+        """Return by stream the oldest key that has a checksum: a recorder of an earlier version wrote
+        none.
+        """
         if CHECKS not in self._ring.dbs:
             return {}
         first = {}
@@ -88,7 +90,7 @@ class RingWalk:
     # Records.
 
     def _records(self, stream: bytes) -> Findings:
-        """Every record of a stream, and what stands between them."""
+        """Yield every record of a stream, and what stands between them."""
         first, last = self._ring.spans()[stream]
         before, after = None, 0
         while after < last:
@@ -101,7 +103,7 @@ class RingWalk:
                 after = read.seq
 
     def _batch(self, stream: bytes, after: int, last: int) -> list[_Read]:
-        """The next records; none only when there are none."""
+        """Return the next records; none only when there are none."""
         out: list[_Read] = []
         with self._ring.begin(buffers=True) as txn:
             cursor = txn.cursor(self._ring.dbs[stream])
@@ -113,7 +115,7 @@ class RingWalk:
         return out
 
     def _record(self, txn: Any, stream: bytes, at: bytes, value: Any) -> _Read:
-        """One record by itself: its bytes, its parts, its number."""
+        """Return one record by itself: its bytes, its parts, its number."""
         seq = seq_of(at)
         where = _where(stream, seq)
         head, found = None, self._changed(txn, stream, at, value, where)
@@ -127,7 +129,7 @@ class RingWalk:
         return _Read(seq, head, found)
 
     def _changed(self, txn: Any, stream: bytes, at: bytes, value: Any, where: str) -> _Found:
-        """Whether its bytes are those that were written."""
+        """Return whether its bytes are those that were written."""
         if at < self._checks.get(stream, at + b"\xff"):
             return []
         stored = txn.get(check_key(stream, at), db=self._ring.dbs[CHECKS])
@@ -138,7 +140,7 @@ class RingWalk:
         return []
 
     def _between(self, stream: bytes, before: _Read, read: _Read) -> Findings:
-        """From one record to the next: numbers, the flag of a gap, the session."""
+        """Check from one record to the next: numbers, the flag of a gap, the session."""
         where, first = _where(stream, read.seq), before.seq + 1
         hole = read.seq > first and self._ring.spans()[stream].first <= first  # else it was just evicted
         gaps = self._gaps(stream, first, read.seq) if hole else []
@@ -160,14 +162,14 @@ class RingWalk:
             yield finding("record-session", where, f"session {read.head.session} after {before.head.session}")
 
     def _gaps(self, stream: bytes, first: int, last: int) -> list[event_pb2.Gap]:
-        """Readable gaps that begin in first..last; of those that are not, their row tells."""
+        """Return readable gaps that begin in first..last; of those that are not, their row tells."""
         found = (_gap(data) for data in self._ring.gaps(stream, first, last))
         return [gap for gap in found if gap is not None]
 
     # Gaps, in their table and among the events; checksums.
 
     def _rows(self, table: bytes, check: Callable[[Any, bytes, bytes], Findings]) -> Findings:
-        """Every row of a table, with a check that looks things up in the same transaction."""
+        """Yield every row of a table, with a check that looks things up in the same transaction."""
         after: bytes | None = b""
         while after is not None:
             found: _Found = []
@@ -181,7 +183,9 @@ class RingWalk:
             after = after if more else None
 
     def _gap_row(self, txn: Any, at: bytes, value: bytes) -> Findings:
-        """A row of the table of gaps: its event says the same, and nothing is there that it calls missing."""
+        """Check a row of the table of gaps: its event says the same, and nothing is there that it calls
+        missing.
+        """
         stream, first, event = gap_of(at)
         number = rings.STREAMS.index(stream)
         gap = _gap(value)
@@ -191,27 +195,27 @@ class RingWalk:
             return
         if not gap.HasField("count"):
             self._uncounted.add((number, first))
-        told = self._told_gap(txn, event)
-        if told is None and event >= self._ring.span(txn, rings.EVENTS).first:
+        stored = self._stored_gap(txn, event)
+        if stored is None and event >= self._ring.span(txn, rings.EVENTS).first:
             yield finding("gap-event-missing", where, "no event tells of it")
-        elif told is not None and told != gap:
+        elif stored is not None and stored != gap:
             yield finding("gap-row-differs", where, "its event says something else")
         yield from self._filled(txn, stream, gap)
 
     def _filled(self, txn: Any, stream: bytes, gap: event_pb2.Gap) -> Findings:
-        """Records where a gap says that there are none."""
+        """Yield records where a gap says that there are none."""
         cursor = txn.cursor(self._ring.dbs[stream])
         if cursor.set_range(key(gap.first_seq)) and (found := seq_of(cursor.key())) <= gap.last_seq:
             what = f"{gap.first_seq} to {gap.last_seq} are declared missing, and {found} is there"
             yield finding("gap-without-hole", _where(stream, found), what)
 
-    def _told_gap(self, txn: Any, event: int) -> event_pb2.Gap | None:
+    def _stored_gap(self, txn: Any, event: int) -> event_pb2.Gap | None:
         value = txn.get(key(event), db=self._ring.dbs[rings.EVENTS])
         found = _event(value) if value is not None else None
         return found.gap if found is not None and found.HasField("gap") else None
 
     def _gap_event(self, txn: Any, at: bytes, value: bytes) -> Findings:
-        """An event that tells of a gap: the table has it too, unless it let go of it."""
+        """Check an event that tells of a gap: the table has it too, unless it let go of it."""
         event = _event(value)
         if event is None or not event.HasField("gap") or not event.gap.stream:
             return
@@ -221,7 +225,9 @@ class RingWalk:
             yield finding("gap-row-missing", _where(rings.EVENTS, seq), "the table of gaps lacks it")
 
     def _let_go(self, txn: Any, row: bytes) -> bool:
-        """Whether the table may have evicted a row: it is near its limit, and what it holds is younger."""
+        """Return whether the table may have evicted a row: it is near its limit, and what it holds is
+        younger.
+        """
         limit = int(txn.get(b"limit", b"0", db=self._ring.dbs[rings.META]))
         cursor = txn.cursor(self._ring.dbs[rings.GAPS])
         full = 2 * self._ring.used(txn, rings.GAPS) > rings.SHARES[rings.GAPS] * limit

@@ -32,7 +32,7 @@ class Check:
         self._stopped = False
 
     def responses(self) -> Generator[rig_pb2.VerifyResponse]:
-        """How far it is, and what is found as it is found."""
+        """Yield how far it is, and what is found as it is found."""
         with_ring = True
         for response in self._part("ring"):
             yield response
@@ -47,7 +47,7 @@ class Check:
                 self._child.kill()
 
     def _part(self, part: str, *words: str) -> Iterator[rig_pb2.VerifyResponse]:
-        """What one process says, and how it ended."""
+        """Yield what one process says, and how it ended."""
         with self._turn:
             if self._stopped:
                 return
@@ -71,7 +71,7 @@ class Check:
 
 
 def _ended(part: str, code: int, said: list[str]) -> rig_pb2.VerifyResponse:
-    """A process that did not come to its end has found something too."""
+    """Return a finding for a process that did not come to its end."""
     how = signal.Signals(-code).name if code < 0 else (said or ["no word"])[-1]
     kind = "ring-unreadable" if part == "ring" else "check-ended"
     wrong = finding(kind, part, f"reading it ended the process: {how}")

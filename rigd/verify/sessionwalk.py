@@ -28,7 +28,7 @@ _COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap")
 
 
 def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
-    """All sessions whose session.json can be read and says what the folder says."""
+    """Yield all sessions whose session.json can be read and says what the folder says."""
     for path in sorted(store.root.glob("*/session.json")):
         session = _parsed(path)
         if isinstance(session, session_pb2.Session) and session.name == f"sessions/{path.parent.name}":
@@ -36,7 +36,7 @@ def readable_sessions(store: LapFolder) -> Iterator[session_pb2.Session]:
 
 
 def _parsed(path: Path) -> session_pb2.Session | str:
-    """A session, or why the file is none."""
+    """Return a session, or why the file is none."""
     try:
         return load_message(session_pb2.Session, read_regular(path, _MOST_BYTES))
     except Corrupt as error:
@@ -51,12 +51,12 @@ class SessionWalk:
         self._store, self._index = LapFolder(data / "laps"), index
 
     def names(self) -> list[str]:
-        """Whatever lies in the folder of laps, and every session of the index."""
+        """Return whatever lies in the folder of laps, and every session of the index."""
         there = {path.name for path in self._store.root.iterdir()} if self._store.root.is_dir() else set()
         return sorted(there | {name.removeprefix("sessions/") for name in self._listed()})
 
     def check(self, name: str) -> Findings:
-        """What is wrong with one of them."""
+        """Yield what is wrong with one of them."""
         path = self._store.root / name
         if name in _ABOVE:
             return
@@ -82,7 +82,7 @@ class SessionWalk:
             request.page_token = page.next_page_token
 
     def _session(self, folder: Path) -> Findings:
-        """session.json, and the row of the index."""
+        """Check session.json, and the row of the index."""
         path, name = folder / "session.json", f"sessions/{folder.name}"
         if not os.path.lexists(path):
             yield finding("session-missing", self._where(path), "there is no such file")
@@ -109,7 +109,7 @@ class SessionWalk:
             yield finding("session-differs", self._where(folder / "session.json"), what)
 
     def _inside(self, path: Path) -> Findings:
-        """A file of the folder: ours by its name, with the lap that it stands beside."""
+        """Check a file of the folder: ours by its name, with the lap that it stands beside."""
         if _ASIDE.fullmatch(path.name):
             kind = "ledger-set-aside" if path.name.startswith("losses") else "file-set-aside"
             yield finding(kind, self._where(path), "it was damaged")
@@ -129,7 +129,7 @@ class SessionWalk:
         return (folder / f"{lap}.lap").exists() or (folder / f"{lap}.lap{DAMAGED}").exists()
 
     def _tombstones(self, path: Path) -> Findings:
-        """The list of what was deleted."""
+        """Check the list of what was deleted."""
         if not is_regular(path):
             return
         for number, line in enumerate(read_regular(path, MOST_BYTES).split(b"\n"), start=1):

@@ -47,19 +47,19 @@ class TruthWalk:
         """The event up to which the archiver was done when we began."""
 
     def check_position(self, ring: RingReader) -> Findings:
-        """How far the index says that the archiver is."""
+        """Check how far the index says that the archiver is."""
         head = ring.heads()[rings.EVENTS]
         if self._done > head:
             what = f"it says that event {self._done} is done with, the ring ends with {head}"
             yield finding("index-position", "index.sqlite", what)
 
     def closed(self) -> list[event_pb2.Event]:
-        """Events of closed laps that the archiver is done with."""
+        """Return events of closed laps that the archiver is done with."""
         closed = (one for one in extent.events_after(self._ring, 0) if one.HasField("lap_closed"))
         return [one for one in closed if one.seq <= self._done]
 
     def check(self, event: event_pb2.Event) -> Findings:
-        """A lap of which the ring tells has its file, and that says what the ring says."""
+        """Check that a lap of which the ring tells has its file, and that this says what the ring says."""
         session, wanted = self._sessions.get(event.session), event.lap_closed.lap
         if session is None:
             yield finding("lap-missing", f"ring events {event.seq}", f"session {event.session} has no folder")
@@ -73,7 +73,7 @@ class TruthWalk:
             yield finding("lap-untrue", self._where(name), f"event {event.seq} says otherwise of {fields}")
 
     def held(self, deep: bool) -> list[str]:
-        """Laps whose whole time is still in the ring: all of them, or some from everywhere."""
+        """Return laps whose whole time is still in the ring: all of them, or some from everywhere."""
         found = [
             name
             for name in self._store.laps()
@@ -82,7 +82,7 @@ class TruthWalk:
         return found if deep else found[:: max(-(-len(found) // _SOME), 1)]
 
     def compare(self, name: str) -> Findings:
-        """What the file of a lap has that the ring has not, or the other way round."""
+        """Yield what the file of a lap has that the ring has not, or the other way round."""
         try:
             with LapFile.open(self._store.path(name)) as file:
                 header = file.header
@@ -117,7 +117,7 @@ class TruthWalk:
         return session.ring == self._ring.id.hex()
 
     def _holds(self, lap: lap_pb2.Lap) -> bool:
-        """Whether the ring has everything from some seconds before the lap on."""
+        """Return whether the ring has everything from some seconds before the lap on."""
         begin = lap.session, lap.start_time - _MARGIN_S
         for stream, moment in _MOMENTS.items():
             first = self._ring.spans()[stream].first
@@ -145,7 +145,7 @@ _MOMENTS: Final = {rings.PHYSICS: _moment, rings.SCORING: _moment, rings.EVENTS:
 
 
 def _other_than(lap: lap_pb2.Lap, wanted: lap_pb2.Lap) -> str:
-    """Facts of which the ring says something else."""
+    """Return facts of which the ring says something else."""
     plain = lap_pb2.Lap()
     plain.CopyFrom(lap)
     for field in _ARCHIVED:
@@ -154,7 +154,7 @@ def _other_than(lap: lap_pb2.Lap, wanted: lap_pb2.Lap) -> str:
 
 
 def _unlike(kept: Mapping[str, Array], found: Mapping[str, Array]) -> Iterator[str]:
-    """Channels that differ in a bit; a file of another version may lack some."""
+    """Yield channels that differ in a bit; a file of another version may lack some."""
     for name in sorted(kept.keys() & found.keys()):
         one, other = kept[name], found[name]
         if len(one) != len(other):

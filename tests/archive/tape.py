@@ -15,10 +15,11 @@ from rigd.demo.sheet import Records
 from rigd.record.encoder import Encoder
 from rigd.record.numbers import Numbers
 from rigd.record.scorer import Scorer
-from rigd.record.sessions import Sessions
+from rigd.record.sessions import SessionTracker
 from rigd.ring import Record, RingWriter
+from rigd.seat import META, NOBODY, seal
 from rigd.sources.rf2.reader import WORD
-from tests.archive.reel import Reel, Screen, reel
+from tests.archive.race_frames import RaceFrames, Screen, shared_frames
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -35,8 +36,8 @@ class Update(NamedTuple):
 
 
 class Tape:
-    """Records a race, a second of session clock being a second of wall clock. `shown` is a reel of one's own,
-    for a race that one changes or looks into.
+    """Records a race, a second of session clock being a second of wall clock. `shown` is a race of
+    one's own, to change or to look into.
     """
 
     def __init__(
@@ -46,26 +47,28 @@ class Tape:
         *,
         short: bool = True,
         limit_bytes: int = 256 << 20,
-        shown: Reel | None = None,
+        shown: RaceFrames | None = None,
     ) -> None:
         self.data = data
         self.ring = RingWriter(data / "ring", limit_bytes)
-        self._reel = shown or reel(cars, short)
-        self._screen = Screen(self._reel)
-        self.race = self._reel.race
+        self._frames = shown or shared_frames(cars, short)
+        self._screen = Screen(self._frames)
+        self.race = self._frames.race
         self.number = 0
         self._show()
         self.numbers = Numbers(self.ring.spans())
-        self.sessions = Sessions()
+        self.sessions = SessionTracker()
         self.scorer = Scorer(self.sessions, session_pb2.SESSION_SOURCE_DEMO, {}, 0.0)
         self.encoders = Encoder(PHYSICS), Encoder(SCORING)
         self.journal: list[dict[str, Any]] = []
         self.taken_ns = START_NS
+        self.seat, self.player = NOBODY, -1
+        """Who is in the seat; slot id of the rig's own car."""
         self.pending: list[Record] = []
         self.score()
 
     def _show(self) -> None:
-        self.now = self._reel.frame(self.number)
+        self.now = self._frames.frame(self.number)
         self._screen.show(self.now)
 
     @property
@@ -103,7 +106,8 @@ class Tape:
         for name, value in changed.items():
             self._screen.info[name] = value
         info, records = self._screen.info[()], self._screen.vehicles[:]
-        verdict = self.scorer.see(Update(info, records), 1, self.encoders[0].terrains, "3.7", dict)  # type: ignore[arg-type]
+        update: Any = Update(info, records)
+        verdict = self.scorer.see(update, 1, self.encoders[0].terrains, "3.7", dict, self.seat.user)
         assert verdict is not None
         self.encoders[0].score(records, verdict.state.current_time)
         self.tell(*verdict.events)
@@ -122,6 +126,14 @@ class Tape:
         """Record events."""
         self.pending += [self.numbers.record(event) for event in events]
 
+    def sit(self, user: str) -> None:
+        """Put a user into the seat, as the recorder tells of it."""
+        former, self.seat = self.seat, self.seat.next(user)
+        event = self.event()
+        event.seat_changed.user, event.seat_changed.former_user = user, former.user
+        self.tell(event)
+        self.ring.append((), {META: seal(self.seat._asdict())})
+
     def finish(self) -> None:
         """End the session."""
         self.tell(*self.scorer.left()[0])
@@ -134,7 +146,16 @@ class Tape:
         seq = self.numbers.take(stream, self.taken_ns)
         clock, rows = self.now.clock, self.race.field.cars
         return Head(
-            seq, self.taken_ns, self.sessions.number, clock, seq & WORD, schema, rows, -1, False, True
+            seq,
+            self.taken_ns,
+            self.sessions.number,
+            clock,
+            seq & WORD,
+            schema,
+            rows,
+            self.player,
+            False,
+            True,
         )
 
     def commit(self) -> None:
@@ -158,7 +179,7 @@ class Tape:
         raise AssertionError(f"car {car} did not drive lap {number}")
 
     @property
-    def told(self) -> list[str]:
+    def closed_files(self) -> list[str]:
         """Names of the files that all closed laps should have."""
         return [f"car{lap.car:03d}-{lap.index:04d}.lap" for lap in self._closed]
 
@@ -174,3 +195,11 @@ class Tape:
 
     def close(self) -> None:
         self.ring.close()
+
+
+def drained(archiver: Archiver) -> Archiver:
+    """Return an archiver that has done all there is to do, without trouble."""
+    while archiver.turn():
+        pass
+    assert not archiver.trouble
+    return archiver

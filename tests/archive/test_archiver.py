@@ -23,53 +23,15 @@ from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import Index
 from rigd.store.marks import Marks
 from rigd.store.reindex import reindex
-from tests.archive.reel import Reel
-from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
+from tests.archive.race_frames import RaceFrames
+from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape, drained
 
 RACE_S = 60.0
 LIMIT = 256 << 20
 
 
-def drained(archiver: Archiver) -> Archiver:
-    """An archiver that has done all there is to do."""
-    while archiver.turn():
-        pass
-    assert not archiver.trouble
-    return archiver
-
-
 def files(data: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(data.glob("laps/*/[!.]*.lap"))}
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a race that nobody has archived."""
-    tape = Tape(tmp_path_factory.mktemp("recorded") / "data", limit_bytes=LIMIT)
-    tape.drive(RACE_S)
-    tape.finish()
-    tape.close()
-    return tape.data
-
-
-@pytest.fixture
-def driven(recorded: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return shutil.copytree(recorded, tmp_path / "copy")
-
-
-@pytest.fixture(scope="module")
-def race(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with its laps archived."""
-    data = shutil.copytree(recorded, tmp_path_factory.mktemp("race") / "data")
-    drained(Archiver(Settings(data, ROOMY))).close()
-    return data
-
-
-@pytest.fixture
-def archived(race: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return shutil.copytree(race, tmp_path / "copy")
 
 
 def test_every_closed_lap_has_its_file(tape: Tape) -> None:
@@ -164,7 +126,7 @@ def test_a_deletion_cut_short_is_finished_at_the_next_start(archived: Path) -> N
 
 @pytest.mark.parametrize("limit", [0, 5_000, 60_000])
 def test_a_disk_that_refuses_leaves_no_half_file_and_is_asked_again(
-    driven: Path, race: Path, limit: int
+    driven: Path, archived_race: Path, limit: int
 ) -> None:
     archiver = Archiver(Settings(driven, ROOMY))
     kept = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -178,7 +140,7 @@ def test_a_disk_that_refuses_leaves_no_half_file_and_is_asked_again(
     for data in files(driven).values():
         LapFile(data).verify()
     drained(archiver).close()
-    assert files(driven) == files(race)
+    assert files(driven) == files(archived_race)
 
 
 def test_a_disk_too_full_even_to_delete_is_no_end(archived: Path) -> None:
@@ -399,8 +361,27 @@ def test_an_excerpt_that_was_written_and_not_yet_pinned_is_pinned_by_the_next_ar
     archiver.close()
 
 
+def test_an_excerpt_of_the_rigs_own_car_is_whose_who_was_in_the_seat_all_along(tape: Tape) -> None:
+    tape.player = int(tape.race.field.ids[0])
+    tape.sit("ann")
+    tape.drive(15.0)
+    tape.sit("bob")
+    tape.drive(15.0)
+    marks = Marks(tape.data)
+    for name, at_s in (("ann", 8.0), ("both", 15.0), ("bob", 24.0)):
+        marks.put(moment(name, at_s=at_s, before_s=4.0, after_s=2.0))
+    archiver = drained(tape.archiver())
+    for name, user in (("ann", "ann"), ("both", ""), ("bob", "bob")):
+        mark = marks.get(name)
+        assert mark is not None
+        laps = [lap for one in mark.laps if (lap := archiver.store.index.lap(one))]
+        assert {lap.car: lap.user for lap in laps if lap.player} == {tape.player: user}
+        assert {lap.user for lap in laps if not lap.player} == {""}
+    archiver.close()
+
+
 def test_an_excerpt_names_who_drove_then(tmp_path: Path) -> None:
-    tape = Tape(tmp_path, shown=Reel(3, short=True))
+    tape = Tape(tmp_path, shown=RaceFrames(3, short=True))
     tape.drive(15.0)
     entries = tape.race.field.entries
     wanted = {

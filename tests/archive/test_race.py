@@ -40,12 +40,12 @@ def test_every_lap_of_every_car_is_there_once() -> None:
     assert len(found) == len(complete)
     assert found.keys() == driven.keys()
     for key, lap in found.items():
-        told = driven[key]
-        assert abs(lap.lap_time - told["time"]) < 1e-3, key
-        assert (lap.valid, bool(lap.pit_visits)) == (told["valid"], told["pit"]), key
+        shown = driven[key]
+        assert abs(lap.lap_time - shown["time"]) < 1e-3, key
+        assert (lap.valid, bool(lap.pit_visits)) == (shown["valid"], shown["pit"]), key
         if lap.valid:
             assert abs(lap.sector1 + lap.sector2 + lap.sector3 - lap.lap_time) < 1e-6, key
-            assert abs(lap.sector1 - told["sector1"]) < 1e-3, key
+            assert abs(lap.sector1 - shown["sector1"]) < 1e-3, key
     swaps = {(e["session"], e["id"], e["driver"]) for e in truth if e["kind"] == "driver_swap"}
     drivers = {(h.lap.session - 1, h.lap.car, h.lap.driver) for h in headers}
     assert swaps <= drivers

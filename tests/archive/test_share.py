@@ -13,7 +13,7 @@ from rigd.archive.retention import Limits
 from rigd.store.commands import CommandQueue, process
 from rigd.store.heartbeat import heard
 from rigd.store.marks import Marks, mark_id
-from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape
+from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape, drained
 
 MANY = 200
 WIDE = {"min_free_bytes": 0, "hard_floor_bytes": 0}
@@ -54,13 +54,6 @@ def mark(data: Path, number: int, **fields: float) -> str:
     )
     Marks(data).put(moment)
     return name
-
-
-def drained(archiver: Archiver) -> Archiver:
-    while archiver.turn():
-        pass
-    assert not archiver.trouble
-    return archiver
 
 
 def test_laps_come_before_any_number_of_marks_and_commands(data: Path, laps: int) -> None:

@@ -4,7 +4,6 @@ nobody.
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,7 +26,7 @@ from rigd.store.folder import LapFolder
 from rigd.store.index import VERSION, Index, IndexReader
 from rigd.store.marks import Marks
 from rigd.store.reindex import reindex
-from tests.archive.tape import ROOMY, Tape
+from tests.archive.tape import ROOMY, drained
 from tests.stage import until
 
 Make = Callable[[Path], object]
@@ -38,30 +37,6 @@ STRANGERS: dict[str, Make] = {
     "device": lambda path: path.symlink_to("/dev/zero"),
     "socket": lambda path: os.mknod(path, 0o140600),
 }
-
-
-@pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a race whose laps are archived."""
-    tape = Tape(tmp_path_factory.mktemp("race") / "data")
-    tape.drive(40.0)
-    tape.finish()
-    drained(tape.archiver()).close()
-    return tape.data
-
-
-@pytest.fixture
-def archived(race: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return shutil.copytree(race, tmp_path / "copy")
-
-
-def drained(archiver: Archiver) -> Archiver:
-    """An archiver that has done all there is to do, without trouble."""
-    while archiver.turn():
-        pass
-    assert not archiver.trouble
-    return archiver
 
 
 def rigd(*words: str | Path, code: int = 0) -> str:

@@ -16,7 +16,7 @@ from rig.v1 import lap_pb2, session_pb2
 from rigd.gather.gather import gather
 from rigd.ring import RingReader
 from rigd.store.folder import LapFolder
-from tests.archive.reel import Reel
+from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
 from tests.stage import scratch
 
@@ -31,8 +31,8 @@ _LAPS: Final = 9
 def archive_lap() -> Figures:
     """CPU seconds of archiving 100 s of a car out of a ring of 40, lap by lap and eight laps together."""
     with tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as folder:
-        # A reel of its own: the shared ones keep all frames, which are 470 MB here.
-        tape = Tape(Path(folder), limit_bytes=2 << 30, shown=Reel(_CARS, short=False))
+        # Frames of its own: the shared ones are all kept, which are 470 MB here.
+        tape = Tape(Path(folder), limit_bytes=2 << 30, shown=RaceFrames(_CARS, short=False))
         tape.drive(_SECONDS)
         laps = [lap for lap in tape.closed() if lap.complete][:_LAPS]
         tape.close()

@@ -124,9 +124,9 @@ def _measured(*words: str) -> Ran:
             peak_kb = max(peak_kb, _peak_kb(process.pid))
             time.sleep(_LOOK_S)
         assert process.stdout is not None
-        told = json.loads(process.stdout.read())
+        shown = json.loads(process.stdout.read())
     assert process.returncode == 0
-    return Ran(told["rows"], told["rows"] / told["seconds"], peak_kb / 1024)
+    return Ran(shown["rows"], shown["rows"] / shown["seconds"], peak_kb / 1024)
 
 
 def _peak_kb(pid: int) -> int:

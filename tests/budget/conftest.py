@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.serve.conftest import recorder_process as recorder_process
+
 
 @pytest.fixture(scope="module")
 def shm() -> Iterator[Path]:

@@ -17,7 +17,7 @@ import grpc.aio
 
 from rigclient import requests
 from tests.budget.trace import mark
-from tests.serve.author import Author, Remote
+from tests.serve.scripted_recorder import RemoteRecorder, ScriptedRecorder
 
 _WARM_TICKS: Final = 30
 METHOD: Final = "/rig.v1.TelemetryService/StreamPhysics"
@@ -38,22 +38,25 @@ async def traced_server(data: Path, out: Path) -> AsyncIterator[tuple[int, int]]
 
 
 async def lockstep(
-    author: Author | Remote, streams: list[Any], ticks: int, told: Callable[[], None] = lambda: None
+    recorder: ScriptedRecorder | RemoteRecorder,
+    streams: list[Any],
+    ticks: int,
+    after_tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Append ticks one by one, and after each say that all have it; bytes of the last message."""
     size = 0
     for _ in range(ticks):
-        author.ticks(1)
+        recorder.ticks(1)
         messages = await asyncio.gather(*(stream.read() for stream in streams))
         size = len(messages[0])
-        told()
+        after_tick()
     return size
 
 
 async def measure(data: Path, readers: int, ticks: int) -> int:
     """Send `ticks` to each of the readers, a window each; bytes of a message."""
-    author = Author(data)
-    author.ticks(1)
+    recorder = ScriptedRecorder(data)
+    recorder.ticks(1)
     async with traced_server(data, data / "windows.json") as (pid, port):
         channels = [
             grpc.aio.insecure_channel(f"127.0.0.1:{port}", (("grpc.use_local_subchannel_pool", 1),))
@@ -63,12 +66,12 @@ async def measure(data: Path, readers: int, ticks: int) -> int:
         request = requests.physics(start="earliest").SerializeToString()
         streams = [call(request) for call in calls]
         await asyncio.gather(*(stream.read() for stream in streams))
-        await lockstep(author, streams, _WARM_TICKS)
+        await lockstep(recorder, streams, _WARM_TICKS)
         mark(pid)
-        size = await lockstep(author, streams, ticks, lambda: mark(pid))
+        size = await lockstep(recorder, streams, ticks, lambda: mark(pid))
         for channel in channels:
             await channel.close()
-    author.close()
+    recorder.close()
     return size
 
 

@@ -14,6 +14,7 @@ from rigclient.frames import Decoder, PhysicsFrame
 from rigclient.resume import Reception, framed
 from rigd.serve.cursor import Cursor
 from tests.budget.table import check
+from tests.rig.cursors import CURSORS
 from tests.rig.samples import record
 
 FRAMES = 200
@@ -21,7 +22,7 @@ CARS = (1, 40)
 
 
 def response(cars: int) -> bytes:
-    return field(1, Cursor(bytes(8), 1, 7).pack()) + field(2, record(PHYSICS, cars))
+    return field(1, CURSORS.pack(Cursor(bytes(8), 1, 7))) + field(2, record(PHYSICS, cars))
 
 
 @pytest.fixture

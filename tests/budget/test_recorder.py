@@ -51,7 +51,7 @@ class Tick(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def told(shm: Path) -> dict[str, float]:
+def figures(shm: Path) -> dict[str, float]:
     return driven(shm / "told")
 
 
@@ -101,19 +101,19 @@ def test_what_is_counted_happens(ticks: list[Tick]) -> None:
     assert all(of(tick.commit, FLUSHES) >= 1 for tick in ticks)
 
 
-def test_a_tick_is_one_transaction_one_commit_and_one_wake_up(told: dict[str, float]) -> None:
-    check("transactions per tick", told["transactions"])
-    check("commits per tick", told["commits"])
-    check("wake-ups per commit and follower", told["datagrams"] / LISTENERS)
-    assert min(told["transactions"], told["commits"], told["datagrams"] / LISTENERS) >= 1
+def test_a_tick_is_one_transaction_one_commit_and_one_wake_up(figures: dict[str, float]) -> None:
+    check("transactions per tick", figures["transactions"])
+    check("commits per tick", figures["commits"])
+    check("wake-ups per commit and follower", figures["datagrams"] / LISTENERS)
+    assert min(figures["transactions"], figures["commits"], figures["datagrams"] / LISTENERS) >= 1
 
 
-def test_little_more_is_written_than_the_tick(told: dict[str, float]) -> None:
-    check("bytes written per byte of a tick", told["written_bytes"] / told["tick_bytes"])
-    assert told["written_bytes"] > told["tick_bytes"] > 30_000, "40 cars, all channels"
+def test_little_more_is_written_than_the_tick(figures: dict[str, float]) -> None:
+    check("bytes written per byte of a tick", figures["written_bytes"] / figures["tick_bytes"])
+    assert figures["written_bytes"] > figures["tick_bytes"] > 30_000, "40 cars, all channels"
 
 
-def test_a_tick_leaves_no_memory_behind_and_takes_little_beyond_its_record(told: dict[str, float]) -> None:
-    check("blocks of memory that a tick leaves", told["kept_blocks"])
-    check("bytes of memory that a tick leaves", told["kept_bytes"])
-    check("bytes that a look takes beyond its record", told["peak_bytes"] - told["tick_bytes"])
+def test_a_tick_leaves_no_memory_behind_and_takes_little_beyond_its_record(figures: dict[str, float]) -> None:
+    check("blocks of memory that a tick leaves", figures["kept_blocks"])
+    check("bytes of memory that a tick leaves", figures["kept_bytes"])
+    check("bytes that a look takes beyond its record", figures["peak_bytes"] - figures["tick_bytes"])

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,7 @@ from tests.budget.readers import METHOD, lockstep
 from tests.budget.table import check
 from tests.budget.trace import Window, read_windows
 from tests.rig.samples import record
-from tests.serve.author import Remote, Scribe
+from tests.serve.scripted_recorder import RecorderProcess, RemoteRecorder
 
 TICKS = 20
 FEW, MANY = 2, 8
@@ -32,13 +32,6 @@ SELECTIONS: tuple[tuple[str, ...], ...] = ((), ("speed", "gear"))
 TRACED_TICKS = 40
 OWN = {"write", "read", "recvfrom", "recvmsg"}
 """How the threads of gRPC wake each other and the event loop, and how it hears of the readers."""
-
-
-@pytest.fixture(scope="module")
-def scribe() -> Iterator[Scribe]:
-    writing = Scribe()
-    yield writing
-    writing.stop()
 
 
 class Count:
@@ -71,37 +64,37 @@ async def following(data: Path, readers: int) -> AsyncIterator[list[Any]]:
     await server.stop()
 
 
-async def ticked(data: Path, author: Remote, readers: int, ready: Callable[[], None]) -> None:
-    """Send ticks one by one; `ready` is called when all is under way. The author looks for followers when it
-    rings for the first time, so the server comes before.
+async def ticked(data: Path, recorder: RemoteRecorder, readers: int, ready: Callable[[], None]) -> None:
+    """Send ticks one by one; `ready` is called when all is under way. The recorder looks for followers when
+    it rings for the first time, so the server comes before.
     """
     async with following(data, readers) as streams:
-        await lockstep(author, streams, 5)
+        await lockstep(recorder, streams, 5)
         ready()
-        await lockstep(author, streams, TICKS)
+        await lockstep(recorder, streams, TICKS)
 
 
 @pytest.mark.parametrize("readers", [FEW, MANY])
 async def test_a_tick_is_read_once_and_cut_once_per_selection(
-    tmp_path: Path, scribe: Scribe, monkeypatch: pytest.MonkeyPatch, readers: int
+    tmp_path: Path, recorder_process: RecorderProcess, monkeypatch: pytest.MonkeyPatch, readers: int
 ) -> None:
-    author = Remote(scribe, tmp_path)
+    recorder = RemoteRecorder(recorder_process, tmp_path)
     begins, cuts = Count(monkeypatch, RingReader, "begin"), Count(monkeypatch, Selection, "_make")
 
     def ready() -> None:
         begins.calls = cuts.calls = 0
 
-    await ticked(tmp_path, author, readers, ready)
-    author.close()
+    await ticked(tmp_path, recorder, readers, ready)
+    recorder.close()
     check("read transactions per tick", begins.calls / TICKS)
     check("cuts per tick and selection", cuts.calls / TICKS / len(SELECTIONS))
     assert min(begins.calls, cuts.calls / len(SELECTIONS)) >= TICKS
 
 
 async def test_all_who_want_the_same_get_the_same_bytes(
-    tmp_path: Path, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, recorder_process: RecorderProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    author = Remote(scribe, tmp_path)
+    recorder = RemoteRecorder(recorder_process, tmp_path)
     sent: list[bytes] = []
     original = Subscription.run
 
@@ -113,8 +106,8 @@ async def test_all_who_want_the_same_get_the_same_bytes(
         return original(self, kept)
 
     monkeypatch.setattr(Subscription, "run", run)
-    await ticked(tmp_path, author, MANY, sent.clear)
-    author.close()
+    await ticked(tmp_path, recorder, MANY, sent.clear)
+    recorder.close()
     assert len(sent) == TICKS * MANY
     assert len(set(map(id, sent))) == TICKS * len(SELECTIONS), "one object for all, no copies of it"
 

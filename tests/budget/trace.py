@@ -145,9 +145,9 @@ class Trace:
         return 0
 
     def _called(self, tid: int) -> None:
-        told = ctypes.create_string_buffer(_INFO_BYTES)
-        _LIBC.ptrace(_INFO, tid, _INFO_BYTES, ctypes.addressof(told))
-        kind, number = _NUMBER.unpack_from(told.raw)
+        found = ctypes.create_string_buffer(_INFO_BYTES)
+        _LIBC.ptrace(_INFO, tid, _INFO_BYTES, ctypes.addressof(found))
+        kind, number = _NUMBER.unpack_from(found.raw)
         if kind == _ENTRY:
             name = self._running[tid] = NAMES.get(number, str(number))
             counts = self.windows[-1].main if tid == self._child.pid else self.windows[-1].others

@@ -14,7 +14,7 @@ def run(lap_rig: LapRig, *words: str, columns: int = NARROW, answer: str | None 
     return runner.invoke(rig, ["--rig", lap_rig.address, *words], input=answer)
 
 
-def told(result: Result) -> str:
+def printed(result: Result) -> str:
     """What it printed, once it ended well and had nothing to complain about."""
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     return result.stdout

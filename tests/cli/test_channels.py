@@ -21,9 +21,9 @@ def test_without_a_rig_lists_the_installed_registry(run: Run, nowhere: str) -> N
 
 
 def test_json_has_every_fact(run: Run, nowhere: str) -> None:
-    told = json.loads(run("channels", "tyre_temp", "--json", address=nowhere).output)
-    assert told["origin"].startswith("the installed registry")
-    (entry,) = told["channels"]
+    found = json.loads(run("channels", "tyre_temp", "--json", address=nowhere).output)
+    assert found["origin"].startswith("the installed registry")
+    (entry,) = found["channels"]
     assert entry["stream"] == "physics"
     assert (entry["unit"], entry["per_car"], entry["dtype"]) == ("°C", 12, "float32")
     assert entry["source"] == "mWheels.mTemperature"
@@ -38,8 +38,8 @@ def test_both_origins_agree(run: Run, nowhere: str) -> None:
 
 def test_patterns_match_names_and_fields_of_the_game(run: Run) -> None:
     def names(*arguments: str) -> list[str]:
-        told = json.loads(run("channels", *arguments, "--json").output)
-        return [entry["name"] for entry in told["channels"]]
+        found = json.loads(run("channels", *arguments, "--json").output)
+        return [entry["name"] for entry in found["channels"]]
 
     assert names("tyre_t*") == ["tyre_temp", "tyre_tread"]
     assert names("MPITSTATE") == ["pit_state"]

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rig.v1 import event_pb2, lap_pb2, laps_pb2, session_pb2
 from rigclient.cli.commands import records
 from rigclient.cli.main import rig
-from tests.cli.laps_shell import NARROW, WIDE, run, told
+from tests.cli.laps_shell import NARROW, WIDE, printed, run
 from tests.rigclient import field
 from tests.rigclient.lap_rig import LapRig
 from tests.riglap import driven
@@ -41,44 +41,44 @@ def test_a_channel_that_is_not_available_is_no_0(lap_rig: LapRig) -> None:
     columns = driven.samples(20.0, rate=20)
     columns["engine_water_temp"] = np.zeros(len(columns["lap_time"]), "<f4")
     lap_rig.keep(driven.data(driven.info(9, lap_time=20.0), columns))
-    table = rows(told(run(lap_rig, "lap", "car012-0009")))
+    table = rows(printed(run(lap_rig, "lap", "car012-0009")))
     assert table["engine_water_temp"] == ["°C", "not", "available"]
-    facts = json.loads(told(run(lap_rig, "lap", "car012-0009", "--json")))
+    facts = json.loads(printed(run(lap_rig, "lap", "car012-0009", "--json")))
     assert facts["channels"]["engine_water_temp"] == {"min": None, "mean": None, "max": None}
     assert facts["channels"]["brake"]["min"] == 0
 
 
 class TestSessions:
     def test_the_newest_comes_first_and_fits(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "sessions"))
+        text = printed(run(lap_rig, "sessions"))
         table = rows(text)
         assert list(table) == ["session", RACE, field.OLD.removeprefix("sessions/")]
         assert table[RACE] == ["10", "3", "0:18.226", "3.4", "MB"]
         assert widest(text) <= NARROW
 
     def test_a_wide_terminal_shows_what_each_was(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "sessions", columns=WIDE))
+        text = printed(run(lap_rig, "sessions", columns=WIDE))
         assert "Meander Valley Grand" in text
         assert "recording" in text
         assert "practice  live" in text
         assert "20 min 30 s" in text
 
     def test_json_holds_every_fact(self, lap_rig: LapRig) -> None:
-        race, practice = json.loads(told(run(lap_rig, "sessions", "--json")))
+        race, practice = json.loads(printed(run(lap_rig, "sessions", "--json")))
         assert (race["name"], race["kind"], race["laps"]) == (driven.SESSION, "SESSION_KIND_RACE", 10)
         assert practice["end_time_ns"] == 1_795_091_230_000_000_000
 
     def test_filters_are_the_servers(self, lap_rig: LapRig) -> None:
         words = ("--track", "mean", "--kind", "race", "--since", "2026-11-20T00:00+00:00", "--limit", "1")
-        told(run(lap_rig, "sessions", *words))
+        printed(run(lap_rig, "sessions", *words))
         (request,) = lap_rig.asked(laps_pb2.ListSessionsRequest)
         assert (request.track, request.kind) == ("mean", 5)
         assert request.from_time_ns == 1_795_132_800 * 10**9
 
     def test_a_limit_says_that_there_is_more(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "sessions", "--limit", "1"))
+        text = printed(run(lap_rig, "sessions", "--limit", "1"))
         assert text.splitlines()[-1] == "1 sessions shown, there are more; --limit 0 shows all"
-        assert "more" not in told(run(lap_rig, "sessions", "--limit", "2"))
+        assert "more" not in printed(run(lap_rig, "sessions", "--limit", "2"))
 
     @pytest.mark.parametrize(
         ("command", "option"), [("laps", "--since"), ("sessions", "--since"), ("mark", "--at")]
@@ -117,7 +117,7 @@ class TestSessions:
 
     def test_the_player_is_marked(self, lap_rig: LapRig) -> None:
         lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].player = True
-        shown = told(run(lap_rig, "laps"))
+        shown = printed(run(lap_rig, "laps"))
         assert [line.split()[0] for line in shown.splitlines() if "player" in line] == ["car012-0002"]
 
     def test_a_moment_that_is_none_is_refused(self, lap_rig: LapRig) -> None:
@@ -128,7 +128,7 @@ class TestSessions:
 
 class TestLaps:
     def test_complete_laps_of_the_newest_session_come_newest_first(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "laps"))
+        text = printed(run(lap_rig, "laps"))
         lines = text.splitlines()
         assert lines[0].strip() == RACE
         assert [line.split()[0] for line in lines[2:]] == [
@@ -137,7 +137,7 @@ class TestLaps:
         assert widest(text) <= NARROW
 
     def test_the_delta_is_to_the_best_valid_lap_of_the_class(self, lap_rig: LapRig) -> None:
-        table = rows(told(run(lap_rig, "laps", columns=WIDE)))
+        table = rows(printed(run(lap_rig, "laps", columns=WIDE)))
         assert table["car012-0003"][-4:] == ["0:20.387", "6.796", "6.796", "6.796"]
         assert table["car012-0002"][-1] == "+0.377"
         assert table["car007-0003"][-1] == "6.075"
@@ -146,14 +146,14 @@ class TestLaps:
         assert table["car007-0001"][-1] == "pinned"
 
     def test_all_shows_pieces_as_well(self, lap_rig: LapRig) -> None:
-        assert "car031-0004" not in told(run(lap_rig, "laps"))
-        table = rows(told(run(lap_rig, "laps", "--all")))
+        assert "car031-0004" not in printed(run(lap_rig, "laps"))
+        table = rows(printed(run(lap_rig, "laps", "--all")))
         assert table["car031-0004"][-1] == "piece"
         assert "-" in table["car031-0004"]
 
     def test_filters_are_the_servers(self, lap_rig: LapRig) -> None:
         words = ("--driver", "alder", "--car", "12,31", "--class", "GT3", "--valid", "--best-of", "driver")
-        table = rows(told(run(lap_rig, "laps", *words)))
+        table = rows(printed(run(lap_rig, "laps", *words)))
         assert set(table) == {RACE, "lap", "car012-0003"}
         request, *_ = lap_rig.asked(laps_pb2.ListLapsRequest)
         assert (request.best_of, request.order_by) == (laps_pb2.BEST_OF_DRIVER, "lap_time")
@@ -161,22 +161,22 @@ class TestLaps:
         assert (request.filter.valid, request.filter.complete) == (True, True)
 
     def test_a_limit_says_that_there_is_more(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "laps", "--limit", "4"))
+        text = printed(run(lap_rig, "laps", "--limit", "4"))
         assert text.count("car0") == 4
         assert "4 laps shown, there are more; --limit 0 shows all" in text
-        assert "more" not in told(run(lap_rig, "laps", "--limit", "9"))
+        assert "more" not in printed(run(lap_rig, "laps", "--limit", "9"))
 
     def test_a_part_of_its_name_finds_a_session_and_a_dash_means_all(self, lap_rig: LapRig) -> None:
-        assert "car001-0001" in told(run(lap_rig, "laps", "practice"))
-        short = told(run(lap_rig, "laps", "-"))
+        assert "car001-0001" in printed(run(lap_rig, "laps", "practice"))
+        short = printed(run(lap_rig, "laps", "-"))
         assert {"5f3a-1/car001-0001", "5f3a-2/car012-0003"} < set(short.split())
         assert widest(short) <= NARROW
-        assert "Meander Valley Grand" in told(run(lap_rig, "laps", "-", columns=WIDE))
+        assert "Meander Valley Grand" in printed(run(lap_rig, "laps", "-", columns=WIDE))
 
     def test_long_names_give_way_and_times_never_do(self, lap_rig: LapRig) -> None:
         for lap in lap_rig.laps.values():
             lap.driver, lap.vehicle_class, lap.pinned = "A. Alder and C. Cherry", "Grand Tourer", True
-        text = told(run(lap_rig, "laps", "-"))
+        text = printed(run(lap_rig, "laps", "-"))
         assert widest(text) <= NARROW
         assert re.search(r"A\. .*… G.*… +0:21\.000 +7\.000 +7\.000 +7\.000 +\+2\.774 invalid", text)
 
@@ -184,13 +184,13 @@ class TestLaps:
         excerpt = f"{driven.SESSION}/laps/mark-20261120-143251-353135389-car031"
         lap = lap_rig.laps[excerpt] = lap_rig.laps.pop(f"{driven.SESSION}/laps/car031-0004")
         lap.name, lap.kind = excerpt, lap_pb2.LAP_KIND_EXCERPT
-        table = rows(told(run(lap_rig, "laps", "--all")))
+        table = rows(printed(run(lap_rig, "laps", "--all")))
         assert table["353135389-car031"][-1] == "excerpt"
-        told(run(lap_rig, "pin", "353135389-car031"))
+        printed(run(lap_rig, "pin", "353135389-car031"))
         assert lap.pinned
 
     def test_json_is_a_list_of_laps(self, lap_rig: LapRig) -> None:
-        first, *others = json.loads(told(run(lap_rig, "laps", "--order-by", "lap_time", "--json")))
+        first, *others = json.loads(printed(run(lap_rig, "laps", "--order-by", "lap_time", "--json")))
         assert (first["name"], len(others)) == (f"{driven.SESSION}/laps/car007-0003", 8)
         assert first["lap_time"] == pytest.approx(18.2258, abs=1e-4)
 
@@ -204,7 +204,7 @@ class TestLaps:
         self, lap_rig: LapRig
     ) -> None:
         lap_rig.sessions.insert(0, session_pb2.Session(name=f"{driven.SESSION}1"))
-        assert told(run(lap_rig, "laps", "5f3a-2")).startswith(f"{RACE}\n")
+        assert printed(run(lap_rig, "laps", "5f3a-2")).startswith(f"{RACE}\n")
 
     @pytest.mark.parametrize(
         ("words", "hint"),
@@ -217,7 +217,7 @@ class TestLaps:
     )
     def test_an_empty_list_says_what_else_there_may_be(self, words: tuple[str, ...], hint: str) -> None:
         fresh = LapRig(field.sessions())
-        text = told(run(fresh, "laps", *words))
+        text = printed(run(fresh, "laps", *words))
         fresh.stop()
         assert text.splitlines() == [RACE, hint]
 
@@ -231,7 +231,7 @@ class TestLaps:
 
 class TestLap:
     def test_one_page_tells_everything_in_80_columns(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "lap", "car012-0003"))
+        text = printed(run(lap_rig, "lap", "car012-0003"))
         assert widest(text) <= NARROW
         for part in (
             "car012-0003  A. Alder  GT3",
@@ -257,7 +257,7 @@ class TestLap:
         ],
     )
     def test_short_names_find_it(self, lap_rig: LapRig, words: str, name: str) -> None:
-        assert json.loads(told(run(lap_rig, "lap", words, "--json")))["lap"]["name"] == name
+        assert json.loads(printed(run(lap_rig, "lap", words, "--json")))["lap"]["name"] == name
 
     def test_a_name_of_several_laps_names_them(self, lap_rig: LapRig) -> None:
         result = run(lap_rig, "lap", "0002")
@@ -282,7 +282,7 @@ class TestLap:
         assert hint == "hint: a lap is kept some seconds after it ends"
 
     def test_events_are_told_in_words_and_nothing_is_cut(self, lap_rig: LapRig) -> None:
-        text = told(run(lap_rig, "lap", "car012-0003"))
+        text = printed(run(lap_rig, "lap", "car012-0003"))
         assert rows(text)["140.000"] == ["position", "changed", "place", "4,", "former", "place", "5"]
 
     @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ class TestLap:
         ],
     )
     def test_what_happened_is_told_in_words(self, event: dict[str, Any], words: str) -> None:
-        assert records.told(event_pb2.Event(**event), ("car", "lap_index")) == words
+        assert records.details(event_pb2.Event(**event), ("car", "lap_index")) == words
 
     def test_an_excerpt_shows_its_own_stretch_of_the_track(self, lap_rig: LapRig) -> None:
         name = f"{driven.SESSION}/laps/mark-20261120-143251-353135389-car012"
@@ -314,7 +314,7 @@ class TestLap:
         columns = driven.samples(20.0, rate=20)
         columns["distance"] = columns["distance"] / 10 + np.float32(4300)
         lap_rig.keep(driven.data(of, columns))
-        text = told(run(lap_rig, "lap", "353135389-car012"))
+        text = printed(run(lap_rig, "lap", "353135389-car012"))
         begin, end = columns["distance"].min(), columns["distance"].max()
         assert f"km/h over {begin:.0f} to {end:.0f} m" in text
         assert "of the car" not in text
@@ -323,10 +323,10 @@ class TestLap:
 
     @pytest.mark.parametrize("command", ["lap", "laps"])
     def test_help_names_the_lap_that_is_being_driven(self, lap_rig: LapRig, command: str) -> None:
-        assert "car012-running" in told(run(lap_rig, command, "--help"))
+        assert "car012-running" in printed(run(lap_rig, command, "--help"))
 
     def test_json_has_the_range_of_every_channel(self, lap_rig: LapRig) -> None:
-        facts = json.loads(told(run(lap_rig, "lap", "best", "--json")))
+        facts = json.loads(printed(run(lap_rig, "lap", "best", "--json")))
         speed = driven.samples(facts["lap"]["lap_time"], rate=20)["speed"]
         assert facts["channels"]["speed"]["max"] == float(speed.max())
         assert facts["channels"]["speed_limiter"]["min"] == 0
@@ -336,16 +336,16 @@ class TestLap:
 class TestKeeping:
     def test_mark_says_what_it_keeps(self, lap_rig: LapRig) -> None:
         words = ("--before", "20", "--after", "10", "--car", "7,12", "--note", "contact")
-        text = told(run(lap_rig, "mark", *words, "--at", "2026-11-20T13:00:00"))
+        text = printed(run(lap_rig, "mark", *words, "--at", "2026-11-20T13:00:00"))
         assert text == "marks/1: 20 s before and 10 s after 13:00:00\n"
-        (mark,) = json.loads(told(run(lap_rig, "marks", "--json")))
+        (mark,) = json.loads(printed(run(lap_rig, "marks", "--json")))
         assert (mark["note"], mark["cars"], mark["status"]) == ("contact", [7, 12], "MOMENT_STATUS_PENDING")
-        assert rows(told(run(lap_rig, "marks")))["1"][-2:] == ["0", "contact"]
+        assert rows(printed(run(lap_rig, "marks")))["1"][-2:] == ["0", "contact"]
 
     def test_pin_and_unpin_take_short_names(self, lap_rig: LapRig) -> None:
-        assert "pinned" in told(run(lap_rig, "pin", "best", "car012-0002"))
+        assert "pinned" in printed(run(lap_rig, "pin", "best", "car012-0002"))
         assert lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
-        assert "pinned" not in told(run(lap_rig, "unpin", "car012-0002"))
+        assert "pinned" not in printed(run(lap_rig, "unpin", "car012-0002"))
         assert not lap_rig.laps[f"{driven.SESSION}/laps/car012-0002"].pinned
 
     def test_a_mark_that_nobody_takes_says_so(self, lap_rig: LapRig) -> None:
@@ -356,8 +356,8 @@ class TestKeeping:
 
     def test_a_limit_of_marks_says_that_there_is_more(self, lap_rig: LapRig) -> None:
         for _ in range(2):
-            told(run(lap_rig, "mark"))
-        assert "1 marks shown, there are more" in told(run(lap_rig, "marks", "--limit", "1"))
+            printed(run(lap_rig, "mark"))
+        assert "1 marks shown, there are more" in printed(run(lap_rig, "marks", "--limit", "1"))
 
     @pytest.mark.parametrize("command", [("pin",), ("delete", "--yes")])
     def test_nothing_is_changed_when_one_name_is_wrong(
@@ -382,9 +382,9 @@ class TestKeeping:
         asked = run(lap_rig, "delete", "car012-0002", answer="n\n")
         assert f"delete {name} for good?" in asked.stderr
         assert (asked.exit_code, asked.stdout, name in lap_rig.laps) == (0, "", True)
-        assert told(run(lap_rig, "delete", "car012-0002", "--yes")) == f"{name} is deleted\n"
+        assert printed(run(lap_rig, "delete", "car012-0002", "--yes")) == f"{name} is deleted\n"
         assert name not in lap_rig.laps
-        answer = json.loads(told(run(lap_rig, "delete", "car012-0001", "--yes", "--json")))
+        answer = json.loads(printed(run(lap_rig, "delete", "car012-0001", "--yes", "--json")))
         assert answer == [f"{driven.SESSION}/laps/car012-0001"]
 
     def test_a_pinned_lap_stays(self, lap_rig: LapRig) -> None:

@@ -21,7 +21,7 @@ from riglap import extras
 from riglap.lap import Lap
 from riglap.plot import WRITERS
 from riglap.plot.panels import panels, plot_of, title
-from tests.cli.laps_shell import run, told
+from tests.cli.laps_shell import printed, run
 from tests.rigclient import field
 from tests.rigclient.lap_rig import LapRig
 from tests.riglap import driven, ld_reader
@@ -57,7 +57,9 @@ class TestExport:
         self, lap_rig: LapRig, tmp_path: Path
     ) -> None:
         path = tmp_path / "best.parquet"
-        text = told(run(lap_rig, "export", "best", "--out", str(path), "--channels", "speed,tyre_pressure"))
+        text = printed(
+            run(lap_rig, "export", "best", "--out", str(path), "--channels", "speed,tyre_pressure")
+        )
         assert text == f"{path}\n"
         table = extras.need("pyarrow.parquet", "export").read_table(path)
         assert table.column_names == [
@@ -73,14 +75,14 @@ class TestExport:
         twin = driven.info(3, name=f"{field.OLD}/laps/car012-0003", driver="B. Brook", lap_time=5.0)
         lap_rig.keep(driven.data(twin, driven.samples(5.0, rate=5)))
         words = ("car012-0003", "practice/car012-0003", "race/car012-0003")
-        text = told(run(lap_rig, "export", *words, "--out", str(tmp_path), "--channels", "gear"))
+        text = printed(run(lap_rig, "export", *words, "--out", str(tmp_path), "--channels", "gear"))
         files = [tmp_path / "5f3a-2-car012-0003.csv", tmp_path / "5f3a-1-car012-0003.csv"]
         assert text.splitlines() == [str(file) for file in files]
         assert [sum(line[:1] != "#" for line in file.open()) for file in files] == [1 + 408, 1 + 25]
 
     def test_a_lap_named_twice_is_exported_once(self, lap_rig: LapRig, tmp_path: Path) -> None:
         path = tmp_path / "lap.csv"
-        assert told(run(lap_rig, "export", "best", "car007-0003", "--out", str(path))) == f"{path}\n"
+        assert printed(run(lap_rig, "export", "best", "car007-0003", "--out", str(path))) == f"{path}\n"
         assert len(lap_rig.asked(laps_pb2.ReadLapRequest)) == 1
 
     @pytest.mark.parametrize(
@@ -100,8 +102,8 @@ class TestExport:
 
     def test_endings_ignore_case(self, lap_rig: LapRig, tmp_path: Path) -> None:
         table, picture = tmp_path / "LAP.PARQUET", tmp_path / "LAP.PNG"
-        told(run(lap_rig, "export", "best", "--out", str(table)))
-        told(run(lap_rig, "plot", "best", "--out", str(picture)))
+        printed(run(lap_rig, "export", "best", "--out", str(table)))
+        printed(run(lap_rig, "plot", "best", "--out", str(picture)))
         assert (table.read_bytes()[:4], picture.read_bytes()[:4]) == (b"PAR1", b"\x89PNG")
 
     @pytest.mark.parametrize("command", ["export", "plot"])
@@ -114,14 +116,14 @@ class TestExport:
         self, lap_rig: LapRig, tmp_path: Path
     ) -> None:
         path = tmp_path / "lap.csv"
-        told(
+        printed(
             run(lap_rig, "export", "best", "--out", str(path), "--channels", "tyre_temp_fr,tyre_pressure_rl")
         )
         assert names(path)[2:] == [*(f"tyre_temp_{at}" for at in (3, 4, 5)), "tyre_pressure_rl"]
 
     def test_several_laps_go_into_a_folder_a_file_each(self, lap_rig: LapRig, tmp_path: Path) -> None:
         folder = tmp_path / "new/folder"
-        text = told(run(lap_rig, "export", *ALDER, "--format", "csv", "--out", str(folder)))
+        text = printed(run(lap_rig, "export", *ALDER, "--format", "csv", "--out", str(folder)))
         files = [folder / f"{name}.csv" for name in ALDER]
         assert text.splitlines() == [str(file) for file in files]
         heads = {tuple(names(file)) for file in files}
@@ -138,7 +140,7 @@ class TestExport:
     ) -> None:
         path = tmp_path / "run.ld"
         words = ("--out", str(path), "--channels", "steering,speed", "--json")
-        text = told(run(lap_rig, "export", *ALDER, *words))
+        text = printed(run(lap_rig, "export", *ALDER, *words))
         assert json.loads(text) == [str(path), str(tmp_path / "run.ldx")]
         log = ld_reader.read(path.read_bytes())
         assert list(log.channels) == ["Steering Wheel Position", "Ground Speed"]
@@ -228,7 +230,7 @@ class _Scripts(HTMLParser):
 class TestPlot:
     def test_a_page_holds_every_lap_and_loads_nothing(self, lap_rig: LapRig, tmp_path: Path) -> None:
         path = tmp_path / "laps.html"
-        assert told(run(lap_rig, "plot", *ALDER, "--out", str(path))) == f"{path}\n"
+        assert printed(run(lap_rig, "plot", *ALDER, "--out", str(path))) == f"{path}\n"
         page = path.read_text()
         scripts = _Scripts()
         scripts.feed(page)
@@ -241,14 +243,14 @@ class TestPlot:
 
     def test_a_picture_is_a_picture(self, lap_rig: LapRig, tmp_path: Path) -> None:
         path = tmp_path / "laps.png"
-        told(run(lap_rig, "plot", "best", "--channels", "speed,tyre_pressure", "--out", str(path)))
+        printed(run(lap_rig, "plot", "best", "--channels", "speed,tyre_pressure", "--out", str(path)))
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG")
         width, height = struct.unpack_from(">2I", data, 16)
         assert (width, height) == (1560, round(130 * (1.1 + 5 * 1.9)))
 
     def test_only_what_is_drawn_is_read(self, lap_rig: LapRig, tmp_path: Path) -> None:
-        told(run(lap_rig, "plot", "best", "--channels", "gear", "--out", str(tmp_path / "lap.svg")))
+        printed(run(lap_rig, "plot", "best", "--channels", "gear", "--out", str(tmp_path / "lap.svg")))
         (request,) = lap_rig.asked(laps_pb2.ReadLapRequest)
         assert list(request.channels) == ["gear", "distance", "lap_time"]
 

@@ -64,9 +64,9 @@ def test_an_empty_stream_holds_nothing_yet(run: Run, server: Server) -> None:
 
 
 def test_json_is_the_message_with_the_names_of_the_contract(run: Run) -> None:
-    told = json.loads(run("status", "--json").output)
-    assert told["recorder"]["physics_rate_hz"] == 50.0
-    assert told["ring"]["spans"][0]["last_seq"] == 998
+    found = json.loads(run("status", "--json").output)
+    assert found["recorder"]["physics_rate_hz"] == 50.0
+    assert found["ring"]["spans"][0]["last_seq"] == 998
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("tail",), ("tail", "--json")])
@@ -90,6 +90,6 @@ def test_the_address_can_come_from_the_environment(server: Server) -> None:
 
 @pytest.mark.parametrize("command", ["status", "channels", "tail", "watch"])
 def test_every_command_helps_with_an_example(run: Run, command: str) -> None:
-    told = run(command, "--help").output
-    assert f"Example:\n    rig {command}" in told
-    assert "--json" in told
+    found = run(command, "--help").output
+    assert f"Example:\n    rig {command}" in found
+    assert "--json" in found

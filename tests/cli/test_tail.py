@@ -64,9 +64,9 @@ def test_gaps_are_lines_of_their_own_where_they_are(run: Run, server: Server, ex
     lines = run("tail", "--count", "2", *extra).output.splitlines()
     said = lines[3 + (not extra)]
     if extra:
-        told = json.loads(said)["gap"]
-        assert (told["first_seq"], told["last_seq"], told["count"]) == (2, 4, 3)
-        assert told["reason"] == "GAP_REASON_MISSED"
+        found = json.loads(said)["gap"]
+        assert (found["first_seq"], found["last_seq"], found["count"]) == (2, 4, 3)
+        assert found["reason"] == "GAP_REASON_MISSED"
     else:
         assert said == "-- 3 records missing (2 to 4): the game was faster than the recorder"
 
@@ -97,8 +97,8 @@ def test_events_in_words_and_as_objects(run: Run, server: Server) -> None:
     assert second == "-- 1 record missing (7 to 7): the game was faster than the recorder"
     assert "12.500 flag changed" in third
     assert third.endswith("full-course yellow")
-    told = objects(run("tail", "--stream", "events", "--count", "3", "--json").output)
-    assert told[1]["gap"] == {
+    found = objects(run("tail", "--stream", "events", "--count", "3", "--json").output)
+    assert found[1]["gap"] == {
         "stream": "STREAM_PHYSICS",
         "first_seq": 7,
         "last_seq": 7,
@@ -141,7 +141,7 @@ def test_a_cursor_file_goes_on_without_a_gap_or_a_repeat(run: Run, server: Serve
     seen = []
     for count in ("3", "2", "2"):
         result = run("tail", "--json", "--count", count, "--cursor-file", str(file), "--channels", "gear")
-        seen += [told["seq"] for told in objects(result.output) if told["car"] == race.PLAYER]
+        seen += [found["seq"] for found in objects(result.output) if found["car"] == race.PLAYER]
     assert seen == [1, 2, 3, 4, 5, 6, 7]
     assert Bookmark(file).read() == cursor(7)
     assert os.listdir(tmp_path) == ["seen.cursor"]
@@ -152,17 +152,17 @@ def test_a_message_is_only_done_when_all_of_it_was_shown(run: Run, server: Serve
     server.events.messages = [events[:1], events[1:]]
     file = tmp_path / "seen.cursor"
     follow = ("tail", "--stream", "events", "--json", "--cursor-file", str(file), "--count")
-    assert [told["seq"] for told in objects(run(*follow, "2").output)] == [1, 2]
+    assert [found["seq"] for found in objects(run(*follow, "2").output)] == [1, 2]
     assert Bookmark(file).read() == cursor(1)
-    assert [told["seq"] for told in objects(run(*follow, "3").output)] == [2, 3, 4]
+    assert [found["seq"] for found in objects(run(*follow, "3").output)] == [2, 3, 4]
     assert Bookmark(file).read() == cursor(4)
 
 
 def test_goes_on_after_the_rig_was_away(run: Run, server: Server) -> None:
     server.physics.messages = race.singles(*(race.physics(seq, slots=(7,)) for seq in range(1, 6)))
     server.physics.breaks = {2: [None], 4: [None]}
-    told = objects(run("tail", "--json", "--count", "5", "--channels", "gear").output)
-    assert [one["seq"] for one in told] == [1, 2, 3, 4, 5]
+    found = objects(run("tail", "--json", "--count", "5", "--channels", "gear").output)
+    assert [one["seq"] for one in found] == [1, 2, 3, 4, 5]
 
 
 def test_errors_of_the_rig_are_sentences(run: Run, server: Server) -> None:

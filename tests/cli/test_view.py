@@ -12,30 +12,30 @@ from rigclient.cli.terminal import palette
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.watch import leaderboard, live, view
 from rigclient.cli.watch.board import Board
-from rigclient.cli.watch.feeds import Refusal, Report, Tick, Update
+from rigclient.cli.watch.feeds import Refusal, Report, TimedFrame, TimedScoring
 from tests.cli import race
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60), (317, 91)]
 
 
-def tick(data: bytes) -> Tick:
+def tick(data: bytes) -> TimedFrame:
     frame = race.physics_frame(data)
-    return Tick(frame, frame.head.capture_time_ns + 3_000_000)
+    return TimedFrame(frame, frame.head.capture_time_ns + 3_000_000)
 
 
-def update(data: bytes, **changes: object) -> Update:
+def update(data: bytes, **changes: object) -> TimedScoring:
     frame = race.scoring_frame(data)
-    return Update(frame, race.session(**changes), frame.entry_list)
+    return TimedScoring(frame, race.session(**changes), frame.entry_list)
 
 
-def board(*items: Tick | Update | Report | Refusal) -> Board:
+def board(*items: TimedFrame | TimedScoring | Report | Refusal) -> Board:
     made = Board("127.0.0.1:7340")
     made.take(items or (Report(race.status()), tick(race.physics(50)), update(race.scoring(5))))
     return made
 
 
 def lines(made: Board, width: int = 120, height: int = 40) -> list[str]:
-    return [line.text for line in view.lines(made, width, height, view.Choice(keys=True))]
+    return [line.text for line in view.lines(made, width, height, view.ViewSettings(keys=True))]
 
 
 def fits(shown: list[Line], width: int, height: int) -> bool:
@@ -53,7 +53,7 @@ def test_every_line_is_exactly_as_wide_as_the_screen(width: int, height: int, ca
         tick(race.physics(50, slots, player)),
         update(race.scoring(5, slots, player)),
     )
-    assert fits(view.lines(made, width, height, view.Choice(keys=True)), width, height)
+    assert fits(view.lines(made, width, height, view.ViewSettings(keys=True)), width, height)
 
 
 @pytest.mark.parametrize(("width", "height"), [*SIZES, (59, 40), (120, 15), (10, 3), (1, 1)])
@@ -70,7 +70,7 @@ def test_every_state_fits(width: int, height: int) -> None:
         data[1:],
         (Report(race.status()),),
     ):
-        assert fits(view.lines(board(*items), width, height, view.Choice()), width, height)
+        assert fits(view.lines(board(*items), width, height, view.ViewSettings()), width, height)
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e9, 0.0, 1e9])
@@ -79,7 +79,7 @@ def test_odd_numbers_do_no_harm(value: float) -> None:
     scores: dict[str, Any] = {c.name: value for c in SCORING.channels if c.dtype.kind == "f"}
     made = board(tick(race.physics(50, **floats)), update(race.scoring(5, **scores)), Report(race.status()))
     for width, height in SIZES:
-        assert fits(view.lines(made, width, height, view.Choice()), width, height)
+        assert fits(view.lines(made, width, height, view.ViewSettings()), width, height)
 
 
 def test_names_in_any_script_keep_the_columns() -> None:
@@ -148,7 +148,7 @@ def test_rows_can_be_sorted_and_a_missing_time_comes_last() -> None:
 
 
 def test_keys_sort_explain_and_pause() -> None:
-    made, choice = board(), view.Choice(keys=True)
+    made, choice = board(), view.ViewSettings(keys=True)
     live.press("s", made, choice)
     assert choice.sort == "gap"
     assert "by gap" in view.lines(made, 160, 40, choice)[-1].text
@@ -165,7 +165,7 @@ def test_keys_sort_explain_and_pause() -> None:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("sort", leaderboard.SORTS)
 def test_explained_and_sorted_it_fits(width: int, height: int, sort: str) -> None:
-    choice = view.Choice(sort=sort, paused=True, helping=True, keys=True)
+    choice = view.ViewSettings(sort=sort, paused=True, helping=True, keys=True)
     assert fits(view.lines(board(), width, height, choice), width, height)
 
 
@@ -216,7 +216,7 @@ def test_states_of_a_car(values: dict[str, Any], word: str) -> None:
 
 def test_purple_is_the_best_of_a_class_and_green_a_personal_best() -> None:
     made = board(tick(race.physics(50)), update(race.scoring(5, last_lap_time=[94.0, 95.0, 97.0])))
-    rows = view.lines(made, 160, 40, view.Choice())[3:6]
+    rows = view.lines(made, 160, 40, view.ViewSettings())[3:6]
     last = [next(style for text, style in row if text.endswith(".000")) for row in rows]
     assert last == [palette.PURPLE, palette.GOOD, palette.TEXT]
 
@@ -262,7 +262,7 @@ def test_foot_tells_losses_and_latency() -> None:
     made = board()
     frame = race.physics_frame(race.physics(60))
     frame.gaps = (race.gap(51, 55),)
-    made.take([Tick(frame, frame.head.capture_time_ns + 3_000_000)])
+    made.take([TimedFrame(frame, frame.head.capture_time_ns + 3_000_000)])
     foot = lines(made)[-1]
     for word in ("50 Hz", "3.0 ms", "seq 60", "missed 5", "lost 4", "q quit"):
         assert word in foot

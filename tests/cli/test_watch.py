@@ -131,8 +131,8 @@ def test_one_line_a_second_without_a_terminal(run: Run, server: Server) -> None:
 
 def test_json_is_the_summary(run: Run, server: Server) -> None:
     server.physics.messages = race.singles(race.physics(1), race.physics(2))
-    told = json.loads(run("watch", "--for", "1", "--json").stdout)
-    assert told == {
+    found = json.loads(run("watch", "--for", "1", "--json").stdout)
+    assert found == {
         "received": 2,
         "declared_missing": 0,
         "undeclared_missing": 0,

@@ -31,17 +31,17 @@ class Story:
 def story() -> Story:
     """Sixteen cars, six laps of the short circuit, to the end."""
     race = Race(16, seed=5, short=True, laps=6)
-    told, scoring = Story(race), Scoring(race)
+    found, scoring = Story(race), Scoring(race)
     before = race.records["mLapStartET"].copy()
     while not race.over:
-        told.events += race.step()
+        found.events += race.step()
         if not np.array_equal(before, race.records["mLapStartET"]):
             before = race.records["mLapStartET"].copy()
-            told.lap_starts.append((race.clock, before, race.records["mLapNumber"].copy()))
+            found.lap_starts.append((race.clock, before, race.records["mLapNumber"].copy()))
         if race.scoring_due:
             scoring.update()
-            told.tables.append((scoring.info.copy(), scoring.vehicles.copy()))
-    return told
+            found.tables.append((scoring.info.copy(), scoring.vehicles.copy()))
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from rigd.demo import faults
 from rigd.demo.folder import DEFAULT_FOLDER
-from rigd.demo.game import Options, Summary, run
+from rigd.demo.game import GameSummary, Options, run
 from rigd.sources.rf2.layout import BUFFERS, SCORING, TELEMETRY, Scoring, Telemetry
 
 _PROGRAM = """
@@ -24,12 +24,12 @@ print("clean")
 """
 
 
-def _play(folder: Path, **options: object) -> Summary:
+def _play(folder: Path, **options: object) -> GameSummary:
     given = {"cars": 6, "short": True, "speed": 20.0, **options}
     return run(Options(folder, **given), threading.Event())  # type: ignore[arg-type]
 
 
-def _play_until(folder: Path, frames: int, **options: object) -> Summary:
+def _play_until(folder: Path, frames: int, **options: object) -> GameSummary:
     """Play until so many frames were closed, however long a busy machine takes for them."""
     stop = threading.Event()
 

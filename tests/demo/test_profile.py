@@ -15,12 +15,12 @@ from rigd.sources.rf2.layout import VEHICLE_TELEMETRY
 
 def filled(records: np.ndarray) -> set[str]:
     """Names of the fields that are not nothing, those of wheels with a dot."""
-    cars = {name for name in VEHICLE_TELEMETRY.names or () if name != "mWheels" and told(records[name])}
+    cars = {name for name in VEHICLE_TELEMETRY.names or () if name != "mWheels" and any_set(records[name])}
     wheels = records["mWheels"]
-    return cars | {f"mWheels.{name}" for name in wheels.dtype.names or () if told(wheels[name])}
+    return cars | {f"mWheels.{name}" for name in wheels.dtype.names or () if any_set(wheels[name])}
 
 
-def told(values: np.ndarray) -> bool:
+def any_set(values: np.ndarray) -> bool:
     return bool((values != np.zeros((), values.dtype)).any())
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rigd.demo.journal import Event
-from rigd.demo.pits import Stage
+from rigd.demo.pits import PitStage
 from rigd.demo.race import GREEN_S, Phase, Race
 from rigd.demo.scoring import Scoring
 from tests.demo.conftest import Story
@@ -13,14 +13,14 @@ from tests.demo.conftest import Story
 
 def _digest(seed: int, frames: int) -> str:
     race = Race(12, seed=seed, short=True)
-    scoring, told = Scoring(race), sha256()
+    scoring, found = Scoring(race), sha256()
     for _ in range(frames):
         race.step()
-        told.update(race.records.tobytes())
+        found.update(race.records.tobytes())
         if race.scoring_due:
             scoring.update()
-            told.update(scoring.info.tobytes() + scoring.vehicles.tobytes())
-    return told.hexdigest()
+            found.update(scoring.info.tobytes() + scoring.vehicles.tobytes())
+    return found.hexdigest()
 
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not() -> None:
@@ -113,7 +113,7 @@ def test_cars_stop_and_pass_every_stage(story: Story) -> None:
     car = story.of("pit_in")[0]["id"]
     stages = [int(vehicles["mPitState"][vehicles["mID"] == car][0]) for _, vehicles in story.tables]
     order = [stage for stage, after in pairwise(stages) if stage != after]
-    assert order == [Stage.NONE, Stage.REQUEST, Stage.ENTERING, Stage.STOPPED, Stage.EXITING]
+    assert order == [PitStage.NONE, PitStage.REQUEST, PitStage.ENTERING, PitStage.STOPPED, PitStage.EXITING]
     assert story.tables[-1][1]["mNumPitstops"].sum() == len(story.of("pit_in"))
 
 
@@ -122,7 +122,7 @@ def test_the_pit_lane_has_a_speed_limit(story: Story) -> None:
     speeds = [
         float(np.linalg.norm(row["mLocalVel"]))
         for _, vehicles in story.tables
-        for row in vehicles[vehicles["mPitState"] >= Stage.ENTERING]
+        for row in vehicles[vehicles["mPitState"] >= PitStage.ENTERING]
     ]
     assert min(speeds) < 0.01
     assert max(speeds) < limit + 1.5

@@ -12,13 +12,14 @@ LAPS = 4
 
 @pytest.fixture(scope="module")
 def demo_rig() -> Iterator[Stage]:
-    """A rig with a race that goes on; some laps are archived already."""
+    """A rig with a race that goes on, after one in quick motion of which laps are archived."""
     with stage() as here:
-        here.start(
-            "rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "4", "--short", "--speed", "10"
-        )
+        words = ("rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "4", "--short")
+        quick = here.start(*words, "--speed", "10")
         here.record("--origin", "demo")
         here.archive()
         here.serve()
         until(lambda: len(list(here.data.glob("laps/*/[!.]*-0001.lap"))) >= LAPS)
+        here.stop(quick)
+        here.start(*words)
         yield here

@@ -95,9 +95,9 @@ class TestTypeScript:
         with rigclient.connect(demo_rig.address) as rig:
             frames = rig.physics(["speed", "gear", "position", "in_pit_lane"], start="earliest")
             for frame in islice((frame for frame in frames if frame.seq in ticks), len(ticks)):
-                told = ticks[frame.seq]
-                assert told["session_time"] == frame.session_time
+                found = ticks[frame.seq]
+                assert found["session_time"] == frame.session_time
                 for name, column in frame.columns().items():
-                    assert told[name] == column.ravel().tolist(), (frame.seq, name)
+                    assert found[name] == column.ravel().tolist(), (frame.seq, name)
         if transport == "socket":
             demo_rig.stop(server)

@@ -15,7 +15,7 @@ from rig.v1 import lap_pb2, laps_pb2, laps_pb2_grpc, session_pb2
 from rigd.archive.archiver import Archiver, Settings
 from rigd.store.folder import LapFolder
 from rigd.store.marks import Marks
-from rigd.store.reindex import Tally, reindex
+from rigd.store.reindex import IndexTotals, reindex
 from tests.archive.tape import ROOMY, START_NS, Tape
 from tests.stage import free_port
 
@@ -141,7 +141,7 @@ class Archive:
         finally:
             archiver.close()
 
-    def goes_on(self) -> Tally:
+    def goes_on(self) -> IndexTotals:
         """An archiver lives for a while; then everything is checked to its last byte."""
         self.lives()
         return reindex(self.data)

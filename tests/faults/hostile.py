@@ -144,9 +144,9 @@ def refused_as_malformed(name: str) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        told: Any = error
-        assert told.code() is grpc.StatusCode.INVALID_ARGUMENT, (name, told.code(), told.details())
-        assert "bytes are not what this call takes" in told.details(), (name, told.details())
+        found: Any = error
+        assert found.code() is grpc.StatusCode.INVALID_ARGUMENT, (name, found.code(), found.details())
+        assert "bytes are not what this call takes" in found.details(), (name, found.details())
     else:
         raise AssertionError(f"{name} took it")
 

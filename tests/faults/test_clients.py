@@ -49,7 +49,7 @@ class Healthy:
         self._rig.close()
 
 
-class Town:
+class ServedRig:
     """Game, recorder, server, and a healthy subscriber."""
 
     def __init__(self, here: Stage) -> None:
@@ -78,48 +78,48 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town() -> Iterator[Town]:
+def served() -> Iterator[ServedRig]:
     with stage() as here:
-        built = Town(here)
+        built = ServedRig(here)
         yield built
         built.close()
 
 
-def test_hostile_clients_are_borne_and_leave_nothing_behind(town: Town) -> None:
+def test_hostile_clients_are_borne_and_leave_nothing_behind(served: ServedRig) -> None:
     habits = sorted(HABITS.keys() - {"stopped"})
-    open_before = town.descriptors()
+    open_before = served.descriptors()
     with campaign("hostile clients: silent, slow, a thousand streams, idle, garbage, malformed, reconnecting",
                   tries(1, 20) * len(habits)) as faults:  # fmt: skip
         for number in faults.rounds():
-            client = town.hostile(habits[number % len(habits)])
+            client = served.hostile(habits[number % len(habits)])
             assert client.wait(60) == 0
-            until(lambda: not town.others())
-            assert town.server.poll() is None
-            town.healthy.check()
-        until(lambda: town.descriptors() <= open_before + 2)
+            until(lambda: not served.others())
+            assert served.server.poll() is None
+            served.healthy.check()
+        until(lambda: served.descriptors() <= open_before + 2)
 
 
 @pytest.mark.parametrize("wish", ["continued", "killed"])
-def test_a_stopped_client_is_noticed_costs_its_position_and_comes_back(town: Town, wish: str) -> None:
+def test_a_stopped_client_is_noticed_costs_its_position_and_comes_back(served: ServedRig, wish: str) -> None:
     with campaign(f"SIGSTOP of a client, which is then {wish}", tries(1, 15)) as faults:
         for _ in faults.rounds():
-            client = town.hostile("stopped")
+            client = served.hostile("stopped")
             assert client.stdout is not None
             last = int(client.stdout.readline())
-            until(lambda: any(one.stalled for one in town.others()))
-            (stalled,) = town.others()
-            town.healthy.check()
-            (later,) = town.others()
+            until(lambda: any(one.stalled for one in served.others()))
+            (stalled,) = served.others()
+            served.healthy.check()
+            (later,) = served.others()
             assert later.seq == stalled.seq, "a stopped client is sent nothing more"
             assert later.lag > stalled.lag
             if wish == "continued":
                 client.send_signal(signal.SIGCONT)
-                caught_up(client, last, town.healthy.seqs[-1])
+                caught_up(client, last, served.healthy.seqs[-1])
             client.kill()
             client.wait(20)
             client.stdout.close()
             # A killed one is gone when the kernel says so, one on a cut line when the keepalive does.
-            until(lambda: not town.others())
+            until(lambda: not served.others())
 
 
 def caught_up(client: "subprocess.Popen[str]", last: int, head: int) -> None:

@@ -36,7 +36,7 @@ REFUSALS = {
 }
 
 
-class House:
+class SupervisedRig:
     """The supervised daemons, the simulated game, and who looks at them."""
 
     def __init__(self, folder: Path, scratch: Path, buffers: Path, disk: "Disk | None" = None) -> None:
@@ -46,7 +46,7 @@ class House:
         address = f"127.0.0.1:{free_port()}"
         data = disk.inside / "data" if disk else self.data
         # What the ring lets go of would count as lost: for minutes of a busy machine it has room.
-        words = ("tests.faults.house", str(data), str(buffers), address, "64M" if disk else "512M")
+        words = ("tests.faults.supervised", str(data), str(buffers), address, "64M" if disk else "512M")
         within = disk.within if disk else ()
         self._daemons = self._start(*words, env=self.conditions.environment, within=within)
         self.channel = grpc.insecure_channel(address)
@@ -103,7 +103,7 @@ class House:
     def closed(self) -> int:
         return sum(event.HasField("lap_closed") for event in events(self.data))
 
-    def told(self, daemon: str) -> bool:
+    def in_trouble(self, daemon: str) -> bool:
         """Whether the status says that the daemon is in trouble."""
         return daemon in {trouble.daemon for trouble in self.status().troubles}
 
@@ -118,7 +118,9 @@ class House:
 
         def ready() -> bool:
             status = self.status()
-            return status.HasField("archiver") and not status.archiver.behind and not self.told("archive")
+            return (
+                status.HasField("archiver") and not status.archiver.behind and not self.in_trouble("archive")
+            )
 
         return ready
 
@@ -131,7 +133,9 @@ class House:
                     laps_pb2.ListLapsRequest(parent="sessions/-", page_size=1), timeout=5
                 )
                 lap = laps_pb2.ReadLapRequest(name=listed.laps[0].name)
-                return any(part.data for part in self.laps.ReadLap(lap, timeout=5)) and not self.told("serve")
+                return any(part.data for part in self.laps.ReadLap(lap, timeout=5)) and not self.in_trouble(
+                    "serve"
+                )
             except (grpc.RpcError, IndexError):
                 return False
 
@@ -165,12 +169,12 @@ class House:
 
 
 @contextlib.contextmanager
-def house(folder: Path, disk: "Disk | None" = None) -> Iterator[House]:
+def supervised_rig(folder: Path, disk: "Disk | None" = None) -> Iterator[SupervisedRig]:
     with (
         tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
         tempfile.TemporaryDirectory() as rest,
     ):
-        built = House(folder, Path(rest), Path(buffers), disk)
+        built = SupervisedRig(folder, Path(rest), Path(buffers), disk)
         try:
             built.begin()
             yield built
@@ -179,20 +183,23 @@ def house(folder: Path, disk: "Disk | None" = None) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def town() -> Iterator[House]:
-    with tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as folder, house(Path(folder)) as built:
+def supervised() -> Iterator[SupervisedRig]:
+    with (
+        tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as folder,
+        supervised_rig(Path(folder)) as built,
+    ):
         yield built
 
 
-def goes_on(town: House, fault: str, troubles: Sequence[Callable[[], None]], *hit: str) -> None:
+def goes_on(supervised: SupervisedRig, fault: str, troubles: Sequence[Callable[[], None]], *hit: str) -> None:
     """A campaign: after the troubles, one by one, those that they have hit work again, as do the others."""
     with contextlib.ExitStack() as stack:
         rows = {name: stack.enter_context(campaign(f"{name}: {fault}", tries(1, 10))) for name in hit}
         for _ in range(tries(1, 10)):
             for trouble in troubles:
                 trouble()
-            took = town.again()
-            lost, declared = town.take_account()
+            took = supervised.again()
+            lost, declared = supervised.take_account()
             for name, row in rows.items():
                 row.again_s = max(row.again_s or 0.0, took[name])
                 row.tried += 1
@@ -209,80 +216,82 @@ def by_turns(*kinds: Kind) -> list[tuple[Kind, ...]]:
 
 
 @pytest.mark.parametrize("errors", by_turns(*REFUSALS))
-def test_a_disk_that_refuses(town: House, errors: Sequence[int]) -> None:
+def test_a_disk_that_refuses(supervised: SupervisedRig, errors: Sequence[int]) -> None:
     def refused(error: int) -> None:
-        town.conditions.become(refuse=error)
-        until(lambda: town.told("record"))
+        supervised.conditions.become(refuse=error)
+        until(lambda: supervised.in_trouble("record"))
         time.sleep(2.0)
-        town.conditions.become()
-        until(lambda: not town.told("record"))
+        supervised.conditions.become()
+        until(lambda: not supervised.in_trouble("record"))
 
     goes_on(
-        town,
+        supervised,
         ", ".join(REFUSALS[error] for error in errors),
         [partial(refused, error) for error in errors],
         *DAEMONS,
     )
-    kinds = [event.WhichOneof("kind") for event in events(town.data)]
+    kinds = [event.WhichOneof("kind") for event in events(supervised.data)]
     assert "trouble_began" in kinds
-    until(lambda: any(event.HasField("trouble_ended") for event in events(town.data)))
+    until(lambda: any(event.HasField("trouble_ended") for event in events(supervised.data)))
 
 
 @pytest.mark.parametrize("folders", by_turns("data", "laps", "ring"))
-def test_a_folder_renamed_and_back(town: House, folders: Sequence[str]) -> None:
+def test_a_folder_renamed_and_back(supervised: SupervisedRig, folders: Sequence[str]) -> None:
     def renamed(folder: str) -> None:
-        path = town.data if folder == "data" else town.data / folder
+        path = supervised.data if folder == "data" else supervised.data / folder
         away, hit = path.with_name(f"{folder}.away"), "record" if folder == "ring" else "archive"
         path.rename(away)
-        until(lambda: town.told(hit))
+        until(lambda: supervised.in_trouble(hit))
         time.sleep(1.0)
         assert not path.exists(), "nothing was made in its place"
         away.rename(path)
-        until(lambda: not town.told(hit))
+        until(lambda: not supervised.in_trouble(hit))
 
     troubles = [partial(renamed, folder) for folder in folders]
-    goes_on(town, f"{' or '.join(folders)} folder renamed and back", troubles, *DAEMONS)
+    goes_on(supervised, f"{' or '.join(folders)} folder renamed and back", troubles, *DAEMONS)
 
 
-def test_a_locked_index(town: House) -> None:
+def test_a_locked_index(supervised: SupervisedRig) -> None:
     def locked() -> None:
-        with contextlib.closing(sqlite3.connect(town.data / "index.sqlite", isolation_level=None)) as other:
+        with contextlib.closing(
+            sqlite3.connect(supervised.data / "index.sqlite", isolation_level=None)
+        ) as other:
             other.execute("BEGIN IMMEDIATE")
-            until(lambda: town.told("archive"))
+            until(lambda: supervised.in_trouble("archive"))
             other.execute("ROLLBACK")
 
-    goes_on(town, "index locked", [locked], "archive", "serve")
+    goes_on(supervised, "index locked", [locked], "archive", "serve")
 
 
-def test_an_index_that_is_taken_away_is_made_anew(town: House) -> None:
-    goes_on(town, "index deleted", [(town.data / "index.sqlite").unlink], "archive", "serve")
+def test_an_index_that_is_taken_away_is_made_anew(supervised: SupervisedRig) -> None:
+    goes_on(supervised, "index deleted", [(supervised.data / "index.sqlite").unlink], "archive", "serve")
 
 
 @pytest.mark.parametrize("daemons", by_turns(*DAEMONS))
-def test_a_daemon_stopped_and_continued(town: House, daemons: Sequence[str]) -> None:
+def test_a_daemon_stopped_and_continued(supervised: SupervisedRig, daemons: Sequence[str]) -> None:
     def stopped(daemon: str) -> None:
-        pid = town.running(daemon)
+        pid = supervised.running(daemon)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
             time.sleep(1.5)
             os.kill(pid, signal.SIGCONT)
 
-    goes_on(town, "SIGSTOP for seconds", [partial(stopped, daemon) for daemon in daemons], *daemons)
+    goes_on(supervised, "SIGSTOP for seconds", [partial(stopped, daemon) for daemon in daemons], *daemons)
 
 
 @pytest.mark.parametrize("daemons", by_turns(*DAEMONS))
-def test_a_daemon_without_memory(town: House, daemons: Sequence[str]) -> None:
+def test_a_daemon_without_memory(supervised: SupervisedRig, daemons: Sequence[str]) -> None:
     """It waits, or ends and is started again."""
 
     def starved(daemon: str) -> None:
-        pid = town.running(daemon)
+        pid = supervised.running(daemon)
         size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
             time.sleep(2.0)
             resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 
-    goes_on(town, "memory limit reached", [partial(starved, daemon) for daemon in daemons], *daemons)
+    goes_on(supervised, "memory limit reached", [partial(starved, daemon) for daemon in daemons], *daemons)
 
 
 class Disk(NamedTuple):
@@ -313,14 +322,14 @@ def small_disk(size: str) -> Iterator[Disk]:
 
 
 def test_a_disk_that_is_really_full() -> None:
-    with small_disk("200M") as disk, house(disk.outside, disk) as small:
+    with small_disk("200M") as disk, supervised_rig(disk.outside, disk) as small:
 
         def trouble() -> None:
             filler = disk.outside / "filler"
             with filler.open("wb") as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(1 << 16))
-            until(lambda: small.told("record"))
+            until(lambda: small.in_trouble("record"))
             time.sleep(tries(2, 20) if SOAK else 2.0)
             filler.unlink()
 

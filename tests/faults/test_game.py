@@ -20,7 +20,7 @@ from tests.stage import Stage, stage, until
 CARS, RATE = 8, 100
 
 
-class Desk:
+class GameRecorder:
     """A recorder, and games under it one after the other."""
 
     def __init__(self, here: Stage) -> None:
@@ -53,62 +53,62 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
+def recorder() -> Iterator[GameRecorder]:
     with stage() as here:
-        yield Desk(here)
+        yield GameRecorder(here)
 
 
-def killed(desk: Desk, dice: random.Random) -> None:
+def killed(recorder: GameRecorder, dice: random.Random) -> None:
     """The game is killed in the middle of whatever it does, and started anew over its own files."""
-    game = desk.demo()
-    desk.flows()
+    game = recorder.demo()
+    recorder.flows()
     time.sleep(dice.uniform(0, 0.1))
     game.kill()
     game.wait()
 
 
-def stopped(desk: Desk, dice: random.Random) -> None:
+def stopped(recorder: GameRecorder, dice: random.Random) -> None:
     """The game stands still, perhaps with a frame open, and goes on."""
-    game = desk.demo()
-    desk.flows()
+    game = recorder.demo()
+    recorder.flows()
     for _ in range(3):
         game.send_signal(signal.SIGSTOP)
         time.sleep(dice.uniform(0.05, 0.4))
         game.send_signal(signal.SIGCONT)
-        desk.flows(10)
+        recorder.flows(10)
     game.kill()
     game.wait()
 
 
-def faulty(*kinds: str) -> Callable[[Desk, random.Random], None]:
-    def play(desk: Desk, _dice: random.Random) -> None:
-        start = desk.committed()
-        game = desk.demo(*(f"{kind}@0.5" for kind in kinds), seconds=4)
+def faulty(*kinds: str) -> Callable[[GameRecorder, random.Random], None]:
+    def play(recorder: GameRecorder, _dice: random.Random) -> None:
+        start = recorder.committed()
+        game = recorder.demo(*(f"{kind}@0.5" for kind in kinds), seconds=4)
         game.wait(30)
-        assert desk.committed() > start
+        assert recorder.committed() > start
 
     play.__doc__ = f"The simulated game's own faults: {', '.join(kinds)}."
     return play
 
 
-def changed_layout(desk: Desk, _dice: random.Random) -> None:
+def changed_layout(recorder: GameRecorder, _dice: random.Random) -> None:
     """The plugin is another version with another layout: nothing is taken until ours is back."""
-    game = StampedGame(desk.here.buffers, CARS, RATE)
+    game = StampedGame(recorder.here.buffers, CARS, RATE)
     game.open_session()
-    play(desk, game, 60)
+    play(recorder, game, 60)
     name(game.extended, b"4.0.0.0")
-    until(lambda: desk.here.status().source_state == "WRONG_VERSION")
-    until(lambda: desk.committed() == desk.committed())  # word of it comes once a second
-    refused = desk.committed()
+    until(lambda: recorder.here.status().source_state == "WRONG_VERSION")
+    until(lambda: recorder.committed() == recorder.committed())  # word of it comes once a second
+    refused = recorder.committed()
     frames(game, 60)
-    assert desk.committed() == refused, "bytes of another layout are not recorded"
+    assert recorder.committed() == refused, "bytes of another layout are not recorded"
     name(game.extended, b"3.7.15.1")
-    play(desk, game, 120)
+    play(recorder, game, 120)
 
 
-def growing_field(desk: Desk, dice: random.Random) -> None:
+def growing_field(recorder: GameRecorder, dice: random.Random) -> None:
     """Cars join and leave while a frame is open, and the count runs ahead of the records."""
-    game = StampedGame(desk.here.buffers, CARS, RATE)
+    game = StampedGame(recorder.here.buffers, CARS, RATE)
     game.open_session()
     for _ in range(12):
         game.resize(dice.randrange(1, CARS + 1))
@@ -119,14 +119,14 @@ def growing_field(desk: Desk, dice: random.Random) -> None:
         telemetry.array["mNumVehicles"] = game.cars
         telemetry.end()
         frames(game, 10)
-    play(desk, game, 60)
+    play(recorder, game, 60)
 
 
-def play(desk: Desk, game: StampedGame, count: int) -> None:
+def play(recorder: GameRecorder, game: StampedGame, count: int) -> None:
     """Write frames, which are recorded."""
-    start = desk.committed()
+    start = recorder.committed()
     frames(game, count)
-    until(lambda: desk.committed() > start)
+    until(lambda: recorder.committed() > start)
 
 
 def frames(game: StampedGame, count: int) -> None:
@@ -143,7 +143,7 @@ def name(writer: BufferWriter, version: bytes) -> None:
     writer.end()
 
 
-HABITS: dict[str, Callable[[Desk, random.Random], None]] = {
+HABITS: dict[str, Callable[[GameRecorder, random.Random], None]] = {
     "killed and started anew": killed,
     "stopped and continued": stopped,
     "tearing frames": faulty("torn"),
@@ -155,15 +155,15 @@ HABITS: dict[str, Callable[[Desk, random.Random], None]] = {
 
 
 @pytest.mark.parametrize("habit", HABITS)
-def test_a_game_that_misbehaves_is_recorded_or_declared(desk: Desk, habit: str) -> None:
+def test_a_game_that_misbehaves_is_recorded_or_declared(recorder: GameRecorder, habit: str) -> None:
     dice = random.Random(SEED)
     with campaign(f"game {habit}", tries(1, 12)) as faults:
         for _ in faults.rounds():
-            HABITS[habit](desk, dice)
-            desk.settle(faults)
+            HABITS[habit](recorder, dice)
+            recorder.settle(faults)
 
 
-def test_frames_of_all_games_stand_in_one_ring_in_order(desk: Desk) -> None:
-    heads = account(desk.here.data).heads
+def test_frames_of_all_games_stand_in_one_ring_in_order(recorder: GameRecorder) -> None:
+    heads = account(recorder.here.data).heads
     assert all(before.seq < after.seq for before, after in pairwise(heads))
     assert np.all(np.diff([head.session for head in heads]) >= 0)

@@ -23,7 +23,7 @@ KILLS = tries(3, 400)
 CARS, RATE = 6, 100
 
 
-class Town:
+class KillableRig:
     """Game, recorder, server and client, each a process that can be killed and started again."""
 
     def __init__(self, folder: Path, buffers: Path) -> None:
@@ -71,36 +71,36 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path, buffers: Path) -> Iterator[Town]:
-    built = Town(tmp_path, buffers)
+def killable(tmp_path: Path, buffers: Path) -> Iterator[KillableRig]:
+    built = KillableRig(tmp_path, buffers)
     yield built
     built.close()
 
 
-def test_every_committed_tick_arrives_once_and_every_loss_is_declared(town: Town) -> None:
+def test_every_committed_tick_arrives_once_and_every_loss_is_declared(killable: KillableRig) -> None:
     chance = random.Random(SEED)
-    town.wait_for(lambda: len(town.lines()) > RATE)
+    killable.wait_for(lambda: len(killable.lines()) > RATE)
     with campaign("kill -9 of recorder, server or client", KILLS) as faults:
         order: list[str] = []
         for _ in faults.rounds():
-            order = order or chance.sample(sorted(town.commands), len(town.commands))
-            town.kill(order.pop())
+            order = order or chance.sample(sorted(killable.commands), len(killable.commands))
+            killable.kill(order.pop())
             time.sleep(chance.uniform(0.0, 0.9))
-        faults.lose(*losses(town))
+        faults.lose(*losses(killable))
 
 
-def losses(town: Town) -> tuple[int, int]:
+def losses(killable: KillableRig) -> tuple[int, int]:
     """What is missing of a last look at everything, and how much of it was declared."""
     # A last stretch without kills, so that what was going on at the last one is declared.
-    calm = len(town.lines())
-    town.wait_for(lambda: len(town.lines()) > calm + RATE)
-    town.game.send_signal(signal.SIGTERM)
-    written = int(town.game.communicate(timeout=10)[0])
-    ring = RingReader(town.data / "ring")
+    calm = len(killable.lines())
+    killable.wait_for(lambda: len(killable.lines()) > calm + RATE)
+    killable.game.send_signal(signal.SIGTERM)
+    written = int(killable.game.communicate(timeout=10)[0])
+    ring = RingReader(killable.data / "ring")
     time.sleep(1.0)  # the last frames reach the ring
     stored = read_all(ring)
-    town.wait_for(lambda: town.lines()[-1]["seq"] == stored[-1][0])
-    lines = town.lines()
+    killable.wait_for(lambda: killable.lines()[-1]["seq"] == stored[-1][0])
+    lines = killable.lines()
     assert [(line["seq"], line["crc"]) for line in lines] == [
         (seq, checksum(data)) for seq, data in stored
     ], "every committed tick once, in order, unchanged"

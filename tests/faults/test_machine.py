@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,23 +19,35 @@ from tests.faults.campaign import SEED, Campaign, campaign, tries
 from tests.faults.conditions import Conditions
 from tests.stage import Stage, events, stage, until
 
-CARS, RATE = 4, 50
+RATE = 50
 
 
-class Town:
+class Size(NamedTuple):
+    """Of a race and of its ring."""
+
+    cars: int
+    ring: str
+
+
+USUAL = Size(4, "512M")
+FULL_SOON = Size(40, "16M")
+"""Frames of 32 kB fill a map within seconds."""
+
+
+class RunningRig:
     """A short race on a machine whose conditions can change: game, recorder, archiver, server, subscriber."""
 
-    def __init__(self, here: Stage, conditions: Conditions, ring_size: str) -> None:
+    def __init__(self, here: Stage, conditions: Conditions, size: Size) -> None:
         self.here, self.conditions = here, conditions
         here.environment = conditions.environment
         self.running = {
-            "recorder": here.record("--ring-size", ring_size),
+            "recorder": here.record("--ring-size", size.ring),
             "archiver": here.archive(),
             "server": here.serve(),
         }
         until(lambda: (here.data / "ring/data.mdb").exists())
         here.environment = None
-        words = ("--cars", str(CARS), "--rate", str(RATE), "--speed", "2", "--short", "--laps", "0")
+        words = ("--cars", str(size.cars), "--rate", str(RATE), "--speed", "2", "--short", "--laps", "0")
         self.running["game"] = here.start("rigd", "demo-game", "--buffers", str(here.buffers), *words)
         log = str(here.data / "follower.log")
         self.running["subscriber"] = here.start("tests.faults.follower", here.address, log)
@@ -63,71 +76,72 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(request: pytest.FixtureRequest) -> Iterator[Town]:
+def running_rig(request: pytest.FixtureRequest) -> Iterator[RunningRig]:
     """One for all tests with the same size of ring: each ends with all well again."""
     with stage() as here, tempfile.TemporaryDirectory() as scratch:
-        built = Town(here, Conditions(Path(scratch), here.data), getattr(request, "param", "512M"))
+        built = RunningRig(here, Conditions(Path(scratch), here.data), getattr(request, "param", USUAL))
         yield built
         built.conditions.become()
 
 
-def test_a_slow_disk_costs_nothing(town: Town) -> None:
+def test_a_slow_disk_costs_nothing(running_rig: RunningRig) -> None:
     dice = random.Random(SEED)
     with campaign("slow disk: every flush takes up to a second more", tries(1, 40)) as faults:
         for _ in faults.rounds():
-            town.conditions.become(sync_delay_s=dice.uniform(0.1, 1.0))
+            running_rig.conditions.become(sync_delay_s=dice.uniform(0.1, 1.0))
             time.sleep(dice.uniform(0.5, 2.0))
-            town.go_on()
-            assert "DISK" not in town.take_account(faults).reasons
+            running_rig.go_on()
+            assert "DISK" not in running_rig.take_account(faults).reasons
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
-def test_a_disk_that_refuses_for_seconds_costs_nothing(town: Town, error: int) -> None:
+def test_a_disk_that_refuses_for_seconds_costs_nothing(running_rig: RunningRig, error: int) -> None:
     dice = random.Random(SEED)
     what = "full" if error == errno.ENOSPC else "with input/output errors"
     with campaign(f"disk {what} for seconds", tries(1, 20)) as faults:
         for _ in faults.rounds():
-            town.conditions.become(refuse=error)
-            until(lambda: bool(town.here.status().disk_error))
+            running_rig.conditions.become(refuse=error)
+            until(lambda: bool(running_rig.here.status().disk_error))
             time.sleep(dice.uniform(0.2, 2.0))
-            town.go_on()
-            assert not town.here.status().disk_error
-            assert "DISK" not in town.take_account(faults).reasons
+            running_rig.go_on()
+            assert not running_rig.here.status().disk_error
+            assert "DISK" not in running_rig.take_account(faults).reasons
 
 
-def test_stopped_processes_lose_what_is_declared(town: Town) -> None:
+def test_stopped_processes_lose_what_is_declared(running_rig: RunningRig) -> None:
     dice = random.Random(SEED)
-    names = sorted(town.running)
+    names = sorted(running_rig.running)
     with campaign("SIGSTOP of any process for seconds", tries(1, 10) * len(names)) as faults:
         for number in faults.rounds():
-            process = town.running[names[number % len(names)]]
+            process = running_rig.running[names[number % len(names)]]
             process.send_signal(signal.SIGSTOP)
             time.sleep(dice.uniform(0.3, 1.5))
             process.send_signal(signal.SIGCONT)
-            town.go_on()
-            town.take_account(faults)
-            assert all(one.poll() is None for one in town.running.values())
+            running_rig.go_on()
+            running_rig.take_account(faults)
+            assert all(one.poll() is None for one in running_rig.running.values())
 
 
-def test_a_wall_clock_that_jumps_costs_nothing(town: Town) -> None:
+def test_a_wall_clock_that_jumps_costs_nothing(running_rig: RunningRig) -> None:
     dice = random.Random(SEED)
     with campaign("steps of the wall clock, up to a day either way", tries(1, 60)) as faults:
         for _ in faults.rounds():
-            laps = closed(town)
-            town.conditions.become(clock_step_s=dice.uniform(-86_400, 86_400))
-            until(lambda laps=laps: closed(town) > laps)  # type: ignore[misc]
-            town.go_on()
-            clocks = [head.session_time for head in town.take_account(faults).heads]
+            laps = closed(running_rig)
+            running_rig.conditions.become(clock_step_s=dice.uniform(-86_400, 86_400))
+            until(lambda laps=laps: closed(running_rig) > laps)  # type: ignore[misc]
+            running_rig.go_on()
+            clocks = [head.session_time for head in running_rig.take_account(faults).heads]
             assert clocks == sorted(clocks), "the session's clock knows nothing of it"
 
 
-def closed(town: Town) -> int:
-    return sum(event.HasField("lap_closed") for event in events(town.here.data))
+def closed(running_rig: RunningRig) -> int:
+    return sum(event.HasField("lap_closed") for event in events(running_rig.here.data))
 
 
 PINNED = """
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from rigd.ring import PHYSICS, RingReader
 
 def wait(seq, data):
@@ -140,21 +154,23 @@ RingReader(Path(sys.argv[1])).visit(PHYSICS, 0, 5, wait)
 """A reader that stops in the middle of a read: the pages that it sees cannot be used again."""
 
 
-@pytest.mark.parametrize("town", ["16M"], indirect=True)
-def test_a_ring_that_is_pinned_until_its_map_is_full_goes_on_when_it_is_let_go(town: Town) -> None:
+@pytest.mark.parametrize("running_rig", [FULL_SOON], ids=["full-soon"], indirect=True)
+def test_a_ring_that_is_pinned_until_its_map_is_full_goes_on_when_it_is_let_go(
+    running_rig: RunningRig,
+) -> None:
     with campaign("ring pinned by a reader until its map is full", tries(1, 6)) as faults:
         for _ in faults.rounds():
             reader = subprocess.Popen(
-                [sys.executable, "-c", PINNED, str(town.here.data / "ring")],
+                [sys.executable, "-c", PINNED, str(running_rig.here.data / "ring")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
             assert reader.stdout is not None
             reader.stdout.readline()
-            until(lambda: bool(town.here.status().disk_error), seconds=90)
-            assert "MDB_MAP_FULL" in town.here.status().disk_error
+            until(lambda: bool(running_rig.here.status().disk_error), seconds=90)
+            assert "MDB_MAP_FULL" in running_rig.here.status().disk_error
             reader.kill()
             reader.communicate()
-            town.go_on()
-            assert not town.here.status().disk_error
-            assert town.refused_ticks() == 0, "memory held what the ring did not take"
+            running_rig.go_on()
+            assert not running_rig.here.status().disk_error
+            assert running_rig.refused_ticks() == 0, "memory held what the ring did not take"

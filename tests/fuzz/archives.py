@@ -17,7 +17,7 @@ from rigd.store.index import Index, IndexReader
 from rigd.store.marks import Marks
 from rigd.store.store import Store
 from tests.fuzz.target import Target, file_of, folder
-from tests.store.shelf import SESSION, lap, session
+from tests.store.lap_store import SESSION, lap, session
 
 _OWN = SESSION.removeprefix("sessions/")
 _LAP = lap().name

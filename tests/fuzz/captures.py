@@ -9,7 +9,7 @@ import zstandard
 
 from rigd.sources.rf2.capture import MAGIC, CaptureReader, CaptureWriter, Header
 from rigd.sources.rf2.layout import BUFFERS
-from rigd.sources.rf2.replay import Stage, _check_layout
+from rigd.sources.rf2.replay import ReplayBuffers, _check_layout
 from tests.fuzz.target import Target, file_of, folder
 
 _BLOCK = struct.Struct("<4sIII")
@@ -109,7 +109,7 @@ def _replayed(data: bytes) -> None:
     source = CaptureReader(file_of("replayed", _meant(data)))
     _check_layout(source.header)
     (folder() / "stage").mkdir(exist_ok=True)
-    with Stage(folder() / "stage") as stage:
+    with ReplayBuffers(folder() / "stage") as stage:
         for record in source:
             stage.write(record)
 

@@ -17,7 +17,7 @@ from rigd.serve import lapdata
 from riglap.lap import Lap, plain_rows
 from tests.fuzz.target import Target
 from tests.rig.laps import CHANNELS, SCORING_CHANNELS, drive, header, table
-from tests.store import shelf
+from tests.store import lap_store
 
 _START = struct.Struct("<7sBIII")
 _SIZE = struct.Struct("<I")
@@ -29,10 +29,10 @@ _FEW_ROWS = 3000
 def _files() -> list[bytes]:
     """A drive, columns of every style, and no rows at all."""
     return [
-        pack(header(), drive(60), shelf.scoring()),
+        pack(header(), drive(60), lap_store.scoring()),
         pack(header(), table(CHANNELS, sorted(CHANNELS)[::9], 20, 1), {}),
         pack(header(), {}, table(SCORING_CHANNELS, sorted(SCORING_CHANNELS)[::4], 9, 2), plain=True),
-        pack(header(), shelf.samples(12), shelf.scoring(3), plain=True),
+        pack(header(), lap_store.samples(12), lap_store.scoring(3), plain=True),
         pack(header(), {}, {}),
     ]
 
@@ -180,7 +180,7 @@ def _received_safely(data: bytes) -> None:
 
 @cache
 def _columns() -> list[bytes]:
-    file = LapFile(pack(header(), {}, shelf.scoring()))
+    file = LapFile(pack(header(), {}, lap_store.scoring()))
     request = laps_pb2.ReadScoringRequest()
     return [
         laps_pb2.ReadScoringResponse.FromString(each).SerializeToString()

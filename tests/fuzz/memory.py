@@ -18,9 +18,9 @@ from rigd.demo.plugin import Plugin
 from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring as Scores
 from rigd.record.encoder import Encoder, text
-from rigd.record.laps import Laps
+from rigd.record.laps import LapTracker
 from rigd.record.scorer import Scorer
-from rigd.record.sessions import Sessions
+from rigd.record.sessions import SessionTracker
 from rigd.sources.rf2.layout import BUFFERS, MAX_VEHICLES, Extended, Scoring, Telemetry
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import SENTENCES, SharedMemory
@@ -158,7 +158,7 @@ class _Rig:
         self.files = [path.open("r+b", buffering=0) for path in self.paths]
         self.source = SharedMemory(self.paths[0].parent, game=lambda: None)
         self.physics, self.scoring = _encoders()
-        self.sessions = Sessions()
+        self.sessions = SessionTracker()
         self.scorer = Scorer(self.sessions, session_pb2.SESSION_SOURCE_LIVE, {}, 0.0)
         self.now = _STEP_NS
         self.records: Array | None = None
@@ -228,8 +228,8 @@ class _Rig:
     def close(self) -> None:
         """What is kept for the next recorder can be read by it."""
         saved = self.scorer.saved
-        again = Scorer(Sessions(self.sessions.number), session_pb2.SESSION_SOURCE_LIVE, saved, 0.0)
-        laps: Laps = again._laps
+        again = Scorer(SessionTracker(self.sessions.number), session_pb2.SESSION_SOURCE_LIVE, saved, 0.0)
+        laps: LapTracker = again._laps
         assert not laps.unreadable
         self.scorer.left()
         self.source.close()

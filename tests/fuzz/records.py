@@ -18,8 +18,9 @@ from rigclient.cli.commands.bookmark import Bookmark, cursor_of, cursor_text
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.resume import Reception, framed, unpack_events
 from rigclient.wire import translated
-from rigd.serve.cursor import Cursor, read_cursor
+from rigd.serve.cursor import Cursor
 from tests.fuzz.target import Target, file_of
+from tests.rig.cursors import CURSORS, old
 from tests.rig.samples import TAIL, record
 
 _CURSOR = Cursor(b"8 bytes!", 1, 123_456)
@@ -85,7 +86,10 @@ _SKIPPED = b"\x28\x07"
 
 @cache
 def _responses(table: Table) -> list[bytes]:
-    cursor, one = field(1, _CURSOR.pack()), field(2, record(table, 2, tail=TAIL if table is SCORING else b""))
+    cursor, one = (
+        field(1, CURSORS.pack(_CURSOR)),
+        field(2, record(table, 2, tail=TAIL if table is SCORING else b"")),
+    )
     return [
         cursor + one,
         cursor + one + one + _GAP + _SKIPPED,
@@ -120,7 +124,7 @@ def _events(data: bytes) -> None:
 
 def _event_responses() -> list[bytes]:
     event = event_pb2.Event(seq=4, capture_time_ns=1, recorder_started=event_pb2.RecorderStarted(version="1"))
-    cursor, one = field(1, _CURSOR.pack()), field(2, event.SerializeToString())
+    cursor, one = field(1, CURSORS.pack(_CURSOR)), field(2, event.SerializeToString())
     return [cursor + one, cursor + _GAP + one + one, cursor + _PROGRESS]
 
 
@@ -175,20 +179,21 @@ def _refused(data: bytes) -> None:
 
 
 def _cursors() -> list[bytes]:
-    return [Cursor(bytes(8), stream, seq).pack() for stream, seq in ((1, 0), (2, 7), (3, 2**64 - 1))]
+    made = [Cursor(bytes(8), stream, seq) for stream, seq in ((1, 0), (2, 7), (3, 2**64 - 1))]
+    return [pack(cursor) for cursor in made for pack in (CURSORS.pack, old)]
 
 
 def _cursor(data: bytes) -> None:
-    """As it came, and with its check put right."""
+    """As it came, and one of release 0.1 with its check put right."""
     body = data[:20].ljust(20, b"\0")
     for each in (body + struct.pack("<I", zlib.crc32(body)), data):
         try:
-            found = read_cursor(each)
+            found = CURSORS.read(each, old=True)
         except RigError:
             if each is data:
                 raise
             continue
-        assert found.pack() == each
+        assert each in (old(found), CURSORS.pack(found))
 
 
 def _bookmark(data: bytes) -> None:

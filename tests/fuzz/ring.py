@@ -15,10 +15,10 @@ from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.archive.archiver import Archiver
 from rigd.archive.archiver import Settings as ArchiverSettings
-from rigd.record.laps import Laps
+from rigd.record.laps import LapTracker
 from rigd.record.recorder import Recorder, Settings, _unreadable
 from rigd.record.scorer import Scorer
-from rigd.record.sessions import Sessions
+from rigd.record.sessions import SessionTracker
 from rigd.ring import Record, RingWriter
 from rigd.serve.feed import Feed
 from rigd.serve.selection import Cars, Selections
@@ -150,10 +150,10 @@ def _restored(data: bytes) -> None:
     car, own, _ = _values(data)
     game = Game(clock=300.0)
     game.join(7)
-    game.machine = Laps(SESSION, LENGTH_M, {7: car})
+    game.machine = LapTracker(SESSION, LENGTH_M, {7: car})
     game.run(2.0)
     game.end()
-    sessions = Sessions(SESSION, b"key", 300.0)
+    sessions = SessionTracker(SESSION, b"key", 300.0)
     scorer = Scorer(sessions, 0, {b"scorer.car7": car, b"scorer.own": own}, 300.0)  # type: ignore[arg-type]
     assert scorer._laps._session <= SESSION
     assert sessions.key in (b"key", b"")

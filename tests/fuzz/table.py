@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from tests.fuzz import archives, captures, lapfiles, memory, records, ring
+from tests.fuzz import archives, captures, lapfiles, memory, records, ring, trust
 from tests.fuzz.target import Target
 
 TARGETS: Final[dict[str, Target]] = {
     target.name: target
-    for noun in (lapfiles, records, archives, captures, memory, ring)
+    for noun in (lapfiles, records, archives, captures, memory, ring, trust)
     for target in noun.TARGETS
 }

@@ -11,7 +11,7 @@ from rig.v1 import lap_pb2, session_pb2
 from rigd.gather.distance import distances, held
 from rigd.gather.gather import gather
 from rigd.ring import RingReader
-from tests.archive.reel import Reel
+from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
 
 Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -25,10 +25,10 @@ def driven(
     clock = 100.0 + np.arange(0.01, end, 0.02)
     told_at = 100.0 + np.arange(0.15, end, 0.2)
     samples: Columns = {"elapsed_time": clock, "speed": np.full(len(clock), speed, np.float32)}
-    told = ((told_at - 100.0) * speed / line).astype(np.float32)
+    known = ((told_at - 100.0) * speed / line).astype(np.float32)
     lap = lap_pb2.Lap(start_time=100.0, end_time=100.0 + end, number=3, complete=True, track_length=length)
     lap.sector1, lap.sector2, lap.sector3 = end / 4, end / 2, end / 4
-    return samples, {"session_time": told_at, "lap_distance": told}, lap
+    return samples, {"session_time": told_at, "lap_distance": known}, lap
 
 
 def test_a_racing_line_longer_than_the_track_still_ends_at_the_line() -> None:
@@ -80,13 +80,13 @@ def test_no_samples_and_no_scoring_give_what_is_known() -> None:
 
 
 def test_the_games_value_holds_until_the_next_is_told() -> None:
-    told_at, told = np.array([1.0, 2.0]), np.array([10.0, 20.0], np.float32)
-    found = held(np.array([0.5, 1.0, 1.9, 2.0, 9.0]), told_at, told)
+    told_at, known = np.array([1.0, 2.0]), np.array([10.0, 20.0], np.float32)
+    found = held(np.array([0.5, 1.0, 1.9, 2.0, 9.0]), told_at, known)
     np.testing.assert_array_equal(found, np.array([np.nan, 10, 10, 20, 20], np.float32))
 
 
 def test_on_the_demos_circuit_it_is_the_true_distance_within_some_metres(tmp_path: Path) -> None:
-    tape = Tape(tmp_path, shown=Reel(3, short=True))
+    tape = Tape(tmp_path, shown=RaceFrames(3, short=True))
     truth: dict[float, float] = {}
     for _ in range(95 * 50):
         tape.frame()

@@ -1,4 +1,4 @@
-"""A household for each test that asks for one."""
+"""A demo run for each test that asks for one."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.household import House
+from tests.house.demo_run import DemoRun
 
 
 @pytest.fixture
-def house(tmp_path: Path, buffers: Path) -> Iterator[House]:
+def demo(tmp_path: Path, buffers: Path) -> Iterator[DemoRun]:
     """Folders for `rigd run --demo`; the processes of it that are left are killed."""
     with tempfile.TemporaryDirectory(prefix="rigd-run-") as sockets:
-        made = House(tmp_path / "data", buffers, Path(sockets))
+        made = DemoRun(tmp_path / "data", buffers, Path(sockets))
         yield made
         made.close()

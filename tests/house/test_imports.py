@@ -38,6 +38,7 @@ PLANTED = {
     "rigd/serve/laps.py": "import rigd.archive.archiver, rigd.record.recorder",
     "rigd/record/recorder.py": "import rigd.store.marks",
     "rigd/archive/archiver.py": "import grpc",
+    "rigd/auth/tokens.py": "import rigd.ring",
     "riglap/lap.py": "import click",
     "rigclient/frames.py": "import lmdb, duckdb",
     "rigd/record/laps.py": "import sqlite3",

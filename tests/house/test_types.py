@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 0.99
-"""What gRPC's own stubs leave open of the generated services, and decorators of commands, are below 1 %."""
+"""What decorators of commands leave open is below 1 %."""
+GENERATED = "_pb2_grpc."
+"""In names of generated services: gRPC's own stubs leave their contexts open."""
 
 
 @pytest.mark.parametrize("package", ["rig", "riglap", "rigclient"])
@@ -23,10 +25,9 @@ def test_what_is_public_has_a_type(package: str) -> None:
         words, cwd=ROOT, env={**os.environ, **paths}, capture_output=True, text=True, check=False
     )
     report = json.loads(done.stdout)["typeCompleteness"]
-    open_ = [
-        symbol["name"] for symbol in report["symbols"] if symbol["isExported"] and not symbol["isTypeKnown"]
-    ]
-    assert report["completenessScore"] >= LEAST, open_
+    written = [one for one in report["symbols"] if one["isExported"] and GENERATED not in one["name"]]
+    open_ = [symbol["name"] for symbol in written if not symbol["isTypeKnown"]]
+    assert len(open_) <= (1 - LEAST) * len(written), open_
 
 
 def test_editors_complete_what_callers_write() -> None:

@@ -81,7 +81,7 @@ def test_a_recorder_ends_with_either_of_its_threads(tmp_path: Path, fault: str) 
     assert "ZeroDivisionError" in done.stderr
 
 
-def told(listener: Listener) -> rig_pb2.DaemonStatus:
+def last_status(listener: Listener) -> rig_pb2.DaemonStatus:
     return rig_pb2.DaemonStatus.FromString(listener.take()[-1])
 
 
@@ -93,7 +93,7 @@ def test_trouble_and_its_end_are_told(tmp_path: Path, caplog: pytest.LogCaptureF
             watchdog.trouble("the disk is full")
             until(lambda: "duration" not in caplog.text and "the disk is full" in caplog.text)
             until(lambda: listener in select.select([listener], [], [], 0)[0])
-            last = told(listener)
+            last = last_status(listener)
             assert (last.daemon, last.trouble.what) == ("archive", "the disk is full")
             assert last.trouble.since_ns
             watchdog.trouble("")
@@ -112,19 +112,20 @@ def test_work_that_makes_no_progress_is_told_and_not_fed(
         pulse = watchdog.pulse("event loop")
         pulse.beat()
         watchdog.look()
-        assert not told(listener).HasField("trouble")
+        assert not last_status(listener).HasField("trouble")
         assert notices.fed(os.getpid())
         pulse.progress_s -= 10
         watchdog.look()
-        assert told(listener).trouble.what == "the event loop makes no progress"
+        assert last_status(listener).trouble.what == "the event loop makes no progress"
         assert notices.fed(os.getpid()), "slow is not dead"
         assert not notices.fed(os.getpid()), "it was said once"
         pulse.alive_s -= 60
         watchdog.look()
         assert not notices.fed(os.getpid())
+        assert notices.dead, "it says so itself, and nobody has to wait for its silence"
         pulse.rest()
         watchdog.look()
-        assert not told(listener).HasField("trouble")
+        assert not last_status(listener).HasField("trouble")
         assert notices.fed(os.getpid())
         assert not notices.fed(1), "said by another process"
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import google.protobuf
 import pytest
+import trove_classifiers
+from packaging.metadata import Metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 PINS = ROOT / "tests/constraints.txt"
@@ -96,6 +98,20 @@ class TestContents:
         stems = {name.removesuffix(".proto") for name in protos}
         assert {f"rig/v1/{stem}_pb2.pyi" for stem in stems} <= contents
 
+    def test_the_units_go_along(self, contents: set[str]) -> None:
+        units = {path.name for path in (ROOT / "systemd").iterdir()}
+        assert {name.removeprefix("rigd/systemd/") for name in contents if "/systemd/" in name} == units
+
+    def test_its_metadata_are_what_an_index_takes(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            found = Metadata.from_email(archive.read(name), validate=True)  # raises for what none would take
+        assert (found.license_expression, found.license_files) == ("MIT", ["LICENSE"])
+        assert found.description_content_type == "text/markdown"
+        assert found.description == (ROOT / "README.md").read_text()
+        assert set(found.classifiers or ()) <= trove_classifiers.classifiers
+        assert not found.project_urls, "there is no address that is known to stay"
+
     def test_types_go_along(self, contents: set[str]) -> None:
         assert {"rig/py.typed", "rigclient/py.typed", "rigd/py.typed"} <= contents
 
@@ -112,6 +128,12 @@ class TestInstalled:
     @pytest.mark.parametrize("command", ["rig", "rigd"])
     def test_commands_tell_what_they_can(self, installed: Path, tmp_path: Path, command: str) -> None:
         assert "Usage" in run(installed / command, "--help", cwd=tmp_path)
+
+    def test_it_installs_units_that_name_it(self, installed: Path, tmp_path: Path) -> None:
+        run(installed / "rigd", "install", "--system", "--player", "anna", "--root", tmp_path, cwd=tmp_path)
+        unit = (tmp_path / "etc/systemd/system/rigd-record.service").read_text()
+        assert f"ExecStart={installed.resolve() / 'rigd'} record\n" in unit
+        run(installed / "rigd", "upgrade-check", "--data", tmp_path / "none", cwd=tmp_path)
 
     def test_everything_comes_from_the_wheel(self, installed: Path, tmp_path: Path) -> None:
         code = (

@@ -13,7 +13,7 @@ class Filled(NamedTuple):
     destination: Destination
     reports: dict[str, import_file.ImportReport]
     """By the file's folder and name."""
-    told: list[RefusedRow]
+    found: list[RefusedRow]
 
 
 SPOILT: Final = {5: "wrong number of cells", 10: "no time", 21: "not UTF-8"}

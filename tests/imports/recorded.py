@@ -9,12 +9,12 @@ from pathlib import Path
 from rigclient.imports import cells, charts
 from rigclient.imports.charts import ChartLap
 from rigclient.imports.discovery import KNOWN
-from rigclient.imports.sheet import Refused, Sheet
+from rigclient.imports.sheet import RefusedLine, Sheet
 
 SAMPLE = "barber/Samples/R1_barber_telemetry_data_sample.csv"
 SAMPLE_CHART = "barber/Samples/23_AnalysisEnduranceWithSections_Race_1_sample.CSV"
 
-Chart = tuple[list[ChartLap], list[Refused]]
+Chart = tuple[list[ChartLap], list[RefusedLine]]
 """Laps, and rows that are none."""
 Best = tuple[str, int, int]
 """Car, milliseconds, lap."""
@@ -41,7 +41,7 @@ def read(data: bytes) -> Chart:
     """A chart."""
     rows = list(charts.laps(sheet(data)))
     return [row for row in rows if isinstance(row, ChartLap)], [
-        row for row in rows if isinstance(row, Refused)
+        row for row in rows if isinstance(row, RefusedLine)
     ]
 
 

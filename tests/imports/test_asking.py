@@ -48,7 +48,7 @@ def ask(where: str) -> Ask:
     return run
 
 
-def told(result: Result, columns: int = 80) -> str:
+def printed(result: Result, columns: int = 80) -> str:
     """What it printed, once it ended well and fits."""
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     assert max(map(len, result.stdout.splitlines())) <= columns
@@ -62,7 +62,7 @@ def plain(result: Result) -> Any:
 
 class TestTables:
     def test_laps_are_told_by_session_and_car(self, ask: Ask) -> None:
-        shown = told(ask("laps", "--track", "meander", "--car", "3,12", "--green"))
+        shown = printed(ask("laps", "--track", "meander", "--car", "3,12", "--green"))
         assert shown.splitlines()[0] == driven.SESSION
         assert [line.split()[0] for line in shown.splitlines()[2:]] == [
             f"car{car:03d}-{lap:04d}" for car, lap in ((3, 1), (3, 2), (3, 3), (12, 1), (12, 3))
@@ -79,16 +79,16 @@ class TestTables:
         ]
 
     def test_a_limit_says_that_there_is_more(self, ask: Ask) -> None:
-        assert "2 laps shown, there are more; --limit 0 shows all" in told(ask("laps", "--limit", 2))
+        assert "2 laps shown, there are more; --limit 0 shows all" in printed(ask("laps", "--limit", 2))
 
     def test_drivers_are_those_with_telemetry(self, ask: Ask) -> None:
-        shown = told(ask("drivers"))
+        shown = printed(ask("drivers"))
         assert ALDER in shown
         assert "#13" not in shown
-        assert "#13" in told(ask("drivers", "--all", "--track", "barber"))
+        assert "#13" in printed(ask("drivers", "--all", "--track", "barber"))
 
     def test_results_name_places_gaps_and_laps_led(self, ask: Ask) -> None:
-        shown = told(ask("results", "--track", "barber")).splitlines()
+        shown = printed(ask("results", "--track", "barber")).splitlines()
         assert shown[2].split() == ["1", "13", "Am", "1", "#13", "27", "45:15.035", "1:37.428", "27"]
         assert shown[3].split() == [
             "2",
@@ -116,23 +116,23 @@ class TestTables:
         ]
 
     def test_statistics_tell_who_drove_most_evenly(self, ask: Ask) -> None:
-        shown = told(ask("statistics", "--track", "barber", "--order-by", "consistency")).splitlines()
+        shown = printed(ask("statistics", "--track", "barber", "--order-by", "consistency")).splitlines()
         assert shown[2].split()[:2] == ["7", "#7"]
         assert "0.208" in shown[2]
 
     def test_the_lap_chart_is_cut_into_blocks_that_fit(self, ask: Ask) -> None:
-        shown = told(ask("lap-chart", "--track", "barber"))
+        shown = printed(ask("lap-chart", "--track", "barber"))
         heads = [line.split() for line in shown.splitlines() if line.startswith("    ")]
         assert [int(lap) for head in heads for lap in head] == list(range(1, 28))
         (winner,) = {line.split()[0] for line in shown.splitlines() if set(line.split()[1:]) == {"1"}}
         assert winner == "#13"
-        assert len(told(ask("lap-chart", "--track", "barber", columns=120), 120).splitlines()) == 24
+        assert len(printed(ask("lap-chart", "--track", "barber", columns=120), 120).splitlines()) == 24
 
     def test_others_that_fit_are_named(self, ask: Ask) -> None:
-        assert "also fit: " in told(ask("results"), 500)
+        assert "also fit: " in printed(ask("results"), 500)
 
     def test_two_drivers_are_compared_over_the_distance(self, ask: Ask) -> None:
-        shown = told(ask("compare", "alder", "birch", "--channels", "speed,gear,throttle,brake,steering"))
+        shown = printed(ask("compare", "alder", "birch", "--channels", "speed,gear,throttle,brake,steering"))
         assert "car003-0002" in shown
         assert "speed [km/h] a" in shown
         assert "216.0  180.0" in shown
@@ -141,30 +141,32 @@ class TestTables:
         assert last[-2] == "+3.983"
 
     def test_without_telemetry_sectors_are_compared(self, ask: Ask) -> None:
-        shown = told(ask("compare", "#13", "#22", "--track", "barber"))
+        shown = printed(ask("compare", "#13", "#22", "--track", "barber"))
         assert "lap   1:37.428  1:37.746  +0.318  +0.120" in shown
         assert "no samples of both laps are at hand" in shown
 
     def test_a_number_is_that_of_a_car_before_it_is_a_part_of_a_name(self, ask: Ask) -> None:
-        assert told(ask("compare", "13", "22", "--track", "barber")) == told(
+        assert printed(ask("compare", "13", "22", "--track", "barber")) == printed(
             ask("compare", "#13", "#22", "--track", "barber")
         )
-        assert "A. Alder" in told(ask("compare", "3", "birch", "--track", "meander"))
+        assert "A. Alder" in printed(ask("compare", "3", "birch", "--track", "meander"))
 
     @pytest.mark.parametrize("part", ["GT3", "gt", "t3"])
     def test_a_class_is_found_by_a_part(self, ask: Ask, part: str) -> None:
-        assert "car003-0001" in told(ask("laps", "--track", "meander", "--class", part))
+        assert "car003-0001" in printed(ask("laps", "--track", "meander", "--class", part))
 
     def test_two_laps_lie_on_a_grid(self, ask: Ask) -> None:
-        shown = told(ask("grid", "5f3a-2/best", "5f3a-2/car040-0001", "--step", 100))
+        shown = printed(ask("grid", "5f3a-2/best", "5f3a-2/car040-0001", "--step", 100))
         assert shown.splitlines()[-1].split() == ["1150", "216.0", "144.0", "+9.583", "+0.833"]
 
     def test_samples_are_shown_and_exported(self, ask: Ask, tmp_path: Path) -> None:
         words = ("telemetry", "--track", "meander", "--car", "40", "--channels", "speed,gear")
-        shown = told(ask(*words)).splitlines()
+        shown = printed(ask(*words)).splitlines()
         assert shown[1].split() == ["car040-0001", "0.000", "0.000", "40.000", "3"]
         assert "the first 40 samples" in shown[-1]
-        assert told(ask(*words, "--out", tmp_path / "a.parquet"), 500).strip() == str(tmp_path / "a.parquet")
+        assert printed(ask(*words, "--out", tmp_path / "a.parquet"), 500).strip() == str(
+            tmp_path / "a.parquet"
+        )
         assert pq.read_table(tmp_path / "a.parquet").num_rows == 1500
         assert ask(*words, "--out", tmp_path / "a.csv").exit_code == 0
         lines = (tmp_path / "a.csv").read_text().splitlines()

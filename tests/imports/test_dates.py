@@ -10,7 +10,7 @@ import pytest
 from rigclient.imports import discovery, import_file, job
 from rigclient.imports.beacons import Beacon, beacons, together
 from rigclient.imports.dating import midnight
-from rigclient.imports.sheet import Refused
+from rigclient.imports.sheet import RefusedLine
 from rigclient.imports.timing import Overview
 from rigclient.warehouse import connect
 from tests.imports.recorded import Chart, chart, sheet
@@ -21,7 +21,7 @@ DAY_NS = 24 * HOUR_NS
 
 def crossings(path: Path) -> list[Beacon]:
     found = list(beacons(sheet(path.read_bytes())))
-    assert not any(isinstance(row, Refused) for row in found)
+    assert not any(isinstance(row, RefusedLine) for row in found)
     return [row for row in found if isinstance(row, Beacon)]
 
 
@@ -55,7 +55,7 @@ class TestLayouts:
     def test_a_row_without_a_clock_is_refused(self) -> None:
         head = "lap,meta_session,timestamp,vehicle_id"
         found = list(beacons(sheet(f"{head}\n1,R1,2025-09-06T18:40:41Z,A\n2,R1,soon,A\n".encode())))
-        assert [(row.line, row.reason) for row in found if isinstance(row, Refused)] == [(3, "no moment")]
+        assert [(row.line, row.reason) for row in found if isinstance(row, RefusedLine)] == [(3, "no moment")]
 
 
 def overview(chart: Chart) -> Overview:
@@ -92,8 +92,8 @@ class TestDates:
         self, official: dict[Path, Chart], recordings: Path, track: str, race: int
     ) -> None:
         date, hours = DATES[track, race]
-        told = map(clocks, beacon_files(recordings, track, race))
-        found = overview(official[chart(recordings, track, race)]).midnight(told)
+        shown = map(clocks, beacon_files(recordings, track, race))
+        found = overview(official[chart(recordings, track, race)]).midnight(shown)
         wanted = int(np.datetime64(date, "ns").astype(np.int64)) + hours * HOUR_NS
         assert found == wanted
 
@@ -141,7 +141,7 @@ class TestWrongDates:
         right = [f"{lap},R1,2025-09-06T18:{40 + lap}:41Z,A" for lap in range(1, 6)]
         data = "\n".join([self.HEAD, *right[:3], f"4,R1,{wrong},A", *right[3:]]).encode()
         found = list(together(beacons(sheet(data))))
-        assert [row.line for row in found if isinstance(row, Refused)] == [5]
+        assert [row.line for row in found if isinstance(row, RefusedLine)] == [5]
         assert len(found) == 6
 
     def test_the_years_between_two_beacons_are_not_walked(self) -> None:
@@ -167,6 +167,6 @@ class TestWrongDates:
             work = job.ImportJob(
                 there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
             )
-            told, loaded = work.run(discovery.search([folder]))
-            assert (told.outcome, told.refused.total()) == ("dates", len(self.WRONG))
+            shown, loaded = work.run(discovery.search([folder]))
+            assert (shown.outcome, shown.refused.total()) == ("dates", len(self.WRONG))
             assert loaded.session.startswith("20250906-184041-barber")

@@ -41,15 +41,15 @@ def filled(
     ):
         schema.prepare(destination)
         driven.load(destination, Spool(folder / "spool"))
-        told: list[RefusedRow] = []
+        shown: list[RefusedRow] = []
         found = discovery.Search(
             [one for path in files(folder, recordings) if (one := discovery.recognised(path))], [], []
         )
         work = job.ImportJob(
-            destination, import_file.ImportOptions(), told.append, lambda _path, _bytes: None
+            destination, import_file.ImportOptions(), shown.append, lambda _path, _bytes: None
         )
         reports = {str(report.path.relative_to(folder)): report for report in work.run(found)}
-        yield Filled(destination, reports, told)
+        yield Filled(destination, reports, shown)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def there(filled: Filled) -> Destination:
 class TestFiles:
     def test_sound_rows_load_beside_those_that_are_not(self, filled: Filled) -> None:
         report = filled.reports["Barber/chart Race 1.csv"]
-        told = [one for one in filled.told if one.path.name == "chart Race 1.csv"]
-        assert {one.line: one.reason for one in told} == SPOILT
+        shown = [one for one in filled.found if one.path.name == "chart Race 1.csv"]
+        assert {one.line: one.reason for one in shown} == SPOILT
         assert (report.laps, dict(report.refused)) == (47, dict.fromkeys(SPOILT.values(), 1))
 
     def test_every_refused_row_is_declared_beside_the_laps(self, filled: Filled) -> None:
@@ -317,5 +317,5 @@ class TestDriversAndNothing:
         self, there: Destination, choice: Choice, words: list[str]
     ) -> None:
         assert list(laps.laps(there, choice)) == []
-        told = suggestion(there, choice)
-        assert all(word in told for word in words), told
+        shown = suggestion(there, choice)
+        assert all(word in shown for word in words), shown

@@ -30,9 +30,9 @@ def counts(destination: Destination) -> dict[str, int]:
 
 
 def load(destination: Destination, *paths: Path) -> tuple[list[import_file.ImportReport], list[RefusedRow]]:
-    told: list[RefusedRow] = []
-    work = job.ImportJob(destination, import_file.ImportOptions(), told.append, lambda _path, _bytes: None)
-    return list(work.run(discovery.search(paths))), told
+    shown: list[RefusedRow] = []
+    work = job.ImportJob(destination, import_file.ImportOptions(), shown.append, lambda _path, _bytes: None)
+    return list(work.run(discovery.search(paths))), shown
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +128,8 @@ class TestAllFourteenCharts:
 
     def test_the_report_is_a_table_that_fits(self, everything: tuple[str, Result], recordings: Path) -> None:
         result = run(everything[0], recordings / "barber")
-        told = [line for line in result.stdout.splitlines() if str(recordings) not in line]
-        assert max(map(len, told)) <= 80
+        shown = [line for line in result.stdout.splitlines() if str(recordings) not in line]
+        assert max(map(len, shown)) <= 80
         assert "barber 1" in result.stdout
 
 

@@ -57,8 +57,8 @@ class TestSpellings:
         known, _ = read(SPELLINGS["plain"])
         laps, refused = read(SPELLINGS[how])
         assert refused == []
-        told = [(lap.number, lap.lap, lap.lap_time_ms, lap.sectors_ms, lap.kph, lap.flag) for lap in laps]
-        assert told == [
+        found = [(lap.number, lap.lap, lap.lap_time_ms, lap.sectors_ms, lap.kph, lap.flag) for lap in laps]
+        assert found == [
             (lap.number, lap.lap, lap.lap_time_ms, lap.sectors_ms, lap.kph, lap.flag) for lap in known
         ]
         assert {(lap.driver, lap.team.replace("\n", " ")) for lap in laps} == {(NAME, "Copper Racing")}

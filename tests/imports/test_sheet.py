@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import BadRequest
-from rigclient.imports.sheet import Refused, SheetRow
+from rigclient.imports.sheet import RefusedLine, SheetRow
 from tests.imports.recorded import sheet
 
 NAMES = st.lists(st.from_regex("[A-Z][A-Z0-9_]{0,8}", fullmatch=True), min_size=1, max_size=6, unique=True)
 CELL = st.text(st.characters(blacklist_characters=';,"\r\n', blacklist_categories=["Cs", "Cc"]), max_size=6)
 
 
-def rows(data: bytes) -> list[SheetRow | Refused]:
+def rows(data: bytes) -> list[SheetRow | RefusedLine]:
     return list(sheet(data).rows())
 
 
@@ -23,7 +23,7 @@ def cells(data: bytes) -> list[dict[str, str]]:
 
 
 def refused(data: bytes) -> list[tuple[int, str]]:
-    return [(row.line, row.reason) for row in rows(data) if isinstance(row, Refused)]
+    return [(row.line, row.reason) for row in rows(data) if isinstance(row, RefusedLine)]
 
 
 class TestSpellings:

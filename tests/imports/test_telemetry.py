@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rigclient.imports.distance import DISTANCE, with_distance
 from rigclient.imports.longform import LoggedValue, readings
 from rigclient.imports.sample_sorter import Sample, SampleSorter
-from rigclient.imports.sheet import Refused
+from rigclient.imports.sheet import RefusedLine
 from tests.imports.recorded import SAMPLE, sheet
 
 SHORT = "meta_time,telemetry_name,telemetry_value"
@@ -20,17 +20,17 @@ MS = 1_000_000
 
 
 @contextmanager
-def gathered(folder: Path, rows: Iterable[LoggedValue | Refused]) -> Iterator[list[Sample | Refused]]:
+def gathered(folder: Path, rows: Iterable[LoggedValue | RefusedLine]) -> Iterator[list[Sample | RefusedLine]]:
     folder.mkdir(exist_ok=True)
     with closing(SampleSorter(folder)) as sorter:
         sorter.take(row for row in rows if isinstance(row, LoggedValue))
         yield list(sorter.samples())
 
 
-def samples(folder: Path, data: bytes) -> tuple[list[Sample], list[Refused]]:
+def samples(folder: Path, data: bytes) -> tuple[list[Sample], list[RefusedLine]]:
     with gathered(folder, readings(sheet(data), "car")) as found:
         return [row for row in found if isinstance(row, Sample)], [
-            row for row in found if isinstance(row, Refused)
+            row for row in found if isinstance(row, RefusedLine)
         ]
 
 
@@ -89,7 +89,7 @@ class TestMalformedRows:
     )
     def test_it_is_refused_with_its_line(self, bad: str, reason: str) -> None:
         found = list(readings(sheet("\n".join([self.HEAD, self.GOOD, bad, self.GOOD]).encode()), "car"))
-        assert [(row.line, row.reason) for row in found if isinstance(row, Refused)] == [(3, reason)]
+        assert [(row.line, row.reason) for row in found if isinstance(row, RefusedLine)] == [(3, reason)]
         assert [row.line for row in found if isinstance(row, LoggedValue)] == [2, 4]
 
 
@@ -125,13 +125,13 @@ class TestAFileOfOneCar:
         assert [(row.line, row.reason) for row in refused] == [(4, "a second value at the same moment")]
 
 
-def lap_of(*told: tuple[int, float | None]) -> list[Sample]:
+def lap_of(*shown: tuple[int, float | None]) -> list[Sample]:
     """Samples of one lap: milliseconds, and the distance where it is told."""
-    return [Sample("car", 1, ms * MS, ms * MS, {} if at is None else {DISTANCE: at}) for ms, at in told]
+    return [Sample("car", 1, ms * MS, ms * MS, {} if at is None else {DISTANCE: at}) for ms, at in shown]
 
 
-def where(*told: tuple[int, float | None]) -> list[float | None]:
-    return [row.distance for row in with_distance(lap_of(*told))]
+def where(*shown: tuple[int, float | None]) -> list[float | None]:
+    return [row.distance for row in with_distance(lap_of(*shown))]
 
 
 class TestDistance:
@@ -151,16 +151,16 @@ class TestDistance:
         assert where(*before, *after) == [None, None, None, None, 20.0, 22.0, 30.0]
 
     def test_later_a_jump_back_takes_nothing_away(self) -> None:
-        told = [(ms, 20.0 + ms / 20) for ms in range(0, 4_200, 200)]
-        assert where(*told, (4_400, 5.0)) == [at for _, at in told] + [5.0]
+        shown = [(ms, 20.0 + ms / 20) for ms in range(0, 4_200, 200)]
+        assert where(*shown, (4_400, 5.0)) == [at for _, at in shown] + [5.0]
 
     @given(st.lists(st.tuples(st.integers(1, 1500), st.none() | st.floats(0, 5000)), max_size=40))
     def test_every_sample_comes_once_in_its_order(self, steps: list[tuple[int, float | None]]) -> None:
-        clock, told = 0, []
+        clock, shown = 0, []
         for step, at in steps:
             clock += step
-            told.append((clock, at))
-        lap = lap_of(*told)
+            shown.append((clock, at))
+        lap = lap_of(*shown)
         rows = list(with_distance(lap))
         assert [row.sample for row in rows] == lap
         assert all(

@@ -60,8 +60,8 @@ def race(
     rows = []
     for number, lap, ms in laps:
         totals[number] = totals.get(number, 0) + ms
-        told = {"FLAG_AT_FL": (flags or {}).get((number, lap), "GF"), **more}
-        rows.append(row(number, lap, ms, totals[number], told))
+        found = {"FLAG_AT_FL": (flags or {}).get((number, lap), "GF"), **more}
+        rows.append(row(number, lap, ms, totals[number], found))
     return table(*rows)
 
 

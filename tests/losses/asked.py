@@ -9,16 +9,12 @@ from rigd.archive.archiver import Archiver, Settings
 from rigd.ring import RingReader
 from rigd.serve.losses import Losses
 from rigd.verify.parts import check_ring
-from tests.archive.tape import ROOMY
+from tests.archive.tape import ROOMY, drained
 
 
 def archive(data: Path) -> None:
     """An archiver does all there is to do."""
-    archiver = Archiver(Settings(data, ROOMY))
-    while archiver.turn():
-        pass
-    assert not archiver.trouble
-    archiver.close()
+    drained(Archiver(Settings(data, ROOMY))).close()
 
 
 @contextlib.contextmanager

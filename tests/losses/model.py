@@ -1,4 +1,4 @@
-"""What the journals have to say, told by plain lists: an item per number, with its session and why it is
+"""What the journals have to say, declared by plain lists: an item per number, with its session and why it is
 missing.
 """
 
@@ -41,7 +41,7 @@ class Stream:
             self.uncounted.append(loss)
 
     @property
-    def told(self) -> list[tuple[int, int]]:
+    def declared(self) -> list[tuple[int, int]]:
         """A loss is told with the next record."""
         stored = (at for at, (_, reason) in enumerate(self.numbers, start=1) if reason == STORED)
         return self.numbers[: max(stored, default=0)]
@@ -49,27 +49,27 @@ class Stream:
     @property
     def newest(self) -> int:
         """Session of the newest record."""
-        return self.told[-1][0] if self.told else 0
+        return self.declared[-1][0] if self.declared else 0
 
     def last(self, session: int) -> int:
         """Number of the newest record of a session, 0 when it has none."""
         own = (at for at, item in enumerate(self.numbers, start=1) if item == (session, STORED))
         return max(own, default=0)
 
-    def forget_untold(self) -> None:
-        """The recorder is gone: the next one gives the numbers of what was not told again."""
-        self.numbers = self.told
+    def forget_undeclared(self) -> None:
+        """The recorder is gone: the next one gives the numbers of what was not declared again."""
+        self.numbers = self.declared
         self.uncounted = [loss for loss in self.uncounted if loss[0] < len(self.numbers)]
 
     def sums(self, session: int) -> tuple[int, dict[int, int]]:
         """Expected, and missing by reason."""
-        mine = [reason for of, reason in self.told if of == session]
+        mine = [reason for of, reason in self.declared if of == session]
         return len(mine), dict(Counter(reason for reason in mine if reason != STORED))
 
     def gaps(self, session: int) -> list[tuple[int, int, int]]:
         """First and last number of each gap, and why."""
         found, at = [], 1
-        for (of, reason), run in groupby(self.told):
+        for (of, reason), run in groupby(self.declared):
             count = len(list(run))
             if of == session and reason != STORED:
                 found.append((at, at + count - 1, reason))
@@ -78,15 +78,15 @@ class Stream:
 
     def doubts(self, session: int) -> dict[int, int]:
         """Its losses without a count, by reason."""
-        told = [loss for loss in self.uncounted if loss[0] < len(self.told)]
-        return dict(Counter(reason for _, of, reason in told if of == session))
+        declared = [loss for loss in self.uncounted if loss[0] < len(self.declared)]
+        return dict(Counter(reason for _, of, reason in declared if of == session))
 
     def bordered(self, session: int) -> bool | None:
         """Whether a loss of a session before reaches up to the first number of this one; None without one."""
-        first = next((at for at, (of, _) in enumerate(self.told) if of == session), None)
+        first = next((at for at, (of, _) in enumerate(self.declared) if of == session), None)
         if first is None:
             return None
-        lost = first > 0 and self.told[first - 1][1] != STORED
+        lost = first > 0 and self.declared[first - 1][1] != STORED
         return lost or first in [before for before, of, _ in self.uncounted if of < session]
 
 
@@ -97,7 +97,7 @@ class Recording:
         self.physics, self.scoring = Stream(), Stream()
         for stream in (self.physics, self.scoring) if replaced else ():
             stream.lose(1, 0, REPLACED)
-        self.number = self.told = 0
+        self.number = self.scored = 0
         """Of the session in the newest record, and of the one that scoring told last."""
         self.key: object = None
         """What makes the running session that of scoring the same one; None when it is over."""
@@ -118,7 +118,7 @@ class Recording:
 
     @property
     def ahead(self) -> bool:
-        return self.told < self.number
+        return self.scored < self.number
 
     @property
     def booked(self) -> int:
@@ -128,14 +128,14 @@ class Recording:
     def start(self) -> None:
         """Another recorder takes up the ring."""
         for stream in (self.physics, self.scoring):
-            stream.forget_untold()
+            stream.forget_undeclared()
         self.number, self.clock = self.physics.newest, self.physics.clock
         if self.scoring.newest > self.number:
             self.number, self.clock = self.scoring.newest, self.scoring.clock
-        if self.told > self.number:
-            self.number, self.clock = self.told, self.begun_at
+        if self.scored > self.number:
+            self.number, self.clock = self.scored, self.begun_at
         self.left = self.number if self.key is not None else 0
-        self.fresh, self.fresh_scoring = bool(self.physics.told), self.update is not None
+        self.fresh, self.fresh_scoring = bool(self.physics.declared), self.update is not None
         self.update_seen, self.seen = self.update, False
 
     def tick(
@@ -199,7 +199,7 @@ class Recording:
     def _begin(self, key: object, clock: float) -> None:
         self.over = dict.fromkeys(self.over, True)
         self.number += not self.ahead
-        self.told, self.key, self.begun_at = self.number, key, clock
+        self.scored, self.key, self.begun_at = self.number, key, clock
         self.over[self.number] = False
         self.hand_over()
 
@@ -209,7 +209,7 @@ class Recording:
 
     def leave(self) -> None:
         if self.seen and self.key is not None:
-            self.over[self.told] = True
+            self.over[self.scored] = True
             self.key = None
         self.seen = False
         self.hand_over()

@@ -116,8 +116,8 @@ def test_sums_and_rows_hold_what_damaged_records_declare() -> None:
         stream=event_pb2.STREAM_PHYSICS, first_seq=1, last_seq=most, count=most, reason=MISSED
     )
     account = Account([AccountEntry(GAP, number, 0, gap=gap) for number in (1, 2)])
-    told = account.losses(event_pb2.STREAM_PHYSICS)
-    assert (told.missing, told.expected, told.received) == (most, most, 0)
+    shown = account.losses(event_pb2.STREAM_PHYSICS)
+    assert (shown.missing, shown.expected, shown.received) == (most, most, 0)
     (row,) = table_rows.gaps_of_ring("rig", "ring", [event_pb2.Event(gap=gap)])
     assert row["MISSING"] == row["LAST_SEQ"] == (1 << 63) - 1
 

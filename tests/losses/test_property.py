@@ -83,11 +83,11 @@ class Losses(RuleBasedStateMachine):
             self.rig.turn()
 
     @precondition(lambda self: self.up() and self.game.clock > LONG_S)
-    @rule(told=st.booleans())
-    def another_session(self, told: bool) -> None:
+    @rule(found=st.booleans())
+    def another_session(self, found: bool) -> None:
         """Scoring tells of it at once, later, or never when it is over before."""
         self.game.begin()
-        if told:
+        if found:
             self.scoring(full=False)
 
     @precondition(up)
@@ -138,8 +138,8 @@ class Losses(RuleBasedStateMachine):
         self.remember()
         last = {
             rings.EVENTS: self.archived(),
-            rings.PHYSICS: self.model.physics.last(self.model.told) - 1,
-            rings.SCORING: self.model.scoring.last(self.model.told) - 1,
+            rings.PHYSICS: self.model.physics.last(self.model.scored) - 1,
+            rings.SCORING: self.model.scoring.last(self.model.scored) - 1,
         }
         self.rig.evict(stream, count, last[stream])
 
@@ -163,9 +163,9 @@ class Losses(RuleBasedStateMachine):
         assert all(
             s.received + s.missing == s.expected == s.last_seq - s.first_seq + 1 for s in answer.streams
         )
-        for told, stream in ((physics, self.model.physics), (scoring, self.model.scoring)):
-            self.check_stream(told, stream, number)
-            gaps = [gap for gap in answer.gaps if gap.stream == told.stream]
+        for found, stream in ((physics, self.model.physics), (scoring, self.model.scoring)):
+            self.check_stream(found, stream, number)
+            gaps = [gap for gap in answer.gaps if gap.stream == found.stream]
             counted = [(g.first_seq, g.last_seq, g.reason) for g in gaps if g.HasField("count")]
             assert counted == stream.gaps(number)
             doubts = [gap for gap in gaps if not gap.HasField("count")]
@@ -174,10 +174,10 @@ class Losses(RuleBasedStateMachine):
             assert stream.bordered(number) in (bordered, None)
         assert (events.first_seq, events.expected, events.missing) == (*self.span_of_events(number), 0)
 
-    def check_stream(self, told: rig_pb2.StreamLosses, stream: Stream, number: int) -> None:
+    def check_stream(self, found: rig_pb2.StreamLosses, stream: Stream, number: int) -> None:
         expected, missing = stream.sums(number)
-        assert (told.expected, told.missing) == (expected, sum(missing.values()))
-        assert {reason.reason: reason.missing for reason in told.reasons if reason.missing} == missing
+        assert (found.expected, found.missing) == (expected, sum(missing.values()))
+        assert {reason.reason: reason.missing for reason in found.reasons if reason.missing} == missing
 
     def span_of_events(self, number: int) -> tuple[int, int]:
         """Number of the first event of a session, and how many there are."""

@@ -12,7 +12,7 @@ from rig.errors import BadRequest, NotFound
 from rig.v1 import event_pb2
 from rigclient.cli.main import rig as command
 from rigd import ring as rings
-from tests.archive.tape import Tape
+from tests.archive.tape import Tape, drained
 from tests.stage import Stage, free_port
 
 LOST = 7
@@ -30,10 +30,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     tape.numbers.lose(rings.SCORING, 0, event_pb2.GAP_REASON_RECORDER_DOWN, "nobody knows")
     tape.drive(5)
     tape.finish()
-    archiver = tape.archiver()
-    while archiver.turn():
-        pass
-    archiver.close()
+    drained(tape.archiver()).close()
     stage = Stage(folder / "buffers", tape.data, f"127.0.0.1:{free_port()}")
     server = stage.serve()
     yield stage

@@ -14,7 +14,7 @@ from rigd.store.commands import CommandQueue, process
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
 from rigd.verify.run import Check
-from tests.archive.tape import Tape
+from tests.archive.tape import Tape, drained
 from tests.losses import faults
 from tests.losses.faults import Plant, file, journal, remove, repacked, ring, sql, tick, write
 
@@ -121,9 +121,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tape.numbers.lose(rings.SCORING, 0, event_pb2.GAP_REASON_RECORDER_DOWN, "nobody knows")
     tape.drive(2.0)
     tape.finish()
-    archiver = tape.archiver()
-    while archiver.turn():
-        pass
+    archiver = drained(tape.archiver())
     *_, pinned, deleted = archiver.store.folder.laps()
     queue = CommandQueue(tape.data)
     queue.post("pin", pinned)
@@ -143,11 +141,11 @@ def found(data: Path) -> list[rig_pb2.Finding]:
     """What a deep check finds, in this process."""
     walks: dict[str, tuple[int, int]] = {}
 
-    def told(walk: str, done: int, total: int) -> None:
+    def progress(walk: str, done: int, total: int) -> None:
         walks[walk] = done, total
 
-    findings = list(check_ring(data, told))
-    findings += check_rest(data, deep=True, with_ring=trusted(findings), progress=told)
+    findings = list(check_ring(data, progress))
+    findings += check_rest(data, deep=True, with_ring=trusted(findings), progress=progress)
     assert all(0 <= done <= total for done, total in walks.values())
     return findings
 

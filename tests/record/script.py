@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rig.v1 import event_pb2, lap_pb2
-from rigd.record.laps import Laps, Update
+from rigd.record.laps import LapTracker, Update
 from rigd.sources.rf2.layout import VEHICLE_SCORING
 
 SESSION = 3
@@ -26,7 +26,9 @@ class Game:
         self.tick = round(clock * HERTZ)
         self.rows: dict[int, Array] = {}
         self.tyres: dict[int, tuple[str, str]] = {}
-        self.machine = Laps(SESSION, LENGTH_M)
+        self.user = ""
+        """Who is in the seat."""
+        self.machine = LapTracker(SESSION, LENGTH_M)
         self.saved: dict[int, bytes] = {}
         self.events: list[event_pb2.Event] = []
         self.updates: list[Update] = []
@@ -107,7 +109,8 @@ class Game:
     def see(self, records: Array | None = None, clock: float | None = None) -> Update:
         """One update, of the rows as they are."""
         records = self.records() if records is None else records
-        update = self.machine.see(records, self.clock if clock is None else clock, lambda: self.tyres)
+        clock = self.clock if clock is None else clock
+        update = self.machine.see(records, clock, lambda: self.tyres, self.user)
         return self._keep(update)
 
     def end(self) -> Update:
@@ -115,7 +118,7 @@ class Game:
 
     def restart(self) -> None:
         """Kill the recorder; another one goes on."""
-        self.machine = Laps(SESSION, LENGTH_M, self.saved)
+        self.machine = LapTracker(SESSION, LENGTH_M, self.saved)
 
     def _keep(self, update: Update) -> Update:
         self.updates.append(update)
@@ -125,7 +128,7 @@ class Game:
 
     # What was told.
 
-    def told(self, kind: str) -> list[Any]:
+    def payloads(self, kind: str) -> list[Any]:
         """Payloads of the events of a kind, in order."""
         return [getattr(event, kind) for event in self.events if event.WhichOneof("kind") == kind]
 
@@ -133,7 +136,7 @@ class Game:
         return [event.WhichOneof("kind") or "" for event in self.events]
 
     def laps(self, slot: int = 7) -> list[lap_pb2.Lap]:
-        return [closed.lap for closed in self.told("lap_closed") if closed.lap.car == slot]
+        return [closed.lap for closed in self.payloads("lap_closed") if closed.lap.car == slot]
 
     def spans(self, slot: int = 7) -> list[tuple[float, float]]:
         return [(lap.start_time, lap.end_time) for lap in self.laps(slot)]

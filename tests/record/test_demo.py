@@ -9,7 +9,7 @@ from rig.v1 import event_pb2, lap_pb2
 from rigd.demo.journal import Event
 from rigd.demo.race import GREEN_S, Race
 from rigd.demo.scoring import Scoring
-from rigd.record.laps import Laps
+from rigd.record.laps import LapTracker
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Story:
     def laps(self) -> list[lap_pb2.Lap]:
         return [event.lap_closed.lap for event in self.events if event.HasField("lap_closed")]
 
-    def told(self, kind: str) -> list[event_pb2.Event]:
+    def of_kind(self, kind: str) -> list[event_pb2.Event]:
         return [event for event in self.events if event.WhichOneof("kind") == kind]
 
     def complete(self) -> dict[tuple[int, int], lap_pb2.Lap]:
@@ -36,7 +36,7 @@ class Story:
 def _run(seed: int) -> Story:
     race = Race(12, seed=seed, short=True, laps=6)
     story, scoring = Story(race), Scoring(race)
-    laps = Laps(1, race.circuit.length)
+    laps = LapTracker(1, race.circuit.length)
     while not race.over:
         story.truth += race.step()
         if race.scoring_due:
@@ -53,15 +53,15 @@ def story() -> Story:
 
 
 def test_every_lap_of_the_journal_is_told_exactly_once(story: Story) -> None:
-    told = [(lap.car, lap.number) for lap in story.laps() if lap.complete]
-    assert sorted(told) == sorted((lap["id"], lap["number"]) for lap in story.of("lap"))
-    assert len(told) > 60
+    found = [(lap.car, lap.number) for lap in story.laps() if lap.complete]
+    assert sorted(found) == sorted((lap["id"], lap["number"]) for lap in story.of("lap"))
+    assert len(found) > 60
 
 
 def test_clocks_times_and_validity_are_the_journals(story: Story) -> None:
-    told = story.complete()
+    found = story.complete()
     for truth in story.of("lap"):
-        lap = told[truth["id"], truth["number"]]  # type: ignore[index]
+        lap = found[truth["id"], truth["number"]]  # type: ignore[index]
         assert (lap.start_time, lap.end_time) == (truth["start"], truth["end"])
         assert lap.lap_time == pytest.approx(truth["time"], abs=1e-3)
         assert (lap.valid, lap.official) == (truth["valid"], truth["valid"])
@@ -69,16 +69,16 @@ def test_clocks_times_and_validity_are_the_journals(story: Story) -> None:
 
 
 def test_laps_that_met_the_pits_say_so(story: Story) -> None:
-    told = story.complete()
-    touched = {key for key, lap in told.items() if lap.out_lap or lap.in_lap or lap.pit_visits}
+    found = story.complete()
+    touched = {key for key, lap in found.items() if lap.out_lap or lap.in_lap or lap.pit_visits}
     assert touched == {(lap["id"], lap["number"]) for lap in story.of("lap") if lap["pit"]}
     assert len(touched) > 6
 
 
 def test_sectors_of_valid_laps_are_known_and_sum_to_the_lap(story: Story) -> None:
-    told = story.complete()
+    found = story.complete()
     for truth in story.of("lap"):
-        lap = told[truth["id"], truth["number"]]  # type: ignore[index]
+        lap = found[truth["id"], truth["number"]]  # type: ignore[index]
         if truth["valid"]:
             sectors = (lap.sector1, lap.sector2, lap.sector3)
             assert sectors == pytest.approx([truth[f"sector{at}"] for at in (1, 2, 3)], abs=1e-9)
@@ -87,10 +87,10 @@ def test_sectors_of_valid_laps_are_known_and_sum_to_the_lap(story: Story) -> Non
 
 def test_every_stay_in_the_lane_is_told_once_whatever_the_flag_does(story: Story) -> None:
     for kind, journal in (("pit_entered", "pit_in"), ("pit_exited", "pit_out")):
-        told = [event for event in story.told(kind) if not _towed(story, getattr(event, kind).car)]
+        found = [event for event in story.of_kind(kind) if not _towed(story, getattr(event, kind).car)]
         truth = [event for event in story.of(journal) if not _towed(story, event["id"])]
-        assert len(told) == len(truth) > 5
-    for event in story.told("pit_exited"):
+        assert len(found) == len(truth) > 5
+    for event in story.of_kind("pit_exited"):
         visit = event.pit_exited.visit
         assert visit.enter_time < visit.stop_time < visit.exit_time
 
@@ -100,9 +100,11 @@ def _towed(story: Story, car: object) -> bool:
 
 
 def test_drivers_change_where_they_did(story: Story) -> None:
-    told = [(event.driver_changed.car, event.driver_changed.driver) for event in story.told("driver_changed")]
+    found = [
+        (event.driver_changed.car, event.driver_changed.driver) for event in story.of_kind("driver_changed")
+    ]
     swaps = story.of("driver_swap")
-    assert sorted(told) == sorted((swap["id"], swap["driver"]) for swap in swaps)
+    assert sorted(found) == sorted((swap["id"], swap["driver"]) for swap in swaps)
     assert len(swaps) == 2
     for swap in swaps:
         lap = next(lap for lap in story.laps() if _at(lap, swap))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from rig.v1 import lap_pb2
-from rigd.record.laps import Laps, Update
+from rigd.record.laps import LapTracker, Update
 from tests.record.script import HERTZ, LENGTH_M, SESSION, Array, Game
 
 SLOTS = (7, 9)
@@ -27,7 +27,7 @@ class Twins(Game):
 
     def __init__(self) -> None:
         super().__init__(100.0)
-        self.twin = Laps(SESSION, LENGTH_M)
+        self.twin = LapTracker(SESSION, LENGTH_M)
         self.driven: dict[int, list[float]] = {slot: [] for slot in SLOTS}
         """Clocks of the updates that showed a car driving, outside its garage."""
         self.shown: Array = self.records()
@@ -50,7 +50,7 @@ class Twins(Game):
         return update
 
     def kill(self) -> None:
-        self.twin = Laps(SESSION, LENGTH_M, dict(self.saved))
+        self.twin = LapTracker(SESSION, LENGTH_M, dict(self.saved))
 
     @staticmethod
     def _compare(one: Update, other: Update) -> None:
@@ -161,12 +161,12 @@ class Stories(RuleBasedStateMachine):
             self.game.show(slot, mInPits=inside, mPitState=state, mNumPitstops=row["mNumPitstops"] + stop)
             self.go(count)
 
-    @rule(slot=slots, count=steps, seen=st.booleans(), told=st.booleans())
-    def garage(self, slot: int, count: int, seen: bool, told: bool) -> None:
+    @rule(slot=slots, count=steps, seen=st.booleans(), found=st.booleans())
+    def garage(self, slot: int, count: int, seen: bool, found: bool) -> None:
         if slot in self.game.rows:
             inside = not self.game.rows[slot]["mInGarageStall"][0]
             self.game.show(slot, mInGarageStall=inside)
-            if told:
+            if found:
                 self.game.show(slot, mLapStartET=self.game.clock + 0.1)
             (self.game.stand if inside else self.game.drive)(slot)
             self.go(count, seen)
@@ -279,10 +279,10 @@ class Stories(RuleBasedStateMachine):
             assert sum(lap.start_time <= clock < lap.end_time for lap in laps) == 1, clock
 
     def _stints_follow_each_other(self, slot: int) -> None:
-        told = [event for event in self.game.events if (event.WhichOneof("kind") or "").startswith("stint_")]
+        found = [event for event in self.game.events if (event.WhichOneof("kind") or "").startswith("stint_")]
         numbers = [
             (event.WhichOneof("kind"), getattr(event, event.WhichOneof("kind") or "").stint)
-            for event in told
+            for event in found
             if getattr(event, event.WhichOneof("kind") or "").car == slot
         ]
         started = range(1, len(numbers) // 2 + 1)
@@ -301,9 +301,9 @@ class Stories(RuleBasedStateMachine):
                 open_s = None
 
     def _laps_are_as_expected(self) -> None:
-        told = {(lap.car, lap.start_time): lap for slot in SLOTS for lap in self.game.laps(slot)}
+        found = {(lap.car, lap.start_time): lap for slot in SLOTS for lap in self.game.laps(slot)}
         for slot, start, end, time, valid in self.expected:
-            lap = told[slot, start]
+            lap = found[slot, start]
             assert (lap.end_time, lap.complete, lap.valid) == (end, True, valid)
             assert lap.lap_time == pytest.approx(time, abs=1e-9)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rigd.record.laps import Laps
+from rigd.record.laps import LapTracker
 from tests.record.script import LENGTH_M, SESSION, Game
 
 
@@ -22,7 +22,7 @@ def test_sector_numbers_are_1_2_0(game: Game) -> None:
         game.run(5.0)
         game.show(7, mSector=shown)
     game.run(2.0)
-    assert [one.sector for one in game.told("sector_completed")] == [1, 2]
+    assert [one.sector for one in game.payloads("sector_completed")] == [1, 2]
 
 
 def test_sector_two_is_not_both_sectors(game: Game) -> None:
@@ -35,7 +35,7 @@ def test_sector_times_are_told_before_the_lap_is(game: Game) -> None:
     game.run(20.0)
     game.sector(7, 2, 20.0)
     game.run(0.2)
-    assert [one.split_time for one in game.told("sector_completed")] == [20.0]
+    assert [one.split_time for one in game.payloads("sector_completed")] == [20.0]
 
 
 def test_a_split_of_the_lap_before_is_not_taken_for_this_laps(game: Game) -> None:
@@ -57,7 +57,7 @@ def test_a_sector_that_follows_the_line_late_is_not_the_new_laps(game: Game) -> 
     game.run(20.0)
     game.sector(7, 2)
     game.run(2.0)
-    second = [one for one in game.told("sector_completed") if one.lap_index == 2]
+    second = [one for one in game.payloads("sector_completed") if one.lap_index == 2]
     assert [(one.sector, one.HasField("split_time")) for one in second] == [(1, False)]
 
 
@@ -92,7 +92,7 @@ def test_a_pause_does_not_end_a_stint(game: Game) -> None:
     for _ in range(100):
         game.see()
     game.run(10.0)
-    assert game.told("stint_ended") == []
+    assert game.payloads("stint_ended") == []
 
 
 def test_the_pit_timer_does_not_outlive_its_car(game: Game) -> None:
@@ -100,7 +100,7 @@ def test_the_pit_timer_does_not_outlive_its_car(game: Game) -> None:
     game.run(1.8)
     game.show(7, mVehicleName=b"Sund GT #12")
     game.run(1.8)
-    assert game.told("pit_entered") == []
+    assert game.payloads("pit_entered") == []
 
 
 def test_a_compound_that_fluctuates_in_the_pits_is_latched_outside(game: Game) -> None:
@@ -125,7 +125,7 @@ def test_compounds_are_not_asked_for_when_nothing_needs_them(game: Game) -> None
         asked.append(1)
         return game.tyres
 
-    machine = Laps(SESSION, LENGTH_M)
+    machine = LapTracker(SESSION, LENGTH_M)
     for update in range(50):
         machine.see(game.records(), 100.0 + update, compounds)
     assert len(asked) == 1
@@ -136,8 +136,8 @@ def test_a_race_restart_keeps_no_old_pit_counts(game: Game) -> None:
     game.run(5.0)
     game.show(7, mNumPitstops=0, mTotalLaps=0, mInPits=False, mPitState=0, mLapStartET=game.clock)
     game.run(5.0)
-    assert len(game.told("pit_stopped")) == 1
-    assert game.told("pit_exited") == []
+    assert len(game.payloads("pit_stopped")) == 1
+    assert game.payloads("pit_exited") == []
 
 
 def test_cars_are_told_apart_by_id_whatever_their_order(game: Game) -> None:
@@ -150,16 +150,16 @@ def test_cars_are_told_apart_by_id_whatever_their_order(game: Game) -> None:
     game.cross(9, time=61.0, at=161.0)
     game.run(1.2)
     assert [(lap.car, lap.lap_time) for lap in game.laps(7) + game.laps(9)] == [(7, 60.0), (9, 61.0)]
-    assert game.told("driver_changed") == game.told("position_changed") == []
+    assert game.payloads("driver_changed") == game.payloads("position_changed") == []
 
 
 def test_duplicate_names_are_two_cars(game: Game) -> None:
     game.show(9, mVehicleName=b"Norden GT #7")
     game.restart()
-    game.machine = Laps(SESSION, LENGTH_M)
+    game.machine = LapTracker(SESSION, LENGTH_M)
     game.events.clear()
     game.run(1.0)
-    assert [one.car for one in game.told("car_joined")] == [7, 9]
+    assert [one.car for one in game.payloads("car_joined")] == [7, 9]
 
 
 def test_of_two_rows_with_one_id_the_first_counts(game: Game) -> None:
@@ -172,7 +172,7 @@ def test_of_two_rows_with_one_id_the_first_counts(game: Game) -> None:
 def test_the_ghost_is_no_car(game: Game) -> None:
     game.join(11, mDriverName=b"Transparent Trainer")
     game.run(5.0)
-    assert 11 not in [one.car for one in game.told("car_joined")]
+    assert 11 not in [one.car for one in game.payloads("car_joined")]
     assert game.updates[-1].triggers.tolist() == [0, 0, 0]
 
 
@@ -223,7 +223,7 @@ def test_unusual_bytes_of_enums_break_nothing(game: Game) -> None:
     game.run(5.0)
     game.cross(7)
     game.run(5.0)
-    assert [one.finish_status for one in game.told("finish_status_changed")] == [-7]
+    assert [one.finish_status for one in game.payloads("finish_status_changed")] == [-7]
     assert [lap.complete for lap in game.laps()] == [True]
 
 
@@ -231,7 +231,7 @@ def test_a_name_that_is_empty_for_a_moment_is_no_driver(game: Game) -> None:
     for name in (b"", b"A. Alder"):
         game.show(7, mDriverName=name)
         game.run(0.2)
-    assert game.told("driver_changed") == []
+    assert game.payloads("driver_changed") == []
 
 
 def test_what_is_kept_of_a_car_does_not_grow(game: Game) -> None:
@@ -248,7 +248,7 @@ def test_what_is_kept_of_a_car_does_not_grow(game: Game) -> None:
 def test_names_may_be_in_the_old_code_page(game: Game) -> None:
     game.show(7, mDriverName="J. Öre".encode("cp1252"))
     game.run(0.2)
-    assert [one.driver for one in game.told("driver_changed")] == ["J. Öre"]
+    assert [one.driver for one in game.payloads("driver_changed")] == ["J. Öre"]
 
 
 def test_128_cars_are_followed() -> None:
@@ -261,7 +261,7 @@ def test_128_cars_are_followed() -> None:
     for slot in range(128):
         game.cross(slot)
     game.run(1.2)
-    assert sorted(closed.lap.car for closed in game.told("lap_closed")) == list(range(128))
+    assert sorted(closed.lap.car for closed in game.payloads("lap_closed")) == list(range(128))
 
 
 def test_a_recorder_killed_between_line_and_time_tells_the_lap_once(game: Game) -> None:
@@ -274,7 +274,7 @@ def test_a_recorder_killed_between_line_and_time_tells_the_lap_once(game: Game) 
     game.restart()
     game.run(1.0)
     assert [(lap.lap_time, lap.official) for lap in game.laps(7)] == [(60.0, True)]
-    assert [one.car for one in game.told("car_joined")] == [7, 9]
+    assert [one.car for one in game.payloads("car_joined")] == [7, 9]
 
 
 def test_a_recorder_that_comes_late_takes_up_the_lap_where_the_game_says_it_began() -> None:

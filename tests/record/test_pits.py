@@ -18,9 +18,9 @@ def test_pit_lane_entered_stopped_and_left(game: Game) -> None:
     game.run(5.0)
     game.show(7, mPitState=0, mInPits=False)
     game.run(1.2)
-    assert [one.enter_time for one in game.told("pit_entered")] == [150.2]
-    assert [one.stop_time for one in game.told("pit_stopped")] == [160.2]
-    assert [one.visit for one in game.told("pit_exited")] == [
+    assert [one.enter_time for one in game.payloads("pit_entered")] == [150.2]
+    assert [one.stop_time for one in game.payloads("pit_stopped")] == [160.2]
+    assert [one.visit for one in game.payloads("pit_exited")] == [
         lap_pb2.PitVisit(enter_time=150.2, stop_time=160.2, exit_time=185.2)
     ]
 
@@ -29,7 +29,7 @@ def test_a_flag_that_flickers_is_no_stay(game: Game) -> None:
     for inside in (True, False) * 5:
         game.show(7, mInPits=inside)
         game.run(1.8 if inside else 1.2)
-    assert game.told("pit_entered") == game.told("pit_exited") == []
+    assert game.payloads("pit_entered") == game.payloads("pit_exited") == []
 
 
 def test_a_flag_that_drops_shortly_does_not_end_a_stay_and_keeps_its_beginning(game: Game) -> None:
@@ -38,16 +38,16 @@ def test_a_flag_that_drops_shortly_does_not_end_a_stay_and_keeps_its_beginning(g
         game.run(0.8)
     game.show(7, mInPits=False)
     game.run(2.0)
-    assert [one.enter_time for one in game.told("pit_entered")] == [100.2]
-    assert [one.visit.exit_time for one in game.told("pit_exited")] == [104.2]
+    assert [one.enter_time for one in game.payloads("pit_entered")] == [100.2]
+    assert [one.visit.exit_time for one in game.payloads("pit_exited")] == [104.2]
 
 
 def test_a_stay_is_told_after_two_seconds_with_the_clock_of_its_first_update(game: Game) -> None:
     game.show(7, mInPits=True)
     game.run(2.0)
-    assert game.told("pit_entered") == []
+    assert game.payloads("pit_entered") == []
     game.run(0.2)
-    assert [one.enter_time for one in game.told("pit_entered")] == [100.2]
+    assert [one.enter_time for one in game.payloads("pit_entered")] == [100.2]
     assert game.events[-1].session_time == 102.2
 
 
@@ -56,7 +56,7 @@ def test_a_stop_known_by_its_count_alone_is_told(game: Game) -> None:
     game.run(5.0)
     game.show(7, mNumPitstops=1)
     game.run(5.0)
-    assert [one.stop_time for one in game.told("pit_stopped")] == [105.2]
+    assert [one.stop_time for one in game.payloads("pit_stopped")] == [105.2]
 
 
 def test_laps_before_in_and_after_the_pits_say_so(game: Game) -> None:
@@ -71,8 +71,8 @@ def test_laps_before_in_and_after_the_pits_say_so(game: Game) -> None:
     game.cross(7)
     game.lap(7, 60.0)
     game.run(1.0)
-    told = [(lap.out_lap, lap.in_lap, len(lap.pit_visits)) for lap in game.laps()]
-    assert told == [(False, False, 0), (False, True, 1), (True, False, 1), (False, False, 0)]
+    found = [(lap.out_lap, lap.in_lap, len(lap.pit_visits)) for lap in game.laps()]
+    assert found == [(False, False, 0), (False, True, 1), (True, False, 1), (False, False, 0)]
     assert game.laps()[2].pit_visits[0].exit_time == 240.2
 
 
@@ -95,11 +95,11 @@ def test_a_new_stint_begins_after_a_stop_not_after_driving_through(game: Game) -
         game.run(10.0)
         game.show(7, mInPits=False, mPitState=0)
         game.run(2.0)
-    assert [(one.stint, one.driver) for one in game.told("stint_started")] == [
+    assert [(one.stint, one.driver) for one in game.payloads("stint_started")] == [
         (1, "A. Alder"),
         (2, "A. Alder"),
     ]
-    assert [(one.stint, one.laps) for one in game.told("stint_ended")] == [(1, 2)]
+    assert [(one.stint, one.laps) for one in game.payloads("stint_ended")] == [(1, 2)]
     game.lap(7, 60.0)
     game.run(1.0)
     assert [lap.stint for lap in game.laps()] == [1, 1, 2]
@@ -118,8 +118,8 @@ def test_the_compound_is_the_one_outside_the_pits(game: Game) -> None:
     game.run(40.0)
     game.cross(7)
     game.run(1.2)
-    told = [(lap.front_compound, lap.rear_compound) for lap in game.laps()]
-    assert told == [("Soft", "Soft"), ("Medium", "Hard")]
+    found = [(lap.front_compound, lap.rear_compound) for lap in game.laps()]
+    assert found == [("Soft", "Soft"), ("Medium", "Hard")]
 
 
 def test_the_compound_of_a_lap_all_in_the_pits_is_that_at_its_end(game: Game) -> None:
@@ -145,8 +145,8 @@ def test_escape_to_the_garage_ends_the_lap_as_a_piece(game: Game) -> None:
     assert (piece.start_time, piece.end_time) == (100.0, 130.2)
     assert (piece.complete, piece.in_lap, piece.valid) == (False, True, False)
     assert not piece.HasField("lap_time")
-    assert [one.inside for one in game.told("garage_changed")] == [True]
-    assert [one.stint for one in game.told("stint_ended")] == [1]
+    assert [one.inside for one in game.payloads("garage_changed")] == [True]
+    assert [one.stint for one in game.payloads("stint_ended")] == [1]
 
 
 def test_out_of_the_garage_begins_an_out_lap_and_a_stint(game: Game) -> None:
@@ -160,8 +160,8 @@ def test_out_of_the_garage_begins_an_out_lap_and_a_stint(game: Game) -> None:
     game.cross(7, time=-1.0)
     game.lap(7, 60.0)
     game.run(1.0)
-    told = [(lap.index, lap.stint, lap.complete, lap.out_lap) for lap in game.laps()]
-    assert told == [(1, 1, False, False), (2, 2, False, True), (3, 2, True, False)]
+    found = [(lap.index, lap.stint, lap.complete, lap.out_lap) for lap in game.laps()]
+    assert found == [(1, 1, False, False), (2, 2, False, True), (3, 2, True, False)]
     assert game.spans() == [(100.0, 130.2), (190.2, 280.0), (280.0, 340.0)]
 
 
@@ -181,7 +181,7 @@ def test_a_car_that_waits_in_its_garage_has_no_lap() -> None:
     game.stand(7)
     game.run(60.0)
     game.end()
-    assert game.laps() == game.told("stint_started") == []
+    assert game.laps() == game.payloads("stint_started") == []
 
 
 def test_a_teleport_on_the_track_ends_the_lap_as_a_piece_and_begins_another(game: Game) -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
-from rigd.record.laps import Laps
+from rigd.record.laps import LapTracker
 from rigd.record.recorder import Recorder, Settings, _unreadable
 from rigd.record.scorer import Scorer
-from rigd.record.sessions import Sessions
+from rigd.record.sessions import SessionTracker
 from tests.archive.tape import Tape
 
 
@@ -54,9 +54,9 @@ def test_state_that_cannot_be_read_begins_another_session(tmp_path: Path) -> Non
         name: state.replace(b'"garage"', b'"shed"') if b"car" in name else state
         for name, state in tape.scorer.saved.items()
     }
-    assert Laps(1, saved={0: b"1 5.0 00000000 {}"}).unreadable
-    assert not Laps(2, saved={0: b"1 5.0 00000000 {}"}).unreadable
-    sessions = Sessions(1, tape.sessions.key, tape.now.clock)
+    assert LapTracker(1, saved={0: b"1 5.0 00000000 {}"}).unreadable
+    assert not LapTracker(2, saved={0: b"1 5.0 00000000 {}"}).unreadable
+    sessions = SessionTracker(1, tape.sessions.key, tape.now.clock)
     tape.sessions = sessions
     tape.scorer = Scorer(sessions, session_pb2.SESSION_SOURCE_DEMO, damaged, tape.now.clock)
     tape.drive(1.0)
@@ -126,7 +126,7 @@ def test_a_session_number_without_a_next_one_is_not_gone_on_from(tmp_path: Path)
 def test_what_the_scorer_kept_and_nobody_can_read_begins_another_session(tmp_path: Path, own: bytes) -> None:
     tape = Tape(tmp_path)
     tape.drive(5.0)
-    tape.sessions = Sessions(1, tape.sessions.key, tape.now.clock)
+    tape.sessions = SessionTracker(1, tape.sessions.key, tape.now.clock)
     tape.scorer = Scorer(tape.sessions, session_pb2.SESSION_SOURCE_DEMO, {b"scorer.own": own}, tape.now.clock)
     tape.drive(1.0)
     assert tape.sessions.number == 2
@@ -137,7 +137,7 @@ def test_a_wrong_digit_in_the_state_of_a_car_is_noticed(tmp_path: Path) -> None:
     tape = Tape(tmp_path)
     tape.drive(5.0)
     saved = {0: next(state for name, state in tape.scorer.saved.items() if b"car" in name)}
-    assert not Laps(1, saved=saved).unreadable
+    assert not LapTracker(1, saved=saved).unreadable
     at = saved[0].rindex(b'"laps": ') + 8
-    assert Laps(1, saved={0: saved[0][:at] + b"7" + saved[0][at + 1 :]}).unreadable
+    assert LapTracker(1, saved={0: saved[0][:at] + b"7" + saved[0][at + 1 :]}).unreadable
     tape.close()

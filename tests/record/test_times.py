@@ -129,27 +129,27 @@ def test_the_place_of_a_lap_is_the_one_at_the_line(game: Game) -> None:
 
 def test_sectors_are_told_with_their_splits_as_they_are_entered(game: Game) -> None:
     game.lap(7, 60.0)
-    told = [(one.lap_index, one.sector, one.split_time) for one in game.told("sector_completed")]
-    assert told == [(1, 1, 20.0), (1, 2, 40.0)]
+    found = [(one.lap_index, one.sector, one.split_time) for one in game.payloads("sector_completed")]
+    assert found == [(1, 1, 20.0), (1, 2, 40.0)]
 
 
 def test_a_split_that_trails_the_sector_is_waited_for(game: Game) -> None:
     game.run(20.0)
     game.sector(7, 2)
     game.run(0.8)
-    assert game.told("sector_completed") == []
+    assert game.payloads("sector_completed") == []
     game.sector(7, 2, 20.0)
     game.run(0.2)
-    assert [one.split_time for one in game.told("sector_completed")] == [20.0]
+    assert [one.split_time for one in game.payloads("sector_completed")] == [20.0]
 
 
 def test_a_split_that_is_withheld_is_told_without_a_time_after_a_second(game: Game) -> None:
     game.run(20.0)
     game.sector(7, 2, -1.0)
     game.run(1.0)
-    assert game.told("sector_completed") == []
+    assert game.payloads("sector_completed") == []
     game.run(0.2)
-    (completed,) = game.told("sector_completed")
+    (completed,) = game.payloads("sector_completed")
     assert not completed.HasField("split_time")
 
 
@@ -184,7 +184,7 @@ def test_a_split_still_waited_for_at_the_line_is_told_before_the_lap(game: Game)
     game.show(7, mCountLapFlag=1)
     game.run(11.0)
     assert game.kinds()[2:] == ["sector_completed"] * 2 + ["lap_invalidated", "lap_closed"]
-    assert [one.lap_index for one in game.told("sector_completed")] == [1, 1]
+    assert [one.lap_index for one in game.payloads("sector_completed")] == [1, 1]
 
 
 # Invalid laps.
@@ -194,14 +194,14 @@ def test_a_lap_that_stops_to_count_is_told_at_once_and_stays_invalid(game: Game)
     game.run(20.0)
     game.show(7, mCountLapFlag=1)
     game.run(0.2)
-    assert [one.lap_index for one in game.told("lap_invalidated")] == [1]
+    assert [one.lap_index for one in game.payloads("lap_invalidated")] == [1]
     game.show(7, mCountLapFlag=2)
     game.run(39.8)
     game.cross(7)
     game.run(0.2)
     (lap,) = game.laps()
     assert (lap.valid, lap.official, lap.lap_time) == (False, False, 60.0)
-    assert len(game.told("lap_invalidated")) == 1
+    assert len(game.payloads("lap_invalidated")) == 1
 
 
 def test_an_invalid_lap_keeps_the_split_seen_before_it_was_taken_away(game: Game) -> None:
@@ -237,5 +237,5 @@ def test_identical_consecutive_lap_times_are_two_laps(game: Game) -> None:
     for _ in range(3):
         game.lap(7, 60.0)
     game.run(1.0)
-    told = [(lap.index, lap.number, lap.lap_time, lap.official) for lap in game.laps()]
-    assert told == [(1, 4, 60.0, True), (2, 5, 60.0, True), (3, 6, 60.0, True)]
+    found = [(lap.index, lap.number, lap.lap_time, lap.official) for lap in game.laps()]
+    assert found == [(1, 4, 60.0, True), (2, 5, 60.0, True), (3, 6, 60.0, True)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rig.v1 import event_pb2, scoring_pb2
-from rigd.record.laps import Laps
+from rigd.record.laps import LapTracker
 from rigd.sources.rf2.layout import VEHICLE_SCORING
 from tests.record.script import LENGTH_M, SESSION, Game
 
@@ -44,7 +44,7 @@ def test_a_clock_that_steps_back_a_little_changes_nothing(game: Game, killed: bo
     assert (update.events, update.changed, update.triggers.tolist()) == ([], {}, [0])
     game.run(1.0)
     assert game.spans() == [(100.0, 130.0)]
-    assert game.told("car_left") == []
+    assert game.payloads("car_left") == []
 
 
 def test_buffers_just_cleared_are_no_update(game: Game) -> None:
@@ -63,7 +63,7 @@ def test_session_end_closes_what_waits_with_what_is_known_and_what_runs_as_a_pie
     done, piece = game.laps()
     assert (done.complete, done.official, done.lap_time) == (True, True, 60.0)
     assert (piece.complete, piece.start_time, piece.end_time) == (False, 160.0, 160.4)
-    assert [(one.stint, one.laps) for one in game.told("stint_ended")] == [(1, 1)]
+    assert [(one.stint, one.laps) for one in game.payloads("stint_ended")] == [(1, 1)]
 
 
 def test_session_end_without_a_time_takes_the_clocks(game: Game) -> None:
@@ -77,16 +77,16 @@ def test_session_end_without_a_time_takes_the_clocks(game: Game) -> None:
 def test_a_session_is_ended_once(game: Game) -> None:
     game.run(30.0)
     game.end()
-    told = len(game.events)
+    found = len(game.events)
     game.restart()
     game.end()
-    assert len(game.events) == told
+    assert len(game.events) == found
 
 
 def test_bytes_of_another_session_or_no_bytes_of_ours_are_ignored(game: Game) -> None:
     game.run(30.0)
     for saved in (game.saved, {7: b"", 8: b"3 1.0 {}", 9: b"\xff", 10: b"3 1.0 nonsense", 11: b"3 x []"}):
-        laps = Laps(SESSION + 1 if saved is game.saved else SESSION, LENGTH_M, saved)
+        laps = LapTracker(SESSION + 1 if saved is game.saved else SESSION, LENGTH_M, saved)
         kinds = [event.WhichOneof("kind") for event in laps.see(game.records(), 131.0, dict).events]
         assert kinds == ["car_joined", "stint_started"]
 
@@ -104,11 +104,11 @@ def test_driver_swap_the_lap_is_the_ones_who_ended_it(game: Game) -> None:
     game.run(20.0)
     game.cross(7)
     game.run(1.0)
-    (changed,) = game.told("driver_changed")
+    (changed,) = game.payloads("driver_changed")
     assert (changed.driver, changed.former_driver) == ("B. Birch", "A. Alder")
     (lap,) = game.laps()
     assert (lap.driver, list(lap.former_drivers), lap.stint) == ("B. Birch", ["A. Alder"], 2)
-    assert [(one.stint, one.driver) for one in game.told("stint_started")] == [
+    assert [(one.stint, one.driver) for one in game.payloads("stint_started")] == [
         (1, "A. Alder"),
         (2, "B. Birch"),
     ]
@@ -143,7 +143,7 @@ def test_a_car_missing_from_one_update_is_still_there(game: Game) -> None:
     game.run(48.0)
     game.cross(7)
     game.run(1.0)
-    assert game.told("car_left") == []
+    assert game.payloads("car_left") == []
     assert game.spans() == [(100.0, 160.0)]
 
 
@@ -152,7 +152,7 @@ def test_a_car_that_leaves_ends_its_lap_where_it_was_missed_first(game: Game) ->
     game.run(10.0)
     game.leave(7)
     game.run(3.0)
-    assert [one.car for one in game.told("car_left")] == [7]
+    assert [one.car for one in game.payloads("car_left")] == [7]
     assert game.spans() == [(100.0, 110.2)]
     assert [lap.complete for lap in game.laps()] == [False]
 
@@ -166,9 +166,13 @@ def test_a_slot_that_is_taken_again_counts_its_laps_on(game: Game) -> None:
     game.run(60.0)
     game.cross(7, time=None)
     game.run(11.0)
-    assert [one.vehicle for one in game.told("car_joined")] == ["Norden GT #7", "Norden GT #9", "Sund GT #12"]
-    told = [(lap.index, lap.stint, lap.vehicle, lap.driver) for lap in game.laps()]
-    assert told == [(1, 1, "Norden GT #7", "A. Alder"), (2, 2, "Sund GT #12", "D. Dogwood")]
+    assert [one.vehicle for one in game.payloads("car_joined")] == [
+        "Norden GT #7",
+        "Norden GT #9",
+        "Sund GT #12",
+    ]
+    found = [(lap.index, lap.stint, lap.vehicle, lap.driver) for lap in game.laps()]
+    assert found == [(1, 1, "Norden GT #7", "A. Alder"), (2, 2, "Sund GT #12", "D. Dogwood")]
     assert game.spans()[1][0] >= game.spans()[0][1]
     assert [lap.complete for lap in game.laps()] == [False, False]  # the second did not begin where it says
 
@@ -230,8 +234,8 @@ def test_place_and_finish_are_told_with_what_was_before(game: Game) -> None:
     game.run(0.2)
     game.show(7, mFinishStatus=1)
     game.run(0.2)
-    assert game.told("position_changed") == [event_pb2.PositionChanged(car=7, place=1, former_place=2)]
-    assert [one.finish_status for one in game.told("finish_status_changed")] == [1]
+    assert game.payloads("position_changed") == [event_pb2.PositionChanged(car=7, place=1, former_place=2)]
+    assert [one.finish_status for one in game.payloads("finish_status_changed")] == [1]
 
 
 def test_finished_cars_keep_lapping(game: Game) -> None:

@@ -1,6 +1,8 @@
 """What earlier releases have written is opened, served, checked and synced by this one."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import rigclient
+from tests.house.manager import Manager
 from tests.stage import Stage, stage, until
 
 RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in Path(__file__).parent.glob("*.tar.xz"))
@@ -66,7 +70,8 @@ def test_a_load_brings_what_its_warehouse_has_not_got(recorded: Stage) -> None:
     assert unsynced
     rig(recorded, "sync", "--to", place)
     assert rig(recorded, "sync", "--to", place, "--json").count('"laps": 0') == 1
-    until(lambda: not json.loads(rig(recorded, "laps", "--all", "--unsynced", "--json")), pause_s=0.5)
+    with rigclient.connect(recorded.address) as connected:
+        until(lambda: not connected.laps(synced=False), pause_s=0.5)
 
 
 def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
@@ -76,7 +81,32 @@ def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
     game = ("--buffers", str(recorded.buffers), "--cars", "2", "--short", "--speed", "20", "--for", "600")
     recorded.serve()
     recorded.start("rigd", "demo-game", *game)
-    until(lambda: len(json.loads(rig(recorded, "laps", "--all", "--json"))) > before, pause_s=0.5)
+    with rigclient.connect(recorded.address) as connected:
+        until(lambda: len(connected.laps()) > before, pause_s=0.5)
+
+
+def test_an_upgrade_changes_no_format_of_it(recorded: Stage) -> None:
+    command = [sys.executable, "-m", "rigd", "upgrade-check", "--json", "--data", str(recorded.data)]
+    place = {**os.environ, "RIG_WAREHOUSE": f"duckdb:{recorded.data.parent / 'warehouse.duckdb'}"}
+    done = subprocess.run(command, env=place, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = {one["name"] for one in json.loads(done.stdout) if one["state"] == "same"}
+    assert {"ring", "lap files", "index", "loss journals", "warehouse"} <= kept
+
+
+def test_the_units_that_rigd_installs_serve_and_sync_it(recorded: Stage, tmp_path: Path) -> None:
+    install = [sys.executable, "-m", "rigd", "install", "--user", "--root", str(tmp_path)]
+    subprocess.run(install, capture_output=True, timeout=60, check=True)
+    (units,) = tmp_path.rglob("systemd/user")
+    with contextlib.ExitStack() as stack:
+        for name, more in (("serve", ("--address", recorded.address)), ("archive", ())):
+            words = ("--data", str(recorded.data), *more)
+            program = (sys.executable, "-m", "rigd")
+            manager = Manager(units / f"rigd-{name}.service", tmp_path, program, words)
+            stack.enter_context(contextlib.closing(manager))
+            until(lambda manager=manager: manager.ready > 0)  # type: ignore[misc]
+        rig(recorded, "sync", "--to", f"duckdb:{recorded.data.parent / 'another.duckdb'}")
+        until(lambda: not json.loads(rig(recorded, "laps", "--all", "--unsynced", "--json")), pause_s=0.5)
 
 
 def _at_least(now: Any, then: Any) -> bool:

@@ -106,8 +106,8 @@ def test_claims_beyond_the_limits_cost_nothing(
         column = head.columns.add(name=f"c{number}", section=SAMPLES, dtype="<f8", width=width)
         for _ in range(min(width, 70)):
             column.codings.add(codec=blocks.DELTA, value=bytes(8), planes=1)
-    taken, told = read(tmp_path / "claims.lap", bomb(head))
-    assert said in told
+    taken, found = read(tmp_path / "claims.lap", bomb(head))
+    assert said in found
     assert taken < 32 * MIB
 
 

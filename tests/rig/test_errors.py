@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 import grpc
@@ -17,7 +19,11 @@ from grpc_status import rpc_status
 from rig import errors
 from rig.errors import BadRequest, CursorExpired, RigError, Unavailable, UnknownChannel, by_reason
 from rigclient.wire import translated
+from rigd.auth.caller import LOCAL
+from rigd.auth.lease import Lease
+from rigd.auth.seal import Seal
 from rigd.serve.interceptor import CallInterceptor
+from rigd.serve.pages import PageTokens
 
 EVERY_ERROR = sorted(
     (cls for cls in by_reason().values() if cls.__module__ == errors.__name__), key=lambda cls: cls.__name__
@@ -52,10 +58,18 @@ class Handlers:
         )
 
 
+class Everybody:
+    """A gate that stands open."""
+
+    def admit(self, method: str, context: Any) -> AbstractContextManager[Lease]:
+        return nullcontext(Lease(LOCAL))
+
+
 @asynccontextmanager
 async def serving(error: BaseException, service: str = SERVICE) -> AsyncIterator[str]:
     """The address of a server whose methods raise `error`."""
-    server = grpc.aio.server(interceptors=(CallInterceptor(),))
+    interceptor = CallInterceptor(Everybody(), PageTokens(Seal(bytes(32))))
+    server = grpc.aio.server(interceptors=(interceptor,))
     server.add_generic_rpc_handlers((Handlers(error).service(service),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -159,6 +173,12 @@ class TestAcrossTheWire:
         assert "secret" not in str(error)
         assert "secret" in caplog.text
         assert "call_failed" in caplog.text
+
+    def test_a_defect_is_no_error_of_a_program_that_imports_the_client(self) -> None:
+        """It was a refused daemon's, where the supervisor had been imported before."""
+        code = "import rigd.supervisor, rigclient.wire as wire; print(wire._BY_STATUS['INTERNAL'].__name__)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "RigError\n"
 
     async def test_what_came_before_the_error_arrives(self) -> None:
         async with connection(BadRequest("no")) as channel:

@@ -325,6 +325,14 @@ class TestReceiving:
         assert reception.take(field(1, b"after 41") + field(4, progress)) == []
         assert (reception.head_seq, reception.cursor) == (41, b"after 41")
 
+    def test_what_progress_says_was_skipped_stands_before_the_next_frame(self) -> None:
+        reception = received()
+        progress = field(4, telemetry_pb2.Progress(head_seq=41).SerializeToString())
+        for skipped in (b"\x28\x05", b"\x28\x03"):
+            assert reception.take(progress + skipped) == []
+        assert [found.skipped for found in reception.take(response(tick(17)) + b"\x28\x01")] == [9]
+        assert [found.skipped for found in reception.take(response(tick(18)))] == [0]
+
     def test_a_message_without_a_cursor_leaves_the_position(self) -> None:
         reception = received()
         reception.take(field(2, tick(8)))
@@ -465,7 +473,7 @@ class TestRecovering:
         """A server that keeps few records: whatever breaks, every number arrives or is declared."""
         reception = received()
         at = 7
-        told = {7}
+        shown = {7}
         for what, count, lost in [*story, ("message", 1, 0)]:
             if what == "away":
                 reception.recover(Unavailable("down"))
@@ -475,11 +483,11 @@ class TestRecovering:
                     reception.recover(expired(seq=at, first=at + lost + 1))
                 at += lost
             found = reception.take(response(*(tick(at + i, 1) for i in range(1, count + 1))))
-            told |= {read.seq for read in found}
-            told |= {seq for gap in found[0].gaps for seq in range(gap.first_seq, gap.last_seq + 1)}
+            shown |= {read.seq for read in found}
+            shown |= {seq for gap in found[0].gaps for seq in range(gap.first_seq, gap.last_seq + 1)}
             assert all(gap.count == gap.last_seq - gap.first_seq + 1 for gap in found[0].gaps)
             at += count
-        assert told == set(range(7, at + 1))
+        assert shown == set(range(7, at + 1))
 
 
 class TestRequests:

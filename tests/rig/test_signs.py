@@ -37,10 +37,10 @@ def test_signs_take_a_cell_each_and_nothing_hidden_is_left(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=40))
 def test_json_means_the_same_and_shows_nothing_hidden(text: str) -> None:
-    told = escaped(json.dumps(text, ensure_ascii=False))
-    assert visible(told) == told
-    assert json.loads(told) == text
-    told.encode()
+    found = escaped(json.dumps(text, ensure_ascii=False))
+    assert visible(found) == found
+    assert json.loads(found) == text
+    found.encode()
 
 
 def test_nobody_writes_a_second_line_into_a_log() -> None:

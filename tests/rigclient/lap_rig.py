@@ -156,10 +156,10 @@ class LapRig(laps_pb2_grpc.LapServiceServicer):
 
     @_answering
     def MarkLapsSynced(self, request: Any) -> laps_pb2.MarkLapsSyncedResponse:
-        unmarked = [told.name for told in request.laps if told.name not in self.laps]
-        for told in request.laps:
-            if told.name in self.laps:
-                self.laps[told.name].synced = True
+        unmarked = [shown.name for shown in request.laps if shown.name not in self.laps]
+        for shown in request.laps:
+            if shown.name in self.laps:
+                self.laps[shown.name].synced = True
         return laps_pb2.MarkLapsSyncedResponse(unmarked=unmarked)
 
     def _lap(self, name: str) -> lap_pb2.Lap:

@@ -128,16 +128,16 @@ class TestReading:
     def test_progress_of_a_whole_lap_tells_the_bytes_and_where_they_end(
         self, rig: Rig, lap_rig: LapRig
     ) -> None:
-        told: list[tuple[int, int]] = []
-        rig.lap(BIRCH, progress=lambda done, total: told.append((done, total)))
+        shown: list[tuple[int, int]] = []
+        rig.lap(BIRCH, progress=lambda done, total: shown.append((done, total)))
         size = len(lap_rig.files[BIRCH])
-        assert [done for done, _ in told] == [*range(PART, size, PART), size]
-        assert {total for _, total in told} == {lap_rig.laps[BIRCH].bytes}
+        assert [done for done, _ in shown] == [*range(PART, size, PART), size]
+        assert {total for _, total in shown} == {lap_rig.laps[BIRCH].bytes}
 
     def test_nobody_knows_the_size_of_a_part_before(self, rig: Rig) -> None:
-        told: list[int] = []
-        rig.lap(BIRCH, ["speed"], progress=lambda _, total: told.append(total))
-        assert set(told) == {0}
+        shown: list[int] = []
+        rig.lap(BIRCH, ["speed"], progress=lambda _, total: shown.append(total))
+        assert set(shown) == {0}
 
     def test_scoring_of_a_lap_comes_as_a_table(self, rig: Rig) -> None:
         rows = rig.lap_scoring(BIRCH, ["place", "session_time"])
@@ -147,9 +147,9 @@ class TestReading:
     def test_errors_keep_their_kind(self, rig: Rig) -> None:
         with pytest.raises(NotFound):
             rig.lap("sessions/x/laps/y")
-        with pytest.raises(MissingChannel) as told:
+        with pytest.raises(MissingChannel) as caught:
             rig.lap(BIRCH, ["camber"])
-        assert "speed" in told.value.facts["channels"]
+        assert "speed" in caught.value.facts["channels"]
         with pytest.raises(Unavailable), connect("127.0.0.1:1") as nobody:
             nobody.lap(BIRCH)
 
@@ -177,9 +177,9 @@ async def test_the_asyncio_client_does_the_same(lap_rig: LapRig) -> None:
         assert len([lap async for lap in rig.laps(driven.SESSION)]) == len(field.laps())
         assert [session.name async for session in rig.sessions()] == [driven.SESSION, field.OLD]
         assert (await rig.session(field.OLD)).laps == 1
-        told: list[int] = []
-        lap = await rig.lap(BIRCH, progress=lambda done, _: told.append(done))
-        assert (lap.info, told[-1]) == (await rig.lap_info(BIRCH), len(lap_rig.files[BIRCH]))
+        shown: list[int] = []
+        lap = await rig.lap(BIRCH, progress=lambda done, _: shown.append(done))
+        assert (lap.info, shown[-1]) == (await rig.lap_info(BIRCH), len(lap_rig.files[BIRCH]))
         assert len(await rig.lap_scoring(BIRCH, ["place"])) == len(lap.scoring)
         made = await rig.mark(5, 0, note="x")
         assert [mark.name async for mark in rig.marks()] == [made.name]

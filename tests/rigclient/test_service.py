@@ -16,7 +16,7 @@ from rigclient.cli.main import rig as command
 from tests.rigclient import field
 from tests.riglap import driven
 from tests.stage import Stage, stage
-from tests.store.shelf import Clerk, Shelf
+from tests.store.lap_store import CommandThread, LapStore
 
 ALDER = f"{driven.SESSION}/laps/car012-0003"
 
@@ -25,24 +25,24 @@ ALDER = f"{driven.SESSION}/laps/car012-0003"
 def place() -> Iterator[Stage]:
     """A server process, and someone who carries out its orders."""
     with stage() as here:
-        _fill(Shelf(here.data))
-        clerk = Clerk(here.data)
-        clerk.start()
+        _fill(LapStore(here.data))
+        command_thread = CommandThread(here.data)
+        command_thread.start()
         here.serve()
         yield here
-        clerk.stop()
+        command_thread.stop()
 
 
-def _fill(shelf: Shelf) -> None:
+def _fill(lap_store: LapStore) -> None:
     for session in field.sessions():
-        shelf.store.index.put_session(session)
+        lap_store.store.index.put_session(session)
     for data in field.files():
         lap = Lap.from_bytes(data)
-        shelf.store.folder.write(lap.info.name, data)
+        lap_store.store.folder.write(lap.info.name, data)
         info = lap.info.message
         info.bytes, info.digest = len(data), LapFile(data).digest
-        shelf.store.index.put_lap(info)
-    shelf.close()
+        lap_store.store.index.put_lap(info)
+    lap_store.close()
 
 
 @pytest.fixture
@@ -79,12 +79,12 @@ def test_conditions_and_orders_hold(rig: Rig) -> None:
 
 
 def test_a_whole_lap_arrives_bit_by_bit(rig: Rig, whole: Lap) -> None:
-    told: list[tuple[int, int]] = []
-    lap = rig.lap(ALDER, progress=lambda done, total: told.append((done, total)))
+    found: list[tuple[int, int]] = []
+    lap = rig.lap(ALDER, progress=lambda done, total: found.append((done, total)))
     assert lap.channels == whole.channels
     for name in lap.channels:
         assert lap[name].tobytes() == whole[name].tobytes(), name
-    assert told[-1][0] == told[-1][1]
+    assert found[-1][0] == found[-1][1]
 
 
 def test_parts_are_what_was_asked_for(rig: Rig, whole: Lap) -> None:
@@ -109,9 +109,9 @@ def test_scoring_comes_alone(rig: Rig, whole: Lap) -> None:
 def test_what_is_not_there_is_told_by_its_kind(rig: Rig) -> None:
     with pytest.raises(NotFound):
         rig.lap(ALDER[:-1] + "9")
-    with pytest.raises(MissingChannel) as told:
+    with pytest.raises(MissingChannel) as caught:
         rig.lap(ALDER, ["camber"])
-    assert "engine_rpm" in told.value.facts["channels"]
+    assert "engine_rpm" in caught.value.facts["channels"]
 
 
 async def test_asyncio_reads_the_same(place: Stage, whole: Lap) -> None:

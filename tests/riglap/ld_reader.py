@@ -33,7 +33,7 @@ class Log:
     vehicle: str
     venue: str
     comment: str
-    told: str
+    event_comment: str
     """The longer comment, of the event block."""
     channels: dict[str, Channel] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ def read(data: bytes) -> Log:
         vehicle=text(data, 222, 64),
         venue=text(data, 350, 64),
         comment=text(data, 1572, 64),
-        told=text(data, event_at + 128, 1024),
+        event_comment=text(data, event_at + 128, 1024),
     )
     before, at = 0, first
     while at:

@@ -9,7 +9,7 @@ import numpy as np
 from rigd.demo.race import Race
 from rigd.demo.traffic import UNLIMITED_MPS
 from riglap.lap import Lap
-from tests.archive.reel import Reel
+from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -59,7 +59,7 @@ def drive(
     change: Callable[[Race], None] = lambda race: None,
 ) -> None:
     """Fill a folder with the laps of a race. `change` may plant something in it before it begins."""
-    shown = Reel(cars, short, real=real, seed=seed)
+    shown = RaceFrames(cars, short, real=real, seed=seed)
     change(shown.race)
     tape = Tape(folder, cars, shown=shown, limit_bytes=1 << 30)
     race, metres = tape.race, [shown.race.motion.s.copy()]

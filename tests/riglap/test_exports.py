@@ -19,7 +19,7 @@ from rigd.ring import RingReader
 from riglap import extras
 from riglap.export import csv, motec, parquet
 from riglap.lap import Lap
-from tests.archive.reel import Reel
+from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
 from tests.riglap import ld_reader
 
@@ -90,7 +90,7 @@ class Driven(NamedTuple):
 
 @pytest.fixture(scope="module", params=["full", "real"])
 def driven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Driven:
-    shown = Reel(2, short=True, real=request.param == "real")
+    shown = RaceFrames(2, short=True, real=request.param == "real")
     with np.errstate(all="ignore"):  # as the recorder does
         tape = Tape(tmp_path_factory.mktemp("exports"), cars=2, shown=shown)
         tape.drive(HOLE[0])
@@ -245,5 +245,7 @@ def check_made(driven: Driven, log: ld_reader.Log) -> None:
     assert set(channels["Track Temp"].values) == {np.float32(weather.track_temp)}
     assert set(channels["Ambient Temp"].values) == {np.float32(weather.ambient_temp)}
     assert channels["Wheel Rot Speed FL"].values.mean() > 0
-    assert "Holes: 1; samples known to be missing in them: 25." in log.told
-    assert ("Not available: " in log.told and "tyre_load" in log.told) == (driven.profile == "real")
+    assert "Holes: 1; samples known to be missing in them: 25." in log.event_comment
+    assert ("Not available: " in log.event_comment and "tyre_load" in log.event_comment) == (
+        driven.profile == "real"
+    )

@@ -53,9 +53,9 @@ class TestColumns:
         lap = driven.lap()
         with pytest.raises(AttributeError, match=r"no channel 'camber'.*tyre_temp"):
             _ = lap.camber
-        with pytest.raises(MissingChannel, match="'camber'") as told:
+        with pytest.raises(MissingChannel, match="'camber'") as caught:
             lap["camber"]
-        assert "speed" in told.value.facts["channels"]
+        assert "speed" in caught.value.facts["channels"]
         assert "camber" not in lap
         assert "speed" in dir(lap)
 
@@ -144,9 +144,9 @@ class TestScoring:
 
     def test_a_lap_that_came_without_scoring_says_so(self) -> None:
         lap = Lap.from_bytes(LapFile(driven.data()).cut(["speed", "lap_time"]))
-        with pytest.raises(MissingChannel, match="came without scoring updates") as told:
+        with pytest.raises(MissingChannel, match="came without scoring updates") as caught:
             lap.with_scoring(["place"])
-        assert "none were recorded in its time" in told.value.hint
+        assert "none were recorded in its time" in caught.value.hint
 
     def test_a_lap_without_the_session_clock_is_joined_by_its_own(self) -> None:
         part = Lap.from_bytes(LapFile(driven.data()).cut(["speed", "lap_time"], ["place", "lap_time"]))
@@ -311,6 +311,6 @@ class TestOtherLibraries:
         np.testing.assert_array_equal(frame["tyre_temp_11"], lap.tyre_temp[:, 11])
 
     def test_a_library_that_is_not_there_is_asked_for_by_its_extra(self) -> None:
-        with pytest.raises(Unavailable) as told:
+        with pytest.raises(Unavailable) as caught:
             extras.need("no_such_library", "export")
-        assert told.value.hint == "pip install 'rigd[export]'"
+        assert caught.value.hint == "pip install 'rigd[export]'"

@@ -190,8 +190,8 @@ def test_what_is_missing_holds_the_nearest_that_is_known_and_the_comment_says_so
     assert found[1001:1009].tolist() == [given[999]] * 4 + [given[1010]] * 4
     assert not [name for name in log.channels if name.startswith("Tyre Pressure")]
     assert "NaN" in log.comment
-    assert "Holes: 1; samples known to be missing in them: 2." in log.told
-    assert "Not available: tyre_pressure." in log.told
+    assert "Holes: 1; samples known to be missing in them: 2." in log.event_comment
+    assert "Not available: tyre_pressure." in log.event_comment
 
 
 def test_a_zero_is_a_zero_where_another_lap_has_more(tmp_path: Path) -> None:
@@ -209,9 +209,9 @@ def test_a_zero_is_a_zero_where_another_lap_has_more(tmp_path: Path) -> None:
 def test_channels_that_are_not_available_alone_are_refused_by_name(tmp_path: Path) -> None:
     columns = driven.samples()
     columns["clutch"] = np.zeros(len(columns["lap_time"]), "<f4")
-    with pytest.raises(BadRequest) as told:
+    with pytest.raises(BadRequest) as caught:
         written(tmp_path, driven.lap(columns=columns), channels=("clutch",))
-    assert told.value.hint == "not available: clutch"
+    assert caught.value.hint == "not available: clutch"
 
 
 def test_a_beacon_marks_the_sample_in_which_a_lap_ends(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_position_brings_a_map_around_no_place_on_earth(tmp_path: Path) -> None:
     ]
     assert log.channels["GPS Longitude"].values[0] == pytest.approx(1000 / 111_195, rel=1e-5)
     assert log.channels["GPS Latitude"].values[2000] == pytest.approx(1000 / 111_195, rel=1e-3)
-    assert "no place on earth" in log.told
+    assert "no place on earth" in log.event_comment
 
 
 def test_every_fraction_has_a_unit() -> None:

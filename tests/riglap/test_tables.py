@@ -130,9 +130,9 @@ def test_names_with_line_ends_stay_behind_their_sign(tmp_path: Path) -> None:
     text = path.read_bytes().decode()
     assert next(line for line in text.splitlines() if line[:2] != "# ") == "speed,gear"
     assert len(text.splitlines()) == len(text.split("\n")) - 1
-    told = facts(path)
-    assert told["driver"] == 'A. Alder 1,2,3 [2J"'
-    assert told["team"] == "Copper Racing"
+    shown = facts(path)
+    assert shown["driver"] == 'A. Alder 1,2,3 [2J"'
+    assert shown["team"] == "Copper Racing"
     assert ",=" not in text.replace(" ", "")
     frame = extras.need("pandas", "export").read_csv(path, comment="#")
     assert (list(frame), len(frame)) == (["speed", "gear"], len(driven.lap()))
@@ -140,14 +140,14 @@ def test_names_with_line_ends_stay_behind_their_sign(tmp_path: Path) -> None:
 
 def test_csv_says_whose_lap_it_is(tmp_path: Path) -> None:
     csv_file.write(driven.lap(), tmp_path / "lap.csv", ["speed", "gear", "tyre_temp"])
-    told = facts(tmp_path / "lap.csv")
-    assert told["tyre_temp_0 to tyre_temp_11"] == PHYSICS.by_name["tyre_temp"].description
-    assert told["driver"] == "A. Alder"
-    assert told["track"] == "Meander Valley Grand"
-    assert told["lap"] == driven.info().name
-    assert told["official lap time [s]"] == "92.375"
-    assert told["start (UTC)"] == "2026-11-20T13:06:40Z"
-    assert told["units"].startswith("speed [m/s], tyre_temp_0 [°C], ")
+    shown = facts(tmp_path / "lap.csv")
+    assert shown["tyre_temp_0 to tyre_temp_11"] == PHYSICS.by_name["tyre_temp"].description
+    assert shown["driver"] == "A. Alder"
+    assert shown["track"] == "Meander Valley Grand"
+    assert shown["lap"] == driven.info().name
+    assert shown["official lap time [s]"] == "92.375"
+    assert shown["start (UTC)"] == "2026-11-20T13:06:40Z"
+    assert shown["units"].startswith("speed [m/s], tyre_temp_0 [°C], ")
 
 
 def test_what_is_not_available_is_left_out_and_named(tmp_path: Path) -> None:

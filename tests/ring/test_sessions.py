@@ -10,10 +10,10 @@ import pytest
 
 from rig.v1 import event_pb2, session_pb2
 from rigd.record.entries import Entries
-from rigd.record.sessions import Sessions, session_state
+from rigd.record.sessions import SessionTracker, session_state
 from rigd.sources.rf2.layout import SCORING_INFO, VEHICLE_SCORING
 
-Step = Callable[[Sessions], list[event_pb2.Event]]
+Step = Callable[[SessionTracker], list[event_pb2.Event]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def see(**changes: Any) -> Step:
 
 
 def tick(clock: float) -> Step:
-    def step(sessions: Sessions) -> list[event_pb2.Event]:
+    def step(sessions: SessionTracker) -> list[event_pb2.Event]:
         sessions.tick(clock)
         return []
 
@@ -65,7 +65,7 @@ def leave() -> Step:
     return lambda sessions: sessions.left()
 
 
-def told(events: list[event_pb2.Event]) -> list[str]:
+def kinds(events: list[event_pb2.Event]) -> list[str]:
     """Kinds of events with the session they belong to: `started 2`."""
     short = {"session_started": "started", "session_ended": "ended", "flag_changed": "flags"}
     return [f"{short[event.WhichOneof('kind') or '']} {event.session}" for event in events]
@@ -137,12 +137,12 @@ STORIES: dict[str, tuple[list[Step], list[str]]] = {
 
 @pytest.mark.parametrize(("steps", "wanted"), STORIES.values(), ids=STORIES.keys())
 def test_it_tells(steps: list[Step], wanted: list[str]) -> None:
-    sessions = Sessions()
-    assert told([event for step in steps for event in step(sessions)]) == wanted
+    sessions = SessionTracker()
+    assert kinds([event for step in steps for event in step(sessions)]) == wanted
 
 
-def after(*steps: Step, **changes: Any) -> Sessions:
-    sessions = Sessions(**changes)
+def after(*steps: Step, **changes: Any) -> SessionTracker:
+    sessions = SessionTracker(**changes)
     for step in steps:
         step(sessions)
     return sessions
@@ -164,7 +164,7 @@ class TestWhatIsKnown:
         assert after(*FIRST, see(player=player)).player == wanted
 
     def test_nobody_is_there_before_and_after(self) -> None:
-        assert (Sessions().number, Sessions().player, Sessions().state) == (0, -1, None)
+        assert (SessionTracker().number, SessionTracker().player, SessionTracker().state) == (0, -1, None)
         sessions = after(*FIRST, leave())
         assert (sessions.number, sessions.player, sessions.state) == (1, -1, None)
 
@@ -189,26 +189,26 @@ class TestWhatIsKnown:
 class TestResuming:
     def test_the_same_session_goes_on(self) -> None:
         first = after(*FIRST)
-        again = Sessions(first.number, first.key, 10.2)
-        assert told(see(clock=300.0)(again)) == []
+        again = SessionTracker(first.number, first.key, 10.2)
+        assert kinds(see(clock=300.0)(again)) == []
         assert again.number == 1
 
     @pytest.mark.parametrize("changes", [{"ticks": 2}, {"number": 11}, {"track": b"Spa"}, {"clock": 5.0}])
     def test_another_session_is_told_apart(self, changes: dict[str, Any]) -> None:
         first = after(*FIRST)
-        again = Sessions(first.number, first.key, 10.2)
-        assert told(see(**{"clock": 20.0} | changes)(again)) == ["started 2"]
+        again = SessionTracker(first.number, first.key, 10.2)
+        assert kinds(see(**{"clock": 20.0} | changes)(again)) == ["started 2"]
 
     def test_telemetry_tells_it_as_well(self) -> None:
-        again = Sessions(1, after(*FIRST).key, 10.2)
+        again = SessionTracker(1, after(*FIRST).key, 10.2)
         again.tick(2.0)
         assert again.number == 2
-        assert told(see(clock=2.1, ticks=2)(again)) == ["started 2"]
+        assert kinds(see(clock=2.1, ticks=2)(again)) == ["started 2"]
 
     def test_a_track_with_any_bytes_in_its_name_is_kept(self) -> None:
         odd = after(see(track=b"N\xfcrburg 7 \xff"))
-        again = Sessions(odd.number, odd.key, 10.0)
-        assert told(see(track=b"N\xfcrburg 7 \xff")(again)) == []
+        again = SessionTracker(odd.number, odd.key, 10.0)
+        assert kinds(see(track=b"N\xfcrburg 7 \xff")(again)) == []
 
 
 class TestTheState:
@@ -344,7 +344,7 @@ class TestEntries:
 
 
 def test_a_late_update_of_the_session_before_is_no_session_of_its_own() -> None:
-    sessions = Sessions()
+    sessions = SessionTracker()
     old = Update(clock=100.0)
     sessions.see(old.info(), old.records(), old.ticks, session_state(old.info(), [], ""))
     sessions.tick(0.02)

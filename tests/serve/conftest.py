@@ -7,19 +7,19 @@ import pytest
 
 import rigclient
 from rigd.serve.server import Server, Settings
-from tests.serve.author import Remote, Scribe
+from tests.serve.scripted_recorder import RecorderProcess, RemoteRecorder
 
 
 @pytest.fixture(scope="session")
-def scribe() -> Iterator[Scribe]:
-    writing = Scribe()
+def recorder_process() -> Iterator[RecorderProcess]:
+    writing = RecorderProcess()
     yield writing
     writing.stop()
 
 
 @pytest.fixture
-def author(tmp_path: Path, scribe: Scribe) -> Iterator[Remote]:
-    made = Remote(scribe, tmp_path)
+def recorder(tmp_path: Path, recorder_process: RecorderProcess) -> Iterator[RemoteRecorder]:
+    made = RemoteRecorder(recorder_process, tmp_path)
     yield made
     made.close()
 
@@ -34,6 +34,6 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def rig(author: Remote, address: str) -> AsyncIterator[rigclient.aio.AsyncRig]:
+async def rig(recorder: RemoteRecorder, address: str) -> AsyncIterator[rigclient.aio.AsyncRig]:
     async with rigclient.aio.connect(address) as connected:
         yield connected

@@ -14,14 +14,14 @@ from rigclient.aio import AsyncRig
 from rigclient.frames import Envelope
 from rigclient.wire import translated
 from rigd.serve import telemetry
-from tests.serve.author import Remote
+from tests.serve.scripted_recorder import RemoteRecorder
 from tests.serve.test_streams import take
 
 NAME = b"reader"
 
 
 @pytest.fixture
-async def stub(author: Remote, address: str) -> AsyncIterator[Any]:
+async def stub(recorder: RemoteRecorder, address: str) -> AsyncIterator[Any]:
     async with grpc.aio.insecure_channel(address) as channel:
         yield telemetry_pb2_grpc.TelemetryServiceStub(channel)
 
@@ -51,19 +51,21 @@ async def records(call: Any) -> list[int]:
     return [int.from_bytes(data[at + 1 : at + 9], "little") for at, _ in Envelope(data).records]
 
 
-async def test_the_client_tells_how_far_it_is(author: Remote, rig: AsyncRig) -> None:
-    author.ticks(5)
+async def test_the_client_tells_how_far_it_is(recorder: RemoteRecorder, rig: AsyncRig) -> None:
+    recorder.ticks(5)
     stream = rig.physics(["speed"], start="earliest")
     await take(stream, 5)
     coming = asyncio.ensure_future(anext(stream))  # asking for the next: the first five are dealt with
     while (await follower(rig)).acknowledged_seq == 0:
         await asyncio.sleep(0.01)
-    author.ticks(1)
+    recorder.ticks(1)
     await asyncio.wait_for(coming, 10)
 
 
-async def test_who_does_not_acknowledge_is_not_said_to(author: Remote, rig: AsyncRig, stub: Any) -> None:
-    author.ticks(1)
+async def test_who_does_not_acknowledge_is_not_said_to(
+    recorder: RemoteRecorder, rig: AsyncRig, stub: Any
+) -> None:
+    recorder.ticks(1)
     call = stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(start=telemetry_pb2.Start(earliest=True)))
     await records(call)
     assert not (await follower(rig)).HasField("acknowledged_seq")
@@ -76,9 +78,9 @@ async def test_who_does_not_acknowledge_is_not_said_to(author: Remote, rig: Asyn
     ids=["every record", "the newest"],
 )
 async def test_a_reader_that_stopped_is_paused_and_goes_on_as_it_asked(
-    author: Remote, rig: AsyncRig, stub: Any, delivery: Any, expected: list[int]
+    recorder: RemoteRecorder, rig: AsyncRig, stub: Any, delivery: Any, expected: list[int]
 ) -> None:
-    author.ticks(1)
+    recorder.ticks(1)
     call = stub.StreamPhysics(
         telemetry_pb2.StreamPhysicsRequest(
             subscription=NAME, delivery=delivery, start=telemetry_pb2.Start(earliest=True)
@@ -87,7 +89,7 @@ async def test_a_reader_that_stopped_is_paused_and_goes_on_as_it_asked(
     first = await asyncio.wait_for(call.read(), 10)
     await until_stalled(rig)
     for _ in range(40):
-        author.ticks(1)
+        recorder.ticks(1)
     paused = await follower(rig)
     assert (paused.seq, paused.lag) == (1, 40), "nothing was sent to it"
     await stub.Acknowledge(telemetry_pb2.AcknowledgeRequest(subscription=NAME, cursor=first.cursor))
@@ -103,19 +105,23 @@ async def test_a_reader_that_stopped_is_paused_and_goes_on_as_it_asked(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_paused_reader_still_gets_a_word_a_second(author: Remote, rig: AsyncRig, stub: Any) -> None:
-    author.ticks(1)
+async def test_a_paused_reader_still_gets_a_word_a_second(
+    recorder: RemoteRecorder, rig: AsyncRig, stub: Any
+) -> None:
+    recorder.ticks(1)
     request = telemetry_pb2.StreamPhysicsRequest(subscription=NAME, start=telemetry_pb2.Start(earliest=True))
     call = stub.StreamPhysics(request)
     await records(call)
     await until_stalled(rig)
-    author.ticks(3)
+    recorder.ticks(3)
     message = await asyncio.wait_for(call.read(), 10)
     assert (message.progress.head_seq, len(message.ticks)) == (4, 0)
 
 
-async def test_an_unknown_name_cannot_be_acknowledged(author: Remote, address: str, stub: Any) -> None:
-    author.ticks(1)
+async def test_an_unknown_name_cannot_be_acknowledged(
+    recorder: RemoteRecorder, address: str, stub: Any
+) -> None:
+    recorder.ticks(1)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.Acknowledge(telemetry_pb2.AcknowledgeRequest(subscription=b"nobody"))
     assert isinstance(translated(refused.value, address), NotFound)
@@ -123,9 +129,9 @@ async def test_an_unknown_name_cannot_be_acknowledged(author: Remote, address: s
 
 @pytest.mark.parametrize("name", [b"x" * 33, NAME], ids=["too long", "taken"])
 async def test_a_name_that_cannot_be_is_refused(
-    author: Remote, rig: AsyncRig, address: str, stub: Any, name: bytes
+    recorder: RemoteRecorder, rig: AsyncRig, address: str, stub: Any, name: bytes
 ) -> None:
-    author.ticks(1)
+    recorder.ticks(1)
     kept = stub.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(subscription=NAME))
     await follower(rig)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -135,10 +141,10 @@ async def test_a_name_that_cannot_be_is_refused(
 
 
 async def test_one_connection_has_few_streams_that_it_does_not_acknowledge(
-    author: Remote, rig: AsyncRig, address: str, stub: Any, monkeypatch: pytest.MonkeyPatch
+    recorder: RemoteRecorder, rig: AsyncRig, address: str, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry, "MAX_SILENT_STREAMS_PER_CLIENT", 2)
-    author.ticks(1)
+    recorder.ticks(1)
     start = telemetry_pb2.Start(earliest=True)
 
     def open_one(name: bytes = b"") -> Any:
@@ -156,9 +162,9 @@ async def test_one_connection_has_few_streams_that_it_does_not_acknowledge(
 
 
 async def test_what_is_acknowledged_in_a_stream_of_words_counts_until_one_is_wrong(
-    author: Remote, rig: AsyncRig, address: str, stub: Any
+    recorder: RemoteRecorder, rig: AsyncRig, address: str, stub: Any
 ) -> None:
-    author.ticks(1)
+    recorder.ticks(1)
     request = telemetry_pb2.StreamPhysicsRequest(subscription=NAME, start=telemetry_pb2.Start(earliest=True))
     call = stub.StreamPhysics(request)
     message = await asyncio.wait_for(call.read(), 10)
@@ -175,10 +181,10 @@ async def test_what_is_acknowledged_in_a_stream_of_words_counts_until_one_is_wro
 
 
 async def test_one_connection_cannot_take_all_streams(
-    author: Remote, address: str, monkeypatch: pytest.MonkeyPatch
+    recorder: RemoteRecorder, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry, "MAX_STREAMS_PER_CLIENT", 3)
-    author.ticks(1)
+    recorder.ticks(1)
     async with rigclient.aio.connect(address) as greedy, rigclient.aio.connect(address) as other:
         streams = [greedy.physics(["speed"], start="earliest") for _ in range(3)]
         for stream in streams:

@@ -18,17 +18,18 @@ from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
 from rigclient.aio import AsyncRig
 from rigclient.wire import translated
 from rigd.serve import connections, interceptor, telemetry
+from rigd.serve.limits import USUAL, Limits
 from rigd.serve.server import Server, Settings
 from tests.faults.hostile import UNREADABLE, called, methods
-from tests.serve.author import Remote
+from tests.serve.scripted_recorder import RemoteRecorder
 from tests.serve.test_streams import take
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
 @contextlib.asynccontextmanager
-async def serving(data: Path, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
-    server = Server(Settings(data, address))
+async def serving(data: Path, address: str = "127.0.0.1:0", **limits: int) -> AsyncIterator[str]:
+    server = Server(Settings(data, address, limits=Limits(**limits)))
     await server.start()
     yield address.replace(":0", f":{server.port}")
     await server.stop()
@@ -83,15 +84,15 @@ async def test_a_silent_connection_is_closed_and_a_client_that_was_silent_asks_o
 
 
 async def test_a_stream_that_has_nothing_to_say_is_not_idle(
-    author: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: RemoteRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "IDLE_S", 1)
-    author.ticks(1)
+    recorder.ticks(1)
     async with serving(tmp_path) as address, rigclient.aio.connect(address) as rig:
         stream = rig.events()
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(2.5)
-        author.event()
+        recorder.event()
         assert (await asyncio.wait_for(waiting, 60)).seq == 1
         assert stream.reconnects == 0
         await stream.close()
@@ -100,9 +101,8 @@ async def test_a_stream_that_has_nothing_to_say_is_not_idle(
 async def test_more_connections_than_the_limit_are_closed_and_a_client_comes_in_when_they_are_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 4)
     monkeypatch.setattr(connections, "IDLE_S", 2)
-    async with serving(tmp_path) as address, rigclient.aio.connect(address) as rig:
+    async with serving(tmp_path, connections=4) as address, rigclient.aio.connect(address) as rig:
         with silent(address, 6) as lines:
             await answered(rig)
             for line in lines:
@@ -115,22 +115,22 @@ def test_connections_leave_files_for_the_server(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
     assert (connections.limit(), raised) == (192, [])
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1 << 20))
-    assert (connections.limit(), raised) == (connections.MAX_CONNECTIONS, [(1088, 1 << 20)])
+    assert (connections.limit(), raised) == (USUAL.connections, [(1088, 1 << 20)])
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
-    assert connections.limit() == connections.MAX_CONNECTIONS
+    assert connections.limit() == USUAL.connections
 
 
 @pytest.mark.parametrize("method", methods(), ids=lambda method: method.full_name)
 async def test_a_malformed_request_is_the_callers_fault_and_not_worth_a_line_in_the_log(
     address: str, method: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def told() -> Any:
+    def refusal() -> Any:
         with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as caught:
             list(called(channel, method, UNREADABLE))
         return caught.value
 
     with caplog.at_level(logging.WARNING):
-        error = await asyncio.to_thread(told)
+        error = await asyncio.to_thread(refusal)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert isinstance(translated(error, address), rigclient.BadRequest)
     assert error.details().startswith("the request's 11 bytes are not what this call takes")
@@ -161,10 +161,10 @@ async def test_more_calls_than_the_limit_are_refused_by_name(
 
 
 async def test_clients_of_a_socket_do_not_share_the_streams_of_one(
-    author: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: RemoteRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry, "MAX_STREAMS_PER_CLIENT", 2)
-    author.ticks(1)
+    recorder.ticks(1)
     async with (
         serving(tmp_path, f"unix:{tmp_path}/s") as address,
         rigclient.aio.connect(address) as one,

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from rig.errors import BadRequest, Corrupt, NotFound
 from rigd.sources.rf2 import capture
-from rigd.sources.rf2.capture import CaptureReader, CaptureWriter, Header, Record
+from rigd.sources.rf2.capture import CapturedFrame, CaptureReader, CaptureWriter, Header
 from rigd.sources.rf2.layout import BUFFERS
 
 HEADER = Header("2026-01-01T00:00:00+00:00", "/dev/shm")
 
 records = st.lists(
     st.builds(
-        Record,
+        CapturedFrame,
         offset_ns=st.integers(0, 2**64 - 1),
         buffer=st.sampled_from([buffer.name for buffer in BUFFERS]),
         whole=st.booleans(),
@@ -37,7 +37,7 @@ in_one_folder = settings(
 )
 
 
-def write(path: Path, content: list[Record], *, killed: bool = False) -> bytes:
+def write(path: Path, content: list[CapturedFrame], *, killed: bool = False) -> bytes:
     """The bytes of a capture; `killed` leaves out the end mark."""
     path.unlink(missing_ok=True)
     writer = CaptureWriter(path, HEADER)
@@ -57,7 +57,7 @@ def sealed(offset_ns: int, buffer: int, payload: bytes) -> bytes:
     return head + zlib.crc32(payload, zlib.crc32(head)).to_bytes(4, "little") + payload
 
 
-def read(path: Path) -> tuple[list[Record], bool]:
+def read(path: Path) -> tuple[list[CapturedFrame], bool]:
     """All records, and whether the end is missing."""
     reader = CaptureReader(path)
     assert reader.header == HEADER
@@ -66,14 +66,14 @@ def read(path: Path) -> tuple[list[Record], bool]:
 
 @in_one_folder
 @given(content=records)
-def test_what_goes_in_comes_out(tmp_path: Path, content: list[Record]) -> None:
+def test_what_goes_in_comes_out(tmp_path: Path, content: list[CapturedFrame]) -> None:
     write(tmp_path / "c", content)
     assert read(tmp_path / "c") == (content, False)
 
 
 @in_one_folder
 @given(content=records)
-def test_every_truncation_gives_a_prefix_and_says_so(tmp_path: Path, content: list[Record]) -> None:
+def test_every_truncation_gives_a_prefix_and_says_so(tmp_path: Path, content: list[CapturedFrame]) -> None:
     path = tmp_path / "c"
     data = write(path, content)
     start = CaptureReader(path)._first_block
@@ -98,7 +98,7 @@ def test_a_capture_cut_within_its_header_is_corrupt(tmp_path: Path) -> None:
 
 @settings(in_one_folder, max_examples=5)
 @given(content=records)
-def test_every_flipped_bit_is_detected(tmp_path: Path, content: list[Record]) -> None:
+def test_every_flipped_bit_is_detected(tmp_path: Path, content: list[CapturedFrame]) -> None:
     path = tmp_path / "c"
     data = write(path, content)
     for bit in range(len(data) * 8):
@@ -110,12 +110,12 @@ def test_every_flipped_bit_is_detected(tmp_path: Path, content: list[Record]) ->
 
 
 def test_damage_names_its_offset_and_spares_what_came_before(tmp_path: Path) -> None:
-    content = [Record(index, "Scoring", True, bytes([index]) * 50) for index in range(6)]
+    content = [CapturedFrame(index, "Scoring", True, bytes([index]) * 50) for index in range(6)]
     path = tmp_path / "c"
     data = bytearray(write(path, content))
     data[-30] ^= 1
     path.write_bytes(data)
-    found: list[Record] = []
+    found: list[CapturedFrame] = []
     with pytest.raises(Corrupt, match=r"damaged at byte \d+: a block fails its check") as error:
         found.extend(CaptureReader(path))
     reader = iter(CaptureReader(path))
@@ -131,7 +131,7 @@ def test_bytes_behind_the_end_are_damage(tmp_path: Path) -> None:
 
 
 def test_a_killed_capture_gives_all_complete_blocks(tmp_path: Path) -> None:
-    content = [Record(index, "Extended", True, b"abc") for index in range(5)]
+    content = [CapturedFrame(index, "Extended", True, b"abc") for index in range(5)]
     write(tmp_path / "c", content, killed=True)
     assert read(tmp_path / "c") == (content, True)
 

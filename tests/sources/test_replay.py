@@ -12,10 +12,17 @@ from typing import NamedTuple
 import pytest
 
 from rig.errors import BadRequest, Busy, Corrupt
-from rigd.sources.rf2.capture import CaptureReader, CaptureSummary, CaptureWriter, Header, Record, capture
+from rigd.sources.rf2.capture import (
+    CapturedFrame,
+    CaptureReader,
+    CaptureSummary,
+    CaptureWriter,
+    Header,
+    capture,
+)
 from rigd.sources.rf2.layout import BUFFERS, Buffer, Extended, Telemetry
 from rigd.sources.rf2.reader import BufferReader
-from rigd.sources.rf2.replay import Clock, ReplaySummary, Stage, replay
+from rigd.sources.rf2.replay import Clock, ReplayBuffers, ReplaySummary, replay
 from rigd.sources.rf2.writer import BufferWriter
 from tests.sources.plugin import Plugin
 
@@ -190,7 +197,7 @@ def test_frames_the_capture_missed_are_missed_in_the_replay(recording: Path, fol
 
 
 def test_the_words_start_at_0_and_advance_as_recorded(recording: Path, folder: Path) -> None:
-    with Stage(folder) as stage:
+    with ReplayBuffers(folder) as stage:
         versions = []
         for record in CaptureReader(recording):
             stage.write(record)
@@ -201,10 +208,10 @@ def test_the_words_start_at_0_and_advance_as_recorded(recording: Path, folder: P
 
 
 def test_a_step_back_and_a_step_of_0_advance_by_one(folder: Path) -> None:
-    def record(version: int) -> Record:
-        return Record(0, "Telemetry", True, version.to_bytes(4, "little") * 2 + bytes(8))
+    def record(version: int) -> CapturedFrame:
+        return CapturedFrame(0, "Telemetry", True, version.to_bytes(4, "little") * 2 + bytes(8))
 
-    with Stage(folder) as stage:
+    with ReplayBuffers(folder) as stage:
         for version in (7, 7, 3, 0xFFFF_FFFF):
             stage.write(record(version))
         words = (folder / Telemetry.file_name).read_bytes()[:8]
@@ -271,20 +278,20 @@ def test_a_folder_somebody_writes_to_is_refused(recording: Path, folder: Path) -
 
 
 def test_capturing_takes_every_frame_of_a_running_game(tmp_path: Path, folder: Path, plugin: Plugin) -> None:
-    stop, told = threading.Event(), threading.Event()
+    stop, known = threading.Event(), threading.Event()
     summaries: list[CaptureSummary] = []
     path = tmp_path / "c"
     plugin.score(0.5)
     plugin.drive(0.5)
-    with background(lambda: summaries.append(capture(folder, path, stop, lambda _: told.set()))):
-        told.wait()
+    with background(lambda: summaries.append(capture(folder, path, stop, lambda _: known.set()))):
+        known.wait()
         for step in range(20):
             plugin.drive(1.0 + step)
             time.sleep(0.005)
         plugin.telemetry.clear()
         plugin.score(9.0)
-        told.clear()
-        told.wait()
+        known.clear()
+        known.wait()
         stop.set()
     summary, records = summaries[0], list(CaptureReader(path))
     telemetry = [record for record in records if record.buffer == "Telemetry"]

@@ -7,45 +7,39 @@ import grpc.aio
 import pytest
 
 from rig.v1 import laps_pb2_grpc
+from rigd.serve.limits import Limits
 from rigd.serve.server import Server, Settings
-from tests.serve.author import Remote, Scribe
-from tests.store.shelf import Clerk, Shelf
-
-
-@pytest.fixture(scope="session")
-def scribe() -> Iterator[Scribe]:
-    writing = Scribe()
-    yield writing
-    writing.stop()
+from tests.serve.conftest import recorder as recorder
+from tests.serve.conftest import recorder_process as recorder_process
+from tests.store.lap_store import CommandThread, LapStore
 
 
 @pytest.fixture
-def author(tmp_path: Path, scribe: Scribe) -> Iterator[Remote]:
-    made = Remote(scribe, tmp_path)
+def lap_store(tmp_path: Path) -> Iterator[LapStore]:
+    made = LapStore(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clerk(shelf: Shelf) -> Iterator[Clerk]:
-    """Someone who carries out orders."""
-    made = Clerk(shelf.data)
+def command_thread(lap_store: LapStore) -> Iterator[CommandThread]:
+    """What carries out commands, as the archiver does."""
+    made = CommandThread(lap_store.data)
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
+def limits() -> Limits:
+    """Of that server; a test has others by its parameters."""
+    return Limits()
+
+
+@pytest.fixture
+async def address(tmp_path: Path, limits: Limits) -> AsyncIterator[str]:
     """A server on `tmp_path`, with or without laps and a ring in it."""
-    server = Server(Settings(tmp_path, "127.0.0.1:0"))
+    server = Server(Settings(tmp_path, "127.0.0.1:0", limits=limits))
     await server.start()
     yield f"127.0.0.1:{server.port}"
     await server.stop()

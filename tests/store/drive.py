@@ -11,11 +11,11 @@ from typing import Any
 
 from rigd import ring as rings
 from rigd.ring import Record
-from tests.serve.author import STEP_S, Author
+from tests.serve.scripted_recorder import STEP_S, ScriptedRecorder
 
 
-class Driver(Author):
-    """An author whose cars have clocks of their own."""
+class Driver(ScriptedRecorder):
+    """A recorder whose cars have clocks of their own."""
 
     def tick(self, **head: Any) -> Record:
         self._physics.columns["elapsed_time"][:] = (self.seq[rings.PHYSICS] + 1) * STEP_S

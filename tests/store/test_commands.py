@@ -14,7 +14,7 @@ from rig.v1 import laps_pb2
 from rigd.store import commands as queues
 from rigd.store.commands import Command, CommandQueue, process
 from rigd.wake import Listener
-from tests.store.shelf import Clerk, Shelf, lap
+from tests.store.lap_store import CommandThread, LapStore, lap
 from tests.store.test_finding import refused
 
 NAME = lap().name
@@ -35,26 +35,28 @@ def archiver(tmp_path: Path) -> Iterator[CommandQueue]:
     made.close()
 
 
-async def test_a_pinned_lap_stays_pinned_and_cannot_be_deleted(shelf: Shelf, clerk: Clerk, stub: Any) -> None:
-    shelf.put(lap())
+async def test_a_pinned_lap_stays_pinned_and_cannot_be_deleted(
+    lap_store: LapStore, command_thread: CommandThread, stub: Any
+) -> None:
+    lap_store.put(lap())
     assert (await stub.PinLap(laps_pb2.PinLapRequest(name=NAME))).lap.pinned
     assert (await stub.GetLap(laps_pb2.GetLapRequest(name=NAME))).lap.pinned
     error = await refused(stub.DeleteLap(laps_pb2.DeleteLapRequest(name=NAME)))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "is pinned" in str(error.details())
-    assert shelf.path(lap()).exists()
+    assert lap_store.path(lap()).exists()
     assert not (await stub.UnpinLap(laps_pb2.UnpinLapRequest(name=NAME))).lap.pinned
     await stub.DeleteLap(laps_pb2.DeleteLapRequest(name=NAME))
-    assert not shelf.path(lap()).exists()
+    assert not lap_store.path(lap()).exists()
     assert (await refused(stub.GetLap(laps_pb2.GetLapRequest(name=NAME)))).code() is grpc.StatusCode.NOT_FOUND
-    assert not os.listdir(shelf.data / "inbox")
+    assert not os.listdir(lap_store.data / "inbox")
 
 
 async def test_without_an_archiver_commands_are_taken_back(
-    shelf: Shelf, stub: Any, monkeypatch: pytest.MonkeyPatch
+    lap_store: LapStore, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
-    shelf.put(lap())
+    lap_store.put(lap())
     for call in (
         stub.PinLap(laps_pb2.PinLapRequest(name=NAME)),
         stub.UnpinLap(laps_pb2.UnpinLapRequest(name=NAME)),
@@ -63,23 +65,23 @@ async def test_without_an_archiver_commands_are_taken_back(
         error = await refused(call)
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert "start `rigd archive`" in str(error.details())
-    assert not os.listdir(shelf.data / "inbox")
-    assert shelf.path(lap()).exists()
+    assert not os.listdir(lap_store.data / "inbox")
+    assert lap_store.path(lap()).exists()
 
 
 async def test_an_archiver_that_has_begun_is_not_taken_for_absent(
-    shelf: Shelf, archiver: CommandQueue, stub: Any, monkeypatch: pytest.MonkeyPatch
+    lap_store: LapStore, archiver: CommandQueue, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
     post = CommandQueue.post
 
-    def taken(self: CommandQueue, kind: str, name: str) -> str:
-        command = post(self, kind, name)
+    def taken(self: CommandQueue, kind: str, name: str, **more: Any) -> str:
+        command = post(self, kind, name, **more)
         assert len(archiver.take()) == 1
         return command
 
     monkeypatch.setattr(CommandQueue, "post", taken)
-    shelf.put(lap())
+    lap_store.put(lap())
     error = await refused(stub.PinLap(laps_pb2.PinLapRequest(name=NAME)))
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert "has begun" in str(error.details())
@@ -192,21 +194,21 @@ def test_answers_that_nobody_came_for_are_forgotten_after_a_minute(
     ],
 )
 def test_a_command_of_other_things_than_words_is_refused_for_good(
-    shelf: Shelf, queue: CommandQueue, command: bytes
+    lap_store: LapStore, queue: CommandQueue, command: bytes
 ) -> None:
     """It stopped the archiver, and the next one, and the one after."""
     asked = queue.post("pin", "a")
-    (shelf.data / f"inbox/{asked}.order").write_bytes(command)
-    process(queue, shelf.store)
+    (lap_store.data / f"inbox/{asked}.order").write_bytes(command)
+    process(queue, lap_store.store)
     with pytest.raises(Corrupt, match="cannot be read"):
         queue.settled(asked)
-    assert not os.listdir(shelf.data / "inbox")
+    assert not os.listdir(lap_store.data / "inbox")
 
 
-def test_a_command_that_nobody_knows_is_refused(shelf: Shelf, queue: CommandQueue) -> None:
-    shelf.put(lap())
+def test_a_command_that_nobody_knows_is_refused(lap_store: LapStore, queue: CommandQueue) -> None:
+    lap_store.put(lap())
     asked = queue.post("polish", NAME)
-    process(queue, shelf.store)
+    process(queue, lap_store.store)
     with pytest.raises(BadRequest, match="there is no command 'polish'"):
         queue.settled(asked)
 

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rig.v1 import laps_pb2
 from rigd.serve import laps
 from rigd.serve.server import Server, Settings
-from tests.store.shelf import SESSION, Shelf, lap
+from tests.store.lap_store import SESSION, LapStore, lap
 
 
 async def refused(call: Any) -> grpc.aio.AioRpcError:
@@ -26,9 +26,9 @@ async def test_without_any_laps_lists_are_empty(stub: Any) -> None:
     assert not (await stub.ListMarks(laps_pb2.ListMarksRequest())).marks
 
 
-async def test_sessions_and_laps_are_found(shelf: Shelf, stub: Any) -> None:
+async def test_sessions_and_laps_are_found(lap_store: LapStore, stub: Any) -> None:
     for number in (1, 2, 3):
-        shelf.put(lap(index=number))
+        lap_store.put(lap(index=number))
     (session,) = (await stub.ListSessions(laps_pb2.ListSessionsRequest(track="meander"))).sessions
     assert (session.name, session.laps, session.best_lap) == (SESSION, 3, lap(index=1).name)
     assert (await stub.GetSession(laps_pb2.GetSessionRequest(name=SESSION))).session == session
@@ -41,10 +41,10 @@ async def test_sessions_and_laps_are_found(shelf: Shelf, stub: Any) -> None:
     assert (await stub.GetLap(laps_pb2.GetLapRequest(name=lap(index=1).name))).lap == answer.laps[0]
 
 
-async def test_laps_that_come_while_the_server_runs_are_found(stub: Any, shelf: Shelf) -> None:
-    shelf.put(lap())
+async def test_laps_that_come_while_the_server_runs_are_found(stub: Any, lap_store: LapStore) -> None:
+    lap_store.put(lap())
     assert (await stub.GetLap(laps_pb2.GetLapRequest(name=lap().name))).lap.name == lap().name
-    shelf.store.index.remove_lap(lap().name)
+    lap_store.store.index.remove_lap(lap().name)
     assert (await refused(stub.GetLap(laps_pb2.GetLapRequest(name=lap().name)))).code() is (
         grpc.StatusCode.NOT_FOUND
     )
@@ -53,7 +53,7 @@ async def test_laps_that_come_while_the_server_runs_are_found(stub: Any, shelf: 
 @pytest.mark.parametrize(
     "name", ["", "sessions/x", "sessions/../x", "/etc/passwd", SESSION + "/laps/x", "\0"]
 )
-async def test_what_is_not_there_is_not_found(shelf: Shelf, stub: Any, name: str) -> None:
+async def test_what_is_not_there_is_not_found(lap_store: LapStore, stub: Any, name: str) -> None:
     for call in (
         stub.GetSession(laps_pb2.GetSessionRequest(name=name)),
         stub.GetLap(laps_pb2.GetLapRequest(name=name)),
@@ -66,7 +66,7 @@ async def test_what_is_not_there_is_not_found(shelf: Shelf, stub: Any, name: str
         assert "there is no" in str(error.details())
 
 
-async def test_bad_questions_are_invalid(shelf: Shelf, stub: Any) -> None:
+async def test_bad_questions_are_invalid(lap_store: LapStore, stub: Any) -> None:
     for request in (
         laps_pb2.ListLapsRequest(parent="sessions/-", order_by="speed"),
         laps_pb2.ListLapsRequest(parent="sessions/-", page_size=-1),
@@ -81,16 +81,18 @@ async def test_bad_questions_are_invalid(shelf: Shelf, stub: Any) -> None:
         assert (await refused(stub.ListMarks(marks))).code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_an_index_that_cannot_be_read_is_data_loss_with_the_way_out(shelf: Shelf, stub: Any) -> None:
-    shelf.store.index.close()
-    (shelf.data / "index.sqlite").write_bytes(b"no index at all" * 1000)
+async def test_an_index_that_cannot_be_read_is_data_loss_with_the_way_out(
+    lap_store: LapStore, stub: Any
+) -> None:
+    lap_store.store.index.close()
+    (lap_store.data / "index.sqlite").write_bytes(b"no index at all" * 1000)
     error = await refused(stub.ListLaps(laps_pb2.ListLapsRequest(parent="sessions/-")))
     assert error.code() is grpc.StatusCode.DATA_LOSS
     assert "rigd reindex" in str(error.details())
 
 
-async def test_the_service_has_a_health_name(shelf: Shelf) -> None:
-    server = Server(Settings(shelf.data, "127.0.0.1:0"))
+async def test_the_service_has_a_health_name(lap_store: LapStore) -> None:
+    server = Server(Settings(lap_store.data, "127.0.0.1:0"))
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rig.errors import Corrupt, NotFound
 from rig.v1 import lap_pb2, laps_pb2
 from rigd.store.index import VERSION, Index, IndexReader, remove_index
-from tests.store.shelf import SESSION, lap, session
+from tests.store.lap_store import SESSION, lap, session
 
 ALL = laps_pb2.ListLapsRequest(parent="sessions/-")
 

@@ -18,7 +18,7 @@ from rig.v1 import laps_pb2, rig_pb2
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.marks import Marks, mark_id
 from rigd.wake import Listener
-from tests.serve.author import START_NS, Remote
+from tests.serve.scripted_recorder import START_NS, RemoteRecorder
 from tests.store.test_finding import refused
 
 MINUTE_NS = 60_000_000_000
@@ -30,9 +30,9 @@ def moment(number: int, **fields: Any) -> laps_pb2.Moment:
 
 
 async def test_a_mark_is_kept_at_once_and_the_archiver_is_rung(
-    author: Remote, stub: Any, tmp_path: Path
+    recorder: RemoteRecorder, stub: Any, tmp_path: Path
 ) -> None:
-    author.ticks(100)
+    recorder.ticks(100)
     listener = Listener(tmp_path / "wake")
     request = laps_pb2.MarkRequest(
         time_ns=START_NS + 1_000_000_000, before_s=20, after_s=5, cars=[7, 3, 7], note="contact in turn 3"
@@ -51,8 +51,10 @@ async def test_a_mark_is_kept_at_once_and_the_archiver_is_rung(
     assert list((await stub.ListMarks(laps_pb2.ListMarksRequest())).marks) == [mark]
 
 
-async def test_without_a_time_it_is_now_and_the_near_future_may_be_marked(author: Remote, stub: Any) -> None:
-    author.ticks(1)
+async def test_without_a_time_it_is_now_and_the_near_future_may_be_marked(
+    recorder: RemoteRecorder, stub: Any
+) -> None:
+    recorder.ticks(1)
     before = time.time_ns()
     now = (await stub.Mark(laps_pb2.MarkRequest(before_s=1))).mark.time_ns
     assert before <= now <= time.time_ns()
@@ -61,9 +63,9 @@ async def test_without_a_time_it_is_now_and_the_near_future_may_be_marked(author
 
 
 async def test_marks_of_the_same_moment_are_two(
-    author: Remote, stub: Any, monkeypatch: pytest.MonkeyPatch
+    recorder: RemoteRecorder, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    author.ticks(1)
+    recorder.ticks(1)
     monkeypatch.setattr("rigd.serve.laps.time.time_ns", lambda: START_NS + MINUTE_NS)
     names = [(await stub.Mark(laps_pb2.MarkRequest())).mark.name for _ in range(3)]
     assert len(set(names)) == 3
@@ -84,18 +86,18 @@ async def test_marks_of_the_same_moment_are_two(
     ],
 )
 async def test_what_cannot_be_marked_is_refused(
-    author: Remote, stub: Any, fields: dict[str, Any], words: str
+    recorder: RemoteRecorder, stub: Any, fields: dict[str, Any], words: str
 ) -> None:
-    author.ticks(1)
+    recorder.ticks(1)
     error = await refused(stub.Mark(laps_pb2.MarkRequest(**fields)))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert words.replace(" .", " (") in str(error.details())
 
 
 async def test_a_moment_that_the_ring_has_let_go_of_is_out_of_range(
-    author: Remote, stub: Any, tmp_path: Path
+    recorder: RemoteRecorder, stub: Any, tmp_path: Path
 ) -> None:
-    author.ticks(1)
+    recorder.ticks(1)
     error = await refused(stub.Mark(laps_pb2.MarkRequest(time_ns=START_NS, before_s=1)))
     assert error.code() is grpc.StatusCode.OUT_OF_RANGE
     assert "the ring begins 0.0 s after the moment" in str(error.details())
@@ -110,10 +112,10 @@ async def test_without_a_ring_nothing_can_be_marked(stub: Any) -> None:
 
 
 async def test_no_more_marks_wait_than_the_limit(
-    author: Remote, stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: RemoteRecorder, stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rigd.serve.laps.MAX_PENDING_MARKS", 2)
-    author.ticks(1)
+    recorder.ticks(1)
     marks = Marks(tmp_path)
     marks.put(moment(0, status=laps_pb2.MOMENT_STATUS_KEPT))
     for _ in range(2):
@@ -206,9 +208,9 @@ def test_ids_sort_as_their_times(one: int, other: int) -> None:
 
 
 async def test_marks_beyond_their_bytes_are_refused_with_limit_and_hint(
-    author: Remote, stub: Any, tmp_path: Path
+    recorder: RemoteRecorder, stub: Any, tmp_path: Path
 ) -> None:
-    author.ticks(100)
+    recorder.ticks(100)
     status = rig_pb2.ArchiverStatus(marks_limit_bytes=50_000_000, marks_room_bytes=30_000_000)
     with said(tmp_path, status):
         asked = laps_pb2.MarkRequest(before_s=60, cars=[1])
@@ -220,8 +222,8 @@ async def test_marks_beyond_their_bytes_are_refused_with_limit_and_hint(
     assert len(Marks(tmp_path).pending()) == 1
 
 
-async def test_what_waits_takes_room_too(author: Remote, stub: Any, tmp_path: Path) -> None:
-    author.ticks(100)
+async def test_what_waits_takes_room_too(recorder: RemoteRecorder, stub: Any, tmp_path: Path) -> None:
+    recorder.ticks(100)
     with said(tmp_path, rig_pb2.ArchiverStatus(marks_limit_bytes=50_000_000, marks_room_bytes=2_000_000)):
         asked = laps_pb2.MarkRequest(before_s=30, cars=[1])
         for _ in range(5):  # of 360 kB each

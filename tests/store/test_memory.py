@@ -12,16 +12,16 @@ from rig.channels import LAP, PHYSICS, SCORING
 from rig.v1 import lap_pb2, laps_pb2, laps_pb2_grpc
 from rigd.gather.gather import MOST_ROWS
 from tests.stage import Stage, stage
-from tests.store import shelf
+from tests.store import lap_store
 
 READERS = 4
 MOST_MB = 256
 
 
-def columns(table: object, rows: int) -> shelf.Columns:
+def columns(table: object, rows: int) -> lap_store.Columns:
     """Every channel, full of numbers that do not repeat."""
     rng = np.random.default_rng(3)
-    made: shelf.Columns = {}
+    made: lap_store.Columns = {}
     for channel in (*table.channels, *LAP.channels):  # type: ignore[attr-defined]
         shape = (rows,) if channel.width == 1 else (rows, channel.width)
         raw = rng.random(shape, np.float32)
@@ -34,8 +34,8 @@ def columns(table: object, rows: int) -> shelf.Columns:
 def served() -> Iterator[tuple[Stage, lap_pb2.Lap]]:
     """A server of that lap."""
     with stage() as here:
-        lap = shelf.lap(bytes=0)
-        kept = shelf.Shelf(here.data)
+        lap = lap_store.lap(bytes=0)
+        kept = lap_store.LapStore(here.data)
         kept.put(lap, columns(PHYSICS, MOST_ROWS), columns(SCORING, 5 * 3600), plain=True)
         kept.close()
         here.serve()

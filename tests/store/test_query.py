@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rig.errors import BadRequest
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
 from rigd.store.index import Index, IndexReader
-from tests.store.shelf import START_NS, lap, session
+from tests.store.lap_store import START_NS, lap, session
 
 LAPS = 150
 SESSIONS = [f"sessions/s{number}" for number in range(4)]
@@ -65,7 +65,7 @@ def a_lap(number: int, rng: random.Random) -> lap_pb2.Lap:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IndexReader, list[lap_pb2.Lap]]]:
+def lap_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IndexReader, list[lap_pb2.Lap]]]:
     rng = random.Random(1)
     path = tmp_path_factory.mktemp("index") / "index.sqlite"
     index, laps = Index(path), [a_lap(number, rng) for number in range(LAPS)]
@@ -172,9 +172,9 @@ def pages(reader: IndexReader, request: laps_pb2.ListLapsRequest, size: int) -> 
 
 @given(request=requests, size=st.integers(1, 40))
 def test_pages_joined_are_the_whole_answer(
-    shelf: tuple[IndexReader, list[lap_pb2.Lap]], request: laps_pb2.ListLapsRequest, size: int
+    lap_store: tuple[IndexReader, list[lap_pb2.Lap]], request: laps_pb2.ListLapsRequest, size: int
 ) -> None:
-    reader, laps = shelf
+    reader, laps = lap_store
     got = list(pages(reader, request, size))
     assert [name for page in got for name in page] == expected(laps, request)
     assert all(len(page) == size for page in got[:-1])
@@ -209,8 +209,8 @@ def test_pages_go_on_where_they_ended_while_laps_are_added_and_removed(
     assert set(expected(laps[:20], request)) - gone <= set(got)
 
 
-def test_an_absent_time_is_last_and_fits_no_bound(shelf: tuple[IndexReader, list[lap_pb2.Lap]]) -> None:
-    reader, _ = shelf
+def test_an_absent_time_is_last_and_fits_no_bound(lap_store: tuple[IndexReader, list[lap_pb2.Lap]]) -> None:
+    reader, _ = lap_store
     request = laps_pb2.ListLapsRequest(parent="sessions/-", order_by="lap_time", page_size=1000)
     found = reader.list_laps(request).laps
     assert not found[-1].HasField("lap_time")
@@ -227,7 +227,7 @@ def test_an_absent_time_is_last_and_fits_no_bound(shelf: tuple[IndexReader, list
     until=st.sampled_from([0, START_NS + 1]),
 )
 def test_sessions_are_listed_newest_first(
-    shelf: tuple[IndexReader, list[lap_pb2.Lap]],
+    lap_store: tuple[IndexReader, list[lap_pb2.Lap]],
     size: int,
     track: str,
     kind: int,
@@ -235,7 +235,7 @@ def test_sessions_are_listed_newest_first(
     since: int,
     until: int,
 ) -> None:
-    reader, laps = shelf
+    reader, laps = lap_store
     asked = laps_pb2.ListSessionsRequest(
         page_size=size,
         track=track,
@@ -285,10 +285,10 @@ def test_sessions_are_listed_newest_first(
     ],
 )
 def test_what_cannot_be_meant_is_refused(
-    shelf: tuple[IndexReader, list[lap_pb2.Lap]], fields: dict[str, Any], words: str
+    lap_store: tuple[IndexReader, list[lap_pb2.Lap]], fields: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(BadRequest, match=words):
-        shelf[0].list_laps(laps_pb2.ListLapsRequest(**{"parent": "sessions/-"} | fields))
+        lap_store[0].list_laps(laps_pb2.ListLapsRequest(**{"parent": "sessions/-"} | fields))
 
 
 def test_a_page_has_fifty_laps_and_a_thousand_at_most(tmp_path: Any) -> None:

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
 from rigd.serve import lapdata
+from rigd.serve.limits import Limits
 from rigd.store.commands import CommandQueue
-from tests.store.shelf import (
+from tests.store.lap_store import (
     CHANNELS,
     SAMPLES,
     STEP_S,
     TRIGGERS,
-    Clerk,
     Columns,
-    Shelf,
+    CommandThread,
+    LapStore,
     lap,
     samples,
     scoring,
@@ -64,18 +65,18 @@ async def refused(call: Any) -> grpc.aio.AioRpcError:
     return caught.value
 
 
-async def test_a_whole_lap_is_the_file_byte_for_byte(shelf: Shelf, stub: Any) -> None:
-    written = shelf.put(lap())
+async def test_a_whole_lap_is_the_file_byte_for_byte(lap_store: LapStore, stub: Any) -> None:
+    written = lap_store.put(lap())
     for encoding in (0, BLOCKS):
         messages = await read(stub, encoding=encoding)
         assert b"".join(message.data for message in messages) == written
 
 
-async def test_a_large_file_comes_in_messages_of_a_mebibyte_at_most(shelf: Shelf, stub: Any) -> None:
+async def test_a_large_file_comes_in_messages_of_a_mebibyte_at_most(lap_store: LapStore, stub: Any) -> None:
     rng = np.random.default_rng(1)
     columns = samples(60_000)
     columns["tyre_temp"] = rng.random((60_000, 12), np.float32)
-    written = shelf.put(lap(), columns)
+    written = lap_store.put(lap(), columns)
     assert len(written) > 2 << 20
     messages = await read(stub)
     assert b"".join(message.data for message in messages) == written
@@ -85,8 +86,10 @@ async def test_a_large_file_comes_in_messages_of_a_mebibyte_at_most(shelf: Shelf
     assert np.array_equal(joined(plain)["tyre_temp"], columns["tyre_temp"])
 
 
-async def test_chosen_channels_come_with_the_lap_time_and_blocks_as_they_are(shelf: Shelf, stub: Any) -> None:
-    written = LapFile(shelf.put(lap()))
+async def test_chosen_channels_come_with_the_lap_time_and_blocks_as_they_are(
+    lap_store: LapStore, stub: Any
+) -> None:
+    written = LapFile(lap_store.put(lap()))
     found = await blocks(stub, channels=["tyre_temp", "speed"])
     assert set(found.channels()) == {"lap_time", "speed", "tyre_temp"}
     assert found.channels(SCORINGS) == written.channels(SCORINGS)
@@ -99,8 +102,8 @@ async def test_chosen_channels_come_with_the_lap_time_and_blocks_as_they_are(she
     }.items() <= crcs.items()
 
 
-async def test_a_range_has_its_first_and_not_its_last(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
+async def test_a_range_has_its_first_and_not_its_last(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
     whole = samples()
     for along, start, until in (("lap_time", 2.0, 4.0), ("distance", 100.0, 200.0)):
         found = await blocks(stub, channels=["speed"], **{along: {"from": start, "until": until}})
@@ -114,8 +117,8 @@ async def test_a_range_has_its_first_and_not_its_last(shelf: Shelf, stub: Any) -
     assert sorted(empty.channels()) == sorted(CHANNELS)
 
 
-async def test_a_rate_keeps_the_first_sample_of_each_interval(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
+async def test_a_rate_keeps_the_first_sample_of_each_interval(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
     found = await blocks(stub, channels=["speed"], max_rate_hz=10.0)
     assert np.array_equal(found.column("speed"), np.arange(0, SAMPLES, 5))
     every = await blocks(stub, channels=["speed"], max_rate_hz=1 / STEP_S)
@@ -125,18 +128,18 @@ async def test_a_rate_keeps_the_first_sample_of_each_interval(shelf: Shelf, stub
 
 
 async def test_a_step_keeps_one_sample_in_so_many_metres_also_when_the_car_stands(
-    shelf: Shelf, stub: Any
+    lap_store: LapStore, stub: Any
 ) -> None:
-    shelf.put(lap())
+    lap_store.put(lap())
     found = await blocks(stub, channels=["distance"], step_m=20.0)
     metres = found.column("distance")
     assert np.array_equal(np.floor(metres / 20), np.arange(20))
     assert set(metres) <= set(samples()["distance"])
 
 
-async def test_plain_columns_are_the_same_values(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap(), updates=scoring())
-    shelf.store.index.set_pinned(NAME, True)
+async def test_plain_columns_are_the_same_values(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap(), updates=scoring())
+    lap_store.store.index.set_pinned(NAME, True)
     first, *rest = await read(stub, encoding=COLUMNS)
     assert first.lap.pinned  # as it is today, not as it was written
     assert first.lap.name == NAME
@@ -211,8 +214,10 @@ async def test_what_cannot_be_meant_is_refused(stub: Any, fields: dict[str, Any]
     assert re.search(words, str(error.details()))
 
 
-async def test_a_channel_that_an_older_file_lacks_is_named_with_those_it_has(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
+async def test_a_channel_that_an_older_file_lacks_is_named_with_those_it_has(
+    lap_store: LapStore, stub: Any
+) -> None:
+    lap_store.put(lap())
     for fields in ({}, {"encoding": COLUMNS}, {"lap_time": {"from": 1.0}}):
         error = await refused(stub.ReadLap(asked(channels=["brake_temp"], **fields)))
         assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
@@ -234,7 +239,7 @@ async def test_a_channel_that_an_older_file_lacks_is_named_with_those_it_has(she
         "sessions/x/laps/car012-running/..",
     ],
 )
-async def test_a_name_that_no_lap_has_is_not_found(shelf: Shelf, stub: Any, name: str) -> None:
+async def test_a_name_that_no_lap_has_is_not_found(lap_store: LapStore, stub: Any, name: str) -> None:
     for call in (
         stub.ReadLap(laps_pb2.ReadLapRequest(name=name)),
         stub.ReadScoring(laps_pb2.ReadScoringRequest(name=name)),
@@ -242,9 +247,9 @@ async def test_a_name_that_no_lap_has_is_not_found(shelf: Shelf, stub: Any, name
         assert (await refused(call)).code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_file_that_is_gone_is_not_found(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
-    shelf.path(lap()).unlink()
+async def test_a_file_that_is_gone_is_not_found(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
+    lap_store.path(lap()).unlink()
     for fields in ({}, {"encoding": COLUMNS}, {"channels": ["speed"]}):
         error = await refused(stub.ReadLap(asked(**fields)))
         assert error.code() is grpc.StatusCode.NOT_FOUND
@@ -252,69 +257,71 @@ async def test_a_file_that_is_gone_is_not_found(shelf: Shelf, stub: Any) -> None
 
 
 @pytest.mark.parametrize("place", ["head", "block", "end"])
-async def test_a_damaged_file_is_told_and_shown_to_the_archiver(shelf: Shelf, stub: Any, place: str) -> None:
-    data = bytearray(shelf.put(lap()))
+async def test_a_damaged_file_is_told_and_shown_to_the_archiver(
+    lap_store: LapStore, stub: Any, place: str
+) -> None:
+    data = bytearray(lap_store.put(lap()))
     blocks_bytes = sum(column.size for column in LapFile(bytes(data)).header.columns)
     if place == "end":
         del data[-1:]
     else:
         data[30 if place == "head" else len(data) - blocks_bytes // 2] ^= 1
-    shelf.path(lap()).write_bytes(data)
+    lap_store.path(lap()).write_bytes(data)
     for encoding in (BLOCKS, COLUMNS):
         error = await refused(stub.ReadLap(asked(encoding=encoding)))
         assert error.code() is grpc.StatusCode.DATA_LOSS
         assert NAME in str(error.details())
-    with contextlib.closing(CommandQueue(shelf.data)) as queue:
+    with contextlib.closing(CommandQueue(lap_store.data)) as queue:
         assert [(order.kind, order.name) for order in queue.take()] == [("examine", NAME)]
 
 
-async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(shelf: Shelf, stub: Any) -> None:
+async def test_a_file_that_was_sent_before_is_sent_as_it_is_now(lap_store: LapStore, stub: Any) -> None:
     """A sound file is not checked again, but another under its name is, and so are gone and damaged ones."""
-    written = shelf.put(lap())
+    written = lap_store.put(lap())
     for _ in range(2):
         assert b"".join(message.data for message in await read(stub)) == written
-    anew = shelf.put(lap(), samples(100))
+    anew = lap_store.put(lap(), samples(100))
     assert b"".join(message.data for message in await read(stub)) == anew
-    shelf.store.index.set_damage(NAME, "broken")
+    lap_store.store.index.set_damage(NAME, "broken")
     assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
-    shelf.store.index.set_damage(NAME, "")
-    shelf.path(lap()).write_bytes(anew[:-1])
+    lap_store.store.index.set_damage(NAME, "")
+    lap_store.path(lap()).write_bytes(anew[:-1])
     assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
-    shelf.path(lap()).unlink()
+    lap_store.path(lap()).unlink()
     assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_lap_listed_as_damaged_is_not_sent_and_not_looked_at_again(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
-    shelf.store.index.set_damage(NAME, "the block of speed fails its check")
+async def test_a_lap_listed_as_damaged_is_not_sent_and_not_looked_at_again(
+    lap_store: LapStore, stub: Any
+) -> None:
+    lap_store.put(lap())
+    lap_store.store.index.set_damage(NAME, "the block of speed fails its check")
     for call in (stub.ReadLap(asked()), stub.ReadScoring(laps_pb2.ReadScoringRequest(name=NAME))):
         error = await refused(call)
         assert error.code() is grpc.StatusCode.DATA_LOSS
         assert "the block of speed" in str(error.details())
-    assert not list((shelf.data / "inbox").iterdir())
+    assert not list((lap_store.data / "inbox").iterdir())
 
 
-async def test_an_index_that_cannot_be_read_is_no_damage_of_a_lap(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
-    shelf.store.index.close()
-    (shelf.data / "index.sqlite").write_bytes(b"no index at all" * 1000)
+async def test_an_index_that_cannot_be_read_is_no_damage_of_a_lap(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
+    lap_store.store.index.close()
+    (lap_store.data / "index.sqlite").write_bytes(b"no index at all" * 1000)
     error = await refused(stub.ReadLap(asked()))
     assert error.code() is grpc.StatusCode.DATA_LOSS
     assert "rigd reindex" in str(error.details())
-    assert not list((shelf.data / "inbox").iterdir())
+    assert not list((lap_store.data / "inbox").iterdir())
 
 
-async def test_no_more_laps_are_read_at_once_than_the_limit(
-    shelf: Shelf, stub: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rigd.serve.laps.MAX_READS", 0)
-    shelf.put(lap())
+@pytest.mark.parametrize("limits", [Limits(reads=0)])
+async def test_no_more_laps_are_read_at_once_than_the_limit(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
     error = await refused(stub.ReadLap(asked()))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_many_readers_at_once_get_the_same(shelf: Shelf, stub: Any) -> None:
-    written = shelf.put(lap())
+async def test_many_readers_at_once_get_the_same(lap_store: LapStore, stub: Any) -> None:
+    written = lap_store.put(lap())
     answers = await asyncio.gather(*(read(stub) for _ in range(12)))
     assert all(b"".join(message.data for message in answer) == written for answer in answers)
 
@@ -328,8 +335,8 @@ async def scorings(stub: Any, **fields: Any) -> dict[str, list[Any]]:
     return {name: values.tolist() for name, values in got.items()}
 
 
-async def test_scoring_comes_whole_or_by_channel_time_and_trigger(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
+async def test_scoring_comes_whole_or_by_channel_time_and_trigger(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
     assert await scorings(stub) == {name: values.tolist() for name, values in scoring().items()}
     wanted = {"channels": ["place"]}
     assert (await scorings(stub, **wanted, lap_time={"from": 2.0, "until": 5.0}))["lap_time"] == [2, 3, 4]
@@ -347,27 +354,25 @@ async def test_scoring_comes_whole_or_by_channel_time_and_trigger(shelf: Shelf, 
     [{"channels": ["engine_rpm"]}, {"lap_time": {"from": math.nan}}, {"triggers": [0]}],
 )
 async def test_scoring_that_cannot_be_meant_is_refused(
-    shelf: Shelf, stub: Any, fields: dict[str, Any]
+    lap_store: LapStore, stub: Any, fields: dict[str, Any]
 ) -> None:
-    shelf.put(lap())
+    lap_store.put(lap())
     error = await refused(stub.ReadScoring(laps_pb2.ReadScoringRequest(name=NAME, **fields)))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_scoring_without_the_channel_names_those_there_are(shelf: Shelf, stub: Any) -> None:
-    shelf.put(lap())
+async def test_scoring_without_the_channel_names_those_there_are(lap_store: LapStore, stub: Any) -> None:
+    lap_store.put(lap())
     error = await refused(stub.ReadScoring(laps_pb2.ReadScoringRequest(name=NAME, channels=["best_split1"])))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "place" in str(error.details())
 
 
-async def test_a_reader_that_leaves_makes_room_for_another(
-    shelf: Shelf, stub: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rigd.serve.laps.MAX_READS", 1)
+@pytest.mark.parametrize("limits", [Limits(reads=1)])
+async def test_a_reader_that_leaves_makes_room_for_another(lap_store: LapStore, stub: Any) -> None:
     columns = samples(60_000)
     columns["tyre_temp"] = np.random.default_rng(1).random((60_000, 12), np.float32)
-    written = shelf.put(lap(), columns)
+    written = lap_store.put(lap(), columns)
     leaving = stub.ReadLap(asked())
     await leaving.read()
     leaving.cancel()
@@ -381,11 +386,11 @@ async def test_a_reader_that_leaves_makes_room_for_another(
 
 
 async def test_a_damaged_file_is_listed_as_damaged_once_the_archiver_has_looked(
-    shelf: Shelf, clerk: Clerk, stub: Any
+    lap_store: LapStore, command_thread: CommandThread, stub: Any
 ) -> None:
-    data = bytearray(shelf.put(lap()))
+    data = bytearray(lap_store.put(lap()))
     data[-1] ^= 1
-    shelf.path(lap()).write_bytes(data)
+    lap_store.path(lap()).write_bytes(data)
     assert (await refused(stub.ReadLap(asked()))).code() is grpc.StatusCode.DATA_LOSS
     wanted = laps_pb2.ListLapsRequest(parent="sessions/-", filter=laps_pb2.LapFilter(damaged=True))
     for _ in range(1000):

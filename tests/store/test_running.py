@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rig.v1 import laps_pb2
-from tests.store.shelf import Shelf, session
+from tests.store.lap_store import LapStore, session
 from tests.store.test_finding import refused
 from tests.store.test_reading import blocks, joined, read
 from tests.store.test_reading import refused as stream_refused
@@ -23,13 +23,13 @@ NUMBERS = np.arange(500, TICKS + 1)
 
 
 @pytest.fixture
-def driven(tmp_path: Path, shelf: Shelf) -> str:
+def driven(tmp_path: Path, lap_store: LapStore) -> str:
     """A ring, and its session in the index; the ring's id."""
     words = [sys.executable, "-m", "tests.store.drive", str(tmp_path), str(TICKS)]
     ring = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-    shelf.store.index.put_session(session(SESSION, ring=ring, ring_session=1))
-    shelf.store.index.put_session(session("sessions/over", ring=ring, ring_session=0))
-    shelf.store.index.put_session(session("sessions/elsewhere", ring="0011223344556677", ring_session=1))
+    lap_store.store.index.put_session(session(SESSION, ring=ring, ring_session=1))
+    lap_store.store.index.put_session(session("sessions/over", ring=ring, ring_session=0))
+    lap_store.store.index.put_session(session("sessions/elsewhere", ring="0011223344556677", ring_session=1))
     return ring
 
 
@@ -81,6 +81,6 @@ async def test_a_running_lap_cannot_be_pinned(driven: str, stub: Any) -> None:
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_without_a_ring_nothing_runs(shelf: Shelf, stub: Any) -> None:
+async def test_without_a_ring_nothing_runs(lap_store: LapStore, stub: Any) -> None:
     error = await refused(stub.GetLap(laps_pb2.GetLapRequest(name=NAME)))
     assert error.code() is grpc.StatusCode.UNAVAILABLE

@@ -11,10 +11,10 @@ import pytest
 
 from rig.v1 import laps_pb2, rig_pb2, rig_pb2_grpc
 from rigd.serve.identity import identity
-from rigd.serve.laps import MAX_SYNCED
+from rigd.serve.limits import MAX_SYNCED
 from rigd.store.index import Index
 from rigd.store.store import Store
-from tests.store.shelf import Clerk, Shelf, lap, session
+from tests.store.lap_store import CommandThread, LapStore, lap, session
 from tests.store.test_finding import refused
 
 ALL = laps_pb2.ListLapsRequest(parent="sessions/-")
@@ -22,8 +22,8 @@ ALL = laps_pb2.ListLapsRequest(parent="sessions/-")
 
 async def mark(stub: Any, laps: dict[str, str]) -> list[str]:
     """Names of the laps that were not marked."""
-    told = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in laps.items()]
-    answer = await stub.MarkLapsSynced(laps_pb2.MarkLapsSyncedRequest(laps=told))
+    sent = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in laps.items()]
+    answer = await stub.MarkLapsSynced(laps_pb2.MarkLapsSyncedRequest(laps=sent))
     return list(answer.unmarked)
 
 
@@ -37,10 +37,10 @@ async def synced(stub: Any, wanted: bool) -> list[str]:
 
 
 async def test_marked_laps_are_told_from_others_and_stay_marked(
-    shelf: Shelf, clerk: Clerk, stub: Any
+    lap_store: LapStore, command_thread: CommandThread, stub: Any
 ) -> None:
     for number in (1, 2, 3):
-        shelf.put(lap(index=number))
+        lap_store.put(lap(index=number))
     known = await digests(stub)
     names = sorted(known)
     assert await mark(stub, {name: known[name] for name in names[:2]}) == []
@@ -48,57 +48,64 @@ async def test_marked_laps_are_told_from_others_and_stay_marked(
     assert await synced(stub, wanted=False) == names[2:]
     assert await mark(stub, known) == []
     assert await synced(stub, wanted=False) == []
-    assert all(shelf.store.folder.synced(name) for name in names)
-    assert not os.listdir(shelf.data / "inbox")
+    assert all(lap_store.store.folder.synced(name) for name in names)
+    assert not os.listdir(lap_store.data / "inbox")
 
 
 async def test_a_lap_with_another_digest_and_one_that_is_gone_are_not_marked(
-    shelf: Shelf, clerk: Clerk, stub: Any
+    lap_store: LapStore, command_thread: CommandThread, stub: Any
 ) -> None:
     for number in (1, 2):
-        shelf.put(lap(index=number))
+        lap_store.put(lap(index=number))
     first, second = sorted((await digests(stub)).items())
-    told = {first[0]: first[1], second[0]: first[1][::-1], lap(index=9).name: first[1], "/etc/passwd": ""}
-    assert await mark(stub, told) == [second[0], lap(index=9).name, "/etc/passwd"]
+    wrong = {
+        first[0]: first[1],
+        second[0]: first[1][::-1],
+        lap(index=9).name: first[1],
+        "/etc/passwd": "",
+    }
+    assert await mark(stub, wrong) == [second[0], lap(index=9).name, "/etc/passwd"]
     assert await synced(stub, wanted=True) == [first[0]]
 
 
 async def test_a_lap_whose_file_somebody_took_keeps_no_others_from_being_marked(
-    shelf: Shelf, clerk: Clerk, stub: Any
+    lap_store: LapStore, command_thread: CommandThread, stub: Any
 ) -> None:
     for number in (1, 2):
-        shelf.put(lap(index=number))
-    shelf.path(lap(index=1)).unlink()
+        lap_store.put(lap(index=number))
+    lap_store.path(lap(index=1)).unlink()
     assert await mark(stub, await digests(stub)) == [lap(index=1).name]
     assert await synced(stub, wanted=True) == [lap(index=2).name]
 
 
-async def test_too_many_at_once_are_refused_with_the_limit(shelf: Shelf, stub: Any) -> None:
+async def test_too_many_at_once_are_refused_with_the_limit(lap_store: LapStore, stub: Any) -> None:
     error = await refused(mark(stub, {f"sessions/s/laps/l{number}": "" for number in range(MAX_SYNCED + 1)}))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert str(MAX_SYNCED) in str(error.details())
 
 
 async def test_without_an_archiver_nothing_is_marked(
-    shelf: Shelf, stub: Any, monkeypatch: pytest.MonkeyPatch
+    lap_store: LapStore, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
-    shelf.put(lap())
+    lap_store.put(lap())
     error = await refused(mark(stub, await digests(stub)))
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert await synced(stub, wanted=True) == []
 
 
-def test_an_index_made_anew_knows_digests_and_marks(shelf: Shelf, tmp_path: Path) -> None:
+def test_an_index_made_anew_knows_digests_and_marks(lap_store: LapStore, tmp_path: Path) -> None:
     for number in (1, 2):
-        shelf.put(lap(index=number))
-    shelf.store.folder.put_session(session())
+        lap_store.put(lap(index=number))
+    lap_store.store.folder.put_session(session())
     before = {
-        name: listed.digest for name in shelf.store.folder.laps() if (listed := shelf.store.index.lap(name))
+        name: listed.digest
+        for name in lap_store.store.folder.laps()
+        if (listed := lap_store.store.index.lap(name))
     }
-    shelf.store.folder.sync(lap(index=2).name)
+    lap_store.store.folder.sync(lap(index=2).name)
     index = Index(tmp_path / "other.sqlite")
-    Store(shelf.store.folder, index).reconcile()
+    Store(lap_store.store.folder, index).reconcile()
     laps = [found for name in before if (found := index.lap(name))]
     assert {one.name: one.digest for one in laps} == before
     assert len(set(before.values())) == 2
@@ -106,23 +113,23 @@ def test_an_index_made_anew_knows_digests_and_marks(shelf: Shelf, tmp_path: Path
     index.close()
 
 
-async def test_a_data_directory_has_one_identity_for_life(shelf: Shelf, stub: Any) -> None:
-    told = identity(shelf.data)
-    assert len(told) == 16
-    assert identity(shelf.data) == told
-    assert os.listdir(shelf.data).count("rig.id") == 1
-    assert not [name for name in os.listdir(shelf.data) if name.startswith("rig.id.")]
+async def test_a_data_directory_has_one_identity_for_life(lap_store: LapStore, stub: Any) -> None:
+    name = identity(lap_store.data)
+    assert len(name) == 16
+    assert identity(lap_store.data) == name
+    assert os.listdir(lap_store.data).count("rig.id") == 1
+    assert not [name for name in os.listdir(lap_store.data) if name.startswith("rig.id.")]
 
 
 def test_servers_that_start_at_once_agree_on_the_identity(tmp_path: Path) -> None:
     start = threading.Barrier(8)
 
-    def told(_: int) -> str:
+    def identify(_: int) -> str:
         start.wait()
         return identity(tmp_path)
 
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(told, range(8)))) == 1
+        assert len(set(pool.map(identify, range(8)))) == 1
     assert os.listdir(tmp_path) == ["rig.id"]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rig.errors import MalformedToken
 from rig.v1 import laps_pb2
 from rigd.store.index import Index, IndexReader
-from tests.store.shelf import SESSION, lap
+from tests.store.lap_store import SESSION, lap
 
 ASKED = laps_pb2.ListLapsRequest(parent="sessions/-", page_size=5, order_by="lap_time desc, driver")
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from rigclient.cli.main import rig
-from rigd.archive.archiver import Archiver
 from rigd.serve.server import Server, Settings
-from tests.archive.tape import Tape
+from tests.archive.tape import Tape, drained
 from tests.stage import events, free_port
-from tests.store.shelf import Clerk
+from tests.store.lap_store import CommandThread
 
 RACE_S = 60.0
 CARS = 3
@@ -33,10 +32,7 @@ def record_race(data: Path, seconds: float = RACE_S) -> Path:
         tape.frame(lost=True)
     tape.drive(seconds * 2 / 3)
     tape.finish()
-    archiver: Archiver = tape.archiver()
-    while archiver.turn():
-        pass
-    archiver.close()
+    drained(tape.archiver()).close()
     return data
 
 
@@ -49,8 +45,8 @@ class RecordedRig:
         """All events of its ring."""
         self.data = shutil.copytree(data, folder / "data")
         self.address = f"127.0.0.1:{free_port()}"
-        self._clerk = Clerk(self.data)
-        self._clerk.start()
+        self._command_thread = CommandThread(self.data)
+        self._command_thread.start()
         self.serve()
 
     def serve(self) -> None:
@@ -63,7 +59,7 @@ class RecordedRig:
 
     def close(self) -> None:
         self.stop()
-        self._clerk.stop()
+        self._command_thread.stop()
 
     def laps(self) -> list[Path]:
         """Its lap files."""

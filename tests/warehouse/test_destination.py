@@ -14,7 +14,7 @@ from rigclient.warehouse import Destination, tables
 from rigclient.warehouse.destination import HealthCheck
 from tests.warehouse.empty import EmptyWarehouse
 
-TABLE = tables.Table(
+TABLE = tables.WarehouseTable(
     "SAMPLES",
     "For tests.",
     (
@@ -95,11 +95,11 @@ class TestStatements:
         assert there.rows("SELECT 1") == [(1,)]
 
     def test_columns_have_the_types_they_were_made_with(self, there: Destination) -> None:
-        found = there.columns("SAMPLES")
+        found = there.columns()["SAMPLES"]
         assert list(found) == [column.name for column in TABLE.columns]
         for column in TABLE.columns:
             assert tables.fits(column.type, found[column.name]), column
-        assert there.columns("NOPE") == {}
+        assert there.columns()["NOPE"] == {}
 
     def test_a_view_shows_nanoseconds_as_times(self, there: Destination) -> None:
         there.execute("INSERT INTO SAMPLES (N) SELECT ?", [1_700_000_000_123_456_000])

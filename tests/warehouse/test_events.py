@@ -17,7 +17,7 @@ from tests.warehouse.expected import broken
 from tests.warehouse.recorded_rig import RecordedRig
 
 
-def told(number: int) -> event_pb2.Event:
+def position_changed(number: int) -> event_pb2.Event:
     """An event as a race has them."""
     moved = event_pb2.PositionChanged(car=number % 7, place=2, former_place=3)
     return event_pb2.Event(session=1, session_time=float(number), position_changed=moved)
@@ -27,7 +27,7 @@ def taped(data: Path, events: int, limit_bytes: int = 64 << 20) -> Path:
     """A ring with so many events, or as many of the last as it holds."""
     tape = Tape(data, 2, limit_bytes=limit_bytes)
     for number in range(events):
-        tape.tell(told(number))
+        tape.tell(position_changed(number))
         tape.taken_ns += 1_000_000
         if number % 500 == 0:
             tape.commit()
@@ -100,7 +100,7 @@ def test_a_clock_that_was_set_back_in_between_loses_nothing(tmp_path: Path, db: 
     """The last event loaded has a later wall clock than those that follow."""
     tape = Tape(tmp_path / "tape", 2)
     for number in range(50):
-        tape.tell(told(number))
+        tape.tell(position_changed(number))
         if number == 25:
             tape.taken_ns -= 3_600_000_000_000
     tape.finish()

@@ -92,7 +92,8 @@ class Trial:
     def faults(self) -> list[str]:
         """What is wrong already, however much is still to come."""
         with self.target.open() as destination:
-            made = all(destination.columns(table.name) for table in tables.TABLES)
+            columns = destination.columns()
+            made = all(columns[table.name] for table in tables.TABLES)
             return broken(destination) if made else []
 
     def differences(self) -> list[str]:
@@ -120,7 +121,7 @@ class Trial:
 
     def full(self) -> bool:
         with self.target.open() as destination:
-            if not destination.columns("LAPS"):
+            if not destination.columns()["LAPS"]:
                 return False
             ((laps,),) = destination.rows("SELECT COUNT(*) FROM LAPS")
             return int(laps) == len(self.recorded_rig.laps())

@@ -10,7 +10,7 @@ import pytest
 from rig.errors import Raced, RigError, Unavailable
 from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination
-from rigclient.warehouse.loading import Load, Part, load, load_id, next_n
+from rigclient.warehouse.loading import Load, LoadPart, load, load_id, next_n
 from rigclient.warehouse.spool import Spool
 from tests.warehouse.empty import KINDS, empty_warehouse
 from tests.warehouse.expected import broken
@@ -124,7 +124,7 @@ def test_a_file_whose_rows_are_not_all_different_is_undone(there: Destination, t
 
 def test_a_file_with_fewer_rows_than_it_should_have_is_undone(there: Destination, tmp_path: Path) -> None:
     whole = made(tmp_path)
-    parts = tuple(Part(part.table, part.path, part.rows + 1, part.sha256) for part in whole.parts)
+    parts = tuple(LoadPart(part.table, part.path, part.rows + 1, part.sha256) for part in whole.parts)
     with pytest.raises(Raced, match="the file has"):
         load(there, Load(whole.id, "r", "laps", 0, 1, parts))
     assert counts(there) == [0, 0, 0, 0]
@@ -148,14 +148,14 @@ def test_a_watermark_that_is_said_to_have_failed(
     """Somebody else was at it, or it was done and the answer is an error: it counts whether there is one."""
     plain = type(there).execute
 
-    def told(self: Any, sql: str, params: Any = ()) -> int:
+    def execute(self: Any, sql: str, params: Any = ()) -> int:
         if not sql.startswith("INSERT INTO RIG_WATERMARK"):
             return plain(self, sql, params)
         if done:
             plain(self, sql, params)
         raise Unavailable("internal error")
 
-    monkeypatch.setattr(type(there), "execute", told)
+    monkeypatch.setattr(type(there), "execute", execute)
     if done:
         load(there, made(tmp_path))
     else:

@@ -4,14 +4,17 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+from rig.errors import Denied
 from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.blocking import connect
 from rigclient.warehouse import schema, tables
+from rigclient.warehouse.rig_reader import RigReader
 from rigd.store.folder import LapFolder
 from rigd.store.store import Store
 from tests.warehouse.empty import EmptyWarehouse
@@ -27,7 +30,7 @@ def run(recorded_rig: RecordedRig, target: EmptyWarehouse, *words: str) -> Resul
     return recorded_rig.rig("sync", "--to", target.where, "--load-rows", ROWS, *words)
 
 
-def told(recorded_rig: RecordedRig, target: EmptyWarehouse, *words: str) -> dict[str, object]:
+def report(recorded_rig: RecordedRig, target: EmptyWarehouse, *words: str) -> dict[str, object]:
     """What it says for machines, when all went well."""
     done = run(recorded_rig, target, "--json", *words)
     assert done.exit_code == 0, done.stderr
@@ -44,20 +47,36 @@ def duck(tmp_path: Path) -> EmptyWarehouse:
 def test_everything_arrives_and_twice_changes_nothing(
     recorded_rig: RecordedRig, warehouse: EmptyWarehouse
 ) -> None:
-    first = told(recorded_rig, warehouse)
+    first = report(recorded_rig, warehouse)
     assert first["laps"] == len(recorded_rig.laps())
     assert first["warnings"] == first["refused"] == []
     with warehouse.open() as destination:
         assert differences(destination, recorded_rig) == []
         ledger = destination.rows("SELECT * FROM RIG_LOADS ORDER BY LOAD_ID")
         assert len(ledger) > 2
-    again = told(recorded_rig, warehouse)
+    again = report(recorded_rig, warehouse)
     assert (again["loads"], again["laps"], again["rows"]) == (0, 0, 0)
     with warehouse.open() as destination:
         assert destination.rows("SELECT * FROM RIG_LOADS ORDER BY LOAD_ID") == ledger
     with connect(recorded_rig.address) as rig:
         assert all(lap.synced for lap in rig.laps())
         assert not list(rig.laps(synced=False))
+
+
+def test_where_events_and_marks_are_denied_the_laps_arrive(
+    recorded_rig: RecordedRig, duck: EmptyWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's token has laps, and neither all events nor a word in what retention may delete."""
+
+    def denied(*_: object) -> Any:
+        raise Denied("not with this token")
+
+    monkeypatch.setattr(RigReader, "mark", denied)
+    monkeypatch.setattr(RigReader, "events", denied)
+    said = told(recorded_rig, duck)
+    assert said["laps"] == len(recorded_rig.laps())
+    assert len(set(said["warnings"])) == 2  # type: ignore[call-overload]
+    assert told(recorded_rig, duck)["laps"] == 0
 
 
 def test_laps_that_come_later_arrive_alone(recorded_rig: RecordedRig, duck: EmptyWarehouse) -> None:
@@ -67,13 +86,13 @@ def test_laps_that_come_later_arrive_alone(recorded_rig: RecordedRig, duck: Empt
     for path in late:
         path.unlink()
         store.examine(name_of(path))
-    first = told(recorded_rig, duck)
+    first = report(recorded_rig, duck)
     assert first["laps"] == len(recorded_rig.laps())
     for path, data in kept.items():
         path.write_bytes(data)
         store.examine(name_of(path))
     store.close()
-    second = told(recorded_rig, duck)
+    second = report(recorded_rig, duck)
     assert second["laps"] == len(late)
     assert second["events"] == 0
     with duck.open() as destination:
@@ -87,7 +106,7 @@ def name_of(path: Path) -> str:
 def test_a_lap_archived_again_with_other_content_is_refused_with_both_digests(
     recorded_rig: RecordedRig, duck: EmptyWarehouse
 ) -> None:
-    told(recorded_rig, duck)
+    report(recorded_rig, duck)
     path = recorded_rig.laps()[0]
     with LapFile.open(path) as file:
         before = file.digest
@@ -143,7 +162,7 @@ def test_a_column_of_another_type_is_refused_with_both_types(
 def test_a_channel_of_another_type_is_refused_lap_by_lap(
     recorded_rig: RecordedRig, duck: EmptyWarehouse
 ) -> None:
-    told(recorded_rig, duck, "--load-rows", "1")
+    report(recorded_rig, duck, "--load-rows", "1")
     path = recorded_rig.laps()[0]
     with LapFile.open(path) as file:
         columns, header = file.columns(), file.header
@@ -170,7 +189,7 @@ def test_tables_of_another_version_are_left_alone(
     assert done.exit_code == 6
     assert f"have version 99, this program writes version {tables.VERSION}" in done.stderr
     with warehouse.open() as there:
-        assert not there.columns("LAPS")
+        assert not there.columns()["LAPS"]
 
 
 def test_columns_of_a_newer_program_and_missing_ones_are_no_trouble(
@@ -181,7 +200,7 @@ def test_columns_of_a_newer_program_and_missing_ones_are_no_trouble(
         destination.execute("ALTER TABLE PHYSICS ADD COLUMN FROM_THE_FUTURE DOUBLE")
         destination.execute("DROP VIEW PHYSICS_V")
         destination.execute("ALTER TABLE PHYSICS DROP COLUMN SPEED")
-    told(recorded_rig, duck)
+    report(recorded_rig, duck)
     with duck.open() as destination:
         assert differences(destination, recorded_rig) == []
         assert destination.rows("SELECT COUNT(SPEED) > 0, COUNT(FROM_THE_FUTURE) FROM PHYSICS_V") == [
@@ -258,7 +277,7 @@ def test_two_rigs_fill_one_warehouse_and_one_that_is_away_keeps_nobody(
 def test_a_lap_that_the_warehouse_has_and_the_rig_was_not_told_of_is_marked_later(
     recorded_rig: RecordedRig, duck: EmptyWarehouse
 ) -> None:
-    told(recorded_rig, duck)
+    report(recorded_rig, duck)
     names = [name_of(path) for path in recorded_rig.laps()]
     folder = LapFolder(recorded_rig.data / "laps")
     for name in names[:2]:
@@ -269,16 +288,16 @@ def test_a_lap_that_the_warehouse_has_and_the_rig_was_not_told_of_is_marked_late
     store.close()
     with connect(recorded_rig.address) as rig:
         assert sorted(lap.name for lap in rig.laps(synced=False)) == sorted(names[:2])
-        assert told(recorded_rig, duck)["loads"] == 0
+        assert report(recorded_rig, duck)["loads"] == 0
         assert not list(rig.laps(synced=False))
 
 
 def test_a_second_warehouse_gets_everything_though_the_rig_has_marked_it(
     recorded_rig: RecordedRig, duck: EmptyWarehouse, tmp_path: Path
 ) -> None:
-    told(recorded_rig, duck)
+    report(recorded_rig, duck)
     second = EmptyWarehouse("duckdb", f"duckdb:{tmp_path / 'second.duckdb'}")
-    assert told(recorded_rig, second)["laps"] == len(recorded_rig.laps())
+    assert report(recorded_rig, second)["laps"] == len(recorded_rig.laps())
     with second.open() as there:
         assert differences(there, recorded_rig) == []
 
@@ -286,12 +305,12 @@ def test_a_second_warehouse_gets_everything_though_the_rig_has_marked_it(
 def test_laps_that_the_rig_let_go_of_stay_in_the_warehouse(
     recorded_rig: RecordedRig, duck: EmptyWarehouse
 ) -> None:
-    told(recorded_rig, duck)
+    report(recorded_rig, duck)
     store = Store.open(recorded_rig.data)
     gone = name_of(recorded_rig.laps()[0])
     store.remove(gone, {"why": "room"})
     store.close()
-    assert told(recorded_rig, duck)["loads"] == 0
+    assert report(recorded_rig, duck)["loads"] == 0
     with duck.open() as there:
         assert there.rows("SELECT COUNT(*) FROM LAPS") == [(len(recorded_rig.laps()) + 1,)]
         assert broken(there) == []

@@ -131,8 +131,8 @@ class TestPreparing:
             there.execute("ALTER TABLE LAPS DROP COLUMN GREEN")
             there.execute("DROP TABLE GAPS")
             schema.prepare(there)
-            assert there.columns("LAPS")["GREEN"] == "BOOLEAN"
-            assert there.columns("GAPS")
+            assert there.columns()["LAPS"]["GREEN"] == "BOOLEAN"
+            assert there.columns()["GAPS"]
             assert there.rows("SELECT COUNT(GREEN) FROM LAPS_V") == [(0,)]
 
     def test_refuses_a_column_of_another_type_before_it_adds_any(self, tmp_path: object) -> None:
@@ -141,7 +141,7 @@ class TestPreparing:
             there.execute("CREATE TABLE LAPS (RIG_ID VARCHAR, LAP_TIME VARCHAR)")
             with pytest.raises(Mismatch, match=r"LAPS.LAP_TIME is VARCHAR in duckdb:.* here it is DOUBLE"):
                 schema.prepare(there)
-            assert set(there.columns("LAPS")) == {"RIG_ID", "LAP_TIME"}
+            assert set(there.columns()["LAPS"]) == {"RIG_ID", "LAP_TIME"}
 
     def test_fills_the_timestamps_of_rows_that_an_older_program_brought(self, tmp_path: object) -> None:
         target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/old.duckdb")
@@ -161,15 +161,15 @@ class TestPreparing:
             assert there.rows("SELECT CAST(START_TS AS VARCHAR), END_TS FROM SESSIONS") == [
                 ("2026-09-21 14:13:20.123456", None)
             ]
-            assert there.columns("RIG_LOADS")["NOTE"] == "VARCHAR"
+            assert there.columns()["RIG_LOADS"]["NOTE"] == "VARCHAR"
 
 
 class TestWhatTheWarehouseIsTold:
     def test_tables_and_columns_carry_their_comments(self, tmp_path: object) -> None:
         with EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
             schema.prepare(there)
-            told: dict[str, str] = dict(there.rows("SELECT TABLE_NAME, COMMENT FROM DUCKDB_TABLES()"))
-            assert told == {table.name: table.about for table in tables.TABLES}
+            shown: dict[str, str] = dict(there.rows("SELECT TABLE_NAME, COMMENT FROM DUCKDB_TABLES()"))
+            assert shown == {table.name: table.about for table in tables.TABLES}
             rows = there.rows(
                 "SELECT C.TABLE_NAME, C.COLUMN_NAME, C.COMMENT FROM DUCKDB_COLUMNS() C "
                 "JOIN DUCKDB_TABLES() T ON T.TABLE_NAME = C.TABLE_NAME"

@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 
-from rig import sockets
 from rig.errors import BadRequest
+from rigclient import paired
 from rigclient.cli.commands import exits
 from rigclient.cli.terminal import streams
 
@@ -15,8 +15,10 @@ COMMANDS: Final = {
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
     "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
     "compare": (f"{_HERE}.compare:compare", "Compare laps: where one of them wins the time"),
+    "connect": (f"{_HERE}.connect:connect", "Pair with the rig of a join string, as `rigd pair` prints it"),
     "delete": (f"{_HERE}.mark:delete", "Delete laps for good"),
     "export": (f"{_HERE}.export:export", "Write laps as CSV, Parquet or MoTeC files"),
+    "forget": (f"{_HERE}.rigs:forget", "Forget a paired rig"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
     "lap": (
         f"{_HERE}.lap:lap_command",
@@ -27,6 +29,8 @@ COMMANDS: Final = {
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
+    "seat": (f"{_HERE}.seat:seat", "Show who is in the seat, or put somebody into it"),
+    "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
     "sessions": (f"{_HERE}.sessions:sessions", "List sessions, newest first"),
     "status": (f"{_HERE}.status:status", "Show how the rig is: game, recorder, ring, and everyone who reads"),
     "sync": (f"{_HERE}.sync:sync", "Load what the warehouse has not got yet from one or more rigs"),
@@ -41,6 +45,7 @@ COMMANDS: Final = {
         "Look after the warehouse, and ask it; `rig sync` fills it",
     ),
     "watch": (f"{_HERE}.watch:watch", "Watch the race live: leaderboard, cockpit, tyres"),
+    "whoami": (f"{_HERE}.whoami:whoami", "Show who you are to the rig, and what you may do"),
 }
 """Where each command is, and the first line of its docstring."""
 
@@ -59,7 +64,7 @@ COMMANDS: Final = {
     default="",
     show_default="the one that answers on this machine",
     show_envvar=True,
-    help="Name of a rig on this machine, host:port, or unix:PATH of a socket.",
+    help="Name of a rig, on this machine or paired; host:port, or unix:PATH of a socket.",
 )
 @click.version_option(package_name="rigd", prog_name="rig")
 @click.pass_context
@@ -73,7 +78,7 @@ def rig(ctx: click.Context, address: str) -> None:
     """
     ctx.obj = address
     with contextlib.suppress(BadRequest):  # of several, `connect` says so, where a rig is needed at all
-        ctx.obj = sockets.resolve(address)
+        ctx.obj = paired.place(address)
 
 
 def main() -> None:

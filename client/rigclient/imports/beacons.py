@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rigclient.imports import cells
-from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
+from rigclient.imports.sheet import RefusedLine, Sheet, SheetRow, parsed
 
 NEEDED: Final = ("lap", "timestamp", "vehicle_id", "meta_session")
 """A table with these columns, and no values of telemetry, holds beacons."""
@@ -36,19 +36,19 @@ class Beacon:
     lap_time_ms: int | None
 
 
-def beacons(sheet: Sheet) -> Iterator[Beacon | Refused]:
+def beacons(sheet: Sheet) -> Iterator[Beacon | RefusedLine]:
     """Yield the crossings of a file, in the order of its rows, which is not that of time."""
     return parsed(sheet.rows(), _beacon)
 
 
-def together(rows: Iterable[Beacon | Refused]) -> Iterator[Beacon | Refused]:
+def together(rows: Iterable[Beacon | RefusedLine]) -> Iterator[Beacon | RefusedLine]:
     """Yield the crossings of one meeting; those that are weeks away from most of them are refused."""
     kept = list(rows)
     times = sorted(row.time_ns for row in kept if isinstance(row, Beacon))
     middle_ns = times[len(times) // 2] if times else 0
     for row in kept:
         if isinstance(row, Beacon) and abs(row.time_ns - middle_ns) > _APART_NS:
-            yield Refused(
+            yield RefusedLine(
                 row.line, "a date of its own", f"timestamp is {_days(row, middle_ns)} from the others"
             )
         else:

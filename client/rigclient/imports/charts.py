@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
-from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
+from rigclient.imports.sheet import RefusedLine, Sheet, SheetRow, parsed
 
 NEEDED: Final = (
     "NUMBER",
@@ -146,7 +146,7 @@ class _ChartCar:
         return abs(last.elapsed_ms + lap.lap_time_ms - lap.elapsed_ms) <= _ROUNDING_MS
 
 
-def laps(sheet: Sheet) -> Iterator[ChartLap | Refused]:
+def laps(sheet: Sheet) -> Iterator[ChartLap | RefusedLine]:
     """Yield the laps of a chart in its order, in their place the rows that are refused."""
     lines = _timing_lines(sheet.columns)
     rows = parsed(sheet.rows(), lambda row: _lap(row, lines))
@@ -162,10 +162,10 @@ class _Chart:
         self._waiting: ChartLap | None = None
         """A first lap of a number that has one already: of another car, if the rows go on from it."""
 
-    def fitted(self, rows: Iterable[ChartLap | Refused]) -> Iterator[ChartLap | Refused]:
+    def fitted(self, rows: Iterable[ChartLap | RefusedLine]) -> Iterator[ChartLap | RefusedLine]:
         """Yield the laps car by car, and in their place what fits no car."""
         for row in rows:
-            if isinstance(row, Refused):
+            if isinstance(row, RefusedLine):
                 yield row
                 continue
             yield from self._settle(row)
@@ -179,7 +179,7 @@ class _Chart:
         known = self._cars.get(lap.number, [])
         return bool(known) and lap.lap == 1 and all(1 in entry.laps for entry in known)
 
-    def _settle(self, following: ChartLap | None) -> Iterator[ChartLap | Refused]:
+    def _settle(self, following: ChartLap | None) -> Iterator[ChartLap | RefusedLine]:
         """Yield what the waiting row was, now that the one after it is here."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
@@ -198,11 +198,11 @@ class _Chart:
             return False
         return _ChartCar(0, {first.lap}, first, first).can_have(following)
 
-    def _taken(self, lap: ChartLap, entry: _ChartCar | None = None) -> ChartLap | Refused:
+    def _taken(self, lap: ChartLap, entry: _ChartCar | None = None) -> ChartLap | RefusedLine:
         try:
             return (entry or self._car(lap)).add(lap)
         except Malformed as error:
-            return Refused(lap.line, error.reason, error.detail)
+            return RefusedLine(lap.line, error.reason, error.detail)
 
     def _car(self, lap: ChartLap) -> _ChartCar:
         """Return the car of that number that lacks the lap; the one that began last, where several do."""
@@ -226,28 +226,30 @@ class _Start:
 
     def __init__(self) -> None:
         self._ms: int | None = None
-        self._told: list[ChartLap] = []
+        self._undecided: list[ChartLap] = []
 
-    def agreed(self, rows: Iterable[ChartLap | Refused]) -> Iterator[ChartLap | Refused]:
+    def agreed(self, rows: Iterable[ChartLap | RefusedLine]) -> Iterator[ChartLap | RefusedLine]:
         """Yield the rows in their order; those that tell another start are refused."""
         for row in rows:
-            if isinstance(row, Refused) or self._ms is not None:
+            if isinstance(row, RefusedLine) or self._ms is not None:
                 yield self._checked(row)
                 continue
-            if len(self._told) == _UNDECIDED or any(_close(row, other.started_ms) for other in self._told):
+            if len(self._undecided) == _UNDECIDED or any(
+                _close(row, other.started_ms) for other in self._undecided
+            ):
                 self._ms = row.started_ms
-            self._told.append(row)
+            self._undecided.append(row)
             if self._ms is not None:
-                yield from map(self._checked, self._told)
-        if self._ms is None and self._told:
-            self._ms = self._told[0].started_ms
-            yield from map(self._checked, self._told)
+                yield from map(self._checked, self._undecided)
+        if self._ms is None and self._undecided:
+            self._ms = self._undecided[0].started_ms
+            yield from map(self._checked, self._undecided)
 
-    def _checked(self, row: ChartLap | Refused) -> ChartLap | Refused:
-        if isinstance(row, Refused) or self._ms is None or _close(row, self._ms):
+    def _checked(self, row: ChartLap | RefusedLine) -> ChartLap | RefusedLine:
+        if isinstance(row, RefusedLine) or self._ms is None or _close(row, self._ms):
             return row
         detail = f"HOUR less ELAPSED is {_clock(row.started_ms)}, of other rows {_clock(self._ms)}"
-        return Refused(row.line, "clock and total do not agree", detail)
+        return RefusedLine(row.line, "clock and total do not agree", detail)
 
 
 def _close(lap: ChartLap, started_ms: int) -> bool:
@@ -356,8 +358,8 @@ def _green(lap: ChartLap, before: ChartLap | None) -> bool | None:
     return True if begin == lap.flag == _GREEN else None
 
 
-def _repeated(lap: ChartLap) -> Refused:
-    return Refused(lap.line, "a repeated lap", f"car {lap.number} has a lap {lap.lap} already")
+def _repeated(lap: ChartLap) -> RefusedLine:
+    return RefusedLine(lap.line, "a repeated lap", f"car {lap.number} has a lap {lap.lap} already")
 
 
 def _seconds(ms: int) -> str:

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple, TypeVar
 
 from rigclient.imports.discovery import KNOWN, Found
 from rigclient.imports.loaded_files import LoadedFile, LoadedFiles
-from rigclient.imports.races import Race, race_of
+from rigclient.imports.races import ImportedRace, race_of
 from rigclient.imports.refusals import RefusalLog
-from rigclient.imports.sheet import Refused, Sheet
+from rigclient.imports.sheet import RefusedLine, Sheet
 from rigclient.warehouse.spool import Spool
 
 LOADED: Final = "loaded"
@@ -52,7 +52,7 @@ class ImportReport:
     kind: str
     outcome: str
     session: str = ""
-    race: Race | None = None
+    race: ImportedRace | None = None
     laps: int = 0
     samples: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -76,7 +76,7 @@ class ImportFile:
     beside: frozenset[str] = frozenset()
     """Checksums of the files that were named with it."""
 
-    def race(self, stated: str = "") -> Race:
+    def race(self, stated: str = "") -> ImportedRace:
         """Return the race it is of; `stated` is what the file itself says, such as R1. Raises BadRequest."""
         return race_named(self.file.path, self.named, stated)
 
@@ -84,7 +84,7 @@ class ImportFile:
         """Return what its first sound row says; nothing where it has no such column."""
         return self.file.first.get(column) if self.file.first else ""
 
-    def rows(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T | Refused]:
+    def rows(self, parse: Callable[[Sheet], Iterator[T | RefusedLine]]) -> Iterator[T | RefusedLine]:
         """Yield what a parser makes of the file, from its beginning."""
         with self.file.path.open("rb") as file:
             sheet = Sheet(str(self.file.path), file, KNOWN)
@@ -94,14 +94,14 @@ class ImportFile:
                 yield row
         self.progress(self.file.path, self.file.bytes)
 
-    def sound(self, parse: Callable[[Sheet], Iterator[T | Refused]]) -> Iterator[T]:
+    def sound(self, parse: Callable[[Sheet], Iterator[T | RefusedLine]]) -> Iterator[T]:
         """Yield the same without what is refused, which is logged."""
         return self.refusals.kept(self.rows(parse))
 
     def report(
         self,
         session: str,
-        race: Race,
+        race: ImportedRace,
         *,
         laps: int,
         samples: int = 0,
@@ -116,7 +116,7 @@ class ImportFile:
         )
 
 
-def race_named(path: Path, named: ImportOptions, stated: str = "") -> Race:
+def race_named(path: Path, named: ImportOptions, stated: str = "") -> ImportedRace:
     """Return the race of a file; `stated` is what the file itself says, such as R1. Raises BadRequest."""
     digits = stated.removeprefix("R")
     own = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _RACE_DIGITS else 0

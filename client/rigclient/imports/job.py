@@ -29,7 +29,7 @@ from rigclient.imports.import_file import (
     race_named,
 )
 from rigclient.imports.loaded_files import LoadedFiles
-from rigclient.imports.races import RIG_ID, Race, standing
+from rigclient.imports.races import RIG_ID, ImportedRace, standing
 from rigclient.imports.refusals import OnRefused, RefusalLog
 from rigclient.imports.telemetry import read_telemetry
 from rigclient.imports.timing import read_chart
@@ -151,7 +151,7 @@ def _with_path(path: Path, why: str) -> str:
     return why if str(path) in why else f"{path}: {why}"
 
 
-def _race(path: Path, named: ImportOptions) -> Race | None:
+def _race(path: Path, named: ImportOptions) -> ImportedRace | None:
     """Return the race by the path alone, for a report on a file that is not read; None where it says none."""
     try:
         return race_named(path, named)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
-from rigclient.imports.sheet import Refused, Sheet, SheetRow, parsed
+from rigclient.imports.sheet import RefusedLine, Sheet, SheetRow, parsed
 
 NEEDED: Final = ("telemetry_name", "telemetry_value", "meta_time")
 """A table with these columns is telemetry in long form."""
@@ -69,7 +69,7 @@ class LoggedValue(NamedTuple):
     value: float
 
 
-def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | Refused]:
+def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | RefusedLine]:
     """Yield the values of a file in its order; `car` where the file does not tell whose they are."""
     known = set(sheet.columns)
     own_clock = "timestamp" if "timestamp" in known else "meta_time"

@@ -65,7 +65,7 @@ _CALLED: Final = {
 }
 
 
-class Race(NamedTuple):
+class ImportedRace(NamedTuple):
     """A session of a track, a race as a rule."""
 
     track: str
@@ -108,7 +108,7 @@ class Imported:
     session: str
     key: str
     """Of the race, in place of a ring's identity."""
-    race: Race
+    race: ImportedRace
     sha256: str
     """Of the file."""
 
@@ -135,7 +135,7 @@ def session_number(number: int, kind: str = RACE) -> int:
     return _SESSIONS[kind][0] - 1 + number
 
 
-def race_of(path: Path, track: str = "", number: int = 0, date: str = "", stated: int = 0) -> Race:
+def race_of(path: Path, track: str = "", number: int = 0, date: str = "", stated: int = 0) -> ImportedRace:
     """Return the session of a file. `track`, `number` (of a race) and `date` where the caller knows them;
     `stated` is the race that the file itself tells, which goes before its path. Raises BadRequest.
     """
@@ -147,7 +147,7 @@ def race_of(path: Path, track: str = "", number: int = 0, date: str = "", stated
         raise BadRequest(f"the path of {path} tells no race", hint="--race 1 for the first of the weekend")
     if kind in ("", RACE):
         kind, nth = RACE, number or nth
-    return Race(track, nth, kind, date or _date(path))
+    return ImportedRace(track, nth, kind, date or _date(path))
 
 
 def standing(path: Path) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from rigclient.imports.sheet import Refused
+from rigclient.imports.sheet import RefusedLine
 from rigclient.warehouse import tables
 from rigclient.warehouse.spool import Spool
 
@@ -46,15 +46,15 @@ class RefusalLog:
         self.by_reason: Final = Counter[str]()
         """Refused rows by reason."""
 
-    def kept(self, rows: Iterable[T | Refused]) -> Iterator[T]:
+    def kept(self, rows: Iterable[T | RefusedLine]) -> Iterator[T]:
         """Yield the rows that are not refused, and log the others."""
         for row in rows:
-            if isinstance(row, Refused):
+            if isinstance(row, RefusedLine):
                 self.add(row)
             else:
                 yield row
 
-    def add(self, row: Refused) -> None:
+    def add(self, row: RefusedLine) -> None:
         """Log one refused row."""
         self.by_reason[row.reason] += 1
         refusal = RefusedRow(self._path, *row)

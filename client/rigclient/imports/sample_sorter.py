@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rigclient.imports.longform import LoggedValue
-from rigclient.imports.sheet import Refused
+from rigclient.imports.sheet import RefusedLine
 from riglap.extras import need
 
 _BATCH: Final = 50_000
@@ -51,12 +51,12 @@ class SampleSorter:
         self._db.execute(f"SET memory_limit = '{_MEMORY}'")
         self._db.execute(_TABLE)
         self._some: list[LoggedValue] = []
-        self._laps_told = True
+        self._laps_logged = True
 
     def take(self, readings: Iterable[LoggedValue]) -> None:
         """Add logged values."""
         for reading in readings:
-            self._laps_told &= reading.lap is not None
+            self._laps_logged &= reading.lap is not None
             self._some.append(reading)
             if len(self._some) == _BATCH:
                 self._flush()
@@ -77,7 +77,7 @@ class SampleSorter:
         ((first,),) = self._db.execute("SELECT COALESCE(MIN(RECEIVED_NS), 0) FROM READINGS").fetchall()
         return int(first)
 
-    def samples(self) -> Iterator[Sample | Refused]:
+    def samples(self) -> Iterator[Sample | RefusedLine]:
         """Yield samples by car, lap and time. A second value of one name at one time is refused."""
         for (car, lap, time_ns), rows in groupby(self._rows(), lambda row: (row.car, row.lap, row.time_ns)):
             values: dict[str, float] = {}
@@ -87,7 +87,9 @@ class SampleSorter:
                 if row.name in values:
                     yield _second(row)
                 elif lap is None:
-                    yield Refused(row.line, "no lap number", f"{row.name} comes before the first lap is told")
+                    yield RefusedLine(
+                        row.line, "no lap number", f"{row.name} comes before the first lap is told"
+                    )
                 else:
                     values[row.name] = row.value
             if lap is not None:
@@ -108,7 +110,7 @@ class SampleSorter:
 
     @property
     def _readings(self) -> str:
-        return _AS_LOGGED if self._laps_told else _FILLED
+        return _AS_LOGGED if self._laps_logged else _FILLED
 
     def _rows(self) -> Iterator[LoggedValue]:
         for batch in self._db.sql(f"{self._readings} ORDER BY CAR, LAP, TIME_NS, LINE").to_arrow_reader(
@@ -117,5 +119,7 @@ class SampleSorter:
             yield from map(LoggedValue, *(column.to_pylist() for column in batch.columns))
 
 
-def _second(row: LoggedValue) -> Refused:
-    return Refused(row.line, "a second value at the same moment", f"{row.name} of {row.car} is there already")
+def _second(row: LoggedValue) -> RefusedLine:
+    return RefusedLine(
+        row.line, "a second value at the same moment", f"{row.name} of {row.car} is there already"
+    )

@@ -45,7 +45,7 @@ class SheetRow:
         return self.cells.get(name) or missing
 
 
-class Refused(NamedTuple):
+class RefusedLine(NamedTuple):
     """A row that is not loaded, and why."""
 
     line: int
@@ -74,7 +74,7 @@ class Sheet:
         """Bytes of the file that have been read."""
         return self._file.tell()
 
-    def rows(self) -> Iterator[SheetRow | Refused]:
+    def rows(self) -> Iterator[SheetRow | RefusedLine]:
         """Yield every row after the header, in their place those that are refused. Blank lines are no
         rows.
         """
@@ -84,7 +84,7 @@ class Sheet:
                 if cells is not None:
                     yield SheetRow(line, dict(zip(self.columns, cells, strict=True)))
             except Malformed as error:
-                yield Refused(line, error.reason, error.detail)
+                yield RefusedLine(line, error.reason, error.detail)
 
     def _header(self) -> tuple[str, ...]:
         first = list(islice(self._lines, _BEFORE_HEADER))
@@ -155,16 +155,18 @@ class Sheet:
         return len(cells) - (not cells[-1]) <= len(self.columns) <= len(cells)
 
 
-def parsed(rows: Iterable[SheetRow | Refused], parse: Callable[[SheetRow], T]) -> Iterator[T | Refused]:
+def parsed(
+    rows: Iterable[SheetRow | RefusedLine], parse: Callable[[SheetRow], T]
+) -> Iterator[T | RefusedLine]:
     """Yield what `parse` makes of every row; rows that it finds Malformed are refused."""
     for row in rows:
-        if isinstance(row, Refused):
+        if isinstance(row, RefusedLine):
             yield row
             continue
         try:
             yield parse(row)
         except Malformed as error:
-            yield Refused(row.line, error.reason, error.detail)
+            yield RefusedLine(row.line, error.reason, error.detail)
 
 
 class _Lines:

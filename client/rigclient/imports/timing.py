@@ -14,7 +14,7 @@ from rigclient.imports.charts import ChartLap
 from rigclient.imports.dating import Clocks, midnight
 from rigclient.imports.import_file import OLDER, ImportFile, ImportReport
 from rigclient.imports.loaded_files import LoadedFile, conflict
-from rigclient.imports.races import RIG_ID, Imported, Race, dated, standing
+from rigclient.imports.races import RIG_ID, Imported, ImportedRace, dated, standing
 from rigclient.warehouse import tables
 from rigclient.warehouse.iteration import batched
 from rigclient.warehouse.spool import Spool
@@ -71,7 +71,7 @@ class Overview:
 
 
 @dataclass(frozen=True)
-class Timing:
+class TimingSession:
     """A chart that becomes a session."""
 
     of: Imported
@@ -182,34 +182,37 @@ def _seconds(ms: int | None) -> float | None:
     return None if ms is None else ms / 1000
 
 
-def read_chart(source: ImportFile, race: Race, clocks: Iterable[Clocks]) -> ImportReport:
+def read_chart(source: ImportFile, race: ImportedRace, clocks: Iterable[Clocks]) -> ImportReport:
     """Put a chart into the spool; `clocks` are beacons of its race. Raises Mismatch when it is there."""
     overview = Overview(lap for lap in source.rows(charts.laps) if isinstance(lap, ChartLap))
     midnight_ns = overview.midnight(clocks)
     if midnight_ns is not None:
         race = race._replace(date=_local_date(midnight_ns))
-    key = race.key(source.file.kind, overview.started_ms // 1000)
-    others = source.loaded.sessions_of_race(key, race.date)
-    other = next((one for one in others if source.loaded.numbers(one.name) & overview.numbers), None)
+    key, other = _placed(source, race, overview)
     if other is not None and standing(source.file.path) < standing(Path(other.path)):
-        why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
-        return ImportReport(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
+        return _older(source, race, other)
     if other is not None and not _may_replace(source, other):
         raise conflict(source.file, other.name, other, _hint(source, race, other))
-    if other is None:
-        key = _own(key, len(others))
     session = other.name if other else race.session(_began(overview, race, midnight_ns), _name(key))
     imported = Imported(session, dated(key, race.date), race, source.file.sha256)
-    timing = Timing(imported, overview, midnight_ns)
-    timing.write(source.spool, source.sound(charts.laps))
+    TimingSession(imported, overview, midnight_ns).write(source.spool, source.sound(charts.laps))
     return source.report(session, race, laps=overview.laps, replaces=(other,) if other else ())
 
 
-def _own(key: str, others: int) -> str:
-    """Return the key of a race that is like others in all but its cars: without one in common it is another
-    race.
+def _placed(source: ImportFile, race: ImportedRace, overview: Overview) -> tuple[str, LoadedFile | None]:
+    """Return the key of the chart's race, and the chart of it that is in the warehouse. One that is like
+    others in all but its cars, without one in common, is another race.
     """
-    return f"{key}-{others}" if others else key
+    key = race.key(source.file.kind, overview.started_ms // 1000)
+    others = source.loaded.sessions_of_race(key, race.date)
+    other = next((one for one in others if source.loaded.numbers(one.name) & overview.numbers), None)
+    return (f"{key}-{len(others)}" if others and not other else key), other
+
+
+def _older(source: ImportFile, race: ImportedRace, other: LoadedFile) -> ImportReport:
+    """Return the report of a chart that stays out: a later one of the race is in the warehouse."""
+    why = f"{source.file.path} is older than {other.path}, from which {other.name} is in the warehouse"
+    return ImportReport(source.file.path, source.file.kind, OLDER, other.name, race, why=why)
 
 
 def _name(key: str) -> str:
@@ -225,7 +228,7 @@ def _may_replace(source: ImportFile, other: LoadedFile) -> bool:
     return source.named.replace and not (equal and other.sha256 in {*source.beside, source.file.sha256})
 
 
-def _hint(source: ImportFile, race: Race, other: LoadedFile) -> str:
+def _hint(source: ImportFile, race: ImportedRace, other: LoadedFile) -> str:
     if source.named.replace:
         return "both were named; --replace with the right one alone takes it"
     undated = race.date == "" or "undated" in other.name
@@ -238,7 +241,7 @@ def _local_date(midnight_ns: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime((midnight_ns + _HALF_DAY_NS) // 1_000_000_000))
 
 
-def _began(overview: Overview, race: Race, midnight_ns: int | None) -> str:
+def _began(overview: Overview, race: ImportedRace, midnight_ns: int | None) -> str:
     """Return 20250906-184041 in UTC. With a date alone 20250906-134041 by the chart's own clock, whose zone
     nobody knows, so that there is no START_TIME_NS. Without a date undated-134041.
     """

@@ -12,7 +12,7 @@ from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination, HealthCheck
 from rigclient.warehouse.plan import plan
 from rigclient.warehouse.rig_reader import RigReader
-from rigclient.warehouse.tables import Table
+from rigclient.warehouse.tables import WarehouseTable
 
 _SHOWN: Final = 3
 """Errors that are shown of each check; the rest is counted."""
@@ -33,7 +33,8 @@ def checks(destination: Destination, rigs: Iterable[RigReader]) -> Iterator[Heal
 
 def _tables(destination: Destination) -> HealthCheck:
     try:
-        there = {table: destination.columns(table.name) for table in tables.TABLES}
+        found = destination.columns()
+        there = {table: found[table.name] for table in tables.TABLES}
         missing = [table.name for table, columns in there.items() if not columns]
         if missing:
             return _wrong("tables", [f"there is no {name}" for name in missing], "`rig warehouse init`")
@@ -87,13 +88,13 @@ def _rows(destination: Destination) -> HealthCheck:
 
 def _removed(destination: Destination) -> set[str]:
     """Return the loads whose rows a later one removed; warehouses of release 0.1 know of none."""
-    if "REMOVED" not in destination.columns(tables.LOADS.name):
+    if "REMOVED" not in destination.columns()[tables.LOADS.name]:
         return set()
     found = destination.rows("SELECT REMOVED FROM RIG_LOADS WHERE REMOVED IS NOT NULL")
     return {load for (removed,) in found for load in removed.split()}
 
 
-def _compared(table: Table, there: dict[str, int], ledger: dict[str, int]) -> Iterator[str]:
+def _compared(table: WarehouseTable, there: dict[str, int], ledger: dict[str, int]) -> Iterator[str]:
     """Yield what differs. Rows of a table that is `replaced` may have been removed by a later load."""
     for load in there.keys() | ledger.keys():
         have, want = there.get(load, 0), ledger.get(load, 0)

@@ -5,6 +5,7 @@ MERGE and no DDL in between, 64 bit signed integers, times as nanoseconds. A `?`
 always go beside the statement.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +93,9 @@ class Destination(Protocol):
     def rollback(self) -> None:
         """Undo everything since `begin`; harmless without one, and when the connection is gone."""
 
-    def columns(self, table: str) -> dict[str, str]:
-        """Return the columns of a table by name, each with one of the types of `tables` or the warehouse's
-        own word for another; empty when there is no such table.
+    def columns(self) -> defaultdict[str, dict[str, str]]:
+        """Return the columns of every table: by table and name, each with one of the types of `tables` or the
+        warehouse's own word for another. A table that is not there has none.
         """
 
     def health(self) -> Iterator[HealthCheck]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -142,10 +143,15 @@ class DuckDB:
                 with contextlib.suppress(self._duckdb.Error):  # there is no transaction
                     self._open.execute(sql)
 
-    def columns(self, table: str) -> dict[str, str]:
-        """Return the columns of a table, in its order."""
-        sql = "SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = ? "
-        return dict(self.rows(sql + "ORDER BY ORDINAL_POSITION", [table]))
+    def columns(self) -> defaultdict[str, dict[str, str]]:
+        """Return the columns of every table, in their order."""
+        found = defaultdict[str, dict[str, str]](dict)
+        for table, name, kind in self.rows(
+            "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS "
+            "ORDER BY ORDINAL_POSITION"
+        ):
+            found[table][name] = kind
+        return found
 
     def health(self) -> Iterator[HealthCheck]:
         """Yield that the file opens."""
@@ -153,11 +159,11 @@ class DuckDB:
         yield HealthCheck("file", well=True, text=f"{self._path}, DuckDB {version}")
 
     def release(self) -> None:
-        """Let go of the file until the next statement."""
+        """Release the file until the next statement."""
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         if self._open is not None:
             self._open.close()
             self._open = None

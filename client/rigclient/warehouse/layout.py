@@ -11,7 +11,7 @@ from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2
 from rigclient.warehouse import schema, table_rows, tables
 from rigclient.warehouse.destination import Destination
-from rigclient.warehouse.tables import Column, Table
+from rigclient.warehouse.tables import Column, WarehouseTable
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -22,16 +22,16 @@ _KNOWN: Final = {
 }
 
 
-class Layout(NamedTuple):
+class ChannelColumns(NamedTuple):
     """Which columns the channels of laps with one fingerprint become."""
 
     crc: int
     """Fingerprint of the channels, see `table_rows.schema_crc`."""
-    columns: dict[Table, tuple[Column, ...]]
-    names: dict[Table, dict[str, list[str]]]
+    columns: dict[WarehouseTable, tuple[Column, ...]]
+    names: dict[WarehouseTable, dict[str, list[str]]]
     """Names of the columns of each channel, one per component."""
 
-    def arrays(self, table: Table, columns: Mapping[str, Array]) -> dict[str, Array]:
+    def arrays(self, table: WarehouseTable, columns: Mapping[str, Array]) -> dict[str, Array]:
         """Return the arrays of a table by column, each of shape (rows,), from the channels of a lap."""
         return dict(_split(self.names[table], columns))
 
@@ -50,17 +50,17 @@ class LayoutCache:
 
     def __init__(self, where: str, there: schema.Columns) -> None:
         self._where, self._there = where, there
-        self._known: dict[int, Layout] = {}
+        self._known: dict[int, ChannelColumns] = {}
 
-    def of(self, file: LapFile) -> Layout:
+    def of(self, file: LapFile) -> ChannelColumns:
         """Return the layout of a lap. Raises Mismatch, with what each side has, where it does not fit."""
         crc = table_rows.schema_crc(file)
         if crc not in self._known:
             self._known[crc] = self._made(crc, file)
         return self._known[crc]
 
-    def _made(self, crc: int, file: LapFile) -> Layout:
-        layout = Layout(crc, {}, {})
+    def _made(self, crc: int, file: LapFile) -> ChannelColumns:
+        layout = ChannelColumns(crc, {}, {})
         for section, table in _TABLES.items():
             channels = [c for c in file.header.columns if c.section == section and not c.auxiliary]
             names = {channel.name: tables.components(channel.name, channel.width) for channel in channels}
@@ -72,12 +72,12 @@ class LayoutCache:
             )
         return layout
 
-    def _checked(self, table: Table, name: str, channel: archive_pb2.Column) -> Column:
+    def _checked(self, table: WarehouseTable, name: str, channel: archive_pb2.Column) -> Column:
         column = Column(name, tables.type_of(np.dtype(channel.dtype)), channel.description)
         schema.check_type(self._where, table, column, self._there[table].get(name, column.type))
         return column
 
-    def widen(self, destination: Destination, layout: Layout) -> None:
+    def widen(self, destination: Destination, layout: ChannelColumns) -> None:
         """Add the columns that the tables do not have yet. Not within a transaction."""
         schema.widen(destination, self._there, layout.columns)
 

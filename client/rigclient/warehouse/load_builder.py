@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from rig.errors import Corrupt, Mismatch, NotFound, RigError
 from rigclient.warehouse import table_rows, tables
 from rigclient.warehouse.iteration import prefetch
-from rigclient.warehouse.layout import Layout, LayoutCache
+from rigclient.warehouse.layout import ChannelColumns, LayoutCache
 from rigclient.warehouse.loading import Load
 from rigclient.warehouse.plan import STREAM, Plan, PlannedLap
 from rigclient.warehouse.rig_reader import FetchedLap, RigReader
@@ -21,7 +21,7 @@ class PreparedLoad(NamedTuple):
     """A load that is ready to be staged, with what has to be known when it is loaded."""
 
     load: Load
-    layout: Layout | None
+    layout: ChannelColumns | None
     """Layout of its laps; None when it has none."""
     digests: dict[str, str]
     """Digests of its laps, by the lap's name."""
@@ -33,7 +33,7 @@ class PreparedLoad(NamedTuple):
 class _OpenLoad:
     """A load that still takes laps."""
 
-    def __init__(self, rig_id: str, folder: Path, layout: Layout | None) -> None:
+    def __init__(self, rig_id: str, folder: Path, layout: ChannelColumns | None) -> None:
         self._rig_id, self.layout = rig_id, layout
         self._spool = Spool(folder)
         self._digests: dict[str, str] = {}
@@ -42,11 +42,11 @@ class _OpenLoad:
         self._gaps: list[table_rows.NamedRow] = []
         self.sessions: list[table_rows.NamedRow] = []
 
-    def has_room(self, layout: Layout, rows: int, limit: int) -> bool:
+    def has_room(self, layout: ChannelColumns, rows: int, limit: int) -> bool:
         """Return whether a lap of so many rows fits: one load has one layout and at most `limit` samples."""
         return self.layout == layout and self._spool.rows(tables.SAMPLES) + rows <= limit
 
-    def add(self, read: FetchedLap, layout: Layout) -> None:
+    def add(self, read: FetchedLap, layout: ChannelColumns) -> None:
         """Spool the samples and scoring updates of a lap, and note its rows of LAPS and GAPS."""
         file, lap = read.file, read.file.header.lap
         samples, scoring = table_rows.columns_of(file)
@@ -107,10 +107,10 @@ class LoadBuilder:
             open_load.sessions += sessions.values()
             yield open_load.finished(number)
 
-    def _new_load(self, layout: Layout | None) -> _OpenLoad:
+    def _new_load(self, layout: ChannelColumns | None) -> _OpenLoad:
         return _OpenLoad(self._rig.rig_id, self._folder, layout)
 
-    def _read(self, wanted: PlannedLap) -> tuple[FetchedLap, Layout] | None:
+    def _read(self, wanted: PlannedLap) -> tuple[FetchedLap, ChannelColumns] | None:
         """Return a lap with its layout; None for one that was removed meanwhile or is refused."""
         try:
             read = self._rig.read(wanted.name, wanted.digest)

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from rig.errors import Raced, RigError
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Destination, Value
-from rigclient.warehouse.tables import Table
+from rigclient.warehouse.tables import WarehouseTable
 
 _ONE: Final = "(SELECT 1 AS ONE) X"
 """A row to select from: not every warehouse takes a condition without one."""
@@ -31,10 +31,10 @@ _TIME_DIGITS: Final = 8
 """In base 36 milliseconds have eight digits until the year 2059."""
 
 
-class Part(NamedTuple):
+class LoadPart(NamedTuple):
     """The rows that a load brings for one table: a Parquet file, in which all have its LOAD_ID."""
 
-    table: Table
+    table: WarehouseTable
     path: Path
     rows: int
     sha256: str
@@ -50,7 +50,7 @@ class Load:
     stream: str
     from_n: int
     to_n: int
-    parts: tuple[Part, ...]
+    parts: tuple[LoadPart, ...]
     removes: tuple[str, ...] = ()
     """Loads whose rows go when this one comes; the ledger keeps them."""
     note: str = ""
@@ -116,13 +116,14 @@ def _begin(destination: Destination) -> None:
         destination.begin()
 
 
-def _staged_name(wanted: Load, part: Part) -> str:
+def _staged_name(wanted: Load, part: LoadPart) -> str:
     return f"{wanted.rig_id}/{wanted.stream}/{wanted.id}/{part.table.name}.parquet"
 
 
 def _ensure_watermark(destination: Destination, wanted: Load) -> None:
-    """See that the stream has a watermark. Two who do this at once may make two: see `_advance_watermark`.
-    Whoever is refused because of another, or told that what was done has failed, finds that there is one.
+    """Ensure that the stream has a watermark. Two who do this at once may make two: see
+    `_advance_watermark`. Whoever is refused because of another, or told that what was done has failed,
+    finds that there is one.
     """
     stream: list[Value] = [wanted.rig_id, wanted.stream]
     there = "FROM RIG_WATERMARK WHERE RIG_ID = ? AND STREAM = ?"
@@ -147,7 +148,7 @@ def _remove(destination: Destination, wanted: Load) -> None:
         )
 
 
-def _copy(destination: Destination, part: Part, file: str, own: str) -> None:
+def _copy(destination: Destination, part: LoadPart, file: str, own: str) -> None:
     loaded = destination.copy(part.table.name, file)
     if loaded != part.rows:
         raise Raced(f"{loaded} rows came into {part.table.name}, the file has {part.rows}")
@@ -155,7 +156,7 @@ def _copy(destination: Destination, part: Part, file: str, own: str) -> None:
         _replace(destination, part.table, own)
 
 
-def _replace(destination: Destination, table: Table, own: str) -> None:
+def _replace(destination: Destination, table: WarehouseTable, own: str) -> None:
     """Remove the rows that the load has brought anew."""
     rig, key = table.key
     new = f"FROM {table.name} WHERE LOAD_ID = ?"
@@ -212,7 +213,7 @@ def _count(destination: Destination, wanted: Load) -> int:
     return found[""][0]
 
 
-def _counts(table: Table, wanted: Load) -> tuple[str, list[Value]]:
+def _counts(table: WarehouseTable, wanted: Load) -> tuple[str, list[Value]]:
     """Return what the load has brought for a table: different rows, rows, and how many were there already."""
     own: list[Value] = [wanted.rig_id, wanted.id]
     twice, values = ("0", own)
@@ -225,7 +226,7 @@ def _counts(table: Table, wanted: Load) -> tuple[str, list[Value]]:
     return f"SELECT {counts} FROM (SELECT COUNT(*) AS N {grouped}) K", values
 
 
-def _check(part: Part, different: int, rows: int, twice: int) -> None:
+def _check(part: LoadPart, different: int, rows: int, twice: int) -> None:
     if twice:
         raise Raced(f"{twice} rows of {part.table.name} are in the warehouse already")
     if not different == rows == part.rows:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rigclient.warehouse import tables
-from rigclient.warehouse.tables import Table
+from rigclient.warehouse.tables import WarehouseTable
 
 PAGE: Final = Path(__file__).with_name("SCHEMA.md")
 
@@ -75,18 +75,18 @@ def markdown() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _table(table: Table) -> str:
+def _table(table: WarehouseTable) -> str:
     return "\n".join([f"## {table.name}", "", table.about, "", *_facts(table), "", *_columns(table), ""])
 
 
-def _facts(table: Table) -> Iterator[str]:
+def _facts(table: WarehouseTable) -> Iterator[str]:
     if table.unique:
         yield f"Key: {', '.join(f'`{name}`' for name in table.unique)}."
     if table.replaced:
         yield "A load that brings a row replaces the one of that key."
 
 
-def _columns(table: Table) -> Iterator[str]:
+def _columns(table: WarehouseTable) -> Iterator[str]:
     yield from ("| column | type | what it is |", "|---|---|---|")
     for column in table.columns:
         about = column.about.replace("|", "\\|")

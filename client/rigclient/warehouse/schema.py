@@ -7,9 +7,9 @@ from rig.errors import Mismatch
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import writer
-from rigclient.warehouse.tables import Column, Table
+from rigclient.warehouse.tables import Column, WarehouseTable
 
-Columns = dict[Table, dict[str, str]]
+Columns = dict[WarehouseTable, dict[str, str]]
 """The types of the columns that the tables of a warehouse have, by table and name."""
 
 
@@ -19,7 +19,8 @@ def prepare(destination: Destination) -> Columns:
 
     The version is noted last: where it stands everything else does.
     """
-    there = {table: destination.columns(table.name) for table in tables.TABLES}
+    columns = destination.columns()
+    there = {table: columns[table.name] for table in tables.TABLES}
     made = bool(there[tables.SCHEMA]) and bool(versions(destination))
     if made:
         check_version(destination)
@@ -79,7 +80,9 @@ def check_version(destination: Destination) -> None:
         )
 
 
-def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> None:
+def widen(
+    destination: Destination, there: Columns, wanted: Mapping[WarehouseTable, Iterable[Column]]
+) -> None:
     """Add what is missing, columns or all of a table, there and in `there`, and make the views over it.
 
     Raises Mismatch, before anything is added, when a column is there with a type that cannot hold the values.
@@ -88,7 +91,9 @@ def widen(destination: Destination, there: Columns, wanted: Mapping[Table, Itera
         make_views(destination)
 
 
-def _grown(destination: Destination, there: Columns, wanted: Mapping[Table, Iterable[Column]]) -> bool:
+def _grown(
+    destination: Destination, there: Columns, wanted: Mapping[WarehouseTable, Iterable[Column]]
+) -> bool:
     """Add what is missing; return whether there was anything."""
     for table, columns in wanted.items():
         for column in columns:
@@ -100,7 +105,7 @@ def _grown(destination: Destination, there: Columns, wanted: Mapping[Table, Iter
 
 
 def _widened(
-    destination: Destination, table: Table, there: dict[str, str], columns: Iterable[Column]
+    destination: Destination, table: WarehouseTable, there: dict[str, str], columns: Iterable[Column]
 ) -> bool:
     """Add what one table lacks; return whether there was anything."""
     if not there:
@@ -116,7 +121,7 @@ def _widened(
     return bool(missing)
 
 
-def check_type(where: str, table: Table, column: Column, there: str) -> None:
+def check_type(where: str, table: WarehouseTable, column: Column, there: str) -> None:
     """Raise Mismatch when a column of type `there` cannot hold the values of `column`."""
     if not tables.fits(column.type, there):
         raise Mismatch(

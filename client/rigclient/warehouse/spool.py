@@ -16,8 +16,8 @@ import numpy as np
 
 from rig.errors import Mismatch, Unavailable
 from rigclient.warehouse import tables
-from rigclient.warehouse.loading import Part, load_id
-from rigclient.warehouse.tables import Table
+from rigclient.warehouse.loading import LoadPart, load_id
+from rigclient.warehouse.tables import WarehouseTable
 from riglap.extras import need
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -47,16 +47,18 @@ class Spool:
         self._folder = folder
         self.id: Final = load_id()
         """LOAD_ID of every row."""
-        self._writers: dict[Table, Any] = {}
-        self._pending: dict[Table, list[Any]] = {}
+        self._writers: dict[WarehouseTable, Any] = {}
+        self._pending: dict[WarehouseTable, list[Any]] = {}
         """Rows for the next row group."""
-        self._rows: dict[Table, int] = {}
+        self._rows: dict[WarehouseTable, int] = {}
 
-    def rows(self, table: Table) -> int:
+    def rows(self, table: WarehouseTable) -> int:
         """Return the rows of a table so far."""
         return self._rows.get(table, 0)
 
-    def add(self, table: Table, constants: Mapping[str, str | int], columns: Mapping[str, Array]) -> None:
+    def add(
+        self, table: WarehouseTable, constants: Mapping[str, str | int], columns: Mapping[str, Array]
+    ) -> None:
         """Add rows: arrays of one length, and values that all of them have. NaN becomes NULL.
 
         All rows of a table must have the same columns. Raises Mismatch.
@@ -67,7 +69,7 @@ class Spool:
         arrays["LOAD_ID"] = self._repeated(self.id, rows)
         self._write(table, self._pa.table(arrays))
 
-    def put(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    def put(self, table: WarehouseTable, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows by the names of the table's columns; what is not there or NaN is NULL."""
         filled = [{**row, "LOAD_ID": self.id} for row in rows]
         if not filled:
@@ -99,7 +101,7 @@ class Spool:
         # Without a mask the array is taken as it is, which is most of them.
         return self._pa.array(values, mask=missing if missing is not None and missing.any() else None)
 
-    def _write(self, table: Table, rows: Any) -> None:
+    def _write(self, table: WarehouseTable, rows: Any) -> None:
         writer = self._writers.get(table)
         if writer is None:
             writer = self._writers[table] = self._opened(table, rows.schema)
@@ -111,14 +113,14 @@ class Spool:
         if sum(part.num_rows for part in pending) >= _GROUP_ROWS:
             self._flush(table)
 
-    def _flush(self, table: Table) -> None:
+    def _flush(self, table: WarehouseTable) -> None:
         """Write what is pending as a row group."""
         group = self._pa.concat_tables(self._pending.pop(table)).unify_dictionaries()
         if group.num_rows:
             with self._writing():
                 self._writers[table].write_table(group)
 
-    def _opened(self, table: Table, schema: Any) -> Any:
+    def _opened(self, table: WarehouseTable, schema: Any) -> Any:
         texts = [field.name for field in schema if str(field.type).startswith(("dictionary", "string"))]
         return self._parquet.ParquetWriter(
             self._path(table),
@@ -142,10 +144,10 @@ class Spool:
                 hint="make room there, or set XDG_CACHE_HOME",
             ) from error
 
-    def _path(self, table: Table) -> Path:
+    def _path(self, table: WarehouseTable) -> Path:
         return self._folder / f"{self.id}-{table.name}.parquet"
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[LoadPart, ...]:
         """Return the finished files; tables without rows have none."""
         for table in tuple(self._pending):
             self._flush(table)
@@ -153,7 +155,7 @@ class Spool:
             for writer in self._writers.values():
                 writer.close()
         return tuple(
-            Part(table, self._path(table), rows, _sha256(self._path(table)))
+            LoadPart(table, self._path(table), rows, _sha256(self._path(table)))
             for table, rows in self._rows.items()
             if rows
         )

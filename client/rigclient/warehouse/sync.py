@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from rig.errors import Raced, RigError, Unavailable
+from rig.errors import Denied, Raced, RigError, Unavailable
 from rigclient.warehouse import schema
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
@@ -151,13 +151,24 @@ class Sync:
                 return
         except Unavailable as error:
             outcome.warnings.append(f"the rig does not know yet what the warehouse has: {error}")
+        except Denied as error:
+            outcome.warnings.append(f"the rig is not told what the warehouse has: {error}")
         outcome.unmarked += len(digests)
 
     def _events(self, outcome: Outcome) -> None:
-        """Load the events up to now; where there are no new ones the warehouse is not even asked."""
+        """Load the events up to now; where there are no new ones the warehouse is not even asked. To a user's
+        token events may be denied.
+        """
         ring = self._rig.ring()
         if ring is None or ring == self._ring:
             return
+        try:
+            self._events_of(ring, outcome)
+        except Denied as error:
+            outcome.warnings.append(f"events are left out: {error}")
+        self._ring = ring
+
+    def _events_of(self, ring: RingEvents, outcome: Outcome) -> None:
         while found := next_load(self._rig, self._db, self._folder):
             wanted, spool = found
             load(self._db, wanted)
@@ -167,4 +178,3 @@ class Sync:
             outcome.events += wanted.to_n - wanted.from_n
             if wanted.to_n >= ring.last:
                 break  # those that came meanwhile would be a load of their own each
-        self._ring = ring

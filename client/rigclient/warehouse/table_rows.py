@@ -62,6 +62,7 @@ def lap(rig_id: str, lap: lap_pb2.Lap) -> NamedRow:
         "LAP_NUMBER": lap.number,
         "STINT": lap.stint or None,
         "DRIVER": lap.driver or None,
+        "RIG_USER": lap.user or None,
         "FORMER_DRIVERS": ", ".join(lap.former_drivers) or None,
         "VEHICLE": lap.vehicle or None,
         "VEHICLE_CLASS": lap.vehicle_class or None,

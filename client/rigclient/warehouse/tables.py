@@ -41,7 +41,7 @@ class Column(NamedTuple):
     """The column with the unix nanoseconds of which a TIMESTAMP is made."""
 
 
-class Table(NamedTuple):
+class WarehouseTable(NamedTuple):
     """One table. Within a load no two rows have the same `key`."""
 
     name: str
@@ -113,9 +113,9 @@ _OF_ROWS: Final = (
 _ADDED: Final = tuple(channel for channel in LAP.channels if channel.name != "seq")
 
 
-def _rows(name: str, about: str, channels: Iterable[Channel]) -> Table:
+def _rows(name: str, about: str, channels: Iterable[Channel]) -> WarehouseTable:
     columns = (*_OF_ROWS, *_of_channels(channels), _LOAD)
-    return Table(name, about, columns, ("RIG_ID", "SESSION", "LAP", "SEQ"))
+    return WarehouseTable(name, about, columns, ("RIG_ID", "SESSION", "LAP", "SEQ"))
 
 
 SAMPLES: Final = _rows("PHYSICS", "Telemetry samples of laps.", (*_ADDED, *PHYSICS.channels))
@@ -125,7 +125,7 @@ UPDATES: Final = _rows(
     (*(channel for channel in _ADDED if channel.name not in _SAMPLES_ALONE), *SCORING.channels),
 )
 
-LAPS: Final = Table(
+LAPS: Final = WarehouseTable(
     "LAPS",
     "Laps, pieces of laps, and excerpts around marks.",
     (
@@ -139,6 +139,7 @@ LAPS: Final = Table(
         Column("LAP_NUMBER", WHOLE, "Laps completed before this one."),
         Column("STINT", WHOLE, "Position of the stint among those of that slot, from 1."),
         Column("DRIVER", TEXT, "Driver in the seat when the lap ended."),
+        Column("RIG_USER", TEXT, "User who was in the seat of the rig when its own car began the lap."),
         Column("FORMER_DRIVERS", TEXT, "Any other driver of the lap, separated by ', '."),
         Column("VEHICLE", TEXT, "Vehicle name."),
         Column("VEHICLE_CLASS", TEXT, "Vehicle class."),
@@ -186,7 +187,7 @@ LAPS: Final = Table(
     once=True,
 )
 
-SESSIONS: Final = Table(
+SESSIONS: Final = WarehouseTable(
     "SESSIONS",
     "Sessions, as they were when a load last brought one.",
     (
@@ -218,7 +219,7 @@ SESSIONS: Final = Table(
     replaced=True,
 )
 
-EVENTS: Final = Table(
+EVENTS: Final = WarehouseTable(
     "EVENTS",
     "What happened, in the order it was recorded.",
     (
@@ -239,7 +240,7 @@ EVENTS: Final = Table(
     once=True,
 )
 
-GAPS: Final = Table(
+GAPS: Final = WarehouseTable(
     "GAPS",
     "Declared losses: with a LAP those within it, without one those of the ring.",
     (
@@ -263,7 +264,7 @@ GAPS: Final = Table(
     ("RIG_ID", "N"),
 )
 
-READINGS: Final = Table(
+READINGS: Final = WarehouseTable(
     "READINGS",
     "What files of other programs tell and no channel holds: intermediate times, foreign sensors.",
     (
@@ -282,7 +283,7 @@ READINGS: Final = Table(
     ("RIG_ID", "SESSION", "LAP", "SEQ", "NAME"),
 )
 
-FILES: Final = Table(
+FILES: Final = WarehouseTable(
     "FILES",
     "Files of other programs that were loaded, each once: what has the same checksum is the same file.",
     (
@@ -301,7 +302,7 @@ FILES: Final = Table(
     few=True,
 )
 
-LOADS: Final = Table(
+LOADS: Final = WarehouseTable(
     "RIG_LOADS",
     "The ledger: one row per load. Per rig and stream the ranges follow each other without gap or overlap.",
     (
@@ -322,7 +323,7 @@ LOADS: Final = Table(
     few=True,
 )
 
-WATERMARK: Final = Table(
+WATERMARK: Final = WarehouseTable(
     "RIG_WATERMARK",
     "How far each stream of a rig is loaded. The last statement of a load moves it from where it was.",
     (
@@ -333,7 +334,7 @@ WATERMARK: Final = Table(
     ("RIG_ID", "STREAM"),
 )
 
-SCHEMA: Final = Table(
+SCHEMA: Final = WarehouseTable(
     "RIG_SCHEMA",
     "What the tables mean: one row, or several that agree.",
     (
@@ -364,7 +365,7 @@ VIEWS: Final = {
 """Views by name; what stands in braces are unix nanoseconds that become a timestamp."""
 
 
-def create(table: Table, dialect: Dialect) -> str:
+def create(table: WarehouseTable, dialect: Dialect) -> str:
     """Return the statement that makes a table where there is none, with its comments where one statement
     can.
     """
@@ -376,19 +377,19 @@ def create(table: Table, dialect: Dialect) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{columns}\n){about}"
 
 
-def add_column(table: Table, column: Column, dialect: Dialect) -> str:
+def add_column(table: WarehouseTable, column: Column, dialect: Dialect) -> str:
     """Return the statement that adds a column where there is none."""
     added = f"{column.name} {column.type}{_comment(column, dialect)}"
     return f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {added}"
 
 
-def fill(table: Table, column: Column, dialect: Dialect) -> str:
+def fill(table: WarehouseTable, column: Column, dialect: Dialect) -> str:
     """Return the statement that makes the timestamps of a column that was added."""
     made = dialect.timestamp.format(f"{column.of} - {column.of} % 1000")  # cut as the spool does, not rounded
     return f"UPDATE {table.name} SET {column.name} = {made} WHERE {column.of} IS NOT NULL"  # noqa: S608
 
 
-def comments(table: Table) -> list[str]:
+def comments(table: WarehouseTable) -> list[str]:
     """Return the statements that comment a table and its columns, for warehouses that take them by
     themselves.
     """

@@ -65,6 +65,7 @@ def _named(lap: Lap) -> dict[str, str]:
     return {
         "lap": info.name,
         "driver": info.driver,
+        "user": info.user,
         "vehicle": info.vehicle,
         "class": info.vehicle_class,
         "team": info.team,

@@ -214,14 +214,16 @@ def _event(laps: Sequence[Lap], absent: list[str]) -> bytes:
     event, session = np.zeros((), _EVENT), laps[0].session
     event["name"] = _text(session.track_name, 64)
     event["session"] = _text(session.name.removeprefix("sessions/"), 64)
-    event["comment"] = _text(_told(laps, absent), 1024)
+    event["comment"] = _text(_comment(laps, absent), 1024)
     return event.tobytes()
 
 
-def _told(laps: Sequence[Lap], absent: list[str]) -> str:
+def _comment(laps: Sequence[Lap], absent: list[str]) -> str:
     """Return the comment of the file, the short things first: it is cut at 1023 letters."""
     missing, gaps = sum(gap.count for lap in laps for gap in lap.gaps), sum(len(lap.gaps) for lap in laps)
+    users = ", ".join(dict.fromkeys(lap.info.user for lap in laps if lap.info.user))
     parts = [
+        f"User: {users}." if users else "",
         "Times are UTC.",
         "Laps stand end to end.",
         f"Holes: {gaps}; samples known to be missing in them: {missing}." if gaps else "",

@@ -38,7 +38,9 @@ def draw(laps: Sequence[Lap], channels: Iterable[str] = (), path: Path | None = 
 
 
 def _chosen(laps: Sequence[Lap], channels: tuple[str, ...]) -> tuple[str, ...]:
-    """The channels, or the usual ones that all laps have. Raises MissingChannel for the axes as well."""
+    """Return the channels, or the usual ones that all laps have. Raises MissingChannel for the axes as
+    well.
+    """
     chosen = channels or tuple(name for name in USUAL if all(name in lap for lap in laps)) or USUAL
     for lap in laps:
         for name in ("distance", "lap_time", *map(channel_of, chosen)):

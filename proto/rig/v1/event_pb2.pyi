@@ -743,6 +743,40 @@ class LapInvalidated(_message.Message):
 Global___LapInvalidated: _TypeAlias = LapInvalidated  # noqa: Y015
 
 @_typing.final
+class SeatChanged(_message.Message):
+    """Another user is in the seat of the rig, or nobody. Laps that its own car begins from now on are theirs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    FORMER_USER_FIELD_NUMBER: _builtins.int
+    BY_DRIVER_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_NS_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    """Who is in the seat now; empty: nobody."""
+    former_user: _builtins.str
+    """Who was before; empty: nobody."""
+    by_driver: _builtins.bool
+    """The name of the driver in the game decided, by the configuration."""
+    since_time_ns: _builtins.int
+    """Since, unix nanoseconds: when it was asked for, or seen in the game."""
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        former_user: _builtins.str = ...,
+        by_driver: _builtins.bool = ...,
+        since_time_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_driver", b"by_driver", "former_user", b"former_user", "since_time_ns", b"since_time_ns", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeatChanged: _TypeAlias = SeatChanged  # noqa: Y015
+
+@_typing.final
 class TroubleBegan(_message.Message):
     """Something keeps a daemon from its work, such as a full disk. It goes on when that ends."""
 
@@ -829,6 +863,7 @@ class Event(_message.Message):
     POSITION_CHANGED_FIELD_NUMBER: _builtins.int
     FINISH_STATUS_CHANGED_FIELD_NUMBER: _builtins.int
     LAP_INVALIDATED_FIELD_NUMBER: _builtins.int
+    SEAT_CHANGED_FIELD_NUMBER: _builtins.int
     TROUBLE_BEGAN_FIELD_NUMBER: _builtins.int
     TROUBLE_ENDED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
@@ -924,6 +959,10 @@ class Event(_message.Message):
         """The running lap no longer counts."""
 
     @_builtins.property
+    def seat_changed(self) -> Global___SeatChanged:
+        """Another user."""
+
+    @_builtins.property
     def trouble_began(self) -> Global___TroubleBegan:
         """Something keeps a daemon from its work."""
 
@@ -959,14 +998,15 @@ class Event(_message.Message):
         position_changed: Global___PositionChanged | None = ...,
         finish_status_changed: Global___FinishStatusChanged | None = ...,
         lap_invalidated: Global___LapInvalidated | None = ...,
+        seat_changed: Global___SeatChanged | None = ...,
         trouble_began: Global___TroubleBegan | None = ...,
         trouble_ended: Global___TroubleEnded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "session_ended", b"session_ended", "session_started", b"session_started", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started", "trouble_began", b"trouble_began", "trouble_ended", b"trouble_ended"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "seat_changed", b"seat_changed", "sector_completed", b"sector_completed", "session_ended", b"session_ended", "session_started", b"session_started", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started", "trouble_began", b"trouble_began", "trouble_ended", b"trouble_ended"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "sector_completed", b"sector_completed", "seq", b"seq", "session", b"session", "session_ended", b"session_ended", "session_started", b"session_started", "session_time", b"session_time", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started", "trouble_began", b"trouble_began", "trouble_ended", b"trouble_ended"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_time_ns", b"capture_time_ns", "car_joined", b"car_joined", "car_left", b"car_left", "driver_changed", b"driver_changed", "finish_status_changed", b"finish_status_changed", "flag_changed", b"flag_changed", "gap", b"gap", "garage_changed", b"garage_changed", "kind", b"kind", "lap_closed", b"lap_closed", "lap_invalidated", b"lap_invalidated", "pit_entered", b"pit_entered", "pit_exited", b"pit_exited", "pit_stopped", b"pit_stopped", "position_changed", b"position_changed", "recorder_started", b"recorder_started", "recorder_stopped", b"recorder_stopped", "seat_changed", b"seat_changed", "sector_completed", b"sector_completed", "seq", b"seq", "session", b"session", "session_ended", b"session_ended", "session_started", b"session_started", "session_time", b"session_time", "source_changed", b"source_changed", "stint_ended", b"stint_ended", "stint_started", b"stint_started", "trouble_began", b"trouble_began", "trouble_ended", b"trouble_ended"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed", "car_joined", "car_left", "stint_started", "stint_ended", "sector_completed", "lap_closed", "pit_entered", "pit_stopped", "pit_exited", "garage_changed", "driver_changed", "position_changed", "finish_status_changed", "lap_invalidated", "trouble_began", "trouble_ended"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed", "car_joined", "car_left", "stint_started", "stint_ended", "sector_completed", "lap_closed", "pit_entered", "pit_stopped", "pit_exited", "garage_changed", "driver_changed", "position_changed", "finish_status_changed", "lap_invalidated", "seat_changed", "trouble_began", "trouble_ended"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -117,6 +117,7 @@ class Lap(_message.Message):
     FORMER_DRIVERS_FIELD_NUMBER: _builtins.int
     AI_TAKEOVER_FIELD_NUMBER: _builtins.int
     UNDRIVEN_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
     START_TIME_NS_FIELD_NUMBER: _builtins.int
     END_TIME_NS_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
@@ -199,6 +200,10 @@ class Lap(_message.Message):
     """
     undriven: _builtins.bool
     """Nobody had the wheel in some scoring update of the lap. Such a lap is never `valid`."""
+    user: _builtins.str
+    """User whose lap it is: who was in the seat of the rig when the rig's own car began it. Of an excerpt of that
+    car: who was in the seat all along. Empty for other cars, and where nobody was named.
+    """
     start_time_ns: _builtins.int
     """Known once the lap is archived.
 
@@ -274,6 +279,7 @@ class Lap(_message.Message):
         former_drivers: _abc.Iterable[_builtins.str] | None = ...,
         ai_takeover: _builtins.bool = ...,
         undriven: _builtins.bool = ...,
+        user: _builtins.str = ...,
         start_time_ns: _builtins.int = ...,
         end_time_ns: _builtins.int = ...,
         samples: _builtins.int = ...,
@@ -291,7 +297,7 @@ class Lap(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "lap_time", b"lap_time", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "complete", b"complete", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "newer", b"newer", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "complete", b"complete", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "newer", b"newer", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lap_time: _TypeAlias = _typing.Literal["lap_time"]  # noqa: Y015
     _WhichOneofArgType__lap_time: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time"]  # noqa: Y015

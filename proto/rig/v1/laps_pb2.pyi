@@ -259,6 +259,7 @@ class LapFilter(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     SYNCED_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
     track: _builtins.str
     """Part of the track name, in any case."""
     vehicle: _builtins.str
@@ -293,6 +294,8 @@ class LapFilter(_message.Message):
     """Laps, or excerpts around marks; unspecified: both."""
     synced: _builtins.bool
     """True: laps that the warehouse has; false: others."""
+    user: _builtins.str
+    """Laps of this user, by the whole name; empty: all."""
     @_builtins.property
     def cars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Slot ids."""
@@ -318,10 +321,11 @@ class LapFilter(_message.Message):
         source: _session_pb2.SessionSource.ValueType = ...,
         kind: _lap_pb2.LapKind.ValueType = ...,
         synced: _builtins.bool | None = ...,
+        user: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "complete", b"complete", "damaged", b"damaged", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "synced", b"synced", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "cars", b"cars", "complete", b"complete", "damaged", b"damaged", "driver", b"driver", "from_time_ns", b"from_time_ns", "kind", b"kind", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "session_kind", b"session_kind", "source", b"source", "synced", b"synced", "track", b"track", "until_time_ns", b"until_time_ns", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "cars", b"cars", "complete", b"complete", "damaged", b"damaged", "driver", b"driver", "from_time_ns", b"from_time_ns", "kind", b"kind", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "session_kind", b"session_kind", "source", b"source", "synced", b"synced", "track", b"track", "until_time_ns", b"until_time_ns", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015
@@ -758,6 +762,7 @@ class Moment(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     LAPS_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`marks/{mark}`."""
@@ -771,6 +776,8 @@ class Moment(_message.Message):
     """A note by whoever marked it; empty: none."""
     status: Global___MomentStatus.ValueType
     """How far the archiver is with it."""
+    user: _builtins.str
+    """User who marked it; empty: whoever had the local socket."""
     detail: _builtins.str
     """Why it is lost or refused, a sentence."""
     @_builtins.property
@@ -792,11 +799,12 @@ class Moment(_message.Message):
         note: _builtins.str = ...,
         status: Global___MomentStatus.ValueType = ...,
         laps: _abc.Iterable[_builtins.str] | None = ...,
+        user: _builtins.str = ...,
         detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_s", b"after_s", "before_s", b"before_s", "cars", b"cars", "detail", b"detail", "laps", b"laps", "name", b"name", "note", b"note", "status", b"status", "time_ns", b"time_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_s", b"after_s", "before_s", b"before_s", "cars", b"cars", "detail", b"detail", "laps", b"laps", "name", b"name", "note", b"note", "status", b"status", "time_ns", b"time_ns", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,6 +27,10 @@ if _version_not_supported:
 
 class LapServiceStub(object):
     """Sessions and laps: found, read, marked, kept and deleted.
+
+    A caller with the scope `laps` sees the laps of its user, the laps of all other cars in sessions of which it has
+    a lap or in which it is in the seat, those sessions, and its own marks. For it nothing else exists. With
+    `laps:all`, and over the local socket, everything is seen.
     """
 
     def __init__(self, channel):
@@ -99,6 +103,10 @@ class LapServiceStub(object):
 
 class LapServiceServicer(object):
     """Sessions and laps: found, read, marked, kept and deleted.
+
+    A caller with the scope `laps` sees the laps of its user, the laps of all other cars in sessions of which it has
+    a lap or in which it is in the seat, those sessions, and its own marks. For it nothing else exists. With
+    `laps:all`, and over the local socket, everything is seen.
     """
 
     def ListSessions(self, request, context):
@@ -147,7 +155,8 @@ class LapServiceServicer(object):
 
     def Mark(self, request, context):
         """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
-        is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+        is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment. A caller
+        with the scope `laps` marks what it is in the seat for; for anything else it fails with PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,8 +185,9 @@ class LapServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteLap(self, request, context):
-        """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
-        when no archiver runs.
+        """Deletes a lap for good. Fails with NOT_FOUND, with PERMISSION_DENIED for a lap that is not the caller's own,
+        with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
+        any lap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,6 +274,10 @@ def add_LapServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LapService(object):
     """Sessions and laps: found, read, marked, kept and deleted.
+
+    A caller with the scope `laps` sees the laps of its user, the laps of all other cars in sessions of which it has
+    a lap or in which it is in the seat, those sessions, and its own marks. For it nothing else exists. With
+    `laps:all`, and over the local socket, everything is seen.
     """
 
     @staticmethod

@@ -27,7 +27,12 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LapServiceStub:
-    """Sessions and laps: found, read, marked, kept and deleted."""
+    """Sessions and laps: found, read, marked, kept and deleted.
+
+    A caller with the scope `laps` sees the laps of its user, the laps of all other cars in sessions of which it has
+    a lap or in which it is in the seat, those sessions, and its own marks. For it nothing else exists. With
+    `laps:all`, and over the local socket, everything is seen.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -51,7 +56,8 @@ class LapServiceStub:
     """The scoring updates of a lap. Fails as ReadLap does."""
     Mark: _grpc.UnaryUnaryMultiCallable[_laps_pb2.MarkRequest, _laps_pb2.MarkResponse]
     """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
-    is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+    is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment. A caller
+    with the scope `laps` marks what it is in the seat for; for anything else it fails with PERMISSION_DENIED.
     """
     ListMarks: _grpc.UnaryUnaryMultiCallable[_laps_pb2.ListMarksRequest, _laps_pb2.ListMarksResponse]
     """Lists marks, newest first."""
@@ -62,8 +68,9 @@ class LapServiceStub:
     UnpinLap: _grpc.UnaryUnaryMultiCallable[_laps_pb2.UnpinLapRequest, _laps_pb2.UnpinLapResponse]
     """Unpins a lap: retention may delete it like any other. Fails as PinLap does."""
     DeleteLap: _grpc.UnaryUnaryMultiCallable[_laps_pb2.DeleteLapRequest, _laps_pb2.DeleteLapResponse]
-    """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
-    when no archiver runs.
+    """Deletes a lap for good. Fails with NOT_FOUND, with PERMISSION_DENIED for a lap that is not the caller's own,
+    with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
+    any lap.
     """
     MarkLapsSynced: _grpc.UnaryUnaryMultiCallable[_laps_pb2.MarkLapsSyncedRequest, _laps_pb2.MarkLapsSyncedResponse]
     """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
@@ -72,7 +79,12 @@ class LapServiceStub:
 
 @_typing.type_check_only
 class LapServiceAsyncStub(LapServiceStub):
-    """Sessions and laps: found, read, marked, kept and deleted."""
+    """Sessions and laps: found, read, marked, kept and deleted.
+
+    A caller with the scope `laps` sees the laps of its user, the laps of all other cars in sessions of which it has
+    a lap or in which it is in the seat, those sessions, and its own marks. For it nothing else exists. With
+    `laps:all`, and over the local socket, everything is seen.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListSessions: _aio.UnaryUnaryMultiCallable[_laps_pb2.ListSessionsRequest, _laps_pb2.ListSessionsResponse]  # type: ignore[assignment]
@@ -93,7 +105,8 @@ class LapServiceAsyncStub(LapServiceStub):
     """The scoring updates of a lap. Fails as ReadLap does."""
     Mark: _aio.UnaryUnaryMultiCallable[_laps_pb2.MarkRequest, _laps_pb2.MarkResponse]  # type: ignore[assignment]
     """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
-    is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+    is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment. A caller
+    with the scope `laps` marks what it is in the seat for; for anything else it fails with PERMISSION_DENIED.
     """
     ListMarks: _aio.UnaryUnaryMultiCallable[_laps_pb2.ListMarksRequest, _laps_pb2.ListMarksResponse]  # type: ignore[assignment]
     """Lists marks, newest first."""
@@ -104,8 +117,9 @@ class LapServiceAsyncStub(LapServiceStub):
     UnpinLap: _aio.UnaryUnaryMultiCallable[_laps_pb2.UnpinLapRequest, _laps_pb2.UnpinLapResponse]  # type: ignore[assignment]
     """Unpins a lap: retention may delete it like any other. Fails as PinLap does."""
     DeleteLap: _aio.UnaryUnaryMultiCallable[_laps_pb2.DeleteLapRequest, _laps_pb2.DeleteLapResponse]  # type: ignore[assignment]
-    """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
-    when no archiver runs.
+    """Deletes a lap for good. Fails with NOT_FOUND, with PERMISSION_DENIED for a lap that is not the caller's own,
+    with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
+    any lap.
     """
     MarkLapsSynced: _aio.UnaryUnaryMultiCallable[_laps_pb2.MarkLapsSyncedRequest, _laps_pb2.MarkLapsSyncedResponse]  # type: ignore[assignment]
     """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
@@ -113,7 +127,12 @@ class LapServiceAsyncStub(LapServiceStub):
     """
 
 class LapServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Sessions and laps: found, read, marked, kept and deleted."""
+    """Sessions and laps: found, read, marked, kept and deleted.
+
+    A caller with the scope `laps` sees the laps of its user, the laps of all other cars in sessions of which it has
+    a lap or in which it is in the seat, those sessions, and its own marks. For it nothing else exists. With
+    `laps:all`, and over the local socket, everything is seen.
+    """
 
     @_abc_1.abstractmethod
     def ListSessions(
@@ -174,7 +193,8 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_laps_pb2.MarkResponse, _abc.Awaitable[_laps_pb2.MarkResponse]]:
         """Marks a moment: keeps the time around it, for all cars or some. Returns at once; what lies after the moment
-        is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment.
+        is added when it has happened. Fails with OUT_OF_RANGE when the ring no longer holds the moment. A caller
+        with the scope `laps` marks what it is in the seat for; for anything else it fails with PERMISSION_DENIED.
         """
 
     @_abc_1.abstractmethod
@@ -209,8 +229,9 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _laps_pb2.DeleteLapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_laps_pb2.DeleteLapResponse, _abc.Awaitable[_laps_pb2.DeleteLapResponse]]:
-        """Deletes a lap for good. Fails with NOT_FOUND, with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE
-        when no archiver runs.
+        """Deletes a lap for good. Fails with NOT_FOUND, with PERMISSION_DENIED for a lap that is not the caller's own,
+        with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
+        any lap.
         """
 
     @_abc_1.abstractmethod

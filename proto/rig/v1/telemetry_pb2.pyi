@@ -233,7 +233,7 @@ class StreamPhysicsResponse(_message.Message):
     cursor: _builtins.bytes
     """Position after everything in this message: pass it as `Start.cursor` to go on from here."""
     skipped: _builtins.int
-    """Ticks skipped right before these because the subscriber was slow and asked for the latest; 0: none."""
+    """Ticks skipped right before these: the subscriber was slow and asked for the latest, or may not see them."""
     @_builtins.property
     def ticks(self) -> _containers.RepeatedCompositeFieldContainer[_physics_pb2.Physics]:
         """Ticks, oldest first."""
@@ -336,7 +336,7 @@ class StreamScoringResponse(_message.Message):
     cursor: _builtins.bytes
     """Position after everything in this message."""
     skipped: _builtins.int
-    """Updates skipped right before these because the subscriber was slow and asked for the latest; 0: none."""
+    """Updates skipped right before these: the subscriber was slow and asked for the latest, or may not see them."""
     @_builtins.property
     def ticks(self) -> _containers.RepeatedCompositeFieldContainer[_scoring_pb2.Scoring]:
         """Updates, oldest first."""
@@ -407,8 +407,11 @@ class StreamEventsResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
     cursor: _builtins.bytes
     """Position after everything in this message."""
+    skipped: _builtins.int
+    """Events skipped right before these because the subscriber may not see them; 0: none."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
         """Events, oldest first."""
@@ -428,10 +431,11 @@ class StreamEventsResponse(_message.Message):
         events: _abc.Iterable[_event_pb2.Event] | None = ...,
         gaps: _abc.Iterable[_event_pb2.Gap] | None = ...,
         progress: Global___Progress | None = ...,
+        skipped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "events", b"events", "gaps", b"gaps", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "events", b"events", "gaps", b"gaps", "progress", b"progress", "skipped", b"skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,6 +27,10 @@ if _version_not_supported:
 
 class TelemetryServiceStub(object):
     """Live streams that can be cut and resumed without losing a record. Words: see Stream.
+
+    A caller with the scope `live` gets records while its user is in the seat: of physics the rig's own car, scoring
+    and events whole. Everything else is passed over, with `progress` once a second. It may begin at what was
+    recorded since it is in the seat; before that a stream fails with PERMISSION_DENIED. `live:all` gets everything.
     """
 
     def __init__(self, channel):
@@ -64,6 +68,10 @@ class TelemetryServiceStub(object):
 
 class TelemetryServiceServicer(object):
     """Live streams that can be cut and resumed without losing a record. Words: see Stream.
+
+    A caller with the scope `live` gets records while its user is in the seat: of physics the rig's own car, scoring
+    and events whole. Everything else is passed over, with `progress` once a second. It may begin at what was
+    recorded since it is in the seat; before that a stream fails with PERMISSION_DENIED. `live:all` gets everything.
     """
 
     def StreamPhysics(self, request, context):
@@ -144,6 +152,10 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class TelemetryService(object):
     """Live streams that can be cut and resumed without losing a record. Words: see Stream.
+
+    A caller with the scope `live` gets records while its user is in the seat: of physics the rig's own car, scoring
+    and events whole. Everything else is passed over, with `progress` once a second. It may begin at what was
+    recorded since it is in the seat; before that a stream fails with PERMISSION_DENIED. `live:all` gets everything.
     """
 
     @staticmethod

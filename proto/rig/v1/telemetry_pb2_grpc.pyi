@@ -27,7 +27,12 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TelemetryServiceStub:
-    """Live streams that can be cut and resumed without losing a record. Words: see Stream."""
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream.
+
+    A caller with the scope `live` gets records while its user is in the seat: of physics the rig's own car, scoring
+    and events whole. Everything else is passed over, with `progress` once a second. It may begin at what was
+    recorded since it is in the seat; before that a stream fails with PERMISSION_DENIED. `live:all` gets everything.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -54,7 +59,12 @@ class TelemetryServiceStub:
 
 @_typing.type_check_only
 class TelemetryServiceAsyncStub(TelemetryServiceStub):
-    """Live streams that can be cut and resumed without losing a record. Words: see Stream."""
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream.
+
+    A caller with the scope `live` gets records while its user is in the seat: of physics the rig's own car, scoring
+    and events whole. Everything else is passed over, with `progress` once a second. It may begin at what was
+    recorded since it is in the seat; before that a stream fails with PERMISSION_DENIED. `live:all` gets everything.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamPhysics: _aio.UnaryStreamMultiCallable[_telemetry_pb2.StreamPhysicsRequest, _telemetry_pb2.StreamPhysicsResponse]  # type: ignore[assignment]
@@ -77,7 +87,12 @@ class TelemetryServiceAsyncStub(TelemetryServiceStub):
     """
 
 class TelemetryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Live streams that can be cut and resumed without losing a record. Words: see Stream."""
+    """Live streams that can be cut and resumed without losing a record. Words: see Stream.
+
+    A caller with the scope `live` gets records while its user is in the seat: of physics the rig's own car, scoring
+    and events whole. Everything else is passed over, with `progress` once a second. It may begin at what was
+    recorded since it is in the seat; before that a stream fails with PERMISSION_DENIED. `live:all` gets everything.
+    """
 
     @_abc_1.abstractmethod
     def StreamPhysics(

@@ -84,7 +84,7 @@ class BufferFile:
         return False
 
     def close(self) -> None:
-        """Let go of the descriptor; the next `watch` opens the path again."""
+        """Release the descriptor; the next `watch` opens the path again."""
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1
@@ -107,7 +107,9 @@ class BufferFile:
         self.state = FileState.SHORT
 
     def _measure(self) -> bool:
-        """Whether the file has its full size. Bridges make it larger than the layout, never smaller."""
+        """Return whether the file has its full size. Bridges make it larger than the layout, never
+        smaller.
+        """
         if self.fd < 0:
             return False
         self.size = os.fstat(self.fd).st_size
@@ -123,7 +125,7 @@ class BufferFile:
         self.state = FileState.CUT
 
     def _left_behind(self) -> bool:
-        """Whether the path no longer leads to the open file: unlinked, or unlinked and made anew."""
+        """Return whether the path no longer leads to the open file: unlinked, or unlinked and made anew."""
         with contextlib.suppress(OSError):
             return os.stat(self.path).st_ino != self._inode or os.fstat(self.fd).st_nlink == 0
         return True

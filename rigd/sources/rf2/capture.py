@@ -67,7 +67,7 @@ _UNTOLD: Final = -1
 """A zstd frame that does not say how much it holds; such are ours."""
 
 
-class Record(NamedTuple):
+class CapturedFrame(NamedTuple):
     """One frame of one buffer."""
 
     offset_ns: int
@@ -162,7 +162,7 @@ class CaptureWriter:
         self._raw = 0
 
     def _write(self, data: bytes) -> None:
-        """One write call as a rule; a full disk or a signal may cut it into several."""
+        """Write all of it: one call as a rule; a full disk or a signal may cut it into several."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -197,7 +197,7 @@ class CaptureReader:
         except FileNotFoundError as error:
             raise NotFound(f"{path} does not exist") from error
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[CapturedFrame]:
         self.truncated = False
         with open(open_regular(self.path), "rb") as file:
             file.seek(self._first_block)
@@ -220,7 +220,7 @@ class CaptureReader:
             raise self._damage(len(start), f"the header cannot be read: {error}") from error
 
     def _read_block(self, file: BinaryIO) -> tuple[int, bytes] | None:
-        """Offset and raw bytes of the next block; None at the end, be it marked or missing."""
+        """Return offset and raw bytes of the next block; None at the end, be it marked or missing."""
         offset = file.tell()
         head = file.read(_BLOCK.size)
         if len(head) < _BLOCK.size:
@@ -248,7 +248,9 @@ class CaptureReader:
         return offset, self._unpacked(offset, data, raw)
 
     def _unpacked(self, offset: int, data: bytes, raw: int) -> bytes:
-        """The records of a block. A frame that names its size is made so large, whatever is asked for."""
+        """Return the records of a block. A frame that names its size is made so large, whatever is
+        asked for.
+        """
         try:
             if zstandard.frame_content_size(data) in (_UNTOLD, raw):
                 found = zstandard.ZstdDecompressor().decompress(data, raw, allow_extra_data=False)
@@ -258,7 +260,7 @@ class CaptureReader:
             raise self._damage(offset, f"a block cannot be unpacked: {error}") from error
         raise self._damage(offset, f"a block does not hold {raw} bytes")
 
-    def _records(self, offset: int, raw: bytes) -> Iterator[Record]:
+    def _records(self, offset: int, raw: bytes) -> Iterator[CapturedFrame]:
         buffers, at = list(self.header.buffers.items()), 0
         while at < len(raw):
             if len(raw) - at < _RECORD.size:
@@ -271,7 +273,7 @@ class CaptureReader:
             name, size = buffers[index] if index < len(buffers) else ("", -1)
             if length > size:
                 raise self._damage(offset, f"a record of {length} bytes fits no buffer {name or index}")
-            yield Record(offset_ns, name, bool(flags & WHOLE), payload)
+            yield CapturedFrame(offset_ns, name, bool(flags & WHOLE), payload)
 
     def _expect_end(self, file: BinaryIO) -> None:
         offset = file.tell()
@@ -314,7 +316,7 @@ class _Run:
             BufferReader(folder, buffer, first=buffer is not Telemetry, everything=True)
             for buffer in (Extended, Scoring, Telemetry)
         ]
-        self._start_ns = self._told_ns = time.monotonic_ns()
+        self._start_ns = self._reported_ns = time.monotonic_ns()
 
     def poll(self, now_ns: int) -> bool:
         """Capture what is new. True once a second, after the block of that second was written."""
@@ -322,9 +324,9 @@ class _Run:
             frame = reader.snapshot(now_ns)
             if frame is not None:
                 self._add(reader.buffer.name, frame, now_ns)
-        if now_ns - self._told_ns < BLOCK_NS:
+        if now_ns - self._reported_ns < BLOCK_NS:
             return False
-        self._told_ns = now_ns
+        self._reported_ns = now_ns
         self._writer.flush()
         self._sum_up(now_ns)
         return True
@@ -348,7 +350,9 @@ class _Run:
 
 
 def _header(words: dict[str, Any]) -> Header:
-    """The header out of its JSON; what is from the future is passed over. Raises KeyError, TypeError."""
+    """Return the header out of its JSON; what is from the future is passed over. Raises KeyError,
+    TypeError.
+    """
     header = Header(words["created"], words["folder"], words["buffers"])
     sizes = header.buffers.values() if isinstance(header.buffers, dict) else [None]
     if not all(type(size) is int and 0 <= size <= BLOCK_LIMIT for size in sizes):

@@ -67,12 +67,12 @@ def diagnose(
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Whether nothing stands in the way of recording: the exit code of `rigd doctor`."""
+    """Return whether nothing stands in the way of recording: the exit code of `rigd doctor`."""
     return all(finding.level is not Level.BAD for finding in findings)
 
 
 def as_dicts(findings: list[Finding]) -> list[dict[str, object]]:
-    """For --json: the findings as plain values."""
+    """Return the findings as plain values, for --json."""
     return [asdict(finding) | {"level": finding.level.value} for finding in findings]
 
 
@@ -93,7 +93,7 @@ _PATIENCE: Final = (SourceState.PAUSED, SourceState.WAITING, SourceState.REPLACE
 
 
 def _readers(source: SharedMemory, now_ns: int) -> list[BufferReader]:
-    """The source's readers after their second look."""
+    """Return the source's readers after their second look."""
     source.state(now_ns)
     return [source.telemetry_reader, source.scoring_reader, source.extended_reader]
 
@@ -105,7 +105,7 @@ def _source(source: SharedMemory, now_ns: int) -> Finding:
 
 
 def _buffer(reader: BufferReader, now_ns: int) -> Finding:
-    """One buffer file: what it is, and whether its version words move."""
+    """Return one buffer file: what it is, and whether its version words move."""
     reader.look(now_ns)
     begin, end = reader.words
     ready, moving = reader.file.state is FileState.READY, reader.moved_ns is not None
@@ -136,7 +136,9 @@ _FILE_SENTENCES: Final = {
 
 
 def _file_facts(path: Path) -> dict[str, Fact]:
-    """Size, age, owner and mode. The age counts from the game's start: frames do not touch the times."""
+    """Return size, age, owner and mode. The age counts from the game's start: frames do not touch the
+    times.
+    """
     try:
         found = path.stat()
     except OSError as error:
@@ -158,7 +160,7 @@ def _user(uid: int) -> str:
 
 
 def _plugin(source: SharedMemory) -> Finding:
-    """What the plugin says of itself in Extended."""
+    """Return what the plugin says of itself in Extended."""
     extended = source.extended()
     if extended is None or not extended["mVersion"]:
         return Finding("plugin", Level.BAD, "down", _ENABLE)
@@ -181,7 +183,7 @@ _ENABLE: Final = (
 
 
 def _subscriptions(mask: Fact) -> str:
-    """Which of the buffers rigd reads the plugin leaves empty."""
+    """Return which of the buffers rigd reads the plugin leaves empty."""
     assert isinstance(mask, int)
     off = [buffer.name for buffer in BUFFERS if buffer.unsubscribe_bit & mask]
     if not off:
@@ -197,7 +199,7 @@ def _game(pid: int | None) -> Finding:
 
 
 def _folder(folder: Path) -> Finding:
-    """Whether this user may look into the folder at all."""
+    """Return whether this user may look into the folder at all."""
     if not folder.is_dir():
         return Finding("folder", Level.BAD, "absent", f"{folder} is no folder.")
     if not os.access(folder, os.R_OK | os.X_OK):
@@ -206,7 +208,7 @@ def _folder(folder: Path) -> Finding:
 
 
 def _table(findings: list[Finding]) -> Table:
-    """Buffer by buffer; narrow enough for 80 columns."""
+    """Return a table, buffer by buffer; narrow enough for 80 columns."""
     table = Table("buffer", "state", "bytes", "begin", "end", "moving", "age s", "owner", "mode")
     names = ("size_bytes", "begin", "end", "moving", "age_s", "owner", "mode")
     for finding in findings:

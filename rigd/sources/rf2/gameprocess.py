@@ -16,7 +16,7 @@ def find_game(proc: Path = Path("/proc")) -> int | None:
 
 
 def _is_game(entry: Path) -> bool:
-    """Whether one process is the game. One that ended or is hidden from us is not."""
+    """Return whether one process is the game. One that ended or is hidden from us is not."""
     try:
         command = (entry / "cmdline").read_bytes()
     except OSError:

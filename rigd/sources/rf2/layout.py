@@ -19,7 +19,7 @@ VERSION_BYTES: Final = 8
 
 
 def _record(size: int, *fields: tuple[Any, ...]) -> np.dtype[np.void]:
-    """A dtype of `size` bytes from (name, format, offset[, count]) rows."""
+    """Return a dtype of `size` bytes from (name, format, offset[, count]) rows."""
     formats = [(row[1], row[3]) if len(row) > 3 else row[1] for row in fields]
     return np.dtype(
         {

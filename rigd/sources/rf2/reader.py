@@ -208,7 +208,9 @@ class BufferReader:
         return self._words[0], self._words[1]
 
     def peek(self) -> bool:
-        """Whether a version word moved since the last snapshot: one read of 16 bytes. Opens nothing."""
+        """Return whether a version word moved since the last snapshot: one read of 16 bytes. Opens
+        nothing.
+        """
         return self.file.fill(self._head, 0, HEAD_BYTES) and self._pair[0] != self._idle
 
     def look(self, now_ns: int) -> bool:
@@ -224,7 +226,7 @@ class BufferReader:
         return True
 
     def snapshot(self, now_ns: int) -> Snapshot | None:
-        """The newest frame, or None if there is nothing new or nothing consistent."""
+        """Return the newest frame, or None if there is nothing new or nothing consistent."""
         if not self.look(now_ns):
             return None
         if self._pair[0] == self._idle:
@@ -260,19 +262,19 @@ class BufferReader:
         return self.file.fill(window, 0, length)
 
     def _used(self) -> int:
-        """Bytes in use: the hint counts the payload only. 0 stands for all of it."""
+        """Return bytes in use: the hint counts the payload only. 0 stands for all of it."""
         hint = self._hint[2]
         if self._form is not None and 0 < hint <= self.buffer.size - VERSION_BYTES:
             return VERSION_BYTES + hint
         return self.buffer.size
 
     def _rest(self, now_ns: int) -> None:
-        """Closed, and already seen: remember the pair, so that the next look is one comparison."""
+        """Remember the pair of a closed frame that was seen, so that the next look is one comparison."""
         self._idle = self._pair[0]
         self._clean_ns = now_ns
 
     def _start_life(self, life: tuple[int, int]) -> None:
-        """The file was cut or replaced: the counters mean something else from here on."""
+        """Start anew: the file was cut or replaced, and the counters mean something else from here on."""
         replaced = life[0] != self._life[0]
         self._life = life
         self._forget()
@@ -280,7 +282,7 @@ class BufferReader:
             self._pair_seen = None
 
     def _forget(self) -> None:
-        """The counters began at 0 again: what was known of the old ones must not hide a new frame."""
+        """Forget the counters, which began at 0 again: what was known of them must not hide a new frame."""
         self.epoch += 1
         self.version = self.baseline = 0
         self._seen, self._idle = -1 if self._first else 0, None
@@ -299,7 +301,7 @@ class BufferReader:
         self._pair_ns = now_ns
 
     def _attach(self, end: int, now_ns: int) -> None:
-        """First sight of a file: its version is the baseline, and not news unless `first` says so."""
+        """Attach to a new file: its version is the baseline, and not news unless `first` says so."""
         self.baseline = self.version = end
         self._seen = -1 if self._first else end
         self.attached_ns = self._clean_ns = self._advanced_ns = now_ns
@@ -340,7 +342,9 @@ class BufferReader:
         self._seen, self._advanced_ns = end, now_ns
 
     def _clock_step_s(self, count: int) -> float:
-        """How far the session clock is ahead of the last frame's. A replay may run faster than our clock."""
+        """Return how far the session clock is ahead of the last frame's. A replay may run faster than
+        our clock.
+        """
         if not self._clock or not 0 < count <= MAX_VEHICLES:
             return 0.0
         return float(np.median(self._clocks[:count]) - np.median(np.frombuffer(self._clock)))
@@ -357,7 +361,9 @@ class BufferReader:
         return ids == self._ids or self._distinct(count)
 
     def _distinct(self, count: int) -> bool:
-        """Whether these are cars: a frame closed late over a cleared buffer has n times id 0 at time 0."""
+        """Return whether these are cars: a frame closed late over a cleared buffer has n times id 0 at
+        time 0.
+        """
         if count == 1:
             return bool(self._clocks[0] or self._records["mVehicleName"][0])
         return len(set(self._mids[:count].tolist())) == count
@@ -399,7 +405,7 @@ class BufferReader:
     # What follows runs only when frames do not close: someone joins or leaves, or the writer died.
 
     def _starved(self, now_ns: int) -> Snapshot | None:
-        """A frame is open. Wait for it, and when it stays open too long take the records one by one."""
+        """Wait for an open frame, and when it stays open too long take the records one by one."""
         form = self._form
         if form is None or form.clock is not None or now_ns - self._clean_ns < STARVED_NS:
             return None
@@ -410,20 +416,22 @@ class BufferReader:
         kept = self._stable(count) if 0 < count <= MAX_VEHICLES else 0
         ids, clock = self._mids[:kept].tobytes(), self._clocks[:kept].tobytes()
         if not kept or self._known(ids, clock):
-            self._bury(now_ns)
+            self._give_up(now_ns)
             return None
         self._advance(end, kept, now_ns)
         self.moved_ns = now_ns
         return self._take(form, kept, ids, clock)
 
     def _known(self, ids: bytes, clock: bytes) -> bool:
-        """Whether these are the records last given, or those that were there before anything moved."""
+        """Return whether these are the records last given, or those that were there before anything moved."""
         if self._first_sight is None and self.moved_ns is None:
             self._first_sight = (ids, clock)
         return (ids, clock) in ((self._ids, self._clock), self._first_sight)
 
-    def _bury(self, now_ns: int) -> None:
-        """Nothing moves. After a second the pair is remembered and costs one comparison from then on."""
+    def _give_up(self, now_ns: int) -> None:
+        """Give up a frame that does not move: after a second the pair is remembered and costs one
+        comparison.
+        """
         if now_ns - max(self._pair_ns, self.moved_ns or 0) >= STUCK_NS:
             self.given_up += 1
             self._idle = self._pair_seen
@@ -465,7 +473,7 @@ class BufferReader:
         return all(self.file.fill([copy.view[:length]], 0, length) for copy in self._scratch)
 
     def _still(self, count: int) -> npt.NDArray[np.bool_]:
-        """Which records carry the same id and the same clock in all three reads."""
+        """Return which records carry the same id and the same clock in all three reads."""
         before, copied, after = (copy.records[:count] for copy in self._scratch)
         still = np.ones(count, np.bool_)
         for name in ("mID", "mElapsedTime"):
@@ -483,5 +491,5 @@ class _Scratch:
 
 
 def _rows(view: memoryview, head: int, size: int) -> npt.NDArray[np.uint8]:
-    """Records as plain bytes: assigning structured records would leave their unnamed bytes behind."""
+    """Return records as plain bytes: assigning structured records would leave their unnamed bytes behind."""
     return np.ndarray((MAX_VEHICLES, size), np.uint8, view, head)

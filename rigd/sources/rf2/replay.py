@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final
 
 from rig.errors import BadRequest, Busy
-from rigd.sources.rf2.capture import CaptureReader, Header, Record
+from rigd.sources.rf2.capture import CapturedFrame, CaptureReader, Header
 from rigd.sources.rf2.layout import BUFFERS, VERSION_BYTES, Extended, Telemetry
 from rigd.sources.rf2.reader import HALF, WORD, BufferReader
 from rigd.sources.rf2.writer import BufferWriter
@@ -56,7 +56,7 @@ def replay(
     _check_layout(source.header)
     _check_idle(folder, stop)
     summary = ReplaySummary()
-    with Stage(folder) as stage:
+    with ReplayBuffers(folder) as stage:
         stage.set(takewhile(lambda record: record.buffer != Telemetry.name, source))
         summary.stopped = stop.wait(lead_s)
         clock = Clock(speed, stop)
@@ -66,7 +66,7 @@ def replay(
     return summary
 
 
-def _play(source: CaptureReader, stage: "Stage", clock: "Clock", summary: ReplaySummary) -> bool:
+def _play(source: CaptureReader, stage: "ReplayBuffers", clock: "Clock", summary: ReplaySummary) -> bool:
     """Write every record when it is due; False if stopped."""
     for record in source:
         if not clock.wait(record.offset_ns):
@@ -102,7 +102,7 @@ class Clock:
         return self._stop.wait(LAST_S)
 
 
-class Stage:
+class ReplayBuffers:
     """The buffers that are played into. Version words start at 0 and advance as the capture's did."""
 
     def __init__(self, folder: Path) -> None:
@@ -111,15 +111,15 @@ class Stage:
             writer.bytes[:] = 0  # as the plugin does: from here on every page exists, see BufferFile.birth
         self._recorded: dict[str, int] = {}
 
-    def set(self, start: Iterable[Record]) -> None:
+    def set(self, start: Iterable[CapturedFrame]) -> None:
         """Write the first record of each buffer, Extended before the others, as a game that just started."""
-        first: dict[str, Record] = {}
+        first: dict[str, CapturedFrame] = {}
         for record in start:
             first.setdefault(record.buffer, record)
         for name in sorted(first, key=lambda name: name != Extended.name):
             self._store(self._writers[name], first[name].payload, 1)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: CapturedFrame) -> None:
         """Write one frame. Frames that the capture missed advance the words, so readers count them too."""
         before = self._recorded.get(record.buffer, record.version - 1)
         step = (record.version - before) & WORD
@@ -133,13 +133,13 @@ class Stage:
         writer.bytes[VERSION_BYTES : len(payload)] = memoryview(payload)[VERSION_BYTES:]
         words[1] = words[0]
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "ReplayBuffers":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Zero everything, Extended first: that is how readers learn that the game has closed."""
+        """Clear everything, Extended first: that is how readers learn that the game has closed."""
         for buffer in sorted(BUFFERS, key=lambda buffer: buffer is not Extended):
             with self._writers[buffer.name] as writer:
                 writer.clear()

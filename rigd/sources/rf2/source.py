@@ -95,25 +95,25 @@ class Source(Protocol):
         """Grows when version words start anew; only words of one epoch can be compared."""
 
     def telemetry(self, now_ns: int) -> Snapshot | None:
-        """The next telemetry frame."""
+        """Return the next telemetry frame."""
 
     def scoring(self, now_ns: int) -> Snapshot | None:
-        """The next scoring frame."""
+        """Return the next scoring frame."""
 
     def extended(self) -> np.void | None:
-        """The newest EXTENDED_PAYLOAD."""
+        """Return the newest EXTENDED_PAYLOAD."""
 
     def peek(self) -> bool:
-        """Whether telemetry may have a new frame."""
+        """Return whether telemetry may have a new frame."""
 
     def state(self, now_ns: int) -> SourceState:
-        """What the source is doing."""
+        """Return what the source is doing."""
 
     def explain(self, now_ns: int) -> str:
-        """The state's sentence."""
+        """Return the state's sentence."""
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
 
 
 @dataclass
@@ -162,17 +162,19 @@ class SharedMemory:
         return self._trusted
 
     def telemetry(self, now_ns: int) -> Snapshot | None:
-        """The next whole telemetry frame with at least one car, or None."""
+        """Return the next whole telemetry frame with at least one car, or None."""
         self._now_ns = now_ns
         return self._trusted_only(self.telemetry_reader, now_ns)
 
     def scoring(self, now_ns: int) -> Snapshot | None:
-        """The next scoring frame with at least one car, or None."""
+        """Return the next scoring frame with at least one car, or None."""
         self._now_ns = now_ns
         return self._trusted_only(self.scoring_reader, now_ns)
 
     def _trusted_only(self, reader: BufferReader, now_ns: int) -> Snapshot | None:
-        """A frame of a plugin that rigd reads, with the count of those before it that were not given."""
+        """Return a frame of a plugin that rigd reads, with the count of those before it that were not
+        given.
+        """
         found, refused = reader.snapshot(now_ns), self._refused[reader.buffer.name]
         if found is None:
             return None
@@ -188,7 +190,7 @@ class SharedMemory:
         return found
 
     def extended(self) -> np.void | None:
-        """The newest EXTENDED_PAYLOAD, a copy of its own; None before the first and without a file."""
+        """Return the newest EXTENDED_PAYLOAD, a copy of its own; None before the first and without a file."""
         found = self.extended_reader.snapshot(self._now_ns)
         if found is not None:
             self._learn(np.frombuffer(bytes(found.raw), EXTENDED)["mExtended"][0])
@@ -197,11 +199,11 @@ class SharedMemory:
         return self._extended
 
     def peek(self) -> bool:
-        """Whether a telemetry version word moved: one read of 16 bytes, which opens nothing."""
+        """Return whether a telemetry version word moved: one read of 16 bytes, which opens nothing."""
         return self.telemetry_reader.peek()
 
     def state(self, now_ns: int) -> SourceState:
-        """What the source is doing. 7 us while the game runs; made to be asked once a second."""
+        """Return what the source is doing. 7 us while the game runs; made to be asked once a second."""
         self._now_ns = now_ns
         for reader in (self.telemetry_reader, self.scoring_reader):
             reader.look(now_ns)
@@ -209,12 +211,12 @@ class SharedMemory:
         return self._file_state() or self._plugin_state() or self._motion(now_ns)
 
     def explain(self, now_ns: int) -> str:
-        """The state's sentence: likely cause and way out."""
+        """Return the state's sentence: likely cause and way out."""
         state = self.state(now_ns)
         return SENTENCES[state].format_map(self._facts(state, now_ns))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         for reader in self._readers():
             reader.close()
 
@@ -222,7 +224,7 @@ class SharedMemory:
         return self.telemetry_reader, self.scoring_reader, self.extended_reader
 
     def _trust(self) -> bool:
-        """Whether the plugin is up and readable; asked again in every life of the telemetry file."""
+        """Return whether the plugin is up and readable; asked again in every life of the telemetry file."""
         if not self._trusted or self._trusted_life != self.telemetry_reader.epoch:
             self.extended()
             self._trusted_life = self.telemetry_reader.epoch
@@ -266,7 +268,9 @@ class SharedMemory:
         return SourceState.GONE
 
     def _unmoved(self, now_ns: int) -> SourceState:
-        """Nothing moved since the files were opened: a menu, a new file, or yesterday's memory."""
+        """Return the state when nothing moved since the files were opened: a menu, a new file, or
+        yesterday's memory.
+        """
         if now_ns - self.telemetry_reader.attached_ns < STILL_NS:
             return SourceState.REPLACED if self.telemetry_reader.reopens else SourceState.WAITING
         return SourceState.WAITING if self._game_runs(now_ns) else SourceState.STALE
@@ -282,7 +286,7 @@ class SharedMemory:
         return self._game_seen
 
     def _facts(self, state: SourceState, now_ns: int) -> dict[str, object]:
-        """What the sentences mention."""
+        """Return what the sentences mention."""
         named = self._named(state)
         facts: dict[str, object] = {
             "folder": self.folder,
@@ -294,7 +298,7 @@ class SharedMemory:
         return facts | (self._plugin_facts() if self._extended is not None else {})
 
     def _named(self, state: SourceState) -> list[BufferReader]:
-        """The readers a sentence is about."""
+        """Return the readers a sentence is about."""
         for file, named in _FILE_STATES.items():
             if named is state:
                 return self._files_in(file)

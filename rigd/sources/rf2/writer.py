@@ -53,13 +53,13 @@ class BufferWriter:
         return int(self._words[1])
 
     def clear(self) -> None:
-        """Zero the payload within one version step, as the plugin does at session start and shutdown."""
+        """Clear the payload within one version step, as the plugin does at session start and shutdown."""
         self.begin()
         self.bytes[8:] = 0
         self.end()
 
     def close(self) -> None:
-        """Unmap. The file stays, as the plugin's does."""
+        """Close the map. The file stays, as the plugin's does."""
         del self.array, self.bytes, self._words
         self._map.close()
 

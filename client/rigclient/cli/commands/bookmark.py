@@ -9,12 +9,12 @@ from riglap.atomic import atomic_write
 
 
 def cursor_text(cursor: bytes) -> str:
-    """A cursor as people pass it on."""
+    """Return a cursor as people pass it on."""
     return base64.urlsafe_b64encode(cursor).decode()
 
 
 def cursor_of(text: str) -> bytes:
-    """The cursor behind the text. Raises MalformedCursor."""
+    """Return the cursor behind the text. Raises MalformedCursor."""
     try:
         return base64.b64decode(text.strip(), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
@@ -28,7 +28,7 @@ class Bookmark:
         self._path = path
 
     def read(self) -> bytes | None:
-        """The cursor, None when there is no file yet. Raises MalformedCursor."""
+        """Return the cursor, None when there is no file yet. Raises MalformedCursor."""
         try:
             text = self._path.read_text(encoding="ascii")
         except FileNotFoundError:

@@ -71,7 +71,9 @@ class Registry:
     entries: tuple[Entry, ...]
 
     def matching(self, pattern: str, stream: str | None) -> "Registry":
-        """Those whose name or game field holds `pattern` (or matches it, with * and ?), of one stream."""
+        """Return the channels whose name or game field holds `pattern` (or matches it, with * and ?), of one
+        stream.
+        """
         wanted = pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
         kept = (
             entry
@@ -82,11 +84,13 @@ class Registry:
         return Registry(self.origin, tuple(kept))
 
     def plain(self) -> dict[str, Any]:
-        """For machines."""
+        """Return plain values for machines."""
         return {"origin": self.origin, "channels": [asdict(entry) for entry in self.entries]}
 
     def table(self, width: int) -> Grid:
-        """For people, in `width` cells; on narrow terminals the game's field follows the meaning."""
+        """Return a table for people, in `width` cells; on narrow terminals the game's field follows the
+        meaning.
+        """
         wide = width >= _WIDE_FROM
         table = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
         for name in ("channel", "unit", "per car", "type"):
@@ -109,7 +113,7 @@ def _cells(entry: Entry, wide: bool) -> list[Text]:
 
 
 def registry(address: str) -> Registry:
-    """The registry of the rig at `address`; without an answer that of the installed program."""
+    """Return the registry of the rig at `address`; without an answer that of the installed program."""
     try:
         with connect(address) as rig:
             return Registry(f"the rig at {address}", tuple(_from_rig(one) for one in rig.channels()))
@@ -135,5 +139,5 @@ def _meaning(channel: Channel | rig_pb2.ChannelInfo) -> tuple[str, str, bool]:
 
 
 def _type(dtype: str) -> str:
-    """float32 for <f4."""
+    """Return the name of a type: float32 for <f4."""
     return np.dtype(dtype).name

@@ -39,13 +39,14 @@ CODES: Final[dict[type[errors.RigError], int]] = {
 
 HELP: Final = """\b
 Exit codes, the same in every command:
-  0 done, 2 wrong command line or value, 3 rig or warehouse not reachable,
+  0 done, 2 wrong command line or value, 3 rig or warehouse is off,
   4 login or rights refused, 5 something named is not there,
-  6 two sides do not agree, 7 somebody else is at it, 8 damaged data,
-  9 a limit is reached, 130 Ctrl-C, 1 anything else;
+  6 two sides do not agree: another certificate, plain text for TLS,
+  7 somebody else is at it, 8 damaged data, 9 a limit is reached,
+  13 expired token, 16 no such host, no way there, or no answer,
+  130 Ctrl-C, 1 anything else;
   of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,
-  13 expired token, 14 a file is missing, 15 no such database,
-  16 nobody answers;
+  14 a file is missing, 15 no such database;
   17 some files were refused, each by name; all others are loaded
 """
 

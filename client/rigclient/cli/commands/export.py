@@ -76,7 +76,7 @@ def _write_log(rig: Rig, names: list[str], out: Path, channels: tuple[str, ...])
 
 
 def _write_table(rig: Rig, name: str, path: Path, form: str, channels: tuple[str, ...]) -> Path:
-    """Numbers without their place in the lap are worth little, so that comes first."""
+    """Write the table. Numbers without their place in the lap are worth little, so that comes first."""
     if channels:
         channels = (*_PLACE, *(channel for channel in channels if channel not in _PLACE))
     lap = _read(rig, name, channels)
@@ -88,13 +88,15 @@ def _write_table(rig: Rig, name: str, path: Path, form: str, channels: tuple[str
 
 
 def _say(absent: list[str], path: Path) -> None:
-    """What was asked for by name and is not there; the file itself says what it lacks."""
+    """Say what was asked for by name and is not there; the file itself says what it lacks."""
     if absent:
         shell.warn(f"{path} has no values of {', '.join(absent)}: not available in this lap")
 
 
 def _format(out: Path, form: str | None) -> str:
-    """What the file's ending says, else `form`, else csv. Raises BadRequest where the two do not agree."""
+    """Return what the file's ending says, else `form`, else csv. Raises BadRequest where the two do not
+    agree.
+    """
     if not _is_file(out):
         return form or "csv"
     ending = out.suffix.lower().removeprefix(".")
@@ -112,12 +114,12 @@ def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
 
 
 def _is_file(out: Path) -> bool:
-    """`out` names a file, not a folder: it has an ending and is no folder."""
+    """Return whether `out` names a file, not a folder: it has an ending and is no folder."""
     return bool(out.suffix) and not out.is_dir()
 
 
 def _files(out: Path, names: list[str], form: str) -> list[Path]:
-    """`out` itself when it names a file, else a file per lap in that folder, which is made."""
+    """Return `out` itself when it names a file, else a file per lap in that folder, which is made."""
     if _is_file(out):
         if len(names) > 1:
             raise BadRequest(f"{len(names)} laps do not fit in {out}", hint="give a folder")

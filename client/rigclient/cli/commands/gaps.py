@@ -18,7 +18,7 @@ _REASONS: Final[dict[int, str]] = {
 
 
 def gap_text(gap: event_pb2.Gap) -> str:
-    """For example: 12 records missing (101 to 112): the recorder was not running."""
+    """Return a gap in words: 12 records missing (101 to 112): the recorder was not running."""
     if not gap.HasField("count"):
         count = "an unknown number of records missing"
     else:
@@ -29,5 +29,5 @@ def gap_text(gap: event_pb2.Gap) -> str:
 
 
 def reason_text(reason: int) -> str:
-    """For example: the recorder was not running."""
+    """Return a reason in words: the recorder was not running."""
     return _REASONS.get(reason, "a reason this version does not know")

@@ -16,7 +16,7 @@ from rigclient.cli.commands import shell
 from rigclient.cli.commands.gaps import gap_text
 from rigclient.cli.commands.laps import SECTORS, flags
 from rigclient.cli.commands.messages import numbers
-from rigclient.cli.commands.records import kind_words, told
+from rigclient.cli.commands.records import details, kind_words
 from rigclient.cli.terminal import braille, gauges
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import CYAN, DIM, GOOD, PURPLE, RED, STRONG, TEXT, TITLE, YELLOW
@@ -81,7 +81,7 @@ def lap_command(address: str, name: str, as_json: bool) -> None:
 
 
 def plain(lap: Lap, info: lap_pb2.Lap) -> dict[str, Any]:
-    """For machines: the messages, and what every column went through.
+    """Return a lap for machines: the messages, and what every column went through. `info` is what the rig
 
     `info` is what the rig knows of the lap now: its file cannot know its own size or that it was pinned.
     """
@@ -95,13 +95,13 @@ def plain(lap: Lap, info: lap_pb2.Lap) -> dict[str, Any]:
 
 
 def _spread(lap: Lap, name: str) -> dict[str, float | None]:
-    """Least, mean and greatest; null where the channel is not available."""
+    """Return least, mean and greatest; null where the channel is not available."""
     found = _range(lap[name]) if lap.available(name) else (None, None, None)
     return dict(zip(("min", "mean", "max"), found, strict=True))
 
 
 def report(lap: Lap, info: lap_pb2.Lap, width: int) -> Iterator[RenderableType]:
-    """For people, in `width` cells; `info` as in `plain`."""
+    """Yield what people read of a lap, in `width` cells; `info` as in `plain`."""
     yield _head(info)
     yield _times(info)
     yield _facts(lap, info)
@@ -119,7 +119,7 @@ def _head(info: lap_pb2.Lap) -> Text:
 
 
 def _times(info: lap_pb2.Lap) -> Text:
-    """1:32.375  S1 30.125  S2 31.250  S3 31.000  P4, and what is special."""
+    """Return times and place, 1:32.375 S1 30.125 S2 31.250 S3 31.000 P4, and what is special."""
     parts = [Text(lap_time(info.lap_time) or "no time", PURPLE if info.valid else DIM)]
     for number, (name, style) in enumerate(zip(SECTORS, SECTOR_STYLES, strict=True), start=1):
         if info.HasField(name):  # type: ignore[arg-type]
@@ -147,6 +147,8 @@ def _fact_lines(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, RenderableTy
         yield "tyres", f"{info.front_compound} front, {info.rear_compound} rear"
     for visit in info.pit_visits:
         yield "pit", _visit(visit)
+    if info.user:
+        yield "user", info.user
     if info.former_drivers:
         yield "before", ", ".join(info.former_drivers)
     yield "kept", f"{len(lap)} samples, {len(lap.scoring)} scoring updates" + _file_size(info)
@@ -163,7 +165,7 @@ def _file_size(info: lap_pb2.Lap) -> str:
 
 
 def _losses(lap: Lap, info: lap_pb2.Lap) -> Iterator[tuple[str, Text]]:
-    """What is missing or broken."""
+    """Yield what is missing or broken."""
     for gap in lap.gaps[:_MOST_GAPS]:
         yield "gap", Text(gap_text(gap), YELLOW)
     if len(lap.gaps) > _MOST_GAPS:
@@ -185,7 +187,7 @@ def _visit(visit: lap_pb2.PitVisit) -> str:
 
 
 def _trace(lap: Lap, width: int) -> Iterator[Line]:
-    """Speed over the distance, and below it the sectors."""
+    """Yield speed over the distance, and below it the sectors."""
     begin, end = _stretch(lap)
     kmh = lap.over_distance("speed", np.linspace(begin, end, 2 * width)) * 3.6
     known = kmh[np.isfinite(kmh)]
@@ -206,7 +208,7 @@ def _is_excerpt(lap: Lap) -> bool:
 
 
 def _stretch(lap: Lap) -> tuple[float, float]:
-    """Metres from the line where the trace begins and ends: of an excerpt what its samples span."""
+    """Return metres from the line where the trace begins and ends: of an excerpt what its samples span."""
     known = lap.distance[np.isfinite(lap.distance)]
     if _is_excerpt(lap) and len(known):
         return float(known.min()), float(known.max())
@@ -214,7 +216,9 @@ def _stretch(lap: Lap) -> tuple[float, float]:
 
 
 def _splits(lap: Lap, length: float) -> tuple[float, float]:
-    """Ends of sectors 1 and 2 as shares of the lap; where they are not known the first is all of it."""
+    """Return ends of sectors 1 and 2 as shares of the lap; where they are not known the first is all of
+    it.
+    """
     info = lap.info
     if info.sector1 is None or info.sector2 is None:
         return 1.0, 1.0
@@ -238,7 +242,7 @@ def _ranges(lap: Lap) -> Grid:
 
 
 def _range(values: Array) -> tuple[float | None, float | None, float | None]:
-    """Least, mean and greatest of all that is there."""
+    """Return least, mean and greatest of all that is there."""
     there = values[np.isfinite(values)].astype(np.float64)
     return (float(there.min()), float(there.mean()), float(there.max())) if len(there) else (None, None, None)
 
@@ -256,7 +260,7 @@ def _events(lap: Lap) -> Iterator[RenderableType]:
     grid.add_column("what")
     for event in lap.events[:_MOST_EVENTS]:
         clock = Text(f"{event.session_time:.3f}", DIM)
-        grid.add_row(clock, Text(kind_words(event), STRONG), Text(told(event, _OF_THIS_LAP), TEXT))
+        grid.add_row(clock, Text(kind_words(event), STRONG), Text(details(event, _OF_THIS_LAP), TEXT))
     yield Text()
     yield grid
     if len(lap.events) > _MOST_EVENTS:

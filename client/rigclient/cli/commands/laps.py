@@ -22,13 +22,13 @@ from riglap.times import gap, lap_time
 
 SECTORS: Final = ("sector1", "sector2", "sector3")
 
-_LEFT: Final = ("lap", "driver", "class", "vehicle", "track", "flags")
-_CUT: Final = ("class", "vehicle", "track", "driver")
+_LEFT: Final = ("lap", "driver", "user", "class", "vehicle", "track", "flags")
+_CUT: Final = ("class", "vehicle", "track", "driver", "user")
 """Columns that give way, of equally wide ones the first."""
 _LEAST_CELLS: Final = 4
 _MADE_ROOM: Final = (rig_pb2.LAP_LOSS_RETENTION, rig_pb2.LAP_LOSS_FORCED)
 _HALF_MS: Final = 5e-4
-"""Times are told to the millisecond."""
+"""Times are shown to the millisecond."""
 
 Bests = Mapping[tuple[str, str, str], float]
 """Best times by track, class and what they are the time of."""
@@ -38,6 +38,7 @@ _filters = (
     click.option("--car", "cars", metavar="ID,ID", default="", callback=shell.slots, help="Slot ids."),
     click.option("--class", "vehicle_class", metavar="PART", help="Part of the class."),
     click.option("--driver", metavar="PART", help="Part of the driver's name."),
+    click.option("--user", metavar="USER", help="Only laps of this user, by the whole name."),
     click.option("--valid", is_flag=True, default=None, help="Only laps that count."),
     click.option("--pinned", is_flag=True, default=None, help="Only pinned laps."),
     click.option("--synced/--unsynced", default=None, help="Only laps that the warehouse has, or has not."),
@@ -110,7 +111,7 @@ def laps(
 
 
 def _bests(rig: Rig, parent: str, filters: dict[str, Any]) -> Bests:
-    """The best time of each class on each track, also when it is not among the laps shown."""
+    """Return the best time of each class on each track, also when it is not among the laps shown."""
     by: Literal["track", "class"] = "track" if parent == ALL else "class"
     laps = [lap.message for lap in rig.laps(parent, best_of=by, **filters)]
     return {_key(lap, "lap_time"): lap.lap_time for lap in laps}
@@ -121,7 +122,7 @@ def _key(lap: lap_pb2.Lap, name: str) -> tuple[str, str, str]:
 
 
 def _evicted(rig: Rig, parent: str) -> int:
-    """How many laps had to make room."""
+    """Return how many laps had to make room."""
     if parent == ALL:
         return rig.status().archiver.evicted_ever
     try:
@@ -132,7 +133,7 @@ def _evicted(rig: Rig, parent: str) -> int:
 
 
 def _nothing(asked: bool, everything: bool, evicted: int) -> Text:
-    """Why no lap is shown: it had to make room, nothing is as asked for, or there is nothing yet."""
+    """Return why no lap is shown: it had to make room, nothing is as asked for, or there is nothing yet."""
     if evicted:
         what = "no lap is like that" if asked else "no lap is left"
         return Text(f"{what}; {evicted} were deleted to make room, see `rig status`", DIM)
@@ -142,10 +143,13 @@ def _nothing(asked: bool, everything: bool, evicted: int) -> Text:
 
 
 def table(kept: Sequence[lap_pb2.Lap], bests: Bests, width: int, several: bool) -> Grid:
-    """A row per lap in `width` cells. Laps of several sessions have the end of their session's name first."""
+    """Return a table, a row per lap, in `width` cells. Laps of several sessions have the end of their
+    session's name first.
+    """
     wide = width >= WIDE_FROM
     best = {**bests, **_best_sectors(kept)}
-    rows = [dict(_cells(lap, best, wide, several)) for lap in kept]
+    users = any(lap.user for lap in kept)
+    rows = [dict(_cells(lap, best, wide, several, users)) for lap in kept]
     between = 2 if wide else 1
     grid = Grid(box=None, pad_edge=False, padding=(0, between, 0, 0), header_style=TITLE)
     for name, cells in _widths(rows, width - between * len(rows[0])).items():
@@ -157,7 +161,9 @@ def table(kept: Sequence[lap_pb2.Lap], bests: Bests, width: int, several: bool) 
 
 
 def _widths(rows: Sequence[dict[str, Text]], room: int) -> dict[str, int]:
-    """Cells of every column. Where there is no room long names give way: a cut time is another time."""
+    """Return cells of every column. Where there is no room long names give way: a cut time is another
+    time.
+    """
     widths = {name: max(len(name), *(row[name].cell_len for row in rows)) for name in rows[0]}
     if sum(widths.values()) > room:  # flags stand below each other
         widths["flags"] = max(len(word) for row in rows for word in ("flags", *row["flags"].plain.split()))
@@ -170,7 +176,7 @@ def _widths(rows: Sequence[dict[str, Text]], room: int) -> dict[str, int]:
 
 
 def _best_sectors(kept: Sequence[lap_pb2.Lap]) -> Bests:
-    """The best sector times of valid laps, among those shown."""
+    """Return the best sector times of valid laps, among those shown."""
     best: dict[tuple[str, str, str], float] = {}
     for lap in kept:
         for name in SECTORS:
@@ -180,9 +186,13 @@ def _best_sectors(kept: Sequence[lap_pb2.Lap]) -> Bests:
     return best
 
 
-def _cells(lap: lap_pb2.Lap, best: Bests, wide: bool, several: bool) -> Iterator[tuple[str, Text]]:
+def _cells(
+    lap: lap_pb2.Lap, best: Bests, wide: bool, several: bool, users: bool
+) -> Iterator[tuple[str, Text]]:
     yield "lap", _short(lap, several)
     yield "driver", Text(lap.driver, TEXT)
+    if users:
+        yield "user", Text(lap.user, TEXT)
     if wide:
         yield "vehicle", Text(lap.vehicle, DIM)
     if wide and several:
@@ -196,7 +206,8 @@ def _cells(lap: lap_pb2.Lap, best: Bests, wide: bool, several: bool) -> Iterator
 
 
 def _short(lap: lap_pb2.Lap, several: bool) -> Text:
-    """car012-0003, of an excerpt the end of its name, and of several sessions 5f3a-2/ before it.
+    """Return a short name: car012-0003, of an excerpt its end, and of several sessions 5f3a-2/ before
+    it.
 
     `rig lap` takes all of these.
     """
@@ -223,8 +234,8 @@ def _delta(lap: lap_pb2.Lap, best: float | None) -> str:
 
 
 def flags(lap: lap_pb2.Lap) -> Text:
-    """What is special about a lap, in words."""
-    told = (
+    """Return what is special about a lap, in words."""
+    flagged = (
         (lap.player, "player", GOOD),
         (lap.running, "running", GOOD),
         (lap.kind == lap_pb2.LAP_KIND_EXCERPT, "excerpt", BLUE),
@@ -238,4 +249,4 @@ def flags(lap: lap_pb2.Lap) -> Text:
         (lap.newer, "newer", YELLOW),
         (bool(lap.damage) and not lap.newer, "damaged", RED),
     )
-    return Text(" ").join(Text(word, style) for holds, word, style in told if holds)
+    return Text(" ").join(Text(word, style) for holds, word, style in flagged if holds)

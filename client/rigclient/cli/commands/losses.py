@@ -57,7 +57,7 @@ def gaps(address: str, session: str, stream: str | None, limit: int, as_json: bo
 
 
 def _report(losses: rig_pb2.GetLossesResponse, limit: int) -> RenderableType:
-    """Sums by stream and reason, then every gap, then laps."""
+    """Return sums by stream and reason, then every gap, then laps."""
     recording = losses.status == session_pb2.SESSION_STATUS_RECORDING
     title = Text(losses.session.removeprefix("sessions/"), GOOD if recording else STRONG)
     parts: list[RenderableType] = [title.append("  recording" if recording else "", GOOD)]
@@ -102,11 +102,11 @@ def _sums(losses: rig_pb2.GetLossesResponse) -> Grid:
 
 
 def _reason(reason: rig_pb2.ReasonLosses) -> Text:
-    """For example: 12 in 2 gaps, and 1 gap without a count: the recorder was not running."""
+    """Return a reason in words: 12 in 2 gaps, and 1 gap without a count: the recorder was not running."""
     counted = reason.gaps - reason.uncounted
-    told = f"{reason.missing:,} in {_gaps_of(counted)}" if counted else ""
-    untold = f"{_gaps_of(reason.uncounted)} without a count" if reason.uncounted else ""
-    how = ", and ".join(part for part in (told, untold) if part)
+    known = f"{reason.missing:,} in {_gaps_of(counted)}" if counted else ""
+    unknown = f"{_gaps_of(reason.uncounted)} without a count" if reason.uncounted else ""
+    how = ", and ".join(part for part in (known, unknown) if part)
     return Text.assemble((f"{how}: ", TEXT), (reason_text(reason.reason), YELLOW))
 
 
@@ -131,14 +131,14 @@ def _gaps(found: Sequence[event_pb2.Gap]) -> Grid:
 
 
 def _numbers(gap: event_pb2.Gap) -> str:
-    """101 to 112; what has no numbers came after one."""
+    """Return the numbers of a gap: 101 to 112; what has no numbers came after one."""
     if gap.last_seq < gap.first_seq:
         return f"after {gap.last_seq}"
     return f"{gap.first_seq}" if gap.first_seq == gap.last_seq else f"{gap.first_seq} to {gap.last_seq}"
 
 
 def _times(gap: event_pb2.Gap) -> tuple[Text, Text]:
-    """The clock of the last record before and of the first one after, by the rig's wall clock."""
+    """Return the clock of the last record before and of the first one after, by the rig's wall clock."""
     begin, end = (_local(ns) if ns else None for ns in (gap.begin_time_ns, gap.end_time_ns))
     day = "%d %b " if begin and end and begin.date() != end.date() else ""
     return tuple(Text(_clock(at, day) if at else "-", DIM) for at in (begin, end))  # type: ignore[return-value]

@@ -49,7 +49,7 @@ _STATUS: Final = {
 @click.option("--note", default="", help="What there was to see.")
 @shell.as_json
 @click.pass_obj
-def mark(address: str, /, as_json: bool, **wishes: Any) -> None:
+def mark(address: str, /, as_json: bool, **options: Any) -> None:
     """Keep the seconds before and after a moment, whatever lap they lie in.
 
     \b
@@ -58,7 +58,7 @@ def mark(address: str, /, as_json: bool, **wishes: Any) -> None:
     """
     with connect(address) as rig:
         waits = not rig.status().HasField("archiver")
-        made = rig.mark(**wishes)
+        made = rig.mark(**options)
     if waits:
         shell.warn("no archiver runs; the mark waits for one: start `rigd archive`")
     if as_json:
@@ -148,7 +148,7 @@ def _change(address: str, names: tuple[str, ...], as_json: bool, change: Callabl
                 changed.append(change(rig, name))
                 if not as_json:
                     _print_kept(changed[-1])
-        finally:  # what was done is told, also when the next one fails
+        finally:  # what was done is shown, also when the next one fails
             if as_json:
                 shell.show_json(changed)
 

@@ -43,7 +43,7 @@ def unix_s(text: str) -> float:
 
 
 def _date(words: str) -> datetime:
-    """A local date and time: yesterday, yesterday 13:45, 13:45 of today, or as ISO 8601 writes it."""
+    """Return a local date and time: yesterday, yesterday 13:45, 13:45 of today, or as ISO 8601 writes it."""
     day, _, clock = words.partition(" ")
     now = datetime.now()
     if day in _DAYS_AGO:

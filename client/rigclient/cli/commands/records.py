@@ -31,10 +31,10 @@ class Form(Protocol):
     """How records become lines."""
 
     def frame(self, frame: Frame) -> Iterator[Line]:
-        """The lines of a table's record, those of the gaps before it first."""
+        """Yield the lines of a table's record, those of the gaps before it first."""
 
     def event(self, event: event_pb2.Event) -> Iterator[Line]:
-        """The lines of an event."""
+        """Yield the lines of an event."""
 
 
 class Json:
@@ -44,7 +44,7 @@ class Json:
         self._names = [channel.name for channel in channels if channel.name != "id"]
 
     def frame(self, frame: Frame) -> Iterator[Line]:
-        """An object per gap, then one per car."""
+        """Yield an object per gap, then one per car."""
         for gap in frame.gaps:
             yield _object({"gap": numbers(gap)})
         head = frame.head
@@ -60,7 +60,7 @@ class Json:
             yield _object({**facts, "car": car, **dict(values)})
 
     def event(self, event: event_pb2.Event) -> Iterator[Line]:
-        """The event, with what happened under the name of its kind."""
+        """Yield the event, with what happened under the name of its kind."""
         yield _object(numbers(event))
 
 
@@ -76,7 +76,7 @@ class Columns:
         self._nobody = False
 
     def frame(self, frame: Frame) -> Iterator[Line]:
-        """A line per gap, then one per car."""
+        """Yield a line per gap, then one per car."""
         for gap in frame.gaps:
             yield Line(f"-- {gap_text(gap)}", YELLOW)
         if not len(frame) and not self._nobody:
@@ -91,13 +91,13 @@ class Columns:
             yield self._row(frame, car, [column[row] for column in columns])
 
     def event(self, event: event_pb2.Event) -> Iterator[Line]:
-        """The event in words."""
+        """Yield the event in words."""
         kind = event.WhichOneof("kind")
         if kind == "gap":
             yield Line(f"-- {gap_text(event.gap)}", YELLOW)
             return
         line = Line().right(str(event.seq), 9, DIM).right(f"{event.session_time:.3f}", 11, DIM)
-        yield line.put(f" {kind_words(event):<18}", STRONG).put(told(event), TEXT)
+        yield line.put(f" {kind_words(event):<18}", STRONG).put(details(event), TEXT)
 
     def _headings(self) -> Line:
         line = Line()
@@ -120,7 +120,7 @@ def _object(facts: dict[str, Any]) -> Line:
 
 
 def _value(value: Any) -> Any:
-    """A number, or a list of them for several values per car."""
+    """Return a number, or a list of them for several values per car."""
     if isinstance(value, np.ndarray):
         return [_value(one) for one in value]
     if isinstance(value, np.floating):
@@ -148,12 +148,12 @@ def _one(value: Any) -> str:
 
 
 def kind_words(event: event_pb2.Event) -> str:
-    """What kind of event it is: sector completed."""
+    """Return what kind of event it is: sector completed."""
     return (event.WhichOneof("kind") or "event").replace("_", " ")
 
 
-def told(event: event_pb2.Event, without: Container[str] = ()) -> str:
-    """What happened, in words, except these fields: sector 1, split time 9.558."""
+def details(event: event_pb2.Event, without: Container[str] = ()) -> str:
+    """Return what happened, in words, except these fields: sector 1, split time 9.558."""
     match event.WhichOneof("kind"):
         case None:
             return "of a newer kind"
@@ -168,13 +168,15 @@ def told(event: event_pb2.Event, without: Container[str] = ()) -> str:
 
 
 def _closed(lap: lap_pb2.Lap) -> str:
-    """Car 12, lap 3, A. Alder, 1:32.375; what is valid has nothing more to say."""
+    """Return a closed lap in words: car 12, lap 3, A. Alder, 1:32.375; what is valid has nothing more
+    to say.
+    """
     words = (f"car {lap.car}", f"lap {lap.number + 1}", lap.driver, lap_time(lap.lap_time) or "no time")
     return ", ".join(word for word in (*words, "" if lap.valid else "not valid") if word)
 
 
 def _facts(message: Message, without: Container[str]) -> Iterator[str]:
-    """The fields that are set, with their names; of a session its track, times to the millisecond."""
+    """Yield the fields that are set, with their names; of a session its track, times to the millisecond."""
     for name, value in numbers(message).items():
         inner = getattr(message, name)
         if isinstance(inner, session_pb2.SessionState):

@@ -53,7 +53,7 @@ def sessions(
 
 
 def table(found: Sequence[session_pb2.Session], wide: bool) -> Grid:
-    """A row per session; on narrow terminals its name has to tell track, kind and start."""
+    """Return a table, a row per session; on narrow terminals its name has to tell track, kind and start."""
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
     for row, session in enumerate(found):
         cells = dict(_cells(session, wide))
@@ -81,7 +81,7 @@ def _cells(session: session_pb2.Session, wide: bool) -> Iterator[tuple[str, Text
 
 
 def _word(enum: Any, number: int) -> str:
-    """The contract's word, blanks for underscores; nothing for what is not said."""
+    """Return the contract's word, blanks for underscores; nothing for what is not said."""
     known = {value: word for word, value in laps.words(enum).items()}
     return known.get(number, "").replace("_", " ")
 

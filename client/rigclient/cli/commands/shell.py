@@ -31,12 +31,12 @@ as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
 def names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
-    """The parts of an option that takes names separated by commas."""
+    """Return the parts of an option that takes names separated by commas."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
-    """The parts of an option that takes slot ids separated by commas."""
+    """Return the parts of an option that takes slot ids separated by commas."""
     try:
         return tuple(int(part) for part in value.split(",") if part.strip())
     except ValueError:
@@ -44,20 +44,20 @@ def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int
 
 
 def file(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
-    """An option that takes a path."""
+    """Return an option that takes a path."""
     if str(value) == "-":
         raise click.BadParameter("laps do not go to standard output; name a file")
     return value
 
 
 def first(found: Iterable[T], limit: int) -> tuple[list[T], bool]:
-    """The first `limit` of them, all for 0, and whether there are more."""
+    """Return the first `limit` of them, all for 0, and whether there are more."""
     kept = list(islice(found, min(limit + 1, sys.maxsize) if limit else None))
     return kept[: limit or None], bool(limit) and len(kept) > limit
 
 
 def more(shown: int, what: str) -> Text:
-    """That a limit has cut a table short."""
+    """Say that a limit has cut a table short."""
     return Text(f"{shown} {what} shown, there are more; --limit 0 shows all", DIM)
 
 
@@ -93,7 +93,7 @@ def show_files(files: Sequence[Path], as_json: bool) -> None:
 
 @contextlib.contextmanager
 def progress(what: str) -> "Iterator[Progress]":
-    """A bar on standard error while something is read, only where that is a terminal."""
+    """Show a bar on standard error while something is read, only where that is a terminal."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
 
@@ -112,7 +112,7 @@ def progress(what: str) -> "Iterator[Progress]":
 
 @contextlib.contextmanager
 def busy(what: str) -> Iterator[None]:
-    """A spinner on standard error while something is made, only where that is a terminal."""
+    """Show a spinner on standard error while something is made, only where that is a terminal."""
     if sys.stderr.isatty():
         with Console(stderr=True).status(Text(what)):
             yield

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.filesize import decimal as size
 from rich.table import Table
 
-from rig import sockets
 from rig.v1 import event_pb2, rig_pb2
+from rigclient import paired
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.bookmark import cursor_text
 from rigclient.cli.terminal import gauges
@@ -34,7 +34,7 @@ def status(address: str, as_json: bool) -> None:
       rig status
       rig status --json | jq .recorder.physics_rate_hz
     """
-    with Connection(sockets.resolve(address)) as connection:
+    with Connection(paired.resolve(address)) as connection:
         answer = connection.status()
     if as_json:
         shell.show_json(answer)
@@ -43,7 +43,7 @@ def status(address: str, as_json: bool) -> None:
 
 
 def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
-    """Everything in the answer, the game first."""
+    """Return everything in the answer, the game first."""
     parts: list[RenderableType] = [
         Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))
     ]
@@ -55,7 +55,7 @@ def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
 
 
 def _troubles(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
-    """What keeps daemons from their work."""
+    """Yield what keeps daemons from their work."""
     for one in status.troubles:
         lasts = span(max(status.time_ns - one.since_ns, 0) / _SECOND_NS)
         yield Text.assemble(
@@ -91,7 +91,7 @@ def _facts(recorder: rig_pb2.RecorderStatus) -> Table:
 
 
 def _flow(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, str]]:
-    """What comes in and what is stored."""
+    """Yield what comes in and what is stored."""
     yield "rate", f"{recorder.physics_rate_hz:.1f} Hz telemetry, {recorder.scoring_rate_hz:.1f} Hz scoring"
     yield "scoring", "stored when something changed, else once a second"
     yield "cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"
@@ -103,7 +103,7 @@ def _flow(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, str]]:
 
 
 def _losses(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, RenderableType]]:
-    """What did not come as it should."""
+    """Yield what did not come as it should."""
     lossy = recorder.missed or recorder.torn_given_up or recorder.missed_updates or recorder.counter_jumps
     lost = f"{recorder.missed} missed, {recorder.torn_given_up} torn"
     if recorder.missed_updates:
@@ -171,7 +171,7 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
 
 
 def _retention(archiver: rig_pb2.ArchiverStatus) -> Iterator[RenderableType]:
-    """What had to go, and what room there is."""
+    """Yield what had to go, and what room there is."""
     for warning in archiver.warnings:
         yield Text.assemble(("          ", TITLE), (warning, YELLOW))
     if archiver.evicted_ever:

@@ -147,7 +147,7 @@ class _Job:
         return self._sync
 
     def _say(self, errors: list[RigError], warnings: list[str]) -> None:
-        """On standard error, and not again as long as it stays so."""
+        """Say it on standard error, and not again as long as it stays so."""
         said, self._said = self._said, {*map(str, errors), *warnings}
         for error in errors:
             if str(error) not in said:
@@ -159,7 +159,7 @@ class _Job:
     def _tell(self, outcome: "Outcome", seconds: float) -> None:
         delay_s = time.time() - outcome.newest_ns / 1e9 if outcome.newest_ns else None
         if self._as_json:
-            told: dict[str, Any] = {
+            report: dict[str, Any] = {
                 "rig": self._address,
                 "warehouse": str(self._url),
                 "loads": outcome.loads,
@@ -171,7 +171,7 @@ class _Job:
                 "refused": [str(error) for error in outcome.refused],
                 "warnings": outcome.warnings,
             }
-            click.echo(shell.json_text(told))
+            click.echo(shell.json_text(report))
         elif outcome.loads or not self._idle:
             began = f"{time.strftime('%H:%M:%S')}  {self._address}"
             say(f"{began}  {_summary(outcome, str(self._url), seconds, delay_s)}")
@@ -179,7 +179,7 @@ class _Job:
         self._idle = not outcome.loads
 
     def close(self) -> None:
-        """Let go of the rig, the warehouse and the lock."""
+        """Release the rig, the warehouse and the lock."""
         self._open.close()
         self._sync = None
 
@@ -202,7 +202,7 @@ class _Rows(ProgressColumn):
     """Rows a second and what is left."""
 
     def render(self, task: Task) -> Text:
-        """One cell."""
+        """Return one cell."""
         if not task.total:
             return Text("")
         pace = f"{task.speed:,.0f} rows/s, " if task.speed else ""
@@ -211,7 +211,7 @@ class _Rows(ProgressColumn):
 
 @contextlib.contextmanager
 def _bar(rig: str) -> Iterator["Progress"]:
-    """A bar on standard error, only where that is a terminal."""
+    """Show a bar on standard error, only where that is a terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

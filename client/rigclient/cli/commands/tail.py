@@ -32,7 +32,7 @@ DEFAULT_CHANNELS: Final = {
 
 
 @dataclass(frozen=True)
-class Selection:
+class TailOptions:
     """What to follow."""
 
     stream: str = "physics"
@@ -113,7 +113,7 @@ def tail(address: str, /, cursor_file: Path | None, as_json: bool, **wanted_opti
       rig tail --channels speed,gear --rate 10
       rig tail --stream events --json --cursor-file seen.cursor
     """
-    wanted = Selection(**wanted_options)
+    wanted = TailOptions(**wanted_options)
     shown = channels_of(wanted)
     form: records.Form = records.Json(shown) if as_json else records.Columns(shown)
     show = _show_plain if as_json else _show_colours(shell.console())
@@ -137,8 +137,8 @@ def _show_colours(console: Console) -> Any:
     return show
 
 
-def channels_of(wanted: Selection) -> tuple[Channel, ...]:
-    """The channels shown, in the order asked for; `all` are all of them. Raises UnknownChannel."""
+def channels_of(wanted: TailOptions) -> tuple[Channel, ...]:
+    """Return the channels shown, in the order asked for; `all` are all of them. Raises UnknownChannel."""
     if wanted.stream not in TABLES:
         return ()
     names = wanted.channels or DEFAULT_CHANNELS[wanted.stream]
@@ -150,7 +150,7 @@ def channels_of(wanted: Selection) -> tuple[Channel, ...]:
 
 def follow(
     rig: Rig,
-    wanted: Selection,
+    wanted: TailOptions,
     form: records.Form,
     show: Callable[[Iterable[Line]], None],
     bookmark: Bookmark | None = None,
@@ -170,7 +170,7 @@ def follow(
     stream.close()
 
 
-def _open(rig: Rig, wanted: Selection, start: requests.Start) -> Stream[Any]:
+def _open(rig: Rig, wanted: TailOptions, start: requests.Start) -> Stream[Any]:
     if wanted.stream == "events":
         return rig.events(start)
     names = [channel.name for channel in channels_of(wanted)]

@@ -59,7 +59,7 @@ def show(responses: Iterable[rig_pb2.VerifyResponse], as_json: bool) -> int:
 
 
 def _report(findings: list[rig_pb2.Finding], walks: dict[str, int]) -> RenderableType:
-    """What was looked at, what is wrong with it, and what to do."""
+    """Return what was looked at, what is wrong with it, and what to do."""
     looked = ", ".join(f"{name} {total:,}" for name, total in walks.items() if total) or "nothing was there"
     parts: list[RenderableType] = [Text.assemble(("checked  ", TITLE), (looked, DIM)), Text()]
     if not findings:

@@ -12,7 +12,7 @@ _FIRST: Final = 0x2800
 
 
 def cells(bits: Bits) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Dot patterns of points (4 * rows, 2 * columns): 0 where a cell is empty."""
+    """Return dot patterns of points (4 * rows, 2 * columns): 0 where a cell is empty."""
     rows, columns = bits.shape[0] // 4, bits.shape[1] // 2
     quads = bits.reshape(rows, 4, columns, 2).transpose(0, 2, 1, 3)
     patterns: np.ndarray[tuple[int, int], np.dtype[np.int64]] = (quads * _WEIGHTS).sum(axis=(2, 3))
@@ -20,12 +20,12 @@ def cells(bits: Bits) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
 
 
 def text(patterns: np.ndarray[Any, np.dtype[np.int64]]) -> str:
-    """One row of patterns as characters; empty cells are blanks, which look the same in every font."""
+    """Return one row of patterns as characters; empty cells are blanks, which look the same in every font."""
     return "".join(chr(_FIRST + int(pattern)) if pattern else " " for pattern in patterns)
 
 
 def curve(shares: Values, height: int) -> Bits:
-    """Points of a curve, one share (0 bottom, 1 top) a column of points; NaN leaves its column empty.
+    """Return points of a curve, one share (0 bottom, 1 top) a column of points; NaN leaves its column empty.
 
     Each column is filled from the value before to its own, so that steep flanks stay connected.
     """
@@ -39,7 +39,7 @@ def curve(shares: Values, height: int) -> Bits:
 
 
 def ring(height: int, width: int, radius: float) -> Bits:
-    """Points of a circle in the middle; `radius` as a share of half the height."""
+    """Return points of a circle in the middle; `radius` as a share of half the height."""
     x = (np.arange(2 * width) - width + 0.5) / (2 * height)
     y = (np.arange(4 * height)[:, None] - 2 * height + 0.5) / (2 * height)
     on_ring: Bits = np.abs(np.hypot(x, y) - radius) < 0.55 / (2 * height)

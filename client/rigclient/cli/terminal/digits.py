@@ -27,13 +27,15 @@ _HALVES: Final = (" ", "▀", "▄", "█")
 
 
 def rows_of(scale: int) -> int:
-    """Rows that digits of this scale take."""
+    """Return rows that digits of this scale take."""
     return (5 * scale + 1) // 2
 
 
 @lru_cache(maxsize=512)
 def large(text: str, scale: int = 1) -> tuple[str, ...]:
-    """`text` in rows of half blocks, 3 x `scale` cells a digit and as many pixels between as `scale`."""
+    """Return `text` in rows of half blocks, 3 x `scale` cells a digit and as many pixels between as
+    `scale`.
+    """
     pixels = np.concatenate([_pixels(sign) for sign in text], axis=1)[:, :-1]
     pixels = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
     if len(pixels) % 2:

@@ -14,7 +14,7 @@ _GROOVE: Final = Style.parse("on #20262d")
 
 
 def bar(share: float, cells: int, style: Style) -> Line:
-    """Filled from the left in eighths of a cell; `share` is 0 to 1, NaN is empty."""
+    """Return a bar filled from the left in eighths of a cell; `share` is 0 to 1, NaN is empty."""
     eighths = 0 if math.isnan(share) else round(min(max(share, 0.0), 1.0) * cells * 8)
     full, rest = divmod(eighths, 8)
     line = Line("█" * full, style)
@@ -24,7 +24,7 @@ def bar(share: float, cells: int, style: Style) -> Line:
 
 
 def centred(value: float, cells: int, style: Style) -> Line:
-    """Filled from the middle to where `value` lies between -1 (left) and +1 (right)."""
+    """Return a bar filled from the middle to where `value` lies between -1 (left) and +1 (right)."""
     middle = cells // 2
     reach = 0 if math.isnan(value) else round(min(max(value, -1.0), 1.0) * middle)
     left, right = max(-reach, 0), max(reach, 0)
@@ -33,7 +33,7 @@ def centred(value: float, cells: int, style: Style) -> Line:
 
 
 def zones(share: float, cells: int, steps: Sequence[tuple[float, Style]]) -> Line:
-    """A bar whose cells have the style of the zone they lie in; `steps` are (upper end, style)."""
+    """Return a bar whose cells have the style of the zone they lie in; `steps` are (upper end, style)."""
     line, begin = Line(), 0
     for end, style in steps:
         stop = round(end * cells)
@@ -45,7 +45,7 @@ def zones(share: float, cells: int, steps: Sequence[tuple[float, Style]]) -> Lin
 
 
 def lap(share: float, cells: int, ends: tuple[float, float]) -> Line:
-    """How far round the lap: driven cells in the colour of their sector, the rest faint.
+    """Return how far round the lap: driven cells in the colour of their sector, the rest faint.
 
     `ends` are the ends of sectors 1 and 2 as shares of the lap.
     """

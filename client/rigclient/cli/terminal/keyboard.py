@@ -41,7 +41,7 @@ class Keyboard:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._mode)
 
     def wait(self, seconds: float) -> list[str]:
-        """The keys pressed within `seconds`; returns at the first. Arrow keys come as j and k."""
+        """Return the keys pressed within `seconds`, as soon as there is one. Arrow keys come as j and k."""
         if not self.works:
             time.sleep(max(seconds, 0.0))
             return []
@@ -53,14 +53,14 @@ class Keyboard:
         return keys(data.decode(errors="ignore"))
 
     def _ignore_suspend(self) -> None:
-        """A view that is suspended would leave the terminal in its mode."""
+        """Ignore Ctrl-Z: a view that is suspended would leave the terminal in its mode."""
         mode = termios.tcgetattr(sys.stdin)
         mode[6][termios.VSUSP] = b"\0"
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, mode)
 
 
 def keys(text: str) -> list[str]:
-    """What was typed, arrow keys as j and k; other sequences are left out."""
+    """Return what was typed, arrow keys as j and k; other sequences are left out."""
     for sequence, key in _SEQUENCES.items():
         text = text.replace(sequence, key)
     return [] if "\x1b" in text else list(text)

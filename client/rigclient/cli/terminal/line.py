@@ -75,7 +75,7 @@ class Line:
 
 
 def fitted(text: str, cells: int) -> str:
-    """`text` in exactly `cells` cells, with an ellipsis where it was cut."""
+    """Return `text` in exactly `cells` cells, with an ellipsis where it was cut."""
     text = visible(text)
     if cell_len(text) <= cells:
         return text + " " * (cells - cell_len(text))
@@ -83,7 +83,7 @@ def fitted(text: str, cells: int) -> str:
 
 
 def beside(left: list[Line], right: list[Line], width: int, height: int, between: Line) -> list[Line]:
-    """Two panels side by side; the left one `width` wide, both `height` tall."""
+    """Return the lines of two panels side by side; the left one `width` wide, both `height` tall."""
     rows = []
     for at in range(height):
         line = Line().add(left[at]) if at < len(left) else Line()

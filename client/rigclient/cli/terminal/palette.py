@@ -51,7 +51,7 @@ class Ramp:
         self._styles = [paint(_between(self._low + i * step, anchors)) for i in range(_STEPS + 1)]
 
     def style(self, value: float) -> Style:
-        """The style of `value`; beyond the anchors it is theirs, missing values are dim."""
+        """Return the style of `value`; beyond the anchors it is theirs, missing values are dim."""
         if math.isnan(value):
             return DIM
         at = (value - self._low) / (self._high - self._low) * _STEPS

@@ -23,6 +23,7 @@ INTERRUPTED: Final = 130
 def run(command: click.Command) -> NoReturn:
     """Run the command line of this process to its end. Raises SystemExit, and nothing else."""
     code: Any = 0
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it says on standard error what we say in a sentence
     with _ctrl_c() as pressed:
         try:
             _open()
@@ -61,7 +62,7 @@ def _ctrl_c() -> Iterator[list[int]]:
 
 
 def _open() -> None:
-    """See that there are streams, and that they take every text."""
+    """Ensure that there are streams, and that they take every text."""
     if logging.lastResort is not None:  # where words of a log go that nobody asked for
         logging.lastResort.setFormatter(LogFormatter())
     if sys.stdin is None:

@@ -22,7 +22,7 @@ class Text(rich.text.Text):
         return self
 
     def join(self, lines: Iterable[rich.text.Text]) -> "Text":
-        """The pieces, with this between them."""
+        """Return the pieces, with this between them."""
         joined = Text()
         for at, line in enumerate(lines):
             if at:
@@ -32,7 +32,7 @@ class Text(rich.text.Text):
 
     @classmethod
     def assemble(cls, *parts: Any, **more: Any) -> "Text":
-        """Text, or pairs of text and style, one after the other."""
+        """Return one text of texts, or pairs of text and style, one after the other."""
         joined = cls(**more)
         for part in parts:
             joined.append(*(part if isinstance(part, tuple) else (part,)))
@@ -40,7 +40,7 @@ class Text(rich.text.Text):
 
 
 def stacked(parts: Iterable[rich.text.Text]) -> rich.text.Text:
-    """Texts one below the other, as one."""
+    """Return texts one below the other, as one."""
     return rich.text.Text("\n").join(parts)
 
 
@@ -51,5 +51,5 @@ class Console(rich.console.Console):
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, **more})
 
     def render_str(self, text: str, **more: Any) -> rich.text.Text:
-        """Text of a cell or a line."""
+        """Return the text of a cell or a line."""
         return super().render_str(visible(text), **more)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rig.errors import RigError
 from rig.v1 import rig_pb2, session_pb2
-from rigclient.cli.watch.feeds import Item, Refusal, Report, Tick, Update
+from rigclient.cli.watch.feeds import Item, Refusal, Report, TimedFrame, TimedScoring
 from rigclient.cli.watch.history import History
 from rigclient.cli.watch.tally import Tally
 from rigclient.frames import Car, PhysicsFrame, ScoringFrame
@@ -49,7 +49,7 @@ class Condition(enum.Enum):
 
 
 @dataclass(frozen=True)
-class State:
+class BoardState:
     """How things stand, in one word and one sentence."""
 
     condition: Condition
@@ -78,19 +78,19 @@ class Board:
         self._seen_sectors = np.ones(2)
 
     def take(self, items: Iterable[Item]) -> None:
-        """What the feeds brought. Raises the error of a feed that was refused."""
+        """Take what the feeds brought. Raises the error of a feed that was refused."""
         for item in items:
             match item:
-                case Tick():
+                case TimedFrame():
                     self._tick(item)
-                case Update():
+                case TimedScoring():
                     self._update(item)
                 case Report():
                     self._answer = item.answer
                 case Refusal():
                     raise item.error
 
-    def _tick(self, tick: Tick) -> None:
+    def _tick(self, tick: TimedFrame) -> None:
         frame = tick.frame
         self.tally.take(frame.seq, frame.gaps, frame.skipped)
         self.history.take(frame)
@@ -99,7 +99,7 @@ class Board:
         weight = 1.0 if np.isnan(self.latency_ms) else _LATENCY_WEIGHT
         self.latency_ms = latency if weight == 1.0 else self.latency_ms + weight * (latency - self.latency_ms)
 
-    def _update(self, update: Update) -> None:
+    def _update(self, update: TimedScoring) -> None:
         if self.session is None or update.state.track_name != self.session.track_name:
             self._seen_sectors = np.ones(2)
         self.scoring, self.session = update.frame, update.state
@@ -108,7 +108,7 @@ class Board:
         self._learn_sectors(update.frame)
 
     def _learn_sectors(self, frame: ScoringFrame) -> None:
-        """A sector begins no later than where the first car in it has been."""
+        """Learn the sectors: one begins no later than where the first car in it has been."""
         share = self._lap_shares(frame.lap_distance)
         racing = ~(frame.in_pits | frame.in_garage) & (share > 0.02) & (share < 0.98)
         for at, sector in enumerate((2, 3)):
@@ -119,29 +119,29 @@ class Board:
         self.sector_ends = (float(known[0]), float(max(known)))
 
     @property
-    def state(self) -> State:
+    def state(self) -> BoardState:
         """How things stand."""
         answer = self._answer
         if answer is None:
-            return State(Condition.CONNECTING, "CONNECTING", f"asking {self.address}")
+            return BoardState(Condition.CONNECTING, "CONNECTING", f"asking {self.address}")
         if isinstance(answer, RigError):
-            return State(
+            return BoardState(
                 Condition.AWAY, "NO ANSWER", f"{answer}; this view goes on by itself when it is back"
             )
         if not answer.HasField("ring"):
-            return State(Condition.NO_RING, "NO RING", "the server runs and there is no ring yet")
+            return BoardState(Condition.NO_RING, "NO RING", "the server runs and there is no ring yet")
         if not answer.HasField("recorder"):
-            return State(
+            return BoardState(
                 Condition.NO_RECORDER, "NO RECORDER", "the recorder has been silent for three seconds"
             )
         recorder = answer.recorder
         if recorder.source_state != "LIVE":
             word = recorder.source_state.replace("_", " ")
-            return State(Condition.SILENT, word, recorder.source_explanation)
+            return BoardState(Condition.SILENT, word, recorder.source_explanation)
         if answer.troubles:
             words = "; ".join(f"{trouble.daemon}: {trouble.what}" for trouble in answer.troubles)
-            return State(Condition.TROUBLE, "TROUBLE", words)
-        return State(Condition.LIVE, "LIVE", recorder.source_explanation)
+            return BoardState(Condition.TROUBLE, "TROUBLE", words)
+        return BoardState(Condition.LIVE, "LIVE", recorder.source_explanation)
 
     @property
     def recorder(self) -> rig_pb2.RecorderStatus | None:
@@ -190,7 +190,7 @@ class Board:
             self.chosen = order[min(max(order.index(focus) + step, 0), len(order) - 1)]
 
     def name(self, slot: int) -> str:
-        """The driver's name."""
+        """Return the driver's name."""
         entry = self.entries.get(slot)
         return entry.driver_name if entry is not None and entry.driver_name else f"car {slot}"
 
@@ -204,7 +204,7 @@ class Board:
         return max(self.physics.session_time, self.scoring.session_time)
 
     def lap_shares(self) -> Array:
-        """How far round the lap each car of the scoring table is by now, 0 to 1."""
+        """Return how far round the lap each car of the scoring table is by now, 0 to 1."""
         frame = self.scoring
         assert frame is not None
         later_s = min(max(self.clock_s - frame.session_time, 0.0), _FURTHEST_S)

@@ -44,7 +44,7 @@ _LEAST, _MOST = 5, 10
 
 
 def lines(board: Board, width: int, height: int) -> list[Line]:
-    """The panel, at most `height` rows; nothing to show is said."""
+    """Return the panel, at most `height` rows; nothing to show is said."""
     title = _title(board, width)
     car = board.car
     if car is None:
@@ -68,7 +68,7 @@ def _title(board: Board, width: int) -> Line:
 
 
 def _figures(car: Car, width: int, large: bool) -> list[Line]:
-    """Gear and speed in large digits, with the times beside them."""
+    """Return gear and speed in large digits, with the times beside them."""
     scale = 2 if large else 1
     gear = digits.large(_gear(int(car.gear)), scale)
     speed = digits.large(_kmh(car), 2 if large and width >= _WIDE_FROM else 1)
@@ -95,7 +95,7 @@ def _gear_style(car: Car) -> Style:
 
 
 def _facts(car: Car, cells: int) -> list[Line]:
-    """Revs, running lap, difference to the best lap, warnings, each in `cells`."""
+    """Return revs, running lap, difference to the best lap, warnings, each in `cells`."""
     lap_s = float(car.elapsed_time - car.lap_start_time)
     delta = float(car.delta_best)
     lap = Line(f"{running(lap_s):>6}", STRONG)
@@ -107,7 +107,7 @@ def _facts(car: Car, cells: int) -> list[Line]:
 
 
 def _warnings(car: Car, cells: int) -> Line:
-    """Limiter, pit lane, engine: what a driver is shown first."""
+    """Return limiter, pit lane, engine: what a driver is shown first."""
     if car.overheating:
         return Line(" ENGINE HOT ", ALARM)
     if car.speed_limiter:
@@ -124,7 +124,7 @@ def _whole(value: float) -> str:
 
 
 def _degrees(value: float) -> str:
-    """Exactly 0 is what a game holds that does not fill the field."""
+    """Return a temperature as text. Exactly 0 is what a game holds that does not fill the field."""
     return _whole(value) if value else "-"
 
 
@@ -136,7 +136,7 @@ def _revs(car: Car, width: int) -> Line:
 
 
 def _lower(car: Car, width: int, height: int) -> list[Line]:
-    """Pedals, wheel and fuel at the left, g-force at the right."""
+    """Return pedals, wheel and fuel at the left, g-force at the right."""
     plot = min(2 * height, width // 3)
     left = width - plot - 1
     rows = [
@@ -150,7 +150,7 @@ def _lower(car: Car, width: int, height: int) -> list[Line]:
 
 
 def _spread(rows: list[Line], height: int, width: int) -> list[Line]:
-    """Blank rows between, from the top, as far as the height goes."""
+    """Return blank rows between, from the top, as far as the height goes."""
     out: list[Line] = []
     spare = height - len(rows)
     for at, row in enumerate(rows):
@@ -179,7 +179,7 @@ def _fuel(car: Car, width: int) -> Line:
 
 
 def _g_force(car: Car, width: int, height: int) -> list[Line]:
-    """A dot in a circle of 1.5 g and 3 g: up is braking, to the right is a left-hand bend.
+    """Return a dot in a circle of 1.5 g and 3 g: up is braking, to the right is a left-hand bend.
 
     The driver's head: the dot goes where the force throws it.
     """

@@ -23,7 +23,7 @@ _JOIN_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class TimedFrame:
     """A telemetry frame, and when it came: unix nanoseconds."""
 
     frame: PhysicsFrame
@@ -31,7 +31,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class TimedScoring:
     """A scoring frame with its session, and the entry list when it brought one."""
 
     frame: ScoringFrame
@@ -53,7 +53,7 @@ class Refusal:
     error: RigError
 
 
-Item = Tick | Update | Report | Refusal
+Item = TimedFrame | TimedScoring | Report | Refusal
 F = TypeVar("F", bound=Frame)
 
 
@@ -129,7 +129,7 @@ class Feeds:
         self._asking.start()
 
     def take(self) -> list[Item]:
-        """What has come since the last call, in order."""
+        """Return what has come since the last call, in order."""
         items = []
         while True:
             try:
@@ -159,8 +159,8 @@ class Feeds:
 
 
 def _tick(frame: PhysicsFrame) -> Item:
-    return Tick(frame, time.time_ns())
+    return TimedFrame(frame, time.time_ns())
 
 
 def _update(frame: ScoringFrame) -> Item:
-    return Update(frame, frame.session_state, frame.entry_list)
+    return TimedScoring(frame, frame.session_state, frame.entry_list)

@@ -36,12 +36,12 @@ _WET: Final = 0.02
 
 
 def lines(board: Board, width: int) -> list[Line]:
-    """Two lines: the session, and either the weather or what is wrong."""
+    """Return two lines: the session, and either the weather or what is wrong."""
     return [_session(board, width), _trouble(board, width) or _weather(board, width)]
 
 
 def sentence(board: Board) -> str:
-    """What is wrong, in words; nothing when all is well."""
+    """Return what is wrong, in words; nothing when all is well."""
     state = board.state
     return "" if state.condition is Condition.LIVE else f"{state.word}: {state.sentence}"
 
@@ -57,7 +57,7 @@ def _session(board: Board, width: int) -> Line:
 
 
 def kind(session: session_pb2.SessionState) -> str:
-    """RACE, PRACTICE 2, ..."""
+    """Return the kind and number of a session: RACE, PRACTICE 2, ..."""
     name = session_pb2.SessionKind.Name(session.kind).removeprefix("SESSION_KIND_").replace("_", " ")
     return "SESSION" if name == "UNSPECIFIED" else name
 
@@ -77,7 +77,7 @@ def _flag(session: session_pb2.SessionState) -> Line:
 
 
 def flag_words(changed: event_pb2.FlagChanged) -> str:
-    """For example: green; green, local yellow; full-course yellow, pits closed."""
+    """Return the flags in words: green; green, local yellow; full-course yellow, pits closed."""
     words = [_PHASES.get(changed.game_phase, (f"phase {changed.game_phase}", ""))[0].lower()]
     words += ["local yellow"] if _YELLOW_SECTOR in changed.sector_flags else []
     step = _YELLOW_STEPS.get(changed.yellow_flag_state)
@@ -85,7 +85,7 @@ def flag_words(changed: event_pb2.FlagChanged) -> str:
 
 
 def _limits(board: Board, session: session_pb2.SessionState) -> Line:
-    """Clock, and what is left of the session."""
+    """Return clock, and what is left of the session."""
     line = Line(" " + clock(board.clock_s), STRONG)
     if session.HasField("end_time"):
         line.put(f"  left {clock(session.end_time - board.clock_s)}", TEXT)
@@ -135,7 +135,7 @@ def _wind_kmh(weather: session_pb2.Weather) -> float:
 
 
 def _sectors(session: session_pb2.SessionState) -> Line:
-    """One lamp per sector."""
+    """Return one lamp per sector."""
     line = Line()
     for number, flag in enumerate(session.sector_flags, start=1):
         line.put(f" S{number} ", FLAGS["yellow"] if flag == _YELLOW_SECTOR else FLAGS["none"]).put(" ")

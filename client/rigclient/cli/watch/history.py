@@ -38,7 +38,7 @@ class History:
             self._rows.append(_row(frame, self._car))
 
     def follow(self, car: int | None) -> None:
-        """The car whose curves are wanted."""
+        """Follow the car whose curves are wanted."""
         if car == self._car:
             return
         self._car = car
@@ -47,7 +47,7 @@ class History:
             self._rows.extend(_row(frame, car) for frame in self._frames)
 
     def curves(self, points: int) -> dict[str, Values]:
-        """Channel -> its values at `points` moments of the last ten seconds, NaN where there are none.
+        """Return by channel its values at `points` moments of the last ten seconds, NaN where there are none.
 
         The moments lie on a fixed raster, so that a curve moves and never trembles.
         """

@@ -57,7 +57,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """One car, ready to be written."""
 
     slot: int
@@ -78,12 +78,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Column:
+class BoardColumn:
     """A column: its heading, its cells, and how one row of it is put on a line."""
 
     title: str
     cells: int
-    put: Callable[[Line, Row, int], object]
+    put: Callable[[Line, BoardRow, int], object]
     rank: int
     """The higher, the sooner it gives way on a narrow terminal."""
     most: int = 0
@@ -109,7 +109,7 @@ def order(board: Board, sort: str = "position") -> list[int]:
 
 
 def lines(board: Board, width: int, height: int, sort: str = "position") -> list[Line]:
-    """The panel in `width` x `height` cells: headings and the rows around the car shown."""
+    """Return the panel in `width` x `height` cells: headings and the rows around the car shown."""
     if board.scoring is None:
         return [Line("waiting for scoring", DIM).to(width)]
     columns = _chosen(board, width)
@@ -124,7 +124,7 @@ def lines(board: Board, width: int, height: int, sort: str = "position") -> list
     return [heading.to(width), *(_line(rows[at], columns).to(width) for at in shown)]
 
 
-def _line(row: Row, columns: list[tuple[Column, int]]) -> Line:
+def _line(row: BoardRow, columns: list[tuple[BoardColumn, int]]) -> Line:
     line = Line()
     for column, cells in columns:
         column.put(line, row, cells)
@@ -132,14 +132,14 @@ def _line(row: Row, columns: list[tuple[Column, int]]) -> Line:
     return line
 
 
-def _columns(board: Board) -> tuple[Column, ...]:
+def _columns(board: Board) -> tuple[BoardColumn, ...]:
     ends = board.sector_ends
     return (
-        Column(
+        BoardColumn(
             "P", 2, lambda line, row, n: line.right(str(row.place), n, CHOSEN if row.chosen else STRONG), 0
         ),
-        Column("", 1, lambda line, row, n: line.fit("▌", n, row.style), 0),
-        Column(
+        BoardColumn("", 1, lambda line, row, n: line.fit("▌", n, row.style), 0),
+        BoardColumn(
             "driver",
             11,
             lambda line, row, n: line.fit(row.driver, n, STRONG if row.chosen else TEXT),
@@ -147,21 +147,21 @@ def _columns(board: Board) -> tuple[Column, ...]:
             18,
             True,
         ),
-        Column("car", 10, lambda line, row, n: line.fit(row.vehicle, n, DIM), 9, 30, True),
-        Column("laps", 4, lambda line, row, n: line.right(str(row.laps), n, DIM), 5),
-        Column("last", 8, lambda line, row, n: line.right(row.last[0], n, row.last[1]), 1),
-        Column("best", 8, lambda line, row, n: line.right(row.best[0], n, row.best[1]), 4),
-        Column("gap", 8, lambda line, row, n: line.right(row.gap, n, TEXT), 0),
-        Column("interval", 8, lambda line, row, n: line.right(row.interval, n, DIM), 6),
-        Column("lap", 5, lambda line, row, n: line.add(gauges.lap(row.share, n, ends)), 2, 20, True),
-        Column("st", 3, lambda line, row, n: line.fit(row.state[0], n, row.state[1]), 0, 0, True),
-        Column("t", 2, lambda line, row, n: line.fit(row.tyre[0], n, row.tyre[1]), 3, 0, True),
-        Column("pit", 3, lambda line, row, n: line.right(str(row.stops or ""), n, DIM), 8),
+        BoardColumn("car", 10, lambda line, row, n: line.fit(row.vehicle, n, DIM), 9, 30, True),
+        BoardColumn("laps", 4, lambda line, row, n: line.right(str(row.laps), n, DIM), 5),
+        BoardColumn("last", 8, lambda line, row, n: line.right(row.last[0], n, row.last[1]), 1),
+        BoardColumn("best", 8, lambda line, row, n: line.right(row.best[0], n, row.best[1]), 4),
+        BoardColumn("gap", 8, lambda line, row, n: line.right(row.gap, n, TEXT), 0),
+        BoardColumn("interval", 8, lambda line, row, n: line.right(row.interval, n, DIM), 6),
+        BoardColumn("lap", 5, lambda line, row, n: line.add(gauges.lap(row.share, n, ends)), 2, 20, True),
+        BoardColumn("st", 3, lambda line, row, n: line.fit(row.state[0], n, row.state[1]), 0, 0, True),
+        BoardColumn("t", 2, lambda line, row, n: line.fit(row.tyre[0], n, row.tyre[1]), 3, 0, True),
+        BoardColumn("pit", 3, lambda line, row, n: line.right(str(row.stops or ""), n, DIM), 8),
     )
 
 
-def _chosen(board: Board, width: int) -> list[tuple[Column, int]]:
-    """The columns that fit, and their widths: what is left over goes to those that can grow."""
+def _chosen(board: Board, width: int) -> list[tuple[BoardColumn, int]]:
+    """Return the columns that fit, and their widths: what is left over goes to those that can grow."""
     columns = list(_columns(board))
     while sum(column.cells + 1 for column in columns) > width + 1 and any(c.rank for c in columns):
         columns.remove(max(columns, key=lambda column: column.rank))
@@ -177,7 +177,7 @@ def _chosen(board: Board, width: int) -> list[tuple[Column, int]]:
 
 
 def _window(slots: list[int], focus: int | None, height: int) -> list[int]:
-    """Indices of the rows shown: all, or the first three and those around the car shown."""
+    """Return indices of the rows shown: all, or the first three and those around the car shown."""
     if len(slots) <= height:
         return list(range(len(slots)))
     rest = max(height - _KEPT_ON_TOP, 1)
@@ -187,8 +187,8 @@ def _window(slots: list[int], focus: int | None, height: int) -> list[int]:
     return top + list(range(begin, begin + rest))
 
 
-def _rows(board: Board, sort: str) -> list[Row]:
-    """One row per car, the first first."""
+def _rows(board: Board, sort: str) -> list[BoardRow]:
+    """Return one row per car, the first first."""
     frame = board.scoring
     assert frame is not None
     shared = _Shared.of(board, frame)
@@ -217,10 +217,10 @@ class _Shared:
         return cls(board.focus, classes, purple, gaps, intervals, shares, _compound_indices(board))
 
 
-def _row(board: Board, frame: ScoringFrame, shared: _Shared, at: int) -> Row:
+def _row(board: Board, frame: ScoringFrame, shared: _Shared, at: int) -> BoardRow:
     slot = int(frame.id[at])
     entry = board.entries.get(slot, session_pb2.Entry())
-    return Row(
+    return BoardRow(
         chosen=slot == shared.focus,
         slot=slot,
         place=int(frame.place[at]),
@@ -244,7 +244,7 @@ def _class_style(classes: list[str], name: str) -> Style:
 
 
 def _class_bests(board: Board, frame: ScoringFrame) -> Array:
-    """For each car the best lap of its class, inf when there is none."""
+    """Return for each car the best lap of its class, inf when there is none."""
     names = np.array(
         [board.entries[i].vehicle_class if i in board.entries else "" for i in frame.id.tolist()]
     )
@@ -268,7 +268,7 @@ def _best(frame: ScoringFrame, at: int, purple: float) -> tuple[str, Style]:
 
 
 def _race_gaps(frame: ScoringFrame) -> tuple[list[str], list[str]]:
-    """To the leader and to the car ahead, in seconds or laps."""
+    """Return the gaps to the leader and to the car ahead, in seconds or laps."""
     return (
         _behind(frame.place, frame.time_behind_leader, frame.laps_behind_leader),
         _behind(frame.place, frame.time_behind_next, frame.laps_behind_next),
@@ -288,7 +288,7 @@ def _behind(places: Array, seconds: Array, laps: Array) -> list[str]:
 
 
 def _time_gaps(frame: ScoringFrame) -> tuple[list[str], list[str]]:
-    """Outside races: best lap against the best of all, and against the car ahead."""
+    """Return the gaps outside races: best lap against the best of all, and against the car ahead."""
     times = frame.best_lap_time
     order = np.argsort(frame.place, kind="stable")
     ahead = np.full(len(times), np.nan)
@@ -299,7 +299,9 @@ def _time_gaps(frame: ScoringFrame) -> tuple[list[str], list[str]]:
 
 
 def _state(frame: ScoringFrame, at: int) -> tuple[str, Style]:
-    """The most telling of: out of the race, in the pits, blue flag, penalty, invalid lap, rear flap."""
+    """Return the most telling of: out of the race, in the pits, blue flag, penalty, invalid lap, rear
+    flap.
+    """
     finished = _FINISHED.get(int(frame.finish_status[at]))
     if finished is not None:
         return finished
@@ -335,7 +337,7 @@ def _compound_indices(board: Board) -> dict[int, int]:
 
 
 def _tyre(entry: session_pb2.Entry, index: int | None) -> tuple[str, Style]:
-    """A letter for a compound whose name is known, else its number."""
+    """Return a letter for a compound whose name is known, else its number."""
     name = entry.front_compound.lower()
     for word, letter, style in _COMPOUNDS:
         if word in name:

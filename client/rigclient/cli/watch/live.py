@@ -44,11 +44,11 @@ class WatchSummary:
     reconnects: int
 
     def plain(self) -> dict[str, int]:
-        """For machines."""
+        """Return plain values for machines."""
         return asdict(self)
 
     def text(self) -> str:
-        """For people, in one line."""
+        """Return one line for people."""
         if not self.received:
             return "nothing was received"
         loss = f"{self.declared_missing} declared missing, {self.undeclared_missing} lost without a word"
@@ -79,7 +79,7 @@ def watch(address: str, for_s: float | None, car: int | None, screen: bool, cons
 
 def _on_screen(board: Board, feeds: Feeds, until: float, console: Console) -> None:
     with Keyboard() as keyboard, Screen(console) as screen:
-        choice, frozen = view.Choice(keys=keyboard.works), False
+        choice, frozen = view.ViewSettings(keys=keyboard.works), False
         due, size, rows = time.monotonic(), (0, 0), list[Line]()
         while due < until:
             board.take(feeds.take())
@@ -95,7 +95,7 @@ def _on_screen(board: Board, feeds: Feeds, until: float, console: Console) -> No
             frozen = choice.paused
 
 
-def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.Choice) -> bool:
+def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.ViewSettings) -> bool:
     """Do what the keys say until the next refresh is due; False means quit."""
     while (left := due - time.monotonic()) > 0:
         for key in keyboard.wait(left):
@@ -105,7 +105,7 @@ def _follow_keys(keyboard: Keyboard, due: float, board: Board, choice: view.Choi
     return True
 
 
-def press(key: str, board: Board, choice: view.Choice) -> None:
+def press(key: str, board: Board, choice: view.ViewSettings) -> None:
     """Do what a key says. Any key ends a pause."""
     choice.paused = key in ("p", " ") and not choice.paused
     match key:
@@ -130,7 +130,7 @@ def _line_by_line(board: Board, feeds: Feeds, until: float, console: Console) ->
 
 
 def summary_line(board: Board, reconnects: int) -> Line:
-    """The view in one line."""
+    """Return the view in one line."""
     line = Line(f"{clock(board.clock_s):>7} ", STRONG)
     if board.state.condition is not Condition.LIVE:
         return line.put(headline.sentence(board), YELLOW)
@@ -178,7 +178,7 @@ def _summary(board: Board, reconnects: int) -> WatchSummary:
 
 @contextlib.contextmanager
 def _quiet_end() -> Iterator[None]:
-    """Ctrl-C ends the view, and SIGTERM and SIGHUP leave a usable terminal behind."""
+    """Let Ctrl-C end the view, and SIGTERM and SIGHUP leave a usable terminal behind."""
     taken = {}
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):

@@ -26,7 +26,7 @@ class Tally:
         self.last_seq: int = 0
 
     def take(self, seq: int, gaps: Iterable[event_pb2.Gap] = (), skipped: int = 0) -> None:
-        """A record came, with what was said to be missing before it."""
+        """Count a record, with what was said to be missing before it."""
         gaps = list(gaps)
         self.unnumbered_missing += sum(gap.count for gap in gaps if gap.last_seq < gap.first_seq)
         if self.received and seq > self.last_seq and not _replaced(gaps):
@@ -44,12 +44,12 @@ class Tally:
 
 
 def _replaced(gaps: list[event_pb2.Gap]) -> bool:
-    """Another ring began: its numbers say nothing about those before."""
+    """Return whether another ring began: its numbers say nothing about those before."""
     return any(gap.reason == event_pb2.GAP_REASON_RING_REPLACED for gap in gaps)
 
 
 def _covered(first: int, last: int, gaps: list[event_pb2.Gap]) -> int:
-    """How many of the numbers first..last lie in a gap; gaps may overlap."""
+    """Return how many of the numbers first..last lie in a gap; gaps may overlap."""
     covered = 0
     for gap in sorted(gaps, key=lambda gap: gap.first_seq):
         begin, end = max(gap.first_seq, first), min(gap.last_seq, last)

@@ -18,7 +18,7 @@ _TOUCHED: Final = 0.01
 
 
 def lines(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """One curve: speed, or throttle and brake."""
+    """Return one curve: speed, or throttle and brake."""
     if height < 2:
         return []
     board.history.follow(board.focus)
@@ -38,7 +38,7 @@ def _speed(curves: dict[str, Values], width: int, height: int) -> list[Line]:
 
 
 def _scale(kmh: Values) -> tuple[float, float]:
-    """Steps of 50 km/h around all values, so that the axis rarely changes."""
+    """Return steps of 50 km/h around all values, so that the axis rarely changes."""
     if not len(kmh):
         return 0.0, _STEP_KMH
     low = math.floor(float(kmh.min()) / _STEP_KMH) * _STEP_KMH
@@ -46,7 +46,7 @@ def _scale(kmh: Values) -> tuple[float, float]:
 
 
 def _pedals(curves: dict[str, Values], width: int, height: int) -> list[Line]:
-    """Throttle in green, brake in red; where they meet the brake decides the colour."""
+    """Return throttle in green, brake in red; where they meet the brake decides the colour."""
     title = Line("throttle", GOOD).put(" / ", DIM).put("brake", RED).put(f"  {SPAN_S:.0f} s", DIM)
     throttle = braille.cells(braille.curve(curves["throttle"], height - 1))
     brake = braille.cells(braille.curve(_touched(curves["brake"]), height - 1))
@@ -54,7 +54,7 @@ def _pedals(curves: dict[str, Values], width: int, height: int) -> list[Line]:
 
 
 def _touched(brake: Values) -> Values:
-    """Without the line along the bottom while the pedal is free."""
+    """Return the pedal's curve without the line along the bottom while it is free."""
     before = np.concatenate((brake[:1], brake[:-1]))
     return np.where((brake < _TOUCHED) & (before < _TOUCHED), np.nan, brake)
 

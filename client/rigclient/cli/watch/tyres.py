@@ -19,7 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def lines(board: Board, width: int, height: int) -> list[Line]:
-    """The panel: title and two axles; taller from ten rows on."""
+    """Return the panel: title and two axles; taller from ten rows on."""
     car = board.car
     if car is None or height < _LEAST:
         return []
@@ -40,7 +40,7 @@ def _corner(car: Car, at: int, cells: int, tall: bool) -> list[Line]:
 
 
 def _surface(name: str, temps: Array, cells: int, empty: bool) -> Line:
-    """Three patches in the colour of their temperature, which stands in them."""
+    """Return three patches in the colour of their temperature, which stands in them."""
     line = Line(f"{name} ", TEXT)
     each, rest = divmod(cells - 3, 3)
     for at, value in enumerate(temps.tolist()):

@@ -31,7 +31,7 @@ _KEYS: Final = (
 
 
 @dataclass
-class Choice:
+class ViewSettings:
     """What the keys have changed."""
 
     sort: str = leaderboard.SORTS[0]
@@ -46,8 +46,8 @@ class Choice:
     """Keys work."""
 
 
-def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int = 0) -> list[Line]:
-    """The whole screen: `height` lines, each exactly `width` cells wide."""
+def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnects: int = 0) -> list[Line]:
+    """Return the whole screen: `height` lines, each exactly `width` cells wide."""
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _too_small(width, height)
     foot = footer.line(board, width, reconnects, choice.keys, _said(choice))
@@ -58,14 +58,14 @@ def lines(board: Board, width: int, height: int, choice: Choice, reconnects: int
     return _explained([*rows, foot], width) if choice.helping else [*rows, foot]
 
 
-def _said(choice: Choice) -> str:
-    """What is not as at the beginning."""
+def _said(choice: ViewSettings) -> str:
+    """Return what is not as at the beginning."""
     sort = f"by {choice.sort}" if choice.sort != leaderboard.SORTS[0] else ""
     return "  ".join(filter(None, ("PAUSED, p goes on" if choice.paused else "", sort)))
 
 
 def _explained(rows: list[Line], width: int) -> list[Line]:
-    """The keys in a box over the middle of the screen."""
+    """Return the keys in a box over the middle of the screen."""
     inner = min(max(len(text) for _, text in _KEYS) + 9, width - 4)
     box = [Line("┌" + "─" * inner + "┐", DIM)]
     for key, text in _KEYS:
@@ -78,7 +78,7 @@ def _explained(rows: list[Line], width: int) -> list[Line]:
     return rows
 
 
-def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
+def _body(board: Board, width: int, height: int, choice: ViewSettings) -> list[Line]:
     side = min(max(width * 2 // 5, _LEAST_SIDE), _MOST_SIDE)
     left = width - side - 1
     table = min(1 if board.scoring is None else len(board.scoring) + 1, height)
@@ -91,7 +91,7 @@ def _body(board: Board, width: int, height: int, choice: Choice) -> list[Line]:
 
 
 def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """Cockpit and tyres from the top, and a trace in what is left."""
+    """Return cockpit and tyres from the top, and a trace in what is left."""
     tyre_rows = 10 if height >= _TALL_FROM else 7
     cockpit_rows = max(height - tyre_rows - _TRACE - 1, _LEAST_COCKPIT)
     rows = cockpit.lines(board, width, cockpit_rows)
@@ -103,12 +103,12 @@ def _side(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
 
 
 def _trace(board: Board, width: int, height: int, pedals: bool) -> list[Line]:
-    """A curve below a rule."""
+    """Return a curve below a rule."""
     return [Line("─" * width, FAINT), *trace.lines(board, width, min(height, _MOST_TRACE), pedals)]
 
 
 def _nothing(board: Board, width: int) -> list[Line]:
-    """No telemetry yet: say why, in full."""
+    """Return that there is no telemetry yet, and in full why."""
     state = board.state
     word, text = state.word, state.sentence
     if state.condition is Condition.LIVE:

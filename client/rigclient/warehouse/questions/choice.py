@@ -16,14 +16,14 @@ FIRST_RACE: Final = 10
 """The game's session number of the first race of a weekend."""
 
 
-class Where(NamedTuple):
+class LapCondition(NamedTuple):
     """A condition on a lap L of a session S, and what stands for its question marks."""
 
     sql: str
     params: tuple[Value, ...]
 
-    def __and__(self, sql: str) -> "Where":
-        return Where(f"{self.sql} AND {sql}", self.params)
+    def __and__(self, sql: str) -> "LapCondition":
+        return LapCondition(f"{self.sql} AND {sql}", self.params)
 
 
 @dataclass(frozen=True)
@@ -51,31 +51,31 @@ class Choice:
     telemetry: bool = False
     """Only laps with samples."""
 
-    def where(self) -> Where:
+    def where(self) -> LapCondition:
         """Return the condition; every word of the caller is a parameter."""
         parts = [part for part in self._parts() if part is not None]
         sql = " AND ".join(["L.KIND = 'lap'", *(part.sql for part in parts)])
-        return Where(sql, tuple(value for part in parts for value in part.params))
+        return LapCondition(sql, tuple(value for part in parts for value in part.params))
 
     def given(self) -> list[str]:
         """Return the names of the conditions that restrict."""
         return [field.name for field in fields(self) if getattr(self, field.name)]
 
-    def _parts(self) -> Iterator[Where | None]:
+    def _parts(self) -> Iterator[LapCondition | None]:
         yield _contains("L.TRACK", self.track)
         yield _contains("L.DRIVER", self.driver)
-        yield Where("CONTAINS(L.SESSION, ?)", (self.session,)) if self.session else None
+        yield LapCondition("CONTAINS(L.SESSION, ?)", (self.session,)) if self.session else None
         yield _contains("L.VEHICLE_CLASS", self.vehicle_class)
-        yield Where("S.SOURCE = ?", (self.source,)) if self.source else None
+        yield LapCondition("S.SOURCE = ?", (self.source,)) if self.source else None
         if self.race:
-            yield Where("S.KIND = 'race' AND S.SESSION_NUMBER = ?", (FIRST_RACE - 1 + self.race,))
+            yield LapCondition("S.KIND = 'race' AND S.SESSION_NUMBER = ?", (FIRST_RACE - 1 + self.race,))
         if self.cars:
             marks = ", ".join("?" * len(self.cars))
-            yield Where(f"({CAR} IN ({marks}) OR L.VEHICLE IN ({marks}))", self.cars * 2)
-        yield Where("L.GREEN", ()) if self.green else None
-        yield Where("COALESCE(L.VALID, TRUE)", ()) if self.valid else None
-        yield Where("L.SAMPLES > 0", ()) if self.telemetry else None
+            yield LapCondition(f"({CAR} IN ({marks}) OR L.VEHICLE IN ({marks}))", self.cars * 2)
+        yield LapCondition("L.GREEN", ()) if self.green else None
+        yield LapCondition("COALESCE(L.VALID, TRUE)", ()) if self.valid else None
+        yield LapCondition("L.SAMPLES > 0", ()) if self.telemetry else None
 
 
-def _contains(column: str, part: str) -> Where | None:
-    return Where(f"CONTAINS(LOWER({column}), ?)", (part.lower(),)) if part else None
+def _contains(column: str, part: str) -> LapCondition | None:
+    return LapCondition(f"CONTAINS(LOWER({column}), ?)", (part.lower(),)) if part else None

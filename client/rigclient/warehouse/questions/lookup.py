@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from rig.errors import BadRequest, NotFound
 from rigclient.warehouse.destination import Destination
-from rigclient.warehouse.questions.choice import FROM, Choice, Where
+from rigclient.warehouse.questions.choice import FROM, Choice, LapCondition
 from rigclient.warehouse.questions.laps import LapKey
 from rigclient.warehouse.questions.suggestions import suggestion
 
@@ -44,7 +44,7 @@ def find_lap(destination: Destination, text: str) -> LapKey:
     of that name: 8c3b-1/car13-0008, 8c3b-1/best. Raises NotFound, BadRequest.
     """
     part, _, own = text.removeprefix("sessions/").replace("/laps/", "/").rpartition("/")
-    where = Where("CONTAINS(SESSION, ?)", (part,))
+    where = LapCondition("CONTAINS(SESSION, ?)", (part,))
     found = _best(destination, where) if own == BEST else _named(destination, where, own)
     if not found:
         raise NotFound(
@@ -58,12 +58,12 @@ def find_lap(destination: Destination, text: str) -> LapKey:
     return LapKey(*found[0])
 
 
-def _named(destination: Destination, where: Where, own: str) -> list[Any]:
+def _named(destination: Destination, where: LapCondition, own: str) -> list[Any]:
     sql = f"SELECT RIG_ID, SESSION, LAP FROM LAPS WHERE {where.sql} AND LAP = ? ORDER BY SESSION"
     return destination.rows(f"{sql} LIMIT {_SHOWN + 1}", [*where.params, own])
 
 
-def _best(destination: Destination, where: Where) -> list[Any]:
+def _best(destination: Destination, where: LapCondition) -> list[Any]:
     sql = (
         f"SELECT RIG_ID, SESSION, LAP FROM BEST_LAPS_V WHERE {where.sql} ORDER BY COUNTED, LAP_INDEX LIMIT 1"
     )
@@ -96,7 +96,7 @@ def _drivers(destination: Destination, choice: Choice) -> list[str]:
 
 
 def _nearest(names: list[str], text: str) -> list[str]:
-    """The name that is `text` in any case, else the only one that has it as a word."""
+    """Return the name that is `text` in any case, else the only one that has it as a word."""
     wanted = text.lower()
     whole = [name for name in names if name.lower() == wanted]
     words = [name for name in names if wanted in name.lower().split()]

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -131,7 +132,9 @@ class Snowflake:
                 yield from _plain(table).to_batches(max_chunksize=rows)
 
     def stage(self, path: Path, name: str) -> str:
-        """PUT it there. The connector takes the name from the path, and not every path as it is."""
+        """Upload it there with PUT. The connector takes the name from the path, and not every path as
+        it is.
+        """
         name = _UNSAFE.sub("_", name)
         folder, _, own = name.rpartition("/")
         with tempfile.TemporaryDirectory(prefix="rigd-stage-") as beside:
@@ -156,7 +159,7 @@ class Snowflake:
         self._end(session)
 
     def copy(self, table: str, staged: str) -> int:
-        """COPY it, as it is, for the first time."""
+        """Copy it in with COPY INTO, as it is, for the first time."""
         files = self.rows(_COPY.format(table=table, staged=staged))
         if len(files) != 1 or len(files[0]) < 4:
             raise NotFound(f"{self.name}: COPY found {max(0, len(files) - 1)} files besides {staged}")
@@ -166,12 +169,12 @@ class Snowflake:
         return int(loaded)
 
     def unstage(self, staged: str) -> None:
-        """REMOVE it. Old ones go by their age otherwise."""
+        """Remove it. Old ones go by their age otherwise."""
         with contextlib.suppress(RigError):
             self.execute(f"REMOVE {staged}")
 
     def begin(self) -> None:
-        """BEGIN, or nothing is begun: asking again fails after a reply that was lost."""
+        """Begin a transaction, or nothing is begun: asking again fails after a reply that was lost."""
         self._session()
         self._in_transaction = True
         try:
@@ -181,12 +184,12 @@ class Snowflake:
             raise
 
     def commit(self) -> None:
-        """COMMIT."""
+        """Commit the transaction."""
         self.execute("COMMIT")
         self._in_transaction = False
 
     def rollback(self) -> None:
-        """ROLLBACK; a session that is lost has done it."""
+        """Roll the transaction back; a session that is lost has done it."""
         if self._open is not None and self._in_transaction:
             try:
                 self.execute("ROLLBACK")
@@ -194,14 +197,15 @@ class Snowflake:
                 self._drop()  # which undoes it as well
         self._in_transaction = False
 
-    def columns(self, table: str) -> dict[str, str]:
-        """Return the columns of a table, in its order."""
-        found = self.rows(
-            "SELECT COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS "
-            "WHERE TABLE_SCHEMA = CURRENT_SCHEMA() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
-            [table],
-        )
-        return {name: _type(kind, scale) for name, kind, scale in found}
+    def columns(self) -> defaultdict[str, dict[str, str]]:
+        """Return the columns of every table, in their order."""
+        found = defaultdict[str, dict[str, str]](dict)
+        for table, name, kind, scale in self.rows(
+            "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS "
+            "WHERE TABLE_SCHEMA = CURRENT_SCHEMA() ORDER BY ORDINAL_POSITION"
+        ):
+            found[table][name] = _type(kind, scale)
+        return found
 
     def health(self) -> Iterator[HealthCheck]:
         """Check login, database and schema, stage and clock."""
@@ -283,7 +287,7 @@ def _silence_timer(session: Any) -> None:
 
 
 def _check_reachable(wanted: Login) -> None:
-    """See that somebody answers: connector 4 waits a minute for a network that swallows everything."""
+    """Ensure that somebody answers: connector 4 waits a minute for a network that swallows everything."""
     options = wanted.options
     host = options.get("host") or f"{options['account']}.snowflakecomputing.com"
     if "region" in options or "proxy_host" in options or _by_proxy(host):

@@ -56,7 +56,7 @@ def _source(address: str, stack: contextlib.ExitStack) -> "RigReader":
 
 
 def _default_source(address: str, stack: contextlib.ExitStack) -> "list[RigReader]":
-    """None when it does not answer: a warehouse has a life of its own."""
+    """Return the default rig, None when it does not answer: a warehouse has a life of its own."""
     with contextlib.suppress(Unavailable):
         return [_source(address, stack)]
     return []

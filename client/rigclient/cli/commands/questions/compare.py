@@ -60,7 +60,7 @@ def _over_distance(command: Any) -> Any:
 @which_warehouse
 @_over_distance
 @shell.as_json
-def grid(first: str, second: str, where: str | None, **wishes: Any) -> None:
+def grid(first: str, second: str, where: str | None, **options: Any) -> None:
     """Show two laps over the distance.
 
     LAP is part of a session's name and a lap's, 8c3b-1/car13-0008, or 8c3b-1/best for the session's best.
@@ -74,7 +74,7 @@ def grid(first: str, second: str, where: str | None, **wishes: Any) -> None:
 
     with asked_alone(where) as destination:
         found = between(destination, find_lap(destination, first), find_lap(destination, second))
-        _show(destination, found, **wishes)
+        _show(destination, found, **options)
 
 
 @click.command()

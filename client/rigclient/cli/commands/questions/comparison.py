@@ -46,12 +46,12 @@ class Shown(NamedTuple):
         return titled(self.name.lower(), self.unit)
 
     def text(self, value: float | None) -> Text:
-        """A value of the warehouse, in that unit."""
+        """Return a value of the warehouse, in that unit."""
         return Text("-", DIM) if value is None else Text(f"{value * self.factor:.{self.digits}f}", TEXT)
 
 
 def columns(channels: Iterable[str]) -> list[Shown]:
-    """The columns of channels, in the units of `rig plot`. Raises UnknownChannel."""
+    """Return the columns of channels, in the units of `rig plot`. Raises UnknownChannel."""
     from rigclient.warehouse import tables
     from rigclient.warehouse.questions.samples import columns_of, units
 
@@ -64,7 +64,7 @@ def columns(channels: Iterable[str]) -> list[Shown]:
 
 
 def plain(found: "Comparison", cells: "Sequence[Cell]") -> dict[str, Any]:
-    """For machines."""
+    """Return plain values for machines."""
     return {
         "laps": [{**lap._asdict(), "key": None, "lap": str(lap.key)} for lap in (found.a, found.b)],
         "splits": [one._asdict() for one in found.splits],
@@ -83,7 +83,7 @@ def plain(found: "Comparison", cells: "Sequence[Cell]") -> dict[str, Any]:
 def report(
     found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown], width: int
 ) -> Iterator[RenderableType]:
-    """For people, in `width` cells."""
+    """Yield what people read of it, in `width` cells."""
     sessions = dict.fromkeys(lap.key.session for lap in (found.a, found.b))
     yield Text.assemble((found.a.track, TITLE), (f"  {', '.join(sessions)}", DIM))
     yield table((("", "left"), ("driver", "left"), ("lap", "left"), ("time", "right")), _laps(found), width)
@@ -109,7 +109,7 @@ def _time(lap: "Best") -> Text:
 
 
 def _splits(found: "Comparison", width: int) -> Iterator[RenderableType]:
-    """Times at the lines, what b lost up to there, and since the line before."""
+    """Yield times at the lines, what b lost up to there, and since the line before."""
     if not found.splits:
         return
     rows, before = [], 0.0
@@ -123,7 +123,7 @@ def _splits(found: "Comparison", width: int) -> Iterator[RenderableType]:
 
 
 def _lost(seconds: float | None) -> Text:
-    """Time that b has lost is red, won is green."""
+    """Return a difference of time: what b has lost is red, won is green."""
     if seconds is None:
         return Text("-", DIM)
     style: Style = DIM if abs(seconds) < _HALF_MS else RED if seconds > 0 else GOOD
@@ -131,7 +131,7 @@ def _lost(seconds: float | None) -> Text:
 
 
 def _trace(cells: "Sequence[Cell]", width: int) -> Iterator[Line]:
-    """The time between the laps over the distance: up is b behind."""
+    """Yield the time between the laps over the distance: up is b behind."""
     delta = _array(cell.delta for cell in cells)
     known = delta[np.isfinite(delta)]
     if not len(known):
@@ -146,7 +146,7 @@ def _trace(cells: "Sequence[Cell]", width: int) -> Iterator[Line]:
 
 
 def _cells(cells: "Sequence[Cell]", shown: Sequence[Shown], width: int) -> Iterator[RenderableType]:
-    """Some of the cells, evenly spread, with as many columns as fit."""
+    """Yield some of the cells, evenly spread, with as many columns as fit."""
     fitting = _fitting(shown, width)
     heads = [("m", "right")]
     for column in fitting:
@@ -159,7 +159,7 @@ def _cells(cells: "Sequence[Cell]", shown: Sequence[Shown], width: int) -> Itera
 
 
 def _fitting(shown: Sequence[Shown], width: int) -> list[Shown]:
-    """The first columns that fit, at least one."""
+    """Return the first columns that fit, at least one."""
     fitting: list[Shown] = []
     used = _FIXED
     for column in shown:

@@ -102,7 +102,7 @@ def _time(seconds: float | None, style: Style) -> Text:
 
 
 def _flags(lap: dict[str, Any]) -> Iterator[Text]:
-    told = (
+    flagged = (
         (lap["green"] is True, "green", GOOD),
         (lap["green"] is False, "yellow", YELLOW),
         (lap["valid"] is False, "invalid", RED),
@@ -111,4 +111,4 @@ def _flags(lap: dict[str, Any]) -> Iterator[Text]:
         (lap["in_lap"], "in", CYAN),
         (lap["samples"], f"{lap['samples']} samples", BLUE),
     )
-    return (Text(word, style) for holds, word, style in told if holds)
+    return (Text(word, style) for holds, word, style in flagged if holds)

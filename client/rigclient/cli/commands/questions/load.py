@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rigclient.imports.import_file import ImportReport, Progress
     from rigclient.imports.refusals import OnRefused, RefusedRow
 
-_MOST_TOLD: Final = 10
+_MOST_SHOWN: Final = 10
 """Refused rows that are printed; --refused writes them all."""
 _FIELDS: Final = ("file", "line", "reason", "detail")
 _COLUMNS: Final = (
@@ -98,10 +98,10 @@ def load(
     from rigclient.imports import discovery, import_file, job
     from rigclient.warehouse import connect
 
-    told = Told()
+    refused_rows = RefusedRows()
     with contextlib.ExitStack() as stack:
         found = discovery.search(paths)
-        tell = stack.enter_context(_written(refused_file, told))
+        tell = stack.enter_context(_written(refused_file, refused_rows))
         progress = stack.enter_context(_progress(found))
         destination = stack.enter_context(connect(where))
         work = job.ImportJob(
@@ -109,17 +109,17 @@ def load(
         )
         reports = list(work.run(found))
     if as_json:
-        click.echo(shell.json_text(_plain(reports, found, told)))
+        click.echo(shell.json_text(_plain(reports, found, refused_rows)))
     else:
         console = shell.console()
         console.print(_files(reports, console.width))
         for line in _whys(reports, found):
             console.print(line, soft_wrap=True)
-        console.print(_report(reports, found, told, console.width))
+        console.print(_report(reports, found, refused_rows, console.width))
     _end(reports)
 
 
-class Told:
+class RefusedRows:
     """The rows that were refused, the first of them in full."""
 
     def __init__(self) -> None:
@@ -129,25 +129,25 @@ class Told:
         self.count: int = 0
 
     def __call__(self, refusal: "RefusedRow") -> None:
-        """One more."""
+        """Count one more."""
         self.count += 1
         self.where.setdefault(refusal.reason, refusal)
-        if len(self.first) < _MOST_TOLD:
+        if len(self.first) < _MOST_SHOWN:
             self.first.append(refusal)
 
 
 @contextlib.contextmanager
-def _written(path: Path | None, told: Told) -> "Iterator[OnRefused]":
-    """Tells, and where a file is wanted writes the row there."""
+def _written(path: Path | None, refused_rows: RefusedRows) -> "Iterator[OnRefused]":
+    """Open what refused rows are given to; where a file is wanted it writes them there."""
     if path is None:
-        yield told
+        yield refused_rows
         return
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_FIELDS)
 
         def write(refusal: "RefusedRow") -> None:
-            told(refusal)
+            refused_rows(refusal)
             writer.writerow(refusal)
 
         yield write
@@ -155,7 +155,7 @@ def _written(path: Path | None, told: Told) -> "Iterator[OnRefused]":
 
 @contextlib.contextmanager
 def _progress(found: "Search") -> "Iterator[Progress]":
-    """A bar on standard error over the bytes of all files, only where that is a terminal."""
+    """Show a bar on standard error over the bytes of all files, only where that is a terminal."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     with Bars(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
@@ -169,15 +169,17 @@ def _progress(found: "Search") -> "Iterator[Progress]":
         yield progress
 
 
-def _report(reports: "Sequence[ImportReport]", found: "Search", told: Told, width: int) -> RenderableType:
+def _report(
+    reports: "Sequence[ImportReport]", found: "Search", refused_rows: RefusedRows, width: int
+) -> RenderableType:
     parts: list[RenderableType] = []
-    if told.count:
-        parts += [Text(), _reasons(reports, told, width), Text(), *_first(told)]
+    if refused_rows.count:
+        parts += [Text(), _reasons(reports, refused_rows, width), Text(), *_first(refused_rows)]
     return Group(*parts, Text(), _sum(reports, found))
 
 
 def _whys(reports: "Sequence[ImportReport]", found: "Search") -> Iterator[Text]:
-    """A line for every file that is not loaded, with its reason."""
+    """Yield a line for every file that is not loaded, with its reason."""
     for report in reports:
         if report.why:
             yield Text(report.why, YELLOW if report.outcome in (_REFUSED, _EMPTY) else DIM)
@@ -185,7 +187,7 @@ def _whys(reports: "Sequence[ImportReport]", found: "Search") -> Iterator[Text]:
 
 
 def _files(reports: "Sequence[ImportReport]", width: int) -> RenderableType:
-    """A row per file that has laps to tell."""
+    """Return a row per file that has laps to tell."""
     shown = (report for report in reports if report.kind != _BEACONS or report.why)
     return table(_COLUMNS, map(_row, shown), width)
 
@@ -205,10 +207,10 @@ def _count(number: int, style: Style) -> Text:
     return Text(str(number), style) if number else Text("-", DIM)
 
 
-def _reasons(reports: "Sequence[ImportReport]", told: Told, width: int) -> RenderableType:
-    """Rows that were refused, by reason."""
+def _reasons(reports: "Sequence[ImportReport]", refused_rows: RefusedRows, width: int) -> RenderableType:
+    """Return rows that were refused, by reason."""
     total = sum((report.refused for report in reports), Counter[str]())
-    rows = (_reason(reason, count, told.where[reason]) for reason, count in total.most_common())
+    rows = (_reason(reason, count, refused_rows.where[reason]) for reason, count in total.most_common())
     return table(_REASONS, rows, width)
 
 
@@ -221,15 +223,17 @@ def _place(refusal: "RefusedRow") -> str:
     return f"{refusal.path.name}:{refusal.line}"
 
 
-def _first(told: Told) -> Iterator[Text]:
-    for refusal in told.first:
+def _first(refused_rows: RefusedRows) -> Iterator[Text]:
+    for refusal in refused_rows.first:
         yield Text(f"{_place(refusal)}: {refusal.detail}", TEXT)
-    if told.count > len(told.first):
-        yield Text(f"and {told.count - len(told.first)} more; --refused FILE writes them all", DIM)
+    if refused_rows.count > len(refused_rows.first):
+        yield Text(
+            f"and {refused_rows.count - len(refused_rows.first)} more; --refused FILE writes them all", DIM
+        )
 
 
 def _sum(reports: "Sequence[ImportReport]", found: "Search") -> Text:
-    """15 files loaded, 7214 laps; ..."""
+    """Return the sum in words: 15 files loaded, 7214 laps; ..."""
     loaded = [report for report in reports if report.laps]
     words = [f"{len(loaded)} file{'s' * (len(loaded) != 1)} loaded, {sum(one.laps for one in loaded)} laps"]
     there = sum(report.outcome == _THERE for report in reports)
@@ -245,7 +249,7 @@ def _sum(reports: "Sequence[ImportReport]", found: "Search") -> Text:
     return Text("; ".join(words), DIM)
 
 
-def _plain(reports: "Sequence[ImportReport]", found: "Search", told: Told) -> dict[str, Any]:
+def _plain(reports: "Sequence[ImportReport]", found: "Search", refused_rows: RefusedRows) -> dict[str, Any]:
     return {
         "files": [
             {
@@ -265,16 +269,16 @@ def _plain(reports: "Sequence[ImportReport]", found: "Search", told: Told) -> di
             for report in reports
         ],
         "others": [str(path) for path in found.others],
-        "refused": told.count,
-        "first_refused": [{**row._asdict(), "path": str(row.path)} for row in told.first],
+        "refused": refused_rows.count,
+        "first_refused": [{**row._asdict(), "path": str(row.path)} for row in refused_rows.first],
     }
 
 
 def _end(reports: "Sequence[ImportReport]") -> None:
-    """Files that were refused whole are no success. Raises Refused."""
+    """Raise Refused when files were refused whole: that is no success."""
     if refused := _refused(reports):
         raise Refused(
-            f"{len(refused)} of {len(reports)} files refused", hint="each is told above with its reason"
+            f"{len(refused)} of {len(reports)} files refused", hint="each is shown above with its reason"
         )
 
 
@@ -283,7 +287,7 @@ def _refused(reports: "Sequence[ImportReport]") -> "list[ImportReport]":
 
 
 def _date(text: str) -> str:
-    """A date or a year. Raises BadParameter."""
+    """Return a date or a year. Raises BadParameter."""
     from rigclient.imports.races import date_of
 
     found = date_of(text)

@@ -44,7 +44,7 @@ _WORDS: Final = ("track", "race", "session", "cars", "driver", "vehicle_class", 
 
 
 def chosen(*without: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options that choose laps; the command gets them as `words`, for `choice_of`."""
+    """Add the options that choose laps; the command gets them as `words`, for `choice_of`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option, word in reversed(list(zip(_CHOICE, _WORDS, strict=True))):
@@ -56,7 +56,7 @@ def chosen(*without: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def choice_of(words: Mapping[str, Any], **more: Any) -> "Choice":
-    """The choice that the options make."""
+    """Return the choice that the options make."""
     from rigclient.warehouse.questions.choice import Choice
 
     return Choice(**{name: value for name, value in words.items() if value is not None}, **more)
@@ -64,7 +64,7 @@ def choice_of(words: Mapping[str, Any], **more: Any) -> "Choice":
 
 @contextlib.contextmanager
 def asked(where: str | None, address: str) -> "Iterator[Destination]":
-    """The warehouse; where that cannot be reached, what the rig at `address` knows, with a warning."""
+    """Open the warehouse; where that cannot be reached, what the rig at `address` knows, with a warning."""
     from rigclient.warehouse import offline
 
     with offline.opened(where, address, shell.warn) as destination:
@@ -73,7 +73,7 @@ def asked(where: str | None, address: str) -> "Iterator[Destination]":
 
 @contextlib.contextmanager
 def asked_alone(where: str | None) -> "Iterator[Destination]":
-    """The warehouse, for questions about samples: no index of a rig tells them."""
+    """Open the warehouse, for questions about samples: no index of a rig tells them."""
     from rigclient.warehouse import connect
 
     with connect(where, read_only=True) as destination:
@@ -90,15 +90,15 @@ def warn_of_unknown_green(destination: "Destination", choice: "Choice") -> None:
 
 
 def nothing(destination: "Destination", choice: "Choice", what: str = "lap") -> NotFound:
-    """The error that says what there is instead."""
+    """Return the error that says what there is instead."""
     from rigclient.warehouse.questions.suggestions import suggestion
 
     return NotFound(suggestion(destination, choice, what))
 
 
 def table(columns: Iterable[tuple[str, Any]], rows: Iterable[Sequence[Text]], width: int) -> Grid:
-    """A grid of these columns, names with their justification, in `width` cells: where there is no room the
-    longest text gives way, for a cut number is another number.
+    """Return a grid of these columns, names with their justification, in `width` cells: where there is no
+    room the longest text gives way, for a cut number is another number.
     """
     columns = tuple(columns)
     kept = [tuple(row) for row in rows]
@@ -123,12 +123,12 @@ def _widths(columns: Sequence[tuple[str, Any]], rows: Sequence[Sequence[Text]], 
 
 
 def split(seconds: float | None) -> str:
-    """28.499, and from a minute on 1:08.499."""
+    """Return a split time in s as text: 28.499, and from a minute on 1:08.499."""
     if seconds is None:
         return "-"
     return f"{seconds:.3f}" if seconds < 60 else lap_time(seconds)
 
 
 def blank(text: str | None) -> Text:
-    """Something, or a dash for nothing."""
+    """Return a value as text, or a dash for nothing."""
     return Text(text) if text else Text("-", DIM)

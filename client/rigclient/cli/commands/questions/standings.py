@@ -69,7 +69,7 @@ def results(address: str, /, where: str | None, as_json: bool, **words: Any) -> 
 
 
 def _parted(rows: Sequence[Row], best: float) -> Iterator[Sequence[Text]]:
-    """Those that finished, then those that did not below a line that says so."""
+    """Yield those that finished, then those that did not below a line that says so."""
     retired = [row for row in rows if row.get("retired")]
     yield from (_result(row, best) for row in rows if not row.get("retired"))
     if retired:
@@ -93,13 +93,13 @@ def _result(row: Row, best: float) -> Sequence[Text]:
 
 
 def _in_class(row: Row) -> Text:
-    """Am 1; a warehouse of release 0.1 does not tell the place."""
+    """Return class and place in it: Am 1; a warehouse of release 0.1 does not tell the place."""
     place = row.get("class_place")
     return blank(f"{row['vehicle_class']} {place}" if place else row["vehicle_class"])
 
 
 def _race_time(seconds: float) -> str:
-    """45:15.035, and with hours 1:02:03.456."""
+    """Return a race time: 45:15.035, and with hours 1:02:03.456."""
     hours, rest = divmod(seconds, 3600)
     return f"{int(hours)}:{lap_time(rest):0>9}" if hours else lap_time(rest)
 
@@ -190,7 +190,7 @@ def lap_chart(address: str, /, where: str | None, as_json: bool, **words: Any) -
 
 
 def _blocks(rows: Iterable[Row], width: int) -> Iterator[RenderableType]:
-    """Cars in the order they finished, a column per lap; as many blocks of laps as the width needs."""
+    """Yield cars in the order they finished, a column per lap; as many blocks of laps as the width needs."""
     places: dict[int, dict[int, Row]] = {}
     for row in rows:
         places.setdefault(row["car"], {})[row["lap_no"]] = row
@@ -216,7 +216,9 @@ def _cut(name: str) -> tuple[str, Style]:
 
 
 def _place(of_car: Mapping[int, Row], lap: int) -> tuple[str, Style]:
-    """The place after a lap: leading is purple, gained green, lost red, after a lap into the pits cyan."""
+    """Return the place after a lap: leading is purple, gained green, lost red, after a lap into the
+    pits cyan.
+    """
     now, before = of_car.get(lap), of_car.get(lap - 1)
     if now is None:
         return " " * _LAP_CELLS, DIM
@@ -238,7 +240,9 @@ def _place(of_car: Mapping[int, Row], lap: int) -> tuple[str, Style]:
 def _session(
     destination: "Destination", choice: "Choice", what: str, as_json: bool
 ) -> "tuple[SessionSummary, list[SessionSummary]]":
-    """The newest session that fits, and the others. Raises NotFound, which tells `what` there is not."""
+    """Return the newest session that fits, and the others. Raises NotFound, which tells `what` there is
+    not.
+    """
     from rigclient.warehouse.questions.lookup import sessions
 
     found = sessions(destination, choice, _LIKE)

@@ -93,7 +93,7 @@ def _rows(batches: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(name: str, column: Any) -> list[Any]:
-    """The values; those of a float32 as short as they read back."""
+    """Return the values; those of a float32 as short as they read back."""
     from rigclient.warehouse import tables
 
     values: list[Any] = column.to_pylist()
@@ -118,14 +118,14 @@ def _write_csv(path: Path, batches: Iterable[Any]) -> None:
     with (
         atomic_write(path) as partial,
         partial.open("w", newline="", encoding="utf-8") as file,
-        _counted(path) as told,
+        _counted(path) as add_rows,
     ):
         writer = csv.writer(file)
         for at_row, batch in enumerate(batches):
             if not at_row:
                 writer.writerow(_names(batch))
             writer.writerows(_rows([batch]))
-            told(batch.num_rows)
+            add_rows(batch.num_rows)
 
 
 def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
@@ -133,35 +133,35 @@ def _write_parquet(path: Path, batches: Iterable[Any]) -> None:
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(atomic_write(path))
         file = stack.enter_context(partial.open("wb"))
-        told = stack.enter_context(_counted(path))
+        add_rows = stack.enter_context(_counted(path))
         writer: Any = None
         for batch in batches:
             named = batch.rename_columns(_names(batch))
             if writer is None:
                 writer = stack.enter_context(parquet.ParquetWriter(file, named.schema, compression="zstd"))
             writer.write_batch(named)
-            told(batch.num_rows)
+            add_rows(batch.num_rows)
 
 
 @contextlib.contextmanager
 def _counted(path: Path) -> Iterator[Callable[[int], None]]:
-    """Tells on a terminal's standard error how many rows there are so far."""
+    """Show on a terminal's standard error how many rows there are so far."""
     count = 0
 
-    def told(rows: int) -> None:
+    def add_rows(rows: int) -> None:
         nonlocal count
         count += rows
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{visible(path.name)}: {count:,} samples")
             sys.stderr.flush()
 
-    yield told
+    yield add_rows
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
 
 
 def _show(batches: Iterable[Any]) -> None:
-    """The first rows. The session is told once."""
+    """Print the first rows. The session is named once."""
     found = iter(batches)
     first = next(found)
     names = _names(first)

@@ -12,7 +12,7 @@ from tests.stage import until
 
 
 @dataclass
-class House:
+class DemoRun:
     """Folders for a run, and the words of its command."""
 
     data: Path

@@ -87,7 +87,7 @@ def dtype(name: str, table: Any) -> np.dtype[Any]:
     return (LAP.by_name.get(name) or table.by_name[name]).dtype
 
 
-class Shelf:
+class LapStore:
     """Writes laps into a data directory and into its index."""
 
     def __init__(self, data: Path) -> None:
@@ -122,8 +122,8 @@ class Shelf:
         self.store.close()
 
 
-class Clerk(threading.Thread):
-    """Carries out orders as the archiver does, woken by its bell."""
+class CommandThread(threading.Thread):
+    """Carries out commands as the archiver does, woken by its bell."""
 
     def __init__(self, data: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""rigd, but it does not wait for the disk: `python -m tests.faults.powercut.cheat WORDS`.
+"""rigd, but it does not wait for the disk: `python -m tests.faults.powercut.without_sync WORDS`.
 
 What a power cut leaves of it shows that the campaigns can fail.
 """

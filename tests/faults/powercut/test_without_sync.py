@@ -21,7 +21,7 @@ from tests.faults.powercut.ringrun import ring_run
 
 MOMENTS = 30
 """Of a power cut, until one of them shows it."""
-CHEAT = "tests.faults.powercut.cheat"
+WITHOUT_SYNC = "tests.faults.powercut.without_sync"
 _HEADS = """
 import json, pathlib, sys
 from rigd.ring import RingReader
@@ -32,7 +32,7 @@ print(json.dumps([span.last for span in ring.spans().values()]))
 
 def test_a_recorder_that_does_not_wait_loses_and_damages(memory: Path) -> None:
     chance, found = random.Random(SEED), Counter[str]()
-    with ring_run(2.0, CHEAT) as run:
+    with ring_run(2.0, WITHOUT_SYNC) as run:
         for image in (image for disks in rings(run, memory, chance, MOMENTS) for image in disks):
             found[fate(image)] += 1
             shutil.rmtree(image.folder)
@@ -57,7 +57,7 @@ def fate(image: Image) -> str:
 
 def test_an_archiver_that_does_not_wait_loses_and_damages(memory: Path) -> None:
     chance, found = random.Random(SEED), Counter[str]()
-    with archive_run(55, CHEAT) as run:
+    with archive_run(55, WITHOUT_SYNC) as run:
         for image in (image for disks in archives(run, memory, chance, MOMENTS) for image in disks):
             try:
                 examine(image)

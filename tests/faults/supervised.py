@@ -1,6 +1,6 @@
 """All three daemons under the supervisor, with little room to leave.
 
-python -m tests.faults.house DATA BUFFERS ADDRESS RING_SIZE
+python -m tests.faults.supervised DATA BUFFERS ADDRESS RING_SIZE
 """
 
 import signal

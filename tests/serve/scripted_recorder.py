@@ -14,6 +14,7 @@ from rig.columns import Head, Template, field
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.ring import Record, RingWriter
+from rigd.seat import META, Seat, seal
 from rigd.wake import Bell
 
 START_NS = 1_700_000_000_000_000_000
@@ -25,7 +26,7 @@ IDS = (3, 7, 11, 12)
 ENTRIES = session_pb2.EntryList(entries=[session_pb2.Entry(id=i, driver_name=f"Driver {i}") for i in IDS])
 
 
-class Author:
+class ScriptedRecorder:
     """A ring with four cars at 50 Hz; every car's speed is its tick's number."""
 
     def __init__(self, data: Path, limit_bytes: int = 64 << 20) -> None:
@@ -104,6 +105,15 @@ class Author:
         self.ring.append([Record(rings.EVENTS, rings.key(seq), event.SerializeToString())], {})
         self.bell.ring()
 
+    def sit(self, user: str, since_ns: int) -> None:
+        """Tell of who is in the seat by the name of the driver."""
+        seq = self._number(rings.EVENTS)
+        changed = event_pb2.SeatChanged(user=user, by_driver=True, since_time_ns=since_ns)
+        event = event_pb2.Event(seq=seq, capture_time_ns=START_NS + seq, seat_changed=changed)
+        record = Record(rings.EVENTS, rings.key(seq), event.SerializeToString())
+        self.ring.append([record], {META: seal({**Seat(user, since_ns, True)._asdict(), "driver": "x"})})
+        self.bell.ring()
+
     def _number(self, stream: bytes) -> int:
         self.seq[stream] += 1
         return self.seq[stream]
@@ -136,15 +146,15 @@ class Author:
         self.bell.close()
 
 
-class Scribe:
+class RecorderProcess:
     """The process that writes; one serves all tests, one ring at a time."""
 
     def __init__(self) -> None:
-        words = [sys.executable, "-m", "tests.serve.author"]
+        words = [sys.executable, "-m", "tests.serve.scripted_recorder"]
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Have a method of the author called, or with `open` a new author made."""
+        """Have a method of the recorder called, or with `open` a new recorder made."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([name, args, kwargs]) + "\n")
@@ -158,27 +168,27 @@ class Scribe:
         self._process.wait(10)
 
 
-class Remote:
-    """An author that writes through the scribe."""
+class RemoteRecorder:
+    """A recorder in the process that writes."""
 
-    def __init__(self, scribe: Scribe, data: Path, limit_bytes: int = 64 << 20) -> None:
-        self._scribe = scribe
-        scribe.call("open", str(data), limit_bytes)
+    def __init__(self, recorder_process: RecorderProcess, data: Path, limit_bytes: int = 64 << 20) -> None:
+        self._process = recorder_process
+        recorder_process.call("open", str(data), limit_bytes)
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *args, **kwargs: self._scribe.call(name, *args, **kwargs)
+        return lambda *args, **kwargs: self._process.call(name, *args, **kwargs)
 
 
 def main() -> None:
     """Do what is asked, line by line."""
-    author: Author | None = None
+    recorder: ScriptedRecorder | None = None
     for line in sys.stdin:
         name, args, kwargs = json.loads(line)
         result = None
         if name == "open":
-            author = Author(Path(args[0]), args[1])
+            recorder = ScriptedRecorder(Path(args[0]), args[1])
         else:
-            result = getattr(author, name)(*args, **kwargs)
+            result = getattr(recorder, name)(*args, **kwargs)
         print(json.dumps(result), flush=True)
 
 

@@ -23,7 +23,7 @@ class Frame(NamedTuple):
     """The scoring update is of this frame."""
 
 
-class Reel:
+class RaceFrames:
     """Frames of a race, each simulated when it is first asked for. The newest is held, or with `kept` all."""
 
     def __init__(
@@ -61,12 +61,12 @@ class Reel:
 
 
 class Screen:
-    """Arrays that show one frame of a reel after the other, as the game's memory does."""
+    """Arrays that show one frame of a race after the other, as the game's memory does."""
 
-    def __init__(self, reel: Reel) -> None:
-        self.records = np.empty_like(reel.race.records)
-        self.info = np.empty_like(reel.scoring.info)
-        self.vehicles = np.empty_like(reel.scoring.vehicles)
+    def __init__(self, frames: RaceFrames) -> None:
+        self.records = np.empty_like(frames.race.records)
+        self.info = np.empty_like(frames.scoring.info)
+        self.vehicles = np.empty_like(frames.scoring.vehicles)
 
     def show(self, frame: Frame) -> None:
         """Put a frame into the arrays."""
@@ -80,6 +80,6 @@ def _fill(table: np.ndarray[Any, Any], data: bytes) -> None:
 
 
 @functools.cache
-def reel(cars: int, short: bool) -> Reel:
+def shared_frames(cars: int, short: bool) -> RaceFrames:
     """The race that all tapes of this size show: simulating it takes longer than recording it."""
-    return Reel(cars, short, kept=True)
+    return RaceFrames(cars, short, kept=True)

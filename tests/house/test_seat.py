@@ -1,0 +1,53 @@
+"""From the seat to the warehouse: a demo, a user in its seat, and whose laps are listed, kept and loaded."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from rig.lapfile import LapFile
+from tests.house.demo_run import DemoRun
+from tests.stage import events, until
+
+
+def rig(demo: DemoRun, *words: str) -> str:
+    command = [sys.executable, "-m", "rigclient", "--rig", "demo", *words]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=90, check=False, env=demo.environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def laps(demo: DemoRun, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(rig(demo, "laps", "--all", "--limit", "0", "--json", *words))
+    return found
+
+
+def test_laps_are_whose_who_is_in_the_seat_as_far_as_the_warehouse(demo: DemoRun, tmp_path: Path) -> None:
+    demo.start("--cars", "3", "--speed", "20")
+    assert "nobody" in rig(demo, "seat")
+    assert "ann is in the seat" in rig(demo, "seat", "ann")
+    until(lambda: bool(laps(demo, "--user", "ann")), pause_s=0.5)
+    rig(demo, "seat", "--nobody")
+    hers = laps(demo, "--user", "ann")
+    assert all(lap["player"] and lap["user"] == "ann" for lap in hers)
+    assert not laps(demo, "--user", "bob")
+    assert not any(lap["user"] for lap in laps(demo) if not lap["player"])
+    assert " ann " in rig(demo, "laps", "--all")
+    one = hers[0]["name"]
+    assert "ann" in rig(demo, "lap", one)
+    with LapFile.open(
+        demo.data / "laps" / f"{one.replace('sessions/', '').replace('/laps', '')}.lap"
+    ) as file:
+        assert file.header.lap.user == "ann"
+    told = [event.seat_changed for event in events(demo.data) if event.HasField("seat_changed")]
+    assert [(event.user, event.former_user) for event in told][:1] == [("ann", "")]
+    place = tmp_path / "w.duckdb"
+    rig(demo, "sync", "--to", f"duckdb:{place}")
+    with duckdb.connect(place, read_only=True) as warehouse:
+        rows = warehouse.execute("SELECT LAP FROM LAPS WHERE RIG_USER = 'ann'").fetchall()
+    assert one.rpartition("/")[2] in {lap for (lap,) in rows}
