@@ -73,10 +73,10 @@ def test_where_events_and_marks_are_denied_the_laps_arrive(
 
     monkeypatch.setattr(RigReader, "mark", denied)
     monkeypatch.setattr(RigReader, "events", denied)
-    said = told(recorded_rig, duck)
+    said = report(recorded_rig, duck)
     assert said["laps"] == len(recorded_rig.laps())
     assert len(set(said["warnings"])) == 2  # type: ignore[call-overload]
-    assert told(recorded_rig, duck)["laps"] == 0
+    assert report(recorded_rig, duck)["laps"] == 0
 
 
 def test_laps_that_come_later_arrive_alone(recorded_rig: RecordedRig, duck: EmptyWarehouse) -> None:
