@@ -205,6 +205,19 @@ class AsyncRig(AsyncConnection):
             updates.take(part.columns)
         return updates.rows()
 
+    async def circuits(self) -> "list[Circuit]":
+        """Return the circuits that the rig has surveyed, the newest version of each layout."""
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+        from riglap.circuits.circuit import decoded
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        listed = await self._ask(stub.ListCircuits, analysis_pb2.ListCircuitsRequest())
+        found = []
+        for circuit in listed.circuits:
+            answer = await self._ask(stub.GetCircuit, analysis_pb2.GetCircuitRequest(name=circuit.name))
+            found.append(decoded(answer.circuit.file, circuit.name))
+        return found
+
     async def circuit(self, lap: str | LapInfo = queries.BEST) -> "Circuit | None":
         """Return the circuit of a lap: its reference line and corners. None where the rig has not surveyed
         the track yet, or is too old to. Raises NotFound for an unknown lap, Corrupt.

@@ -1,5 +1,7 @@
 """A rig that tells of laps, and a race that was recorded without a clock."""
 
+from pathlib import Path
+
 import pytest
 
 from riglap.circuits.circuit import Circuit, circuit_of
@@ -20,11 +22,7 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> Raced:
 @pytest.fixture(scope="session")
 def real_race(tmp_path_factory: pytest.TempPathFactory) -> Raced:
     """Four cars on the short circuit, with what real recordings hold and no more."""
-
-    def make(folder: object) -> None:
-        drive(folder, short=True, real=True, cars=4, seconds=250, seed=4)  # type: ignore[arg-type]
-
-    return Raced(once(tmp_path_factory, "raced-real", make))
+    return Raced(once(tmp_path_factory, "raced-real", real_drive))
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +40,8 @@ def surveyed(laps: list[Lap]) -> Circuit:
     info = laps[0].info
     found = circuit_of(info.track_name, info.track_length, survey(updates_of(laps), info.track_length))
     return with_splits(found, laps)
+
+
+def real_drive(folder: Path) -> None:
+    """Fill a folder with a race on the short circuit, traffic, stops and incidents included."""
+    drive(folder, short=True, real=True, cars=4, seconds=250, seed=4)

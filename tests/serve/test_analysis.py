@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,18 +15,15 @@ from riglap.compare import compare
 from riglap.findings import findings
 from riglap.lap import Lap
 from tests.once import once
-from tests.riglap.raced import Raced, drive
+from tests.riglap.conftest import real_drive
+from tests.riglap.raced import Raced
 from tests.stage import Stage, stage
-
-
-def _race(folder: Path) -> None:
-    drive(folder, short=True, real=True, cars=4, seconds=250, seed=4)
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stage() as made:
-        kept = once(tmp_path_factory, "raced-real", _race)
+        kept = once(tmp_path_factory, "raced-real", real_drive)
         shutil.copytree(kept, made.data, dirs_exist_ok=True)
         made.serve()
         yield made

@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from riglap.compare import Comparison
     from riglap.findings import Finding, Tip
 
-_NEWEST = 200
+_NEWEST: Final = 200
+"""Laps among which the player's is looked for."""
 
 
 @click.command()
@@ -77,7 +78,12 @@ def _chosen(rig: Rig, name: str, against: str) -> tuple[str, str]:
     ]
     if not rivals:
         raise NotFound(f"no other lap of its class in {session} counts", hint="--against names one")
-    return lap.name, min(rivals, key=lambda other: other.lap_time or float("inf")).name
+    return lap.name, min(rivals, key=_rank).name
+
+
+def _rank(lap: LapInfo) -> tuple[bool, float]:
+    """Laps from the grid or to the pits last, then by time."""
+    return not lap.number or lap.in_lap or lap.out_lap, lap.lap_time or float("inf")
 
 
 def _newest(rig: Rig) -> LapInfo:
@@ -112,12 +118,17 @@ def _plain(found: "Comparison", seen: "list[Finding]", told: "list[Tip]", notes:
 
 
 def _show(console: Any, seen: "list[Finding]", told: "list[Tip]", notes: list[str]) -> None:
+    from riglap.findings.tips import sentence
+
     for at, tip in enumerate(told, start=1):
         console.print(Text.assemble((f"{at}. ", STRONG), (tip.text, TEXT)))
     if not told:
         console.print(Text("nothing that is sure enough to tell", DIM))
     others = [one for one in seen if one.id not in {tip.id for tip in told}]
     for one in others:
+        if one.rule == "incident":
+            console.print(Text(f"   {sentence(one)}", DIM))
+            continue
         sure = f"  {100 * one.confidence:.0f} % sure"
         console.print(Text.assemble((f"   {one.place} {one.rule} ", DIM), lost_text(one.lost_s), (sure, DIM)))
     for note in notes:

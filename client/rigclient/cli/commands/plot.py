@@ -12,6 +12,8 @@ from riglap.plot import writer_of
 from riglap.plot.panels import plot_of
 
 _NEEDED: Final = ("distance", "lap_time")
+_PLACED: Final = ("position", "speed", "local_velocity", "in_pit_lane")
+"""What the time between laps takes."""
 
 
 @click.command()
@@ -41,7 +43,9 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     """
     writer = writer_of(out)
     with connect(address) as rig:
-        laps = [_read(rig, name, channels) for name in rig.find_laps(names)]
+        whole = rig.find_laps(names)
+        needed = (*channels, *_NEEDED, *(_PLACED if len(whole) > 1 else ()))
+        laps = [_read(rig, name, needed) for name in whole]
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
@@ -49,4 +53,4 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
 
 def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
     with shell.progress(name.rpartition("/")[2]) as progress:
-        return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *_NEEDED))), progress=progress)
+        return rig.lap(name, dict.fromkeys(map(channel_of, channels)), progress=progress)
