@@ -39,6 +39,8 @@ PLANTED = {
     "rigd/record/recorder.py": "import rigd.store.marks",
     "rigd/archive/archiver.py": "import grpc",
     "rigd/auth/tokens.py": "import rigd.ring",
+    "riglap/circuits/line.py": "import riglap.compare",
+    "riglap/findings/rules/coasts.py": "import riglap.findings.rules.lifts",
     "riglap/lap.py": "import click",
     "rigclient/frames.py": "import lmdb, duckdb",
     "rigd/record/laps.py": "import sqlite3",
