@@ -1,6 +1,7 @@
 """`rig compare`, `rig coach` and `rig circuit` on a race that the real archiver kept, in a shell."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def rig(here: Stage) -> Run:
     def run(*words: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "rigclient", "--rig", here.address, *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        wide = {**os.environ, "COLUMNS": "200"}
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=wide)
 
     return run
 
@@ -111,3 +113,28 @@ def test_what_cannot_be_compared_is_one_sentence(rig: Run, laps: list[Lap], tmp_
         assert done.returncode, words
         assert "Traceback" not in done.stderr
         assert len(done.stderr.splitlines()) <= 4, done.stderr
+
+
+def test_formulas_are_channels_of_exports_and_plots(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    import pandas
+
+    file = tmp_path / "lap.csv"
+    done = rig("export", name(laps[0]), "--channels", "speed", "--formula", "kmh=speed [km/h]", "--out", file)
+    assert done.returncode == 0, done.stderr
+    table = pandas.read_csv(file, comment="#")
+    assert (table["kmh"] - 3.6 * table["speed"]).abs().max() < 0.01
+    drawn = rig(
+        "plot",
+        name(laps[0]),
+        name(laps[1]),
+        "--formula",
+        "push=derivative(speed) [G]",
+        "--out",
+        tmp_path / "p.svg",
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    wrong = rig("export", name(laps[0]), "--formula", "kmh=speed [kPa]", "--out", file)
+    assert wrong.returncode
+    assert "column" in wrong.stderr
+    assert rig("export", name(laps[0]), "--formula", "nonsense", "--out", file).returncode

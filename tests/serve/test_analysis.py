@@ -8,7 +8,10 @@ import grpc
 import numpy as np
 import pytest
 
+from rig.errors import NotFound
 from rig.v1 import analysis_pb2, analysis_pb2_grpc
+from rigd.serve.analysis import AnalysisService
+from rigd.store.viewer import EVERYTHING, Viewer
 from riglap.circuits.circuit import decoded
 from riglap.circuits.shelf import Shelf
 from riglap.compare import compare
@@ -128,3 +131,18 @@ def test_a_track_that_nobody_surveyed_is_not_found(
         assert answer.laps[1].delta
     finally:
         away.rename(here.data / "circuits")
+
+
+def test_a_lap_that_a_token_does_not_see_is_not_there(here: Stage, laps: list[Lap]) -> None:
+    """Laps of a session belong to those who were in the seat."""
+    service = AnalysisService(here.data, None)  # type: ignore[arg-type]
+    request = analysis_pb2.CompareLapsRequest(laps=[lap.info.name for lap in laps[:2]])
+    try:
+        assert service._compare(request, EVERYTHING).laps
+        for viewer in (Viewer(), Viewer("someone")):
+            with pytest.raises(NotFound):
+                service._compare(request, viewer)
+            with pytest.raises(NotFound):
+                service._get_circuit(analysis_pb2.GetCircuitRequest(lap=laps[0].info.name), viewer)
+    finally:
+        service.close()

@@ -29,9 +29,17 @@ _PLACED: Final = ("position", "speed", "local_velocity", "in_pit_lane")
     show_default=True,
     help=".html to explore in a browser; .png, .svg or .pdf for a picture.",
 )
+@shell.formulas
 @shell.as_json
 @click.pass_obj
-def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: Path, as_json: bool) -> None:
+def plot(
+    address: str,
+    names: tuple[str, ...],
+    channels: tuple[str, ...],
+    out: Path,
+    formulas: dict[str, str],
+    as_json: bool,
+) -> None:
     """Draw laps over the distance, and what each loses to the first.
 
     NAME is what `rig lap` takes. What a wheel has several of, such as tyre_temp, is drawn as their mean;
@@ -40,12 +48,14 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     \b
     Example:
       rig plot best car012-0003 --channels speed,throttle,brake,gear --out laps.html
+      rig plot best --formula "push=derivative(speed) [G]" --channels push
     """
     writer = writer_of(out)
     with connect(address) as rig:
         whole = rig.find_laps(names)
         needed = (*channels, *_NEEDED, *(_PLACED if len(whole) > 1 else ()))
-        laps = [_read(rig, name, needed) for name in whole]
+        laps = [shell.extended(_read(rig, name, () if formulas else needed), formulas) for name in whole]
+    channels = (*channels, *(name for name in formulas if name not in channels))
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
