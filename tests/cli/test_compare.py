@@ -81,7 +81,9 @@ def test_a_coach_names_the_lap_it_compares_with(rig: Run, laps: list[Lap]) -> No
     assert not {tip["id"] for tip in again["tips"]} & set(given.split(","))
 
 
-def test_a_circuit_can_be_written_changed_and_used(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+def test_a_circuit_can_be_written_changed_and_used(
+    here: Stage, rig: Run, laps: list[Lap], tmp_path: Path
+) -> None:
     assert "meander-valley-short-1201m/1" in rig("circuit").stdout
     file = tmp_path / "short.json"
     assert rig("circuit", "meander", "--out", file).returncode == 0
@@ -89,6 +91,15 @@ def test_a_circuit_can_be_written_changed_and_used(rig: Run, laps: list[Lap], tm
     plain["corners"][3]["name"] = "Hairpin"
     file.write_text(json.dumps(plain))
     assert "\nT4 Hairpin " in rig("compare", name(laps[0]), name(laps[1]), "--circuit", file).stdout
+    keep = [sys.executable, "-m", "rigd", "circuit", str(file), "--data", str(here.data)]
+    done = subprocess.run(keep, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "meander-valley-short-1201m/2: 6 corners\n", done.stderr
+    assert "\nT4 Hairpin " in rig("compare", name(laps[0]), name(laps[1])).stdout
+    plain["corners"][3]["end"] = plain["corners"][4]["apex"]
+    file.write_text(json.dumps(plain))
+    refused = subprocess.run(keep, capture_output=True, text=True, timeout=120)
+    assert refused.returncode
+    assert "ends behind the beginning of T5" in refused.stderr
 
 
 def test_files_need_no_rig(here: Stage, laps: list[Lap]) -> None:
