@@ -20,6 +20,8 @@ DISTANCE: Final = "scaled distance"
 
 _LEAST_SAMPLES: Final = 60
 _SLOWEST_HZ: Final = 2.0
+_WORLD_M: Final = 1e6
+"""No place of a game is further from its origin."""
 _MISS_M: Final = 0.005
 """0.1 ms at 50 m/s. What three steps leave beyond it is looked for, and marked where it stays."""
 _SEARCH_M: Final = 240.0
@@ -28,6 +30,8 @@ _SEARCH_STEP_M: Final = 4.0
 _BEYOND_M: Final = 12.0
 """Further beyond the edge of the track a place along it means little."""
 _ROLLED_M: Final = 1.0
+_FASTEST_MPS: Final = 200.0
+"""No car; a field that says so holds no speed."""
 _HOLE_S: Final = 0.6
 _HOLE_M: Final = 30.0
 _JUMP_M: Final = 1.5
@@ -209,11 +213,14 @@ class _Aligning:
         lap, scale = self._lap, self._length / float(self._lap.info.track_length)
         if "distance" in lap and lap.available("distance"):
             metres = lap["distance"][self._rows].astype(np.float64)
-            known = np.isfinite(metres)
+            known = np.abs(metres) < 2 * MOST_M
+            if known.sum() < _LEAST_SAMPLES:
+                raise Unavailable(f"{name_of(lap)} has a distance in {known.sum()} samples only")
             return np.asarray(np.interp(self._time, self._time[known], metres[known]) * scale)
         if "speed" not in lap or not lap.available("speed"):
             raise Unavailable(f"{name_of(lap)} has neither distance nor speed")
-        speed = np.nan_to_num(lap["speed"][self._rows].astype(np.float64))
+        speed = lap["speed"][self._rows].astype(np.float64)
+        speed = np.where(np.abs(speed) < _FASTEST_MPS, speed, 0.0)
         way = np.concatenate(([0.0], np.cumsum(np.diff(self._time) * (speed[1:] + speed[:-1]) / 2)))
         way += self._time[0] * speed[0]
         whole = way[-1] + (self._lap_time - self._time[-1]) * speed[-1]
@@ -222,7 +229,7 @@ class _Aligning:
     def _project(self, places: Floats, seed: Floats, circuit: Circuit) -> None:
         line, (left, right) = circuit.line, circuit.edges
         x, z = places[:, 0], places[:, 2]
-        known = np.isfinite(x) & np.isfinite(z) & ((x != 0) | (z != 0))
+        known = (np.abs(x) < _WORLD_M) & (np.abs(z) < _WORLD_M) & ((x != 0) | (z != 0))
         if not known.any():
             raise Unavailable(f"{name_of(self._lap)} has no position in any sample")
         if not known.all():
@@ -348,7 +355,8 @@ class _Aligning:
                     Doubt(float(self._s[begin:end].min()), float(peak[end - 1]) + 1.0, "rolled back")
                 )
         before = np.concatenate(([-np.inf], peak[:-1]))
-        on = (self._s > before + 1e-6) & (self._s < self._length) & ((self._s > 0) | self._begun_before)
+        on = (self._s > before + 1e-6) & (self._s < self._length) & (self._time < self._lap_time)
+        on &= ((self._s > 0) & (self._time > 0)) | self._begun_before
         s, time, lateral, rows = self._s[on], self._time[on], self._lateral[on], self._rows[on]
         if len(s) < _LEAST_SAMPLES:
             raise Unavailable(f"{name_of(self._lap)} has only {len(s)} samples that follow the track")

@@ -80,6 +80,7 @@ class ChannelRows:
         self._sources: Final = dict(sources)
         self._rows: Final = rows
         self._read: Final[dict[str, Array]] = {}
+        self._filled: Final[dict[str, bool]] = {}
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._sources:
@@ -129,7 +130,9 @@ class ChannelRows:
         """Return whether anything is known of a channel: False where all rows are missing or, of a field that
         the game may leave unfilled, 0.
         """
-        return not len(self) or _filled(self[name], self._sources[name].zeros_absent)
+        if name not in self._filled:
+            self._filled[name] = not len(self) or _filled(self[name], self._sources[name].zeros_absent)
+        return self._filled[name]
 
     def unavailable(self, channels: Iterable[str] = ()) -> list[str]:
         """Return the names of the channels that are not available, of all or of these. Raises

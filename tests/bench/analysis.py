@@ -21,7 +21,7 @@ from tests.riglap.raced import Raced, drive, quiet
 _SHOWN: Final = ("speed", "throttle", "brake", "steering", "gear", "lateral")
 _READ: Final = ("position", "speed", "throttle", "brake", "steering", "gear", "distance", "lap_time")
 _ROUNDS: Final = 15
-FORMULA: Final = "if(throttle > 0.5 && brake < 0.1, sqrt(speed ^ 2 + 4), speed - abs(steering) [m/s])"
+FORMULA: Final = "if(throttle > 0.5 && brake < 0.1, sqrt(speed ^ 2 + 4), 3 * speed - 2)"
 
 
 def analysis() -> dict[str, float]:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from riglap.lap import Lap
+from riglap.names import session_id
 from tests.once import once
 from tests.riglap.conftest import real_drive
 from tests.riglap.raced import Raced
@@ -149,3 +151,22 @@ def test_formulas_are_channels_of_exports_and_plots(rig: Run, laps: list[Lap], t
     assert wrong.returncode
     assert "column" in wrong.stderr
     assert rig("export", name(laps[0]), "--formula", "nonsense", "--out", file).returncode
+
+
+def test_the_warehouse_has_the_same_delta(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    file = f"duckdb:{tmp_path / 'w.duckdb'}"
+    loaded = rig("sync", "--to", file)
+    assert loaded.returncode == 0, loaded.stderr
+    names = [f"{session_id(lap.info.name)}/{name(lap)}" for lap in (laps[0], laps[5])]
+    done = rig("warehouse", "grid", *names, "--to", file, "--json")
+    assert done.returncode == 0, done.stderr
+    found = laps[0].compare(laps[5])
+    cells = json.loads(done.stdout)["cells"]
+    assert len(cells) > 100
+    metres = found.places * (1201 / found.places[-1])
+    for cell in cells:
+        if cell["delta"] is not None:
+            expected = np.interp(cell["distance"], metres, found.delta())
+            assert cell["delta"] == pytest.approx(expected, abs=0.002)
+    assert sum(cell["delta"] is not None for cell in cells) > 100

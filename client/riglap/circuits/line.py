@@ -101,7 +101,7 @@ class ReferenceLine:
         s = np.array(seed, np.float64)
         for _ in range(_STEPS):
             along, _, turn = self._foot(x, z, s)
-            s += along / np.maximum(turn, _LEAST_TURN)
+            s += np.clip(along / np.maximum(turn, _LEAST_TURN), -self.length, self.length)
         along, lateral, turn = self._foot(x, z, s)
         return Projection(s, lateral, along, turn < _LEAST_TURN)
 

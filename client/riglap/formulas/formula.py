@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -61,7 +60,9 @@ def evaluate(lap: Lap, formula: Formula | str, others: Mapping[str, str] | None 
     made = parse(formula) if isinstance(formula, str) else formula
     with np.errstate(all="ignore"):
         found = _Evaluation(lap, others or {}).value(made.node)
-    values = np.broadcast_to(np.asarray(found.values, np.float64), (len(lap),)).copy()
+    values = np.asarray(found.values, np.float64)
+    if values.ndim == 0:
+        values = np.full(len(lap), values)
     return FlatColumn(made.text, found.unit.name, made.text, values)
 
 
@@ -85,6 +86,7 @@ class _Evaluation:
     def __init__(self, lap: Lap, formulas: Mapping[str, str]) -> None:
         self._lap, self._formulas = lap, formulas
         self._made: dict[str, _Value] = {}
+        self._read: dict[str, _Value] = {}
         self._chain: list[str] = []
         self._clock: Floats | None = None
 
@@ -115,6 +117,12 @@ class _Evaluation:
 
     def _column(self, node: Channel, name: str) -> _Value:
         lap, column = self._lap, name + (f"_{node.part}" if node.part in WHEELS else "")
+        if column in self._read:
+            return self._read[column]
+        if not node.part and name in lap and lap[name].ndim == 1:  # most are
+            unit = known(lap.unit(name)) or NONE
+            values = _floats(lap[name]) if lap.available(name) else np.full(len(lap), np.nan)
+            return self._read.setdefault(column, _Value(values, unit))
         try:
             parts = list(lap.flat([column]))
         except MissingChannel as error:
@@ -130,9 +138,7 @@ class _Evaluation:
             )
         if at >= len(parts):
             raise wrong(node.column, f"{name} has {len(parts)} values, no [{at}]", "they count from 0")
-        values = np.ma.filled(np.ma.asarray(parts[at].values).astype(np.float64), np.nan)
-        unit = known(parts[at].unit)
-        return _Value(values, unit or NONE)
+        return _Value(_floats(parts[at].values), known(parts[at].unit) or NONE)
 
     def _formula(self, node: Channel) -> _Value:
         name = node.name
@@ -200,16 +206,16 @@ class _Evaluation:
         _count(node, operands, 3, 3)
         unit = _common(node, operands[1:])
         test, yes, no = operands[0].values, *(_to(one, unit) for one in operands[1:])
-        chosen = np.where(np.isnan(test), np.nan, np.where(np.asarray(test) != 0, yes, no))
+        chosen = np.where(np.asarray(test) != 0, yes, no)
+        missing = np.isnan(test)
+        chosen = np.where(missing, np.nan, chosen) if np.any(missing) else chosen
         return _Value(chosen, unit, all(one.free for one in operands[1:]))
 
     def _over_time(self, node: Operation, operands: list[_Value]) -> _Value:
         name = node.name
         if name == "sqrt":
             _count(node, operands, 1, 1)
-            return _Value(
-                np.sqrt(operands[0].values), operands[0].unit.power(Fraction(1, 2)), operands[0].free
-            )
+            return _Value(np.sqrt(operands[0].values), operands[0].unit.power(0.5), operands[0].free)
         if name == "atan2":
             _count(node, operands, 2, 2)
             unit = _common(node, operands)
@@ -222,7 +228,7 @@ class _Evaluation:
         if name in ("derivative", "integrate"):
             _count(node, operands, 1, 1)
             act = functions.derivative if name == "derivative" else functions.integrate
-            per = SECOND.power(Fraction(-1)) if name == "derivative" else SECOND
+            per = SECOND.power(-1) if name == "derivative" else SECOND
             return _Value(act(self._rows(operands[0]), self._time()), operands[0].unit.times(per))
         if name in ("smooth", "shift"):
             _count(node, operands, 2, 2)
@@ -281,7 +287,7 @@ def _product(node: Operation, operands: list[_Value]) -> _Value:
     if node.name == "*":
         return _Value(left.values * right.values, left.unit.times(right.unit), free)
     if node.name == "/":
-        unit = left.unit.times(right.unit.power(Fraction(-1)))
+        unit = left.unit.times(right.unit.power(-1))
         return _Value(np.divide(left.values, right.values), unit, free)
     if node.name == "%":
         unit = _common(node, operands)
@@ -291,14 +297,14 @@ def _product(node: Operation, operands: list[_Value]) -> _Value:
 
 def _power(node: Operation, left: _Value, right: _Value) -> _Value:
     if left.unit.plain and right.unit.plain:
-        return _Value(np.power(np.asarray(left.values, np.float64), right.values), left.unit, left.free)
+        return _Value(np.asarray(left.values, np.float64) ** right.values, left.unit, left.free)
     exponent = right.values
     if not isinstance(exponent, float) or not right.unit.plain or abs(exponent) > _MOST_EXPONENT:
         raise wrong(
             node.column, f"a power of [{left.unit.name}] takes a plain number", f"up to {_MOST_EXPONENT}"
         )
-    unit = left.unit.power(Fraction(exponent).limit_denominator(12))
-    return _Value(np.power(np.asarray(left.values, np.float64), exponent), unit)
+    unit = left.unit.power(exponent)
+    return _Value(np.asarray(left.values, np.float64) ** exponent, unit)
 
 
 def _logic(node: Operation, operands: list[_Value]) -> _Value:
@@ -312,7 +318,8 @@ def _logic(node: Operation, operands: list[_Value]) -> _Value:
 def _truth(truth: object, *of: Values) -> Values:
     """Return 1 for true and 0 for false; NaN where an operand is missing."""
     missing = np.isnan(of[0]) if len(of) == 1 else np.isnan(of[0]) | np.isnan(of[1])
-    return np.where(missing, np.nan, np.asarray(truth, np.float64))
+    found = np.asarray(truth, np.float64)
+    return np.where(missing, np.nan, found) if np.any(missing) else found
 
 
 def _elementwise(node: Operation, operands: list[_Value]) -> _Value:
@@ -327,6 +334,13 @@ def _elementwise(node: Operation, operands: list[_Value]) -> _Value:
         return _Value(function.act(_to(one, NONE)), NONE, one.free)
     unit = NONE if function.units == "sign" else one.unit
     return _Value(function.act(one.values), unit, one.free)
+
+
+def _floats(values: Array) -> Floats:
+    """Return values as float64, what is masked as NaN."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
+    return values.astype(np.float64)
 
 
 def _seconds(node: Operation, value: _Value) -> float:

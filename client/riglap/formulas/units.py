@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
-from fractions import Fraction
 from typing import Final
 
-Powers = tuple[Fraction, Fraction, Fraction, Fraction]
-"""Of metre, second, kilogram and degree."""
+Powers = tuple[int, int, int, int]
+"""Of metre, second, kilogram and degree, in twelfths: roots of roots stay whole numbers."""
+_WHOLE: Final = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Unit:
 
     def times(self, other: "Unit") -> "Unit":
         """Return the unit of a product."""
-        powers = tuple(a + b for a, b in zip(self.powers, other.powers, strict=True))
-        return Unit(powers, self.scale * other.scale)  # type: ignore[arg-type]
+        (a, b, c, d), (e, f, g, h) = self.powers, other.powers
+        return Unit((a + e, b + f, c + g, d + h), self.scale * other.scale)
 
-    def power(self, exponent: Fraction) -> "Unit":
+    def power(self, exponent: float) -> "Unit":
         """Return the unit of a power."""
-        powers = tuple(a * exponent for a in self.powers)
-        return Unit(powers, self.scale ** float(exponent))  # type: ignore[arg-type]
+        a, b, c, d = (round(power * exponent) for power in self.powers)
+        return Unit((a, b, c, d), self.scale**exponent)
 
     @property
     def plain(self) -> bool:
@@ -48,7 +48,7 @@ class Unit:
             ):
                 return name
         parts = [
-            base if power == 1 else f"{base}^{power}"
+            base if power == _WHOLE else f"{base}^{power / _WHOLE:g}"
             for base, power in zip(_BASES, self.powers, strict=True)
             if power
         ]
@@ -60,7 +60,7 @@ _BASES: Final = ("m", "s", "kg", "°C")
 
 
 def _unit(scale: float, m: int = 0, s: int = 0, kg: int = 0, deg: int = 0, offset: float = 0.0) -> Unit:
-    return Unit((Fraction(m), Fraction(s), Fraction(kg), Fraction(deg)), scale, offset)
+    return Unit((m * _WHOLE, s * _WHOLE, kg * _WHOLE, deg * _WHOLE), scale, offset)
 
 
 NONE: Final = _unit(1.0)

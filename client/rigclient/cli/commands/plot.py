@@ -1,10 +1,12 @@
 """`rig plot`: laps over the distance, as a page or a picture."""
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
 import click
 
+from rig.errors import MissingChannel
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from riglap.lap import Lap, channel_of
@@ -53,14 +55,18 @@ def plot(
     writer = writer_of(out)
     with connect(address) as rig:
         whole = rig.find_laps(names)
-        needed = (*channels, *_NEEDED, *(_PLACED if len(whole) > 1 else ()))
-        laps = [shell.extended(_read(rig, name, () if formulas else needed), formulas) for name in whole]
+        needed = () if formulas else (*channels, *_NEEDED)
+        more = _PLACED if needed and len(whole) > 1 else ()
+        laps = [shell.extended(_read(rig, name, needed, more), formulas) for name in whole]
     channels = (*channels, *(name for name in formulas if name not in channels))
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
 
 
-def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
+def _read(rig: Rig, name: str, channels: tuple[str, ...], more: tuple[str, ...]) -> Lap:
+    """The lap with these channels, and with `more` where its file has them."""
     with shell.progress(name.rpartition("/")[2]) as progress:
+        with contextlib.suppress(MissingChannel):
+            return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *more))), progress=progress)
         return rig.lap(name, dict.fromkeys(map(channel_of, channels)), progress=progress)
