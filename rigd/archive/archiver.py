@@ -49,6 +49,8 @@ _TOGETHER_S: Final = 1000.0
 """Laps gathered in one pass of the ring, and their seconds: 45 MB of samples. A car may stand for hours."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
+_UNSYNCED_S: Final = 10.0
+"""Between two looks at what the warehouse has not got."""
 _RETRY_S: Final = 1.0
 """After the disk has refused."""
 
@@ -91,6 +93,7 @@ class Archiver:
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._marks_at = 0.0
         self._marks_pending = 0
+        self._unsynced_at, self._unsynced_laps = 0.0, (0, 0)
         self._followed: _Followed | None = None
         self._had_ring = False
         self._cursor = 0
@@ -220,8 +223,18 @@ class Archiver:
             nice=nice_now(),
             marks_pending=self._marks_pending,
         )
+        status.unsynced, status.unsynced_since_ns = self._unsynced()
         self._retention.status(status)
         return status
+
+    def _unsynced(self) -> tuple[int, int]:
+        """How many laps no warehouse has, and when the oldest began. Asked now and then: the index walks
+        all laps for it, 10 ms with 100,000 of them.
+        """
+        if time.monotonic() >= self._unsynced_at:
+            self._unsynced_laps = self.store.index.unsynced()
+            self._unsynced_at = time.monotonic() + _UNSYNCED_S
+        return self._unsynced_laps
 
     def _mind_the_files(self) -> None:
         """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are

@@ -205,7 +205,8 @@ drivers = "A"
             ("users = []\n", "rigd.toml:1: users is [], which is no section ([users])"),
             ("[[users]]\n", "users is [{}], which is no section ([users])"),
             ("users.a = 5\n", "rigd.toml:1: users.a is 5, which is no section ([users.a])"),
-            ('[users."a b"]\n', 'users.a b: "a b" is no name of a user'),
+            ('[users." a"]\n', 'users. a: " a" is no name of a user'),
+            ('[users.""]\n', 'users.: "" is no name of a user'),
             (
                 "[users.a]\ndrivers=['X']\n[users.b]\ndrivers=['X']\n",
                 'users.b.drivers has "X", who is a already',

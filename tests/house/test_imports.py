@@ -38,6 +38,8 @@ PLANTED = {
     "rigd/serve/laps.py": "import rigd.archive.archiver, rigd.record.recorder",
     "rigd/record/recorder.py": "import rigd.store.marks",
     "rigd/archive/archiver.py": "import grpc",
+    "rigd/losses/account.py": "import tomllib",
+    "rigd/archive/retention.py": "import rigd.metrics",
     "rigd/auth/tokens.py": "import rigd.ring",
     "riglap/circuits/line.py": "import riglap.compare",
     "riglap/findings/rules/coasts.py": "import riglap.findings.rules.lifts",

@@ -64,9 +64,9 @@ def test_a_demo_tells_nobody_to_start_the_game_and_cleans_up(demo: DemoRun) -> N
 
 
 def test_a_daemon_that_cannot_work_ends_it_with_its_own_words(demo: DemoRun) -> None:
-    done = demo.run("--address", "0.0.0.0:7340", "--for", "3")
+    done = demo.run("--address", "192.0.2.1:7341", "--certificate", "no.pem", "--for", "3")
     assert done.returncode == 2
-    assert "no loopback address" in flat(done.stderr)
+    assert "there is no file no.pem" in flat(done.stderr)
 
 
 def test_options_of_the_daemons_reach_them(demo: DemoRun) -> None:

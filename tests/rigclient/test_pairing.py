@@ -65,7 +65,7 @@ class TestConnecting:
     def test_by_its_own_name_from_then_on(self, start: Start, home: Path) -> None:
         rig = start()
         found = pair(rig.join())
-        assert (found.name, found.user, found.scopes) == ("simrig", "ana", ("live", "laps"))
+        assert (found.name, found.user, found.scopes) == ("simrig", "birch", ("live", "laps"))
         assert status("simrig") == "scripted"
         assert set(rig.authorizations) == {f"Bearer {found.token}"}
         assert paired.load("simrig").pins == (rig.shown.pin,)
@@ -77,7 +77,7 @@ class TestConnecting:
         pair(start().join(), "pitwall")
         async with rigclient.aio.connect("pitwall") as rig:
             assert (await rig.status()).version == "scripted"
-            assert (await rig.caller()).user == "ana"
+            assert (await rig.caller()).user == "birch"
 
     def test_addresses_are_tried_in_turn(self, start: Start) -> None:
         rig, stranger = start(), start()
@@ -116,6 +116,14 @@ class TestConnecting:
             silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(15)]
             names = [f"127.0.0.1:{one.getsockname()[1]}" for one in silent]
             assert pair(rig.join(*names, rig.address)).addresses[0] == rig.address
+
+    @pytest.mark.parametrize("secret", ["s\r\nx-more: 1", " ", "é", "s" * 600])
+    def test_a_token_that_is_none_is_not_kept(self, start: Start, secret: str) -> None:
+        rig = start()
+        rig.secret = secret
+        with pytest.raises(Corrupt):
+            pair(rig.join())
+        assert paired.names() == []
 
     def test_a_code_works_once(self, start: Start) -> None:
         rig = start()
@@ -307,6 +315,41 @@ class TestRotation:
         assert kept.pins == (following.pin,)
         assert kept.certificates == (following.certificate.decode(),)
 
+    def test_what_another_program_has_learned_counts(self, start: Start) -> None:
+        rig = start()
+        pair(rig.join())
+        with rigclient.connect("simrig") as connection:
+            connection.status()
+            following = identity()
+            rig.pins.append(following.pin)
+            status("simrig")
+            rig.stop()
+            rig.shown = following
+            rig.start()
+            assert connection.status().version == "scripted"
+
+    def test_what_cannot_be_kept_is_known_to_this_connection(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(rig: paired.PairedRig) -> None:
+            raise OSError(30, "Read-only file system")
+
+        rig = start()
+        pair(rig.join())
+        monkeypatch.setattr(paired, "save", refuse)
+        following = identity()
+        rig.pins.append(following.pin)
+        with rigclient.connect("simrig") as connection:
+            connection.status()
+            rig.stop()
+            rig.shown = following
+            rig.start()
+            assert connection.status().version == "scripted"
+            rig.stop()
+            with pytest.raises(Unavailable, match="the rig is off"):
+                connection.status()
+        assert "Read-only file system" in caplog.text
+
     async def test_in_asyncio_too(self, start: Start) -> None:
         rig = start()
         pair(rig.join())
@@ -398,6 +441,7 @@ class TestFiles:
             ("addresses", "127.0.0.1:1"),
             ("certificates", ["no PEM"]),
             ("certificates", []),
+            ("certificates", ["-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n"]),
             ("pins", ["ff"]),
             ("pins", []),
             ("token", "id.secret\r\nx: y"),
@@ -423,7 +467,7 @@ class TestFiles:
 
     def test_what_a_later_version_adds_is_passed_over(self, file: Path) -> None:
         file.write_text(json.dumps({**json.loads(file.read_text()), "colour": "red"}))
-        assert paired.load("simrig").user == "ana"
+        assert paired.load("simrig").user == "birch"
 
     def test_a_name_is_that_of_the_file(self, file: Path) -> None:
         file.rename(file.with_name("wall.json"))
