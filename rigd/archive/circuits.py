@@ -18,6 +18,9 @@ _TRIES: Final = (4, 6, 9, 13, 20, 30, 45, 70, 100)
 _FOR_SPLITS: Final = 6
 """Laps that tell where the timing lines are."""
 
+_TROUBLE: Final = (RigError, OSError, ValueError, ArithmeticError, LookupError)
+"""What a lap may hold that nobody thought of must not keep the next one from being archived."""
+
 
 class _Track(NamedTuple):
     """What is gathered of one track in one session: sessions do not change their layout."""
@@ -44,8 +47,8 @@ class Circuits:
             return
         try:
             self._take(path)
-        except (RigError, OSError) as error:
-            log.say(log.CIRCUIT_TROUBLE, lap=path.name, error=str(error))
+        except _TROUBLE as error:
+            log.say(log.CIRCUIT_TROUBLE, lap=path.name, error=str(error) or repr(error))
 
     def _take(self, path: Path) -> None:
         lap = Lap.open(path)

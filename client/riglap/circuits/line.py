@@ -130,7 +130,7 @@ def even(x: Floats, y: Floats, z: Floats) -> ReferenceLine:
     return ReferenceLine(x, y, z, length)
 
 
-def smooth(values: Floats, weights: Floats, wavelength: float, rounds: int = 200) -> Floats:
+def smooth(values: Floats, weights: Floats, wavelength: float, rounds: int = 100) -> Floats:
     """Return the closed column that is nearest to `values` where there is weight, without waves shorter than
     `wavelength` cells: least squares with a penalty on the third difference, solved by conjugate gradients.
     """
@@ -155,7 +155,7 @@ def _solved(operator: Any, eased: Any, load: Floats, start: Floats, rounds: int)
     way = eased(left)
     energy = first = float(left @ way)
     for _ in range(rounds):
-        if energy <= 1e-9 * first:
+        if energy <= 1e-8 * first:
             break
         pushed = operator(way)
         length = energy / float(way @ pushed)

@@ -21,7 +21,7 @@ sideways, 3 m, times the error of the direction: 0.3 m over 20 m are 0.015 rad, 
 """
 _NEAR_M: Final = 10.0
 """A place counts as covered with an update so near: half of the shortest wave that the line can follow."""
-_WAVES_M: Final = (60.0, 40.0, 25.0, 16.0, 10.0)
+_WAVES_M: Final = (40.0, 25.0, 16.0, 10.0)
 """Waves shorter than this are taken for noise: the one of these that foretells the other half best. Where the
 game tells exactly, the shortest that the updates carry; where it tells a coarse path, a longer one.
 """
@@ -111,11 +111,23 @@ def survey(updates: Updates, track_length: float) -> Surveyed:
             f"{len(rows)} scoring updates tell of the centre line", hint=f"it takes {_LEAST_UPDATES} or more"
         )
     updates = _one_side(updates.picked(rows), track_length)
-    residual, wave = min((_residual(updates, track_length, wave), wave) for wave in _WAVES_M)
+    worth = _coverage(updates.distance, track_length) >= GOOD_COVERAGE / 2  # else it takes long for nothing
+    residual, wave = _best_wave(updates, track_length) if worth else (float("inf"), _WAVES_M[1])
     line, sound = _fitted(updates, track_length, wave)
     kept = updates.picked(sound)
     left, right = _edges(kept, line, track_length)
     return Surveyed(line, left, right, _coverage(kept.distance, track_length), residual, len(kept.x))
+
+
+def _best_wave(updates: Updates, length: float) -> tuple[float, float]:
+    """Return the least residual and its wave: from the longest on while a shorter one foretells better."""
+    best = (float("inf"), _WAVES_M[0])
+    for wave in _WAVES_M:
+        residual = _residual(updates, length, wave)
+        if residual > best[0]:
+            break
+        best = (residual, wave)
+    return best
 
 
 def _of_lap(lap: Lap) -> Updates | None:
