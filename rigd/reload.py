@@ -44,7 +44,7 @@ class Reload(Generic[S]):
 
     def _take(self) -> None:
         read = self._read()
-        taken, restart = changes(self._effective, read)
+        taken, restart = changes(self._effective, read, self._daemon)
         effective = taken_up(self._effective, read)
         if taken:
             self._settings = self._make(effective)

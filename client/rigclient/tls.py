@@ -152,7 +152,14 @@ def _said(error: OSError, address: str) -> RigError:
             hint="is it one for servers?",
             address=address,
         )
-    if isinstance(error, ssl.SSLError | ConnectionError):
+    if isinstance(error, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        # A rig that ends, or has too many connections, does so: streams are to try again.
+        return Unavailable(
+            f"what answers at {address} broke the connection off before it had begun",
+            hint="is the rig just ending? Try again",
+            address=address,
+        )
+    if isinstance(error, ssl.SSLError):
         return Mismatch(
             f"what answers at {address} does not speak TLS, as a rig does beyond its own machine",
             hint="is that another program's port?",

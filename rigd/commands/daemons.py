@@ -163,7 +163,7 @@ def _serving(told: Effective) -> "server.Settings":
     addresses = told[settings.ADDRESSES]
     certificate, key = told[settings.CERTIFICATE], told[settings.CERTIFICATE_KEY]
     if key and not certificate:
-        raise BadRequest(f"there is a key, {key}, without a certificate", hint="name both, or neither")
+        raise BadRequest("--certificate-key without --certificate", hint="name both, or neither")
     only_here = bool(addresses) and all(map(is_local, addresses))
     if certificate and (only_here or not addresses):
         raise BadRequest(

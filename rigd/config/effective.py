@@ -15,7 +15,7 @@ from rig.errors import BadRequest
 from rig.signs import visible
 from rigd.config.file import ConfigFile
 from rigd.config.kinds import Wrong, shown
-from rigd.config.settings import BY_KEY, SECTIONS, SETTINGS, Setting
+from rigd.config.settings import BY_KEY, RECORD, SECTIONS, SETTINGS, Setting
 from rigd.seat import MAX_USER, check_user
 
 T = TypeVar("T")
@@ -204,13 +204,13 @@ def _nearest(key: str, known: list[str]) -> str:
     return found[0] if found else names[by_name[0]] if by_name else ""
 
 
-def changes(before: Effective, after: Effective) -> tuple[list[str], list[str]]:
-    """Return the keys whose values differ: those that a running daemon takes up, and those that need it to be
-    started again.
+def changes(before: Effective, after: Effective, daemon: str) -> tuple[list[str], list[str]]:
+    """Return the keys of a daemon whose values differ: those that it takes up while it runs, and those that
+    need it to be started again.
     """
-    different = [one for one in SETTINGS if before[one] != after[one]]
+    different = [one for one in SETTINGS if daemon in one.daemons and before[one] != after[one]]
     taken = [one.key for one in different if one.reload]
-    if before.drivers != after.drivers:
+    if daemon == RECORD and before.drivers != after.drivers:
         taken.append(USERS)
     return taken, [one.key for one in different if not one.reload]
 

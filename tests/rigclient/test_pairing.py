@@ -225,6 +225,14 @@ class TestFailures:
             with pytest.raises(Mismatch, match="does not speak TLS"):
                 status("simrig")
 
+    def test_who_hangs_up_may_be_a_rig_that_ends(self, rig: TLSRig) -> None:
+        """No Mismatch, which would end streams: they are to try again."""
+        rig.stop()
+        with socket.create_server(("127.0.0.1", rig.port)) as server:
+            threading.Thread(target=_talk, args=(server, b""), daemon=True).start()
+            with pytest.raises(Unavailable, match="broke the connection off"):
+                status("simrig")
+
     def test_plain_text_to_who_speaks_tls(self, rig: TLSRig) -> None:
         with pytest.raises(Mismatch, match="speaks TLS, and this connection does not"):
             status(rig.address)
@@ -524,7 +532,7 @@ def _moved(name: str, *addresses: str) -> None:
     paired.save(paired.PairedRig(**{**vars(kept), "addresses": addresses}))
 
 
-def _talk(server: socket.socket) -> None:
+def _talk(server: socket.socket, words: bytes = b"220 ready\r\n") -> None:
     """Answer as programs do that speak first."""
     while True:
         try:
@@ -532,4 +540,4 @@ def _talk(server: socket.socket) -> None:
         except OSError:
             return
         with client:
-            client.sendall(b"220 ready\r\n")
+            client.sendall(words)

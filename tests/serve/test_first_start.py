@@ -39,7 +39,7 @@ def test_it_says_what_is_next_and_makes_room_for_it(
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--certificate-key", "key.pem"], "there is a key, key.pem, without a certificate"),
+        (["--certificate-key", "key.pem"], "--certificate-key without --certificate"),
         (["--certificate", "chain.pem"], "--certificate is for other machines"),
         (["--certificate", "no.pem", "--address", "LOCALHOST:1"], "there is no file no.pem"),
         (["--address", "no-such-host.invalid:7341"], "no such host"),

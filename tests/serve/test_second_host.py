@@ -155,7 +155,7 @@ def test_a_revoked_token_ends_what_runs(pit: Pit) -> None:
     assert tail.stdout.readline()
     assert "revoked" in pit.rigd("token", "revoke", token)
     _, said = tail.communicate(timeout=60)
-    assert tail.returncode == 4
+    assert tail.returncode == 4, said
     assert "revoked" in said
     refused = pit.ask("--rig", "revoked", "status")
     assert refused.returncode == 4
@@ -171,7 +171,7 @@ def test_an_expired_token_ends_what_runs(pit: Pit) -> None:
     with rigclient.connect(pit.socket) as rig:
         rig.extend_token(token, 1)
     _, said = tail.communicate(timeout=60)
-    assert tail.returncode == 13
+    assert tail.returncode == 13, said
     assert "expired" in said
     assert pit.ask("--rig", "expired", "status").returncode == 13
     pit.rigd("token", "extend", token, "--for", "1h")
