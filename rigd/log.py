@@ -51,6 +51,12 @@ SESSION_ENDED: Final = LogEvent(
 )
 SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
+CIRCUIT_KEPT: Final = LogEvent(
+    "circuit_kept", ("circuit", "corners", "updates"), "the line of a layout is good, and kept"
+)
+CIRCUIT_TROUBLE: Final = LogEvent(
+    "circuit_trouble", ("lap", "error"), "a lap could not be used for its circuit", logging.WARNING
+)
 LAP_EVICTED: Final = LogEvent("lap_evicted", ("lap", "bytes", "why"), "retention deleted a lap", logging.INFO)
 LAP_LOST: Final = LogEvent(
     "lap_lost", ("lap", "bytes", "why"), "retention had to delete a lap that someone wants", logging.WARNING

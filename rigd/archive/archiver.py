@@ -21,6 +21,7 @@ from rig.errors import Corrupt, RigError
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
+from rigd.archive.circuits import Circuits
 from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits, Retention
 from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
@@ -115,6 +116,7 @@ class Archiver:
         self._queue = CommandQueue(self._data)
         self._retention = Retention(self.store, self._settings.limits)
         self._marks = Marks(self._data)
+        self._circuits = Circuits(self._data)
         self.store.folder.sweep()
         self.store.reconcile(self._stopped)
         self._whole = True
@@ -341,6 +343,7 @@ class Archiver:
                 followed.journals.lose(session, gathered.header.lap.name, gathered.header.gaps)
                 lap = self.store.write(gathered)
                 log.say(log.LAP_ARCHIVED, lap=lap.name, bytes=lap.bytes)
+                self._circuits.learn(session.name, self.store.folder.path(lap.name))
                 self._pulse.beat()
             self.archived += len(wanted)
             followed.ring.forget_pages()

@@ -20,7 +20,7 @@ from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import access, connections, laps, seats, status, telemetry
+from rigd.serve import access, analysis, connections, laps, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
@@ -41,7 +41,7 @@ _DRAIN_S: Final = 5.0
 `rigd run` grants a daemon.
 """
 
-_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE, access.SERVICE)
+_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, analysis.SERVICE, status.SERVICE, access.SERVICE)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -132,7 +132,9 @@ class Server:
         who = seats.Seats(self._feed, settings.data)
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
-        self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
+        self._analysis = analysis.AnalysisService(settings.data, who)
+        handlers = (self.streams.handler(), self._laps.handler(), self._analysis.handler())
+        self._server.add_generic_rpc_handlers(handlers)
         rig = status.RigService(self._feed, self.streams, who)
         rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
         self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
@@ -218,6 +220,7 @@ class Server:
         if self._tls:
             self._tls.close()
         self._laps.close()
+        self._analysis.close()
         self._feed.close()
         self._tokens.close()
 

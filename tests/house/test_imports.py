@@ -41,6 +41,8 @@ PLANTED = {
     "rigd/losses/account.py": "import tomllib",
     "rigd/archive/retention.py": "import rigd.metrics",
     "rigd/auth/tokens.py": "import rigd.ring",
+    "riglap/circuits/line.py": "import riglap.compare",
+    "riglap/findings/rules/coasts.py": "import riglap.findings.rules.lifts",
     "riglap/lap.py": "import click",
     "rigclient/frames.py": "import lmdb, duckdb",
     "rigd/record/laps.py": "import sqlite3",

@@ -12,6 +12,7 @@ from rigclient.warehouse.questions.choice import FROM, Choice
 from rigclient.warehouse.questions.grid import Cell, grid
 from rigclient.warehouse.questions.laps import LapKey
 from rigclient.warehouse.questions.lookup import find_driver
+from rigclient.warehouse.questions.placed import placed
 
 
 class Best(NamedTuple):
@@ -47,8 +48,12 @@ class Comparison(NamedTuple):
         return bool(self.a.samples and self.b.samples)
 
     def cells(self, destination: Destination, channels: Iterable[str], step_m: float) -> Iterator[Cell]:
-        """Yield both laps over the distance, in cells of `step_m` metres."""
-        return grid(destination, self.a.key, self.b.key, channels, step_m)
+        """Yield both laps over the distance, in cells of `step_m` metres. The time between laps that have
+        positions is that along the line of one of them, all others' that at the same distance.
+        """
+        lost = placed(destination, self.a.key, self.b.key)
+        for cell in grid(destination, self.a.key, self.b.key, channels, step_m):
+            yield cell if lost is None else cell._replace(delta=lost(cell.distance))
 
 
 def compare(destination: Destination, choice: Choice, first: str, second: str) -> Comparison:
