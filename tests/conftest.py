@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import guard
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # also the programs of the tests, as rigd's own
 guard.post()  # a killed run leaves no process behind
 
 settings.register_profile(
@@ -97,6 +98,17 @@ def _own_sockets() -> Iterator[None]:
     """Rigs of whoever runs the tests are not seen."""
     with tempfile.TemporaryDirectory(prefix="rigd-run-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The workers of a run simulate one race, not one each. A run without workers has no use for it."""
+    from tests.archive import race_frames  # with numpy, which who only hands out the tests does without
+
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setenv(race_frames.FOLDER, str(tmp_path_factory.getbasetemp().parent))
         yield
 
 

@@ -33,7 +33,7 @@ def one_busy_core() -> Iterator[None]:
 def test_where_a_busy_loop_takes_every_core_it_archives(tmp_path: Path) -> None:
     """With SCHED_IDLE it got nothing."""
     tape = Tape(tmp_path / "data")
-    tape.drive(60.0)
+    tape.drive(20.0)
     tape.finish()
     closed = len(tape.closed())
     tape.close()
@@ -77,7 +77,7 @@ def test_the_nearer_the_nicer_to_itself() -> None:
 
 def test_a_status_says_both(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "data")
-    tape.drive(60.0)
+    tape.drive(20.0)
     archiver = tape.archiver()
     archiver._say()
     status = archiver._watchdog.archiver

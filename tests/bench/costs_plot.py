@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 Figures = Mapping[str, float]
@@ -35,6 +34,8 @@ _STYLE: Final[Any] = {
 
 def draw(figures: Figures, axes: Axes, path: Path) -> None:
     """Two rows, CPU and memory, and a column per thing that grows; one scale per row."""
+    import matplotlib.pyplot as plt  # half a second, also for each who only collects the bench's tests
+
     with plt.rc_context(_STYLE):
         size = (2.5 * len(axes), 4.4)
         figure, grid = plt.subplots(2, len(axes), sharex="col", sharey="row", squeeze=False, figsize=size)

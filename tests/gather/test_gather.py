@@ -1,18 +1,20 @@
 """From the ring's records to a lap's columns."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from rig.channels import PHYSICS, SCORING, Table
-from rig.columns import Cut, Layout, read_head
+from rig.columns import Cut, Head, Layout, read_head
 from rig.v1 import event_pb2, lap_pb2, session_pb2
 from rigd import ring as rings
 from rigd.gather.gather import Gathered, gather
 from rigd.gather.running import running
-from rigd.ring import RingReader
+from rigd.ring import RingReader, RingWriter
 from tests.archive.tape import Tape
 
 LAP_S = 60.0
@@ -40,12 +42,14 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Driven:
     return Driven(tape, laps, gathered, *records)
 
 
-def plainly(table: Table, records: list[bytes], lap: lap_pb2.Lap) -> Iterator[dict[str, Any]]:
+View = np.ndarray[tuple[()], np.dtype[Any]]
+
+
+def plainly(table: Table, records: list[tuple[Head, View]], lap: lap_pb2.Lap) -> Iterator[dict[str, Any]]:
     """The car's rows, one record after another."""
-    for data in records:
-        view = Layout(table, data, 0, len(data)).view(data, 0)
+    for head, view in records:
         (row,) = np.flatnonzero(view["id"] == lap.car)
-        clock = view["elapsed_time"][row] if table is PHYSICS else read_head(data).session_time
+        clock = view["elapsed_time"][row] if table is PHYSICS else head.session_time
         if lap.start_time <= clock < lap.end_time:
             yield {channel.name: view[channel.name][row] for channel in table.channels}
 
@@ -56,10 +60,14 @@ def test_there_is_a_lap_of_every_car(driven: Driven) -> None:
 
 @pytest.mark.parametrize("table", [PHYSICS, SCORING], ids=lambda table: table.name)
 def test_every_row_is_the_cars_own_bit_by_bit(driven: Driven, table: Table) -> None:
+    physics = table is PHYSICS
+    records = [
+        (read_head(data), Layout(table, data, 0, len(data)).view(data, 0))
+        for data in (driven.physics if physics else driven.scoring)
+    ]
     for gathered in driven.gathered:
-        physics = table is PHYSICS
         found = gathered.samples if physics else gathered.scoring
-        rows = list(plainly(table, driven.physics if physics else driven.scoring, gathered.header.lap))
+        rows = list(plainly(table, records, gathered.header.lap))
         assert len(rows) > (1000 if physics else 20)
         for channel in table.channels:
             wanted = np.stack([row[channel.name] for row in rows])
@@ -134,30 +142,35 @@ def test_a_loss_across_the_line_is_shared_by_both_laps(tape: Tape) -> None:
         assert lap.samples + lap.missing == pytest.approx(lap.lap_time * 50, abs=1)
 
 
-def test_a_lap_longer_than_a_file_says_so(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lap_longer_than_a_file_says_so(driven: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rigd.gather.gather.MOST_ROWS", 1000)
-    tape.drive(LAP_S)
-    laps = [lap for lap in tape.closed() if lap.complete]
-    tape.close()
-    ring = RingReader(tape.data / "ring")
-    (found,) = gather(ring, laps[:1], session_pb2.Session())
+    ring = RingReader(driven.tape.data / "ring")
+    (found,) = gather(ring, driven.laps[:1], session_pb2.Session())
     ring.close()
     lap = found.header.lap
     assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_TOO_LONG]
     assert lap.samples + lap.missing == pytest.approx(lap.lap_time * 50, abs=30)
 
 
-def test_a_beginning_that_was_evicted_is_declared(tape: Tape) -> None:
-    tape.drive(LAP_S)
-    laps = [lap for lap in tape.closed() if lap.complete]
-    half = laps[0].start_time + 10
-    with tape.ring.env.begin(write=True) as txn:
-        cursor = txn.cursor(tape.ring.dbs[rings.PHYSICS])
+@pytest.fixture
+def written(driven: Driven, tmp_path: Path) -> Iterator[RingWriter]:
+    """A copy of the ring, to write to."""
+    writer = RingWriter(shutil.copytree(driven.tape.data / "ring", tmp_path / "ring"), 256 << 20)
+    yield writer
+    writer.close()
+
+
+def test_a_beginning_that_was_evicted_is_declared(
+    driven: Driven, written: RingWriter, tmp_path: Path
+) -> None:
+    half = driven.laps[0].start_time + 10
+    with written.env.begin(write=True) as txn:
+        cursor = txn.cursor(written.dbs[rings.PHYSICS])
         while cursor.first() and read_head(cursor.value()).session_time < half:
             cursor.delete()
-    tape.close()
-    ring = RingReader(tape.data / "ring")
-    (found,) = gather(ring, laps[:1], session_pb2.Session())
+    written.close()
+    ring = RingReader(tmp_path / "ring")
+    (found,) = gather(ring, driven.laps[:1], session_pb2.Session())
     ring.close()
     assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_EVICTED]
     assert not found.header.gaps[0].HasField("count")
@@ -197,9 +210,8 @@ def test_samples_of_frames_that_were_not_whole_are_marked_and_counted(tape: Tape
         assert "whole" not in gathered.scoring
 
 
-def test_the_games_distance_moves_with_every_update_though_few_are_stored(tape: Tape) -> None:
-    tape.drive(LAP_S)
-    for gathered in found_laps(tape):
+def test_the_games_distance_moves_with_every_update_though_few_are_stored(driven: Driven) -> None:
+    for gathered in driven.gathered:
         samples, clock = gathered.samples, gathered.samples["elapsed_time"]
         steps = clock[1:][np.diff(samples["game_distance"]) != 0]
         assert np.median(np.diff(steps)) == pytest.approx(0.2, abs=0.021)
@@ -230,27 +242,26 @@ def test_samples_without_updates_of_their_own_fall_back_on_the_stored_ones(
         np.testing.assert_array_equal(gathered.samples["id"], gathered.header.lap.car)
 
 
-def test_a_lap_of_which_nothing_is_left_has_no_samples_and_says_so(tape: Tape) -> None:
-    tape.drive(LAP_S)
-    laps = [lap for lap in tape.closed() if lap.complete]
-    with tape.ring.env.begin(write=True) as txn:
-        cursor = txn.cursor(tape.ring.dbs[rings.PHYSICS])
-        while cursor.first() and txn.stat(tape.ring.dbs[rings.PHYSICS])["entries"] > 10:
+def test_a_lap_of_which_nothing_is_left_has_no_samples_and_says_so(
+    driven: Driven, written: RingWriter, tmp_path: Path
+) -> None:
+    with written.env.begin(write=True) as txn:
+        cursor = txn.cursor(written.dbs[rings.PHYSICS])
+        while cursor.first() and txn.stat(written.dbs[rings.PHYSICS])["entries"] > 10:
             cursor.delete()
-    tape.close()
-    ring = RingReader(tape.data / "ring")
-    (found,) = gather(ring, laps[:1], session_pb2.Session())
+    written.close()
+    ring = RingReader(tmp_path / "ring")
+    (found,) = gather(ring, driven.laps[:1], session_pb2.Session())
     ring.close()
     assert found.header.lap.samples == 0
     assert found.samples["tyre_temp"].shape == (0, 12)
     assert [gap.reason for gap in found.header.gaps] == [event_pb2.GAP_REASON_EVICTED]
 
 
-def test_the_running_lap_is_read_up_to_the_newest_tick(tape: Tape) -> None:
-    tape.drive(LAP_S)
+def test_the_running_lap_is_read_up_to_the_newest_tick(driven: Driven) -> None:
+    tape = driven.tape
     car = tape.race.field.ids.tolist()[0]
     newest = tape.records["mElapsedTime"][0]
-    tape.close()
     ring = RingReader(tape.data / "ring")
     found, nobody = running(ring, car), running(ring, 999)
     ring.close()

@@ -1,6 +1,7 @@
 """Who may import whom, and what the client shows to the world."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_recorder_and_archiver_never_load_the_network(module: str) -> None:
 def test_a_ring_is_inspected_without_numpy_and_protobuf() -> None:
     """It runs at every start of the recorder, in a process of its own."""
     assert not {"numpy", "google"} & packages("import rigd.ring")
+
+
+@pytest.mark.parametrize("module", ["rigd.record.recorder", "rigd.demo.race", "rigclient.cli.watch.view"])
+def test_no_thread_spins_for_matrices_that_nobody_has(module: str) -> None:
+    code = f"import {module}, numpy, os; print(len(os.listdir('/proc/self/task')))"
+    bare = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT, env=bare)
+    assert done.stdout == b"1\n"
 
 
 def test_the_client_never_loads_the_daemons_stores() -> None:

@@ -73,8 +73,8 @@ def test_what_goes_in_comes_out(tmp_path: Path, content: list[CapturedFrame]) ->
 
 @in_one_folder
 @given(content=records)
-def test_every_truncation_gives_a_prefix_and_says_so(tmp_path: Path, content: list[CapturedFrame]) -> None:
-    path = tmp_path / "c"
+def test_every_truncation_gives_a_prefix_and_says_so(folder: Path, content: list[CapturedFrame]) -> None:
+    path = folder / "c"
     data = write(path, content)
     start = CaptureReader(path)._first_block
     before = 0
@@ -87,8 +87,8 @@ def test_every_truncation_gives_a_prefix_and_says_so(tmp_path: Path, content: li
         before = len(found)
 
 
-def test_a_capture_cut_within_its_header_is_corrupt(tmp_path: Path) -> None:
-    path = tmp_path / "c"
+def test_a_capture_cut_within_its_header_is_corrupt(folder: Path) -> None:
+    path = folder / "c"
     data = write(path, [])
     for length in range(CaptureReader(path)._first_block):
         path.write_bytes(data[:length])
@@ -98,8 +98,8 @@ def test_a_capture_cut_within_its_header_is_corrupt(tmp_path: Path) -> None:
 
 @settings(in_one_folder, max_examples=5)
 @given(content=records)
-def test_every_flipped_bit_is_detected(tmp_path: Path, content: list[CapturedFrame]) -> None:
-    path = tmp_path / "c"
+def test_every_flipped_bit_is_detected(folder: Path, content: list[CapturedFrame]) -> None:
+    path = folder / "c"
     data = write(path, content)
     for bit in range(len(data) * 8):
         damaged = bytearray(data)

@@ -165,9 +165,14 @@ def examine(image: Image) -> None:
     assert (tally.damaged, tally.foreign) == (0, [])
 
 
-def images(run: ArchiveRun, folder: Path, chance: random.Random, moments: int) -> Iterator[list[Image]]:
-    """The disks that may be found after the power was cut at so many moments."""
-    disk, chosen = run.disk(), run.journal.moments(chance, moments)
+def images(
+    run: ArchiveRun, folder: Path, chance: random.Random, moments: int, since: int = 0
+) -> Iterator[list[Image]]:
+    """The disks that may be found after the power was cut at so many moments, without those before entry
+    `since`.
+    """
+    disk = run.disk()
+    chosen = {moment for moment in run.journal.moments(chance, moments) if moment >= since}
     for entry in [*run.journal.entries, None]:
         if disk.number in chosen:
             kinds = cuts(chance)
