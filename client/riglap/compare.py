@@ -84,7 +84,7 @@ class Trace:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class LapPart:
     """What one lap loses to the reference in a segment."""
 
     segment: Segment
@@ -132,15 +132,15 @@ class Comparison:
         """Return seconds between the lap times, official where both are."""
         return self.others[other].lap_time - self.reference.lap_time
 
-    def parts(self, other: int = 0) -> list[Part]:
+    def parts(self, other: int = 0) -> list[LapPart]:
         """Return corners and straights in the order of the lap: with `uncompared` they add up to `lost`."""
         return [self._part(segment, other) for segment in self.segments]
 
-    def minis(self, other: int = 0) -> list[Part]:
+    def minis(self, other: int = 0) -> list[LapPart]:
         """Return mini-sectors of some 100 m in the order of the lap."""
         return [self._part(segment, other) for segment in mini_sectors(self.reference.places[-1])]
 
-    def sectors(self, other: int = 0) -> list[Part]:
+    def sectors(self, other: int = 0) -> list[LapPart]:
         """Return the three sectors: official times where both laps have them, else by the timing lines of the
         circuit; nothing where neither is known.
         """
@@ -149,7 +149,7 @@ class Comparison:
         if ours and theirs:
             segments = segments or [Segment("sector", f"S{at}", ()) for at in (1, 2, 3)]
             return [
-                Part(segment, our, their - our)
+                LapPart(segment, our, their - our)
                 for segment, our, their in zip(segments, ours, theirs, strict=True)
             ]
         return [self._part(segment, other) for segment in segments]
@@ -176,9 +176,9 @@ class Comparison:
         """What a reader should know, a sentence each."""
         return list(dict.fromkeys(note for trace in self.traces for note in trace.notes))
 
-    def _part(self, segment: Segment, other: int) -> Part:
+    def _part(self, segment: Segment, other: int) -> LapPart:
         ours = self.reference.span(segment)
-        return Part(segment, ours, self.others[other].span(segment) - ours)
+        return LapPart(segment, ours, self.others[other].span(segment) - ours)
 
 
 def compare(laps: Sequence[Lap], circuit: Circuit | None = None) -> Comparison:

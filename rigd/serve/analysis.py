@@ -21,7 +21,7 @@ from rigd.store.viewer import EVERYTHING, Viewer
 from riglap.alignment import align, places_of
 from riglap.circuits.circuit import Circuit, encoded
 from riglap.circuits.shelf import Shelf
-from riglap.compare import Comparison, Part, Trace, against, check_same_track, ideal, traces, way_of
+from riglap.compare import Comparison, LapPart, Trace, against, check_same_track, ideal, traces, way_of
 from riglap.cornering import CornerPass, cornering
 from riglap.findings import Finding, doubtful, findings, tips
 from riglap.lap import Lap
@@ -49,7 +49,7 @@ class AnalysisService:
         self._waiting = 0
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """The service for a server."""
+        """Return the service for a server."""
         answers: dict[str, tuple[Callable[[Any, Viewer], Any], Any]] = {
             "ListCircuits": (self._list_circuits, analysis_pb2.ListCircuitsRequest),
             "GetCircuit": (self._get_circuit, analysis_pb2.GetCircuitRequest),
@@ -277,7 +277,7 @@ def _compared(found: Comparison, at: int, channels: Sequence[str], rows: slice) 
     return lap
 
 
-def _part(part: Part) -> analysis_pb2.ComparedPart:
+def _part(part: LapPart) -> analysis_pb2.ComparedPart:
     segment = part.segment
     told = {"reference": part.reference_s, "lost": part.lost_s}
     known = {name: value for name, value in told.items() if math.isfinite(value)}

@@ -11,7 +11,7 @@ from rig.errors import BadRequest, MissingChannel
 from riglap.export.signals import motec_names
 from riglap.formulas import functions
 from riglap.formulas.functions import ELEMENTWISE, MOST_WINDOW_S, STATISTICS, Floats
-from riglap.formulas.nodes import Channel, Converted, Node, Number, Operation, wrong
+from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, wrong
 from riglap.formulas.parser import parsed
 from riglap.formulas.units import NONE, SECOND, Unit, known
 from riglap.lap import Array, ColumnSource, FlatColumn, Lap
@@ -92,22 +92,22 @@ class _Evaluation:
 
     def value(self, node: Node) -> _Value:
         """Return what a node comes to."""
-        if isinstance(node, Number):
+        if isinstance(node, NumberNode):
             return _Value(node.value, NONE, free=True)
-        if isinstance(node, Channel):
+        if isinstance(node, ChannelNode):
             return self._channel(node)
         if isinstance(node, Converted):
             return self._converted(node)
         return self._operation(node)
 
-    def _channel(self, node: Channel) -> _Value:
+    def _channel(self, node: ChannelNode) -> _Value:
         if node.quoted:
             return self._motec(node)
         if node.name in self._formulas and not node.part:
             return self._formula(node)
         return self._column(node, node.name)
 
-    def _motec(self, node: Channel) -> _Value:
+    def _motec(self, node: ChannelNode) -> _Value:
         """Return a channel by MoTeC's name, in MoTeC's unit; a name of ours may be quoted too."""
         for name, (column, unit, factor) in motec_names().items():
             if name.lower() == node.name.lower():
@@ -115,7 +115,7 @@ class _Evaluation:
                 return _Value(found.values * factor, known(unit) or found.unit)
         return self._column(node, node.name)
 
-    def _column(self, node: Channel, name: str) -> _Value:
+    def _column(self, node: ChannelNode, name: str) -> _Value:
         lap, column = self._lap, name + (f"_{node.part}" if node.part in WHEELS else "")
         if column in self._read:
             return self._read[column]
@@ -140,7 +140,7 @@ class _Evaluation:
             raise wrong(node.column, f"{name} has {len(parts)} values, no [{at}]", "they count from 0")
         return _Value(_floats(parts[at].values), known(parts[at].unit) or NONE)
 
-    def _formula(self, node: Channel) -> _Value:
+    def _formula(self, node: ChannelNode) -> _Value:
         name = node.name
         if name in self._chain:
             raise wrong(node.column, f"{' uses '.join([*self._chain, name])}", "a formula cannot use itself")

@@ -7,7 +7,7 @@ from rig.errors import BadRequest
 
 
 @dataclasses.dataclass(frozen=True)
-class Number:
+class NumberNode:
     """A number of the text; without a unit of its own it takes that of what it stands beside."""
 
     column: int
@@ -15,7 +15,7 @@ class Number:
 
 
 @dataclasses.dataclass(frozen=True)
-class Channel:
+class ChannelNode:
     """A channel by name; `quoted` names are those of MoTeC. `part` picks one value of several."""
 
     column: int
@@ -42,7 +42,7 @@ class Operation:
     operands: "tuple[Node, ...]"
 
 
-Node: TypeAlias = Number | Channel | Converted | Operation
+Node: TypeAlias = NumberNode | ChannelNode | Converted | Operation
 
 
 def wrong(column: int, why: str, hint: str = "") -> BadRequest:

@@ -4,7 +4,7 @@ import re
 from typing import Final, NamedTuple
 
 from rig.channels import WHEELS
-from riglap.formulas.nodes import Channel, Converted, Node, Number, Operation, wrong
+from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, wrong
 
 MOST_CHARACTERS: Final = 4000
 MOST_NODES: Final = 500
@@ -101,14 +101,14 @@ class _Parser:
     def _first(self) -> Node:
         token = self._next()
         if token.kind == "number":
-            return self._made(Number(token.column, float(token.text)))
+            return self._made(NumberNode(token.column, float(token.text)))
         if token.kind == "quoted":
-            return self._made(Channel(token.column, token.text, quoted=True))
+            return self._made(ChannelNode(token.column, token.text, quoted=True))
         if token.kind == "name":
             return (
                 self._call(token)
                 if self._token.text == "("
-                else self._made(Channel(token.column, token.text))
+                else self._made(ChannelNode(token.column, token.text))
             )
         if token.text == "(":
             node = self._expression(0)
@@ -142,6 +142,6 @@ class _Parser:
 def _unit(left: Node, token: _Token) -> Node:
     """Return a channel's part, [0] or [fl], or a value in a unit."""
     told = token.text.strip()
-    if isinstance(left, Channel) and not left.part and (told.isdecimal() or told.lower() in WHEELS):
-        return Channel(left.column, left.name, left.quoted, told.lower())
+    if isinstance(left, ChannelNode) and not left.part and (told.isdecimal() or told.lower() in WHEELS):
+        return ChannelNode(left.column, left.name, left.quoted, told.lower())
     return Converted(token.column, left, told)

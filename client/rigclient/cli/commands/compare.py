@@ -22,7 +22,7 @@ from riglap.times import gap, lap_time
 
 if TYPE_CHECKING:
     from riglap.circuits.circuit import Circuit
-    from riglap.compare import Comparison, Part, Trace
+    from riglap.compare import Comparison, LapPart, Trace
     from riglap.cornering import CornerPass
 
 CHANNELS: Final = (
@@ -106,7 +106,7 @@ def _read(rig: Rig, name: str) -> Lap:
 
 
 def plain(found: "Comparison") -> dict[str, Any]:
-    """For machines: numbers that are not there are null."""
+    """Return it for machines: numbers that are not there are null."""
     laps = []
     for at, trace in enumerate(found.others):
         laps.append(
@@ -135,7 +135,7 @@ def _facts(trace: "Trace") -> dict[str, Any]:
     return {"name": name, "lap_time": trace.lap_time, "alignment": trace.how, "error": trace.error_s}
 
 
-def _plain_part(part: "Part") -> dict[str, Any]:
+def _plain_part(part: "LapPart") -> dict[str, Any]:
     told = {"reference": part.reference_s, "lost": part.lost_s}
     numbers = {name: value if np.isfinite(value) else None for name, value in told.items()}
     return {"title": part.segment.title, "kind": part.segment.kind, "begin": part.segment.begin, **numbers}
@@ -146,7 +146,7 @@ def _numbers(column: Any) -> list[float | None]:
 
 
 def report(found: "Comparison", minis: bool, width: int) -> Iterator[RenderableType]:
-    """For people, in `width` cells."""
+    """Return it for people, in `width` cells."""
     yield from head(found, width)
     for at, trace in enumerate(found.others):
         yield Text()
@@ -161,7 +161,7 @@ def report(found: "Comparison", minis: bool, width: int) -> Iterator[RenderableT
 
 
 def head(found: "Comparison", width: int) -> Iterator[RenderableType]:
-    """Track and laps."""
+    """Return track and laps."""
     first = next(trace.aligned.lap for trace in found.traces if trace.aligned)
     circuit = found.circuit
     told = (
@@ -196,7 +196,7 @@ def _style(at: int) -> Style:
 
 
 def lost_text(seconds: float) -> Text:
-    """Time lost is red, won is green; a dash where there is none."""
+    """Return time, lost red, won is green; a dash where there is none."""
     if not np.isfinite(seconds):
         return Text("-", DIM)
     return Text(gap(seconds), DIM if abs(seconds) < _HALF_MS else RED if seconds > 0 else GOOD)

@@ -143,7 +143,7 @@ def busy(what: str) -> Iterator[None]:
 
 
 def extended(lap: "Lap", formulas: dict[str, str]) -> "Lap":
-    """The lap with a channel per formula. Raises BadRequest, MissingChannel."""
+    """Return the lap with a channel per formula. Raises BadRequest, MissingChannel."""
     if not formulas:
         return lap
     from riglap.formulas import with_formulas
