@@ -1,10 +1,13 @@
-"""Pages and pictures that lie elsewhere in the repository: they are shown from there, not copied."""
+"""Pages, pictures and tables that lie elsewhere in the repository: they are shown from there, not copied."""
 
 from pathlib import Path
 from typing import Final
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+
+from rigd.config import annotated
+from rigd.serve import limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INCLUDED: Final = {
@@ -24,3 +27,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, path in INCLUDED.items():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
     return files
+
+
+def on_page_markdown(markdown: str, **_page: object) -> str:
+    """Put the tables of settings and limits where they belong: they are made from the definitions."""
+    markdown = markdown.replace("<!-- settings -->", "\n".join(annotated.tables()))
+    return markdown.replace("<!-- limits -->", limits.table())

@@ -11,14 +11,16 @@ import logging.handlers
 import os
 import queue
 import re
+import socket
 import stat
 from typing import Any, Final, NamedTuple
 
-from rig.signs import LogFormatter
+from rig.signs import LogFormatter, visible
 
 _STDERR: Final = 2
 _MOST_LINES: Final = 1000
 """Lines that wait for whoever reads them, or for the disk; what is more is counted and goes."""
+_JOURNAL: Final = "/run/systemd/journal/socket"
 _LAST_S: Final = 1.0
 """How long the end of a process waits for its last lines. They may go to a pipe that nobody reads."""
 
@@ -49,6 +51,12 @@ SESSION_ENDED: Final = LogEvent(
 )
 SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
+CIRCUIT_KEPT: Final = LogEvent(
+    "circuit_kept", ("circuit", "corners", "updates"), "the line of a layout is good, and kept"
+)
+CIRCUIT_TROUBLE: Final = LogEvent(
+    "circuit_trouble", ("lap", "error"), "a lap could not be used for its circuit", logging.WARNING
+)
 LAP_EVICTED: Final = LogEvent("lap_evicted", ("lap", "bytes", "why"), "retention deleted a lap", logging.INFO)
 LAP_LOST: Final = LogEvent(
     "lap_lost", ("lap", "bytes", "why"), "retention had to delete a lap that someone wants", logging.WARNING
@@ -119,7 +127,7 @@ def say(event: LogEvent, *, trace: Any = None, **values: object) -> None:
     """Log an event with the values of its keys. `trace` is that of an exception, or True for the one that is
     handled. Takes 30 µs and never waits.
     """
-    _log.log(event.level, line(event, **values), exc_info=trace)
+    _log.log(event.level, line(event, **values), exc_info=trace, extra={"fields": _fields(event, values)})
 
 
 def line(event: LogEvent, **values: object) -> str:
@@ -127,8 +135,17 @@ def line(event: LogEvent, **values: object) -> str:
     return " ".join((event.name, *(f"{key}={_value(value)}" for key, value in values.items())))
 
 
+def _fields(event: LogEvent, values: dict[str, object]) -> dict[str, str]:
+    """Return what the journal can search for: `journalctl RIGD_EVENT=trouble RIGD_DAEMON=archive`."""
+    return {f"RIGD_{key.upper()}": _text(value) for key, value in {"event": event.name, **values}.items()}
+
+
+def _text(value: object) -> str:
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
 def _value(value: object) -> str:
-    text = f"{value:.1f}" if isinstance(value, float) else str(value)
+    text = _text(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
@@ -191,7 +208,9 @@ class Log(logging.handlers.QueueHandler):
 
 
 def _record(event: LogEvent, **values: object) -> logging.LogRecord:
-    return logging.LogRecord("rigd", event.level, "", 0, line(event, **values), None, None)
+    record = logging.LogRecord("rigd", event.level, "", 0, line(event, **values), None, None)
+    record.fields = _fields(event, values)
+    return record
 
 
 class _StandardError(logging.Handler):
@@ -200,17 +219,21 @@ class _StandardError(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(_JournalLines() if _is_pipe(_STDERR) else _TEXT)
+        self._journal = _Journal() if _is_journal(_STDERR) else None
 
     def createLock(self) -> None:  # noqa: N802  logging names it
         """Do without: one thread writes."""
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line; a full disk loses it."""
+        """Write a line, to the journal with its fields; a full disk loses it."""
+        if self._journal is not None and self._journal.took(record):
+            return
         with contextlib.suppress(OSError):
             os.write(_STDERR, f"{self.format(record)}\n".encode(errors="replace"))
 
 
+_MESSAGE: Final = LogFormatter("%(message)s")
 _TEXT: Final = LogFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
@@ -225,9 +248,49 @@ class _JournalLines(LogFormatter):
         return "\n".join(f"<{_priority(record.levelno)}>{line}" for line in text.split("\n"))
 
 
+class _Journal:
+    """systemd's journal, in its own words: a datagram of fields for each record, `NAME=value` lines or, where
+    the value has several, the name, eight bytes of length and the value.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def took(self, record: logging.LogRecord) -> bool:
+        """Send a record. False when the journal does not take it, for being away or for its length."""
+        fields = {
+            "MESSAGE": _MESSAGE.format(record),
+            "PRIORITY": str(_priority(record.levelno)),
+            "SYSLOG_IDENTIFIER": "rigd",
+            **{name: visible(text) for name, text in getattr(record, "fields", {}).items()},
+        }
+        try:
+            self._socket.sendto(b"".join(map(_entry, fields, fields.values())), _JOURNAL)
+        except OSError:
+            return False
+        return True
+
+
+def _entry(name: str, text: str) -> bytes:
+    """Return a field as the journal's protocol has it."""
+    data = text.encode(errors="replace")
+    if b"\n" not in data:
+        return b"%s=%s\n" % (name.encode(), data)
+    return b"%s\n%s%s\n" % (name.encode(), len(data).to_bytes(8, "little"), data)
+
+
 def _priority(level: int) -> int:
     """Return syslog's number of a level."""
     return {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}.get(level, 7)
+
+
+def _is_journal(descriptor: int) -> bool:
+    """Whether lines go to the journal: systemd tells which file that is, and it may have been redirected."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def _is_pipe(descriptor: int) -> bool:

@@ -1,7 +1,8 @@
-"""What this process costs, from /proc, and how it comes after all others."""
+"""What this process costs, from /proc, how it comes after all others, and whose it is."""
 
 import contextlib
 import os
+import pwd
 import signal
 import time
 from typing import Final
@@ -30,6 +31,7 @@ class ProcessMeter:
             cpu_percent=100 * share,
             rss_bytes=resident - in_files,
             rss_file_bytes=in_files,
+            cpu_s=cpu_s,
         )
 
 
@@ -69,3 +71,11 @@ def yield_to_others(nice: int = 19) -> None:
     os.nice(nice)
     with contextlib.suppress(PermissionError):  # some containers forbid it; the nice value stands
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or the number where it has none (a container's)."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -44,14 +44,17 @@ class Reload(Generic[S]):
 
     def _take(self) -> None:
         read = self._read()
-        taken, restart = changes(self._effective, read)
+        taken, restart = changes(self._effective, read, self._daemon)
         effective = taken_up(self._effective, read)
         if taken:
             self._settings = self._make(effective)
         self._effective = effective
-        words = {"changed": taken, "restart": restart}
-        said = {key: ",".join(keys) or "nothing" for key, keys in words.items()}
-        log.say(log.CONFIGURATION_READ, daemon=self._daemon, **said)
+        log.say(
+            log.CONFIGURATION_READ,
+            daemon=self._daemon,
+            changed=",".join(taken) or "nothing",
+            restart=",".join(restart) or "nothing",
+        )
 
     @contextlib.contextmanager
     def on_hangup(self) -> Iterator[None]:

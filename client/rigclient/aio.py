@@ -1,9 +1,9 @@
 """The client for asyncio; `rigclient.blocking` is made from it by `client/make_blocking.py`."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from rig.errors import NotFound
+from rig.errors import NotFound, RigError
 from rig.infos import LapInfo, SessionInfo
 from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2
 from rigclient import losses, paired, queries, requests
@@ -13,6 +13,9 @@ from rigclient.laplist import AsyncLapList, frame
 from rigclient.resume import Reception, framed, unpack_events
 from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
+
+if TYPE_CHECKING:
+    from riglap.circuits.circuit import Circuit
 
 __all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
 
@@ -201,6 +204,39 @@ class AsyncRig(AsyncConnection):
         async for part in self._parts(self._lap.ReadScoring, request):
             updates.take(part.columns)
         return updates.rows()
+
+    async def circuits(self) -> "list[Circuit]":
+        """Return the circuits that the rig has surveyed, the newest version of each layout."""
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+        from riglap.circuits.circuit import decoded
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        listed = await self._ask(stub.ListCircuits, analysis_pb2.ListCircuitsRequest())
+        found = []
+        for circuit in listed.circuits:
+            answer = await self._ask(stub.GetCircuit, analysis_pb2.GetCircuitRequest(name=circuit.name))
+            found.append(decoded(answer.circuit.file, circuit.name))
+        return found
+
+    async def circuit(self, lap: str | LapInfo = queries.BEST) -> "Circuit | None":
+        """Return the circuit of a lap: its reference line and corners. None where the rig has not surveyed
+        the track yet, or is too old to. Raises NotFound for an unknown lap, Corrupt.
+        """
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc  # most callers do without
+        from riglap.circuits.circuit import decoded
+
+        name = await self.find_lap(lap)
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        try:
+            answer = await self._ask(stub.GetCircuit, analysis_pb2.GetCircuitRequest(lap=name))
+        except NotFound:
+            await self._lap_info(name)
+            return None
+        except RigError as error:
+            if error.message.startswith("UNIMPLEMENTED"):
+                return None
+            raise
+        return decoded(answer.circuit.file, answer.circuit.name)
 
     async def find_laps(self, laps: Iterable[str | LapInfo]) -> list[str]:
         """Return the whole names of laps, each once, all found before anything is done with one."""

@@ -171,7 +171,7 @@ class AsyncConnection:
 
     async def _learn(self) -> None:
         """Keep what a paired rig announces of itself."""
-        with contextlib.suppress(grpc.RpcError):
+        with contextlib.suppress(grpc.RpcError, grpc.aio.UsageError):  # it may be closed meanwhile
             told = await self._access.GetCaller(access_pb2.GetCallerRequest(), timeout=TIMEOUT_S)
             await asyncio.to_thread(self._route.learn, told)
 

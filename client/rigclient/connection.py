@@ -181,7 +181,7 @@ class Connection:
 
     def _learn(self) -> None:
         """Keep what a paired rig announces of itself."""
-        with contextlib.suppress(grpc.RpcError):
+        with contextlib.suppress(grpc.RpcError, ValueError):  # it may be closed meanwhile
             self._route.learn(self._access.GetCaller(access_pb2.GetCallerRequest(), timeout=TIMEOUT_S))
 
     def _parts(self, method: Any, request: Any) -> Generator[Any]:

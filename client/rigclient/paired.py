@@ -20,6 +20,8 @@ from rig.regular import shown
 
 _LOG: Final = logging.getLogger("rigclient")
 
+SERVER_NAME: Final = "rigd.internal"
+"""In the certificates that rigs make: the network has no name for them."""
 VERSION: Final = 1
 """Of the files."""
 RESERVED: Final = (sockets.RIG, sockets.DEMO)
@@ -55,14 +57,14 @@ class PairedRig:
     """PEM; exactly these are trusted."""
     pins: tuple[str, ...]
     """SHA-256 of the certificates to accept, hexadecimal; one may have been announced and not seen yet."""
-    server_name: str
-    """Whom the certificates are for."""
     token: str = field(repr=False)
     """`id.secret`."""
     user: str
     scopes: tuple[str, ...]
     expire_ns: int
     """Of the token, unix nanoseconds; 0: never."""
+    server_name: str = SERVER_NAME
+    """Whom the certificates are for."""
 
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(self.addresses)})"
@@ -155,8 +157,11 @@ def load_all() -> dict[str, PairedRig | RigError]:
 
 
 def save(rig: PairedRig) -> None:
-    """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does."""
+    """Keep a rig, in the place of an earlier one of that name. Raises as `prepare` does, Corrupt for what no
+    rig tells.
+    """
     path = path_of(rig.name)
+    _check_members(rig)
     prepare()
     written = path.with_name(f".writing-{path.name}")
     written.unlink(missing_ok=True)
@@ -311,6 +316,8 @@ def _check_members(rig: PairedRig) -> None:
         found = getattr(rig, key)
         if not found or not all(form.fullmatch(one) for one in found):
             raise Corrupt(f"its {key} are none")
+    for one in rig.certificates:
+        pin_of(one)
     if not _HOST_NAME.fullmatch(rig.server_name):
         raise Corrupt("its server_name is none")
     if not _TOKEN.fullmatch(rig.token) or "." not in rig.token:

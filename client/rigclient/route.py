@@ -4,6 +4,7 @@ A rig beyond this machine is reached over TLS with exactly the certificates that
 call carries the token. Those of this machine are reached as they always were.
 """
 
+import contextlib
 import ipaddress
 import logging
 import threading
@@ -21,7 +22,7 @@ from rigclient.paired import PairedRig
 
 _LOG: Final = logging.getLogger("rigclient")
 
-_LOOK_EVERY_S: Final = 3600.0
+_LEARN_EVERY_S: Final = 600.0
 """Between two questions which certificates a rig announces. A new one is announced for days."""
 _CONNECT_MS: Final = 5_000
 """gRPC would give an address that is silent 20 s before it tries the next."""
@@ -35,6 +36,8 @@ class Route:
         if isinstance(rig, str):
             sockets.check(rig)
         self._paired = rig if isinstance(rig, PairedRig) else None
+        self._kept = self._paired
+        """As it stood in its file when we last read or wrote that."""
         self.name: Final = str(rig) if isinstance(rig, str) else rig.name
         """What the rig is called in messages: its address, or the name it is paired by."""
         self._address = rig if isinstance(rig, str) else ""
@@ -99,13 +102,14 @@ class Route:
         """
         from rigclient import tls
 
+        refreshed = self._refresh()
         assert self._paired is not None
         try:
             seen = tls.first(self._paired.addresses, self._paired.pins)[1]
         except RigError as error:
             return error
         known = seen.certificate in self._paired.certificates
-        if known and seen.numeric in _together((*self._reached, *self._paired.addresses)):
+        if known and not refreshed and seen.numeric in _together((*self._reached, *self._paired.addresses)):
             return told  # gRPC knew that way: what happened there may happen again
         if not known:
             _LOG.warning("%s has changed its certificate, as it had announced", self.name)
@@ -115,6 +119,15 @@ class Route:
         self.changes += 1
         return None
 
+    def _refresh(self) -> bool:
+        """Take what another program has learned of the rig meanwhile; return whether there was anything."""
+        with contextlib.suppress(OSError, RigError):
+            kept = paired.load(self.name)
+            if self._paired and kept.token == self._paired.token and kept != self._kept:
+                self._paired = self._kept = kept
+                return True
+        return False
+
     def due(self) -> bool:
         """Return whether it is time to ask the rig which certificates it announces."""
         if self._paired is None:
@@ -122,21 +135,20 @@ class Route:
         now = time.monotonic()
         if now < self._due:
             return False
-        self._due = now + _LOOK_EVERY_S
+        self._due = now + _LEARN_EVERY_S
         return True
 
     def learn(self, caller: access_pb2.GetCallerResponse) -> None:
         """Keep what the rig announces, and what its token may do now."""
-        assert self._paired is not None
-        known = self._paired
         pins = tuple(dict.fromkeys(pin for pin in caller.pins if paired.is_pin(pin)))[:_MOST_PINS]
         if not pins:
             return
         with self._turn:
+            assert self._paired is not None
+            known = self._paired.certificates
             self._keep(
                 pins=pins,
-                certificates=tuple(one for one in known.certificates if paired.pin_of(one) in pins)
-                or known.certificates,
+                certificates=tuple(one for one in known if paired.pin_of(one) in pins) or known,
                 user=caller.user,
                 scopes=tuple(caller.scopes),
                 expire_ns=caller.expire_time_ns,
@@ -149,6 +161,7 @@ class Route:
             return
         try:
             paired.update(self._paired)
+            self._kept = self._paired
         except (OSError, RigError) as error:
             _LOG.warning("what is new of %s could not be kept: %s", self.name, error)
 

@@ -14,10 +14,9 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from rig.errors import Mismatch, RigError, Unavailable, Unreachable, WrongPin
+from rigclient.paired import SERVER_NAME as SERVER_NAME
 from rigclient.paired import pin_of
 
-SERVER_NAME: Final = "rigd.internal"
-"""In every certificate: rigs have no name that the network knows."""
 LOOK_S: Final = 4.0
 """At one address, its name looked up; a server in another country takes half a second."""
 _STEP_S: Final = 2.0
@@ -93,7 +92,7 @@ def _find(address: str, pins: Collection[str]) -> Seen:
         expected = " or ".join(pin[:_SHOWN] for pin in pins)
         raise WrongPin(
             f"another certificate answers at {address}: {seen.pin[:_SHOWN]}…, not {expected}…",
-            hint="is that address another machine now? If the rig was set up anew: `rig connect` again",
+            hint="is that address another machine now? Or the rig is new: `rig forget` it, and pair again",
             address=address,
             pin=seen.pin,
         )
@@ -153,7 +152,14 @@ def _said(error: OSError, address: str) -> RigError:
             hint="is it one for servers?",
             address=address,
         )
-    if isinstance(error, ssl.SSLError | ConnectionError):
+    if isinstance(error, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        # A rig that ends, or has too many connections, does so: streams are to try again.
+        return Unavailable(
+            f"what answers at {address} broke the connection off before it had begun",
+            hint="is the rig just ending? Try again",
+            address=address,
+        )
+    if isinstance(error, ssl.SSLError):
         return Mismatch(
             f"what answers at {address} does not speak TLS, as a rig does beyond its own machine",
             hint="is that another program's port?",

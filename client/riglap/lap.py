@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rig.lapfile import LapFile
+    from riglap.circuits.circuit import Circuit
+    from riglap.compare import Comparison
+    from riglap.findings import Finding
 
 Array = np.ndarray[Any, np.dtype[Any]]
 RowNumbers = np.ndarray[Any, np.dtype[np.intp]]
@@ -77,6 +80,7 @@ class ChannelRows:
         self._sources: Final = dict(sources)
         self._rows: Final = rows
         self._read: Final[dict[str, Array]] = {}
+        self._filled: Final[dict[str, bool]] = {}
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._sources:
@@ -126,7 +130,9 @@ class ChannelRows:
         """Return whether anything is known of a channel: False where all rows are missing or, of a field that
         the game may leave unfilled, 0.
         """
-        return not len(self) or _filled(self[name], self._sources[name].zeros_absent)
+        if name not in self._filled:
+            self._filled[name] = not len(self) or _filled(self[name], self._sources[name].zeros_absent)
+        return self._filled[name]
 
     def unavailable(self, channels: Iterable[str] = ()) -> list[str]:
         """Return the names of the channels that are not available, of all or of these. Raises
@@ -289,6 +295,10 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
         joined = {f"scoring_{name}": scoring.picked(name, rows) for name in names}
         return Lap(self._file, self._joined | joined)
 
+    def with_columns(self, sources: Mapping[str, ColumnSource]) -> "Lap":
+        """Return the lap with more columns, each of as many rows."""
+        return Lap(self._file, self._joined | dict(sources))
+
     def over_distance(self, name: str, metres: Array) -> Array:
         """Return a channel at these distances from the line [m], as float64 of shape (metres,): linear
         between samples, NaN outside. The channel has one value per row.
@@ -300,6 +310,21 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
             return np.full(len(metres), np.nan)
         distance = np.maximum.accumulate(self["distance"][known].astype(np.float64))
         return np.interp(metres, distance, self[name][known].astype(np.float64), np.nan, np.nan)
+
+    def compare(self, other: "Lap", circuit: "Circuit | None" = None) -> "Comparison":
+        """Return where another lap loses time to this one; along the way of one of them without a circuit.
+
+        Raises BadRequest, Mismatch for different circuits, Unavailable for what the laps lack.
+        """
+        from riglap.compare import compare  # which is made of laps
+
+        return compare([self, other], circuit)
+
+    def findings(self, reference: "Lap", circuit: "Circuit | None" = None) -> "list[Finding]":
+        """Return what costs this lap time against a reference, the most first. Raises as `compare`."""
+        from riglap.findings import findings
+
+        return findings(reference.compare(self, circuit))
 
     def plot(
         self,

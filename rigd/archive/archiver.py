@@ -21,6 +21,7 @@ from rig.errors import Corrupt, RigError
 from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
+from rigd.archive.circuits import Circuits
 from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits, Retention
 from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
@@ -48,6 +49,8 @@ _TOGETHER_S: Final = 1000.0
 """Laps gathered in one pass of the ring, and their seconds: 45 MB of samples. A car may stand for hours."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
+_UNSYNCED_S: Final = 10.0
+"""Between two looks at what the warehouse has not got."""
 _RETRY_S: Final = 1.0
 """After the disk has refused."""
 
@@ -90,6 +93,7 @@ class Archiver:
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._marks_at = 0.0
         self._marks_pending = 0
+        self._unsynced_at, self._unsynced_laps = 0.0, (0, 0)
         self._followed: _Followed | None = None
         self._had_ring = False
         self._cursor = 0
@@ -112,6 +116,7 @@ class Archiver:
         self._queue = CommandQueue(self._data)
         self._retention = Retention(self.store, self._settings.limits)
         self._marks = Marks(self._data)
+        self._circuits = Circuits(self._data)
         self.store.folder.sweep()
         self.store.reconcile(self._stopped)
         self._whole = True
@@ -218,8 +223,18 @@ class Archiver:
             nice=nice_now(),
             marks_pending=self._marks_pending,
         )
+        status.unsynced, status.unsynced_since_ns = self._unsynced()
         self._retention.status(status)
         return status
+
+    def _unsynced(self) -> tuple[int, int]:
+        """How many laps no warehouse has, and when the oldest began. Asked now and then: the index walks
+        all laps for it, 10 ms with 100,000 of them.
+        """
+        if time.monotonic() >= self._unsynced_at:
+            self._unsynced_laps = self.store.index.unsynced()
+            self._unsynced_at = time.monotonic() + _UNSYNCED_S
+        return self._unsynced_laps
 
     def _mind_the_files(self) -> None:
         """Go on with the files that stand there, whoever put them. Raises FileNotFoundError while they are
@@ -328,6 +343,7 @@ class Archiver:
                 followed.journals.lose(session, gathered.header.lap.name, gathered.header.gaps)
                 lap = self.store.write(gathered)
                 log.say(log.LAP_ARCHIVED, lap=lap.name, bytes=lap.bytes)
+                self._circuits.learn(session.name, self.store.folder.path(lap.name))
                 self._pulse.beat()
             self.archived += len(wanted)
             followed.ring.forget_pages()

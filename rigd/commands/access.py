@@ -26,14 +26,6 @@ _MINUTE_S: Final = 60
 _NEVER: Final = "never"
 _SECOND_NS: Final = 1_000_000_000
 
-_instance = click.option(
-    "--instance",
-    envvar="RIGD_INSTANCE",
-    metavar="NAME",
-    default="",
-    show_default="the rig that answers here",
-    help="Name of the rig on this machine that is asked.",
-)
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
@@ -94,8 +86,7 @@ def _scopes(ctx: click.Context, param: click.Parameter, values: Iterable[str]) -
     metavar="TIME",
     help="How long its token is valid: 12h, 30d, 2w, 1y.",
 )
-@options.config
-@_instance
+@options.asked
 @click.option("--qr/--no-qr", default=None, help="Draw the join string as well.  [default: on a terminal]")
 @_json
 def pair(
@@ -123,7 +114,7 @@ def pair(
     \b
     Example:
       rigd pair pitwall --scope live:all,laps:all
-      rigd pair ana-laptop --scope live,laps --user ana --for 30d
+      rigd pair birch-laptop --scope live,laps --user birch --for 30d
     """
     from rigclient.blocking import connect
     from rigclient.cli.commands.messages import numbers
@@ -189,6 +180,7 @@ def _tokens(instance: str, data: Path) -> Iterator[Tokens]:
     a server that runs ends streams, so it is asked first. Raises Busy where it runs and cannot be reached.
     """
     from rig.errors import Unavailable
+    from rig.regular import shown
     from rigclient.blocking import connect
 
     source = click.get_current_context().get_parameter_source("data")
@@ -199,6 +191,7 @@ def _tokens(instance: str, data: Path) -> Iterator[Tokens]:
             except Unavailable:
                 if instance:
                     raise
+                click.echo(f"no rig answers here; in {shown(data)}:", err=True)
             else:
                 yield rig
                 return
@@ -242,8 +235,7 @@ def _message(token: Any) -> "Token":
 
 
 @token.command("list")
-@options.config
-@_instance
+@options.asked
 @_data
 @_json
 def list_tokens(instance: str, data: Path, as_json: bool) -> None:
@@ -252,7 +244,7 @@ def list_tokens(instance: str, data: Path, as_json: bool) -> None:
     \b
     Example:
       rigd token list
-      rigd token list --json | jq -r '.[] | select(.user == "ana").id'
+      rigd token list --json | jq -r '.[] | select(.user == "birch").id'
     """
     with _tokens(instance, data) as store:
         found = list(store.tokens())
@@ -266,8 +258,7 @@ def list_tokens(instance: str, data: Path, as_json: bool) -> None:
 
 @token.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@options.config
-@_instance
+@options.asked
 @_data
 @_json
 def revoke(ids: tuple[str, ...], instance: str, data: Path, as_json: bool) -> None:
@@ -290,8 +281,7 @@ def revoke(ids: tuple[str, ...], instance: str, data: Path, as_json: bool) -> No
     metavar="TIME",
     help="From now: 12h, 30d, 2w, 1y, or never, for no end.",
 )
-@options.config
-@_instance
+@options.asked
 @_data
 @_json
 def extend(ids: tuple[str, ...], lifetime_s: int, instance: str, data: Path, as_json: bool) -> None:

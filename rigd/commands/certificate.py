@@ -5,16 +5,9 @@ from typing import Any, Final
 
 import click
 
-_SECOND_NS: Final = 1_000_000_000
+from rigd.commands import options
 
-_instance = click.option(
-    "--instance",
-    envvar="RIGD_INSTANCE",
-    metavar="NAME",
-    default="",
-    show_default="the rig that answers here",
-    help="Name of the rig on this machine that is asked.",
-)
+_SECOND_NS: Final = 1_000_000_000
 
 
 @click.group()
@@ -32,7 +25,7 @@ def certificate() -> None:
 
 
 @certificate.command()
-@_instance
+@options.asked
 def prepare(instance: str) -> None:
     """Make the next certificate, and announce it.
 
@@ -44,7 +37,7 @@ def prepare(instance: str) -> None:
 
 
 @certificate.command()
-@_instance
+@options.asked
 def use(instance: str) -> None:
     """Use the next certificate from now on. Streams that are open go on.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the sessions are noted as; a replay that the game shows is found out anyway.",
 )
-def record(origin: str, **_settings: Any) -> None:
+def record(origin: str, drivers: tuple[tuple[str, str], ...], **_settings: Any) -> None:
     """Record the game's memory into the ring.
 
     \b
@@ -45,15 +45,14 @@ def record(origin: str, **_settings: Any) -> None:
 
     def made(told: Effective) -> Settings:
         size, player_only = told[settings.RING_SIZE], told[settings.CARS] == "player"
-        return Settings(
-            told[settings.DATA], size, told[settings.COMMIT_EVERY], player_only, kind, told.drivers
-        )
+        users = {**told.drivers, **dict(drivers)}
+        return Settings(told[settings.DATA], size, told[settings.COMMIT_EVERY], player_only, kind, users)
 
     told = options.effective()
     reload = Reload("record", told, options.rereader(), made)
     source, stop = _source(told[settings.SOURCE], told[settings.BUFFERS]), options.stopper(daemon=True).is_set
     with _daemon("record", told, listens=True) as watchdog, reload.on_hangup():
-        summary = run(source, reload.latest(), stop, watchdog)
+        summary = run(source, reload.latest(), stop, watchdog, reload.latest)
     click.echo(
         f"captured {summary.captured} ticks, committed {summary.committed}, declared {summary.missed} missing"
     )
@@ -132,7 +131,7 @@ def _archiving(told: Effective) -> "archiver.Settings":
 def serve(**_settings: Any) -> None:
     """Serve the ring over gRPC, at a socket of the user's where `rig` finds it.
 
-    With an --address of this machine it listens only there, unless --instance is given too.
+    With no --address but of this machine it listens only there, unless --instance is given too.
 
     \b
     Example:  rigd serve --instance rig --address 0.0.0.0:7341
@@ -158,15 +157,20 @@ def _serving(told: Effective) -> "server.Settings":
     from rig import sockets
     from rig.errors import BadRequest
     from rigd.serve.binding import is_local, own_address
-    from rigd.serve.limits import Limits
+    from rigd.serve.limits import Quotas
     from rigd.serve.server import Settings
 
     addresses = told[settings.ADDRESSES]
     certificate, key = told[settings.CERTIFICATE], told[settings.CERTIFICATE_KEY]
     if key and not certificate:
-        raise BadRequest(f"there is a key, {key}, without a certificate", hint="name both, or neither")
-    alone = any(map(is_local, addresses)) and told.origin(settings.ADDRESSES) is not Origin.FILE
-    name = told[settings.INSTANCE] or ("" if alone else sockets.RIG)
+        raise BadRequest("--certificate-key without --certificate", hint="name both, or neither")
+    only_here = bool(addresses) and all(map(is_local, addresses))
+    if certificate and (only_here or not addresses):
+        raise BadRequest(
+            "--certificate is for other machines", hint="give an --address that they can reach as well"
+        )
+    alone = only_here and told.origin(settings.ADDRESSES) is not Origin.FILE
+    name = told[settings.INSTANCE] or ("" if alone else sockets.RIG)  # where others come in, somebody pairs
     first, *more = [*([own_address(name)] if name else []), *addresses]
     limits = {one.name: told[one] for one in settings.SETTINGS if one.section == "limits"}
     return Settings(
@@ -175,10 +179,9 @@ def _serving(told: Effective) -> "server.Settings":
         also=tuple(more),
         certificate=(certificate, key or certificate) if certificate else None,
         open_loopback=not told[settings.CLOSE_LOOPBACK],
-        name=told[settings.NAME],
+        name=told[settings.NAME] or "",
         metrics=told[settings.METRICS],
-        drivers=told.drivers,
-        limits=Limits(**limits),
+        limits=Quotas(**limits),
     )
 
 

@@ -1,6 +1,5 @@
-"""The game's memory: simulated, looked at, captured and replayed."""
+"""The game's memory: simulated, captured and replayed."""
 
-import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -49,30 +48,6 @@ def demo_game(buffers: Path | None, seconds: float, **settings: Any) -> None:
         f"{summary.frames} frames, {summary.scoring_updates} scoring updates, {summary.laps} laps, "
         f"{summary.sessions} sessions"
     )
-
-
-@click.command()
-@options.config
-@options.buffers
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.pass_context
-def doctor(ctx: click.Context, buffers: Path, as_json: bool) -> None:
-    """Look at the game's memory and say what is wrong with it.
-
-    Ends with code 1 when something is.
-
-    \b
-    Example:  rigd doctor --buffers /dev/shm/rigd-demo
-    """
-    from rigclient.cli.terminal.text import Console
-    from rigd.sources.rf2 import doctor as doctors
-
-    findings = doctors.diagnose(buffers)
-    if as_json:
-        click.echo(json.dumps(doctors.as_dicts(findings), indent=2))
-    else:
-        doctors.render(findings, Console())
-    ctx.exit(0 if doctors.healthy(findings) else 1)
 
 
 @click.command()

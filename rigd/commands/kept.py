@@ -59,6 +59,6 @@ def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
     """
     options.interruptible()
     from rigclient.cli.commands.verify import show
-    from rigd.verify.run import Check
+    from rigd.verify.run import DataCheck
 
-    ctx.exit(1 if show(Check(data, deep).responses(), as_json) else 0)
+    ctx.exit(1 if show(DataCheck(data, deep).responses(), as_json) else 0)

@@ -11,18 +11,19 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from rig.errors import BadRequest
 from rigd.config import effective as configuration
 from rigd.config import file as files
 from rigd.config import settings
 from rigd.config.effective import Effective, Origin
 from rigd.config.kinds import (
     Addresses,
-    Choice,
     Kind,
     Location,
     Loopback,
     Name,
     Number,
+    OneOf,
     Size,
     Switch,
     Wrong,
@@ -30,12 +31,33 @@ from rigd.config.kinds import (
 from rigd.config.settings import SETTINGS, Setting
 from rigd.demo.profile import PROFILES
 from rigd.process import stop_signals
+from rigd.seat import check_user
 
 BUFFERS: Final = settings.BUFFERS.default
 _TOLD: Final = "rigd.config.told"
 _LOADED: Final = "rigd.config.loaded"
 
 _NAMES: Final[dict[type, str]] = {Size: "size", Name: "name", Loopback: "address"}
+
+
+class Driver(click.ParamType):  # type: ignore[type-arg]
+    """A driver's name in the game, and the user they are."""
+
+    name = "driver"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return name and user. A name may have any sign in it, a user has no =."""
+        if isinstance(value, tuple):
+            return value
+        driver, _, user = value.rpartition("=")
+        try:
+            check_user(user)
+        except BadRequest as error:
+            self.fail(str(error), param, ctx)
+        return (driver, user) if driver and user else self.fail(f"{value!r} is not NAME=USER", param, ctx)
+
 
 Command = Callable[..., Any]
 
@@ -64,7 +86,7 @@ def parameter(one: Setting[Any]) -> str:
 
 def _type(kind: Kind[Any]) -> Any:
     match kind:
-        case Choice(words):
+        case OneOf(words):
             return click.Choice(words)
         case Location(folder):
             return click.Path(file_okay=not folder, path_type=Path)
@@ -75,7 +97,7 @@ def _type(kind: Kind[Any]) -> Any:
 
 def _help(one: Setting[Any], default: str) -> str:
     """Return what a setting means, with its default, bounds and variable."""
-    described = isinstance(one.kind, Choice | Switch | Location)
+    described = isinstance(one.kind, OneOf | Switch | Location)
     facts = (default and f"default: {default}", "" if described else one.kind.bounds, one.variable)
     return f"{one.help}  [{'; '.join(fact for fact in facts if fact)}]"
 
@@ -181,7 +203,19 @@ buffers = option(settings.BUFFERS)
 ring_size = option(settings.RING_SIZE)
 log_level = option(settings.LOG_LEVEL)
 recorded_cars = option(settings.CARS)
-recording = together(option(settings.SOURCE), option(settings.COMMIT_EVERY))
+recording = together(
+    option(settings.SOURCE),
+    option(settings.COMMIT_EVERY),
+    click.option(
+        "--driver",
+        "drivers",
+        type=Driver(),
+        multiple=True,
+        metavar="NAME=USER",
+        help="Whoever drives the rig's own car under this name in the game is that user, who is in the seat "
+        "then; may be given again. More of them stand in the configuration, [users.USER].",
+    ),
+)
 """Of the recorder."""
 archiving = together(
     option(settings.KEEP),
@@ -230,6 +264,21 @@ playing = together(
 """Of the simulated game."""
 
 
+asked = together(
+    config,
+    click.option(
+        "--instance",
+        "--rig",
+        "instance",
+        envvar="RIGD_INSTANCE",
+        metavar="NAME",
+        default="",
+        show_default="the rig that answers here",
+        help="Name of the rig that is asked: on this machine, or paired with the scope admin.",
+    ),
+)
+
+
 def interruptible() -> None:
     """Have SIGTERM and Ctrl-C end the program at once, also where a shell started it with Ctrl-C ignored."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -242,10 +291,11 @@ def given(*names: Callable[[Command], Command]) -> list[str]:
     """
     ctx = click.get_current_context()
     words: list[str] = []
-    for one in _options(together(*names)):
-        value = ctx.params[str(one.name)]
-        if on_command_line(ctx, str(one.name)):
-            words += [one.opts[0], *[str(value)] * (not one.is_flag)]
+    for option in _options(together(*names)):
+        value = ctx.params[str(option.name)]
+        if on_command_line(ctx, str(option.name)):
+            for one in value if option.multiple else (value,):
+                words += [option.opts[0], *[_word(one)] * (not option.is_flag)]
     return words
 
 
@@ -260,7 +310,7 @@ def _options(names: Callable[[Command], Command]) -> list[click.Option]:
 
 
 def stopper(*, daemon: bool = False) -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set, and a closed terminal."""
+    """Return an event that SIGTERM and Ctrl-C set, and a closed terminal."""
     stop = threading.Event()
     for number in stop_signals(daemon=daemon):
         signal.signal(number, lambda *_: stop.set())

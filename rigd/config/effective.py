@@ -2,6 +2,7 @@
 all; every value with where it is from, every mistake with its line.
 """
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,10 +13,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from rig.errors import BadRequest
 from rig.signs import visible
-from rigd.config import settings
 from rigd.config.file import ConfigFile
-from rigd.config.kinds import NAME, Wrong, shown
-from rigd.config.settings import BY_KEY, SECTIONS, SETTINGS, Setting
+from rigd.config.kinds import Wrong, shown
+from rigd.config.settings import BY_KEY, RECORD, SECTIONS, SETTINGS, Setting
+from rigd.seat import MAX_USER, check_user
 
 T = TypeVar("T")
 
@@ -138,8 +139,9 @@ class _Check:
         users = self._said().get(USERS, {})
         for user, table in users.items() if isinstance(users, dict) else ():
             key = f"{USERS}.{user}"
-            if not NAME.fullmatch(user):
-                self._mistake(self._place(key), f"{key}: {shown(user)} is no name of a user ({_name_hint()})")
+            if not _is_user(user):
+                hint = f"1 to {MAX_USER} characters that can be printed, without blanks around them"
+                self._mistake(self._place(key), f"{key}: {shown(user)} is no name of a user ({hint})")
             if not isinstance(table, dict):
                 self._mistake(self._place(key), f"{key} is {shown(table)}, which is no section ([{key}])")
                 continue
@@ -179,6 +181,13 @@ class _Check:
         return self._file.place(key) if self._file else ""
 
 
+def _is_user(user: str) -> bool:
+    with contextlib.suppress(BadRequest):
+        check_user(user)
+        return bool(user)
+    return False
+
+
 def _is_driver(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name) <= _LONGEST_DRIVER
 
@@ -195,17 +204,13 @@ def _nearest(key: str, known: list[str]) -> str:
     return found[0] if found else names[by_name[0]] if by_name else ""
 
 
-def _name_hint() -> str:
-    return settings.INSTANCE.kind.bounds
-
-
-def changes(before: Effective, after: Effective) -> tuple[list[str], list[str]]:
-    """Return the keys whose values differ: those that a running daemon takes up, and those that need it to be
-    started again.
+def changes(before: Effective, after: Effective, daemon: str) -> tuple[list[str], list[str]]:
+    """Return the keys of a daemon whose values differ: those that it takes up while it runs, and those that
+    need it to be started again.
     """
-    different = [one for one in SETTINGS if before[one] != after[one]]
+    different = [one for one in SETTINGS if daemon in one.daemons and before[one] != after[one]]
     taken = [one.key for one in different if one.reload]
-    if before.drivers != after.drivers:
+    if daemon == RECORD and before.drivers != after.drivers:
         taken.append(USERS)
     return taken, [one.key for one in different if not one.reload]
 

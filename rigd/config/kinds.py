@@ -17,7 +17,7 @@ _UNITS: Final = {"K": 10, "M": 20, "G": 30, "T": 40}
 _SIZE: Final = re.compile(r"([0-9]{1,15})([KMGT]?)", re.IGNORECASE)
 _WORDS: Final = {"true": True, "yes": True, "on": True, "1": True}
 _NOT_WORDS: Final = {"false": False, "no": False, "off": False, "0": False}
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _MOST_ADDRESSES: Final = 16
 
 
@@ -66,7 +66,7 @@ class Size(Kind[int]):
         return f"{sized(self.least)} to {sized(self.most)}"
 
     def take(self, given: object) -> int:
-        """Bytes."""
+        """Return bytes."""
         size = _bytes(given)
         if size < self.least:
             raise Wrong("is too small", f"{sized(self.least)} is the least")
@@ -75,7 +75,7 @@ class Size(Kind[int]):
         return size
 
     def toml(self, value: Any) -> str:
-        """In the largest unit that is exact."""
+        """Return it in the largest unit that is exact."""
         return json.dumps(sized(value))
 
 
@@ -109,7 +109,7 @@ class Count(Kind[int]):
         return f"{self.least} to {self.most}"
 
     def take(self, given: object) -> int:
-        """The number."""
+        """Return the number."""
         if not isinstance(given, int) or isinstance(given, bool):
             raise Wrong("is no whole number", self.bounds)
         if not self.least <= given <= self.most:
@@ -117,7 +117,7 @@ class Count(Kind[int]):
         return given
 
     def parse(self, text: str) -> int:
-        """Digits."""
+        """Read digits."""
         return self.take(int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text)
 
 
@@ -135,7 +135,7 @@ class Number(Kind[float]):
         return f"{self.least:g} to {self.most:g} {self.unit}"
 
     def take(self, given: object) -> float:
-        """The number; NaN is none."""
+        """Return the number; NaN is none."""
         if not isinstance(given, int | float) or isinstance(given, bool) or math.isnan(given):
             raise Wrong("is no number", self.bounds)
         if not self.least <= given <= self.most:
@@ -143,19 +143,19 @@ class Number(Kind[float]):
         return float(given)
 
     def parse(self, text: str) -> float:
-        """As Python writes numbers."""
+        """Read it as Python writes numbers."""
         try:
             return self.take(float(text))
         except ValueError:
             raise Wrong("is no number", self.bounds) from None
 
     def toml(self, value: Any) -> str:
-        """Without a fraction where there is none."""
+        """Return it without a fraction where there is none."""
         return f"{value:g}"
 
 
 @dataclass(frozen=True)
-class Choice(Kind[str]):
+class OneOf(Kind[str]):
     """One of some words."""
 
     words: tuple[str, ...]
@@ -166,7 +166,7 @@ class Choice(Kind[str]):
         return ", ".join(self.words)
 
     def take(self, given: object) -> str:
-        """The word."""
+        """Return the word."""
         if given not in self.words:
             raise Wrong("is none of the words that there are", self.bounds)
         return str(given)
@@ -182,13 +182,13 @@ class Switch(Kind[bool]):
         return "true, false"
 
     def take(self, given: object) -> bool:
-        """Only true and false."""
+        """Take only true and false."""
         if not isinstance(given, bool):
             raise Wrong("is neither true nor false", self.bounds)
         return given
 
     def parse(self, text: str) -> bool:
-        """Also yes and no, on and off, 1 and 0."""
+        """Read also yes and no, on and off, 1 and 0."""
         return self.take((_WORDS | _NOT_WORDS).get(text.lower(), text))
 
 
@@ -204,7 +204,7 @@ class Location(Kind[Path]):
         return "an absolute path, or ~/..."
 
     def take(self, given: object) -> Path:
-        """The path, `~` expanded."""
+        """Return the path, `~` expanded."""
         try:
             path = self.parse(given if isinstance(given, str) else "").expanduser()
         except RuntimeError:
@@ -214,13 +214,13 @@ class Location(Kind[Path]):
         return path
 
     def parse(self, text: str) -> Path:
-        """A path, also from where we are."""
+        """Read a path, also from where we are."""
         if not text or "\0" in text:
             raise Wrong("is no path", self.bounds)
         return Path(text)
 
     def toml(self, value: Any) -> str:
-        """As text."""
+        """Return it as text."""
         return json.dumps(str(value), ensure_ascii=False)
 
 
@@ -234,8 +234,8 @@ class Name(Kind[str]):
         return "up to 32 letters, digits, _, . and -"
 
     def take(self, given: object) -> str:
-        """The name."""
-        if not isinstance(given, str) or not NAME.fullmatch(given):
+        """Return the name."""
+        if not isinstance(given, str) or not _NAME.fullmatch(given):
             raise Wrong("is no name", self.bounds)
         return given
 
@@ -250,7 +250,7 @@ class Addresses(Kind[tuple[str, ...]]):
         return f"up to {_MOST_ADDRESSES} of host:port or unix:PATH"
 
     def take(self, given: object) -> tuple[str, ...]:
-        """The addresses."""
+        """Return the addresses."""
         if not isinstance(given, list | tuple) or len(given) > _MOST_ADDRESSES:
             raise Wrong("is no list of addresses", f"[...] with {self.bounds}")
         for number, address in enumerate(given, 1):
@@ -260,11 +260,11 @@ class Addresses(Kind[tuple[str, ...]]):
         return tuple(given)
 
     def parse(self, text: str) -> tuple[str, ...]:
-        """Several stand with spaces between them."""
+        """Read addresses; several stand with spaces between them."""
         return self.take(text.split())
 
     def toml(self, value: Any) -> str:
-        """A list."""
+        """Return a list."""
         return json.dumps(list(value), ensure_ascii=False)
 
 
@@ -272,7 +272,7 @@ def _check_address(address: object, what: str) -> None:
     try:
         sockets.check(address if isinstance(address, str) else "", first_port=0)
     except BadRequest as error:
-        raise Wrong(f"{what} is no address", error.hint) from None
+        raise Wrong(f"{what} is no address".lstrip(), error.hint) from None
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class Loopback(Kind[str]):
         return 'host:port on loopback; "": none'
 
     def take(self, given: object) -> str:
-        """The address."""
+        """Return the address."""
         if given == "":
             return ""
         _check_address(given, "")

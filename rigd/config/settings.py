@@ -14,13 +14,13 @@ from typing import Any, Final, Generic, TypeVar
 
 from rigd.config.kinds import (
     Addresses,
-    Choice,
     Count,
     Kind,
     Location,
     Loopback,
     Name,
     Number,
+    OneOf,
     Size,
     Switch,
     sized,
@@ -94,12 +94,18 @@ DATA: Final = Setting[Path](
     default_text="$XDG_DATA_HOME/rigd",
     find=data_home,
 )
-NAME: Final = Setting[str](
-    "name", Name(), "rig", "Name of this rig for those who pair with it.", (SERVE,), variable="RIGD_NAME"
+NAME: Final = Setting[str | None](
+    "name",
+    Name(),
+    None,
+    "Name of this rig for those who pair with it.",
+    (SERVE,),
+    variable="RIGD_NAME",
+    default_text="that of the machine",
 )
 LOG_LEVEL: Final = Setting[str](
     "log_level",
-    Choice(("debug", "info", "warning", "error")),
+    OneOf(("debug", "info", "warning", "error")),
     "info",
     "What the daemons log: this, and what is worse.",
     ALL,
@@ -128,7 +134,7 @@ RING_SIZE: Final = Setting[int](
 )
 SOURCE: Final = Setting[str](
     "record.source",
-    Choice(("shm", "pyrf2")),
+    OneOf(("shm", "pyrf2")),
     "shm",
     "Read the memory ourselves, or through pyRfactor2SharedMemory where that is installed.",
     (RECORD,),
@@ -147,7 +153,7 @@ COMMIT_EVERY: Final = Setting[float](
 )
 CARS: Final = Setting[str](
     "record.cars",
-    Choice(("all", "player")),
+    OneOf(("all", "player")),
     "all",
     "Record all cars, or one.",
     (RECORD,),

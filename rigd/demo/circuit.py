@@ -52,7 +52,7 @@ _PLANS = {
 
 
 @dataclass(frozen=True)
-class Circuit:
+class DemoCircuit:
     """Geometry by distance from the start line, one entry per metre of centre line."""
 
     name: str
@@ -92,13 +92,13 @@ class Circuit:
         return self.length - self.pit_entry + self.pit_exit
 
 
-def build(short: bool = False) -> Circuit:
+def build(short: bool = False) -> DemoCircuit:
     """Build the grand circuit of about 4.7 km, or the short one of about 1.2 km. Always the same metres."""
     plan = _PLANS[short]
     heading, x, z = _closed(plan)
     length = len(x)
     rise = _elevation(length, 3.0 if short else 9.0)
-    return Circuit(
+    return DemoCircuit(
         name=plan.name,
         x=x,
         y=rise,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigd.demo.car import GRAVITY, CarClass
-from rigd.demo.circuit import Circuit
+from rigd.demo.circuit import DemoCircuit
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class RacingLine:
     """Metres of line per metre of centre line."""
 
 
-def racing_line(circuit: Circuit) -> RacingLine:
+def racing_line(circuit: DemoCircuit) -> RacingLine:
     """Return the line of least curvature change that stays on the road."""
     offset = _between(_straightened(circuit), len(circuit.x))
     x = circuit.x + offset * np.cos(circuit.heading)
@@ -50,7 +50,7 @@ def racing_line(circuit: Circuit) -> RacingLine:
     return RacingLine(offset, circuit.heading - heading, _smooth(bend, 9), stretch)
 
 
-def _straightened(circuit: Circuit) -> Floats:
+def _straightened(circuit: DemoCircuit) -> Floats:
     """Return offsets on the coarse grid: the stiffest band through the corners, pinned where it meets
     an edge.
     """
@@ -69,7 +69,7 @@ def _straightened(circuit: Circuit) -> Floats:
     return np.minimum(np.maximum(offset, -edge), edge)
 
 
-def _band(circuit: Circuit, at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _band(circuit: DemoCircuit, at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return bending energy of the band as a quadratic in its offsets: matrix and right side."""
     one = np.eye(len(at))
     bend = np.roll(one, 1, 0) + np.roll(one, -1, 0) - 2 * one
@@ -101,7 +101,7 @@ def _central(column: Floats, gain: float) -> Floats:
     return np.asarray((after - before) / 2)
 
 
-def speed_limit(circuit: Circuit, line: RacingLine, car: CarClass) -> Floats:
+def speed_limit(circuit: DemoCircuit, line: RacingLine, car: CarClass) -> Floats:
     """Return m/s per metre: what the corners and the braking for them allow. Acceleration is not in it."""
     corner = _cornering(line.curvature, car)
     limit = corner.tolist()

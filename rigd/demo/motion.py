@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigd.demo.car import CLASSES, GRAVITY, Fleet
-from rigd.demo.circuit import Circuit
+from rigd.demo.circuit import DemoCircuit
 from rigd.demo.line import racing_line, speed_limit
 from rigd.demo.noise import Noise, ease
 from rigd.demo.sheet import FieldColumns
@@ -44,7 +44,9 @@ _PITCH, _YAW, _ROLL, _SLIP = range(4)
 class Motion:
     """State of all cars, stepped by `dt`. The first group of columns is set by the race, the rest read."""
 
-    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
+    def __init__(
+        self, circuit: DemoCircuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float
+    ) -> None:
         cars = fleet.cars
         self.cap = np.zeros(cars)
         """m/s a car must not exceed: 0 holds it."""

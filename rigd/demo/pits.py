@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from rigd.demo.circuit import Circuit
+from rigd.demo.circuit import DemoCircuit
 from rigd.demo.motion import Motion
 
 Floats = npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ class Move:
 class PitStops:
     """The pit stage of every car. Only cars that are coming in, in, or going out cost time."""
 
-    def __init__(self, circuit: Circuit, motion: Motion, rng: np.random.Generator) -> None:
+    def __init__(self, circuit: DemoCircuit, motion: Motion, rng: np.random.Generator) -> None:
         cars = len(motion.s)
         self.stage: Ints = np.zeros(cars, np.int64)
         self.next_stop: Ints = rng.integers(*_FIRST_STOP, cars, endpoint=True)
@@ -112,7 +112,7 @@ class PitStops:
                 beside[car] = self.offset(car) - line_offset[car]
 
     @staticmethod
-    def _boxes(circuit: Circuit, cars: int) -> Floats:
+    def _boxes(circuit: DemoCircuit, cars: int) -> Floats:
         """Return boxes along 70 % of the lane, shared by two cars of a team."""
         half = 0.35 * circuit.pit_length
         teams = (cars + 1) // 2

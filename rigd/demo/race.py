@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigd.demo import profile
-from rigd.demo.circuit import Circuit, build
+from rigd.demo.circuit import DemoCircuit, build
 from rigd.demo.delta import Delta
 from rigd.demo.engine import Engine
 from rigd.demo.field import Field
@@ -70,7 +70,7 @@ class Race:
         real: bool = False,
     ) -> None:
         self.field = field or Field(cars, seed)
-        self.circuit: Circuit = build(short)
+        self.circuit: DemoCircuit = build(short)
         self.laps, self.rate, self.dt = laps, rate, 1.0 / rate
         self.real = real
         """Only what real recordings hold is filled; see `profile`."""

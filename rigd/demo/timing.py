@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from rigd.demo.circuit import Circuit
+from rigd.demo.circuit import DemoCircuit
 from rigd.demo.motion import Motion
 
 Floats = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ class DrivenLap:
 class Timing:
     """The state of the clocks of all cars. Times in s, -1 or 0 where there is none."""
 
-    def __init__(self, circuit: Circuit, motion: Motion) -> None:
+    def __init__(self, circuit: DemoCircuit, motion: Motion) -> None:
         cars = len(motion.s)
         self._circuit, self._motion = circuit, motion
         self.started: Flags = np.zeros(cars, bool)

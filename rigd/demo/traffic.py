@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from rigd.demo.circuit import Circuit
+from rigd.demo.circuit import DemoCircuit
 from rigd.demo.motion import Motion
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ _BLUE_M: Final = 60.0
 class Traffic:
     """Decisions of drivers about each other, taken ten times a second."""
 
-    def __init__(self, circuit: Circuit, motion: Motion, rng: np.random.Generator) -> None:
+    def __init__(self, circuit: DemoCircuit, motion: Motion, rng: np.random.Generator) -> None:
         cars = len(motion.s)
         self.limit: Floats = np.full(cars, UNLIMITED_MPS)
         """m/s set by the car in front."""

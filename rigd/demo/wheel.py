@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigd.demo.car import FRONT, GRAVITY, LEFT, Fleet
-from rigd.demo.circuit import ROUGHNESS_PER_M, Circuit
+from rigd.demo.circuit import ROUGHNESS_PER_M, DemoCircuit
 from rigd.demo.motion import Motion
 from rigd.demo.noise import Noise, ease
 from rigd.demo.sheet import FieldColumns
@@ -50,7 +50,9 @@ _PAD: Final = 16
 class Wheels:
     """State of all wheels of all cars."""
 
-    def __init__(self, circuit: Circuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float) -> None:
+    def __init__(
+        self, circuit: DemoCircuit, fleet: Fleet, sheet: FieldColumns, noise: Noise, dt: float
+    ) -> None:
         cars = fleet.cars
         self._fleet, self._dt = fleet, dt
         self._road = np.concatenate(

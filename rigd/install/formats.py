@@ -76,7 +76,7 @@ class Format:
         }[self.state]
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON shows it."""
+        """Return it as JSON shows it."""
         told = {"name": self.name, "found": list(self.found), "writes": self.writes}
         return {**told, "state": str(self.state), "sentence": self.sentence}
 

@@ -16,7 +16,7 @@ from rigd.durable import make_folder, make_private, replace
 from rigd.install import manifest
 from rigd.install.manager import absent, ask, control, lingers
 from rigd.install.manifest import Written
-from rigd.install.place import Place, check_player
+from rigd.install.place import InstallFolders, check_player
 from rigd.install.units import DAEMONS, SYNC, TARGET, Wanted, files
 from rigd.ring.lock import laps_lock, ring_lock
 
@@ -31,7 +31,7 @@ _EXAMPLE: Final = "# rigd reads this file. Nothing is set: everything has its de
 class Installation:
     """One installation, in one place. `say` gets a line for all that is done, or with `dry` would be."""
 
-    def __init__(self, place: Place, say: Say, *, dry: bool = False) -> None:
+    def __init__(self, place: InstallFolders, say: Say, *, dry: bool = False) -> None:
         self._say, self._dry = say, dry
         self._record = manifest.read(place.real(place.manifest))
         player = place.player or self._record.player or os.environ.get("SUDO_USER", "")
@@ -222,7 +222,7 @@ class Installation:
         return answer[0]
 
 
-def _data(place: Place) -> Path:
+def _data(place: InstallFolders) -> Path:
     """Return the folder of what is recorded: where units of version 0.1 had it, if there is something."""
     earlier = (place.data.parents[1] / "state/rigd", place.config)
     for folder in () if place.system else earlier:

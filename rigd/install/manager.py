@@ -3,7 +3,7 @@
 import subprocess
 from typing import Final, NamedTuple
 
-from rigd.install.place import Place
+from rigd.install.place import InstallFolders
 
 _ANSWER_S: Final = 90.0
 """To stop three daemons takes 15 s at most, and systemd waits for them."""
@@ -29,12 +29,12 @@ def ask(*words: str) -> Answer:
     return Answer(False, lines[-1])
 
 
-def control(place: Place, *words: str) -> tuple[str, ...]:
+def control(place: InstallFolders, *words: str) -> tuple[str, ...]:
     """Return the command line that tells systemd about the units of a place."""
     return ("systemctl", *(() if place.system else ("--user",)), *words)
 
 
-def absent(place: Place) -> str:
+def absent(place: InstallFolders) -> str:
     """Return why no systemd can be told; empty when one answers."""
     answer = ask(*control(place, "show", "--property=Version"))
     return "" if answer.well else answer.text

@@ -14,7 +14,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}")
 
 
 @dataclass(frozen=True)
-class Place:
+class InstallFolders:
     """The folders of an installation, as the machine has them that runs it; `real` is where they are here."""
 
     system: bool
@@ -42,12 +42,12 @@ class Place:
         return self.root / path.relative_to("/")
 
 
-def user_place(root: Path = Path("/")) -> Place:
+def user_place(root: Path = Path("/")) -> InstallFolders:
     """Return the place for whoever asks, by the XDG folders."""
     home = Path.home()
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config").absolute()
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share").absolute() / "rigd"
-    return Place(
+    return InstallFolders(
         system=False,
         player=pwd.getpwuid(os.getuid()).pw_name,
         root=root,
@@ -57,7 +57,7 @@ def user_place(root: Path = Path("/")) -> Place:
     )
 
 
-def check_player(place: Place) -> None:
+def check_player(place: InstallFolders) -> None:
     """Raise BadRequest where the player is no user of the machine."""
     player = place.player
     if not _NAME.fullmatch(player) or player == "root":
@@ -78,7 +78,7 @@ def _known(player: str) -> bool:
     return True
 
 
-def chosen(system: bool | None, player: str, root: Path) -> Place:
+def chosen(system: bool | None, player: str, root: Path) -> InstallFolders:
     """Return the place that the options mean: `system` None is the user's own. Raises BadRequest for root,
     who does not play, and Denied for one who may not write the system's folders.
     """
@@ -92,4 +92,4 @@ def chosen(system: bool | None, player: str, root: Path) -> Place:
         return user_place(root)
     if not is_root and root == Path("/"):
         raise Denied("the system's units are root's", hint="use sudo, or leave out --system")
-    return Place(system=True, player=player, root=root)
+    return InstallFolders(system=True, player=player, root=root)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import rigd
 from rig.errors import BadRequest
-from rigd.install.place import Place
+from rigd.install.place import InstallFolders
 
 DAEMONS: Final = ("rigd-record.service", "rigd-archive.service", "rigd-serve.service")
 TARGET: Final = "rigd.target"
@@ -50,7 +50,7 @@ def program(name: str) -> Path | None:
     return None
 
 
-def files(place: Place, data: Path, config: str) -> list[Wanted]:
+def files(place: InstallFolders, data: Path, config: str) -> list[Wanted]:
     """Return what is to be written. `data` is named in the units where it is not the usual folder. Raises
     BadRequest where the program is not installed.
     """
@@ -72,7 +72,7 @@ def files(place: Place, data: Path, config: str) -> list[Wanted]:
     return [*made, Wanted(place.config / "rigd.toml", config, mode, example=True)]
 
 
-def _filled(name: str, place: Place, data: Path, daemon: Path, client: Path | None) -> str:
+def _filled(name: str, place: InstallFolders, data: Path, daemon: Path, client: Path | None) -> str:
     """Return a template with everything in its place."""
     text = (templates() / name).read_text()
     sandbox = (templates() / ("system.conf" if place.system else "user.conf")).read_text().rstrip()

@@ -1,5 +1,6 @@
 """The recorder: the game's memory into the ring. One process, one tick thread, one committer thread."""
 
+import dataclasses
 import gc
 import sys
 import time
@@ -91,6 +92,21 @@ class RecordingSummary:
     missed_updates: int = 0
     """Of scoring; and how often a counter of the game leapt by more than anybody can have missed."""
     counter_jumps: int = 0
+    losses: dict[tuple[bytes, Any], rig_pb2.DeclaredLoss] = dataclasses.field(default_factory=dict)
+    """By stream and reason."""
+
+    def lose(self, stream: bytes, count: int, reason: Any) -> None:
+        """Count a loss."""
+        if stream == rings.PHYSICS:
+            self.missed += count
+        else:
+            self.missed_updates += count
+        if (stream, reason) not in self.losses:
+            number: Any = rings.STREAMS.index(stream) + 1
+            self.losses[stream, reason] = rig_pb2.DeclaredLoss(stream=number, reason=reason)
+        loss = self.losses[stream, reason]
+        loss.missing += count
+        loss.declarations += 1
 
 
 class Recorder:
@@ -103,7 +119,9 @@ class Recorder:
         ring: RingWriter,
         trouble: str,
         watchdog: Watchdog | None = None,
+        latest: Callable[[], Settings] | None = None,
     ) -> None:
+        self._latest = latest or (lambda: settings)
         self.source = source
         self.settings = settings
         self.ring = ring
@@ -437,10 +455,7 @@ class Recorder:
         the stream. `count` 0: nobody knows.
         """
         self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
-        if stream == rings.PHYSICS:
-            self.summary.missed += count
-        else:
-            self.summary.missed_updates += count
+        self.summary.lose(stream, count, reason)
 
     def _declare(self, stream: bytes) -> list[Record]:
         return self._numbers.declare(stream, self._event())
@@ -463,6 +478,7 @@ class Recorder:
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
+        self._seating.drivers = self._latest().drivers
         seat_trouble = self._look_at_seat()
         away = _AWAY if self._committer.away else ""
         self._watchdog.trouble(self._committer.error or away or seat_trouble)
@@ -514,6 +530,7 @@ class Recorder:
             missed=self.summary.missed,
             missed_updates=self.summary.missed_updates,
             counter_jumps=self.summary.counter_jumps,
+            losses=self.summary.losses.values(),
             torn_retries=reader.torn_retries,
             torn_given_up=reader.given_up,
             duplicates=reader.duplicates,
@@ -581,15 +598,21 @@ def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
 
 
 def record(
-    source: Source, settings: Settings, stop: Callable[[], bool], watchdog: Watchdog | None = None
+    source: Source,
+    settings: Settings,
+    stop: Callable[[], bool],
+    watchdog: Watchdog | None = None,
+    latest: Callable[[], Settings] | None = None,
 ) -> RecordingSummary:
-    """Record `source` until `stop`. Raises Busy when another recorder owns the ring."""
+    """Record `source` until `stop`. `latest` gives the settings in force: drivers may change. Raises Busy
+    when another recorder owns the ring.
+    """
     # The tick thread holds the interpreter for 0.2 ms at most; the committer must get it in between.
     sys.setswitchinterval(0.0005)
     lock = ring_lock(settings.data)
     try:
         ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
-        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog)
+        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog, latest)
         if watchdog is not None:
             watchdog.ready()
         # What lives now lives for good: a collection must not walk it during a race.

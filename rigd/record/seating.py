@@ -17,7 +17,7 @@ class Seating:
     def __init__(self, drivers: Mapping[str, str] = _NO_DRIVERS, saved: bytes = b"") -> None:
         words = unseal(saved) if saved else {}
         self.seat: Seat = read_seat(words) if words else NOBODY
-        self._drivers, self._driver = drivers, str(words.get("driver", ""))
+        self.drivers, self._driver = drivers, str(words.get("driver", ""))
 
     def pack(self) -> bytes:
         """Return what the next recorder needs to go on from."""
@@ -35,7 +35,7 @@ class Seating:
         if driver in ("", self._driver):
             return
         first, self._driver = not self._driver, driver
-        user = self._drivers.get(driver, "")
+        user = self.drivers.get(driver, "")
         asked = self.seat.user and not self.seat.by_driver
         if user and user != self.seat.user and not (first and asked):
             self.seat = self.seat.next(user, by_driver=True)

@@ -38,11 +38,14 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
         certificates: "Certificates | None",
         addresses: Callable[[], Sequence[str]],
         seats: Seats,
+        name: str = "",
     ) -> None:
-        """`addresses` gives where others may reach this rig; `certificates` None: nowhere."""
+        """Begin with no codes. `addresses` gives where others may reach this rig; `certificates` None:
+        nowhere. `name` is the rig's, empty: that of the machine.
+        """
         super().__init__(seats)
         self._gate, self._tokens, self._certificates = gate, tokens, certificates
-        self._addresses = addresses
+        self._addresses, self._name = addresses, name or socket.gethostname()
         self._codes = PairingCodes()
 
     async def ExchangeCode(
@@ -52,7 +55,7 @@ class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
         wish = self._taken(request.code, connections.host_of(context.peer()))
         secret, token = await asyncio.to_thread(self._tokens.create, *wish)
         log.say(log.PAIRED, token=token.id, name=token.name, user=token.user, scopes=",".join(token.scopes))
-        return access_pb2.ExchangeCodeResponse(secret=secret, token=_listed(token), rig=socket.gethostname())
+        return access_pb2.ExchangeCodeResponse(secret=secret, token=_listed(token), rig=self._name)
 
     async def GetCaller(
         self, _request: access_pb2.GetCallerRequest, _context: Any

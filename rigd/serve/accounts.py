@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from rig.errors import Exhausted
 from rigd.auth.caller import CALLER
-from rigd.serve.limits import USUAL, Limits
+from rigd.serve.limits import USUAL, Quotas
 
 _LONGEST_IDLE_S: Final = 1.0
 """Messages of a second may come at once."""
 
 
-class Account:
+class TokenUsage:
     """Of one token."""
 
     def __init__(self) -> None:
@@ -39,14 +39,14 @@ class Accounts:
     those in force.
     """
 
-    def __init__(self, limits: Callable[[], Limits] = lambda: USUAL) -> None:
+    def __init__(self, limits: Callable[[], Quotas] = lambda: USUAL) -> None:
         self.limits = limits
-        self._accounts: defaultdict[str, Account] = defaultdict(Account)
+        self._accounts: defaultdict[str, TokenUsage] = defaultdict(TokenUsage)
         """By id; of tokens that are good, so they are as few."""
 
     @contextlib.contextmanager
     def stream(self, channels: int) -> Iterator[None]:
-        """A stream of so many channels, for as long as it goes on. Raises Exhausted."""
+        """Count a stream of so many channels, for as long as it goes on. Raises Exhausted."""
         account = self._mine()
         if account is None:
             yield
@@ -62,7 +62,7 @@ class Accounts:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[None]:
-        """A lap that is read. Raises Exhausted."""
+        """Count a lap that is read. Raises Exhausted."""
         account = self._mine()
         if account is None:
             yield
@@ -93,7 +93,7 @@ class Accounts:
                 limit=most,
             )
 
-    def _mine(self) -> Account | None:
+    def _mine(self) -> TokenUsage | None:
         token = CALLER.get().token
         return self._accounts[token] if token else None
 

@@ -91,7 +91,7 @@ def _ensure_free_port(address: str) -> None:
         ) from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise _held(address, _port_holder(int(port))) from None
+            raise _held(address, port_holder(int(port))) from None
         hint = _other(host) if error.errno in _NOT_OURS else ""
         raise Unavailable(
             f"cannot listen on {address}: {error.strerror}", hint=hint, address=address
@@ -115,7 +115,7 @@ def _held(address: str, process: int) -> Busy:
     )
 
 
-def _port_holder(port: int) -> int:
+def port_holder(port: int) -> int:
     """Return the process that listens on a port; 0 when it cannot be seen."""
     wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):

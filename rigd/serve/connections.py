@@ -91,7 +91,7 @@ class Crowds:
         """Close what an address has beyond `most`, the newest first. Returns how many, by address."""
         names = os.listdir("/proc/self/fd")
         if len(names) <= most:
-            return Counter()  # as a rule: 10 us instead of 10 ms for a thousand
+            return Counter()  # as a rule: 14 us, and no look at each
         with contextlib.ExitStack() as stack:
             lines = self._accepted(names, stack)
             self._known = {inode: at for at, inode in enumerate(self._in_order(lines))}

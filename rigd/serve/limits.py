@@ -72,7 +72,7 @@ def table() -> str:
 
 
 @dataclass(frozen=True)
-class Limits:
+class Quotas:
     """Quotas, as the section `limits` of the configuration has them. Those of a token or a user do not hold
     for callers of this machine, who have what the server has.
     """
@@ -90,4 +90,4 @@ class Limits:
     pinned_bytes_per_user: int = settings.PINNED_BYTES_PER_USER.default
 
 
-USUAL: Final = Limits()
+USUAL: Final = Quotas()

@@ -81,7 +81,7 @@ class Seats:
     def check_mark(self, caller: Caller, start_ns: int) -> None:
         """Raise Denied unless the caller may keep what began at `start_ns`: what it is in the seat for."""
         if not caller.may(Scope.LAPS_ALL):
-            self._check_since(caller, start_ns, "keep")
+            self._check_since(caller, start_ns, "keep", Scope.LAPS_ALL)
 
     # Streams.
 
@@ -98,14 +98,14 @@ class Seats:
 
     def check_past(self, caller: Caller, time_ns: int) -> None:
         """Raise Denied where the caller asks for a past that is not its own."""
-        self._check_since(caller, time_ns, "stream")
+        self._check_since(caller, time_ns, "stream", Scope.LIVE_ALL)
 
-    def _check_since(self, caller: Caller, time_ns: int, what: str) -> None:
+    def _check_since(self, caller: Caller, time_ns: int, what: str, scope: Scope) -> None:
         seat = self.now()
         if not caller.user or seat.user != caller.user:
             raise Denied(
                 f"you may {what} what is driven while you are in the seat, and you are not",
-                hint=f"`rig seat {caller.user}` on the rig, or ask its administrator for `live:all`",
+                hint=f"`rig seat {caller.user or 'USER'}` on the rig, or a token with `{scope}`",
             )
         if time_ns < seat.since_ns:
             since = datetime.fromtimestamp(seat.since_ns / 1e9).astimezone()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -17,16 +17,17 @@ from rig.errors import Busy
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd import log
 from rigd.auth.tokens import TokenStore
-from rigd.config.settings import METRICS, NAME
+from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import access, connections, laps, seats, status, telemetry
+from rigd.serve import access, analysis, connections, laps, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.interceptor import CallInterceptor
-from rigd.serve.limits import MAX_REQUEST_BYTES, Limits
+from rigd.serve.limits import MAX_REQUEST_BYTES, Quotas
+from rigd.serve.monitoring import Monitor
 from rigd.serve.pages import PageTokens
 from rigd.serve.tls import Tls
 from rigd.watchdog import Watchdog
@@ -40,7 +41,7 @@ _DRAIN_S: Final = 5.0
 `rigd run` grants a daemon.
 """
 
-_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, status.SERVICE, access.SERVICE)
+_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, analysis.SERVICE, status.SERVICE, access.SERVICE)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -67,13 +68,11 @@ class Settings:
     """Files of a certificate and its key, PEM, to be used instead of the rig's own; they may be one file."""
     open_loopback: bool = True
     """Whether calls over plain TCP on loopback, which every user of the machine can make, need no token."""
-    name: str = NAME.default
-    """Of the rig, for those who pair with it."""
+    name: str = ""
+    """Of the rig, for those who pair with it; empty: that of the machine."""
     metrics: str = METRICS.default
     """Address of the figures on loopback; empty: nowhere."""
-    drivers: Mapping[str, str] = field(default_factory=dict)
-    """Users by the driver's name in the game."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Quotas = field(default_factory=Quotas)
     """What callers may take."""
 
     @property
@@ -114,10 +113,11 @@ class Server:
         from rigd.auth.certificate import Certificates
 
         self._tokens.own()
-        if not self._tokens.any_good() and not settings.plain:
+        socket = any(one.startswith("unix:") for one in settings.plain)
+        if not self._tokens.any_good() and not socket:
             raise Busy(
                 f"there is no token for {settings.beyond[0]}, and nowhere else to make one",
-                hint="listen on a socket of this machine too, with --instance, for `rigd pair`",
+                hint="listen on a socket of this machine too, with --instance: `rigd pair` goes there",
             )
         return Tls(Certificates(settings.data, settings.certificate))
 
@@ -132,10 +132,12 @@ class Server:
         who = seats.Seats(self._feed, settings.data)
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
-        self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
-        rig_pb2_grpc.add_RigServiceServicer_to_server(
-            status.RigService(self._feed, self.streams, who), self._server
-        )
+        self._analysis = analysis.AnalysisService(settings.data, who)
+        handlers = (self.streams.handler(), self._laps.handler(), self._analysis.handler())
+        self._server.add_generic_rpc_handlers(handlers)
+        rig = status.RigService(self._feed, self.streams, who)
+        rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
+        self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -158,7 +160,9 @@ class Server:
 
     def _access(self, who: seats.Seats) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None
-        return access.AccessService(self.gate, self._tokens, certificates, self._reachable, who)
+        return access.AccessService(
+            self.gate, self._tokens, certificates, self._reachable, who, self._settings.name
+        )
 
     def _reachable(self) -> Sequence[str]:
         """Where others find this rig."""
@@ -181,6 +185,8 @@ class Server:
 
     async def start(self) -> None:
         """Begin to answer."""
+        if self._monitor is not None:
+            await self._monitor.start()
         await self._server.start()
         self.gate.start()
         self._each_second()
@@ -206,12 +212,15 @@ class Server:
     async def stop(self) -> None:
         """End all streams, each with where to go on, and let go of the ring; 5 s at most."""
         await self._drain()
+        if self._monitor is not None:
+            await self._monitor.stop()
         self.gate.close()
         if self._timer:
             self._timer.cancel()
         if self._tls:
             self._tls.close()
         self._laps.close()
+        self._analysis.close()
         self._feed.close()
         self._tokens.close()
 
@@ -260,7 +269,7 @@ def serve(
     latest: Callable[[], Settings] | None = None,
 ) -> None:
     """Serve until a signal asks to stop. `ready` gets the port once calls are answered. `latest` gives the
-    settings in force: limits and drivers may change.
+    settings in force: limits may change.
     """
     uvloop.run(_serve(settings, ready, watchdog, latest))
 

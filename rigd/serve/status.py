@@ -37,6 +37,10 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
         """Return the state of recorder, ring and followers."""
+        return self.status()
+
+    def status(self) -> rig_pb2.GetStatusResponse:
+        """Return the state of recorder, ring and followers."""
         words = self._feed.words()
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,

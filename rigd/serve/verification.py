@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rig.errors import Exhausted
 from rig.v1 import rig_pb2
-from rigd.verify.run import Check
+from rigd.verify.run import DataCheck
 
 
 class Verification:
@@ -18,7 +18,7 @@ class Verification:
 
     async def run(self, deep: bool) -> AsyncGenerator[rig_pb2.VerifyResponse]:
         """Check; raises Exhausted while another one runs, NotFound where there is nothing to check."""
-        check = Check(self._data, deep)
+        check = DataCheck(self._data, deep)
         if self._running:
             raise Exhausted("a check runs already, and one is the limit", hint="wait for its end", limit=1)
         self._running = True

@@ -94,6 +94,7 @@ _OF_SESSION: Final = """
 SELECT total(laps), count(DISTINCT car), total(bytes) FROM seat WHERE session = ?
 """
 _MARKED: Final = "SELECT total(bytes) FROM lap WHERE kind = ? AND pinned"
+_UNSYNCED: Final = "SELECT count(*), min(start_ns) FROM lap WHERE NOT synced"
 _BY_AGE: Final = f"""
 SELECT name, bytes, pinned, synced,
     id IN (SELECT id FROM ({query.best("seat.session, seat.car")}) WHERE rank = 1
@@ -369,6 +370,13 @@ class Index:
     def total_bytes(self) -> int:
         """Return the bytes of all lap files."""
         return int(self._db.execute("SELECT total(bytes) FROM seat").fetchone()[0])
+
+    def unsynced(self) -> tuple[int, int]:
+        """Return how many laps no warehouse has, and when the oldest of them began, unix nanoseconds, 0 when
+        there is none.
+        """
+        count, since = self._db.execute(_UNSYNCED).fetchone()
+        return int(count), int(since or 0)
 
     def mark_bytes(self) -> int:
         """Return the bytes of the pinned excerpts of marks."""

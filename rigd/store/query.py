@@ -72,6 +72,7 @@ class LapQuery:
         self.seats = _seats(request)
         self._laps = _laps(request.filter)
         self._laps.also(viewer.laps())
+        self.seats.also(viewer.sessions("session"))  # implied, but it tells how few laps may be theirs
         self._order = read_order(request.order_by)
         if request.best_of and request.best_of not in _GROUPS:
             raise BadRequest(f"best_of is {request.best_of}", hint=f"0 to {max(_GROUPS)}")

@@ -24,6 +24,11 @@ def laps_path(data: Path) -> Path:
     return data / "laps"
 
 
+def circuits_path(data: Path) -> Path:
+    """Return the folder of circuits below a data directory."""
+    return data / "circuits"
+
+
 def index_path(data: Path) -> Path:
     """Return where the index is in a data directory."""
     return data / "index.sqlite"

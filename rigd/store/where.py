@@ -19,7 +19,8 @@ class Where:
 
     def also(self, other: "Where") -> None:
         """Add all conditions of another."""
-        self.add(str(other), *other.values)
+        self.terms += other.terms
+        self.values += other.values
 
     def part(self, column: str, text: str) -> None:
         """Ask that the column, which is in lower case, contains `text` in any case; empty: anything."""

@@ -16,7 +16,7 @@ from rigd.verify.finding import finding
 from rigd.verify.parts import trusted
 
 
-class Check:
+class DataCheck:
     """One check of a data directory, `deep` with all laps that the ring still holds. `stop` ends it from any
     thread. Raises NotFound where there is nothing to check.
     """

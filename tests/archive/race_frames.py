@@ -37,8 +37,10 @@ class Frame(NamedTuple):
 class RaceFrames:
     """Frames of a race, each simulated when it is first asked for. The newest is held, or with `kept` all."""
 
-    def __init__(self, cars: int, short: bool, *, kept: bool = False, real: bool = False) -> None:
-        self.race = Race(cars, 3, laps=20, short=short, real=real)
+    def __init__(
+        self, cars: int, short: bool, *, kept: bool = False, real: bool = False, seed: int = 3
+    ) -> None:
+        self.race = Race(cars, seed, laps=20, short=short, real=real)
         self.scoring = Scoring(self.race)
         self._kept = kept
         self._frames: dict[int, Frame] = {}

@@ -10,6 +10,7 @@ import numpy as np
 from rig.channels import PHYSICS
 from rig.columns import Head, Layouts, Template, read_head
 from rig.v1 import physics_pb2
+from tests.bench.analysis import analysis
 from tests.bench.archiver import archive_lap
 from tests.bench.archives import archives
 from tests.bench.busy import busy
@@ -186,6 +187,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "live_32": live_32,
     "live_100": live_100,
     "fast": fast,
+    "analysis": analysis,
     "archives": archives,
     "archive_lap": archive_lap,
     "listlaps": listlaps,

@@ -45,7 +45,7 @@ class TestConnect:
     def test_says_what_to_do_next(self, run: Run, server: TLSRig) -> None:
         done = run("connect", server.join())
         assert done.exit_code == 0, done.output
-        assert f"paired as simrig: {server.address}, user ana, valid until" in done.output
+        assert f"paired as simrig: {server.address}, user birch, valid until" in done.output
         assert "scopes: live, laps" in done.output
         assert "try: rig --rig simrig status" in done.output
         assert "scripted" in run("--rig", "simrig", "status").output
@@ -193,5 +193,5 @@ class TestRigs:
 
 def test_whoami(run: Run, server: TLSRig) -> None:
     run("connect", server.join())
-    assert "ana at simrig, never expires" in run("--rig", "simrig", "whoami").output
-    assert json.loads(run("--rig", "simrig", "whoami", "--json").output)["user"] == "ana"
+    assert "birch at simrig, never expires" in run("--rig", "simrig", "whoami").output
+    assert json.loads(run("--rig", "simrig", "whoami", "--json").output)["user"] == "birch"

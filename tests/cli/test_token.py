@@ -31,34 +31,40 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def token(tmp_path: Path) -> str:
     """The id of a token in the folder."""
     store = TokenStore(tmp_path)
-    secret, made = store.create("laptop", "ana", [Scope.LIVE, Scope.LAPS], 86_400)
+    secret, made = store.create("laptop", "birch", [Scope.LIVE, Scope.LAPS], 86_400)
     assert secret.startswith(made.id)
     return made.id
 
 
 class TestOffline:
+    def test_it_says_whose_they_are(self, run: Run, tmp_path: Path) -> None:
+        assert run("token", "list").stderr == f"no rig answers here; in {tmp_path}:\n"
+        assert run("token", "list", "--data", str(tmp_path)).stderr == ""
+
     def test_none_was_made(self, run: Run) -> None:
-        assert run("token", "list").output == "no token was made yet; see `rigd pair`\n"
-        assert json.loads(run("token", "list", "--json").output) == []
+        assert run("token", "list").stdout == "no token was made yet; see `rigd pair`\n"
+        assert json.loads(run("token", "list", "--json").stdout) == []
 
     def test_listed_without_what_proves_it(self, run: Run, token: str) -> None:
         done = run("token", "list")
         assert done.exit_code == 0
-        assert [word in done.output for word in (token, "laptop", "ana", "laps, live", "until")] == [True] * 5
-        (listed,) = json.loads(run("token", "list", "--json").output)
+        assert [word in done.output for word in (token, "laptop", "birch", "laps, live", "until")] == [
+            True
+        ] * 5
+        (listed,) = json.loads(run("token", "list", "--json").stdout)
         assert (listed["id"], listed["scopes"]) == (token, ["laps", "live"])
         assert not {"digest", "secret"} & set(listed)
 
     def test_revoked_and_it_stays_so(self, run: Run, token: str) -> None:
         assert "revoked" in run("token", "revoke", token).output
-        (extended,) = json.loads(run("token", "extend", token, "--for", "never", "--json").output)
+        (extended,) = json.loads(run("token", "extend", token, "--for", "never", "--json").stdout)
         assert extended["expire_time_ns"] == 0
         assert extended["revoked_time_ns"] > 0
         assert "revoked" in run("token", "list").output
 
     def test_extended(self, run: Run, token: str) -> None:
-        (before,) = json.loads(run("token", "list", "--json").output)
-        (after,) = json.loads(run("token", "extend", token, "--for", "30d", "--json").output)
+        (before,) = json.loads(run("token", "list", "--json").stdout)
+        (after,) = json.loads(run("token", "extend", token, "--for", "30d", "--json").stdout)
         days = (after["expire_time_ns"] - before["expire_time_ns"]) / 86_400e9
         assert 28.9 < days < 29.1
 

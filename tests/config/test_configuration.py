@@ -205,7 +205,8 @@ drivers = "A"
             ("users = []\n", "rigd.toml:1: users is [], which is no section ([users])"),
             ("[[users]]\n", "users is [{}], which is no section ([users])"),
             ("users.a = 5\n", "rigd.toml:1: users.a is 5, which is no section ([users.a])"),
-            ('[users."a b"]\n', 'users.a b: "a b" is no name of a user'),
+            ('[users." a"]\n', 'users. a: " a" is no name of a user'),
+            ('[users.""]\n', 'users.: "" is no name of a user'),
             (
                 "[users.a]\ndrivers=['X']\n[users.b]\ndrivers=['X']\n",
                 'users.b.drivers has "X", who is a already',
@@ -334,7 +335,8 @@ class TestReloading:
             'log_level = "debug"\n[record]\nring_size = "1G"\n[limits]\nreads = 3\n'
             '[users.elm]\ndrivers = ["A"]\n',
         )
-        assert changes(before, after) == (["log_level", "limits.reads", "users"], ["record.ring_size"])
+        assert changes(before, after, "record") == (["log_level", "users"], ["record.ring_size"])
+        assert changes(before, after, "serve") == (["log_level", "limits.reads"], [])
         held = taken_up(before, after)
         assert (held[settings.READS], held[settings.RING_SIZE]) == (3, 4 << 30)
-        assert changes(held, after) == ([], ["record.ring_size"])
+        assert changes(held, after, "record") == ([], ["record.ring_size"])

@@ -19,6 +19,8 @@ class DemoRun:
     buffers: Path
     sockets: Path
     """What stands for $XDG_RUNTIME_DIR."""
+    home: Path | None = None
+    """What stands for $XDG_CONFIG_HOME; None: an empty folder."""
     running: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def command(self, *more: str) -> list[str]:
@@ -29,7 +31,11 @@ class DemoRun:
     @property
     def environment(self) -> dict[str, str]:
         """Of the command."""
-        return {**os.environ, "XDG_RUNTIME_DIR": str(self.sockets)}
+        return {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(self.sockets),
+            "XDG_CONFIG_HOME": str(self.home or self.sockets),
+        }
 
     def run(self, *more: str) -> "subprocess.CompletedProcess[str]":
         """Run to the end."""

@@ -15,7 +15,7 @@ import pytest
 
 from rig.errors import BadRequest, Denied
 from rigd.install import units as templates
-from rigd.install.place import Place, chosen
+from rigd.install.place import InstallFolders, chosen
 from rigd.install.units import DAEMONS, SYNC, TARGET
 from tests.stage import stage, until
 
@@ -336,7 +336,7 @@ class TestUnits:
     def test_a_path_with_everything_in_it_is_quoted(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        place = Place(system=False, player="anna", units=tmp_path / "units")
+        place = InstallFolders(system=False, player="anna", units=tmp_path / "units")
         for folder in (tmp_path / "my rig, 100% of $HOME; ü", tmp_path / 'my "rig"'):
             folder.mkdir()
             for name in ("rigd", "rig"):

@@ -3,11 +3,13 @@ who hangs stops nobody.
 """
 
 import ast
+import contextlib
 import fcntl
 import logging
 import os
 import queue
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,6 +49,47 @@ def said() -> Iterator[tuple[str, str, list[str]]]:
                 case ast.Call(func=ast.Attribute(ast.Name("log"), "say"), args=[ast.Attribute(attr=name)]):
                     keys = [word.arg for word in call.keywords if word.arg and word.arg != "trace"]
                     yield f"{path.relative_to(ROOT)}:{call.lineno}", name, keys
+
+
+def say_to_journal(socket_path: Path, code: str, stream: str = "") -> str:
+    """What a daemon whose standard error is the journal's, by systemd's word, still writes there."""
+    reading, writing = os.pipe()
+    found = os.fstat(writing)
+    environment = {**os.environ, "JOURNAL_STREAM": stream or f"{found.st_dev}:{found.st_ino}"}
+    where = f"from rigd import log; log._JOURNAL = {str(socket_path)!r}"
+    command = [sys.executable, "-c", where + SAYS.format(code)]
+    with os.fdopen(reading) as lines:
+        subprocess.run(command, stderr=writing, env=environment, timeout=60, check=False)
+        os.close(writing)
+        return lines.read()
+
+
+def journalled(folder: Path, code: str) -> list[dict[str, bytes]]:
+    """What systemd's journal would keep of a daemon."""
+    path = folder / "journal"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(path))
+        journal.setblocking(False)
+        assert say_to_journal(path, code) == ""
+        entries = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                entries.append(_entry(journal.recv(1 << 20)))
+        return entries
+
+
+def _entry(data: bytes) -> dict[str, bytes]:
+    """Read the journal's protocol, by its description."""
+    fields, at = {}, 0
+    while at < len(data):
+        end = data.index(b"\n", at)
+        name, equals, value = data[at:end].partition(b"=")
+        at = end + 1
+        if not equals:
+            size = int.from_bytes(data[at : at + 8], "little")
+            value, at = data[at + 8 : at + 8 + size], at + 8 + size + 1
+        fields[name.decode()] = value
+    return fields
 
 
 class TestNames:
@@ -93,6 +136,23 @@ class TestLines:
         assert "<2>died daemon=serve thread=main" in others
         assert "<2>ZeroDivisionError: division by zero" in others
         assert {other[:3] for other in others} == {"<2>"}
+
+    def test_the_journal_gets_every_key_as_a_field(self, tmp_path: Path) -> None:
+        fields = journalled(tmp_path, "log.say(log.TROUBLE, daemon='serve', what='disk\\nfull')\n    1 / 0")
+        started, trouble, died = fields
+        assert started["RIGD_EVENT"] == b"started"
+        assert started["PRIORITY"] == b"6"
+        assert (trouble["RIGD_DAEMON"], trouble["PRIORITY"]) == (b"serve", b"4")
+        assert trouble["RIGD_WHAT"].decode() == "disk␊full"
+        assert trouble["MESSAGE"] == b'trouble daemon=serve what="disk\\nfull"'
+        assert died["MESSAGE"].startswith(b"died daemon=serve thread=main\nTraceback")
+        assert died["MESSAGE"].endswith(b"\nZeroDivisionError: division by zero")
+        assert {entry["SYSLOG_IDENTIFIER"] for entry in fields} == {b"rigd"}
+
+    def test_lines_stay_where_no_journal_is(self, tmp_path: Path) -> None:
+        done = say_to_journal(tmp_path / "nobody", "pass")
+        assert done.startswith("<6>started daemon=serve")
+        assert say_to_journal(tmp_path / "nobody", "pass", stream="1:2").startswith("<6>started")
 
     def test_in_a_file_every_line_has_its_time(self, tmp_path: Path) -> None:
         with (tmp_path / "log").open("wb") as file:

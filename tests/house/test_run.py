@@ -64,9 +64,32 @@ def test_a_demo_tells_nobody_to_start_the_game_and_cleans_up(demo: DemoRun) -> N
 
 
 def test_a_daemon_that_cannot_work_ends_it_with_its_own_words(demo: DemoRun) -> None:
-    done = demo.run("--address", "0.0.0.0:7340", "--for", "3")
+    done = demo.run("--certificate-key", "key.pem", "--for", "3")
     assert done.returncode == 2
-    assert "no loopback address" in flat(done.stderr)
+    assert "serve cannot work: rigd: --certificate-key without --certificate" in flat(done.stderr)
+
+
+def test_a_file_reaches_the_daemons_and_a_file_of_the_real_rig_does_not(
+    demo: DemoRun, tmp_path: Path
+) -> None:
+    own = tmp_path / "home/rigd/rigd.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text("this is no configuration\n")
+    demo.home = own.parent.parent
+    process = demo.start()
+    process.terminate()
+    process.wait(60)
+    file = tmp_path / "demo.toml"
+    file.write_text('log_level = "warning"\n[archive]\nkeep = "1G"\n')
+    demo.start("--config", str(file))
+    archiver = demo.member("archive")
+    words = Path("/proc", str(archiver), "cmdline").read_bytes().split(b"\0")
+    assert os.fsencode(file) in words
+    file.write_text('[archive]\nkeep = "2G"\n')
+    os.kill(archiver, signal.SIGHUP)
+    log = demo.data / "log/archive.log"
+    until(lambda: "changed=log_level,archive.keep restart=nothing" in log.read_text())
+    assert demo.member("archive") == archiver
 
 
 def test_options_of_the_daemons_reach_them(demo: DemoRun) -> None:

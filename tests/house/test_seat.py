@@ -31,8 +31,8 @@ def laps(demo: DemoRun, *words: str) -> list[dict[str, Any]]:
 
 
 def test_laps_are_whose_who_is_in_the_seat_as_far_as_the_warehouse(demo: DemoRun, tmp_path: Path) -> None:
-    demo.start("--cars", "3", "--speed", "20")
-    assert "nobody" in rig(demo, "seat")
+    demo.start("--cars", "3", "--speed", "20", "--driver", "A. Alder=bob", "--driver", "no=one=cem")
+    until(lambda: "bob is in the seat" in rig(demo, "seat"), pause_s=0.5)
     assert "ann is in the seat" in rig(demo, "seat", "ann")
     with rigclient.connect(f"unix:{demo.sockets / 'rigd/demo.sock'}") as connected:
         until(lambda: len(connected.laps(user="ann")) > 0, pause_s=0.5)
@@ -40,7 +40,7 @@ def test_laps_are_whose_who_is_in_the_seat_as_far_as_the_warehouse(demo: DemoRun
     rig(demo, "seat", "--nobody")
     hers = laps(demo, "--user", "ann")
     assert all(lap["player"] and lap["user"] == "ann" for lap in hers)
-    assert not laps(demo, "--user", "bob")
+    assert not laps(demo, "--user", "cem")
     assert not any(lap["user"] for lap in laps(demo) if not lap["player"])
     assert " ann " in rig(demo, "laps", "--all")
     one = hers[0]["name"]
@@ -50,7 +50,8 @@ def test_laps_are_whose_who_is_in_the_seat_as_far_as_the_warehouse(demo: DemoRun
     ) as file:
         assert file.header.lap.user == "ann"
     told = [event.seat_changed for event in events(demo.data) if event.HasField("seat_changed")]
-    assert [(event.user, event.former_user) for event in told][:1] == [("ann", "")]
+    changes = [(event.user, event.former_user, event.by_driver) for event in told]
+    assert changes[:2] == [("bob", "", True), ("ann", "bob", False)]
     place = tmp_path / "w.duckdb"
     rig(demo, "sync", "--to", f"duckdb:{place}")
     with duckdb.connect(place, read_only=True) as warehouse:

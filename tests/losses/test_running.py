@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rigd.verify.run import Check
+from rigd.verify.run import DataCheck
 from tests.stage import Stage, events, stage, until
 
 CHECKS = 2
@@ -26,6 +26,8 @@ def running() -> Iterator[Stage]:
 def test_nothing_is_wrong_at_any_moment(running: Stage) -> None:
     before = len(events(running.data))
     for _ in range(CHECKS):
-        findings = [f for response in Check(running.data, deep=True).responses() for f in response.findings]
+        findings = [
+            f for response in DataCheck(running.data, deep=True).responses() for f in response.findings
+        ]
         assert findings == []
     assert len(events(running.data)) > before, "the race went on"

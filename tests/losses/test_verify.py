@@ -13,7 +13,7 @@ from rigd import ring as rings
 from rigd.store.commands import CommandQueue, process
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
-from rigd.verify.run import Check
+from rigd.verify.run import DataCheck
 from tests.archive.tape import Tape, drained
 from tests.losses import faults
 from tests.losses.faults import Plant, file, journal, remove, repacked, ring, sql, tick, write
@@ -193,7 +193,7 @@ class TestProcesses:
     """A check of its own processes, as `rigd verify` runs it."""
 
     def check(self, data: Path) -> list[rig_pb2.Finding]:
-        responses = list(Check(data).responses())
+        responses = list(DataCheck(data).responses())
         assert responses
         assert all(response.done <= response.total for response in responses)
         return [finding for response in responses for finding in response.findings]
@@ -226,15 +226,15 @@ class TestProcesses:
         assert MENDS["file-foreign"] in done.stdout
 
     def test_it_can_be_stopped_at_any_time(self, data: Path) -> None:
-        check = Check(data)
+        check = DataCheck(data)
         responses = check.responses()
         next(responses)
         check.stop()
         list(responses)
-        check = Check(data)
+        check = DataCheck(data)
         check.stop()
         assert list(check.responses()) == []
 
     def test_where_nothing_is_there_is_nothing_to_check(self, tmp_path: Path) -> None:
         with pytest.raises(NotFound, match="neither ring nor laps"):
-            Check(tmp_path)
+            DataCheck(tmp_path)

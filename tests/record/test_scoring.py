@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def test_updates_that_a_stopped_recorder_did_not_read_are_counted() -> None:
         os.kill(recorder.pid, signal.SIGCONT)
         until(lambda: counted(here.data, (event_pb2.GAP_REASON_MISSED, event_pb2.GAP_REASON_TORN)))
         until(lambda: here.status().missed_updates >= 5)
+        status = here.status()
+        by_stream = Counter[int]()
+        for loss in status.losses:
+            assert loss.declarations > 0
+            by_stream[loss.stream] += loss.missing
+        assert by_stream[event_pb2.STREAM_PHYSICS] == status.missed
+        assert by_stream[event_pb2.STREAM_SCORING] == status.missed_updates
 
 
 def test_updates_of_the_time_between_two_recorders_are_counted() -> None:

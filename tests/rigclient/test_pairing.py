@@ -65,7 +65,7 @@ class TestConnecting:
     def test_by_its_own_name_from_then_on(self, start: Start, home: Path) -> None:
         rig = start()
         found = pair(rig.join())
-        assert (found.name, found.user, found.scopes) == ("simrig", "ana", ("live", "laps"))
+        assert (found.name, found.user, found.scopes) == ("simrig", "birch", ("live", "laps"))
         assert status("simrig") == "scripted"
         assert set(rig.authorizations) == {f"Bearer {found.token}"}
         assert paired.load("simrig").pins == (rig.shown.pin,)
@@ -77,7 +77,7 @@ class TestConnecting:
         pair(start().join(), "pitwall")
         async with rigclient.aio.connect("pitwall") as rig:
             assert (await rig.status()).version == "scripted"
-            assert (await rig.caller()).user == "ana"
+            assert (await rig.caller()).user == "birch"
 
     def test_addresses_are_tried_in_turn(self, start: Start) -> None:
         rig, stranger = start(), start()
@@ -116,6 +116,14 @@ class TestConnecting:
             silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(15)]
             names = [f"127.0.0.1:{one.getsockname()[1]}" for one in silent]
             assert pair(rig.join(*names, rig.address)).addresses[0] == rig.address
+
+    @pytest.mark.parametrize("secret", ["s\r\nx-more: 1", " ", "é", "s" * 600])
+    def test_a_token_that_is_none_is_not_kept(self, start: Start, secret: str) -> None:
+        rig = start()
+        rig.secret = secret
+        with pytest.raises(Corrupt):
+            pair(rig.join())
+        assert paired.names() == []
 
     def test_a_code_works_once(self, start: Start) -> None:
         rig = start()
@@ -217,6 +225,14 @@ class TestFailures:
             with pytest.raises(Mismatch, match="does not speak TLS"):
                 status("simrig")
 
+    def test_who_hangs_up_may_be_a_rig_that_ends(self, rig: TLSRig) -> None:
+        """No Mismatch, which would end streams: they are to try again."""
+        rig.stop()
+        with socket.create_server(("127.0.0.1", rig.port)) as server:
+            threading.Thread(target=_talk, args=(server, b""), daemon=True).start()
+            with pytest.raises(Unavailable, match="broke the connection off"):
+                status("simrig")
+
     def test_plain_text_to_who_speaks_tls(self, rig: TLSRig) -> None:
         with pytest.raises(Mismatch, match="speaks TLS, and this connection does not"):
             status(rig.address)
@@ -306,6 +322,41 @@ class TestRotation:
         kept = paired.load("simrig")
         assert kept.pins == (following.pin,)
         assert kept.certificates == (following.certificate.decode(),)
+
+    def test_what_another_program_has_learned_counts(self, start: Start) -> None:
+        rig = start()
+        pair(rig.join())
+        with rigclient.connect("simrig") as connection:
+            connection.status()
+            following = identity()
+            rig.pins.append(following.pin)
+            status("simrig")
+            rig.stop()
+            rig.shown = following
+            rig.start()
+            assert connection.status().version == "scripted"
+
+    def test_what_cannot_be_kept_is_known_to_this_connection(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(rig: paired.PairedRig) -> None:
+            raise OSError(30, "Read-only file system")
+
+        rig = start()
+        pair(rig.join())
+        monkeypatch.setattr(paired, "save", refuse)
+        following = identity()
+        rig.pins.append(following.pin)
+        with rigclient.connect("simrig") as connection:
+            connection.status()
+            rig.stop()
+            rig.shown = following
+            rig.start()
+            assert connection.status().version == "scripted"
+            rig.stop()
+            with pytest.raises(Unavailable, match="the rig is off"):
+                connection.status()
+        assert "Read-only file system" in caplog.text
 
     async def test_in_asyncio_too(self, start: Start) -> None:
         rig = start()
@@ -398,6 +449,7 @@ class TestFiles:
             ("addresses", "127.0.0.1:1"),
             ("certificates", ["no PEM"]),
             ("certificates", []),
+            ("certificates", ["-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n"]),
             ("pins", ["ff"]),
             ("pins", []),
             ("token", "id.secret\r\nx: y"),
@@ -423,7 +475,7 @@ class TestFiles:
 
     def test_what_a_later_version_adds_is_passed_over(self, file: Path) -> None:
         file.write_text(json.dumps({**json.loads(file.read_text()), "colour": "red"}))
-        assert paired.load("simrig").user == "ana"
+        assert paired.load("simrig").user == "birch"
 
     def test_a_name_is_that_of_the_file(self, file: Path) -> None:
         file.rename(file.with_name("wall.json"))
@@ -480,7 +532,7 @@ def _moved(name: str, *addresses: str) -> None:
     paired.save(paired.PairedRig(**{**vars(kept), "addresses": addresses}))
 
 
-def _talk(server: socket.socket) -> None:
+def _talk(server: socket.socket, words: bytes = b"220 ready\r\n") -> None:
     """Answer as programs do that speak first."""
     while True:
         try:
@@ -488,4 +540,4 @@ def _talk(server: socket.socket) -> None:
         except OSError:
             return
         with client:
-            client.sendall(b"220 ready\r\n")
+            client.sendall(words)

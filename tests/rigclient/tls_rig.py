@@ -72,6 +72,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         self.refusal: RigError | None = None
         """What calls with a token get."""
         self.name = "simrig"
+        self.secret = "s" * 43
         self.authorizations: list[str] = []
         self.start()
 
@@ -101,12 +102,12 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
         if request.code not in self.codes:
             _refuse(context, Unauthenticated("that code was used", hint="ask for another: `rigd pair`"))
         self.codes.remove(request.code)
-        secret = f"t{len(self.tokens)}.{'s' * 43}"
+        secret = f"t{len(self.tokens)}.{self.secret}"
         self.tokens.add(secret)
         token = access_pb2.Token(
             id=secret.partition(".")[0],
             name="laptop",
-            user="ana",
+            user="birch",
             scopes=["live", "laps"],
             expire_time_ns=time.time_ns() + 30 * 86400 * 10**9,
         )
@@ -114,7 +115,7 @@ class TLSRig(rig_pb2_grpc.RigServiceServicer, access_pb2_grpc.AccessServiceServi
 
     def GetCaller(self, request: Any, context: Any) -> access_pb2.GetCallerResponse:
         self._check(context)
-        return access_pb2.GetCallerResponse(user="ana", scopes=["live", "laps"], pins=self.pins)
+        return access_pb2.GetCallerResponse(user="birch", scopes=["live", "laps"], pins=self.pins)
 
     def GetStatus(self, request: Any, context: Any) -> rig_pb2.GetStatusResponse:
         self._check(context)

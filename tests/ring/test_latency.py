@@ -68,3 +68,17 @@ def test_the_status_tells_the_same() -> None:
     assert status.count == 100
     assert 0.1 <= status.p50_ms <= 0.11
     assert status.p99_ms == status.max_ms == 5.0
+
+
+@given(durations)
+def test_the_buckets_of_the_status_hold_all_and_their_sum(values: list[int]) -> None:
+    status = counted(values).status()
+    assert len(status.counts) == len(status.edges_ms) + 1
+    assert sum(status.counts) == len(values)
+    assert status.sum_ms == pytest.approx(sum(values) / 1e6)
+    below = 0
+    for edge, count in zip(status.edges_ms, status.counts, strict=False):
+        below += count
+        sure = [value for value in values if not edge / 1.0001 < value / 1e6 < edge * 1.0001]
+        unsure = len(values) - len(sure)
+        assert 0 <= below - sum(value / 1e6 <= edge for value in sure) <= unsure

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 import rig.v1
-from rigclient import tls
+from rigclient import paired, tls
 
 HEALTH: Final = "/grpc.health.v1.Health/Check"
 REFLECTION: Final = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
@@ -65,7 +65,7 @@ def spoken(address: str, secure: bool) -> str:
 def main(address: str) -> None:
     """Try everything."""
     roots = tls.look(address).certificate.encode()
-    options = (("grpc.ssl_target_name_override", tls.SERVER_NAME),)
+    options = (("grpc.ssl_target_name_override", paired.SERVER_NAME),)
     found: dict[str, object] = {}
     with grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options) as channel:
         asked = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()

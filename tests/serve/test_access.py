@@ -210,6 +210,8 @@ async def test_a_page_token_that_somebody_made_up_is_refused(secured: Secured) -
     admin = await secured.paired(Scope.ADMIN)
     page = await secured.admin("ListTokens", access_pb2.ListTokensRequest(page_size=1))
     bare = page.next_page_token.partition(".")[0]
+    of_release_0_1 = access_pb2.ListTokensRequest(page_size=1, page_token=bare)
+    assert (await secured.admin("ListTokens", of_release_0_1)).tokens
     async with secured.channel(admin) as channel:
         for made_up in (bare, f"{bare}.{'A' * 22}", f"{bare}.", "."):
             with refused(rigclient.MalformedToken):
@@ -415,9 +417,12 @@ async def test_plain_text_is_not_answered_over_tls(secured: Secured) -> None:
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_nobody_listens_where_no_token_is_and_none_could_be_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("also", [(), ("127.0.0.1:0",)])
+def test_nobody_listens_where_no_token_is_and_none_could_be_made(
+    tmp_path: Path, also: tuple[str, ...]
+) -> None:
     with pytest.raises(rigclient.Busy, match="nowhere else to make one"):
-        Server(Settings(tmp_path, "0.0.0.0:0"))
+        Server(Settings(tmp_path, "0.0.0.0:0", also))
     made(tmp_path, Scope.LIVE_ALL)
 
 

@@ -18,7 +18,7 @@ from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
 from rigclient.aio import AsyncRig
 from rigclient.wire import translated
 from rigd.serve import connections, interceptor, telemetry
-from rigd.serve.limits import USUAL, Limits
+from rigd.serve.limits import USUAL, Quotas
 from rigd.serve.server import Server, Settings
 from tests.faults.hostile import UNREADABLE, called, methods
 from tests.serve.scripted_recorder import RemoteRecorder
@@ -29,7 +29,7 @@ HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00
 
 @contextlib.asynccontextmanager
 async def serving(data: Path, address: str = "127.0.0.1:0", **limits: int) -> AsyncIterator[str]:
-    server = Server(Settings(data, address, limits=Limits(**limits)))
+    server = Server(Settings(data, address, limits=Quotas(**limits)))
     await server.start()
     yield address.replace(":0", f":{server.port}")
     await server.stop()

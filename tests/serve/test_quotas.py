@@ -18,7 +18,7 @@ from rig.v1 import laps_pb2, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2
 from rigclient.wire import translated
 from rigd.auth.caller import Scope
 from rigd.serve.connections import Crowds
-from rigd.serve.limits import FIXED, Limits, table
+from rigd.serve.limits import FIXED, Quotas, table
 from rigd.serve.server import Server
 from rigd.store.folder import LapFolder
 from rigd.store.paging import DEFAULT_PAGE, MAX_PAGE
@@ -38,7 +38,7 @@ class Rig:
         self.secured = Secured(self.server, data)
 
     def limit(self, **limits: int) -> None:
-        self.settings = replace(self.settings, limits=Limits(**limits))
+        self.settings = replace(self.settings, limits=Quotas(**limits))
 
     @contextlib.asynccontextmanager
     async def caller(self, token: str | None = None, name: str = "engineer") -> AsyncIterator["Caller"]:
@@ -63,8 +63,10 @@ class Caller:
 
     async def stream(self, *channels: str) -> Any:
         """An open stream of physics, once it has sent something."""
-        words: dict[str, Any] = {"channels": channels, "start": {"earliest": True}}
-        call = self.telemetry.StreamPhysics(telemetry_pb2.StreamPhysicsRequest(**words))
+        start = telemetry_pb2.Start(earliest=True)
+        call = self.telemetry.StreamPhysics(
+            telemetry_pb2.StreamPhysicsRequest(channels=channels, start=start)
+        )
         await call.read()
         return call
 

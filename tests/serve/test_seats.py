@@ -15,7 +15,6 @@ from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
 from rigclient.paired import PairedRig
-from rigclient.tls import SERVER_NAME
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
@@ -70,7 +69,6 @@ async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller
                 addresses=(address,),
                 certificates=(shown.decode(),),
                 pins=(pin,),
-                server_name=SERVER_NAME,
                 token=token,
                 user=caller.user,
                 scopes=tuple(caller.scopes),
@@ -172,6 +170,31 @@ async def test_who_is_in_the_seat_sees_the_session_before_a_lap_is_kept(
     assert {one.name async for one in rig.sessions()} == {SESSION, "sessions/now"}
     SeatFile(kept.data).put(Seat("bob", START_NS + 1))
     assert {one.name async for one in rig.sessions()} == {SESSION}
+
+
+async def test_the_running_lap_of_the_rigs_own_car_is_whose_who_began_it(
+    recorder: RemoteRecorder, call: Call, kept: LapStore
+) -> None:
+    recorder.ticks(700)
+    recorder.update(True)
+    recording = session_pb2.SESSION_STATUS_RECORDING
+    kept.store.put_session(session(status=recording, ring=recorder.identity(), ring_session=1))
+    own, other = (f"{SESSION}/laps/car{slot:03d}-running" for slot in (PLAYER, 3))
+
+    async def seeing(name: str) -> list[Caller]:
+        callers = []
+        for caller in (ANN, BOB, NAMELESS, LOCAL):
+            with contextlib.suppress(NotFound):
+                assert (await call(caller).lap_info(name)).running
+                callers.append(caller)
+        return callers
+
+    assert await seeing(own) == [LOCAL]
+    assert await seeing(other) == [ANN, BOB, LOCAL]
+    recorder.sit("ann", START_NS)
+    assert await seeing(own) == [ANN, LOCAL]
+    with pytest.raises(NotFound):
+        await call(BOB).lap_file(own)
 
 
 async def test_one_deletes_and_pins_what_is_ones_own(call: Call, kept: LapStore) -> None:

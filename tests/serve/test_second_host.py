@@ -45,10 +45,14 @@ class Pit:
         """Run `rig` on the pit wall."""
         return self.wall.run(sys.executable, "-m", "rigclient", *words)
 
-    def pair(self, name: str, *more: str) -> str:
+    def join(self, name: str) -> str:
+        """A join string, as `rigd pair` gets it."""
+        with rigclient.connect(self.socket) as rig:
+            return rig.create_pairing(name, ["live:all", "laps:all"]).join
+
+    def pair(self, name: str, join: str = "") -> str:
         """Pair the wall under a name; the id of the token."""
-        join = json.loads(self.rigd("pair", name, "--scope", "live:all,laps:all", "--json", *more))["join"]
-        done = self.ask("connect", join, "--name", name, "--json")
+        done = self.ask("connect", join or self.join(name), "--name", name, "--json")
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["token_id"])
 
@@ -87,7 +91,8 @@ def pit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pit]:
 @pytest.fixture(scope="module")
 def paired(pit: Pit) -> str:
     """The name of a rig that the wall is paired with."""
-    pit.pair("wall")
+    join = pit.rigd("pair", "wall", "--scope", "live:all,laps:all", "--user", "wall", "--for", "1d")
+    pit.pair("wall", join.strip())
     return "wall"
 
 
@@ -115,7 +120,7 @@ def test_who_it_is(pit: Pit, paired: str) -> None:
 
 
 def test_over_ipv6(pit: Pit) -> None:
-    join = json.loads(pit.rigd("pair", "six", "--scope", "live", "--json"))["join"]
+    join = pit.join("six")
     read = read_join(join)
     only = read._replace(addresses=tuple(one for one in read.addresses if one.startswith("[")))
     assert only.addresses == (f"[{RIG6}]:{PORT + 1}",)
@@ -125,7 +130,7 @@ def test_over_ipv6(pit: Pit) -> None:
 
 
 def test_a_join_string_is_good_once(pit: Pit) -> None:
-    join = json.loads(pit.rigd("pair", "once", "--scope", "live", "--json"))["join"]
+    join = pit.join("once")
     assert pit.ask("connect", join, "--name", "once").returncode == 0
     again = pit.ask("connect", join, "--name", "twice")
     assert again.returncode == 4
@@ -134,7 +139,7 @@ def test_a_join_string_is_good_once(pit: Pit) -> None:
 
 def test_a_join_string_for_another_certificate(pit: Pit) -> None:
     """Somebody in between, who has the rig's address: nothing is sent to them."""
-    join = json.loads(pit.rigd("pair", "between", "--scope", "live", "--json"))["join"]
+    join = pit.join("between")
     other = read_join(join)._replace(fingerprint="0" * 64).text()
     refused = pit.ask("connect", other, "--name", "between")
     assert refused.returncode == 6
@@ -150,7 +155,7 @@ def test_a_revoked_token_ends_what_runs(pit: Pit) -> None:
     assert tail.stdout.readline()
     assert "revoked" in pit.rigd("token", "revoke", token)
     _, said = tail.communicate(timeout=60)
-    assert tail.returncode == 4
+    assert tail.returncode == 4, said
     assert "revoked" in said
     refused = pit.ask("--rig", "revoked", "status")
     assert refused.returncode == 4
@@ -166,7 +171,7 @@ def test_an_expired_token_ends_what_runs(pit: Pit) -> None:
     with rigclient.connect(pit.socket) as rig:
         rig.extend_token(token, 1)
     _, said = tail.communicate(timeout=60)
-    assert tail.returncode == 13
+    assert tail.returncode == 13, said
     assert "expired" in said
     assert pit.ask("--rig", "expired", "status").returncode == 13
     pit.rigd("token", "extend", token, "--for", "1h")
@@ -219,6 +224,16 @@ def test_a_scan_without_a_token_learns_nothing(pit: Pit) -> None:
     assert [answer for answer in found.values() if len(answer) > 2] == []
     words = {answer[1] for method, answer in found.items() if method not in OPEN}
     assert len(words) == 1, "every refusal says the same"
+
+
+def test_the_certificate_changes_as_it_was_announced(pit: Pit, paired: str) -> None:
+    pit.rigd("certificate", "prepare")
+    announced = json.loads(pit.ask("--rig", paired, "whoami", "--json").stdout)["pins"]
+    pit.rigd("certificate", "use")
+    changed = pit.ask("--rig", paired, "whoami", "--json")
+    assert changed.returncode == 0, changed.stderr
+    assert json.loads(changed.stdout)["pins"] == announced[1:]
+    assert len(announced) == 2
 
 
 def test_another_certificate(pit: Pit, paired: str) -> None:

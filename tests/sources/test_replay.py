@@ -22,7 +22,7 @@ from rigd.sources.rf2.capture import (
 )
 from rigd.sources.rf2.layout import BUFFERS, Buffer, Extended, Telemetry
 from rigd.sources.rf2.reader import BufferReader
-from rigd.sources.rf2.replay import Clock, ReplayBuffers, ReplaySummary, replay
+from rigd.sources.rf2.replay import ReplayBuffers, ReplayClock, ReplaySummary, replay
 from rigd.sources.rf2.writer import BufferWriter
 from tests.sources.plugin import Plugin
 
@@ -170,7 +170,7 @@ def test_frames_are_due_at_their_offset_over_the_speed(
 ) -> None:
     fake = FakeTime()
     monkeypatch.setattr("rigd.sources.rf2.replay.time.monotonic_ns", fake.monotonic_ns)
-    clock, start = Clock(speed, fake), fake.now_ns
+    clock, start = ReplayClock(speed, fake), fake.now_ns
     found = []
     for offset_ms in (10, 30, 50):
         assert clock.wait(offset_ms * MS)
@@ -181,7 +181,7 @@ def test_frames_are_due_at_their_offset_over_the_speed(
 def test_a_late_replay_catches_up_frame_by_frame_and_does_not_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeTime()
     monkeypatch.setattr("rigd.sources.rf2.replay.time.monotonic_ns", fake.monotonic_ns)
-    clock, start = Clock(1.0, fake), fake.now_ns
+    clock, start = ReplayClock(1.0, fake), fake.now_ns
     clock.wait(10 * MS)
     fake.now_ns += 33 * MS
     found = []

@@ -7,7 +7,7 @@ import grpc.aio
 import pytest
 
 from rig.v1 import laps_pb2_grpc
-from rigd.serve.limits import Limits
+from rigd.serve.limits import Quotas
 from rigd.serve.server import Server, Settings
 from tests.serve.conftest import recorder as recorder
 from tests.serve.conftest import recorder_process as recorder_process
@@ -31,13 +31,13 @@ def command_thread(lap_store: LapStore) -> Iterator[CommandThread]:
 
 
 @pytest.fixture
-def limits() -> Limits:
+def limits() -> Quotas:
     """Of that server; a test has others by its parameters."""
-    return Limits()
+    return Quotas()
 
 
 @pytest.fixture
-async def address(tmp_path: Path, limits: Limits) -> AsyncIterator[str]:
+async def address(tmp_path: Path, limits: Quotas) -> AsyncIterator[str]:
     """A server on `tmp_path`, with or without laps and a ring in it."""
     server = Server(Settings(tmp_path, "127.0.0.1:0", limits=limits))
     await server.start()

@@ -75,8 +75,8 @@ async def test_an_archiver_that_has_begun_is_not_taken_for_absent(
     monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
     post = CommandQueue.post
 
-    def taken(self: CommandQueue, kind: str, name: str, **more: Any) -> str:
-        command = post(self, kind, name, **more)
+    def taken(self: CommandQueue, kind: str, name: str, *, user: str) -> str:
+        command = post(self, kind, name, user=user)
         assert len(archiver.take()) == 1
         return command
 

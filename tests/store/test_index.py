@@ -68,6 +68,15 @@ def test_what_changes_about_a_lap_is_in_its_message_and_in_filters(index: Index,
     assert not IndexReader(path).list_laps(laps_pb2.ListLapsRequest(parent=SESSION, filter=wanted)).laps
 
 
+def test_laps_that_no_warehouse_has_are_counted_from_the_oldest(index: Index) -> None:
+    assert index.unsynced() == (0, 0)
+    for number, began_ns in ((1, 3_000), (2, 1_000), (3, 2_000)):
+        index.put_lap(lap(index=number, start_time_ns=began_ns))
+    assert index.unsynced() == (3, 1_000)
+    index.set_synced(lap(index=2).name)
+    assert index.unsynced() == (2, 2_000)
+
+
 @pytest.mark.parametrize("change", ["set_pinned", "set_damage", "set_synced"])
 def test_a_lap_that_is_not_there_cannot_change(index: Index, change: str) -> None:
     values: dict[str, list[Any]] = {"set_pinned": [True], "set_damage": ["x"], "set_synced": []}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
 from rigd.serve import lapdata
-from rigd.serve.limits import Limits
+from rigd.serve.limits import Quotas
 from rigd.store.commands import CommandQueue
 from tests.store.lap_store import (
     CHANNELS,
@@ -313,7 +313,7 @@ async def test_an_index_that_cannot_be_read_is_no_damage_of_a_lap(lap_store: Lap
     assert not list((lap_store.data / "inbox").iterdir())
 
 
-@pytest.mark.parametrize("limits", [Limits(reads=0)])
+@pytest.mark.parametrize("limits", [Quotas(reads=0)])
 async def test_no_more_laps_are_read_at_once_than_the_limit(lap_store: LapStore, stub: Any) -> None:
     lap_store.put(lap())
     error = await refused(stub.ReadLap(asked()))
@@ -368,7 +368,7 @@ async def test_scoring_without_the_channel_names_those_there_are(lap_store: LapS
     assert "place" in str(error.details())
 
 
-@pytest.mark.parametrize("limits", [Limits(reads=1)])
+@pytest.mark.parametrize("limits", [Quotas(reads=1)])
 async def test_a_reader_that_leaves_makes_room_for_another(lap_store: LapStore, stub: Any) -> None:
     columns = samples(60_000)
     columns["tyre_temp"] = np.random.default_rng(1).random((60_000, 12), np.float32)

@@ -13,6 +13,9 @@ from rigclient.cli.terminal import streams
 _HERE: Final = "rigclient.cli.commands"
 COMMANDS: Final = {
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
+    "circuit": (f"{_HERE}.circuit:circuit", "Show the circuits that the rig has surveyed, and their corners"),
+    "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
+    "compare": (f"{_HERE}.compare:compare", "Compare laps: where one of them wins the time"),
     "connect": (f"{_HERE}.connect:connect", "Pair with the rig of a join string, as `rigd pair` prints it"),
     "delete": (f"{_HERE}.mark:delete", "Delete laps for good"),
     "export": (f"{_HERE}.export:export", "Write laps as CSV, Parquet or MoTeC files"),

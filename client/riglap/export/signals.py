@@ -35,6 +35,11 @@ class _Known(NamedTuple):
     factor: float = 1.0
 
 
+def motec_names() -> dict[str, tuple[str, str, float]]:
+    """Return column, MoTeC's unit and the factor to it, by MoTeC's name."""
+    return {known.name: (column, known.unit, known.factor) for column, known in _KNOWN.items()}
+
+
 def _per_wheel(name: str, known: _Known) -> dict[str, _Known]:
     return {
         f"{name}_{wheel.lower()}": known._replace(name=f"{known.name} {wheel}", short=f"{known.short}{wheel}")

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from rig.errors import RigError
 from riglap.lap import Array, FlatColumn, Lap
 from riglap.names import short_names
 from riglap.times import lap_time
@@ -135,7 +136,32 @@ def _columns(lap: Lap, channels: Iterable[str]) -> Iterator[FlatColumn]:
 
 
 def _delta(laps: Sequence[Lap]) -> Panel:
-    """Return the delta of every other lap to the first: time lost (above zero) at the same distance [s]."""
+    """Return the delta of every other lap to the first: time lost (above zero) at the same place [s].
+
+    Laps with positions as `riglap.compare` has it; all others at the same distance.
+    """
+    return _placed(laps) or _at_distance(laps)
+
+
+def _placed(laps: Sequence[Lap]) -> Panel | None:
+    """Return the delta along the line of a lap, None where not all of them can be compared so."""
+    from riglap.compare import compare  # most plots are of one lap
+
+    if not all(lap.info.complete and "position" in lap and "lap_time" in lap for lap in laps):
+        return None
+    try:
+        found = compare(laps)
+    except RigError:
+        return None
+    if found.circuit is None:
+        return None
+    names, metres = labels(laps), found.places * (found.circuit.track_length / found.circuit.length)
+    curves = [Curve(names[at], color(at), metres, found.delta(at - 1)) for at in range(1, len(laps))]
+    (name,) = short_names([laps[0].info.name])
+    return Panel(behind(name), curves)
+
+
+def _at_distance(laps: Sequence[Lap]) -> Panel:
     metres = np.arange(math.ceil(min(_length(laps[0]) / _STEP_M, _MOST_STEPS))) * _STEP_M
     base, names = laps[0].over_distance("lap_time", metres), labels(laps)
     curves = [

@@ -89,6 +89,7 @@ class ProcessStatus(_message.Message):
     CPU_PERCENT_FIELD_NUMBER: _builtins.int
     RSS_BYTES_FIELD_NUMBER: _builtins.int
     RSS_FILE_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_S_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     """Process id."""
     uptime_s: _builtins.float
@@ -99,6 +100,8 @@ class ProcessStatus(_message.Message):
     """Resident memory, bytes, without the pages of the ring that the kernel maps and may drop at any time."""
     rss_file_bytes: _builtins.int
     """Resident pages of mapped files, bytes."""
+    cpu_s: _builtins.float
+    """Seconds of a core that it has used since it started."""
     def __init__(
         self,
         *,
@@ -107,10 +110,11 @@ class ProcessStatus(_message.Message):
         cpu_percent: _builtins.float = ...,
         rss_bytes: _builtins.int = ...,
         rss_file_bytes: _builtins.int = ...,
+        cpu_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "pid", b"pid", "rss_bytes", b"rss_bytes", "rss_file_bytes", b"rss_file_bytes", "uptime_s", b"uptime_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "cpu_s", b"cpu_s", "pid", b"pid", "rss_bytes", b"rss_bytes", "rss_file_bytes", b"rss_file_bytes", "uptime_s", b"uptime_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -126,6 +130,9 @@ class Latency(_message.Message):
     P50_MS_FIELD_NUMBER: _builtins.int
     P99_MS_FIELD_NUMBER: _builtins.int
     MAX_MS_FIELD_NUMBER: _builtins.int
+    SUM_MS_FIELD_NUMBER: _builtins.int
+    EDGES_MS_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """Number of measurements."""
     p50_ms: _builtins.float
@@ -134,6 +141,18 @@ class Latency(_message.Message):
     """99th percentile, milliseconds."""
     max_ms: _builtins.float
     """Longest, milliseconds."""
+    sum_ms: _builtins.float
+    """Sum of all, milliseconds."""
+    @_builtins.property
+    def edges_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Upper edges of the buckets that `counts` has, milliseconds, rising."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Measurements by size: those up to the first edge, those above it and up to the second, and so on; the last
+        number is of those above all edges.
+        """
+
     def __init__(
         self,
         *,
@@ -141,14 +160,51 @@ class Latency(_message.Message):
         p50_ms: _builtins.float = ...,
         p99_ms: _builtins.float = ...,
         max_ms: _builtins.float = ...,
+        sum_ms: _builtins.float = ...,
+        edges_ms: _abc.Iterable[_builtins.float] | None = ...,
+        counts: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "max_ms", b"max_ms", "p50_ms", b"p50_ms", "p99_ms", b"p99_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "counts", b"counts", "edges_ms", b"edges_ms", "max_ms", b"max_ms", "p50_ms", b"p50_ms", "p99_ms", b"p99_ms", "sum_ms", b"sum_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Latency: _TypeAlias = Latency  # noqa: Y015
+
+@_typing.final
+class DeclaredLoss(_message.Message):
+    """Records declared missing for one reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    DECLARATIONS_FIELD_NUMBER: _builtins.int
+    stream: _event_pb2.Stream.ValueType
+    """Stream that they are missing of."""
+    reason: _event_pb2.GapReason.ValueType
+    """Why."""
+    missing: _builtins.int
+    """How many; those that nobody could count are not in it."""
+    declarations: _builtins.int
+    """How often it was declared."""
+    def __init__(
+        self,
+        *,
+        stream: _event_pb2.Stream.ValueType = ...,
+        reason: _event_pb2.GapReason.ValueType = ...,
+        missing: _builtins.int = ...,
+        declarations: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declarations", b"declarations", "missing", b"missing", "reason", b"reason", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclaredLoss: _TypeAlias = DeclaredLoss  # noqa: Y015
 
 @_typing.final
 class RecorderStatus(_message.Message):
@@ -185,6 +241,7 @@ class RecorderStatus(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     MISSED_UPDATES_FIELD_NUMBER: _builtins.int
     COUNTER_JUMPS_FIELD_NUMBER: _builtins.int
+    LOSSES_FIELD_NUMBER: _builtins.int
     source_state: _builtins.str
     """Name of the state of the game's memory, for example LIVE."""
     source_explanation: _builtins.str
@@ -253,6 +310,10 @@ class RecorderStatus(_message.Message):
     def process(self) -> Global___ProcessStatus:
         """Cost of the recorder."""
 
+    @_builtins.property
+    def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeclaredLoss]:
+        """`missed` and `missed_updates` by stream and reason; none when nothing was declared."""
+
     def __init__(
         self,
         *,
@@ -285,10 +346,11 @@ class RecorderStatus(_message.Message):
         session: _builtins.int = ...,
         missed_updates: _builtins.int = ...,
         counter_jumps: _builtins.int = ...,
+        losses: _abc.Iterable[Global___DeclaredLoss] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "process", b"process", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "cars", b"cars", "cars_setting", b"cars_setting", "commit", b"commit", "commit_every_s", b"commit_every_s", "committed", b"committed", "counter_jumps", b"counter_jumps", "disk_error", b"disk_error", "duplicates", b"duplicates", "durable_seq", b"durable_seq", "fallbacks", b"fallbacks", "loss_window_ms", b"loss_window_ms", "missed", b"missed", "missed_updates", b"missed_updates", "pending", b"pending", "pending_bytes", b"pending_bytes", "physics_rate_hz", b"physics_rate_hz", "process", b"process", "rejected", b"rejected", "scoring_rate_hz", b"scoring_rate_hz", "session", b"session", "source_explanation", b"source_explanation", "source_state", b"source_state", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work", "time_ns", b"time_ns", "torn_given_up", b"torn_given_up", "torn_retries", b"torn_retries", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "cars", b"cars", "cars_setting", b"cars_setting", "commit", b"commit", "commit_every_s", b"commit_every_s", "committed", b"committed", "counter_jumps", b"counter_jumps", "disk_error", b"disk_error", "duplicates", b"duplicates", "durable_seq", b"durable_seq", "fallbacks", b"fallbacks", "loss_window_ms", b"loss_window_ms", "losses", b"losses", "missed", b"missed", "missed_updates", b"missed_updates", "pending", b"pending", "pending_bytes", b"pending_bytes", "physics_rate_hz", b"physics_rate_hz", "process", b"process", "rejected", b"rejected", "scoring_rate_hz", b"scoring_rate_hz", "session", b"session", "source_explanation", b"source_explanation", "source_state", b"source_state", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work", "time_ns", b"time_ns", "torn_given_up", b"torn_given_up", "torn_retries", b"torn_retries", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -403,6 +465,8 @@ class ArchiverStatus(_message.Message):
     MARKS_BYTES_FIELD_NUMBER: _builtins.int
     MARKS_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     MARKS_ROOM_BYTES_FIELD_NUMBER: _builtins.int
+    UNSYNCED_FIELD_NUMBER: _builtins.int
+    UNSYNCED_SINCE_NS_FIELD_NUMBER: _builtins.int
     archived: _builtins.int
     """Laps archived since it started."""
     laps: _builtins.int
@@ -443,6 +507,10 @@ class ArchiverStatus(_message.Message):
     """Setting: most bytes that excerpts of marks may take."""
     marks_room_bytes: _builtins.int
     """Bytes that may be marked now: what is left of the limit, and of the disk."""
+    unsynced: _builtins.int
+    """Laps kept that no warehouse has confirmed."""
+    unsynced_since_ns: _builtins.int
+    """Wall clock at which the oldest lap in `unsynced` began, unix nanoseconds; 0 when there is none."""
     @_builtins.property
     def process(self) -> Global___ProcessStatus:
         """Cost of the archiver."""
@@ -475,10 +543,12 @@ class ArchiverStatus(_message.Message):
         marks_bytes: _builtins.int = ...,
         marks_limit_bytes: _builtins.int = ...,
         marks_room_bytes: _builtins.int = ...,
+        unsynced: _builtins.int = ...,
+        unsynced_since_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "evicted", b"evicted", "evicted_bytes", b"evicted_bytes", "evicted_ever", b"evicted_ever", "evicted_ever_bytes", b"evicted_ever_bytes", "evicted_why", b"evicted_why", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "marks_bytes", b"marks_bytes", "marks_limit_bytes", b"marks_limit_bytes", "marks_pending", b"marks_pending", "marks_room_bytes", b"marks_room_bytes", "nice", b"nice", "process", b"process", "trouble", b"trouble", "urgency", b"urgency", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "evicted", b"evicted", "evicted_bytes", b"evicted_bytes", "evicted_ever", b"evicted_ever", "evicted_ever_bytes", b"evicted_ever_bytes", "evicted_why", b"evicted_why", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "marks_bytes", b"marks_bytes", "marks_limit_bytes", b"marks_limit_bytes", "marks_pending", b"marks_pending", "marks_room_bytes", b"marks_room_bytes", "nice", b"nice", "process", b"process", "trouble", b"trouble", "unsynced", b"unsynced", "unsynced_since_ns", b"unsynced_since_ns", "urgency", b"urgency", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,9 +1,9 @@
-"""Whether rFactor 2 runs on this machine, by its name in /proc. No other program is asked."""
+"""Whether the game runs on this machine, by its name in /proc. No other program is asked."""
 
 from pathlib import Path
 from typing import Final
 
-GAME: Final = b"rfactor2.exe"
+GAMES: Final = (b"rfactor2.exe", b"le mans ultimate.exe")
 """Wine keeps the Windows path as the first argument; the launcher and the dedicated server differ."""
 
 
@@ -22,4 +22,4 @@ def _is_game(entry: Path) -> bool:
     except OSError:
         return False
     program = command.split(b"\0", 1)[0].replace(b"\\", b"/")
-    return program.rsplit(b"/", 1)[-1].lower() == GAME
+    return program.rsplit(b"/", 1)[-1].lower() in GAMES

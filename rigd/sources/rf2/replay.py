@@ -59,14 +59,16 @@ def replay(
     with ReplayBuffers(folder) as stage:
         stage.set(takewhile(lambda record: record.buffer != Telemetry.name, source))
         summary.stopped = stop.wait(lead_s)
-        clock = Clock(speed, stop)
+        clock = ReplayClock(speed, stop)
         summary.stopped = summary.stopped or not _play(source, stage, clock, summary)
         summary.seconds = clock.seconds
     summary.truncated = source.truncated
     return summary
 
 
-def _play(source: CaptureReader, stage: "ReplayBuffers", clock: "Clock", summary: ReplaySummary) -> bool:
+def _play(
+    source: CaptureReader, stage: "ReplayBuffers", clock: "ReplayClock", summary: ReplaySummary
+) -> bool:
     """Write every record when it is due; False if stopped."""
     for record in source:
         if not clock.wait(record.offset_ns):
@@ -76,7 +78,7 @@ def _play(source: CaptureReader, stage: "ReplayBuffers", clock: "Clock", summary
     return not clock.rest()
 
 
-class Clock:
+class ReplayClock:
     """Absolute deadlines at a multiple of the capture's own time, never closer than GAP_NS."""
 
     def __init__(self, speed: float, stop: threading.Event) -> None:

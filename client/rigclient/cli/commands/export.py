@@ -32,6 +32,7 @@ _PLACE: Final = ("lap_time", "distance")
 @click.option(
     "--channels", metavar="A,B", default="", callback=shell.names, help="Default: all; see `rig channels`."
 )
+@shell.formulas
 @shell.as_json
 @click.pass_obj
 def export(
@@ -40,6 +41,7 @@ def export(
     form: str | None,
     out: Path,
     channels: tuple[str, ...],
+    formulas: dict[str, str],
     as_json: bool,
 ) -> None:
     """Write laps as CSV, Parquet or MoTeC files.
@@ -57,16 +59,20 @@ def export(
     with connect(address) as rig:
         found = rig.find_laps(names)
         if form == "ld":
-            files = _write_log(rig, found, out, channels)
+            files = _write_log(rig, found, out, channels, formulas)
         else:
             paths = _files(out, found, form)
-            files = [_write_table(rig, *lap, form, channels) for lap in zip(found, paths, strict=True)]
+            files = [
+                _write_table(rig, *lap, form, channels, formulas) for lap in zip(found, paths, strict=True)
+            ]
     shell.show_files(files, as_json)
 
 
-def _write_log(rig: Rig, names: list[str], out: Path, channels: tuple[str, ...]) -> list[Path]:
+def _write_log(
+    rig: Rig, names: list[str], out: Path, channels: tuple[str, ...], formulas: dict[str, str]
+) -> list[Path]:
     # All channels: MoTeC's steering angle needs more than the one that was asked for.
-    laps = [_read(rig, name, ()) for name in names]
+    laps = [shell.extended(_read(rig, name, ()), formulas) for name in names]
     (path,) = _files(out, names[:1], "ld")
     if channels:
         _say(motec.unavailable(laps, channels), path)
@@ -75,11 +81,13 @@ def _write_log(rig: Rig, names: list[str], out: Path, channels: tuple[str, ...])
     return [path, path.with_suffix(".ldx")]
 
 
-def _write_table(rig: Rig, name: str, path: Path, form: str, channels: tuple[str, ...]) -> Path:
+def _write_table(
+    rig: Rig, name: str, path: Path, form: str, channels: tuple[str, ...], formulas: dict[str, str]
+) -> Path:
     """Write the table. Numbers without their place in the lap are worth little, so that comes first."""
     if channels:
-        channels = (*_PLACE, *(channel for channel in channels if channel not in _PLACE))
-    lap = _read(rig, name, channels)
+        channels = (*_PLACE, *(channel for channel in (*channels, *formulas) if channel not in _PLACE))
+    lap = shell.extended(_read(rig, name, () if formulas else channels), formulas)
     if channels:
         _say(lap.unavailable(channels), path)
     with shell.busy(f"writing {path}"):

@@ -1,10 +1,12 @@
 """`rig plot`: laps over the distance, as a page or a picture."""
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
 import click
 
+from rig.errors import MissingChannel
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from riglap.lap import Lap, channel_of
@@ -12,6 +14,8 @@ from riglap.plot import writer_of
 from riglap.plot.panels import plot_of
 
 _NEEDED: Final = ("distance", "lap_time")
+_PLACED: Final = ("position", "speed", "local_velocity", "in_pit_lane")
+"""What the time between laps takes."""
 
 
 @click.command()
@@ -27,9 +31,17 @@ _NEEDED: Final = ("distance", "lap_time")
     show_default=True,
     help=".html to explore in a browser; .png, .svg or .pdf for a picture.",
 )
+@shell.formulas
 @shell.as_json
 @click.pass_obj
-def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: Path, as_json: bool) -> None:
+def plot(
+    address: str,
+    names: tuple[str, ...],
+    channels: tuple[str, ...],
+    out: Path,
+    formulas: dict[str, str],
+    as_json: bool,
+) -> None:
     """Draw laps over the distance, and what each loses to the first.
 
     NAME is what `rig lap` takes. What a wheel has several of, such as tyre_temp, is drawn as their mean;
@@ -38,15 +50,23 @@ def plot(address: str, names: tuple[str, ...], channels: tuple[str, ...], out: P
     \b
     Example:
       rig plot best car012-0003 --channels speed,throttle,brake,gear --out laps.html
+      rig plot best --formula "push=derivative(speed) [G]" --channels push
     """
     writer = writer_of(out)
     with connect(address) as rig:
-        laps = [_read(rig, name, channels) for name in rig.find_laps(names)]
+        whole = rig.find_laps(names)
+        needed = () if formulas else (*channels, *_NEEDED)
+        more = _PLACED if needed and len(whole) > 1 else ()
+        laps = [shell.extended(_read(rig, name, needed, more), formulas) for name in whole]
+    channels = (*channels, *(name for name in formulas if name not in channels))
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
 
 
-def _read(rig: Rig, name: str, channels: tuple[str, ...]) -> Lap:
+def _read(rig: Rig, name: str, channels: tuple[str, ...], more: tuple[str, ...]) -> Lap:
+    """The lap with these channels, and with `more` where its file has them."""
     with shell.progress(name.rpartition("/")[2]) as progress:
-        return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *_NEEDED))), progress=progress)
+        with contextlib.suppress(MissingChannel):
+            return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *more))), progress=progress)
+        return rig.lap(name, dict.fromkeys(map(channel_of, channels)), progress=progress)

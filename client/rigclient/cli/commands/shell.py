@@ -20,6 +20,7 @@ from rigclient.cli.terminal.text import Console, Text
 
 if TYPE_CHECKING:
     from rigclient.queries import Progress
+    from riglap.lap import Lap
 
 _UNCUT: Final = 10_000
 """Cells of a line that no terminal shows: tables take what they need of them."""
@@ -33,6 +34,27 @@ as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 def names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
     """Return the parts of an option that takes names separated by commas."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _named(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """The formulas of an option, by their names."""
+    found = {}
+    for text in value:
+        name, equals, formula = text.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"{text!r} is not NAME=FORMULA")
+        found[name.strip()] = formula.strip()
+    return found
+
+
+formulas = click.option(
+    "--formula",
+    "formulas",
+    multiple=True,
+    metavar="NAME=FORMULA",
+    callback=_named,
+    help='A channel of your own, such as "kmh=speed [km/h]"; as often as needed.',
+)
 
 
 def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -118,3 +140,12 @@ def busy(what: str) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def extended(lap: "Lap", formulas: dict[str, str]) -> "Lap":
+    """Return the lap with a channel per formula. Raises BadRequest, MissingChannel."""
+    if not formulas:
+        return lap
+    from riglap.formulas import with_formulas
+
+    return with_formulas(lap, formulas)

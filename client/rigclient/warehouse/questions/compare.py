@@ -12,6 +12,7 @@ from rigclient.warehouse.questions.choice import FROM, Choice
 from rigclient.warehouse.questions.grid import Cell, grid
 from rigclient.warehouse.questions.laps import LapKey
 from rigclient.warehouse.questions.lookup import find_driver
+from rigclient.warehouse.questions.placed import placed
 
 
 class Best(NamedTuple):
@@ -33,7 +34,7 @@ class Split(NamedTuple):
     b: float
 
 
-class Comparison(NamedTuple):
+class LoadedComparison(NamedTuple):
     """Two laps of one track."""
 
     a: Best
@@ -47,11 +48,15 @@ class Comparison(NamedTuple):
         return bool(self.a.samples and self.b.samples)
 
     def cells(self, destination: Destination, channels: Iterable[str], step_m: float) -> Iterator[Cell]:
-        """Yield both laps over the distance, in cells of `step_m` metres."""
-        return grid(destination, self.a.key, self.b.key, channels, step_m)
+        """Yield both laps over the distance, in cells of `step_m` metres. The time between laps that have
+        positions is that along the line of one of them, all others' that at the same distance.
+        """
+        lost = placed(destination, self.a.key, self.b.key)
+        for cell in grid(destination, self.a.key, self.b.key, channels, step_m):
+            yield cell if lost is None else cell._replace(delta=lost(cell.distance))
 
 
-def compare(destination: Destination, choice: Choice, first: str, second: str) -> Comparison:
+def compare(destination: Destination, choice: Choice, first: str, second: str) -> LoadedComparison:
     """Return the best laps of two drivers on a track that both have driven: with telemetry where both have
     some, else of all. Raises NotFound, BadRequest.
     """
@@ -62,14 +67,14 @@ def compare(destination: Destination, choice: Choice, first: str, second: str) -
         laps = [_best_by_track(destination, wanted, name) for name in names]
         if both := sorted(laps[0].keys() & laps[1].keys()):
             a, b = (of_driver[_only(both, names)] for of_driver in laps)
-            return Comparison(a, b, _splits(destination, a, b))
+            return LoadedComparison(a, b, _splits(destination, a, b))
     raise NotFound(f"{names[0]} and {names[1]} have no track in common", hint=_tracks(names, laps))
 
 
-def between(destination: Destination, first: LapKey, second: LapKey) -> Comparison:
+def between(destination: Destination, first: LapKey, second: LapKey) -> LoadedComparison:
     """Return two laps, whoever drove them. Raises NotFound for one without a time."""
     a, b = (_lap(destination, key) for key in (first, second))
-    return Comparison(a, b, _splits(destination, a, b))
+    return LoadedComparison(a, b, _splits(destination, a, b))
 
 
 def _best_by_track(destination: Destination, choice: Choice, driver: str) -> dict[str, Best]:

@@ -47,7 +47,7 @@ _DEFAULT_NAME: Final = "default_connection_name"
 """In the environment and in config.toml, else the connection is named default."""
 
 
-class Setting(NamedTuple):
+class LoginSetting(NamedTuple):
     """A value, and where somebody can change it."""
 
     value: Any
@@ -113,21 +113,21 @@ def _ways(name: str, connection: str) -> str:
     return f"set {_variable(name)}, or {where}"
 
 
-def _environment() -> dict[str, Setting]:
+def _environment() -> dict[str, LoginSetting]:
     known = (*_PLAIN, "authenticator", *_NUMBERS, *_PROOFS, _OPENS_KEY, *_ALIASES)
     texts = {name: os.environ.get(_variable(name)) for name in known}
-    given = {_ALIASES.get(name, name): Setting(text, name) for name, text in texts.items() if text}
+    given = {_ALIASES.get(name, name): LoginSetting(text, name) for name, text in texts.items() if text}
     return given | {name: _number(given[name]) for name in _NUMBERS if name in given}
 
 
-def _number(setting: Setting) -> Setting:
+def _number(setting: LoginSetting) -> LoginSetting:
     try:
         return setting._replace(value=int(setting.value))
     except ValueError:
         raise BadRequest(f"{setting.source} is {setting.value!r}, which is no whole number") from None
 
 
-def _proof(settings: Mapping[str, Setting]) -> tuple[dict[str, Any], str] | None:
+def _proof(settings: Mapping[str, LoginSetting]) -> tuple[dict[str, Any], str] | None:
     """Return the arguments that prove who asks, and the setting they come from; None where there are none."""
     kind = next((name for name in _PROOFS if name in settings), None)
     if kind is None:
@@ -141,7 +141,7 @@ def _proof(settings: Mapping[str, Setting]) -> tuple[dict[str, Any], str] | None
     return {kind: setting.value}, setting.source
 
 
-def _key(kind: str, settings: Mapping[str, Setting]) -> keys.PrivateKey:
+def _key(kind: str, settings: Mapping[str, LoginSetting]) -> keys.PrivateKey:
     setting = settings[kind]
     passphrase = settings.get(_OPENS_KEY, setting._replace(value="", name=_OPENS_KEY))
     if kind == _KEY:
@@ -149,7 +149,7 @@ def _key(kind: str, settings: Mapping[str, Setting]) -> keys.PrivateKey:
     return keys.from_file(Path(setting.value), passphrase.value, setting.source, passphrase.source)
 
 
-def _unproved(found: Mapping[str, Setting]) -> tuple[dict[str, Any], str]:
+def _unproved(found: Mapping[str, LoginSetting]) -> tuple[dict[str, Any], str]:
     """Return the arguments of ways that need no secret here, such as a browser. Raises BadRequest."""
     for name in _WITHOUT_SECRET:
         if name in found:
@@ -158,7 +158,7 @@ def _unproved(found: Mapping[str, Setting]) -> tuple[dict[str, Any], str]:
     raise BadRequest("no private key, token or password for Snowflake is set", hint=f"set one of {ways}")
 
 
-def _named(connection: str) -> dict[str, Setting]:
+def _named(connection: str) -> dict[str, LoginSetting]:
     """Return the settings of a connection; for none those of the default one, unless the environment has its
     own.
     """
@@ -178,7 +178,7 @@ def _named(connection: str) -> dict[str, Setting]:
         raise NotFound(f"{folder / 'connections.toml'} has no connection {name!r}", hint=f"it has {known}")
     file, settings = connections[name]
     place = f"[{name}] in {file}"
-    return {_ALIASES.get(key, key): Setting(value, key, place) for key, value in settings.items()}
+    return {_ALIASES.get(key, key): LoginSetting(value, key, place) for key, value in settings.items()}
 
 
 def config_folder() -> Path:

@@ -19,7 +19,7 @@ from riglap.plot import writer_of
 
 if TYPE_CHECKING:
     from rigclient.warehouse import Destination
-    from rigclient.warehouse.questions.compare import Comparison
+    from rigclient.warehouse.questions.compare import LoadedComparison
 
 _WISHES: Final = (
     click.option(
@@ -116,7 +116,7 @@ def compare(
 
 def _show(
     destination: "Destination",
-    found: "Comparison",
+    found: "LoadedComparison",
     channels: tuple[str, ...],
     step_m: float,
     plot: Path | None,

@@ -18,7 +18,7 @@ from riglap.plot.panels import Curve, Panel, Plot, behind, color, shown_as, titl
 from riglap.times import gap, lap_time
 
 if TYPE_CHECKING:
-    from rigclient.warehouse.questions.compare import Best, Comparison
+    from rigclient.warehouse.questions.compare import Best, LoadedComparison
     from rigclient.warehouse.questions.grid import Cell
 
 _ROWS: Final = 24
@@ -63,7 +63,7 @@ def columns(channels: Iterable[str]) -> list[Shown]:
     return found
 
 
-def plain(found: "Comparison", cells: "Sequence[Cell]") -> dict[str, Any]:
+def plain(found: "LoadedComparison", cells: "Sequence[Cell]") -> dict[str, Any]:
     """Return plain values for machines."""
     return {
         "laps": [{**lap._asdict(), "key": None, "lap": str(lap.key)} for lap in (found.a, found.b)],
@@ -81,7 +81,7 @@ def plain(found: "Comparison", cells: "Sequence[Cell]") -> dict[str, Any]:
 
 
 def report(
-    found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown], width: int
+    found: "LoadedComparison", cells: "Sequence[Cell]", shown: Sequence[Shown], width: int
 ) -> Iterator[RenderableType]:
     """Yield what people read of it, in `width` cells."""
     sessions = dict.fromkeys(lap.key.session for lap in (found.a, found.b))
@@ -98,7 +98,7 @@ def report(
     yield from _cells(cells, shown, width)
 
 
-def _laps(found: "Comparison") -> Iterator[Sequence[Text]]:
+def _laps(found: "LoadedComparison") -> Iterator[Sequence[Text]]:
     names = short_names([f"sessions/{lap.key.session}/laps/{lap.key.lap}" for lap in (found.a, found.b)])
     for side, style, lap, name in zip("ab", (CYAN, BLUE), (found.a, found.b), names, strict=True):
         yield Text(side, style), Text(lap.driver, STRONG), Text(name, DIM), _time(lap)
@@ -108,7 +108,7 @@ def _time(lap: "Best") -> Text:
     return Text(lap_time(lap.lap_time or 0.0) or "-", TEXT)
 
 
-def _splits(found: "Comparison", width: int) -> Iterator[RenderableType]:
+def _splits(found: "LoadedComparison", width: int) -> Iterator[RenderableType]:
     """Yield times at the lines, what b lost up to there, and since the line before."""
     if not found.splits:
         return
@@ -179,7 +179,7 @@ def _cell_rows(cells: "Sequence[Cell]", shown: Sequence[Shown]) -> Iterator[Sequ
         before = cell.delta if cell.delta is not None else before
 
 
-def figure(found: "Comparison", cells: "Sequence[Cell]", shown: Sequence[Shown]) -> Plot:
+def figure(found: "LoadedComparison", cells: "Sequence[Cell]", shown: Sequence[Shown]) -> Plot:
     """Return the plot: the delta, and a panel per column, in the colours of `rig plot`."""
     metres = np.array([cell.distance for cell in cells])
     labels = [f"{lap.driver} {lap_time(lap.lap_time or 0.0)}".strip() for lap in (found.a, found.b)]

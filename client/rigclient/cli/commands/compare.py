@@ -1,0 +1,306 @@
+"""`rig compare`: laps against each other along the line of their circuit."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import numpy as np
+from rich.console import RenderableType
+from rich.style import Style
+
+from rigclient.blocking import Rig, connect
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.questions.selection import split, table
+from rigclient.cli.terminal import braille
+from rigclient.cli.terminal.line import Line
+from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
+from rigclient.cli.terminal.text import Text
+from riglap.lap import Lap
+from riglap.names import short_names
+from riglap.times import gap, lap_time
+
+if TYPE_CHECKING:
+    from riglap.circuits.circuit import Circuit
+    from riglap.compare import Comparison, LapPart, Trace
+    from riglap.cornering import CornerPass
+
+CHANNELS: Final = (
+    *("lap_time", "distance", "position", "speed", "throttle", "brake", "steering", "gear", "in_pit_lane"),
+    *("local_velocity", "local_acceleration", "lateral_patch_velocity", "longitudinal_patch_velocity"),
+    *("tyre_tread", "tyre_carcass_temp", "dent_severity", "fuel"),
+)
+"""What comparing and coaching read."""
+_TRACE_ROWS: Final = 6
+_WIDEST: Final = 120
+_HALF_MS: Final = 5e-4
+
+on_circuit = click.option(
+    "--circuit",
+    "circuit_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File of a circuit, instead of the one that the rig keeps.",
+)
+
+
+@click.command()
+@click.argument("names", metavar="LAP LAP...", nargs=-1, required=True)
+@click.option("--ideal", is_flag=True, help="Compare with the best mini-sectors of all these laps.")
+@click.option("--minis", is_flag=True, help="Show mini-sectors of 100 m instead of corners and straights.")
+@on_circuit
+@shell.as_json
+@click.pass_obj
+def compare(
+    address: str, names: tuple[str, ...], ideal: bool, minis: bool, circuit_file: Path | None, as_json: bool
+) -> None:
+    """Compare laps: where one of them wins the time.
+
+    The first lap is the reference. LAP is what `rig lap` takes, or a lap file.
+
+    \b
+    Example:
+      rig compare best car012-0003
+      rig compare car012-0003 car012-0004 car012-0005 --ideal
+    """
+    if len(names) < 2 - ideal:
+        raise click.UsageError("name two laps or more; the first is the reference")
+    found = compared(address, names, circuit_file, ideal)
+    if as_json:
+        click.echo(shell.json_text(plain(found)))
+        return
+    console = shell.console()
+    for part in report(found, minis, console.width):
+        console.print(part)
+
+
+def compared(
+    address: str, names: Sequence[str], circuit_file: Path | None, ideal: bool = False
+) -> "Comparison":
+    """Return laps of the rig or of files against the first of them, or against their ideal lap."""
+    from riglap.circuits.circuit import read
+    from riglap.compare import against, check_same_track, traces, way_of
+    from riglap.compare import ideal as ideal_of
+
+    laps, kept = _laps(address, names)
+    circuit = read(circuit_file) if circuit_file else kept
+    check_same_track(laps, circuit)
+    circuit = circuit or way_of(laps)
+    found = list(traces(laps, circuit))
+    return against(ideal_of(found), found, circuit) if ideal else against(found[0], found[1:], circuit)
+
+
+def _laps(address: str, names: Sequence[str]) -> "tuple[list[Lap], Circuit | None]":
+    """Return the laps, and the circuit that the rig keeps of the first that is the rig's."""
+    if all(Path(name).is_file() for name in names):
+        return [Lap.open(name) for name in names], None
+    with connect(address) as rig:
+        whole = [name if Path(name).is_file() else rig.find_lap(name) for name in names]
+        laps = [Lap.open(name) if Path(name).is_file() else _read(rig, name) for name in whole]
+        return laps, rig.circuit(next(name for name in whole if not Path(name).is_file()))
+
+
+def _read(rig: Rig, name: str) -> Lap:
+    with shell.progress(name.rpartition("/")[2]) as progress:
+        return rig.lap(name, progress=progress)
+
+
+def plain(found: "Comparison") -> dict[str, Any]:
+    """Return it for machines: numbers that are not there are null."""
+    laps = []
+    for at, trace in enumerate(found.others):
+        laps.append(
+            {
+                **_facts(trace),
+                "lost": found.lost(at),
+                "uncompared": found.uncompared(at),
+                "sectors": [_plain_part(part) for part in found.sectors(at)],
+                "parts": [_plain_part(part) for part in found.parts(at)],
+                "minis": [_plain_part(part) for part in found.minis(at)],
+                "delta": _numbers(found.delta(at)),
+            }
+        )
+    circuit = found.circuit
+    return {
+        "circuit": circuit.name if circuit and circuit.version else None,
+        "reference": _facts(found.reference),
+        "laps": laps,
+        "places": _numbers(found.places),
+        "notes": found.notes,
+    }
+
+
+def _facts(trace: "Trace") -> dict[str, Any]:
+    name = trace.aligned.lap.info.name if trace.aligned else trace.title
+    return {"name": name, "lap_time": trace.lap_time, "alignment": trace.how, "error": trace.error_s}
+
+
+def _plain_part(part: "LapPart") -> dict[str, Any]:
+    told = {"reference": part.reference_s, "lost": part.lost_s}
+    numbers = {name: value if np.isfinite(value) else None for name, value in told.items()}
+    return {"title": part.segment.title, "kind": part.segment.kind, "begin": part.segment.begin, **numbers}
+
+
+def _numbers(column: Any) -> list[float | None]:
+    return [round(value, 6) if np.isfinite(value) else None for value in column.tolist()]
+
+
+def report(found: "Comparison", minis: bool, width: int) -> Iterator[RenderableType]:
+    """Return it for people, in `width` cells."""
+    yield from head(found, width)
+    for at, trace in enumerate(found.others):
+        yield Text()
+        if len(found.others) > 1:
+            yield Text(_letter(at + 1), _style(at + 1)).append(f"  {trace.title}", TEXT)
+        yield from _trace(found, at, min(width, _WIDEST))
+        yield Text()
+        yield from _sectors(found, at, width)
+        yield from _minis(found, at, width) if minis else _parts(found, at, width)
+    for note in found.notes:
+        yield Text(note, YELLOW)
+
+
+def head(found: "Comparison", width: int) -> Iterator[RenderableType]:
+    """Return track and laps."""
+    first = next(trace.aligned.lap for trace in found.traces if trace.aligned)
+    circuit = found.circuit
+    told = (
+        "no positions: by scaled distance" if circuit is None else "corners as this line shows them, not kept"
+    )
+    told = f"circuit {circuit.name}" if circuit and circuit.version else told
+    yield Text.assemble((first.info.track_name, TITLE), (f"  {told}", DIM))
+    yield table(
+        (("", "left"), ("lap", "left"), ("driver", "left"), ("time", "right"), ("", "right")),
+        _rows(found),
+        width,
+    )
+
+
+def _rows(found: "Comparison") -> Iterator[Sequence[Text]]:
+    laps = [trace.aligned.lap.info if trace.aligned else None for trace in found.traces]
+    names = iter(short_names([lap.name for lap in laps if lap]))
+    for at, (trace, lap) in enumerate(zip(found.traces, laps, strict=True)):
+        lost = trace.lap_time - found.reference.lap_time
+        name = next(names) if lap else trace.title
+        driver = Text(lap.driver if lap else "", STRONG)
+        time = Text(lap_time(trace.lap_time), TEXT)
+        yield Text(_letter(at), _style(at)), Text(name, DIM), driver, time, lost_text(lost) if at else Text()
+
+
+def _letter(at: int) -> str:
+    return chr(ord("a") + at) if at < 26 else str(at)
+
+
+def _style(at: int) -> Style:
+    return CYAN if at == 0 else BLUE
+
+
+def lost_text(seconds: float) -> Text:
+    """Return time, lost red, won is green; a dash where there is none."""
+    if not np.isfinite(seconds):
+        return Text("-", DIM)
+    return Text(gap(seconds), DIM if abs(seconds) < _HALF_MS else RED if seconds > 0 else GOOD)
+
+
+def _trace(found: "Comparison", at: int, width: int) -> Iterator[Line]:
+    """The time between the laps along the line: up is lost."""
+    delta = found.delta(at)
+    known = delta[np.isfinite(delta)]
+    if not len(known):
+        return
+    high, low = max(float(known.max()), 0.0), min(float(known.min()), 0.0)
+    even = delta[np.linspace(0, len(delta) - 1, 2 * width).astype(int)]
+    letters = f"{_letter(at + 1)} to a "
+    length = found.places[-1]
+    yield Line(letters, TITLE).put(f"{low:+.3f} to {high:+.3f} s over {length:.0f} m, up is lost", DIM)
+    for row in braille.cells(braille.curve((even - low) / max(high - low, _HALF_MS), _TRACE_ROWS)):
+        yield Line(braille.text(row), CYAN)
+    if found.circuit:
+        yield Line(_ruler(found.circuit, width), DIM)
+
+
+def _ruler(circuit: "Circuit", width: int) -> str:
+    """Return the corners' numbers where their apexes are; those that have no room are left out."""
+    cells = [" "] * width
+    for corner in circuit.corners:
+        at = min(int(corner.apex % circuit.length / circuit.length * width), width - len(str(corner.number)))
+        text = str(corner.number)
+        if all(cell == " " for cell in cells[max(at - 1, 0) : at + len(text) + 1]):
+            cells[at : at + len(text)] = text
+    return "".join(cells)
+
+
+def _sectors(found: "Comparison", at: int, width: int) -> Iterator[RenderableType]:
+    parts = found.sectors(at)
+    if parts:
+        rows = [
+            (Text(part.segment.title, TEXT), _seconds(part.reference_s), lost_text(part.lost_s))
+            for part in parts
+        ]
+        yield table((("sector", "left"), ("a", "right"), ("lost", "right")), rows, width)
+        yield Text()
+
+
+def _minis(found: "Comparison", at: int, width: int) -> Iterator[RenderableType]:
+    rows = [
+        (
+            Text(part.segment.title, TEXT),
+            Text(f"{part.segment.begin:.0f}", DIM),
+            _seconds(part.reference_s),
+            lost_text(part.lost_s),
+        )
+        for part in found.minis(at)
+    ]
+    yield table((("mini", "left"), ("at, m", "right"), ("a", "right"), ("lost", "right")), rows, width)
+
+
+def _parts(found: "Comparison", at: int, width: int) -> Iterator[RenderableType]:
+    """Corners and straights; of corners also what was done in them."""
+    ours, theirs = _passes(found, at + 1), _passes(found, 0)
+    heads = (("", "left"), ("a", "right"), ("lost", "right"), ("total", "right"))
+    more = (("slowest, km/h", "right"), ("brakes, m", "right"), ("full throttle, m", "right"))
+    rows, total = [], 0.0
+    for part in found.parts(at):
+        total += part.lost_s if part.compared else 0.0
+        number = part.segment.corner if part.segment.kind == "corner" else 0
+        told = _driven(theirs.get(number), ours.get(number))
+        title = Text(part.segment.title, STRONG if number else DIM)
+        rows.append((title, _seconds(part.reference_s), lost_text(part.lost_s), lost_text(total), *told))
+    yield table((*heads, *more), rows, width)
+    rest = found.uncompared(at)
+    if abs(rest) >= _HALF_MS:
+        yield Text.assemble(("not compared: ", TEXT), lost_text(rest), ("  " + _doubts(found, at), DIM))
+
+
+def _passes(found: "Comparison", at: int) -> "dict[int, CornerPass]":
+    from riglap.cornering import cornering
+
+    aligned = found.traces[at].aligned
+    if aligned is None or found.circuit is None:
+        return {}
+    return {one.corner: one for one in cornering(aligned, found.circuit)}
+
+
+def _driven(theirs: "CornerPass | None", ours: "CornerPass | None") -> Sequence[Text]:
+    """Slowest speed of both, and how much later braking and full throttle come."""
+    if theirs is None or ours is None or not (theirs.clear and ours.clear):
+        return Text(), Text(), Text()
+    speeds = Text(f"{3.6 * theirs.least_mps:.0f} {3.6 * (ours.least_mps - theirs.least_mps):+.0f}", TEXT)
+    brakes, full = ours.brake_m - theirs.brake_m, ours.full_throttle_m - theirs.full_throttle_m
+    return speeds, _metres(theirs.brake_m, brakes), _metres(theirs.full_throttle_m, full)
+
+
+def _metres(place: float, later: float) -> Text:
+    return Text(f"{place:.0f} {later:+.0f}", TEXT) if np.isfinite(later) else Text("-", DIM)
+
+
+def _doubts(found: "Comparison", at: int) -> str:
+    aligned = [trace.aligned for trace in (found.reference, found.others[at]) if trace.aligned]
+    doubts = [doubt for one in aligned for doubt in one.doubts]
+    return ", ".join(
+        dict.fromkeys(f"{doubt.reason} {doubt.begin:.0f} to {doubt.end:.0f} m" for doubt in doubts)
+    )
+
+
+def _seconds(seconds: float) -> Text:
+    return Text(split(seconds) if np.isfinite(seconds) else "-", TEXT)

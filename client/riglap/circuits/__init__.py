@@ -1,0 +1,1 @@
+"""Circuits: a reference line per track layout, its corners, and the files that keep them."""

@@ -1,0 +1,6 @@
+"""Math channels: formulas with units over the channels of a lap. No text is ever run as a program."""
+
+from riglap.formulas.formula import Formula as Formula
+from riglap.formulas.formula import evaluate as evaluate
+from riglap.formulas.formula import parse as parse
+from riglap.formulas.formula import with_formulas as with_formulas

@@ -1,0 +1,138 @@
+"""Where time is won or lost while it is driven: every car against its reference, tick by tick.
+
+Places are found on the reference line, so that nothing is integrated. A reference is the times of a lap along
+that line; it is taken only where it ends at the lap's official time.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rig.errors import Mismatch
+from riglap.circuits.circuit import Circuit
+from riglap.circuits.line import Floats
+from riglap.compare import Trace
+
+Rows = npt.NDArray[np.intp]
+
+OFFICIAL_S: Final = 0.001
+_FAR_M: Final = 60.0
+"""A foot further from where the car was, or from the line, is looked for anew."""
+_STATION_M: Final = 5.0
+"""Between two of them time is linear: at 20 m/s and 10 m/s² it is 4 ms off."""
+
+
+class LiveTimes(NamedTuple):
+    """One tick: arrays of shape (cars,), NaN where there is no reference or no place."""
+
+    s: Floats
+    """m along the line."""
+    into: Floats
+    """s since the lap began."""
+    delta: Floats
+    """s behind the reference, above zero, or ahead."""
+    predicted: Floats
+    """s of the lap, should nothing more be lost."""
+
+
+class LiveDelta:
+    """Cars on a circuit, each with a reference of its own."""
+
+    def __init__(self, circuit: Circuit, cars: int) -> None:
+        self._line = circuit.line
+        self._cells = round(circuit.length)
+        self._step = circuit.length / self._cells
+        self._times = np.full((cars, self._cells + 1), np.nan)
+        self._shift = np.zeros((2, cars))
+        self._cars = np.arange(cars)
+        self._s = np.full(cars, np.nan)
+        self._stations = int(circuit.length / _STATION_M)
+        self._passed = np.full((cars, self._stations + 1), np.nan)
+        self._clock = np.full(cars, np.nan)
+
+    def refer(self, car: int, reference: Trace) -> None:
+        """Hold a car against a lap, or an ideal lap, on this circuit. Raises Mismatch for one whose times do
+        not end at its official time, or that has doubtful stretches.
+        """
+        times = np.where(reference.doubtful, np.nan, reference.time)
+        off = abs(float(times[-1]) - reference.lap_time)
+        if len(times) != self._cells + 1 or not off <= OFFICIAL_S:
+            raise Mismatch(
+                f"{reference.title} ends {1000 * off:.1f} ms off its official time", hint="1 ms is the limit"
+            )
+        self._times[car] = times
+        self._shift[:, car] = reference.aligned.shift if reference.aligned else 0.0
+
+    def forget(self, car: int) -> None:
+        """Let go of a car's reference and places: another car has its slot."""
+        self._times[car] = self._passed[car] = np.nan
+        self._s[car] = self._clock[car] = math.nan
+
+    def tick(self, clock: Floats, places: Floats, lap_start: Floats) -> LiveTimes:
+        """Return the times of all cars. `clock` and `lap_start` are session clocks [s], shape (cars,);
+        `places` positions, shape (cars, 3); what is not there is NaN.
+        """
+        s = self._placed(places[:, 0], places[:, 2])
+        into = clock - lap_start
+        # Just before the line the lap may have begun by the clock, and just behind it not yet.
+        place = np.where((into < 3.0) & (s > 0.5 * self._line.length), 0.0, s)
+        begin, end = self._shift
+        place = place - (begin + (end - begin) * (place / self._line.length))
+        at = np.maximum(np.nan_to_num(place), 0.0) / self._step
+        cell = np.minimum(at.astype(np.int64), self._cells - 1)
+        before, after = self._times[self._cars, cell], self._times[self._cars, cell + 1]
+        delta = into - (before + (after - before) * (at - cell))
+        self._note(s, clock)
+        return LiveTimes(s, into, np.where(np.isnan(s), np.nan, delta), self._times[:, -1] + delta)
+
+    def gap(self, car: int, ahead: int) -> float:
+        """Return seconds since another car was where this one is now; NaN where it was not yet."""
+        s, clock = self._s[car], self._clock[car]
+        if not (math.isfinite(s) and math.isfinite(clock)):
+            return math.nan
+        at = s / self._line.length * self._stations
+        station = min(int(at), self._stations - 1)
+        before, after = self._passed[ahead, station], self._passed[ahead, station + 1]
+        if not after >= before:  # it is between the two: of the one behind it only the lap before is known
+            return math.nan
+        return float(clock - (before + (after - before) * (at - station)))
+
+    def gaps(self, cars: Sequence[int]) -> Floats:
+        """Return the gap of each of these cars to the one before it in the list; NaN for the first."""
+        pairs = zip(cars[1:], cars[:-1], strict=True)
+        return np.array([math.nan, *(self.gap(car, ahead) for car, ahead in pairs)][: len(cars)])
+
+    def _placed(self, x: Floats, z: Floats) -> Floats:
+        """Return metres along the line, from 0 to the length."""
+        lost = np.isnan(self._s) & np.isfinite(x)
+        if lost.any():
+            self._find(np.flatnonzero(lost), x, z)
+        found = self._line.project(x, z, np.nan_to_num(self._s))
+        strange = np.isfinite(x) & ((np.abs(found.miss) > 0.01) | (np.abs(found.lateral) > _FAR_M))
+        if strange.any():
+            self._find(np.flatnonzero(strange), x, z)
+            found = self._line.project(x, z, np.nan_to_num(self._s))
+        near = np.isfinite(x) & (np.abs(found.lateral) <= _FAR_M)
+        return np.where(near, found.s % self._line.length, np.nan)
+
+    def _find(self, cars: Rows, x: Floats, z: Floats) -> None:
+        for car in cars:
+            self._s[car] = self._line.nearest(float(x[car]), float(z[car]))
+
+    def _note(self, s: Floats, clock: Floats) -> None:
+        """Keep when every car passed its stations since the tick before."""
+        per_m = self._stations / self._line.length
+        before, now = self._s * per_m, s * per_m
+        ahead = (now - before) % self._stations
+        for car in np.flatnonzero((np.floor(before) != np.floor(now)) & (ahead < 0.25 * self._stations)):
+            first = int(before[car]) + 1
+            count = int(before[car] + ahead[car]) - first + 1
+            stations = np.arange(first, first + count)
+            share = (stations - before[car]) / ahead[car] if ahead[car] else 0.0
+            at = self._clock[car] + share * (clock[car] - self._clock[car])
+            self._passed[car, stations % self._stations] = at
+            self._passed[car, -1] = self._passed[car, 0]
+        self._s, self._clock = s, clock.copy()

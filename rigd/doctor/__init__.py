@@ -1,0 +1,1 @@
+"""`rigd doctor`: what may keep a rig from recording; what is the game's own stands in `sources`."""

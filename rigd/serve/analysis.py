@@ -1,0 +1,301 @@
+"""AnalysisService: circuits, corners, laps against each other, findings. What it answers `riglap` computes.
+
+Laps are read and compared in a few threads, so that live telemetry does not wait.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from rig.errors import BadRequest, Exhausted, NotFound
+from rig.v1 import analysis_pb2
+from rigd.auth.caller import CALLER, Caller, Scope
+from rigd.serve.seats import Seats
+from rigd.store.store import StoreReader, circuits_path
+from rigd.store.viewer import EVERYTHING, Viewer
+from riglap.alignment import align, places_of
+from riglap.circuits.circuit import Circuit, encoded
+from riglap.circuits.shelf import Shelf
+from riglap.compare import Comparison, LapPart, Trace, against, check_same_track, ideal, traces, way_of
+from riglap.cornering import CornerPass, cornering
+from riglap.findings import Finding, doubtful, findings, tips
+from riglap.lap import Lap
+
+SERVICE: Final = "rig.v1.AnalysisService"
+THREADS: Final = 2
+MAX_WAITING: Final = 8
+"""Requests at once: each holds up to 20 decoded laps, 100 MB together at the very most."""
+MAX_LAPS: Final = 20
+MAX_CHANNELS: Final = 20
+MAX_GIVEN: Final = 1000
+_LEAST_STEP_M: Final = 0.5
+
+Context = Any
+
+
+class AnalysisService:
+    """Answers from the folder of laps and the folder of circuits."""
+
+    def __init__(self, data: Path, seats: Seats) -> None:
+        self._seats = seats
+        self._store = StoreReader(data)
+        self._shelf = Shelf(circuits_path(data))
+        self._threads = ThreadPoolExecutor(THREADS, "analysis")
+        self._waiting = 0
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return the service for a server."""
+        answers: dict[str, tuple[Callable[[Any, Viewer], Any], Any]] = {
+            "ListCircuits": (self._list_circuits, analysis_pb2.ListCircuitsRequest),
+            "GetCircuit": (self._get_circuit, analysis_pb2.GetCircuitRequest),
+            "ListCorners": (self._list_corners, analysis_pb2.ListCornersRequest),
+            "CompareLaps": (self._compare, analysis_pb2.CompareLapsRequest),
+            "Coach": (self._coach, analysis_pb2.CoachRequest),
+        }
+        methods: dict[str, Any] = {
+            name: grpc.unary_unary_rpc_method_handler(
+                self._answering(answer), request.FromString, lambda response: response.SerializeToString()
+            )
+            for name, (answer, request) in answers.items()
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _answering(self, answer: Callable[[Any, Viewer], Any]) -> Callable[[Any, Context], Any]:
+        """Return a handler that answers in a thread, and refuses where too many wait."""
+
+        async def handle(request: Any, _: Context) -> Any:
+            if self._waiting >= MAX_WAITING:
+                raise Exhausted(
+                    f"{MAX_WAITING} analyses are under way, which is the limit", limit=MAX_WAITING
+                )
+            self._waiting += 1
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._answer, answer, request, CALLER.get()
+                )
+            finally:
+                self._waiting -= 1
+
+        return handle
+
+    def _answer(self, answer: Callable[[Any, Viewer], Any], request: Any, caller: Caller) -> Any:
+        """Answer with what the caller may see."""
+        return answer(request, EVERYTHING if caller.may(Scope.LAPS_ALL) else self._seats.viewer(caller))
+
+    def _list_circuits(
+        self, _: analysis_pb2.ListCircuitsRequest, __: Viewer
+    ) -> analysis_pb2.ListCircuitsResponse:
+        newest = (self._shelf.newest(layout) for layout in self._shelf.layouts())
+        return analysis_pb2.ListCircuitsResponse(circuits=[_circuit(circuit) for circuit in newest])
+
+    def _get_circuit(
+        self, request: analysis_pb2.GetCircuitRequest, viewer: Viewer
+    ) -> analysis_pb2.GetCircuitResponse:
+        if bool(request.name) == bool(request.lap):
+            raise BadRequest("a circuit is asked for by its name or by a lap", hint="give one of them")
+        circuit = (
+            self._named(request.name) if request.name else self._surveyed(self._lap(request.lap, viewer))
+        )
+        if circuit is None:
+            raise NotFound(
+                f"the track of {request.lap} has not been surveyed yet",
+                hint="the archiver does so after four to nine laps",
+            )
+        answer = _circuit(circuit)
+        answer.file = encoded(circuit)
+        return analysis_pb2.GetCircuitResponse(circuit=answer)
+
+    def _list_corners(
+        self, request: analysis_pb2.ListCornersRequest, viewer: Viewer
+    ) -> analysis_pb2.ListCornersResponse:
+        lap = self._lap(request.lap, viewer)
+        circuit = self._surveyed(lap) or way_of([lap])
+        if circuit is None:
+            return analysis_pb2.ListCornersResponse()
+        passed = cornering(align(lap, circuit), circuit)
+        return analysis_pb2.ListCornersResponse(
+            circuit=circuit.name if circuit.version else "", corners=[_pass(one) for one in passed]
+        )
+
+    def _compare(
+        self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer
+    ) -> analysis_pb2.CompareLapsResponse:
+        _check(request)
+        circuit, read = self._traces(request.laps, viewer)
+        found = against(ideal(read), read, circuit) if request.ideal else against(read[0], read[1:], circuit)
+        step = max(request.step, 1.0) if request.step else 1.0
+        rows = slice(None, None, max(round(step / (found.places[1] - found.places[0])), 1))
+        laps = [_compared(found, at, request.channels, rows) for at in range(len(found.traces))]
+        answer = analysis_pb2.CompareLapsResponse(places=found.places[rows], laps=laps, notes=found.notes)
+        if circuit is not None:
+            answer.circuit.CopyFrom(_circuit(circuit))
+        return answer
+
+    def _coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
+        if len(request.given) > MAX_GIVEN:
+            raise BadRequest(
+                f"{len(request.given)} findings that were told before", hint=f"{MAX_GIVEN} at most"
+            )
+        circuit, (reference, lap) = self._traces([request.reference, request.lap], viewer)
+        compared = against(reference, [lap], circuit)
+        found = findings(compared)
+        told = [analysis_pb2.Tip(id=tip.id, text=tip.text) for tip in tips(found, request.given)]
+        name = circuit.name if circuit and circuit.version else ""
+        notes = [*compared.notes, *filter(None, [doubtful(compared)])]
+        return analysis_pb2.CoachResponse(circuit=name, findings=map(_finding, found), tips=told, notes=notes)
+
+    def _traces(self, names: Iterable[str], viewer: Viewer) -> tuple[Circuit | None, list[Trace]]:
+        """Return laps along the line of their circuit, or along the way of one of them."""
+        laps = [self._lap(name, viewer) for name in names]
+        check_same_track(laps, None)
+        circuit = self._surveyed(laps[0]) or way_of(laps)
+        return circuit, list(traces(laps, circuit))
+
+    def _lap(self, name: str, viewer: Viewer) -> Lap:
+        """Return a lap. Raises NotFound, also where there is none for the viewer, Corrupt, Newer."""
+        if self._store.index.lap(name, viewer) is None:
+            raise NotFound(f"there is no lap {name!r}", name=name)
+        try:
+            return Lap.open(self._store.folder.path(name))
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no lap {name!r}", name=name) from error
+
+    def _named(self, name: str) -> Circuit:
+        layout, _, version = name.partition("/")
+        if (
+            layout not in self._shelf.layouts()
+            or not (version.isdecimal() or not version)
+            or len(version) > 6
+        ):
+            raise NotFound(
+                f"there is no circuit {name!r}", hint=", ".join(self._shelf.layouts()) or "none yet"
+            )
+        return self._shelf.version(layout, int(version)) if version else self._shelf.newest(layout)
+
+    def _surveyed(self, lap: Lap) -> Circuit | None:
+        places = places_of(lap)
+        if places is None or "distance" not in lap:
+            return None
+        return self._shelf.find(
+            lap.info.track_name, lap.info.track_length, places[::25], lap["distance"][::25].astype(float)
+        )
+
+
+def _check(request: analysis_pb2.CompareLapsRequest) -> None:
+    if not 2 - request.ideal <= len(request.laps) <= MAX_LAPS:
+        raise BadRequest(f"{len(request.laps)} laps to compare", hint=f"from 2 to {MAX_LAPS}")
+    if len(request.channels) > MAX_CHANNELS:
+        raise BadRequest(f"{len(request.channels)} channels", hint=f"{MAX_CHANNELS} at most")
+    if request.step and not (math.isfinite(request.step) and request.step >= _LEAST_STEP_M):
+        raise BadRequest(f"a step of {request.step:g} m", hint=f"0, or {_LEAST_STEP_M:g} and more")
+
+
+def _circuit(circuit: Circuit) -> analysis_pb2.Circuit:
+    return analysis_pb2.Circuit(
+        name=circuit.name if circuit.version else "",
+        track_name=circuit.track_name,
+        track_length=circuit.track_length,
+        length=circuit.length,
+        frozen=circuit.frozen,
+        coverage=circuit.coverage,
+        residual=circuit.residual_m,
+        corners=[
+            analysis_pb2.Corner(
+                number=corner.number,
+                name=corner.name,
+                begin=corner.begin,
+                apex=corner.apex,
+                end=corner.end,
+                right=corner.right,
+                radius=corner.radius_m,
+                angle=corner.angle_rad,
+                weak=corner.weak,
+            )
+            for corner in circuit.corners
+        ],
+        splits=circuit.splits,
+    )
+
+
+_PASS: Final = {
+    "time": "time_s",
+    "entry_speed": "entry_mps",
+    "least_speed": "least_mps",
+    "least_place": "least_m",
+    "exit_speed": "exit_mps",
+    "brake_place": "brake_m",
+    "brake_peak": "brake_peak",
+    "release_place": "release_m",
+    "trail": "trail_m",
+    "turn_in_place": "turn_in_m",
+    "throttle_place": "throttle_m",
+    "full_throttle_place": "full_throttle_m",
+    "coast": "coast_s",
+    "gear": "gear",
+    "entry_lateral": "entry_lateral_m",
+    "apex_lateral": "apex_lateral_m",
+    "exit_lateral": "exit_lateral_m",
+    "grip_use": "grip_use",
+    "slip": "slip",
+}
+"""Fields of the contract, whose units are in their comments, and the attributes that they come from."""
+
+
+def _pass(one: CornerPass) -> analysis_pb2.CornerPass:
+    told = {field: getattr(one, name) for field, name in _PASS.items()}
+    known = {field: value for field, value in told.items() if math.isfinite(value)}
+    return analysis_pb2.CornerPass(corner=one.corner, clear=one.clear, speed_class=one.speed_class, **known)
+
+
+def _compared(found: Comparison, at: int, channels: Sequence[str], rows: slice) -> analysis_pb2.ComparedLap:
+    trace = found.traces[at]
+    lap = analysis_pb2.ComparedLap(
+        name=trace.aligned.lap.info.name if trace.aligned else trace.title,
+        lap_time=trace.lap_time,
+        alignment=trace.how,
+        error=trace.error_s,
+        channels=[
+            analysis_pb2.ComparedChannel(name=name, values=trace.read(name)[rows]) for name in channels
+        ],
+    )
+    if at:
+        other = at - 1
+        lap.delta.extend(found.delta(other)[rows])
+        lap.parts.extend(map(_part, found.parts(other)))
+        lap.sectors.extend(map(_part, found.sectors(other)))
+        lap.minis.extend(map(_part, found.minis(other)))
+        lap.uncompared = found.uncompared(other)
+    return lap
+
+
+def _part(part: LapPart) -> analysis_pb2.ComparedPart:
+    segment = part.segment
+    told = {"reference": part.reference_s, "lost": part.lost_s}
+    known = {name: value for name, value in told.items() if math.isfinite(value)}
+    return analysis_pb2.ComparedPart(
+        title=segment.title, kind=segment.kind, corner=segment.corner, begin=segment.begin, **known
+    )
+
+
+def _finding(finding: Finding) -> analysis_pb2.LapFinding:
+    return analysis_pb2.LapFinding(
+        id=finding.id,
+        rule=finding.rule,
+        corner=finding.corner,
+        place=finding.place,
+        lost=finding.lost_s,
+        against=finding.against,
+        confidence=finding.confidence,
+        evidence=finding.evidence,
+        begin=finding.begin,
+        end=finding.end,
+    )

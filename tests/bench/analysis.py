@@ -1,0 +1,77 @@
+"""Comparing, corners, formulas: in this process, on laps of the simulated game."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from riglap.alignment import align
+from riglap.circuits.circuit import circuit_of
+from riglap.circuits.survey import survey, updates_of
+from riglap.compare import compare
+from riglap.cornering import cornering
+from riglap.formulas import evaluate, parse
+from riglap.lap import Lap
+from tests.riglap.raced import Raced, drive, quiet
+
+_SHOWN: Final = ("speed", "throttle", "brake", "steering", "gear", "lateral")
+_READ: Final = ("position", "speed", "throttle", "brake", "steering", "gear", "distance", "lap_time")
+_ROUNDS: Final = 15
+FORMULA: Final = "if(throttle > 0.5 && brake < 0.1, sqrt(speed ^ 2 + 4), 3 * speed - 2)"
+
+
+def analysis() -> dict[str, float]:
+    """Medians of fifteen runs; the delta of all pairs of flying laps against where the cars truly were."""
+    with tempfile.TemporaryDirectory(prefix="rigd-bench-") as folder:
+        drive(Path(folder), change=quiet)
+        race = Raced(Path(folder))
+        laps = [lap for lap in race.laps() if lap.info.number]
+        whole = race.laps()
+        length = laps[0].info.track_length
+        circuit = circuit_of("bench", length, survey(updates_of(whole), length))
+        for lap in laps:
+            [lap[name] for name in _READ]
+        errors = [_error(race, pair, circuit) for pair in combinations(laps, 2)]
+        fresh = [Lap.open(path) for path in sorted(Path(folder).glob("laps/*/[!.]*.lap"))[:1]]
+        return {
+            "compare_ms": _median(lambda: _compared(laps, circuit)),
+            "corners_ms": _median(lambda: cornering(align(laps[0], circuit), circuit)),
+            "align_error_ms_max": max(worst for worst, _ in errors),
+            "align_error_ms_rms": float(np.mean([rms for _, rms in errors])),
+            "formula_ms": _median(lambda: evaluate(laps[0], parse(FORMULA))),
+            "survey_ms": _median(lambda: survey(updates_of(fresh + whole), length), 3),
+        }
+
+
+def _compared(laps: list[Lap], circuit: object) -> None:
+    found = compare(laps[:2], circuit)  # type: ignore[arg-type]
+    found.delta()
+    found.parts()
+    [[trace.read(name) for name in _SHOWN] for trace in found.traces]
+
+
+def _error(race: Raced, pair: tuple[Lap, Lap], circuit: object) -> tuple[float, float]:
+    """Return the worst and the mean error of a delta [ms]."""
+    found = compare(pair, circuit)  # type: ignore[arg-type]
+    times = []
+    for lap in pair:
+        metres = np.maximum.accumulate(race.truth(lap)) * (found.places[-1] / lap.info.track_length)
+        s = np.concatenate(([0.0], metres, [found.places[-1]]))
+        time_s = np.concatenate(([0.0], lap["lap_time"], [lap.info.lap_time or np.nan]))
+        times.append(np.interp(found.places, s, time_s))
+    error = 1000 * (found.delta() - (times[1] - times[0]))
+    return float(np.nanmax(np.abs(error))), float(np.sqrt(np.nanmean(error**2)))
+
+
+def _median(act: Callable[[], object], rounds: int = _ROUNDS) -> float:
+    act()
+    spent = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        act()
+        spent.append(1000 * (time.perf_counter() - began))
+    return float(np.median(spent))
