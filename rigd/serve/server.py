@@ -16,6 +16,7 @@ from rig import sockets
 from rig.errors import Busy
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd import log
+from rigd.auth.caller import LOCAL
 from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS
 from rigd.durable import make_private
@@ -135,7 +136,7 @@ class Server:
         self._server.add_generic_rpc_handlers((self.streams.handler(), self._laps.handler()))
         rig = status.RigService(self._feed, self.streams, who)
         rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
-        self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
+        self._monitor = Monitor(settings.metrics, lambda: rig.status(LOCAL)) if settings.metrics else None
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
