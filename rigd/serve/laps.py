@@ -422,9 +422,22 @@ class LapService:
     async def _delete(self, request: laps_pb2.DeleteLapRequest, _: Context) -> laps_pb2.DeleteLapResponse:
         caller, viewer = CALLER.get(), await self._viewer()
         lap = await self._work(self._listed, request.name, viewer)
+        await self._work(self._check_unpin, request.name, viewer)
         # Without a token somebody of this machine calls, who may delete the files as well.
         own = bool(caller.user) and lap.user == caller.user
         if caller.token and not caller.may(Scope.ADMIN) and not own:
+    def _check_unpin(self, name: str, viewer: Viewer) -> None:
+        """Raise Denied for a pin that is another's: retention would take what somebody wants kept."""
+        caller, lap = CALLER.get(), self._listed(name, viewer)
+        if not lap.pinned or not caller.token or caller.may(Scope.ADMIN):
+            return
+        if caller.user not in {lap.user, self._store.folder.pinned_for(name), *self._markers(name)} - {""}:
+            raise Denied(f"{name} is pinned by somebody else", hint="the rig's administrator unpins it")
+
+    def _markers(self, excerpt: str) -> Iterator[str]:
+        """Users whose marks an excerpt holds."""
+        return (moment.user for moment in self._marks.all() if excerpt in moment.laps)
+
             raise Denied(f"{request.name} is not your lap", hint="the rig's administrator deletes it")
         await self._ask("delete", request.name, viewer)
         return laps_pb2.DeleteLapResponse()
