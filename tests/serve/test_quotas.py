@@ -21,6 +21,7 @@ from rigd.serve.connections import Crowds
 from rigd.serve.limits import FIXED, Quotas, table
 from rigd.serve.server import Server
 from rigd.store.folder import LapFolder
+from rigd.store.marks import Marks
 from rigd.store.paging import DEFAULT_PAGE, MAX_PAGE
 from tests.serve.scripted_recorder import START_NS, RemoteRecorder
 from tests.serve.secured import Secured, certificate, settings
@@ -214,6 +215,14 @@ async def test_marks_of_a_user(rig: Rig) -> None:
         await other.mark()
         for _ in range(3):
             assert (await own.mark()).mark.user == ""
+
+
+async def test_marks_at_once_do_not_take_the_same_room(rig: Rig, tmp_path: Path) -> None:
+    rig.limit(marks_per_user=2)
+    async with rig.caller(name="birch") as one:
+        answers = await asyncio.gather(*(one.mark() for _ in range(12)), return_exceptions=True)
+    assert sum(isinstance(answer, laps_pb2.MarkResponse) for answer in answers) == 2
+    assert len(Marks(tmp_path).pending()) == 2
 
 
 async def test_pins_of_a_user(rig: Rig, lap_store: LapStore, tmp_path: Path) -> None:
