@@ -16,7 +16,7 @@ import pytest
 
 import rigclient
 from rig.join import Join, read_join
-from rig.v1 import access_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2
+from rig.v1 import access_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2, telemetry_pb2_grpc
 from rigclient.wire import translated
 from rigd.auth import codes, throttle
 from rigd.auth.caller import Scope
@@ -89,6 +89,27 @@ async def exchange(secured: Secured, code: str) -> Any:
 async def pairing(secured: Secured, **wishes: Any) -> Join:
     wish = access_pb2.CreatePairingRequest(**{"name": "pit wall", "scopes": ["live", "laps"]} | wishes)
     return read_join((await secured.admin("CreatePairing", wish)).join)
+
+
+# Streams of others.
+
+
+async def test_nobody_acknowledges_the_stream_of_another(recorder: RemoteRecorder, secured: Secured) -> None:
+    recorder.ticks(3)
+    one, other = [await secured.paired(Scope.LIVE_ALL, name=name) for name in ("one", "other")]
+    asked = telemetry_pb2.StreamPhysicsRequest(channels=["speed"], subscription=b"a name", start=EARLIEST)
+    async with secured.channel(one) as mine, secured.channel(other) as theirs:
+        first = stream(mine, PHYSICS, asked.SerializeToString())
+        cursor = telemetry_pb2.StreamPhysicsResponse.FromString(await first.read()).cursor
+        said = telemetry_pb2.AcknowledgeRequest(subscription=b"a name", cursor=cursor)
+        stubs: list[Any] = [telemetry_pb2_grpc.TelemetryServiceStub(one) for one in (mine, theirs)]
+        with refused(rigclient.NotFound):
+            await stubs[1].Acknowledge(said)
+        second = stream(theirs, PHYSICS, asked.SerializeToString())  # the name is free to them
+        assert await second.read() is not grpc.aio.EOF
+        await stubs[0].Acknowledge(said)
+        first.cancel()
+        second.cancel()
 
 
 # Pairing.
