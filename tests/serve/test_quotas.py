@@ -205,6 +205,22 @@ async def test_laps_that_a_token_reads(rig: Rig, lap_store: LapStore, tmp_path: 
         await again(lambda: one.laps.ReadLap(request).read())
 
 
+async def test_who_has_stopped_reading_a_lap_makes_room(
+    rig: Rig, lap_store: LapStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = LapStore(tmp_path)
+    long.put(lap(index=9), samples(200_000))
+    long.close()
+    rig.limit(reads=2, reads_per_token=2)
+    monkeypatch.setattr("rigd.serve.laps.MAX_SILENCE_S", 0.5)
+    request = laps_pb2.ReadLapRequest(name=lap(index=9).name, encoding=laps_pb2.ENCODING_COLUMNS)
+    async with rig.caller() as silent, rig.caller() as other:
+        stopped = [silent.laps.ReadLap(request) for _ in range(2)]
+        for one in stopped:
+            await one.read()  # and never again
+        await again(lambda: other.laps.ReadLap(request).read())
+
+
 async def test_marks_of_a_user(rig: Rig) -> None:
     rig.limit(marks_per_user=2)
     async with rig.caller(name="birch") as one, rig.caller(name="elm") as other, rig.local() as own:
