@@ -110,10 +110,14 @@ async def names(rig: AsyncRig) -> set[str]:
         (BOB, (HIS, FOREIGN, ELSEWHERE, LAPS[-1])),
         (NAMELESS, ()),
         (Caller("dee", NARROW), ()),
+        (Caller("ANN", NARROW), ()),
+        (Caller("\uff41nn", NARROW), ()),
+        (Caller("ann' OR '1", NARROW), ()),
+        (Caller("%", NARROW), ()),
         (WIDE, LAPS),
         (LOCAL, LAPS),
     ],
-    ids=["ann", "bob", "nameless", "stranger", "laps:all", "local"],
+    ids=["ann", "bob", "nameless", "stranger", "ANN", "wide ann", "SQL", "pattern", "laps:all", "local"],
 )
 async def test_everybody_finds_reads_and_lists_their_laps_and_no_others(
     kept: LapStore, call: Call, caller: Caller, laps: tuple[lap_pb2.Lap, ...]
