@@ -9,7 +9,7 @@ from typing import Final, cast
 
 import grpc.aio
 import uvloop
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from rig import sockets
@@ -26,6 +26,7 @@ from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
+from rigd.serve.health import Health
 from rigd.serve.interceptor import CallInterceptor
 from rigd.serve.limits import MAX_REQUEST_BYTES, Quotas
 from rigd.serve.monitoring import Monitor
@@ -129,7 +130,7 @@ class Server:
             interceptors=(CallInterceptor(self.gate, PageTokens(self._feed.seal), accounts),),
             options=(*_OPTIONS, *connections.options(settings.limits.connections)),
         )
-        self._health = health.aio.HealthServicer()
+        self._health = Health()
         who = seats.Seats(self._feed, settings.data)
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
@@ -191,8 +192,7 @@ class Server:
         self._each_second()
         if self._tls:
             self._tls.start()
-        for name in ("", *_SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._health.serve(("", *_SERVICES))
 
     def _each_second(self) -> None:
         """Close connections of whoever has too many."""
@@ -224,9 +224,7 @@ class Server:
 
     async def _drain(self) -> None:
         """Say that we end, and wait for those who get something by it."""
-        with contextlib.suppress(TimeoutError):  # who watches the health and does not read holds it up
-            async with asyncio.timeout(_LOOK_S):
-                await self._health.enter_graceful_shutdown()
+        await self._health.end(_LOOK_S)
         self._feed.drain()
         stopping = asyncio.create_task(self._server.stop(_DRAIN_S))
         while not stopping.done():

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -126,3 +127,60 @@ async def test_readers_that_have_stopped_do_not_hold_it_up(
         line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
         await asyncio.wait_for(server.stop(), 60)
     silent.cancel()
+
+
+async def test_those_who_watch_hear_of_the_end_whoever_else_watches(
+    server: Server, channel: grpc.aio.Channel
+) -> None:
+    address = f"127.0.0.1:{server.port}"
+    watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await watched.read()).status == Serving.SERVING
+    async with grpc.aio.insecure_channel(address) as leaves:  # and has left before the end
+        other = health_pb2_grpc.HealthStub(leaves).Watch(health_pb2.HealthCheckRequest())
+        await other.read()
+        other.cancel()
+    async with watching_without_room(server.port):
+        late = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await asyncio.wait_for(late.read(), 30)).status == Serving.SERVING
+        stopping = asyncio.create_task(server.stop())
+        for one in (watched, late):
+            assert (await asyncio.wait_for(one.read(), 30)).status == Serving.NOT_SERVING
+        await asyncio.wait_for(stopping, 60)
+
+
+@contextlib.asynccontextmanager
+async def watching_without_room(port: int) -> AsyncIterator[None]:
+    """Somebody who watches the health and leaves no room for an answer, by hand: gRPC has no such client."""
+    names = {
+        ":method": "POST",
+        ":scheme": "http",
+        ":path": "/grpc.health.v1.Health/Watch",
+        ":authority": "rig",
+        "te": "trailers",
+        "content-type": "application/grpc",
+    }
+    words = [(name.encode(), value.encode()) for name, value in names.items()]
+    fields = b"".join(b"\0%c%b%c%b" % (len(name), name, len(value), value) for name, value in words)
+    no_window = b"\x00\x04\x00\x00\x00\x00"
+    frames = ((4, 0, 0, no_window), (1, 4, 1, fields), (0, 1, 1, b"\0\0\0\0\0"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    for kind, flags, number, body in frames:
+        writer.write(struct.pack(">I", len(body))[1:] + struct.pack(">BBI", kind, flags, number) + body)
+    async with asyncio.timeout(30):
+        while (head := await reader.readexactly(9))[3] != 1:  # until the call begins to be answered
+            await reader.readexactly(int.from_bytes(head[:3]))
+    yield
+    writer.close()
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+async def test_the_health_of_what_is_not_there(channel: grpc.aio.Channel, method: str) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    nothing = health_pb2.HealthCheckRequest(service="rig.v1.NoService")
+    if method == "Watch":
+        assert (await stub.Watch(nothing).read()).status == Serving.SERVICE_UNKNOWN
+        return
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Check(nothing)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
