@@ -91,6 +91,55 @@ async def pairing(secured: Secured, **wishes: Any) -> Join:
     return read_join((await secured.admin("CreatePairing", wish)).join)
 
 
+# Odd calls.
+
+AUTHORIZATION = "authorization"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        lambda token: ((AUTHORIZATION, f"Bearer {token}"),) * 2,
+        lambda token: ((AUTHORIZATION, f"Bearer {token}, Bearer {token}"),),
+        lambda token: ((AUTHORIZATION, f"bearer {token}"),),
+        lambda token: ((AUTHORIZATION, token),),
+        lambda token: ((AUTHORIZATION, f"Bearer {token} "),),
+        lambda token: ((AUTHORIZATION, f"Bearer {token.upper()}"),),
+        lambda token: ((AUTHORIZATION, f"Bearer {token[:-1]}"),),
+        lambda token: ((f"{AUTHORIZATION}-bin", f"Bearer {token}".encode()),),
+        lambda token: (("proxy-authorization", f"Bearer {token}"), ("cookie", token)),
+    ],
+)
+async def test_a_token_comes_in_one_way(secured: Secured, headers: Any) -> None:
+    token = await secured.paired(Scope.ADMIN)
+    async with secured.channel() as channel:
+        access = secured.access(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await access.ListTokens(access_pb2.ListTokensRequest(), metadata=headers(token))
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        good = ((AUTHORIZATION, f"Bearer {token}"),)
+        assert (await access.ListTokens(access_pb2.ListTokensRequest(), metadata=good)).tokens
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "//rig.v1.AccessService/ListTokens",
+        "/rig.v1.AccessService/ListTokens/",
+        "/rig.v1.accessservice/listtokens",
+        "/rig.v1.AccessService/ListTokens?x",
+        "/grpc.health.v1.Health/../rig.v1.AccessService/ListTokens",
+    ],
+)
+async def test_a_call_has_one_name(secured: Secured, method: str) -> None:
+    token = await secured.paired(Scope.CATALOG)
+    async with secured.channel() as stranger, secured.channel(token) as narrow:
+        for channel, code in ((stranger, "UNAUTHENTICATED"), (narrow, "UNIMPLEMENTED")):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await to_its_end(stream(channel, method, b""))
+            assert caught.value.code().name == code
+
+
 # Streams of others.
 
 
