@@ -39,7 +39,6 @@ from rigd.serve.limits import (
     MAX_NOTE,
     MAX_PENDING_MARKS,
     MAX_RUNNING,
-    MAX_SILENCE_S,
     MAX_SYNCED,
 )
 from rigd.serve.seats import Seats
@@ -232,7 +231,7 @@ class LapService:
             while (message := await made) is not None:
                 made = self._work(next, messages, None)
                 LEASE.get().check()
-                await _write(message, context)
+                await connections.write(message, context)
         finally:
             made.cancel()
             self._reads -= 1
@@ -485,20 +484,6 @@ class LapService:
             raise Unavailable("the archiver does not answer", hint="start `rigd archive`")
         if not self._queue.settled(command):
             raise Unavailable("the archiver has begun this and is slow to finish", hint="look again later")
-
-
-async def _write(message: bytes, context: Context) -> None:
-    """Write a message, and close the connection of who has stopped reading: four such reads of one token kept
-    everybody from the laps that are being driven. Those of a socket of this machine are waited for.
-    """
-    writing = asyncio.ensure_future(context.write(message))
-    try:
-        await asyncio.wait((writing,), timeout=MAX_SILENCE_S)
-        if not writing.done():
-            connections.close(context.peer())
-        await writing
-    finally:
-        writing.cancel()
 
 
 def _state(path: Path) -> _State:

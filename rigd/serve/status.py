@@ -12,6 +12,7 @@ from rigd import ring as rings
 from rigd.auth.caller import CALLER, NOBODY, Caller, Scope
 from rigd.auth.lease import LEASE
 from rigd.process import ProcessMeter
+from rigd.serve import connections
 from rigd.serve.feed import Feed, capture_ns
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
@@ -79,7 +80,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
             async for response in responses:
                 LEASE.get().check()
-                await context.write(response)
+                await connections.write(response, context)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
         ring = self._feed.opened

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import socket
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
 from rigclient.wire import translated
 from rigd.serve.server import Server, Settings
 from tests.serve.scripted_recorder import RemoteRecorder
+from tests.serve.without_room import without_room
 
 Serving = health_pb2.HealthCheckResponse
 
@@ -139,39 +139,13 @@ async def test_those_who_watch_hear_of_the_end_whoever_else_watches(
         other = health_pb2_grpc.HealthStub(leaves).Watch(health_pb2.HealthCheckRequest())
         await other.read()
         other.cancel()
-    async with watching_without_room(server.port):
+    async with without_room(server.port, "/grpc.health.v1.Health/Watch"):
         late = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert (await asyncio.wait_for(late.read(), 30)).status == Serving.SERVING
         stopping = asyncio.create_task(server.stop())
         for one in (watched, late):
             assert (await asyncio.wait_for(one.read(), 30)).status == Serving.NOT_SERVING
         await asyncio.wait_for(stopping, 60)
-
-
-@contextlib.asynccontextmanager
-async def watching_without_room(port: int) -> AsyncIterator[None]:
-    """Somebody who watches the health and leaves no room for an answer, by hand: gRPC has no such client."""
-    names = {
-        ":method": "POST",
-        ":scheme": "http",
-        ":path": "/grpc.health.v1.Health/Watch",
-        ":authority": "rig",
-        "te": "trailers",
-        "content-type": "application/grpc",
-    }
-    words = [(name.encode(), value.encode()) for name, value in names.items()]
-    fields = b"".join(b"\0%c%b%c%b" % (len(name), name, len(value), value) for name, value in words)
-    no_window = b"\x00\x04\x00\x00\x00\x00"
-    frames = ((4, 0, 0, no_window), (1, 4, 1, fields), (0, 1, 1, b"\0\0\0\0\0"))
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    for kind, flags, number, body in frames:
-        writer.write(struct.pack(">I", len(body))[1:] + struct.pack(">BBI", kind, flags, number) + body)
-    async with asyncio.timeout(30):
-        while (head := await reader.readexactly(9))[3] != 1:  # until the call begins to be answered
-            await reader.readexactly(int.from_bytes(head[:3]))
-    yield
-    writer.close()
 
 
 @pytest.mark.parametrize("method", ["Check", "Watch"])

@@ -212,7 +212,7 @@ async def test_who_has_stopped_reading_a_lap_makes_room(
     long.put(lap(index=9), samples(200_000))
     long.close()
     rig.limit(reads=2, reads_per_token=2)
-    monkeypatch.setattr("rigd.serve.laps.MAX_SILENCE_S", 0.5)
+    monkeypatch.setattr("rigd.serve.connections.MAX_SILENCE_S", 0.5)
     request = laps_pb2.ReadLapRequest(name=lap(index=9).name, encoding=laps_pb2.ENCODING_COLUMNS)
     async with rig.caller() as silent, rig.caller() as other:
         stopped = [silent.laps.ReadLap(request) for _ in range(2)]
