@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rig.disk import beside, finish, sync_folder
+from rig.errors import Denied
+from rig.regular import shown
 
 
 def replace(path: Path, data: bytes, *, private: bool = False) -> None:
@@ -46,9 +48,11 @@ def append(path: Path, data: bytes) -> None:
 
 def open_to_write(path: Path, how: int) -> BinaryIO:
     """Open the file at `path`, made if there is none; `how` is O_TRUNC or O_APPEND. OSError when the disk
-    refuses, and for what is no regular file: a FIFO would be waited for.
+    refuses, and for what is no regular file: a FIFO would be waited for, and through a link root would write
+    over any file that whoever owns the folder chose.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | how, 0o666)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    descriptor = os.open(path, flags | how, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EEXIST, "something that is no regular file is in the way", str(path))
@@ -87,13 +91,16 @@ def add_folder(path: Path) -> None:
 
 def make_private(path: Path) -> None:
     """Make a folder that only its owner may enter. One of ours that is there and open to others is closed to
-    them, which is said on standard error; one that is everybody's (sticky, as /tmp) stays.
+    them, which is said on standard error; one that is everybody's (sticky, as /tmp) stays. Raises Denied for
+    another user's, who could read and exchange what is in it; root may.
     """
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
         sync_folder(path.parent)
     found = path.stat()
+    if os.geteuid() not in (0, found.st_uid) and not found.st_mode & stat.S_ISVTX:
+        raise Denied(f"{shown(path)} belongs to another user", hint="choose a folder of yours", path=path)
     if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
         path.chmod(0o700)
         was = stat.S_IMODE(found.st_mode)

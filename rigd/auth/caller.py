@@ -43,5 +43,8 @@ class Caller:
 LOCAL: Final = Caller("", frozenset(Scope))
 """Whoever can open the local socket."""
 
-CALLER: Final = ContextVar("caller", default=LOCAL)
-"""Of the call that is being answered; the interceptor sets it."""
+NOBODY: Final = Caller("", frozenset())
+"""Whoever comes without a token from elsewhere: may nothing."""
+
+CALLER: Final = ContextVar("caller", default=NOBODY)
+"""Of the call that is being answered; the gate sets it. Work that runs without a call may nothing."""

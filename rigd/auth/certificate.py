@@ -6,6 +6,7 @@ it as `tls/next.pem`, and clients are told to accept both meanwhile.
 
 import datetime
 import hashlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Certificates:
         """`given` are files of certificate and key to be used instead of our own; they may be one file."""
         self._folder, self._clock, self.given = data / _FOLDER, clock, given is not None
         self.next: Certificate | None = None
+        self._changing = threading.RLock()
+        """Held while the next one is made or used: the one announced has to be the one in the file."""
         if given:
             self.current = load(*given, clock())
             return
@@ -97,29 +100,32 @@ class Certificates:
     def prepare(self) -> None:
         """Make the next certificate, if there is none, and announce it. Raises Busy, OSError."""
         self._check_own()
-        if self.next is None:
-            _write(self._waiting, self._clock())
-            self.next = load(self._waiting, self._waiting, self._clock())
+        with self._changing:
+            if self.next is None:
+                _write(self._waiting, self._clock())
+                self.next = load(self._waiting, self._waiting, self._clock())
 
     def use_next(self) -> None:
         """Use the certificate that was prepared. Raises Busy where there is none, OSError."""
         self._check_own()
-        if self.next is None:
-            raise Busy("no next certificate was prepared", hint="rigd certificate prepare")
-        rename(self._waiting, self._own)
-        self.current, self.next = self.next, None
+        with self._changing:
+            if self.next is None:
+                raise Busy("no next certificate was prepared", hint="rigd certificate prepare")
+            rename(self._waiting, self._own)
+            self.current, self.next = self.next, None
 
     def keep_up(self) -> bool:
         """Prepare and use the next certificate when it is time; return whether another is in use now."""
-        left = self.current.days_left(self._clock())
-        if self.given or left > PREPARE_DAYS:
+        with self._changing:
+            left = self.current.days_left(self._clock())
+            if self.given or left > PREPARE_DAYS:
+                return False
+            if self.next is None:
+                self.prepare()
+            elif left <= USE_DAYS:
+                self.use_next()
+                return True
             return False
-        if self.next is None:
-            self.prepare()
-        elif left <= USE_DAYS:
-            self.use_next()
-            return True
-        return False
 
     def _check_own(self) -> None:
         if self.given:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 from rig.errors import RigError
-from rigd.auth.caller import LOCAL, Caller
+from rigd.auth.caller import NOBODY, Caller
 
 R = TypeVar("R")
 
@@ -49,7 +49,7 @@ class Lease:
             task.cancel()
 
 
-_FOR_GOOD: Final = Lease(LOCAL)
+_FOR_GOOD: Final = Lease(NOBODY)
 
 LEASE: Final = ContextVar("lease", default=_FOR_GOOD)
 """Of the call that is being answered; the interceptor sets it."""

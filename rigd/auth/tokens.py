@@ -258,7 +258,7 @@ class TokenStore:
             os.close(descriptor)
 
     def _lock(self) -> int:
-        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         if not disk.lock(descriptor):
             holder = disk.holder(descriptor)
             os.close(descriptor)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from rig.signs import escaped, visible
 from rigd.commands import options
 from rigd.config.effective import USERS, Effective
 from rigd.config.settings import SETTINGS, Setting
@@ -42,11 +43,11 @@ def config(as_json: bool, **_settings: Any) -> None:
     """
     told = options.effective()
     if as_json:
-        click.echo(json.dumps(_described(told), indent=2, ensure_ascii=False))
+        click.echo("\n".join(map(escaped, _json(_described(told), indent=2).split("\n"))))
         return
     width = max(len(one.key) for one in SETTINGS)
     for key, value, place in _lines(told):
-        click.echo(f"{key:{width}} = {value}  # {place}")
+        click.echo(f"{key:{width}} = {escaped(value)}  # {visible(place)}")
 
 
 def _lines(told: Effective) -> Iterator[tuple[str, str, str]]:
@@ -54,7 +55,11 @@ def _lines(told: Effective) -> Iterator[tuple[str, str, str]]:
     for one in SETTINGS:
         yield one.key, _text(one, told[one]), told.values[one.key].place
     for driver, user in told.drivers.items():
-        yield f"{USERS}.{user}", json.dumps(driver, ensure_ascii=False), "driver"
+        yield visible(f"{USERS}.{user}"), _json(driver), "driver"
+
+
+def _json(plain: Any, **form: Any) -> str:
+    return json.dumps(plain, ensure_ascii=False, **form)
 
 
 def _text(one: Setting[Any], value: Any) -> str:

@@ -15,6 +15,8 @@ from rig.regular import open_regular, shown
 VARIABLE: Final = "RIGD_CONFIG"
 _NAME: Final = "rigd.toml"
 _MOST_BYTES: Final = 1 << 20
+_MOST_DOTS: Final = 200
+"""Of a line. A key of 32,000 words takes half a minute to read, and the time grows with the square."""
 _HEAD: Final = re.compile(r"\[([^\[\]]+)\] *(?:#.*)?")
 _KEY: Final = re.compile(r"""[A-Za-z0-9_."' -]+""")
 
@@ -71,13 +73,15 @@ def read(path: Path) -> ConfigFile:
     except Corrupt as error:
         raise BadRequest(error.message, hint="`rigd config --default` prints one") from None
     try:
-        document = tomllib.loads(text)
+        if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+            raise RecursionError
+        values = dict(_flat(tomllib.loads(text)))
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadRequest(
             f"{shown(path)} is no TOML: {why}", hint="`rigd config --default` prints one that is"
         ) from None
-    return ConfigFile(path, dict(_flat(document)), _lines(text))
+    return ConfigFile(path, values, _lines(text))
 
 
 def _text(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import rigd
 from rig.errors import BadRequest
+from rig.regular import shown
 from rigd.install.place import InstallFolders
 
 DAEMONS: Final = ("rigd-record.service", "rigd-archive.service", "rigd-serve.service")
@@ -117,7 +118,12 @@ def _refuse_private(daemon: Path, player: str) -> None:
 
 
 def _quoted(value: object) -> str:
-    """Return a path, or an assignment, as a word in a unit."""
+    """Return a path, or an assignment, as a word in a unit. Raises BadRequest for what is more than a line,
+    or no text: it would be another setting of the unit.
+    """
+    if not str(value).isprintable():
+        hint = "choose a folder without line breaks and control characters"
+        raise BadRequest(f"systemd cannot be told of {shown(str(value))}", hint=hint, path=shown(str(value)))
     text = str(value).replace("%", "%%")
     if set(text) <= _PLAIN | {"="}:
         return text

@@ -20,7 +20,8 @@ class Lock:
     def __init__(self, path: Path, what: str = "the ring is recorded") -> None:
         make_private(path.parent)
         self.path, self._what = path, what
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # No link: root takes this lock in the player's folder, and empties the file.
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         os.fchmod(self._fd, 0o600)  # others could hold a lock on what they may read
         if not disk.lock(self._fd):
             owner = os.pread(self._fd, 256, 0).decode(errors="replace").strip() or "an unknown process"

@@ -36,8 +36,7 @@ def own_address(instance: str) -> str:
     """Return the address of an instance's socket, in a folder that is there: systemd's for the service, else
     the user's own, which nobody else may enter.
     """
-    given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    if given:
+    if given := _runtime_folders()[0]:
         return sockets.address(Path(given), instance)
     folder = sockets.own_folder()
     found = sockets.address(folder, instance)
@@ -135,10 +134,18 @@ def _inodes(port: int) -> Iterator[str]:
 
 
 def protect(address: str) -> None:
-    """Let only the owner open a server's socket, and its group where the folder is the group's (0750)."""
+    """Let only the owner open a server's socket, and its group in the folder that systemd made for the group
+    (0750). A home is often as open to a group that has everybody in it.
+    """
     if address.startswith("unix:"):
         path = sockets.path_of(address)
-        path.chmod(0o660 if path.parent.stat().st_mode & 0o077 == 0o050 else 0o600)
+        services = path.parent == sockets.SYSTEM or str(path.parent) in _runtime_folders()
+        path.chmod(0o660 if services and path.parent.stat().st_mode & 0o077 == 0o050 else 0o600)
+
+
+def _runtime_folders() -> list[str]:
+    """Folders that systemd made for this service."""
+    return os.environ.get("RUNTIME_DIRECTORY", "").split(":")
 
 
 def reachable(addresses: Iterable[str]) -> list[str]:

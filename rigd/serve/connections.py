@@ -4,6 +4,7 @@ A silent one costs a descriptor and 20 kB. When the descriptors are used up, nob
 server opens no file: 200 silent connections did that to a process that may have 256.
 """
 
+import asyncio
 import contextlib
 import ipaddress
 import math
@@ -12,10 +13,10 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
-from rigd.serve.limits import MAX_CALLS_PER_CLIENT, USUAL
+from rigd.serve.limits import MAX_CALLS_PER_CLIENT, MAX_SILENCE_S, USUAL
 
 IDLE_S: Final = 10
 """Silence, without any call, after which a connection is closed. gRPC's clients open another when they next
@@ -74,6 +75,21 @@ def close(peer: str) -> None:
         with contextlib.suppress(OSError), _line(int(name)) as line:
             if line.family in (socket.AF_INET, socket.AF_INET6) and _same(line.getpeername(), wanted):
                 line.shutdown(socket.SHUT_RDWR)
+
+
+async def write(message: Any, context: Any) -> None:
+    """Write a message of a call that holds what others wait for, and close the connection of who has stopped
+    reading: four reads of one token kept everybody from the laps that are being driven. Who stops at a socket
+    of this machine is waited for.
+    """
+    writing = asyncio.ensure_future(context.write(message))
+    try:
+        await asyncio.wait((writing,), timeout=MAX_SILENCE_S)
+        if not writing.done():
+            close(context.peer())
+        await writing
+    finally:
+        writing.cancel()
 
 
 class Crowds:

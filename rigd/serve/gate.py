@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rig.errors import Denied, Unauthenticated, WrongToken
 from rigd import log
-from rigd.auth.caller import CALLER, LOCAL, Caller, Scope
+from rigd.auth.caller import CALLER, LOCAL, NOBODY, Caller, Scope
 from rigd.auth.lease import LEASE, Lease
 from rigd.auth.throttle import Throttle
 from rigd.auth.tokens import TokenStore
@@ -17,9 +17,6 @@ from rigd.serve.permissions import ANY_TOKEN, OPEN, PERMISSIONS
 
 MACHINE: Final = Caller("", frozenset(Scope) - {Scope.ADMIN})
 """Whoever comes without a token over plain TCP on loopback: every user of the machine can."""
-
-NOBODY: Final = Caller("", frozenset())
-"""Whoever comes without a token from elsewhere."""
 
 KILL_AFTER_S: Final = 1.0
 """A call whose token is over ends itself at once, unless its client has stopped reading: then its connection

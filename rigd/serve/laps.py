@@ -30,7 +30,7 @@ from rigd.auth.lease import LEASE
 from rigd.gather.gather import Gathered
 from rigd.gather.running import running
 from rigd.ring import RingReader
-from rigd.serve import lapdata
+from rigd.serve import connections, lapdata
 from rigd.serve.accounts import Accounts
 from rigd.serve.feed import Feed, capture_ns
 from rigd.serve.limits import (
@@ -88,6 +88,8 @@ class LapService:
         self._threads = ThreadPoolExecutor(THREADS, "laps")
         self._reads = self._commands = 0
         self._marked_ns = 0
+        self._marking = threading.Lock()
+        """Held from counting the marks that wait until there is one more: several threads add them."""
         self._taking = threading.Semaphore(MAX_RUNNING)
         self._pinning: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """By user; of users with a token, so they are few."""
@@ -229,7 +231,7 @@ class LapService:
             while (message := await made) is not None:
                 made = self._work(next, messages, None)
                 LEASE.get().check()
-                await context.write(message)
+                await connections.write(message, context)
         finally:
             made.cancel()
             self._reads -= 1
@@ -349,6 +351,10 @@ class LapService:
 
     def _keep(self, moment: laps_pb2.Moment, cars: int) -> None:
         """Add a mark. Raises Exhausted when too many wait, or the archiver has no room for it."""
+        with self._marking:
+            self._keep_next(moment, cars)
+
+    def _keep_next(self, moment: laps_pb2.Moment, cars: int) -> None:
         pending = self._marks.pending()
         own, most = sum(one.user == moment.user for one in pending), self._accounts.limits().marks_per_user
         if moment.user and own >= most:
@@ -416,8 +422,21 @@ class LapService:
 
     async def _unpin(self, request: laps_pb2.UnpinLapRequest, _: Context) -> laps_pb2.UnpinLapResponse:
         viewer = await self._viewer()
+        await self._work(self._check_unpin, request.name, viewer)
         await self._ask("unpin", request.name, viewer)
         return laps_pb2.UnpinLapResponse(lap=await self._work(self._listed, request.name, viewer))
+
+    def _check_unpin(self, name: str, viewer: Viewer) -> None:
+        """Raise Denied for a pin that is another's: retention would take what somebody wants kept."""
+        caller, lap = CALLER.get(), self._listed(name, viewer)
+        if not lap.pinned or not caller.token or caller.may(Scope.ADMIN):
+            return
+        if caller.user not in {lap.user, self._store.folder.pinned_for(name), *self._markers(name)} - {""}:
+            raise Denied(f"{name} is pinned by somebody else", hint="the rig's administrator unpins it")
+
+    def _markers(self, excerpt: str) -> Iterator[str]:
+        """Users whose marks an excerpt holds."""
+        return (moment.user for moment in self._marks.all() if excerpt in moment.laps)
 
     async def _delete(self, request: laps_pb2.DeleteLapRequest, _: Context) -> laps_pb2.DeleteLapResponse:
         caller, viewer = CALLER.get(), await self._viewer()

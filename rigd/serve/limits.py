@@ -28,6 +28,8 @@ MAX_SUBSCRIPTION_BYTES: Final = 32
 MAX_TICKS_PER_MESSAGE: Final = 64
 MAX_RUNNING: Final = 4
 """Each is held in memory, up to 27 MB."""
+MAX_SILENCE_S: Final = 60.0
+"""For a message of a lap, a mebibyte: 140 kbit/s are enough. Also for one of a check."""
 MAX_SYNCED: Final = 200
 """Each is a file beside its own and a flushed folder, so all take a second at most."""
 MAX_PENDING_MARKS: Final = 1000
@@ -56,6 +58,7 @@ FIXED: Final = (
     Fixed("ticks of one message", MAX_TICKS_PER_MESSAGE, "`INVALID_ARGUMENT`"),
     Fixed("rows of a page", MAX_PAGE, "so many are given"),
     Fixed("running laps read at once", MAX_RUNNING),
+    Fixed("seconds until a message of a lap or a check is taken", MAX_SILENCE_S, "its connection is closed"),
     Fixed("laps noted as synced in one call", MAX_SYNCED),
     Fixed("marks that wait to be kept", MAX_PENDING_MARKS),
     Fixed("seconds before, and after, a mark", MAX_MARK_S, "`INVALID_ARGUMENT`"),

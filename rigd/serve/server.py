@@ -9,13 +9,14 @@ from typing import Final, cast
 
 import grpc.aio
 import uvloop
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from rig import sockets
 from rig.errors import Busy
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd import log
+from rigd.auth.caller import LOCAL
 from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS
 from rigd.durable import make_private
@@ -25,6 +26,7 @@ from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
+from rigd.serve.health import Health
 from rigd.serve.interceptor import CallInterceptor
 from rigd.serve.limits import MAX_REQUEST_BYTES, Quotas
 from rigd.serve.monitoring import Monitor
@@ -128,7 +130,7 @@ class Server:
             interceptors=(CallInterceptor(self.gate, PageTokens(self._feed.seal), accounts),),
             options=(*_OPTIONS, *connections.options(settings.limits.connections)),
         )
-        self._health = health.aio.HealthServicer()
+        self._health = Health()
         who = seats.Seats(self._feed, settings.data)
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
@@ -137,7 +139,7 @@ class Server:
         self._server.add_generic_rpc_handlers(handlers)
         rig = status.RigService(self._feed, self.streams, who)
         rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
-        self._monitor = Monitor(settings.metrics, rig.status) if settings.metrics else None
+        self._monitor = Monitor(settings.metrics, lambda: rig.status(LOCAL)) if settings.metrics else None
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -192,8 +194,7 @@ class Server:
         self._each_second()
         if self._tls:
             self._tls.start()
-        for name in ("", *_SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._health.serve(("", *_SERVICES))
 
     def _each_second(self) -> None:
         """Close connections of whoever has too many."""
@@ -226,9 +227,7 @@ class Server:
 
     async def _drain(self) -> None:
         """Say that we end, and wait for those who get something by it."""
-        with contextlib.suppress(TimeoutError):  # who watches the health and does not read holds it up
-            async with asyncio.timeout(_LOOK_S):
-                await self._health.enter_graceful_shutdown()
+        await self._health.end(_LOOK_S)
         self._feed.drain()
         stopping = asyncio.create_task(self._server.stop(_DRAIN_S))
         while not stopping.done():

@@ -9,9 +9,10 @@ import rigd
 from rig.channels import PHYSICS, SCORING, Channel
 from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
-from rigd.auth.caller import CALLER, Caller, Scope
+from rigd.auth.caller import CALLER, NOBODY, Caller, Scope
 from rigd.auth.lease import LEASE
 from rigd.process import ProcessMeter
+from rigd.serve import connections
 from rigd.serve.feed import Feed, capture_ns
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
@@ -37,10 +38,10 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
 
     async def GetStatus(self, _request: rig_pb2.GetStatusRequest, _context: Any) -> rig_pb2.GetStatusResponse:
         """Return the state of recorder, ring and followers."""
-        return self.status()
+        return self.status(CALLER.get())
 
-    def status(self) -> rig_pb2.GetStatusResponse:
-        """Return the state of recorder, ring and followers."""
+    def status(self, caller: Caller) -> rig_pb2.GetStatusResponse:
+        """Return the state of recorder, ring and those followers that a caller may know of."""
         words = self._feed.words()
         return rig_pb2.GetStatusResponse(
             version=rigd.__version__,
@@ -48,7 +49,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             archiver=words["archive"].archiver if "archive" in words else None,
             troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
             ring=self._ring(),
-            followers=[follower.status() for follower in self._telemetry.followers if _seen(follower.caller)],
+            followers=[one.status() for one in self._telemetry.followers if _seen(one.caller, caller)],
             process=self._meter.status(),
             time_ns=time.time_ns(),
             rig_id=self._rig_id,
@@ -79,7 +80,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
             async for response in responses:
                 LEASE.get().check()
-                await context.write(response)
+                await connections.write(response, context)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
         ring = self._feed.opened
@@ -108,10 +109,12 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
         return capture_ns(value) if value else 0
 
 
-def _seen(follower: Caller) -> bool:
-    """Return whether who asks may know of a follower: a user of the user's own, the administrator of all."""
-    caller = CALLER.get()
-    return not caller.token or caller.may(Scope.ADMIN) or caller.user == follower.user
+def _seen(follower: Caller, caller: Caller) -> bool:
+    """Return whether who asks may know of a follower: a user of the user's own, the administrator and
+    whoever calls on this machine of all.
+    """
+    here = not caller.token and caller != NOBODY
+    return here or caller.may(Scope.ADMIN) or (bool(caller.user) and caller.user == follower.user)
 
 
 def _info(stream: "event_pb2.Stream.ValueType", channel: Channel) -> rig_pb2.ChannelInfo:

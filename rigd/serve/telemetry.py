@@ -54,7 +54,8 @@ class TelemetryService:
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
         }
         self.followers: set[Subscription] = set()
-        self._named: dict[bytes, Subscription] = {}
+        self._named: dict[tuple[str, bytes], Subscription] = {}
+        """By the token of who reads, and the name that they chose: nobody speaks for another's stream."""
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return the service for a server. Responses are bytes already, so they are not serialized again."""
@@ -123,7 +124,7 @@ class TelemetryService:
             await subscription.run(context.write)
         finally:
             self.followers.discard(subscription)
-            self._named.pop(request.subscription, None)
+            self._named.pop(_own(request.subscription), None)
 
     def _admit(self, newcomer: Subscription, name: bytes) -> None:
         """Take in a subscription, and keep it under its name. Raises Exhausted and BadRequest."""
@@ -131,14 +132,14 @@ class TelemetryService:
         if len(self.followers) >= most:
             raise Exhausted(f"{most} streams are open, which is the limit", limit=most)
         self._limit(newcomer)
-        if len(name) > MAX_SUBSCRIPTION_BYTES or name in self._named:
+        if len(name) > MAX_SUBSCRIPTION_BYTES or _own(name) in self._named:
             raise BadRequest(
                 f"{name.hex()} cannot name this stream",
                 hint=f"choose up to {MAX_SUBSCRIPTION_BYTES} random bytes for each stream",
             )
         self.followers.add(newcomer)
         if name:
-            self._named[name] = newcomer
+            self._named[_own(name)] = newcomer
 
     def _limit(self, newcomer: Subscription) -> None:
         """Raise Exhausted for a connection that has enough streams."""
@@ -162,7 +163,7 @@ class TelemetryService:
     async def _acknowledge(
         self, request: telemetry_pb2.AcknowledgeRequest, _context: Context
     ) -> telemetry_pb2.AcknowledgeResponse:
-        if request.subscription not in self._named:
+        if _own(request.subscription) not in self._named:
             raise NotFound(f"no open stream is named {request.subscription.hex()!r}")
         self._note(request)
         return telemetry_pb2.AcknowledgeResponse()
@@ -187,7 +188,7 @@ class TelemetryService:
     def _note(
         self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
     ) -> None:
-        subscription = self._named.get(said.subscription)
+        subscription = self._named.get(_own(said.subscription))
         if subscription is not None:
             subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
 
@@ -303,6 +304,11 @@ class _Scoring:
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
                 return tick._replace(data=tick.data + entries)
         return tick
+
+
+def _own(name: bytes) -> tuple[str, bytes]:
+    """Return by what the caller's stream of that name is found."""
+    return CALLER.get().token, name
 
 
 def _cars(cars: telemetry_pb2.Cars) -> Cars:

@@ -176,9 +176,9 @@ class LapFolder:
 
     def pinned_by(self, user: str) -> dict[str, int]:
         """Return the laps that a user has pinned, with their bytes. A thousand take a tenth of a second."""
-        return {lap: _size(self.path(lap)) for lap in self._named(_PIN) if self._pinned_for(lap) == user}
+        return {lap: _size(self.path(lap)) for lap in self._named(_PIN) if self.pinned_for(lap) == user}
 
-    def _pinned_for(self, lap: str) -> str:
+    def pinned_for(self, lap: str) -> str:
         """Return whose pin it is; "" for those of the administrator, and of release 0.1."""
         with contextlib.suppress(FileNotFoundError, Corrupt):
             return read_regular(_with(self.path(lap), _PIN), _MOST_BYTES).decode(errors="replace")

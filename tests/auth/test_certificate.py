@@ -3,6 +3,8 @@
 import datetime
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -175,3 +177,19 @@ def test_what_was_cut_off_while_the_next_one_was_made_is_made_again(tmp_path: Pa
     again = certificates(tmp_path)
     again.prepare()
     assert len(certificates(tmp_path).pins()) == 2
+
+
+def test_of_several_who_ask_at_once_one_makes_the_next(tmp_path: Path) -> None:
+    made = certificates(tmp_path)
+    together = threading.Barrier(8)
+
+    def ask(_: int) -> str:
+        together.wait(60)
+        made.prepare()
+        return made.pins()[1]
+
+    with ThreadPoolExecutor(8) as threads:
+        announced = set(threads.map(ask, range(8)))
+    assert len(announced) == 1
+    made.use_next()
+    assert {certificates(tmp_path).current.fingerprint} == announced

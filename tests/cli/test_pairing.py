@@ -50,6 +50,13 @@ class TestConnect:
         assert "try: rig --rig simrig status" in done.output
         assert "scripted" in run("--rig", "simrig", "status").output
 
+    def test_a_join_string_need_not_stand_on_the_command_line(self, home: Path, server: TLSRig) -> None:
+        done = CliRunner().invoke(rig, ["connect", "-"], input=f"{server.join()}\n")
+        assert done.exit_code == 0, done.output
+        assert "paired as simrig" in done.output
+        for said in ("", "\n", "rig://" + "x" * 100_000):
+            assert CliRunner().invoke(rig, ["connect", "-"], input=said).exit_code == 2
+
     def test_for_machines_without_the_secret(self, run: Run, server: TLSRig) -> None:
         told = json.loads(run("connect", server.join(), "--name", "wall", "--json").output)
         kept = paired.load("wall")

@@ -264,6 +264,18 @@ class TestTheFile:
         with pytest.raises(BadRequest, match="no UTF-8 text: byte 8 is 255"):
             read(path)
 
+    @pytest.mark.parametrize("text", ["a." * 100_000 + "a=1", f"[{'a.' * 1000}a]", "a=" + "[" * 2000])
+    def test_one_that_is_nested_without_end_is_refused(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(BadRequest, match="nested too deeply"):
+            read(written(tmp_path, text))
+
+    def test_what_is_printed_steers_no_terminal(self, tmp_path: Path) -> None:
+        path = written(tmp_path, '[users.ann]\ndrivers = ["\\u009b31m\\u202e\\u001b[2J"]\n')
+        for words in ((), ("--json",)):
+            printed = ran("--config", str(path), *words).output
+            assert "\\u009b31m\\u202e" in printed
+            assert printed.replace("\n", "").isprintable()
+
     def test_one_that_is_named_must_be_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert find(None) is None
         with pytest.raises(FileMissing, match="no configuration file"):

@@ -282,9 +282,13 @@ class TestMending:
         path = native.settings({" Enabled": 0})
         target = path.rename(tmp_path / "elsewhere.json")
         path.symlink_to(target)
+        target.chmod(0o600)
         check = check_settings(path, not_running)
         assert check.fix is not None
+        assert str(target) in check.fix.question
         check.fix.make()
+        (backup,) = tmp_path.glob("*.backup")
+        assert {stat.S_IMODE(one.stat().st_mode) for one in (target, backup)} == {0o600}
         assert path.is_symlink()
         assert json.loads(target.read_text())[DLL][" Enabled"] == 1
 

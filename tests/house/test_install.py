@@ -133,6 +133,13 @@ class TestFiles:
             done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
             assert done.stdout.startswith("rigd, version")
 
+    @pytest.mark.parametrize("name", ["a\nExecStartPre=x", "a\rb", "a\x1b[2Jb", os.fsdecode(b"a\xff")])
+    def test_a_name_makes_no_line_of_a_unit(self, name: str) -> None:
+        place = InstallFolders(system=False, player="anna")
+        with pytest.raises(BadRequest, match="systemd cannot be told") as caught:
+            templates.files(place, Path("/srv") / name, "")
+        assert str(caught.value).isprintable()
+
     def test_nothing_of_a_template_is_left(self, machine: Machine) -> None:
         for words in (system(machine), (*USER, *in_root(machine))):
             machine.done("install", *words)

@@ -111,6 +111,13 @@ class TestFolder:
             protect(address)
         assert (folder / "rig.sock").stat().st_mode & 0o777 == 0o660
 
+    def test_one_elsewhere_is_its_owners_though_a_group_may_enter(self, home: Path) -> None:
+        folder = home.parent / "player"  # as some systems make homes, for a group that has everybody in it
+        folder.mkdir(mode=0o750)
+        with listening(folder / "rig.sock") as address:
+            protect(address)
+        assert (folder / "rig.sock").stat().st_mode & 0o777 == 0o600
+
 
 class TestBinding:
     def test_a_socket_that_answers_is_named_with_its_process(self, home: Path) -> None:

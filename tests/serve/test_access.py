@@ -16,7 +16,7 @@ import pytest
 
 import rigclient
 from rig.join import Join, read_join
-from rig.v1 import access_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2
+from rig.v1 import access_pb2, rig_pb2, rig_pb2_grpc, telemetry_pb2, telemetry_pb2_grpc
 from rigclient.wire import translated
 from rigd.auth import codes, throttle
 from rigd.auth.caller import Scope
@@ -89,6 +89,76 @@ async def exchange(secured: Secured, code: str) -> Any:
 async def pairing(secured: Secured, **wishes: Any) -> Join:
     wish = access_pb2.CreatePairingRequest(**{"name": "pit wall", "scopes": ["live", "laps"]} | wishes)
     return read_join((await secured.admin("CreatePairing", wish)).join)
+
+
+# Odd calls.
+
+AUTHORIZATION = "authorization"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        lambda token: ((AUTHORIZATION, f"Bearer {token}"),) * 2,
+        lambda token: ((AUTHORIZATION, f"Bearer {token}, Bearer {token}"),),
+        lambda token: ((AUTHORIZATION, f"bearer {token}"),),
+        lambda token: ((AUTHORIZATION, token),),
+        lambda token: ((AUTHORIZATION, f"Bearer {token} "),),
+        lambda token: ((AUTHORIZATION, f"Bearer {token.upper()}"),),
+        lambda token: ((AUTHORIZATION, f"Bearer {token[:-1]}"),),
+        lambda token: ((f"{AUTHORIZATION}-bin", f"Bearer {token}".encode()),),
+        lambda token: (("proxy-authorization", f"Bearer {token}"), ("cookie", token)),
+    ],
+)
+async def test_a_token_comes_in_one_way(secured: Secured, headers: Any) -> None:
+    token = await secured.paired(Scope.ADMIN)
+    async with secured.channel() as channel:
+        access = secured.access(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await access.ListTokens(access_pb2.ListTokensRequest(), metadata=headers(token))
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        good = ((AUTHORIZATION, f"Bearer {token}"),)
+        assert (await access.ListTokens(access_pb2.ListTokensRequest(), metadata=good)).tokens
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "//rig.v1.AccessService/ListTokens",
+        "/rig.v1.AccessService/ListTokens/",
+        "/rig.v1.accessservice/listtokens",
+        "/rig.v1.AccessService/ListTokens?x",
+        "/grpc.health.v1.Health/../rig.v1.AccessService/ListTokens",
+    ],
+)
+async def test_a_call_has_one_name(secured: Secured, method: str) -> None:
+    token = await secured.paired(Scope.CATALOG)
+    async with secured.channel() as stranger, secured.channel(token) as narrow:
+        for channel, code in ((stranger, "UNAUTHENTICATED"), (narrow, "UNIMPLEMENTED")):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await to_its_end(stream(channel, method, b""))
+            assert caught.value.code().name == code
+
+
+# Streams of others.
+
+
+async def test_nobody_acknowledges_the_stream_of_another(recorder: RemoteRecorder, secured: Secured) -> None:
+    recorder.ticks(3)
+    one, other = [await secured.paired(Scope.LIVE_ALL, name=name) for name in ("one", "other")]
+    asked = telemetry_pb2.StreamPhysicsRequest(channels=["speed"], subscription=b"a name", start=EARLIEST)
+    async with secured.channel(one) as mine, secured.channel(other) as theirs:
+        first = stream(mine, PHYSICS, asked.SerializeToString())
+        cursor = telemetry_pb2.StreamPhysicsResponse.FromString(await first.read()).cursor
+        said = telemetry_pb2.AcknowledgeRequest(subscription=b"a name", cursor=cursor)
+        stubs: list[Any] = [telemetry_pb2_grpc.TelemetryServiceStub(one) for one in (mine, theirs)]
+        with refused(rigclient.NotFound):
+            await stubs[1].Acknowledge(said)
+        second = stream(theirs, PHYSICS, asked.SerializeToString())  # the name is free to them
+        assert await second.read() is not grpc.aio.EOF
+        await stubs[0].Acknowledge(said)
+        first.cancel()
+        second.cancel()
 
 
 # Pairing.

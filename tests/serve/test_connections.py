@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 import rigclient
-from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
+from rig.v1 import rig_pb2, rig_pb2_grpc, telemetry_pb2, telemetry_pb2_grpc
 from rigclient.aio import AsyncRig
 from rigclient.wire import translated
 from rigd.serve import connections, interceptor, telemetry
@@ -23,6 +23,7 @@ from rigd.serve.server import Server, Settings
 from tests.faults.hostile import UNREADABLE, called, methods
 from tests.serve.scripted_recorder import RemoteRecorder
 from tests.serve.test_streams import take
+from tests.serve.without_room import without_room
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
@@ -174,3 +175,25 @@ async def test_clients_of_a_socket_do_not_share_the_streams_of_one(
         for stream in streams:
             assert len(await take(stream, 1)) == 1
             await stream.close()
+
+
+async def test_who_asks_for_a_check_and_reads_nothing_makes_room(
+    recorder: RemoteRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_SILENCE_S", 0.5)
+    recorder.ticks(10)
+    server = Server(Settings(tmp_path, "127.0.0.1:0"))
+    await server.start()
+    async with (
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+        without_room(server.port, "/rig.v1.RigService/Verify"),
+    ):
+        for _ in range(600):
+            with contextlib.suppress(grpc.aio.AioRpcError):  # a check runs already
+                answer = await rig_pb2_grpc.RigServiceStub(channel).Verify(rig_pb2.VerifyRequest()).read()
+                assert answer is not grpc.aio.EOF
+                break
+            await asyncio.sleep(0.1)
+        else:
+            pytest.fail("nobody else may check")
+    await server.stop()

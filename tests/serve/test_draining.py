@@ -17,6 +17,7 @@ from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
 from rigclient.wire import translated
 from rigd.serve.server import Server, Settings
 from tests.serve.scripted_recorder import RemoteRecorder
+from tests.serve.without_room import without_room
 
 Serving = health_pb2.HealthCheckResponse
 
@@ -126,3 +127,34 @@ async def test_readers_that_have_stopped_do_not_hold_it_up(
         line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
         await asyncio.wait_for(server.stop(), 60)
     silent.cancel()
+
+
+async def test_those_who_watch_hear_of_the_end_whoever_else_watches(
+    server: Server, channel: grpc.aio.Channel
+) -> None:
+    address = f"127.0.0.1:{server.port}"
+    watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await watched.read()).status == Serving.SERVING
+    async with grpc.aio.insecure_channel(address) as leaves:  # and has left before the end
+        other = health_pb2_grpc.HealthStub(leaves).Watch(health_pb2.HealthCheckRequest())
+        await other.read()
+        other.cancel()
+    async with without_room(server.port, "/grpc.health.v1.Health/Watch"):
+        late = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await asyncio.wait_for(late.read(), 30)).status == Serving.SERVING
+        stopping = asyncio.create_task(server.stop())
+        for one in (watched, late):
+            assert (await asyncio.wait_for(one.read(), 30)).status == Serving.NOT_SERVING
+        await asyncio.wait_for(stopping, 60)
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+async def test_the_health_of_what_is_not_there(channel: grpc.aio.Channel, method: str) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    nothing = health_pb2.HealthCheckRequest(service="rig.v1.NoService")
+    if method == "Watch":
+        assert (await stub.Watch(nothing).read()).status == Serving.SERVICE_UNKNOWN
+        return
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Check(nothing)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND

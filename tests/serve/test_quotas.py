@@ -21,6 +21,7 @@ from rigd.serve.connections import Crowds
 from rigd.serve.limits import FIXED, Quotas, table
 from rigd.serve.server import Server
 from rigd.store.folder import LapFolder
+from rigd.store.marks import Marks
 from rigd.store.paging import DEFAULT_PAGE, MAX_PAGE
 from tests.serve.scripted_recorder import START_NS, RemoteRecorder
 from tests.serve.secured import Secured, certificate, settings
@@ -204,6 +205,22 @@ async def test_laps_that_a_token_reads(rig: Rig, lap_store: LapStore, tmp_path: 
         await again(lambda: one.laps.ReadLap(request).read())
 
 
+async def test_who_has_stopped_reading_a_lap_makes_room(
+    rig: Rig, lap_store: LapStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = LapStore(tmp_path)
+    long.put(lap(index=9), samples(200_000))
+    long.close()
+    rig.limit(reads=2, reads_per_token=2)
+    monkeypatch.setattr("rigd.serve.connections.MAX_SILENCE_S", 0.5)
+    request = laps_pb2.ReadLapRequest(name=lap(index=9).name, encoding=laps_pb2.ENCODING_COLUMNS)
+    async with rig.caller() as silent, rig.caller() as other:
+        stopped = [silent.laps.ReadLap(request) for _ in range(2)]
+        for one in stopped:
+            await one.read()  # and never again
+        await again(lambda: other.laps.ReadLap(request).read())
+
+
 async def test_marks_of_a_user(rig: Rig) -> None:
     rig.limit(marks_per_user=2)
     async with rig.caller(name="birch") as one, rig.caller(name="elm") as other, rig.local() as own:
@@ -214,6 +231,14 @@ async def test_marks_of_a_user(rig: Rig) -> None:
         await other.mark()
         for _ in range(3):
             assert (await own.mark()).mark.user == ""
+
+
+async def test_marks_at_once_do_not_take_the_same_room(rig: Rig, tmp_path: Path) -> None:
+    rig.limit(marks_per_user=2)
+    async with rig.caller(name="birch") as one:
+        answers = await asyncio.gather(*(one.mark() for _ in range(12)), return_exceptions=True)
+    assert sum(isinstance(answer, laps_pb2.MarkResponse) for answer in answers) == 2
+    assert len(Marks(tmp_path).pending()) == 2
 
 
 async def test_pins_of_a_user(rig: Rig, lap_store: LapStore, tmp_path: Path) -> None:

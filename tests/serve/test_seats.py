@@ -18,6 +18,7 @@ from rigclient.paired import PairedRig
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
+from rigd.store.marks import Marks
 from tests.serve.scripted_recorder import IDS, PLAYER, START_NS, STEP_S, RemoteRecorder
 from tests.serve.secured import certificate, settings
 from tests.store.lap_store import SESSION, CommandThread, LapStore, lap, session
@@ -109,10 +110,14 @@ async def names(rig: AsyncRig) -> set[str]:
         (BOB, (HIS, FOREIGN, ELSEWHERE, LAPS[-1])),
         (NAMELESS, ()),
         (Caller("dee", NARROW), ()),
+        (Caller("ANN", NARROW), ()),
+        (Caller("\uff41nn", NARROW), ()),
+        (Caller("ann' OR '1", NARROW), ()),
+        (Caller("%", NARROW), ()),
         (WIDE, LAPS),
         (LOCAL, LAPS),
     ],
-    ids=["ann", "bob", "nameless", "stranger", "laps:all", "local"],
+    ids=["ann", "bob", "nameless", "stranger", "ANN", "wide ann", "SQL", "pattern", "laps:all", "local"],
 )
 async def test_everybody_finds_reads_and_lists_their_laps_and_no_others(
     kept: LapStore, call: Call, caller: Caller, laps: tuple[lap_pb2.Lap, ...]
@@ -214,6 +219,32 @@ async def test_one_deletes_and_pins_what_is_ones_own(call: Call, kept: LapStore)
         local = call(LOCAL)
         await local.delete_lap(FOREIGN.name)
         assert HERS.name not in await names(local)
+    finally:
+        command_thread.stop()
+        kept.store.folder.hold()
+
+
+async def test_a_pin_of_somebody_else_stays(call: Call, kept: LapStore) -> None:
+    kept.close()
+    command_thread = CommandThread(kept.data)
+    command_thread.start()
+    ann, bob, local, name = call(ANN), call(BOB), call(LOCAL), FOREIGN.name
+    try:
+        assert isinstance(await error_of(ann.unpin(HIS.name)), NotFound)
+        for one in (bob, local):
+            await one.pin(name)
+            for other in {ann, bob} - {one}:
+                error = await error_of(other.unpin(name))
+                assert isinstance(error, Denied)
+                assert "somebody else" in str(error)
+            assert (await ann.lap_info(name)).pinned
+            assert not (await one.unpin(name)).pinned
+        await local.pin(name)  # as an excerpt is pinned
+        Marks(kept.data).put(laps_pb2.Moment(name="marks/1", user="ann", laps=[name]))
+        assert isinstance(await error_of(bob.unpin(name)), Denied)
+        assert not (await ann.unpin(name)).pinned
+        await local.pin(HERS.name)
+        assert not (await ann.unpin(HERS.name)).pinned
     finally:
         command_thread.stop()
         kept.store.folder.hold()

@@ -54,7 +54,10 @@ def check_settings(path: Path, game: Callable[[], object | None]) -> Check:
         "plugin settings",
         f"{shown(path)}: " + "; ".join(why for _, why in faults.values()),
         f'close the game; in the block "{NAME}" set {edit}; start it',
-        fix=Fix(f"set {edit} in {shown(path)}, with a copy beside it", lambda: mend(path, game)),
+        fix=Fix(
+            f"set {edit} in {shown(path.resolve())}, with a copy beside it",  # a link may lead anywhere
+            lambda: mend(path, game),
+        ),
     )
 
 
@@ -72,19 +75,25 @@ def mend(path: Path, game: Callable[[], object | None]) -> str:
     of_plugin = _of_plugin(settings)
     of_plugin |= {key: value for key, (value, _) in _faults(of_plugin).items()}
     settings[NAME] = of_plugin
-    backup, mode = _backup(path, before), stat.S_IMODE(path.stat().st_mode)
-    replace(path, json.dumps(settings, indent=2, ensure_ascii=False).encode() + b"\n")
-    path.chmod(mode)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    backup = _backup(path, before, mode)
+    _write(path, json.dumps(settings, indent=2, ensure_ascii=False).encode() + b"\n", mode)
     return f"changed {shown(path)}; what it was is in {shown(backup)}; start the game"
 
 
-def _backup(path: Path, data: bytes) -> Path:
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that nobody may read, at no moment, who may not with its mode."""
+    replace(path, data, private=True)
+    path.chmod(mode)
+
+
+def _backup(path: Path, data: bytes, mode: int) -> Path:
     """Write a copy under a name that is free."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for number in range(_MOST_BACKUPS):
         target = path.with_name(f"{path.name}.{stamp}{f'-{number}' if number else ''}.backup")
         if not target.exists():
-            replace(target, data)
+            _write(target, data, mode)
             return target
     raise Busy(f"{shown(path)} has {_MOST_BACKUPS} copies of this second", path=path)
 
