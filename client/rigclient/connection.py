@@ -152,6 +152,11 @@ class Connection:
         )
         return caller
 
+    def seat(self) -> access_pb2.GetSeatResponse:
+        """Return who is in the seat of the rig, and since when. Raises Denied."""
+        seat: access_pb2.GetSeatResponse = self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
+        return seat
+
     def close(self) -> None:
         """Close the connection and end its streams."""
         for stream in list(self._streams):

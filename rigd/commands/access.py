@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 from click.core import ParameterSource
 
+from rigclient.cli.terminal.group import Group
 from rigd.auth.caller import Scope
 from rigd.commands import options
 from rigd.config.settings import data_home
@@ -141,7 +142,7 @@ def _draw(text: str) -> None:
         segno.make(text, error="l", micro=False).terminal(sys.stdout, border=2, compact=True)
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """List, revoke and extend the tokens of this rig.
 

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 import click
 
+from rigclient.cli.terminal.group import Group
 from rigd.commands import options
 
 _SECOND_NS: Final = 1_000_000_000
 
 
-@click.group()
+@click.group(cls=Group)
 def certificate() -> None:
     """Change the certificate that devices know this rig by, without cutting anybody off.
 

@@ -39,7 +39,8 @@ def config(as_json: bool, **_settings: Any) -> None:
     Takes the options of the daemons, to see what they would do. Mistakes are listed, all of them.
 
     \b
-    Example:  rigd config --default > ~/.config/rigd/rigd.toml
+    Example:
+      rigd config --default > ~/.config/rigd/rigd.toml
     """
     told = options.effective()
     if as_json:

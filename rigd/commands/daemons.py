@@ -35,7 +35,8 @@ def record(origin: str, drivers: tuple[tuple[str, str], ...], **_settings: Any) 
     """Record the game's memory into the ring.
 
     \b
-    Example:  rigd record --data /srv/rigd --ring-size 16G
+    Example:
+      rigd record --data /srv/rigd --ring-size 16G
     """
     from rig.v1 import session_pb2
     from rigd.record.recorder import Settings
@@ -85,7 +86,8 @@ def archive(**_settings: Any) -> None:
     Pinned laps stay whatever the limits say, until the hard floor; the best laps go last.
 
     \b
-    Example:  rigd archive --keep 200G --keep-days 365
+    Example:
+      rigd archive --keep 200G --keep-days 365
     """
     from rigd.archive.archiver import archive as run
     from rigd.archive.retention import warnings
@@ -134,7 +136,8 @@ def serve(**_settings: Any) -> None:
     With no --address but of this machine it listens only there, unless --instance is given too.
 
     \b
-    Example:  rigd serve --instance rig --address 0.0.0.0:7341
+    Example:
+      rigd serve --instance rig --address 0.0.0.0:7341
     """
     from rigd.serve.server import serve as run
 

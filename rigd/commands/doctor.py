@@ -27,7 +27,8 @@ def doctor(ctx: click.Context, /, as_json: bool, fix: bool, yes: bool, **_settin
     may not always work, 2 when something is wrong.
 
     \b
-    Example:  rigd doctor --fix
+    Example:
+      rigd doctor --fix
     """
     from rigclient.cli.terminal.text import Console
     from rigd.doctor import report

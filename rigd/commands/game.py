@@ -31,7 +31,8 @@ def demo_game(buffers: Path | None, seconds: float, **settings: Any) -> None:
     """Simulate the game: write its shared memory as the plugin does, and remove it at the end.
 
     \b
-    Example:  rigd demo-game --cars 40 --rate 90 --speed 5
+    Example:
+      rigd demo-game --cars 40 --rate 90 --speed 5
     """
     from rigd.demo.folder import DEFAULT_FOLDER, BuffersFolder
     from rigd.demo.game import Options
@@ -59,7 +60,8 @@ def capture(file: Path, buffers: Path, seconds: float | None) -> None:
     """Write the raw buffers with their timing to FILE, until Ctrl-C.
 
     \b
-    Example:  rigd capture race.rcap --for 600
+    Example:
+      rigd capture race.rcap --for 600
     """
     from rich.filesize import decimal
 
@@ -113,7 +115,8 @@ def replay(file: Path, buffers: Path | None, speed: float, lead: float) -> None:
     """Play a capture back through buffers, as the game wrote them.
 
     \b
-    Example:  rigd replay race.rcap --speed 4
+    Example:
+      rigd replay race.rcap --speed 4
     """
     from rig.regular import shown
     from rigclient.cli.terminal.text import Console, Text

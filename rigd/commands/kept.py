@@ -18,7 +18,8 @@ def reindex(data: Path) -> None:
     Damaged files are set aside and listed. Ends with code 1 when there are any.
 
     \b
-    Example:  rigd reindex --data /srv/rigd
+    Example:
+      rigd reindex --data /srv/rigd
     """
     from rich.progress import Progress
 
@@ -55,7 +56,8 @@ def verify(ctx: click.Context, data: Path, deep: bool, as_json: bool) -> None:
     Nothing is changed, and recorder and archiver may run. Ends with code 1 when something is found.
 
     \b
-    Example:  rigd verify --data /srv/rigd --deep
+    Example:
+      rigd verify --data /srv/rigd --deep
     """
     options.interruptible()
     from rigclient.cli.commands.verify import show

@@ -47,7 +47,8 @@ def run(
     Options of the daemons are handed on: the last ones, from --cars on, are those of the simulated game.
 
     \b
-    Example:  rigd run --demo --watch --for 20
+    Example:
+      rigd run --demo --watch --for 20
     """
     from rig import sockets
     from rigclient.cli.terminal.text import Console

@@ -13,7 +13,7 @@ _place = options.together(
     click.option(
         "--system/--user",
         default=None,
-        help="For the whole machine, with a group of readers; or for the one who plays: the default.",
+        help="For the whole machine, with a group of administrators; or for the one who plays: the default.",
     ),
     click.option(
         "--player",
@@ -47,7 +47,8 @@ def install(**place: Any) -> None:
     What is there already stays as it is; a unit that somebody has changed is kept, and named.
 
     \b
-    Example:  rigd install --dry-run
+    Example:
+      rigd install --dry-run
     """
     _installation(**place).install()
 
@@ -60,7 +61,8 @@ def uninstall(data: bool, yes: bool, **place: Any) -> None:
     """Take back what `rigd install` has done, and nothing else.
 
     \b
-    Example:  rigd uninstall --dry-run
+    Example:
+      rigd uninstall --dry-run
     """
     installation = _installation(**place)
     if data and not yes and not place["dry_run"]:
@@ -79,7 +81,8 @@ def upgrade_check(ctx: click.Context, data: Path, as_json: bool) -> None:
     something.
 
     \b
-    Example:  rigd upgrade-check --data /srv/rigd
+    Example:
+      rigd upgrade-check --data /srv/rigd
     """
     from rigd.install.formats import State, formats
 

@@ -25,6 +25,18 @@ Say = Callable[[str], None]
 _BEFORE: Final = ".before-rigd"
 """Behind the name of a file that was there and is not ours."""
 _GROUP: Final = "rigd"
+_DONE: Final = 11
+"""Characters of the first column of what is said: what was done."""
+_WOULD: Final = {
+    "made": "make",
+    "wrote": "write",
+    "updated": "update",
+    "moved": "move",
+    "removed": "remove",
+    "put back": "put back",
+    "ran": "run",
+}
+"""The same of a dry run, which has done nothing."""
 _EXAMPLE: Final = "# rigd reads this file. Nothing is set: everything has its default.\n"
 
 
@@ -61,7 +73,7 @@ class Installation:
         if place.here:
             self._start(changed)
         else:
-            self._say("nothing was started: that is for the machine whose root it is")
+            self._say("nothing is started: that is for the machine whose root it is")
 
     def _folders(self, data: Path) -> None:
         """Make the folders that are not there; that of the system's data systemd makes itself."""
@@ -213,13 +225,19 @@ class Installation:
     def _do(self, line: str, act: Callable[..., object], *args: object) -> None:
         if not self._dry:
             act(*args)
-        self._say(line)
+        self._say(self._told(line))
 
     def _ask(self, *words: str) -> bool:
         """Run a program of the machine; what it refuses is said, and does not end us."""
         answer = (True, "") if self._dry else ask(*words)
-        self._say(f"ran        {' '.join(words)}" + ("" if answer[0] else f": it failed: {answer[1]}"))
+        failed = "" if answer[0] else f": it failed: {answer[1]}"
+        self._say(self._told(f"ran        {' '.join(words)}{failed}"))
         return answer[0]
+
+    def _told(self, line: str) -> str:
+        """Return what is said of something done; of a dry run, what would be."""
+        done, rest = line[:_DONE], line[_DONE:]
+        return f"{_WOULD[done.rstrip()]:<{_DONE}}{rest}" if self._dry else line
 
 
 def _data(place: InstallFolders) -> Path:

@@ -10,6 +10,7 @@ import pytest
 
 from rigclient.cli.main import rig
 from rigclient.cli.terminal.group import Group
+from rigd.__main__ import rigd_command
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("grpc", "numpy", "pandas", "rich", "google.protobuf", "asyncio", "rigclient.warehouse")
@@ -79,3 +80,12 @@ def test_the_status_needs_no_numpy() -> None:
     loaded = loaded_by("rigclient.cli.main", "--rig", "127.0.0.1:1", "status")
     assert "grpc" in loaded
     assert loaded.isdisjoint({"numpy", "pandas", "rigclient.frames", "rich.progress"})
+
+
+@pytest.mark.parametrize("group", [rig, rigd_command], ids=["rig", "rigd"])
+def test_the_help_lists_every_command_once_and_cuts_no_line(group: Group) -> None:
+    context = click.Context(group)
+    listed = [name for names in group.sections.values() for name in names]
+    assert sorted(listed) == group.list_commands(context)
+    lines = group.get_help(click.Context(group, terminal_width=80)).splitlines()
+    assert [line for line in lines[1:] if "..." in line] == []

@@ -1,12 +1,15 @@
 """`rig status`: a report for people and for machines."""
 
+import io
 import json
 
 import pytest
 from click.testing import CliRunner
 
-from rig.v1 import event_pb2, rig_pb2
+from rig.v1 import access_pb2, event_pb2, rig_pb2
+from rigclient.cli.commands.status import report
 from rigclient.cli.main import rig
+from rigclient.cli.terminal.text import Console
 from tests.cli.conftest import Run
 from tests.cli.rig_server import Server
 
@@ -93,3 +96,42 @@ def test_every_command_helps_with_an_example(run: Run, command: str) -> None:
     found = run(command, "--help").output
     assert f"Example:\n    rig {command}" in found
     assert "--json" in found
+
+
+def test_who_is_in_the_seat(server: Server) -> None:
+    seat = access_pb2.GetSeatResponse(user="birch", since_time_ns=10**18, by_driver=True)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(report("rig", server.status, seat))
+    assert "seat      birch, since 09 Sep" in console.export_text()
+    console.print(report("rig", server.status, access_pb2.GetSeatResponse()))
+    assert "seat      nobody" in console.export_text()
+
+
+def test_a_rig_that_does_not_tell_of_its_seat_has_none(run: Run) -> None:
+    result = run("status")
+    assert (result.exit_code, "seat" in result.output) == (0, False)
+
+
+def test_a_narrow_terminal_cuts_no_figure(server: Server) -> None:
+    ring = server.status.ring
+    ring.path = "/home/birch/.local/share/rigd/a-folder-with-a-long-name/and-another/ring"
+    ring.spans[0].cursor = bytes(44)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(report("rig", server.status))
+    shown = console.export_text()
+    for line in (line for line in shown.splitlines() if "…" in line):
+        assert line.count("…") == 1
+        assert line.startswith(("physics", "scoring", "events", "ipv4:"))
+    for whole in (
+        "stream",
+        "holds",
+        "from seq",
+        "to seq",
+        "behind",
+        "skipped",
+        "missed",
+        "channels",
+        "since",
+    ):
+        assert whole in shown, whole
+    assert ring.path in shown.replace("\n", "").replace(" ", "")

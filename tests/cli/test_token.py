@@ -70,7 +70,7 @@ class TestOffline:
 
     def test_what_was_done_is_told_before_what_was_not(self, run: Run, token: str) -> None:
         done = run("token", "revoke", token, "nonesuch", "--json")
-        assert done.exit_code == 2
+        assert done.exit_code == 5
         assert json.loads(done.stdout)[0]["id"] == token
         assert "there is no token 'nonesuch'" in done.stderr
 
@@ -81,24 +81,24 @@ class TestOffline:
             done = run("token", "revoke", token)
         finally:
             serving.close()
-        assert done.exit_code == 2
+        assert done.exit_code == 7
         assert f"the tokens are kept by process {os.getpid()}" in done.stderr
 
     def test_a_file_that_others_can_read_is_refused(self, run: Run, token: str, tmp_path: Path) -> None:
         (tmp_path / "tokens.json").chmod(0o644)
-        assert run("token", "list").exit_code == 2
+        assert run("token", "list").exit_code == 4
         assert "0644" in run("token", "list").stderr
 
     def test_a_damaged_file_is_refused(self, run: Run, token: str, tmp_path: Path) -> None:
         file = tmp_path / "tokens.json"
         file.write_bytes(file.read_bytes()[:-9])
         done = run("token", "list")
-        assert done.exit_code == 1
+        assert done.exit_code == 8
         assert "tokens.json" in done.stderr
 
     def test_a_named_rig_is_not_another_ones_folder(self, run: Run, token: str) -> None:
         done = run("token", "revoke", token, "--instance", "demo")
-        assert done.exit_code == 1
+        assert done.exit_code == 3
         assert "no rig answers" in done.stderr
         assert "revoked" not in run("token", "list").output
 
@@ -119,5 +119,5 @@ class TestRefused:
 
     def test_pairing_takes_a_server(self, run: Run) -> None:
         done = run("pair", "laptop", "--scope", "live")
-        assert done.exit_code == 1
+        assert done.exit_code == 3
         assert "is `rigd run` running?" in done.stderr

@@ -21,26 +21,20 @@ COMMANDS: Final = {
     "export": (f"{_HERE}.export:export", "Write laps as CSV, Parquet or MoTeC files"),
     "forget": (f"{_HERE}.rigs:forget", "Forget a paired rig"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
-    "lap": (
-        f"{_HERE}.lap:lap_command",
-        "Show a lap: its facts, its speed over the distance, what its channels went through",
-    ),
+    "lap": (f"{_HERE}.lap:lap_command", "Show a lap: facts, speed over the distance, channels, events"),
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
-    "mark": (f"{_HERE}.mark:mark", "Keep the seconds before and after a moment, whatever lap they lie in"),
+    "mark": (f"{_HERE}.mark:mark", "Keep the seconds around a moment, whatever lap they lie in"),
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
-    "seat": (f"{_HERE}.seat:seat", "Show who is in the seat, or put somebody into it"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
+    "seat": (f"{_HERE}.seat:seat", "Show who is in the seat, or put somebody into it"),
     "sessions": (f"{_HERE}.sessions:sessions", "List sessions, newest first"),
-    "status": (f"{_HERE}.status:status", "Show how the rig is: game, recorder, ring, and everyone who reads"),
+    "status": (f"{_HERE}.status:status", "Show how the rig is: game, seat, recorder, ring, laps, who reads"),
     "sync": (f"{_HERE}.sync:sync", "Load what the warehouse has not got yet from one or more rigs"),
     "tail": (f"{_HERE}.tail:tail", "Follow a stream, one line per record and car"),
     "unpin": (f"{_HERE}.mark:unpin", "Let laps that were pinned go like any other"),
-    "verify": (
-        f"{_HERE}.verify:verify",
-        "Check everything that the rig keeps, to the last byte: ring, loss journals, laps, index",
-    ),
+    "verify": (f"{_HERE}.verify:verify", "Check everything that the rig keeps, to the last byte"),
     "warehouse": (
         f"{_HERE}.warehouse:warehouse",
         "Look after the warehouse, and ask it; `rig sync` fills it",
@@ -50,10 +44,20 @@ COMMANDS: Final = {
 }
 """Where each command is, and the first line of its docstring."""
 
+SECTIONS: Final = {
+    "The race and the rig": ("watch", "status", "seat", "tail", "channels"),
+    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
+    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
+    "Other machines": ("connect", "rigs", "forget", "whoami"),
+    "Warehouse": ("sync", "warehouse"),
+}
+"""How help lists them."""
+
 
 @click.group(
     cls=exits.Commands,
     lazy=COMMANDS,
+    sections=SECTIONS,
     epilog=exits.HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -18,7 +18,9 @@ def cursor_of(text: str) -> bytes:
     try:
         return base64.b64decode(text.strip(), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
-        raise MalformedCursor(f"{text.strip()!r} is no cursor", hint="pass it as it was printed") from None
+        raise MalformedCursor(
+            f"{text.strip()!r} is no cursor", hint="pass it as it was printed; --help lists other beginnings"
+        ) from None
 
 
 class Bookmark:

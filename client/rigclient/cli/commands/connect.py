@@ -27,7 +27,7 @@ def connect(join: str, name: str, as_json: bool) -> None:
 
     \b
     Example:
-      rig connect 'rig://192.0.2.7:7340/9f86...0f00/k5w2...a4de/8a1c03f2'
+      rig connect 'rig://192.0.2.7:7341/9f86...0f00/k5w2...a4de/8a1c03f2'
       rig connect 'rig://...' --name pitwall
     """
     from rigclient.pairing import pair

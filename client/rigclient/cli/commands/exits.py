@@ -2,6 +2,7 @@
 it, the same in every command.
 """
 
+import errno
 from typing import IO, Any, Final
 
 import click
@@ -51,17 +52,32 @@ Exit codes, the same in every command:
 """
 
 
-def code_of(error: errors.RigError) -> int:
-    """Return the exit code of an error."""
-    return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), OTHER)
+_OF_FILES: Final[dict[int | None, type[errors.RigError]]] = {
+    errno.ENOENT: errors.NotFound,
+    errno.ENOTDIR: errors.NotFound,
+    errno.EACCES: errors.Denied,
+    errno.EPERM: errors.Denied,
+    errno.ENOSPC: errors.Exhausted,
+    errno.EDQUOT: errors.Exhausted,
+}
+"""What the machine says of a file, as the error of the tree that means the same."""
+
+
+def code_of(error: errors.RigError | OSError) -> int:
+    """Return the exit code of an error, of a file's too."""
+    kind = _OF_FILES.get(error.errno, OSError) if isinstance(error, OSError) else type(error)
+    return next((CODES[one] for one in kind.__mro__ if one in CODES), OTHER)
 
 
 class Failure(click.ClickException):
-    """An error of the tree as one sentence and a hint, on standard error."""
+    """An error of the tree, or of a file, as one sentence and a hint, on standard error."""
 
-    def __init__(self, error: errors.RigError) -> None:
-        super().__init__(error.message)
-        self.hint = error.hint
+    def __init__(self, error: errors.RigError | OSError) -> None:
+        if isinstance(error, OSError):
+            message, self.hint = f"{error.strerror}: {error.filename}", ""
+        else:
+            message, self.hint = error.message, error.hint
+        super().__init__(message)
         self.exit_code = code_of(error)  # type: ignore[misc]  # click declares it of the class
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -83,6 +99,6 @@ class Commands(Group):
         except OSError as error:
             if error.filename is None:
                 raise  # not about a file: standard output is full or closed
-            raise click.FileError(str(error.filename), error.strerror) from error
+            raise Failure(error) from error
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)

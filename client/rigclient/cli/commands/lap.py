@@ -56,7 +56,7 @@ _OF_THIS_LAP: Final = ("car", "lap_index")
 @shell.as_json
 @click.pass_obj
 def lap_command(address: str, name: str, as_json: bool) -> None:
-    """Show a lap: its facts, its speed over the distance, what its channels went through.
+    """Show a lap: facts, speed over the distance, channels, events.
 
     NAME is a lap of the newest session such as car012-0003 or the end of that, `best` for its best valid
     lap, either after a part of a session's name and a slash, or a whole name. car012-running is the lap

@@ -50,7 +50,7 @@ _STATUS: Final = {
 @shell.as_json
 @click.pass_obj
 def mark(address: str, /, as_json: bool, **options: Any) -> None:
-    """Keep the seconds before and after a moment, whatever lap they lie in.
+    """Keep the seconds around a moment, whatever lap they lie in.
 
     \b
     Example:

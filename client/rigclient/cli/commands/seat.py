@@ -23,7 +23,7 @@ def seat(address: str, user: str | None, nobody: bool, as_json: bool) -> None:
 
     \b
     Example:
-      rig seat USER
+      rig seat birch
       rig seat --nobody
     """
     if nobody and user is not None:

@@ -1,17 +1,21 @@
 """`rig status`: how the rig is, in plain words, tables, bars."""
 
+import contextlib
 from collections.abc import Iterator
-from typing import Final
+from datetime import datetime
+from typing import Final, Literal
 
 import click
 from rich.console import Group, RenderableType
 from rich.filesize import decimal as size
 from rich.table import Table
 
-from rig.v1 import event_pb2, rig_pb2
+from rig.errors import RigError
+from rig.v1 import access_pb2, event_pb2, rig_pb2
 from rigclient import paired
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.bookmark import cursor_text
+from rigclient.cli.commands.messages import numbers
 from rigclient.cli.terminal import gauges
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, TITLE, WARNING, YELLOW
@@ -27,28 +31,35 @@ _SECOND_NS: Final = 1_000_000_000
 @shell.as_json
 @click.pass_obj
 def status(address: str, as_json: bool) -> None:
-    """Show how the rig is: game, recorder, ring, and everyone who reads.
+    """Show how the rig is: game, seat, recorder, ring, laps, who reads.
 
     \b
     Example:
       rig status
       rig status --json | jq .recorder.physics_rate_hz
     """
+    seat: access_pb2.GetSeatResponse | None = None
     with Connection(paired.resolve(address)) as connection:
         answer = connection.status()
+        with contextlib.suppress(RigError):  # not for every token, and no rig of release 0.1 has one
+            seat = connection.seat()
     if as_json:
-        shell.show_json(answer)
+        told = {"seat": numbers(seat)} if seat is not None else {}
+        click.echo(shell.json_text(numbers(answer) | told))
     else:
-        shell.console().print(report(address, answer))
+        shell.console().print(report(address, answer, seat))
 
 
-def report(address: str, status: rig_pb2.GetStatusResponse) -> RenderableType:
-    """Return everything in the answer, the game first."""
+def report(
+    address: str, status: rig_pb2.GetStatusResponse, seat: access_pb2.GetSeatResponse | None = None
+) -> RenderableType:
+    """Return everything in the answer, the game first. `seat`: who is in it, None where that is not told."""
     parts: list[RenderableType] = [
         Text.assemble(("rig ", STRONG), (address, STRONG), (f"  {status.version}", DIM))
     ]
     parts += _troubles(status)
-    parts += [Text(), *_recorder(status), Text(), *_ring(status), Text(), *_laps(status), Text()]
+    parts += [Text(), *_recorder(status), *_seat(seat)]
+    parts += [Text(), *_ring(status), Text(), *_laps(status), Text()]
     parts += _followers(status)
     parts += [Text(), _processes(status)]
     return Group(*parts)
@@ -77,7 +88,20 @@ def _recorder(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     if recorder.disk_error:
         yield Text.assemble(("disk      ", TITLE), (recorder.disk_error, RED))
     yield _facts(recorder)
+    yield Text()
     yield _latencies(recorder)
+
+
+def _seat(seat: access_pb2.GetSeatResponse | None) -> Iterator[RenderableType]:
+    if seat is None:
+        return
+    yield Text()
+    if not seat.user:
+        yield Text.assemble(("seat      ", TITLE), ("nobody", DIM), "; laps of the rig's car are nobody's")
+        return
+    since = datetime.fromtimestamp(seat.since_time_ns / _SECOND_NS).astimezone()
+    why = ", by the name of the driver in the game" if seat.by_driver else ""
+    yield Text.assemble(("seat      ", TITLE), (seat.user, STRONG), f", since {since:%d %b %H:%M:%S}{why}")
 
 
 _HINT_RECORD: Final = "start `rigd record` or `rigd run`"
@@ -133,16 +157,18 @@ def _ring(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     ring = status.ring
     share = ring.bytes / ring.limit_bytes if ring.limit_bytes else 0.0
     used = Line("ring      ", TITLE).add(gauges.bar(share, _BAR_CELLS, GOOD))
-    yield used.put(f" {size(ring.bytes)} of {size(ring.limit_bytes)}", TEXT).put(f"  {ring.path}", DIM)
+    yield used.put(f" {size(ring.bytes)} of {size(ring.limit_bytes)}", TEXT)
+    yield Text.assemble(("          ", TITLE), (ring.path, DIM))
     table = _table(
         ("stream", "left"),
         ("holds", "right"),
         ("from seq", "right"),
         ("to seq", "right"),
         ("durable cursor", "left"),
+        gives="durable cursor",
     )
     for held in ring.spans:
-        cursor = Text(cursor_text(held.cursor), DIM)
+        cursor = Text(cursor_text(held.cursor), DIM, no_wrap=True)
         table.add_row(_stream(held.stream), _held(held), str(held.first_seq), str(held.last_seq), cursor)
     yield table
 
@@ -190,12 +216,13 @@ def _followers(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     if not status.followers:
         yield Text.assemble(("followers ", TITLE), ("nobody reads", DIM))
         return
-    numbers = ("seq", "behind", "sent", "data", "skipped", "missed", "channels", "since")
-    table = _table(("follower", "left"), ("stream", "left"), *((name, "right") for name in numbers))
+    figures = ("seq", "behind", "sent", "data", "skipped", "missed", "channels", "since")
+    right = ((name, "right") for name in figures)
+    table = _table(("follower", "left"), ("stream", "left"), *right, gives="follower", padding=1)
     for one in status.followers:
         lag = f"{one.lag}, stopped" if one.stalled else str(one.lag)
         table.add_row(
-            one.peer,
+            Text(one.peer, no_wrap=True),
             _stream(one.stream),
             str(one.seq),
             Text(lag, YELLOW if one.stalled or one.lag > 50 else TEXT),
@@ -228,8 +255,10 @@ def _stream(stream: "event_pb2.Stream.ValueType") -> str:
     return event_pb2.Stream.Name(stream).removeprefix("STREAM_").lower()
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=TITLE)
+def _table(*columns: tuple[str, str], gives: str = "", padding: int = 2) -> Table:
+    """Return a table of columns of which, on a narrow terminal, `gives` alone becomes narrower."""
+    table = Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style=TITLE)
     for name, justify in columns:
-        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+        side: Literal["left", "right"] = "right" if justify == "right" else "left"
+        table.add_column(name, justify=side, no_wrap=name != gives, overflow="ellipsis")
     return table

@@ -22,10 +22,10 @@ deep = click.option("--deep", is_flag=True, help="Compare all laps that the ring
 @shell.as_json
 @click.pass_obj
 def verify(address: str, /, deep: bool, as_json: bool) -> None:
-    """Check everything that the rig keeps, to the last byte: ring, loss journals, laps, index.
+    """Check everything that the rig keeps, to the last byte.
 
-    Nothing is changed. It runs when nobody else wants the processor. Ends with code 1 when something is
-    found.
+    Ring, loss journals, laps, index. Nothing is changed. It runs when nobody else wants the processor. Ends
+    with code 1 when something is found.
 
     \b
     Example:

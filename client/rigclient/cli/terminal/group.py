@@ -1,24 +1,34 @@
 """Groups of commands: a command is loaded when it is run, so that help and completion are there at once."""
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
 from rig.signs import visible
 
+_WHOLE: Final = 1000
+"""Characters of a line of help, so that none is cut."""
+
 
 class Group(click.Group):
     """A group that refuses words that can be no text.
 
     `lazy` has commands by name: the place of each, module:attribute, and the first line of its docstring.
+    `sections` has their names as help lists them, below a title each.
     """
 
-    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, tuple[str, str]] | None = None,
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **more: Any,
+    ) -> None:
         super().__init__(*args, **more)
-        self.lazy = lazy or {}
+        self.lazy, self.sections = lazy or {}, sections or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line."""
@@ -46,12 +56,19 @@ class Group(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands; those that are not loaded need not be."""
-        if not self.lazy:
-            super().format_commands(ctx, formatter)
-            return
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self.lazy[name][1]) for name in self.list_commands(ctx)])
+        """Write the commands with a line each, whole; those that are not loaded need not be."""
+        names = self.list_commands(ctx)
+        width = max(map(len, names), default=0)
+        for title, listed in (self.sections or {"Commands": names}).items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", self._line(ctx, name)) for name in listed])
+
+    def _line(self, ctx: click.Context, name: str) -> str:
+        """Return what help says of a command: its first sentence."""
+        if name in self.lazy:
+            return self.lazy[name][1]
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(_WHOLE).removesuffix(".") if command else ""
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands and options that begin so."""
