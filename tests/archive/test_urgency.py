@@ -77,7 +77,7 @@ def test_the_nearer_the_nicer_to_itself() -> None:
 
 def test_a_status_says_both(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "data")
-    tape.drive(20.0)
+    tape.drive(60.0)
     archiver = tape.archiver()
     archiver._say()
     status = archiver._watchdog.archiver
