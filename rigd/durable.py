@@ -90,12 +90,14 @@ def add_folder(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make a folder that only its owner may enter. One of ours that is there and open to others is closed to
-    them, which is said on standard error; one that is everybody's (sticky, as /tmp) stays. Raises Denied for
-    another user's, who could read and exchange what is in it; root may.
+    """Make a folder that only its owner may enter, and so those above it that are not there. One of ours that
+    is there and open to others is closed to them, which is said on standard error; one that is everybody's
+    (sticky, as /tmp) stays. Raises Denied for another user's, who could read and exchange what is in it; root
+    may.
     """
     if not path.is_dir():
-        make_folder(path.parent)
+        if not path.parent.is_dir():
+            make_private(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
         sync_folder(path.parent)
     found = path.stat()

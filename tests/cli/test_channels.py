@@ -48,7 +48,7 @@ def test_patterns_match_names_and_fields_of_the_game(run: Run) -> None:
 
 def test_nothing_found_is_a_failure_with_a_way_out(run: Run) -> None:
     result = run("channels", "warp")
-    assert result.exit_code == 2
+    assert result.exit_code == run("channels", "warp", "--json").exit_code == 5
     assert result.stderr.splitlines() == [
         "error: no channel matches 'warp'",
         "hint: `rig channels` lists them all",

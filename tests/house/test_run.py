@@ -14,6 +14,7 @@ import pytest
 from rig.channels import PHYSICS
 from rig.columns import Layout
 from rigd import ring as rings
+from rigd.durable import make_private
 from rigd.ring import RingReader
 from tests.house.demo_run import DemoRun
 from tests.stage import events, free_port, until
@@ -123,6 +124,12 @@ def test_other_users_see_nothing(demo: DemoRun) -> None:
     sockets = demo.sockets / "rigd"
     assert mode(sockets) == 0o700
     assert mode(sockets / "demo.sock") == 0o600
+
+
+def test_folders_above_the_data_are_made_closed_too_and_left_as_they_are(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_private(tmp_path / "rigd" / "demo")
+    assert [mode(tmp_path / name) for name in ("", "rigd", "rigd/demo")] == [0o755, 0o700, 0o700]
 
 
 class TestSecond:

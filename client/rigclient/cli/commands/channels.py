@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table as Grid
 
 from rig.channels import PHYSICS, SCORING, Channel
-from rig.errors import BadRequest, Unavailable
+from rig.errors import NotFound, Unavailable
 from rig.v1 import event_pb2, rig_pb2
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
@@ -38,11 +38,11 @@ def channels(address: str, pattern: str, stream: str | None, as_json: bool) -> N
       rig channels 'tyre_*' --stream physics
     """
     found = registry(address).matching(pattern, stream)
+    if not found.entries:
+        raise NotFound(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
     if as_json:
         click.echo(shell.json_text(found.plain()))
         return
-    if not found.entries:
-        raise BadRequest(f"no channel matches {pattern!r}", hint="`rig channels` lists them all")
     console = shell.console()
     console.print(found.table(console.width))
     console.print(f"{len(found.entries)} channels, from {found.origin}", style="dim", highlight=False)

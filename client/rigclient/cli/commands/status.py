@@ -182,7 +182,8 @@ def _laps(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
         yield Text.assemble((" NO ARCHIVER ", WARNING), "  laps stay in the ring; start `rigd archive`")
         return
     archiver = status.archiver
-    behind = f", {archiver.behind} events behind" if archiver.behind else ""
+    events = "event" if archiver.behind == 1 else "events"
+    behind = f", {archiver.behind} {events} behind" if archiver.behind else ""
     kept = (
         f"{archiver.laps} kept, {size(archiver.bytes)}; {size(archiver.free_bytes)} free on the disk{behind}"
     )
