@@ -92,7 +92,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 pass  # the connection broke under a write: the caller is gone, and there is nobody to tell
             except (OSError, lmdb.Error, sqlite3.Error) as error:
                 log.say(log.CALL_REFUSED, method=_named(behavior), what=repr(error))
-                await _abort(context, Unavailable(f"disk or store refuse: {error}", hint="try again later"))
+                await _abort(
+                    context, Unavailable(f"disk or store refuse: {_why(error)}", hint="try again later")
+                )
             except Exception:  # noqa: BLE001  the outermost frame of a call: the log gets the cause
                 log.say(log.CALL_FAILED, method=_named(behavior), trace=True)
                 await context.abort(
@@ -114,6 +116,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._open[peer] -= 1
             if not self._open[peer]:
                 del self._open[peer]
+
+
+def _why(error: Exception) -> str:
+    """Return what refused, for callers: paths of this machine are in its log alone."""
+    why = error.strerror if isinstance(error, OSError) else str(error).rpartition(": ")[2]
+    return why or type(error).__name__
 
 
 def _named(behavior: Behavior) -> str:

@@ -1,8 +1,11 @@
 """The error tree: raised on the server, the same error on the client, across a real connection."""
 
 import asyncio
+import errno
 import logging
+import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +14,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import lmdb
 import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -143,6 +147,19 @@ class TestAcrossTheWire:
         assert type(error) is kind
         assert str(error) == "the disk is full (make room)"
         assert error.facts == {"path": "/var/lib/rigd", "limit": "5"}
+
+    @pytest.mark.parametrize(
+        "refused",
+        [
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/player/laps"),
+            lmdb.DiskError("/home/player/ring: No space left on device"),
+            sqlite3.OperationalError("unable to open: /home/player/index: No space left on device"),
+        ],
+    )
+    async def test_what_a_disk_refuses_arrives_without_paths(self, refused: Exception) -> None:
+        _, error = await received(refused)
+        assert type(error) is Unavailable
+        assert str(error) == "disk or store refuse: No space left on device (try again later)"
 
     @pytest.mark.parametrize("text", ["Straße nach Spa\nkurve", "", "100 % 彩虹", "tab\tand \x01"])
     async def test_any_text_arrives(self, text: str) -> None:
