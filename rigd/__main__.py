@@ -28,7 +28,7 @@ SECTIONS: Final = {
     "Run it": ("run", "doctor"),
     "As services": ("install", "uninstall", "upgrade-check", "config"),
     "Other machines": ("pair", "token", "certificate"),
-    "What is kept": ("verify", "reindex"),
+    "What is kept": ("verify", "reindex", "circuit"),
     "A daemon alone": ("record", "archive", "serve"),
     "Without the game": ("demo-game", "capture", "replay"),
 }

@@ -208,8 +208,8 @@ class TestFailures:
     ) -> None:
         path = tmp_path / "nowhere/lap.parquet" if words == ("export",) else tmp_path / "nowhere/lap.svg"
         result = run(lap_rig, *words, "best", "--out", str(path))
-        assert result.exit_code == 1
-        assert f"{path}': No such file or directory" in result.stderr
+        assert result.exit_code == 5
+        assert f"No such file or directory: {path}" in result.stderr
 
 
 class _Scripts(HTMLParser):

@@ -47,6 +47,7 @@ COMMANDS: Final = {
 SECTIONS: Final = {
     "The race and the rig": ("watch", "status", "seat", "tail", "channels"),
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
+    "Where the time went": ("compare", "coach", "circuit"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
     "Warehouse": ("sync", "warehouse"),

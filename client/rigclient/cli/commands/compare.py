@@ -1,6 +1,6 @@
 """`rig compare`: laps against each other along the line of their circuit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +35,7 @@ _TRACE_ROWS: Final = 6
 _WIDEST: Final = 120
 _HALF_MS: Final = 5e-4
 
-on_circuit = click.option(
+on_circuit: Callable[[shell.Command], shell.Command] = click.option(
     "--circuit",
     "circuit_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -3,10 +3,10 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from google.protobuf.message import Message
@@ -28,7 +28,9 @@ _UNCUT: Final = 10_000
 T = TypeVar("T")
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+Command = Callable[..., Any]
+
+as_json: Callable[[Command], Command] = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
 def names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
