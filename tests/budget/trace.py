@@ -43,7 +43,8 @@ NAMES: Final = {
     12: "brk", 13: "rt_sigaction", 14: "rt_sigprocmask", 16: "ioctl", 17: "pread64", 18: "pwrite64",
     20: "writev", 24: "sched_yield", 25: "mremap", 26: "msync", 28: "madvise", 39: "getpid", 44: "sendto",
     45: "recvfrom", 46: "sendmsg", 47: "recvmsg", 55: "getsockopt", 56: "clone", 72: "fcntl", 74: "fsync",
-    75: "fdatasync", 77: "ftruncate", 186: "gettid", 202: "futex", 217: "getdents64", 228: "clock_gettime",
+    75: "fdatasync", 77: "ftruncate", 186: "gettid", 202: "futex", 217: "getdents64", 219: "restart_syscall",
+    228: "clock_gettime",
     230: "clock_nanosleep", 232: "epoll_wait", 233: "epoll_ctl", 234: "tgkill", 257: "openat",
     262: "newfstatat", 281: "epoll_pwait", 295: "preadv", 296: "pwritev", 327: "preadv2", 332: "statx",
     435: "clone3", 441: "epoll_pwait2",
@@ -52,6 +53,7 @@ NAMES: Final = {
 
 UNCOUNTED: Final = frozenset(
     {"futex", "sched_yield", "clock_nanosleep", "epoll_wait", "epoll_pwait", "epoll_pwait2"}
+    | {"restart_syscall"}  # a wait goes on that a mark has interrupted
     | {"mmap", "munmap", "mremap", "brk", "madvise", "mprotect", "rt_sigprocmask"}
     | {"clock_gettime", "tgkill", "gettid", "getpid"}
 )
