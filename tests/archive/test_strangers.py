@@ -45,7 +45,7 @@ def rigd(*words: str | Path, code: int = 0) -> str:
         [sys.executable, "-m", "rigd", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == code, done.stderr
@@ -249,7 +249,7 @@ def test_a_long_check_ends_when_it_is_told_to(archived: Path, command: str, numb
         )
     )
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode == 128 + number
 
 

@@ -213,7 +213,7 @@ def test_ctrl_c_ends_without_a_word(server: Server, ignored: tuple[str, ...]) ->
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
         try:
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=240)
         finally:
             process.kill()
     assert process.returncode == 130

@@ -403,7 +403,7 @@ class TestCommand:
         folders = ("--data", str(tmp_path / "data"), "--buffers", str(tmp_path))
         command = [sys.executable, "-m", "rigd", "doctor", *folders, *words]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env=environment, input=answer
+            command, capture_output=True, text=True, timeout=240, check=False, env=environment, input=answer
         )
 
     def test_it_says_a_line_for_each_thing_and_a_way_out(self, tmp_path: Path, library: Library) -> None:

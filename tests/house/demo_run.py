@@ -41,7 +41,7 @@ class DemoRun:
         """Run to the end."""
         words = self.command(*more)
         return subprocess.run(
-            words, capture_output=True, text=True, timeout=90, check=False, env=self.environment
+            words, capture_output=True, text=True, timeout=240, check=False, env=self.environment
         )
 
     def start(self, *more: str) -> "subprocess.Popen[str]":

@@ -48,7 +48,7 @@ class Machine:
         rest = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         command = [str(Path(sys.executable).parent / "rigd"), *words]
         return subprocess.run(
-            command, env=rest | told, input=said, capture_output=True, text=True, timeout=60, check=False
+            command, env=rest | told, input=said, capture_output=True, text=True, timeout=240, check=False
         )
 
     def done(self, *words: str) -> str:
@@ -332,7 +332,7 @@ def verified(folder: Path) -> str:
     """What `systemd-analyze verify` finds in the units of a folder."""
     names = sorted(str(path) for path in folder.iterdir())
     words = [str(ANALYZE), "verify", "--man=no", *names]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -366,7 +366,7 @@ class TestUnits:
     def test_the_system_s_units_are_closed(self, units: Path, name: str) -> None:
         unit = units / "etc/systemd/system" / name
         words = [str(ANALYZE), "security", "--offline=true", "--no-pager", str(unit)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
         (level,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
         assert float(level) <= LIMIT, done.stdout
 

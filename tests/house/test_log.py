@@ -59,7 +59,7 @@ def say_to_journal(socket_path: Path, code: str, stream: str = "") -> str:
     where = f"from rigd import log; log._JOURNAL = {str(socket_path)!r}"
     command = [sys.executable, "-c", where + SAYS.format(code)]
     with os.fdopen(reading) as lines:
-        subprocess.run(command, stderr=writing, env=environment, timeout=60, check=False)
+        subprocess.run(command, stderr=writing, env=environment, timeout=240, check=False)
         os.close(writing)
         return lines.read()
 
@@ -130,7 +130,7 @@ class TestLines:
 
     def test_on_a_pipe_every_line_has_its_priority_and_no_time(self) -> None:
         command = [sys.executable, "-c", SAYS.format("1 / 0")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         first, *others = done.stderr.splitlines()
         assert first.startswith("<6>started daemon=serve version=")
         assert "<2>died daemon=serve thread=main" in others
@@ -156,7 +156,7 @@ class TestLines:
 
     def test_in_a_file_every_line_has_its_time(self, tmp_path: Path) -> None:
         with (tmp_path / "log").open("wb") as file:
-            subprocess.run([sys.executable, "-c", SAYS.format("pass")], stderr=file, timeout=60, check=True)
+            subprocess.run([sys.executable, "-c", SAYS.format("pass")], stderr=file, timeout=240, check=True)
         time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
         first, last = (tmp_path / "log").read_text().splitlines()
         assert re.fullmatch(rf"{time} INFO rigd started daemon=serve version=\S+ data=/nowhere", first)

@@ -110,7 +110,7 @@ def test_options_of_the_daemons_reach_them(demo: DemoRun) -> None:
 
 def test_options_of_the_simulated_game_need_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rigd", "run", "--data", str(tmp_path), "--speed", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 2
     assert "--speed is the simulated game's" in done.stderr
 

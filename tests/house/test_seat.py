@@ -19,7 +19,7 @@ from tests.stage import events, until
 def rig(demo: DemoRun, *words: str) -> str:
     command = [sys.executable, "-m", "rigclient", "--rig", "demo", *words]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=90, check=False, env=demo.environment
+        command, capture_output=True, text=True, timeout=240, check=False, env=demo.environment
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -53,7 +53,7 @@ with daemon("record", data) as watchdog:
 
 def ended(code: str, data: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, str(data)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.mark.parametrize(

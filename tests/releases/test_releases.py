@@ -35,12 +35,12 @@ def said(here: Stage, name: str) -> Any:
 
 def rig(here: Stage, *words: str) -> str:
     command = [sys.executable, "-m", "rigclient", "--rig", here.address, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
 
 
 def test_everything_kept_is_sound(recorded: Stage) -> None:
     command = [sys.executable, "-m", "rigd", "verify", "--deep", "--json", "--data", str(recorded.data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -88,7 +88,7 @@ def test_the_recorder_and_the_archiver_go_on_with_it(recorded: Stage) -> None:
 def test_an_upgrade_changes_no_format_of_it(recorded: Stage) -> None:
     command = [sys.executable, "-m", "rigd", "upgrade-check", "--json", "--data", str(recorded.data)]
     place = {**os.environ, "RIG_WAREHOUSE": f"duckdb:{recorded.data.parent / 'warehouse.duckdb'}"}
-    done = subprocess.run(command, env=place, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=place, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     kept = {one["name"] for one in json.loads(done.stdout) if one["state"] == "same"}
     assert {"ring", "lap files", "index", "loss journals", "warehouse"} <= kept
@@ -96,7 +96,7 @@ def test_an_upgrade_changes_no_format_of_it(recorded: Stage) -> None:
 
 def test_the_units_that_rigd_installs_serve_and_sync_it(recorded: Stage, tmp_path: Path) -> None:
     install = [sys.executable, "-m", "rigd", "install", "--user", "--root", str(tmp_path)]
-    subprocess.run(install, capture_output=True, timeout=60, check=True)
+    subprocess.run(install, capture_output=True, timeout=240, check=True)
     (units,) = tmp_path.rglob("systemd/user")
     with contextlib.ExitStack() as stack:
         for name, more in (("serve", ("--address", recorded.address)), ("archive", ())):

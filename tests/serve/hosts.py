@@ -88,4 +88,4 @@ def _is_cat(process: int) -> bool:
 
 
 def _ran(*words: str) -> None:
-    subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    subprocess.run(words, capture_output=True, text=True, check=True, timeout=240)

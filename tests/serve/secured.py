@@ -28,7 +28,7 @@ def made(data: Path, *scopes: Scope, lifetime_s: int = 0) -> str:
 def certificate(address: str) -> bytes:
     """What a server shows, PEM."""
     host, _, port = address.rpartition(":")
-    return ssl.get_server_certificate((host.strip("[]"), int(port)), timeout=60).encode()
+    return ssl.get_server_certificate((host.strip("[]"), int(port)), timeout=240).encode()
 
 
 def channel(address: str, shown: bytes, token: str | None = None) -> grpc.aio.Channel:

@@ -33,7 +33,7 @@ def test_it_says_what_is_next_and_makes_room_for_it(
             assert read_join(rig.create_pairing("pit wall", ["live"]).join).addresses == (address,)
     finally:
         server.terminate()
-        server.communicate(timeout=60)
+        server.communicate(timeout=240)
 
 
 @pytest.mark.parametrize(

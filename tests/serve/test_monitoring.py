@@ -208,7 +208,7 @@ class TestProcess:
     ) -> None:
         words = ("serve", "--data", str(tmp_path), "--address", "127.0.0.1:0", "--metrics", metrics)
         command = [sys.executable, "-m", "rigd", *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert (done.returncode, sentence in done.stderr) == (2, True)
 
     def test_a_port_that_is_taken_ends_it(self, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ class TestProcess:
             until(lambda: _page(port, "") != "")
             words = ("--data", str(tmp_path), "--address", "127.0.0.1:0", "--metrics", f"127.0.0.1:{port}")
             command = [sys.executable, "-m", "rigd", "serve", *words]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
             assert done.returncode != 0
             assert f"process {server.pid} listens on 127.0.0.1:{port}" in done.stderr
         finally:
@@ -229,7 +229,7 @@ class TestProcess:
 def _page(port: int, path: str) -> str:
     """A page of the server; empty while nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=240) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         return str(error.read().decode())

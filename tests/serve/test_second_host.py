@@ -154,7 +154,7 @@ def test_a_revoked_token_ends_what_runs(pit: Pit) -> None:
     assert tail.stdout is not None
     assert tail.stdout.readline()
     assert "revoked" in pit.rigd("token", "revoke", token)
-    _, said = tail.communicate(timeout=60)
+    _, said = tail.communicate(timeout=240)
     assert tail.returncode == 4, said
     assert "revoked" in said
     refused = pit.ask("--rig", "revoked", "status")
@@ -170,7 +170,7 @@ def test_an_expired_token_ends_what_runs(pit: Pit) -> None:
     assert tail.stdout.readline()
     with rigclient.connect(pit.socket) as rig:
         rig.extend_token(token, 1)
-    _, said = tail.communicate(timeout=60)
+    _, said = tail.communicate(timeout=240)
     assert tail.returncode == 13, said
     assert "expired" in said
     assert pit.ask("--rig", "expired", "status").returncode == 13

@@ -34,7 +34,7 @@ def captured(file: Path) -> None:
             capture = here.start(
                 "rigd", "capture", str(file), "--buffers", str(here.buffers), "--for", SECONDS
             )
-            said, _ = capture.communicate(timeout=60)
+            said, _ = capture.communicate(timeout=240)
             finish(game)
         if " 0 missed" in said:
             return

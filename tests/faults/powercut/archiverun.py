@@ -79,7 +79,7 @@ class ArchiveRun:
             for process in (*daemons, race):
                 process.communicate()
         reindexing = self.start(program, "reindex", *data)
-        reindexing.communicate(timeout=60)
+        reindexing.communicate(timeout=240)
         self.laps = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in self.files()}
         self.journal = self.witness.journal()
 
