@@ -16,7 +16,7 @@ from rigd.auth.codes import LIFETIME_S, PairingCodes, Wish
 from rigd.auth.tokens import MAX_LIFETIME_S, YEAR_S, Token, TokenStore
 from rigd.serve import connections
 from rigd.serve.gate import Gate
-from rigd.serve.seats import SeatDesk, Seats
+from rigd.serve.seats import SeatMethods, Seats
 from rigd.store.paging import Paging
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MAX_NAME: Final = 64
 """Characters of the name of a device, and of a user."""
 
 
-class AccessService(SeatDesk, access_pb2_grpc.AccessServiceServicer):
+class AccessService(SeatMethods, access_pb2_grpc.AccessServiceServicer):
     """Answers from the tokens, and lets the gate know of those that end."""
 
     def __init__(

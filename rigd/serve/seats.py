@@ -117,7 +117,7 @@ class Seats:
             )
 
 
-class SeatDesk:
+class SeatMethods:
     """The methods of AccessService that are about the seat."""
 
     def __init__(self, seats: Seats) -> None:
