@@ -85,8 +85,8 @@ def read_seat(words: dict[str, Any]) -> Seat:
 
 def in_ring(ring: Sealed) -> Seat:
     """Return the seat as the recorder last told of it. Raises Corrupt."""
-    told = ring.meta(META)
-    return read_seat(unseal(told)) if told else NOBODY
+    kept = ring.meta(META)
+    return read_seat(unseal(kept)) if kept else NOBODY
 
 
 class SeatFile:

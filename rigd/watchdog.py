@@ -207,8 +207,8 @@ class _Manager:
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        told = os.environ.get("WATCHDOG_USEC", "")
-        self.patience_s = min(int(told) / 1e6 * _SHARE, _DEAD_S) if told.isdecimal() else _DEAD_S
+        usec = os.environ.get("WATCHDOG_USEC", "")
+        self.patience_s = min(int(usec) / 1e6 * _SHARE, _DEAD_S) if usec.isdecimal() else _DEAD_S
         """Without progress, until we say that we are dead."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 

@@ -42,20 +42,20 @@ def config(as_json: bool, **_settings: Any) -> None:
     Example:
       rigd config --default > ~/.config/rigd/rigd.toml
     """
-    told = options.effective()
+    effective = options.effective()
     if as_json:
-        click.echo("\n".join(map(escaped, _json(_described(told), indent=2).split("\n"))))
+        click.echo("\n".join(map(escaped, _json(_described(effective), indent=2).split("\n"))))
         return
     width = max(len(one.key) for one in SETTINGS)
-    for key, value, place in _lines(told):
+    for key, value, place in _lines(effective):
         click.echo(f"{key:{width}} = {escaped(value)}  # {visible(place)}")
 
 
-def _lines(told: Effective) -> Iterator[tuple[str, str, str]]:
+def _lines(effective: Effective) -> Iterator[tuple[str, str, str]]:
     """Return key, value and source of what is in force."""
     for one in SETTINGS:
-        yield one.key, _text(one, told[one]), told.values[one.key].place
-    for driver, user in told.drivers.items():
+        yield one.key, _text(one, effective[one]), effective.values[one.key].place
+    for driver, user in effective.drivers.items():
         yield visible(f"{USERS}.{user}"), _json(driver), "driver"
 
 
@@ -68,17 +68,17 @@ def _text(one: Setting[Any], value: Any) -> str:
     return one.default_text if value is None else one.kind.toml(value)
 
 
-def _described(told: Effective) -> dict[str, Any]:
+def _described(effective: Effective) -> dict[str, Any]:
     """Return what is in force, for machines."""
     return {
-        "file": str(told.path) if told.path else None,
-        "settings": [_facts(one, told) for one in SETTINGS],
-        "drivers": dict(told.drivers),
+        "file": str(effective.path) if effective.path else None,
+        "settings": [_facts(one, effective) for one in SETTINGS],
+        "drivers": dict(effective.drivers),
     }
 
 
-def _facts(one: Setting[Any], told: Effective) -> dict[str, Any]:
-    found = told.values[one.key]
+def _facts(one: Setting[Any], effective: Effective) -> dict[str, Any]:
+    found = effective.values[one.key]
     plain = found.value is None or isinstance(found.value, bool | int | float | tuple)
     return {
         "key": one.key,

@@ -44,15 +44,17 @@ def record(origin: str, drivers: tuple[tuple[str, str], ...], **_settings: Any) 
 
     kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
 
-    def made(told: Effective) -> Settings:
-        size, player_only = told[settings.RING_SIZE], told[settings.CARS] == "player"
-        users = {**told.drivers, **dict(drivers)}
-        return Settings(told[settings.DATA], size, told[settings.COMMIT_EVERY], player_only, kind, users)
+    def made(effective: Effective) -> Settings:
+        size, player_only = effective[settings.RING_SIZE], effective[settings.CARS] == "player"
+        users = {**effective.drivers, **dict(drivers)}
+        data, every = effective[settings.DATA], effective[settings.COMMIT_EVERY]
+        return Settings(data, size, every, player_only, kind, users)
 
-    told = options.effective()
-    reload = Reload("record", told, options.rereader(), made)
-    source, stop = _source(told[settings.SOURCE], told[settings.BUFFERS]), options.stopper(daemon=True).is_set
-    with _daemon("record", told, listens=True) as watchdog, reload.on_hangup():
+    effective = options.effective()
+    reload = Reload("record", effective, options.rereader(), made)
+    source = _source(effective[settings.SOURCE], effective[settings.BUFFERS])
+    stop = options.stopper(daemon=True).is_set
+    with _daemon("record", effective, listens=True) as watchdog, reload.on_hangup():
         summary = run(source, reload.latest(), stop, watchdog, reload.latest)
     click.echo(
         f"captured {summary.captured} ticks, committed {summary.committed}, declared {summary.missed} missing"
@@ -61,8 +63,8 @@ def record(origin: str, drivers: tuple[tuple[str, str], ...], **_settings: Any) 
         raise click.ClickException(f"{summary.captured - summary.committed} ticks could not be written")
 
 
-def _daemon(name: str, told: Effective, *, listens: bool = False) -> Any:
-    return daemon(name, told[settings.DATA], listens=listens, log_level=told[settings.LOG_LEVEL])
+def _daemon(name: str, effective: Effective, *, listens: bool = False) -> Any:
+    return daemon(name, effective[settings.DATA], listens=listens, log_level=effective[settings.LOG_LEVEL])
 
 
 def _source(name: str, buffers: Path) -> Any:
@@ -93,34 +95,34 @@ def archive(**_settings: Any) -> None:
     from rigd.archive.retention import warnings
     from rigd.store.folder import LapFolder
 
-    told = options.effective()
-    reload = Reload("archive", told, options.rereader(), _archiving)
-    first, store = reload.latest(), LapFolder(told[settings.DATA] / "laps")
+    effective = options.effective()
+    reload = Reload("archive", effective, options.rereader(), _archiving)
+    first, store = reload.latest(), LapFolder(effective[settings.DATA] / "laps")
     for warning in warnings(first.limits, store.disk_bytes(), store.free_bytes()):
         click.echo(f"warning: {warning}", err=True)
     stop = options.stopper(daemon=True).wait
-    with _daemon("archive", told) as watchdog, reload.on_hangup():
+    with _daemon("archive", effective) as watchdog, reload.on_hangup():
         count = run(first, stop, watchdog, reload.latest)
     click.echo(f"archived {count} laps")
 
 
-def _archiving(told: Effective) -> "archiver.Settings":
+def _archiving(effective: Effective) -> "archiver.Settings":
     """Return what the archiver gets of the configuration."""
     from rigd.archive.archiver import Settings
     from rigd.archive.retention import Limits, default_room
     from rigd.store.folder import LapFolder
 
-    room, floor = default_room(LapFolder(told[settings.DATA] / "laps").disk_bytes())
-    min_free, hard_floor = told[settings.MIN_FREE], told[settings.HARD_FLOOR]
+    room, floor = default_room(LapFolder(effective[settings.DATA] / "laps").disk_bytes())
+    min_free, hard_floor = effective[settings.MIN_FREE], effective[settings.HARD_FLOOR]
     limits = Limits(
-        max_bytes=told[settings.KEEP],
-        max_age_s=told[settings.KEEP_DAYS] * 86_400,
+        max_bytes=effective[settings.KEEP],
+        max_age_s=effective[settings.KEEP_DAYS] * 86_400,
         min_free_bytes=room if min_free is None else min_free,
         hard_floor_bytes=floor if hard_floor is None else hard_floor,
-        keep_unsynced=told[settings.KEEP_UNSYNCED],
-        mark_bytes=told[settings.KEEP_MARKS],
+        keep_unsynced=effective[settings.KEEP_UNSYNCED],
+        mark_bytes=effective[settings.KEEP_MARKS],
     )
-    return Settings(told[settings.DATA], limits)
+    return Settings(effective[settings.DATA], limits)
 
 
 @click.command()
@@ -141,10 +143,10 @@ def serve(**_settings: Any) -> None:
     """
     from rigd.serve.server import serve as run
 
-    told = options.effective()
-    reload = Reload("serve", told, options.rereader(), _serving)
+    effective = options.effective()
+    reload = Reload("serve", effective, options.rereader(), _serving)
     first = reload.latest()
-    with _daemon("serve", told, listens=True) as watchdog, reload.on_hangup():
+    with _daemon("serve", effective, listens=True) as watchdog, reload.on_hangup():
         run(
             first,
             lambda _: _report(first),
@@ -153,7 +155,7 @@ def serve(**_settings: Any) -> None:
         )
 
 
-def _serving(told: Effective) -> "server.Settings":
+def _serving(effective: Effective) -> "server.Settings":
     """Return what the server gets of the configuration. An address of the file's is one more; with one of
     this machine on the command line, or in the environment, it listens only there.
     """
@@ -163,8 +165,8 @@ def _serving(told: Effective) -> "server.Settings":
     from rigd.serve.limits import Quotas
     from rigd.serve.server import Settings
 
-    addresses = told[settings.ADDRESSES]
-    certificate, key = told[settings.CERTIFICATE], told[settings.CERTIFICATE_KEY]
+    addresses = effective[settings.ADDRESSES]
+    certificate, key = effective[settings.CERTIFICATE], effective[settings.CERTIFICATE_KEY]
     if key and not certificate:
         raise BadRequest("--certificate-key without --certificate", hint="name both, or neither")
     only_here = bool(addresses) and all(map(is_local, addresses))
@@ -172,18 +174,19 @@ def _serving(told: Effective) -> "server.Settings":
         raise BadRequest(
             "--certificate is for other machines", hint="give an --address that they can reach as well"
         )
-    alone = only_here and told.origin(settings.ADDRESSES) is not Origin.FILE
-    name = told[settings.INSTANCE] or ("" if alone else sockets.RIG)  # where others come in, somebody pairs
+    alone = only_here and effective.origin(settings.ADDRESSES) is not Origin.FILE
+    # Where others come in, somebody pairs.
+    name = effective[settings.INSTANCE] or ("" if alone else sockets.RIG)
     first, *more = [*([own_address(name)] if name else []), *addresses]
-    limits = {one.name: told[one] for one in settings.SETTINGS if one.section == "limits"}
+    limits = {one.name: effective[one] for one in settings.SETTINGS if one.section == "limits"}
     return Settings(
-        data=told[settings.DATA],
+        data=effective[settings.DATA],
         address=first,
         also=tuple(more),
         certificate=(certificate, key or certificate) if certificate else None,
-        open_loopback=not told[settings.CLOSE_LOOPBACK],
-        name=told[settings.NAME] or "",
-        metrics=told[settings.METRICS],
+        open_loopback=not effective[settings.CLOSE_LOOPBACK],
+        name=effective[settings.NAME] or "",
+        metrics=effective[settings.METRICS],
         limits=Quotas(**limits),
     )
 

@@ -37,9 +37,9 @@ def doctor(ctx: click.Context, /, as_json: bool, fix: bool, yes: bool, **_settin
 
     if (yes and not fix) or (fix and as_json):
         raise click.UsageError("--yes belongs to --fix, and --fix does not go with --json")
-    told = options.effective()
-    instance, addresses = told[settings.INSTANCE] or sockets.RIG, told[settings.ADDRESSES]
-    patient = Patient(told[settings.DATA], told[settings.BUFFERS], Path.home(), instance, addresses)
+    effective = options.effective()
+    instance, addresses = effective[settings.INSTANCE] or sockets.RIG, effective[settings.ADDRESSES]
+    patient = Patient(effective[settings.DATA], effective[settings.BUFFERS], Path.home(), instance, addresses)
     console = Console()
     checks = []
     for check in examine(patient):

@@ -34,7 +34,7 @@ from rigd.process import stop_signals
 from rigd.seat import check_user
 
 BUFFERS: Final = settings.BUFFERS.default
-_TOLD: Final = "rigd.config.told"
+_CHOSEN: Final = "rigd.config.chosen"
 _LOADED: Final = "rigd.config.loaded"
 
 _NAMES: Final[dict[type, str]] = {Size: "size", Name: "name", Loopback: "address"}
@@ -130,25 +130,25 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-def _load(ctx: click.Context, _param: click.Parameter, told: str | None) -> str | None:
+def _load(ctx: click.Context, _param: click.Parameter, chosen: str | None) -> str | None:
     """Read file and environment, before the other options: they are the defaults of those. The file of the
     real rig is none of the simulated game's.
     """
     if ctx.resilient_parsing:
-        return told
-    told = "" if told is None and ctx.params.get("demo") else told
-    loaded = _read(told)
-    ctx.meta[_TOLD], ctx.meta[_LOADED] = told, loaded
+        return chosen
+    chosen = "" if chosen is None and ctx.params.get("demo") else chosen
+    loaded = _read(chosen)
+    ctx.meta[_CHOSEN], ctx.meta[_LOADED] = chosen, loaded
     ctx.default_map = {
         parameter(one): loaded[one]
         for one in SETTINGS
         if one.flag and loaded.origin(one) is not Origin.DEFAULT
     }
-    return told
+    return chosen
 
 
-def _read(told: str | None) -> Effective:
-    path = files.find(told)
+def _read(chosen: str | None) -> Effective:
+    path = files.find(chosen)
     return configuration.merged(files.read(path) if path else None, os.environ)
 
 
@@ -173,8 +173,8 @@ def effective() -> Effective:
 
 def chosen_file() -> list[str]:
     """Return the words that have a daemon read the file that this command reads; none: it finds it itself."""
-    told = click.get_current_context().meta[_TOLD]
-    return [] if told is None else ["--config", told]
+    chosen = click.get_current_context().meta[_CHOSEN]
+    return [] if chosen is None else ["--config", chosen]
 
 
 def rereader() -> Callable[[], Effective]:
@@ -182,9 +182,9 @@ def rereader() -> Callable[[], Effective]:
     one that was not there.
     """
     ctx = click.get_current_context()
-    told, flags = ctx.meta[_TOLD], _flags(ctx)
+    chosen, flags = ctx.meta[_CHOSEN], _flags(ctx)
 
-    return lambda: _read(told).under(flags)
+    return lambda: _read(chosen).under(flags)
 
 
 def _flags(ctx: click.Context) -> dict[str, Any]:

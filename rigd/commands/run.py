@@ -56,23 +56,23 @@ def run(
     from rigd.alldaemons import AllDaemons, run_all
     from rigd.demo.folder import DEFAULT_FOLDER
 
-    told = options.effective()
-    log.begin(told[settings.LOG_LEVEL])
+    effective = options.effective()
+    log.begin(effective[settings.LOG_LEVEL])
     playing = options.given(options.playing)
     if playing and not demo:
         raise click.UsageError(f"{playing[0]} is the simulated game's; give --demo as well")
     given = options.on_command_line(ctx, options.parameter(settings.CARS))
-    cars = ("--cars", told[settings.CARS]) if given else ()
+    cars = ("--cars", effective[settings.CARS]) if given else ()
 
     def usual(one: Setting[Any]) -> bool:
-        return told.origin(one) is Origin.DEFAULT
+        return effective.origin(one) is Origin.DEFAULT
 
     daemons = AllDaemons(
-        data=told[settings.DATA] / ("demo" if demo and usual(settings.DATA) else ""),
-        buffers=DEFAULT_FOLDER if demo and usual(settings.BUFFERS) else told[settings.BUFFERS],
+        data=effective[settings.DATA] / ("demo" if demo and usual(settings.DATA) else ""),
+        buffers=DEFAULT_FOLDER if demo and usual(settings.BUFFERS) else effective[settings.BUFFERS],
         watchdog_s=watchdog,
-        instance=told[settings.INSTANCE] or (sockets.DEMO if demo else sockets.RIG),
-        addresses=told[settings.ADDRESSES],
+        instance=effective[settings.INSTANCE] or (sockets.DEMO if demo else sockets.RIG),
+        addresses=effective[settings.ADDRESSES],
         demo=demo,
         common=(*options.chosen_file(), *options.given(options.log_level)),
         recording=(*options.given(options.ring_size), *cars, *options.given(options.recording)),

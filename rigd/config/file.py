@@ -25,8 +25,8 @@ def usual_path() -> Path:
     """Return where the file is looked for when nobody says: /etc/rigd for the system's service, else the
     user's folder of configuration.
     """
-    if told := os.environ.get("CONFIGURATION_DIRECTORY"):  # systemd's, for either
-        return Path(told.split(":")[0]) / _NAME
+    if folders := os.environ.get("CONFIGURATION_DIRECTORY"):  # systemd's, for either
+        return Path(folders.split(":")[0]) / _NAME
     if os.environ.get("STATE_DIRECTORY", "").startswith("/var/lib/"):
         return Path("/etc/rigd") / _NAME
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "rigd" / _NAME
@@ -47,13 +47,13 @@ class ConfigFile:
         return f"{shown(self.path)}:{line}" if line else shown(self.path)
 
 
-def find(told: str | None) -> Path | None:
-    """Return the file to read: `told` by the command line, else by RIGD_CONFIG, else the usual one if it is
+def find(chosen: str | None) -> Path | None:
+    """Return the file to read: `chosen` by the command line, else by RIGD_CONFIG, else the usual one if it is
     there. None: none; so do empty words on the command line. Raises FileMissing for one that was named.
     """
-    if told == "":
+    if chosen == "":
         return None
-    named = told or os.environ.get(VARIABLE)
+    named = chosen or os.environ.get(VARIABLE)
     path = Path(named).expanduser() if named else usual_path()
     if not os.path.lexists(path):
         if named:

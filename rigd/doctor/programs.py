@@ -35,10 +35,10 @@ def check_programs(path: str) -> Iterator[Check]:
     elif set(versions.values()) == {rigd.__version__}:
         yield ok("program", f"{rigd.__version__}, {shown(found[0])}", {"version": rigd.__version__})
     else:
-        told = ", ".join(f"{shown(program)} is {version}" for program, version in versions.items())
+        listed = ", ".join(f"{shown(program)} is {version}" for program, version in versions.items())
         yield warning(
             "program",
-            f"this is {rigd.__version__}, and on the PATH {told}",
+            f"this is {rigd.__version__}, and on the PATH {listed}",
             "keep one: `which -a rigd` lists them, `pip uninstall rigd` in its environment removes one",
         )
 
@@ -66,10 +66,10 @@ def ask(address: str) -> rig_pb2.GetStatusResponse:
 
 
 def _check_server(address: str, status: rig_pb2.GetStatusResponse) -> Iterator[Check]:
-    told = {"serve": status.version}
+    running = {"serve": status.version}
     if status.HasField("recorder"):
-        told["record"] = status.recorder.version
-    others = {daemon: version for daemon, version in told.items() if version != rigd.__version__}
+        running["record"] = status.recorder.version
+    others = {daemon: version for daemon, version in running.items() if version != rigd.__version__}
     if others:
         what = ", ".join(f"{daemon} is {version}" for daemon, version in others.items())
         yield warning(

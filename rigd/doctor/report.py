@@ -29,8 +29,8 @@ def show(check: Check, console: Console) -> None:
 def show_verdict(checks: list[Check], console: Console) -> None:
     """Print how many are how."""
     counts = ((level, sum(check.level is level for check in checks)) for level in Level)
-    told = [Text(f"{count} {level.value}", _STYLES[level] if count else "dim") for level, count in counts]
-    console.print(Text(", ").join(told))
+    parts = [Text(f"{count} {level.value}", _STYLES[level] if count else "dim") for level, count in counts]
+    console.print(Text(", ").join(parts))
 
 
 def as_json(checks: Iterable[Check]) -> str:

@@ -77,8 +77,8 @@ class Format:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON shows it."""
-        told = {"name": self.name, "found": list(self.found), "writes": self.writes}
-        return {**told, "state": str(self.state), "sentence": self.sentence}
+        facts = {"name": self.name, "found": list(self.found), "writes": self.writes}
+        return {**facts, "state": str(self.state), "sentence": self.sentence}
 
 
 def formats(data: Path) -> list[Format]:
@@ -148,9 +148,9 @@ def _ring(folder: Path) -> tuple[str, ...]:
     if not (folder / "data.mdb").exists():
         return ()
     with contextlib.suppress(RigError), contextlib.closing(RingReader(folder)) as ring:
-        told = (ring.meta(b"format") or b"").decode(errors="replace")
-        if told.isdecimal():
-            return (told,)
+        version = (ring.meta(b"format") or b"").decode(errors="replace")
+        if version.isdecimal():
+            return (version,)
     return (UNREADABLE,)
 
 

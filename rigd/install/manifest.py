@@ -44,15 +44,15 @@ class Manifest:
         """Put it on the disk, whole or not at all."""
         files = {name: vars(written) for name, written in self.files.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        told = {"format": _FORMAT, "version": rigd.__version__, **vars(self), "files": files}
-        replace(path, json.dumps(told, indent=2).encode() + b"\n")
+        facts = {"format": _FORMAT, "version": rigd.__version__, **vars(self), "files": files}
+        replace(path, json.dumps(facts, indent=2).encode() + b"\n")
 
 
 def read(path: Path) -> Manifest:
     """Return the record at `path`, an empty one when there is none. Raises Corrupt, Newer."""
     try:
-        told = json.loads(read_regular(path, _MOST_BYTES))
-        return _manifest(path, told)
+        facts = json.loads(read_regular(path, _MOST_BYTES))
+        return _manifest(path, facts)
     except FileNotFoundError:
         return Manifest()
     except (ValueError, TypeError, AttributeError, KeyError) as error:
@@ -60,16 +60,16 @@ def read(path: Path) -> Manifest:
         raise Corrupt(f"{path} is no record of an installation: {error!r}", hint=hint, path=path) from error
 
 
-def _manifest(path: Path, told: dict[str, Any]) -> Manifest:
-    if int(told["format"]) > _FORMAT:
-        what = f"format {told['format']}, this program reads {_FORMAT}"
-        raise Newer(f"{path} was written by rigd {told['version']}: {what}", hint="use that version")
+def _manifest(path: Path, facts: dict[str, Any]) -> Manifest:
+    if int(facts["format"]) > _FORMAT:
+        what = f"format {facts['format']}, this program reads {_FORMAT}"
+        raise Newer(f"{path} was written by rigd {facts['version']}: {what}", hint="use that version")
     files = {
-        str(name): Written(str(one["sha256"]), str(one["before"])) for name, one in told["files"].items()
+        str(name): Written(str(one["sha256"]), str(one["before"])) for name, one in facts["files"].items()
     }
-    folders, data = [str(folder) for folder in told["folders"]], str(told["data"])
+    folders, data = [str(folder) for folder in facts["folders"]], str(facts["data"])
     for name in (*files, *folders, *([data] if data else [])):
         if not name.startswith("/") or ".." in Path(name).parts:
             raise ValueError(f"{name!r} is no absolute path")
-    player, group, linger = str(told["player"]), bool(told["group"]), bool(told["linger"])
+    player, group, linger = str(facts["player"]), bool(facts["group"]), bool(facts["linger"])
     return Manifest(files, folders, data, player, group, linger)
