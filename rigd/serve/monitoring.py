@@ -1,6 +1,6 @@
 """What watches the rig from outside: the figures for Prometheus at /metrics, and /healthz, over plain HTTP.
 
-It is for programs of this machine: it listens on loopback alone, asks nobody who he is, and tells only
+It is for programs of this machine: it listens on loopback alone, asks nobody who they are, and tells only
 figures. A client there costs no more than a connection, for some seconds; the streams come first.
 """
 
@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import ipaddress
 import math
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -36,17 +37,19 @@ Status = Callable[[], rig_pb2.GetStatusResponse]
 def check_address(address: str) -> None:
     """Refuse all but host:port on loopback. Raises BadRequest."""
     sockets.check(address, first_port=0)
-    host = address.rpartition(":")[0]
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        loopback = False
-    if address.startswith("unix:") or not loopback:
+    if address.startswith("unix:") or not _is_loopback(address.rpartition(":")[0]):
         raise BadRequest(
             f"{address!r} is no host:port on loopback",
             hint="metrics are for this machine: write 127.0.0.1:9464, and let Prometheus run here",
             address=address,
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def ailments(status: rig_pb2.GetStatusResponse) -> list[str]:
@@ -134,6 +137,8 @@ class Monitor:
             return _response(HTTPStatus.BAD_REQUEST)
         if method not in (b"GET", b"HEAD"):
             return _response(HTTPStatus.METHOD_NOT_ALLOWED)
+        if not _asked_here(request):
+            return _response(HTTPStatus.MISDIRECTED_REQUEST)
         answer = await self._page(target.partition(b"?")[0])
         return answer if method == b"GET" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
@@ -161,6 +166,15 @@ class Monitor:
             if not self._body:
                 self._body = await asyncio.to_thread(metrics.exposition, status)
             return self._body
+
+
+def _asked_here(request: bytes) -> bool:
+    """Return whether a request names this machine: a page from elsewhere, whose name was made to lead here,
+    names its own.
+    """
+    headers = (line.partition(b":") for line in request.split(b"\r\n")[1:])
+    hosts = [value.strip().decode("latin-1").lower() for name, _, value in headers if name.lower() == b"host"]
+    return all(_is_loopback(re.sub(r":\d*$", "", host)) for host in hosts)
 
 
 def _response(status: HTTPStatus, body: bytes = b"") -> bytes:

@@ -60,7 +60,7 @@ async def ask(monitor: Monitor, request: bytes) -> bytes:
 
 
 async def get(monitor: Monitor, path: str) -> tuple[int, str]:
-    answer = await ask(monitor, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = await ask(monitor, f"GET {path} HTTP/1.1\r\nHost: localhost:9464\r\n\r\n".encode())
     head, _, body = answer.partition(b"\r\n\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
     return int(head.split()[1]), body.decode()
@@ -84,10 +84,14 @@ async def test_figures_and_health_are_served(monitor: Monitor) -> None:
         (b"GET  /metrics HTTP/1.1\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\xff\x00\r\n\r\n", b"400"),
         (b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * MAX_REQUEST_BYTES), b"431"),
+        (b"GET /metrics HTTP/1.1\r\nHost: page.example\r\n\r\n", b"421"),
+        (b"GET /metrics HTTP/1.1\r\nHost: [::1]:1\r\nhost:page.example:1\r\n\r\n", b"421"),
+        (b"GET /metrics HTTP/1.1\r\nHost: [::1]:9464\r\n\r\n", b"200"),
+        (b"GET /metrics HTTP/1.0\r\nhost:127.0.0.1\r\n\r\n", b"200"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"400"),
     ],
 )
-async def test_a_wrong_request_is_refused(monitor: Monitor, request_bytes: bytes, status: bytes) -> None:
+async def test_a_request_gets_its_status(monitor: Monitor, request_bytes: bytes, status: bytes) -> None:
     assert (await ask(monitor, request_bytes)).split()[1] == status
 
 
