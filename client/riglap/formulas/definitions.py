@@ -1,12 +1,13 @@
 """Formulas with names, `name = expression`, as they stand wherever a channel's name may, and in files."""
 
+import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig.channels import LAP, PHYSICS
-from rig.errors import BadRequest
+from rig.errors import BadRequest, MissingChannel
 from rig.regular import read_regular
 from riglap.formulas.aliases import ALIASES, COMPONENTS
 from riglap.formulas.formula import parse
@@ -28,17 +29,25 @@ class Chosen(NamedTuple):
     """Expressions by name."""
 
     def needed(self) -> tuple[str, ...]:
-        """Return the channels that a lap must have for it; () for all, where a name is not known here."""
+        """Return the channels that a lap must have for it; () for all, where a name is not known here: the
+        rig may be newer.
+        """
         plain = [channel_of(name) for name in self.channels if name not in self.formulas]
-        found = dict.fromkeys(plain)
+        try:
+            return tuple(dict.fromkeys((*plain, *self.needed_here())))
+        except MissingChannel:
+            return ()
+
+    def needed_here(self) -> tuple[str, ...]:
+        """Return the channels that the formulas take. Raises MissingChannel for one that the registry of this
+        version does not have.
+        """
+        found: dict[str, None] = {}
         for text in self.formulas.values():
             for node in parse(text).nodes:
                 if isinstance(node, ChannelNode) and node.name not in self.formulas:
-                    channel = _channel(node)
-                    if channel is None:
-                        return ()
-                    found[channel] = None
-        return tuple({**found, "lap_time": None}) if self.formulas else tuple(found)
+                    found[_channel(node)] = None
+        return (*found, *(["lap_time"] if self.formulas else []))
 
 
 def defined(text: str) -> tuple[str, str]:
@@ -142,9 +151,17 @@ def _names(text: str) -> list[str]:
     return [node.name for node in parse(text).nodes if isinstance(node, ChannelNode)]
 
 
-def _channel(node: ChannelNode) -> str | None:
-    """Return the channel that a node reads, None for one that the registry of this version does not have."""
+def _channel(node: ChannelNode) -> str:
+    """Return the channel that a node reads. Raises MissingChannel."""
     alias = ALIASES.get(node.name.lower()) if node.quoted else None
     name = alias.column if alias else node.name
     channel, _ = COMPONENTS.get(name, (channel_of(name), 0))
-    return channel if channel in _CHANNELS else None
+    if channel not in _CHANNELS:
+        near = difflib.get_close_matches(name, _CHANNELS, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise MissingChannel(
+            f"column {node.column}: there is no channel {node.name!r}",
+            hint=f"{hint}`rig channels` lists them",
+            column=node.column,
+        )
+    return channel

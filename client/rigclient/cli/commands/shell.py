@@ -81,6 +81,16 @@ class Formulas(NamedTuple):
     own: tuple[str, ...]
     file: Path | None
 
+    def named(self, channels: Iterable[str]) -> tuple[str, ...]:
+        """Return the channels with the formulas as `name = expression`, for calls that take both. Raises
+        BadRequest.
+        """
+        wanted = self.chosen(channels)
+        if wanted is None:
+            return tuple(channels)
+        plain = [name for name in wanted.channels if name not in wanted.formulas]
+        return (*plain, *(f"{name} = {expression}" for name, expression in wanted.formulas.items()))
+
     def chosen(self, channels: Iterable[str]) -> "Chosen | None":
         """Return the channels with the formulas: all of --formula, of a file those that are named. None where
         there are none. Raises BadRequest.
@@ -88,9 +98,10 @@ class Formulas(NamedTuple):
         names = tuple(channels)
         if not self.own and self.file is None and not any("=" in name for name in names):
             return None
-        from riglap.formulas import chosen, read_formulas
+        from riglap.formulas import chosen, defined, read_formulas
 
-        return chosen((*names, *self.own), read_formulas(self.file) if self.file else None)
+        own = [f"{name} = {expression}" for name, expression in map(defined, self.own)]
+        return chosen((*names, *own), read_formulas(self.file) if self.file else None)
 
 
 def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
