@@ -64,6 +64,15 @@ def samples(
         yield from _batches(destination, choice, columns_of(names), page)
 
 
+def samples_of(destination: Destination, lap: laps.LapKey, channels: Iterable[str]) -> Iterator[Batch]:
+    """Yield batches of the samples of one lap, as `samples` does."""
+    names, formulas = split(channels)
+    wanted = list(dict.fromkeys((*_ALWAYS, *columns_of((*names, *needed_by(formulas))))))
+    rows = (batch.select(wanted) for batch in pages(destination, _question([lap], wanted), _KEYS))
+    keep = list(dict.fromkeys((*_ALWAYS, *columns_of(names))))
+    yield from with_formulas(rows, formulas, keep) if formulas else rows
+
+
 def _batches(destination: Destination, choice: Choice, columns: Iterable[str], page: int) -> Iterator[Batch]:
     wanted = list(dict.fromkeys((*_ALWAYS, *columns)))
     found = laps.laps(destination, replace(choice, telemetry=True), everything=True)
