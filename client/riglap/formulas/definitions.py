@@ -10,8 +10,8 @@ from rig.channels import LAP, PHYSICS
 from rig.errors import BadRequest, MissingChannel
 from rig.regular import read_regular
 from riglap.formulas.aliases import ALIASES, COMPONENTS
-from riglap.formulas.formula import parse
 from riglap.formulas.nodes import ChannelNode
+from riglap.formulas.plan import parse
 from riglap.lap import channel_of
 
 MOST_FORMULAS: Final = 500
