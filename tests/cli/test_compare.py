@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rig.errors import MissingChannel
+from rigclient.blocking import connect
 from riglap.lap import Lap
 from riglap.names import session_id
 from riglap.plot.panels import titled
@@ -181,6 +183,21 @@ def test_a_formula_stands_where_a_channel_may(rig: Run, laps: list[Lap], tmp_pat
     title = titled("push", "G")
     assert title in shown
     assert "T1-T2" in shown.partition(title)[2]
+
+
+def test_a_lap_brings_what_its_formulas_take(here: Stage, laps: list[Lap]) -> None:
+    with connect(here.address) as made:
+        lap = made.lap(laps[0].info.name, ["gear", "kmh = speed [km/h]", "fast = if(kmh > 100, 1, 0)"])
+        assert {"gear", "speed", "kmh", "fast"} <= set(lap.channels)
+        assert "throttle" not in lap
+        assert np.allclose(lap["kmh"], 3.6 * laps[0].speed, rtol=1e-6)
+        assert (lap.unit("kmh"), lap.unit("fast")) == ("km/h", "")
+        with pytest.raises(MissingChannel, match="column 5: there is no channel 'sped'"):
+            made.lap(laps[0].info.name, ["x = 1 + sped"])
+    found = laps[0].compare(laps[1], formulas=["kmh = speed [km/h]"])
+    assert np.allclose(
+        found.traces[1].read("kmh"), 3.6 * found.traces[1].read("speed"), equal_nan=True, rtol=1e-6
+    )
 
 
 def test_a_wrong_formula_is_one_sentence(rig: Run, laps: list[Lap], tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 # ruff: noqa: RUF001  what word processors make of signs is what this tries
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.errors import BadRequest
-from riglap.formulas import evaluate, parse
+from rig.errors import BadRequest, MissingChannel
+from riglap.formulas import evaluate, parse, read_formulas, with_formulas
 from riglap.formulas.functions import FUNCTIONS
 from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, written
-from riglap.lap import Lap
+from riglap.lap import ColumnSource, Lap
 from tests.riglap import driven
 
 Value = float | None
@@ -207,6 +209,42 @@ def test_what_was_typed_elsewhere_is_understood(lap: Lap) -> None:
         ("stat_sum", speed.sum()),
     ):
         assert evaluate(lap, f"{name}(speed)").values[5] == pytest.approx(expected)
+
+
+def test_the_examples_of_the_page_are_formulas(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/guide/formulas.md").read_text()
+    (block,) = re.findall(r"^```formulas\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "formulas.txt"
+    file.write_text(block)
+    formulas = read_formulas(file)
+    assert len(formulas) > 10
+    more = with_formulas(driven.lap(), formulas)
+    assert not more.unavailable(formulas)
+    assert [more.unit(name) for name in ("kmh", "push", "coasted", "share", "way")] == [
+        "km/h",
+        "G",
+        "s",
+        "%",
+        "ft",
+    ]
+    named = {name for name in FUNCTIONS if re.search(rf"\b{name}\b", page)}
+    assert named == FUNCTIONS
+
+
+def test_plans_are_kept_for_laps_that_are_alike() -> None:
+    """A lap with other units, or without a channel, is planned anew."""
+    columns = driven.samples()
+    first, text = driven.lap(columns=columns), "speed + 0 * speed * gear"
+    assert np.allclose(evaluate(first, text).values, columns["speed"])
+    other = driven.lap(columns={**columns, "speed": columns["speed"] * 2})
+    assert np.allclose(evaluate(other, text).values, columns["speed"] * 2)
+    del columns["gear"]
+    with pytest.raises(MissingChannel, match="column 21"):
+        evaluate(driven.lap(columns=columns), text)
+    metric = first.with_columns({"x": ColumnSource("m/s", "", lambda: np.full(len(first), 10.0))})
+    imperial = first.with_columns({"x": ColumnSource("mph", "", lambda: np.full(len(first), 10.0))})
+    assert evaluate(metric, "x [km/h]").values[0] == pytest.approx(36)
+    assert evaluate(imperial, "x [km/h]").values[0] == pytest.approx(16.09344)
 
 
 def test_no_number_comes_of_what_is_not_there() -> None:
