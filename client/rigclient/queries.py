@@ -192,7 +192,7 @@ def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
     return laps_pb2.MarkLapsSyncedRequest(laps=synced)
 
 
-class Wanted(NamedTuple):
+class WantedChannels(NamedTuple):
     """Channels of a lap that a caller wants, formulas among them."""
 
     needed: tuple[str, ...]
@@ -208,15 +208,15 @@ class Wanted(NamedTuple):
         return with_formulas(lap, self.formulas)
 
 
-def wanted(channels: Iterable[str]) -> Wanted:
+def wanted(channels: Iterable[str]) -> WantedChannels:
     """Return what a caller wants of a lap. Raises BadRequest for a wrong formula."""
     names = tuple(channels)
     if not any("=" in name for name in names):
-        return Wanted(names, {})
+        return WantedChannels(names, {})
     from riglap.formulas import chosen  # which most callers do without
 
     found = chosen(names)
-    return Wanted(found.needed(), found.formulas)
+    return WantedChannels(found.needed(), found.formulas)
 
 
 class Reading:

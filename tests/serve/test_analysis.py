@@ -80,7 +80,7 @@ def test_what_it_answers_is_what_the_library_computes(
         assert np.allclose(v, 3.6 * speed, equal_nan=True, rtol=1e-5)
     with pytest.raises(grpc.RpcError, match=r"column 8: \[m/s\] cannot be told") as refused:
         stub.CompareLaps(analysis_pb2.CompareLapsRequest(laps=names, channels=["v = speed [kPa]"]))
-    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT  # type: ignore[attr-defined]
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     coached = stub.Coach(analysis_pb2.CoachRequest(lap=names[1], reference=names[0]))
     assert [one.id for one in coached.findings] == [one.id for one in findings(expected)]
     again = stub.Coach(

@@ -6,12 +6,12 @@ from threading import Lock
 from typing import Final
 
 from rig.errors import BadRequest
-from riglap.formulas.plan import Formula, Plan, Planner, parse
+from riglap.formulas.plan import Formula, FormulaPlan, Planner, parse
 from riglap.lap import Array, ChannelRows, ColumnSource, FlatColumn, Lap
 
 _PLANS: Final = 64
 """That stay: a stint of 40 cars asks the same few of every lap."""
-_plans: Final[OrderedDict[tuple[object, ...], Plan]] = OrderedDict()
+_plans: Final[OrderedDict[tuple[object, ...], FormulaPlan]] = OrderedDict()
 _lock: Final = Lock()
 
 
@@ -24,7 +24,7 @@ def evaluate(lap: ChannelRows, formula: Formula | str, others: Mapping[str, str]
     text = formula if isinstance(formula, str) else formula.text
     known = others or {}
 
-    def make() -> Plan:
+    def make() -> FormulaPlan:
         planner = Planner(lap, known)
         planner.plan.results = {_ALONE: planner.value(parse(text))}
         return planner.plan
@@ -50,7 +50,7 @@ def columns_of(lap: ChannelRows, formulas: Mapping[str, str]) -> dict[str, Colum
             taken = "the lap has a channel of this name" if name in lap else "a name is letters, digits and _"
             raise BadRequest(f"no formula can be called {name!r}", hint=taken)
 
-    def make() -> Plan:
+    def make() -> FormulaPlan:
         planner = Planner(lap, formulas)
         for name in formulas:
             planner.named(name)
@@ -63,7 +63,7 @@ def columns_of(lap: ChannelRows, formulas: Mapping[str, str]) -> dict[str, Colum
     }
 
 
-def _planned(lap: ChannelRows, key: tuple[object, ...], make: Callable[[], Plan]) -> Plan:
+def _planned(lap: ChannelRows, key: tuple[object, ...], make: Callable[[], FormulaPlan]) -> FormulaPlan:
     """Return the plan that was kept, where it fits the lap, else a new one."""
     with _lock:
         plan = _plans.get(key)

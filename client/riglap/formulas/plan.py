@@ -55,7 +55,7 @@ def parse(text: str) -> Formula:
     return Formula(text, node, in_order(node))
 
 
-class Value(NamedTuple):
+class Term(NamedTuple):
     """What a node comes to: the place of its values among those of the plan, or one number."""
 
     place: int
@@ -91,12 +91,12 @@ class Input(NamedTuple):
         return _floats(values if self.at < 0 else values[:, self.at])
 
 
-class Plan:
+class FormulaPlan:
     """Calls in their order: each takes values of those before, by their places."""
 
     def __init__(self) -> None:
         self.inputs: dict[Input, int] = {}
-        self.results: dict[str, Value] = {}
+        self.results: dict[str, Term] = {}
         self._calls: list[tuple[Callable[..., Values], tuple[int, ...]]] = []
         self._first: list[Values] = []
         self._clock = -1
@@ -129,24 +129,24 @@ class Plan:
             self._clock = self._place(None)
         return self._clock
 
-    def number(self, number: float, unit: Unit = NONE, *, free: bool = True) -> Value:
+    def number(self, number: float, unit: Unit = NONE, *, free: bool = True) -> Term:
         """Return a number."""
-        return Value(self._place(number), unit, free, number)
+        return Term(self._place(number), unit, free, number)
 
     def call(
         self,
         act: Callable[..., Values],
-        of: Sequence[Value],
+        of: Sequence[Term],
         unit: Unit,
         *,
         free: bool = False,
         truth: bool = False,
-    ) -> Value:
+    ) -> Term:
         """Return what a call comes to; of numbers alone, at once."""
         if all(one.number is not None for one in of):
             with np.errstate(all="ignore"):
                 return self.number(float(act(*(one.number for one in of))), unit, free=free)
-        return Value(self.later(act, [one.place for one in of]), unit, free, None, truth)
+        return Term(self.later(act, [one.place for one in of]), unit, free, None, truth)
 
     def later(self, act: Callable[..., Values], places: Sequence[int]) -> int:
         """Return the place of what a call comes to."""
@@ -163,18 +163,18 @@ class Planner:
     """Makes the plan of formulas over the rows of one lap, and of all that are like it."""
 
     def __init__(self, lap: ChannelRows, formulas: Mapping[str, str]) -> None:
-        self.plan: Final = Plan()
+        self.plan: Final = FormulaPlan()
         self._lap, self._formulas = lap, formulas
         self._chain: list[str] = []
 
-    def value(self, formula: Formula) -> Value:
+    def value(self, formula: Formula) -> Term:
         """Return what a formula comes to."""
-        done: dict[int, Value] = {}
+        done: dict[int, Term] = {}
         for node in formula.nodes:
             done[id(node)] = self._node(node, [done[id(one)] for one in operands_of(node)])
         return done[id(formula.node)]
 
-    def named(self, name: str, column: int = 1) -> Value:
+    def named(self, name: str, column: int = 1) -> Term:
         """Return what one of the formulas comes to, which `column` of another asks for."""
         if name in self._chain:
             raise wrong(column, " uses ".join([*self._chain, name]), "a formula cannot use itself")
@@ -190,7 +190,7 @@ class Planner:
             self._chain.pop()
         return self.plan.results[name]
 
-    def _node(self, node: Node, operands: list[Value]) -> Value:
+    def _node(self, node: Node, operands: list[Term]) -> Term:
         if isinstance(node, NumberNode):
             return self.plan.number(node.value)
         if isinstance(node, ChannelNode):
@@ -208,7 +208,7 @@ class Planner:
             )
         return made
 
-    def _channel(self, node: ChannelNode) -> Value:
+    def _channel(self, node: ChannelNode) -> Term:
         if node.name in self._formulas and not node.part:
             return self.named(node.name, node.column)
         alias = ALIASES.get(node.name.lower()) if node.quoted else None
@@ -217,13 +217,13 @@ class Planner:
             return found
         return self.plan.call(functools.partial(np.multiply, alias.factor), [found], alias.unit)
 
-    def _column(self, node: ChannelNode, name: str) -> Value:
+    def _column(self, node: ChannelNode, name: str) -> Term:
         lap = self._lap
         channel, at = COMPONENTS.get(name, (name, -1)) if name not in lap else (name, -1)
         if channel not in lap or node.part or (at < 0 and lap[channel].ndim > 1):
             channel, at = self._part(node, name)
         unit = lap.unit(channel)
-        return Value(self.plan.read(Input(channel, at, unit)), known(unit) or NONE)
+        return Term(self.plan.read(Input(channel, at, unit)), known(unit) or NONE)
 
     def _part(self, node: ChannelNode, name: str) -> tuple[str, int]:
         """Return which channel, and which of its values: of a wheel, or by its number."""
@@ -245,7 +245,7 @@ class Planner:
         whole = [column.name for column in self._lap.columns(channel)]
         return channel, whole.index(columns[at]) if self._lap[channel].ndim > 1 else -1
 
-    def _converted(self, node: Converted, found: Value) -> Value:
+    def _converted(self, node: Converted, found: Term) -> Term:
         unit = known(node.unit)
         if unit is None:
             raise wrong(node.column, f"there is no unit [{node.unit}]")
@@ -257,7 +257,7 @@ class Planner:
             raise wrong(node.column, told, hint)
         return self._to(found, unit)
 
-    def _to(self, value: Value, unit: Unit) -> Value:
+    def _to(self, value: Term, unit: Unit) -> Term:
         """Return a value in another unit of the same kind, as a number to reckon with."""
         own = value.unit
         value = self._number(value)
@@ -269,11 +269,11 @@ class Planner:
         more = (own.offset - unit.offset) / unit.scale
         return self.plan.call(lambda values: values * factor + more, [value], unit)
 
-    def _number(self, value: Value) -> Value:
+    def _number(self, value: Term) -> Term:
         """Return 1 and 0 in place of truths."""
         return self.plan.call(_number, [value], value.unit) if value.truth else value
 
-    def _operation(self, node: Operation, operands: list[Value]) -> Value:
+    def _operation(self, node: Operation, operands: list[Term]) -> Term:
         name, call = node.name, self.plan.call
         if name in _COMPARE:
             return call(_COMPARE[name], self._alike(node, operands)[0], NONE, truth=True)
@@ -293,7 +293,7 @@ class Planner:
             return self._over_time(node, operands)
         return self._arithmetic(node, list(map(self._number, operands)))
 
-    def _alike(self, node: Operation, operands: Sequence[Value]) -> tuple[list[Value], Unit, bool]:
+    def _alike(self, node: Operation, operands: Sequence[Term]) -> tuple[list[Term], Unit, bool]:
         """Return operands in the unit of the first that has one, that unit, and whether none has one."""
         tied = [one.unit for one in operands if not one.free]
         for unit in tied[1:]:
@@ -303,7 +303,7 @@ class Planner:
         unit = tied[0] if tied else NONE
         return [self._to(one, unit) for one in operands], unit, not tied
 
-    def _arithmetic(self, node: Operation, operands: list[Value]) -> Value:
+    def _arithmetic(self, node: Operation, operands: list[Term]) -> Term:
         name, call, first = node.name, self.plan.call, operands[0]
         free = all(one.free for one in operands)
         if name == "*":
@@ -320,7 +320,7 @@ class Planner:
             return call(np.arctan2, self._alike(node, operands)[0], NONE)
         return self._elementwise(node, first)
 
-    def _elementwise(self, node: Operation, one: Value) -> Value:
+    def _elementwise(self, node: Operation, one: Term) -> Term:
         function = ELEMENTWISE[node.name]
         if function.units in ("angle", "plain"):
             if not one.unit.plain:
@@ -331,7 +331,7 @@ class Planner:
         unit = NONE if function.units == "sign" else one.unit
         return self.plan.call(function.act, [one], unit, free=one.free)
 
-    def _power(self, node: Operation, base: Value, exponent: Value) -> Value:
+    def _power(self, node: Operation, base: Term, exponent: Term) -> Term:
         if not exponent.unit.plain:
             raise wrong(node.column, f"an exponent takes a plain number, not [{exponent.unit.name}]")
         exponent = self._to(exponent, NONE)
@@ -348,7 +348,7 @@ class Planner:
         except OverflowError:
             raise wrong(node.column, "the unit of this is beyond all measure") from None
 
-    def _over_time(self, node: Operation, operands: list[Value]) -> Value:
+    def _over_time(self, node: Operation, operands: list[Term]) -> Term:
         if "lap_time" not in self._lap:
             lacking = f"column {node.column}: the lap came without lap_time, which {node.name} takes"
             raise MissingChannel(lacking, column=node.column)
@@ -360,11 +360,11 @@ class Planner:
             over = functions.smooth if node.name == "smooth" else functions.shift
             act = functools.partial(over, seconds=self._seconds(node, operands[1]))
         clock = self.plan.clock()
-        return Value(
+        return Term(
             self.plan.later(lambda x, time: act(_rows(x, len(time)), time), [value.place, clock]), unit
         )
 
-    def _seconds(self, node: Operation, value: Value) -> float:
+    def _seconds(self, node: Operation, value: Term) -> float:
         """Return a window: one number, in seconds."""
         if value.number is None or not (value.free or value.unit.like(SECOND)):
             raise wrong(node.column, f"{node.name} takes one number of seconds")
