@@ -25,6 +25,7 @@ _PASTED: Final = (
     | {0xD7: "*", 0xB7: "*", 0xF7: "/"}
 )
 """Signs that word processors and forums put in place of those that were typed, one for one."""
+_CLOSED: Final = {"'": "'", '"': '"', "[": "]"}
 _WORDS: Final = {"and": "&&", "or": "||", "not": "!"}
 _SAME: Final = {"**": "^", "<>": "!="}
 _BINDS: Final = {
@@ -80,6 +81,8 @@ class _Parser:
         kind, self._at = match.lastgroup, match.end()
         told = match[kind]
         before, column = getattr(self, "_token", None), match.start(kind) + 1
+        if kind == "other" and told in _CLOSED:
+            raise wrong(column, f"{told} is not closed by a {_CLOSED[told]}")
         if kind == "other":
             raise wrong(
                 column, f"{told!r} means nothing here", "names of MoTeC stand in '...', units in [...]"

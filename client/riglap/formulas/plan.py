@@ -199,7 +199,7 @@ class Planner:
             return self._converted(node, operands[0])
         least, most = _counts(node.name)
         if not least <= len(operands) <= most:
-            wanted = str(least) if least == most else f"{least} or more"
+            wanted = str(least) if least == most else f"{least} to {most}"
             raise wrong(node.column, f"{node.name} takes {wanted} values, not {len(operands)}")
         made = self._operation(node, operands)
         if not made.unit.usable:

@@ -163,6 +163,9 @@ def _of(name: str, *operands: Any) -> float:
         ("(speed [km/h] ^ 64 * speed [km/h] ^ 64) ^ 64", "beyond all measure"),
         ("speed" + " * speed" * 80, "beyond all measure"),
         ("mod(speed)", "takes 2"),
+        ("min(" + "1," * 99 + "1)", "takes 1 to 99"),
+        ("'Ground Speed", "not closed by a '"),
+        ("1 + speed [km", "not closed by a ]"),
         ("invalid(1)", "takes 0"),
         ('range_change("Outings:Laps")', "has one lap"),
         ("time_shift(speed, 1)", "shift(x, seconds)"),
@@ -188,6 +191,8 @@ def test_huge_and_long_ones_end(lap: Lap, text: str) -> None:
 
 def test_what_was_typed_elsewhere_is_understood(lap: Lap) -> None:
     kmh = lap["speed"] * 3.6
+    temp = evaluate(lap, "tyre_temp_fr[2]")
+    assert np.allclose(temp.values, lap["tyre_temp"][:, 5])
     for text in (
         "‘Ground Speed’ [km/h]",
         "'Corr Speed' [km/h] // of the wheels",
