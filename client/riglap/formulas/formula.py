@@ -71,6 +71,7 @@ def _planned(lap: ChannelRows, key: tuple[object, ...], make: Callable[[], Formu
             _plans.move_to_end(key)
     if plan is None or not plan.fits(lap):
         plan = make()
+        plan.finish()
         with _lock:
             _plans[key] = plan
             if len(_plans) > _PLANS:

@@ -98,6 +98,7 @@ class FormulaPlan:
         self.inputs: dict[Input, int] = {}
         self.results: dict[str, Term] = {}
         self._calls: list[tuple[Callable[..., Values], tuple[int, ...]]] = []
+        self._over: list[list[int]] = []
         self._first: list[Values] = []
         self._clock = -1
 
@@ -113,9 +114,20 @@ class FormulaPlan:
         if self._clock >= 0:
             values[self._clock] = np.maximum.accumulate(lap["lap_time"].astype(np.float64))
         with np.errstate(all="ignore"):
-            for call, places in self._calls:
+            for (call, places), over in zip(self._calls, self._over, strict=True):
                 values[places[0]] = call(*[values[place] for place in places[1:]])
+                for place in over:
+                    values[place] = None
         return {name: _rows(values[value.place], len(lap)) for name, value in self.results.items()}
+
+    def finish(self) -> None:
+        """Note after which call a column is not needed any more: 500 of a long lap would be gigabytes."""
+        last = {place: at for at, (_, places) in enumerate(self._calls) for place in places}
+        kept = {value.place for value in self.results.values()}
+        self._over = [[] for _ in self._calls]
+        for place, at in last.items():
+            if place not in kept:
+                self._over[at].append(place)
 
     def read(self, wanted: Input) -> int:
         """Return the place of a column."""

@@ -4,6 +4,7 @@
 
 import math
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rig.errors import BadRequest, MissingChannel
 from riglap.formulas import evaluate, parse, read_formulas, with_formulas
 from riglap.formulas.functions import FUNCTIONS
 from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, written
-from riglap.lap import ColumnSource, Lap
+from riglap.lap import ChannelRows, ColumnSource, Lap
 from tests.riglap import driven
 
 Value = float | None
@@ -234,6 +235,21 @@ def test_the_examples_of_the_page_are_formulas(tmp_path: Path) -> None:
     ]
     named = {name for name in FUNCTIONS if re.search(rf"\b{name}\b", page)}
     assert named == FUNCTIONS
+
+
+def test_a_long_formula_holds_few_columns(lap: Lap) -> None:
+    """Ten columns at a time, not one for each of its 490 parts."""
+    rows = 50_000
+    speed = ColumnSource("m/s", "", lambda: np.ones(rows))
+    long = ChannelRows({"speed": speed, "lap_time": speed}, rows)
+    long["speed"]
+    text = "+".join(f"speed * {at}" for at in range(120))
+    tracemalloc.start()
+    try:
+        assert evaluate(long, text).values[-1] == sum(range(120))
+        assert tracemalloc.get_traced_memory()[1] < 10 * 8 * rows
+    finally:
+        tracemalloc.stop()
 
 
 def test_plans_are_kept_for_laps_that_are_alike() -> None:
