@@ -172,17 +172,19 @@ class AsyncRig(AsyncConnection):
         progress: queries.Progress | None = None,
         **part: Unpack[queries.ReadOptions],
     ) -> Lap:
-        """Return a lap, or a part of it, with these channels (default: all).
+        """Return a lap, or a part of it, with these channels (default: all), and what formulas among them
+        such as "kmh = speed [km/h]" take.
 
         `lap` is "best", the name within the newest session such as "car010-0006", a whole name, or what
         `laps` gave. `progress` is told the bytes as they arrive. Raises NotFound, MissingChannel, Corrupt.
         """
-        request = queries.read_lap(await self.find_lap(lap), channels, **part)
+        wanted = queries.wanted(channels)
+        request = queries.read_lap(await self.find_lap(lap), wanted.needed, **part)
         total = (await self._lap_info(request.name)).bytes if progress and queries.whole(request) else 0
         reading = queries.Reading(total, progress)
         async for response in self._parts(self._lap.ReadLap, request):
             reading.take(response)
-        return reading.lap()
+        return wanted.made(reading.lap())
 
     async def lap_file(self, lap: str | LapInfo) -> bytes:
         """Return the bytes of a lap's file, as it lies on the rig. Raises NotFound, Corrupt."""

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, TypedDict, Unpack
+from typing import Any, Final, Literal, NamedTuple, TypedDict, Unpack
 
 from rig.errors import BadRequest, Corrupt, NotFound
 from rig.info import misspelt
@@ -190,6 +190,33 @@ def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
     """Return a request that tells which laps a warehouse has."""
     synced = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
     return laps_pb2.MarkLapsSyncedRequest(laps=synced)
+
+
+class WantedChannels(NamedTuple):
+    """Channels of a lap that a caller wants, formulas among them."""
+
+    needed: tuple[str, ...]
+    """What the rig is asked for."""
+    formulas: Mapping[str, str]
+
+    def made(self, lap: Lap) -> Lap:
+        """Return the lap with the formulas. Raises BadRequest, MissingChannel."""
+        if not self.formulas:
+            return lap
+        from riglap.formulas import with_formulas
+
+        return with_formulas(lap, self.formulas)
+
+
+def wanted(channels: Iterable[str]) -> WantedChannels:
+    """Return what a caller wants of a lap. Raises BadRequest for a wrong formula."""
+    names = tuple(channels)
+    if not any("=" in name for name in names):
+        return WantedChannels(names, {})
+    from riglap.formulas import chosen  # which most callers do without
+
+    found = chosen(names)
+    return WantedChannels(found.needed(), found.formulas)
 
 
 class Reading:

@@ -299,6 +299,15 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
         """Return the lap with more columns, each of as many rows."""
         return Lap(self._file, self._joined | dict(sources))
 
+    def with_formulas(self, *formulas: str) -> "Lap":
+        """Return the lap with a channel per formula such as "kmh = speed [km/h]", which may use each other.
+
+        Raises BadRequest for what a formula says, MissingChannel for what the lap does not have.
+        """
+        from riglap.formulas import chosen, with_formulas  # which are made of laps
+
+        return with_formulas(self, chosen(formulas).formulas)
+
     def over_distance(self, name: str, metres: Array) -> Array:
         """Return a channel at these distances from the line [m], as float64 of shape (metres,): linear
         between samples, NaN outside. The channel has one value per row.
@@ -311,14 +320,18 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
         distance = np.maximum.accumulate(self["distance"][known].astype(np.float64))
         return np.interp(metres, distance, self[name][known].astype(np.float64), np.nan, np.nan)
 
-    def compare(self, other: "Lap", circuit: "Circuit | None" = None) -> "Comparison":
+    def compare(
+        self, other: "Lap", circuit: "Circuit | None" = None, formulas: Iterable[str] = ()
+    ) -> "Comparison":
         """Return where another lap loses time to this one; along the way of one of them without a circuit.
+        Its traces read channels, and `formulas` such as "kmh = speed [km/h]" by their names.
 
         Raises BadRequest, Mismatch for different circuits, Unavailable for what the laps lack.
         """
         from riglap.compare import compare  # which is made of laps
 
-        return compare([self, other], circuit)
+        made = tuple(formulas)
+        return compare([lap.with_formulas(*made) if made else lap for lap in (self, other)], circuit)
 
     def findings(self, reference: "Lap", circuit: "Circuit | None" = None) -> "list[Finding]":
         """Return what costs this lap time against a reference, the most first. Raises as `compare`."""
@@ -340,10 +353,13 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
         also where the lap came without `distance`; BadRequest for another ending; Unavailable without
         matplotlib or, for a page, plotly.
         """
+        from riglap.formulas import chosen, with_formulas
         from riglap.plot import draw  # which is made of laps
 
+        wanted = chosen(channels)
         laps = [self, *([against] if isinstance(against, Lap) else against)]
-        return draw(laps, channels, None if path is None else Path(path))
+        drawn = [with_formulas(lap, wanted.formulas) if wanted.formulas else lap for lap in laps]
+        return draw(drawn, wanted.channels, None if path is None else Path(path))
 
 
 class ScoringAssembler:

@@ -5,9 +5,10 @@ Laps are read and compared in a few threads, so that live telemetry does not wai
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
@@ -24,6 +25,7 @@ from riglap.circuits.shelf import Shelf
 from riglap.compare import Comparison, LapPart, Trace, against, check_same_track, ideal, traces, way_of
 from riglap.cornering import CornerPass, cornering
 from riglap.findings import Finding, doubtful, findings, tips
+from riglap.formulas import chosen, with_formulas
 from riglap.lap import Lap
 
 SERVICE: Final = "rig.v1.AnalysisService"
@@ -130,11 +132,12 @@ class AnalysisService:
         self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer
     ) -> analysis_pb2.CompareLapsResponse:
         _check(request)
-        circuit, read = self._traces(request.laps, viewer)
+        wanted = chosen(request.channels)
+        circuit, read = self._traces(request.laps, viewer, wanted.formulas)
         found = against(ideal(read), read, circuit) if request.ideal else against(read[0], read[1:], circuit)
         step = max(request.step, 1.0) if request.step else 1.0
         rows = slice(None, None, max(round(step / (found.places[1] - found.places[0])), 1))
-        laps = [_compared(found, at, request.channels, rows) for at in range(len(found.traces))]
+        laps = [_compared(found, at, wanted.channels, rows) for at in range(len(found.traces))]
         answer = analysis_pb2.CompareLapsResponse(places=found.places[rows], laps=laps, notes=found.notes)
         if circuit is not None:
             answer.circuit.CopyFrom(_circuit(circuit))
@@ -153,9 +156,13 @@ class AnalysisService:
         notes = [*compared.notes, *filter(None, [doubtful(compared)])]
         return analysis_pb2.CoachResponse(circuit=name, findings=map(_finding, found), tips=told, notes=notes)
 
-    def _traces(self, names: Iterable[str], viewer: Viewer) -> tuple[Circuit | None, list[Trace]]:
-        """Return laps along the line of their circuit, or along the way of one of them."""
+    def _traces(
+        self, names: Iterable[str], viewer: Viewer, formulas: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[Circuit | None, list[Trace]]:
+        """Return laps with formulas along the line of their circuit, or along the way of one of them."""
         laps = [self._lap(name, viewer) for name in names]
+        if formulas:
+            laps = [with_formulas(lap, formulas) for lap in laps]
         check_same_track(laps, None)
         circuit = self._surveyed(laps[0]) or way_of(laps)
         return circuit, list(traces(laps, circuit))

@@ -1,5 +1,7 @@
 """Comparing, corners, formulas: in this process, on laps of the simulated game."""
 
+import importlib
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,11 +18,15 @@ from riglap.compare import compare
 from riglap.cornering import cornering
 from riglap.formulas import evaluate, parse
 from riglap.lap import Lap
+from tests.riglap import driven
 from tests.riglap.raced import Raced, drive, quiet
 
 _SHOWN: Final = ("speed", "throttle", "brake", "steering", "gear", "lateral")
 _READ: Final = ("position", "speed", "throttle", "brake", "steering", "gear", "distance", "lap_time")
 _ROUNDS: Final = 15
+_MANY: Final = 300
+STRANGE: Final = "where((throttle > 0.5) & (brake < 0.1), sqrt(speed ** 2 + 4), 3 * speed - 2)"
+"""The same for numexpr, which has neither `if` nor units, and says nothing of what is missing."""
 FORMULA: Final = "if(throttle > 0.5 && brake < 0.1, sqrt(speed ^ 2 + 4), 3 * speed - 2)"
 
 
@@ -43,8 +49,32 @@ def analysis() -> dict[str, float]:
             "align_error_ms_max": max(worst for worst, _ in errors),
             "align_error_ms_rms": float(np.mean([rms for _, rms in errors])),
             "formula_ms": _median(lambda: evaluate(laps[0], parse(FORMULA))),
+            **_formulas(),
             "survey_ms": _median(lambda: survey(updates_of(fresh + whole), length), 3),
         }
+
+
+def _formulas() -> dict[str, float]:
+    """Return the same formula, as text over the float32 columns of a lap of 4,600 samples, against numexpr as
+    it comes, with all its threads: one that both see for the first time, which is what somebody waits for who
+    types it, and one `again`, where both keep what they made of the text.
+    """
+    lap = driven.lap()
+    columns = {name: lap[name] for name in ("throttle", "brake", "speed")}
+    new = itertools.count()
+    found = {"formula_us": 1000 * _median(lambda: evaluate(lap, FORMULA), _MANY)}
+    found["formula_first_us"] = 1000 * _median(lambda: evaluate(lap, f"{FORMULA} + {next(new)}"), _MANY)
+    stint = [driven.lap(driven.info(car=car)) for car in range(40)]
+    found["formula_40_cars_ms"] = _median(lambda: [evaluate(one, FORMULA) for one in stint])
+    try:
+        numexpr = importlib.import_module("numexpr")  # no dependency: installed where the figures are wanted
+    except ImportError:
+        return found
+    theirs = 1000 * _median(lambda: numexpr.evaluate(STRANGE, columns), _MANY)
+    first = 1000 * _median(lambda: numexpr.evaluate(f"{STRANGE} + {next(new)}", columns), _MANY)
+    found["formula_vs_numexpr"] = found["formula_first_us"] / first
+    found["formula_again_vs_numexpr"] = found["formula_us"] / theirs
+    return found
 
 
 def _compared(laps: list[Lap], circuit: object) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rig.errors import MissingChannel
+from rigclient.blocking import connect
 from riglap.lap import Lap
 from riglap.names import session_id
+from riglap.plot.panels import titled
 from tests.once import once
 from tests.riglap.conftest import real_drive
 from tests.riglap.raced import Raced
@@ -151,6 +154,110 @@ def test_formulas_are_channels_of_exports_and_plots(rig: Run, laps: list[Lap], t
     assert wrong.returncode
     assert "column" in wrong.stderr
     assert rig("export", name(laps[0]), "--formula", "nonsense", "--out", file).returncode
+
+
+def test_a_formula_stands_where_a_channel_may(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    """Export, plot and comparison, among the channels, of an option and out of a file."""
+    pandas = pytest.importorskip("pandas")
+    file = tmp_path / "mine.txt"
+    file.write_text(
+        "# of mine\nkmh = speed [km/h]\nfast = if(kmh > 100 [km/h], 1, 0)  # uses kmh\nother = 1 / 0\n"
+    )
+    push = "push = if(speed > 0, derivative('Ground Speed') [G], 0)"
+    out = tmp_path / "lap.csv"
+    done = rig("export", name(laps[0]), "--channels", f"fast,gear,{push}", "--formulas", file, "--out", out)
+    assert done.returncode == 0, done.stderr
+    table = pandas.read_csv(out, comment="#")
+    assert list(table) == ["lap_time", "distance", "fast", "gear", "push"]
+    assert np.array_equal(table["fast"], laps[0].speed * 3.6 > 100)
+    assert np.allclose(table["push"], np.gradient(laps[0].speed, laps[0].lap_time) / 9.80665, atol=0.2)
+    assert rig("plot", name(laps[0]), "--channels", push, "--out", tmp_path / "p.svg").returncode == 0
+
+    asked = ("compare", name(laps[0]), name(laps[1]), "--channels", f"throttle,{push}")
+    found = json.loads(rig(*asked, "--json").stdout)
+    places = len(found["places"])
+    for lap in (found["reference"], *found["laps"]):
+        assert [len(values) for values in lap["channels"].values()] == [places, places]
+        assert {"throttle", "push"} == lap["channels"].keys()
+    shown = rig(*asked).stdout
+    title = titled("push", "G")
+    assert title in shown
+    assert "T1-T2" in shown.partition(title)[2]
+
+
+def test_a_lap_brings_what_its_formulas_take(here: Stage, laps: list[Lap]) -> None:
+    with connect(here.address) as made:
+        lap = made.lap(laps[0].info.name, ["gear", "kmh = speed [km/h]", "fast = if(kmh > 100, 1, 0)"])
+        assert {"gear", "speed", "kmh", "fast"} <= set(lap.channels)
+        assert "throttle" not in lap
+        assert np.allclose(lap["kmh"], 3.6 * laps[0].speed, rtol=1e-6)
+        assert (lap.unit("kmh"), lap.unit("fast")) == ("km/h", "")
+        with pytest.raises(MissingChannel, match="column 5: there is no channel 'sped'"):
+            made.lap(laps[0].info.name, ["x = 1 + sped"])
+    found = laps[0].compare(laps[1], formulas=["kmh = speed [km/h]"])
+    assert np.allclose(
+        found.traces[1].read("kmh"), 3.6 * found.traces[1].read("speed"), equal_nan=True, rtol=1e-6
+    )
+
+
+def test_a_wrong_formula_is_one_sentence(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    circle, line = tmp_path / "circle.txt", tmp_path / "line.txt"
+    circle.write_text("a = b + 1\nb = a\n")
+    line.write_text("a = 1\nb = 1 +\n")
+    for words, said in (
+        (("--channels", "kmh = speed [kPa]"), "column 8: [m/s] cannot be told in [kPa]"),
+        (("--channels", "x = sped + 1"), "there is no channel 'sped'"),
+        (("--channels", "x = range_change(1)"), "a formula has one lap"),
+        (("--channels", "speed = 1"), "no formula can be called 'speed'"),
+        (("--channels", "a", "--formulas", circle), "a uses b uses a"),
+        (("--channels", "a", "--formulas", line), "line 2: in b: column 4"),
+        (("--formula", "nonsense"), "is no formula"),
+    ):
+        for command in (("export", name(laps[0])), ("compare", name(laps[0]), name(laps[1]))):
+            done = rig(*command, *words, *(["--out", tmp_path / "x.csv"] if command[0] == "export" else []))
+            assert done.returncode, words
+            assert said in done.stderr.replace("\n  ", " "), (words, done.stderr)
+            assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_computed_of_what_is_not_there(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    """Loads are 0 on real recordings: no number comes out of them."""
+    out = tmp_path / "lap.csv"
+    formula = "work = integrate(tyre_load[fl] * speed) + tyre_load[fr] ^ 0"
+    done = rig("export", name(laps[0]), "--channels", f"speed,{formula.partition(' + ')[0]}", "--out", out)
+    assert done.returncode == 0
+    assert "no values of work: not available" in done.stderr
+    shown = rig("compare", name(laps[0]), name(laps[1]), "--channels", "load = tyre_load[fl]")
+    assert "not available in these laps" in shown.stdout
+
+
+def test_formulas_in_the_warehouse_are_those_of_the_laps(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    file = f"duckdb:{tmp_path / 'w.duckdb'}"
+    assert rig("sync", "--to", file).returncode == 0
+    formula = "push = derivative(smooth(speed, 0.3)) [G]"
+    done = rig(
+        *("warehouse", "telemetry", "--to", file, "--json", "--channels", f"gear,tyre_temp_0,{formula}")
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len({(row["car"], row["lap_index"]) for row in rows}) > 10
+    for lap in (laps[0], laps[3]):
+        own = [row for row in rows if row["lap"] == name(lap) and row["push"] is not None]
+        push = lap.with_formulas(formula)
+        expected = np.interp([row["lap_time"] for row in own], lap.lap_time, push["push"])
+        assert len(own) > len(lap) - 10
+        assert np.allclose([row["push"] for row in own], expected, atol=1e-3)
+    names = [f"{session_id(lap.info.name)}/{name(lap)}" for lap in (laps[0], laps[5])]
+    grid = rig("warehouse", "grid", *names, "--to", file, "--channels", f"speed,{formula}", "--json")
+    assert grid.returncode == 0, grid.stderr
+    cells = json.loads(grid.stdout)["cells"]
+    assert sum(cell["a"]["push"] is not None for cell in cells) > 100
+    assert max(abs(cell["a"]["push"] or 0) for cell in cells) < 5
+    shown = rig("warehouse", "grid", *names, "--to", file, "--formula", formula)
+    assert titled("push", "G") + " a" in shown.stdout, shown.stderr
+    wrong = rig("warehouse", "grid", *names, "--to", file, "--channels", "x = nothing_such")
+    assert "there is no channel 'nothing_such'" in wrong.stderr
 
 
 def test_the_warehouse_has_the_same_delta(rig: Run, laps: list[Lap], tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ def test_what_it_answers_is_what_the_library_computes(
     total = sum(part.lost for part in answer.laps[1].parts) + answer.laps[1].uncompared
     assert total == pytest.approx(expected.lost())
     assert len(answer.laps[0].channels[0].values) == len(answer.places)
+    kmh = stub.CompareLaps(
+        analysis_pb2.CompareLapsRequest(laps=names, channels=["v = speed [km/h]", "speed"])
+    )
+    for lap in kmh.laps:
+        assert [channel.name for channel in lap.channels] == ["v", "speed"]
+        v, speed = (np.array(channel.values) for channel in lap.channels)
+        assert np.allclose(v, 3.6 * speed, equal_nan=True, rtol=1e-5)
+    with pytest.raises(grpc.RpcError, match=r"column 8: \[m/s\] cannot be told") as refused:
+        stub.CompareLaps(analysis_pb2.CompareLapsRequest(laps=names, channels=["v = speed [kPa]"]))
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     coached = stub.Coach(analysis_pb2.CoachRequest(lap=names[1], reference=names[0]))
     assert [one.id for one in coached.findings] == [one.id for one in findings(expected)]
     again = stub.Coach(

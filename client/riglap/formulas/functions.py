@@ -1,5 +1,6 @@
 """What formulas can do with columns over time: all vectorised, all bounded."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -27,7 +28,11 @@ ELEMENTWISE: Final[Mapping[str, Function]] = {
     "floor": Function(1, np.floor, "same"),
     "ceil": Function(1, np.ceil, "same"),
     "round": Function(1, np.round, "same"),
+    "trunc": Function(1, np.trunc, "same"),
     "sign": Function(1, np.sign, "sign"),
+    "sinh": Function(1, np.sinh, "angle"),
+    "cosh": Function(1, np.cosh, "angle"),
+    "tanh": Function(1, np.tanh, "angle"),
     "sin": Function(1, np.sin, "angle"),
     "cos": Function(1, np.cos, "angle"),
     "tan": Function(1, np.tan, "angle"),
@@ -36,14 +41,57 @@ ELEMENTWISE: Final[Mapping[str, Function]] = {
     "atan": Function(1, np.arctan, "plain"),
     "exp": Function(1, np.exp, "plain"),
     "ln": Function(1, np.log, "plain"),
-    "log": Function(1, np.log, "plain"),
     "log10": Function(1, np.log10, "plain"),
 }
 STATISTICS: Final[Mapping[str, Callable[[Floats], float]]] = {
     "stat_min": lambda x: float(np.min(x)),
     "stat_max": lambda x: float(np.max(x)),
     "stat_mean": lambda x: float(np.mean(x)),
+    "stat_sum": lambda x: float(np.sum(x)),
+    "stat_std_dev": lambda x: float(np.std(x)),
+    "stat_start": lambda x: float(x[0]),
+    "stat_end": lambda x: float(x[-1]),
+    "stat_change": lambda x: float(x[-1] - x[0]),
 }
+"""Of the whole lap, from all rows that have a value."""
+
+FUNCTIONS: Final = frozenset(
+    {
+        *(name for name in ELEMENTWISE if name not in ("negative", "positive")),
+        *STATISTICS,
+        *("sqrt", "sqr", "atan2", "min", "max", "mod", "choose", "invalid"),
+        *("derivative", "integrate", "smooth", "shift"),
+    }
+)
+"""What can be called. `if`, `sgn`, `int` and `log` are other names of choose, sign, trunc and ln."""
+
+_INSTEAD: Final = {
+    "time_shift": "shift(x, seconds) is what x was so many seconds before",
+    "range_change": "a formula has one lap: integrate and stat_... begin and end with it",
+    "range": "a formula has one lap: integrate and stat_... begin and end with it",
+    "filter_lp": "smooth(x, seconds) is the mean over a window",
+    "filter_fir_lp": "smooth(x, seconds) is the mean over a window",
+    "filter_iir_lp": "smooth(x, seconds) is the mean over a window",
+    "average": "smooth(x, seconds) over a window, stat_mean(x) over the lap",
+    "mean": "smooth(x, seconds) over a window, stat_mean(x) over the lap",
+    "integral": "integrate(x)",
+    "diff": "derivative(x)",
+    "differentiate": "derivative(x)",
+    "pow": "x ^ y",
+    "power": "x ^ y",
+    "not": "!x",
+    "isnan": "if a value is missing, so is what is made of it",
+    "is_invalid": "if a value is missing, so is what is made of it",
+}
+"""Names of other programs, and what there is in their place."""
+
+
+def instead(name: str) -> str:
+    """Return what there is in place of a function that is not."""
+    if name in _INSTEAD:
+        return _INSTEAD[name]
+    near = difflib.get_close_matches(name, FUNCTIONS, 1)
+    return (f"did you mean {near[0]}? " if near else "") + "there are " + ", ".join(sorted(FUNCTIONS))
 
 
 def derivative(x: Floats, time: Floats) -> Floats:
@@ -63,6 +111,8 @@ def derivative(x: Floats, time: Floats) -> Floats:
 
 def integrate(x: Floats, time: Floats) -> Floats:
     """Return the sum over time since the lap began, by trapezoids; what is missing adds nothing."""
+    if not np.isfinite(x).any():
+        return np.full(len(x), np.nan)  # nothing is known: not 0
     pieces = np.nan_to_num((x[1:] + x[:-1]) / 2 * np.maximum(np.diff(time), 0.0))
     return np.concatenate((np.zeros(min(len(x), 1)), np.cumsum(pieces)))
 

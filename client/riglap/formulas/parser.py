@@ -1,20 +1,31 @@
 """From text to nodes: operators by precedence, as Pratt has it."""
 
 import re
+from collections.abc import Hashable
 from typing import Final, NamedTuple
 
 from rig.channels import WHEELS
-from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, wrong
+from riglap.formulas.functions import FUNCTIONS, instead
+from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, operands_of, wrong
 
 MOST_CHARACTERS: Final = 4000
 MOST_NODES: Final = 500
 MOST_DEPTH: Final = 60
 
 _TOKEN: Final = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|'(?P<quoted>[^']*)'"
+    r"(?:\s|//[^\n]*)*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
+    r"|'(?P<quoted>[^']*)'|\"(?P<words>[^\"]*)\""
     r"|\[(?P<unit>[^\]]*)\]|(?P<sign>\*\*|&&|\|\||<=|>=|==|!=|<>|[-+*/%^<>!(),])|(?P<end>$)|(?P<other>.))",
     re.DOTALL,
 )
+_PASTED: Final = (
+    dict.fromkeys(map(ord, "\u2018\u2019\u201a\u2032"), "'")
+    | dict.fromkeys(map(ord, "\u201c\u201d\u201e"), '"')
+    | dict.fromkeys(map(ord, "\u2013\u2014\u2212"), "-")
+    | {0xD7: "*", 0xB7: "*", 0xF7: "/"}
+)
+"""Signs that word processors and forums put in place of those that were typed, one for one."""
+_CLOSED: Final = {"'": "'", '"': '"', "[": "]"}
 _WORDS: Final = {"and": "&&", "or": "||", "not": "!"}
 _SAME: Final = {"**": "^", "<>": "!="}
 _BINDS: Final = {
@@ -28,7 +39,11 @@ _BINDS: Final = {
 """How strongly an operator binds what stands left and right of it: ^ from the right, others from the left."""
 _SIGN: Final = 60
 _NOT: Final = 25
-_OPEN: Final = {"if": "choose"}
+_OTHER_NAMES: Final = {"if": "choose", "sgn": "sign", "int": "trunc", "log": "ln"}
+
+
+_OPERATORS: Final = {"mod": "%"}
+"""Functions that are operators."""
 
 
 class _Token(NamedTuple):
@@ -43,13 +58,14 @@ def parsed(text: str) -> Node:
         raise wrong(
             MOST_CHARACTERS + 1, f"the formula has {len(text)} characters", f"{MOST_CHARACTERS} at most"
         )
-    return _Parser(text).whole()
+    return _Parser(text.translate(_PASTED)).whole()
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
         self._nodes = self._depth = 0
+        self._known: dict[Hashable, Node] = {}
         self._next()
 
     def whole(self) -> Node:
@@ -65,6 +81,8 @@ class _Parser:
         kind, self._at = match.lastgroup, match.end()
         told = match[kind]
         before, column = getattr(self, "_token", None), match.start(kind) + 1
+        if kind == "other" and told in _CLOSED:
+            raise wrong(column, f"{told} is not closed by a {_CLOSED[told]}")
         if kind == "other":
             raise wrong(
                 column, f"{told!r} means nothing here", "names of MoTeC stand in '...', units in [...]"
@@ -78,7 +96,7 @@ class _Parser:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise wrong(node.column, f"the formula has more than {MOST_NODES} parts")
-        return node
+        return self._known.setdefault(_identity(node), node)
 
     def _expression(self, least: int) -> Node:
         self._depth += 1
@@ -122,6 +140,9 @@ class _Parser:
         raise wrong(token.column, f"{what} where a value should be")
 
     def _call(self, token: _Token) -> Node:
+        name = _OTHER_NAMES.get(token.text.lower(), token.text.lower())
+        if name not in FUNCTIONS:
+            raise wrong(token.column, f"there is no function {token.text!r}", instead(name))
         opening = self._next()
         operands: list[Node] = []
         while self._token.text != ")" or self._token.kind != "sign":
@@ -130,13 +151,20 @@ class _Parser:
                 break
             self._next()
         self._expect(")", opening)
-        name = token.text.lower()
-        return self._made(Operation(token.column, _OPEN.get(name, name), tuple(operands)))
+        return self._made(Operation(token.column, _OPERATORS.get(name, name), tuple(operands)))
 
     def _expect(self, text: str, opening: _Token) -> None:
         if self._token.text != text or self._token.kind != "sign":
             raise wrong(self._token.column, f"{text!r} is missing, for the '(' in column {opening.column}")
         self._next()
+
+
+def _identity(node: Node) -> Hashable:
+    """Return what tells a node from others: of its operands, which are known already, only which they are."""
+    operands = operands_of(node)
+    if not operands:
+        return node
+    return (node.unit if isinstance(node, Converted) else "", getattr(node, "name", ""), *map(id, operands))
 
 
 def _unit(left: Node, token: _Token) -> Node:

@@ -1,6 +1,7 @@
 """Units: what can be added to what, and by which factor."""
 
 import dataclasses
+import functools
 import math
 from typing import Final
 
@@ -40,22 +41,29 @@ class Unit:
     @property
     def name(self) -> str:
         """The usual name, or one made of base units; "" of a plain number."""
-        for name, unit in KNOWN.items():
-            if (
-                unit.powers == self.powers
-                and math.isclose(unit.scale, self.scale)
-                and unit.offset == self.offset
-            ):
-                return name
-        parts = [
-            base if power == _WHOLE else f"{base}^{power / _WHOLE:g}"
-            for base, power in zip(_BASES, self.powers, strict=True)
-            if power
-        ]
-        factor = "" if math.isclose(self.scale, 1.0) else f"{self.scale:g} "
-        return factor + "·".join(parts)
+        return _name(self)
+
+    @property
+    def usable(self) -> bool:
+        """Whether numbers in it can be reckoned with: no power or factor beyond all measure."""
+        return max(map(abs, self.powers)) <= _MOST_POWER * _WHOLE and 1e-200 < self.scale < 1e200
 
 
+@functools.lru_cache(256)
+def _name(of: Unit) -> str:
+    for name, unit in KNOWN.items():
+        if unit.powers == of.powers and math.isclose(unit.scale, of.scale) and unit.offset == of.offset:
+            return name
+    parts = [
+        base if power == _WHOLE else f"{base}^{power / _WHOLE:g}"
+        for base, power in zip(_BASES, of.powers, strict=True)
+        if power
+    ]
+    factor = "" if math.isclose(of.scale, 1.0) else f"{of.scale:g} "
+    return factor + "·".join(parts)
+
+
+_MOST_POWER: Final = 64
 _BASES: Final = ("m", "s", "kg", "°C")
 
 
@@ -77,6 +85,8 @@ KNOWN: Final = {
     "cm": _unit(1e-2, 1),
     "km": _unit(1e3, 1),
     "ft": _unit(0.3048, 1),
+    "in": _unit(0.0254, 1),
+    "mi": _unit(1609.344, 1),
     "m²": _unit(1.0, 2),
     "1/m": _unit(1.0, -1),
     "l": _unit(1e-3, 3),
@@ -98,6 +108,8 @@ KNOWN: Final = {
     "Nm": _unit(1.0, 2, -2, 1),
     "W": _unit(1.0, 2, -3, 1),
     "kW": _unit(1e3, 2, -3, 1),
+    "hp": _unit(745.7, 2, -3, 1),
+    "lbf": _unit(4.4482216, 1, -2, 1),
     "Pa": _unit(1.0, -1, -2, 1),
     "kPa": _unit(1e3, -1, -2, 1),
     "bar": _unit(1e5, -1, -2, 1),
@@ -120,6 +132,12 @@ _OTHERS: Final = {
     "L": "l",
     "m^2": "m²",
     "sec": "s",
+    "rev/min": "rpm",
+    "inch": "in",
+    **dict.fromkeys(("km/hr", "KPH", "KM/H"), "km/h"),
+    "MPH": "mph",
+    "G's": "G",
+    "PSI": "psi",
 }
 
 

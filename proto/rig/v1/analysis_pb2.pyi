@@ -478,7 +478,9 @@ class CompareLapsRequest(_message.Message):
 
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Channels of one value per row to read along the line, at most 20; `lateral` is the place beside the line."""
+        """Channels of one value per row to read along the line, at most 20; `lateral` is the place beside the line.
+        Formulas may stand among them, `name = expression`: the answer has them by their names.
+        """
 
     def __init__(
         self,

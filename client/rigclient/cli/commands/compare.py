@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import RenderableType
 from rich.style import Style
 
+from rig.errors import BadRequest, MissingChannel
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.questions.selection import split, table
@@ -18,12 +19,14 @@ from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, T
 from rigclient.cli.terminal.text import Text
 from riglap.lap import Lap
 from riglap.names import short_names
+from riglap.plot.panels import titled
 from riglap.times import gap, lap_time
 
 if TYPE_CHECKING:
     from riglap.circuits.circuit import Circuit
-    from riglap.compare import Comparison, LapPart, Trace
+    from riglap.compare import Comparison, LapPart, Segment, Trace
     from riglap.cornering import CornerPass
+    from riglap.formulas import Chosen
 
 CHANNELS: Final = (
     *("lap_time", "distance", "position", "speed", "throttle", "brake", "steering", "gear", "in_pit_lane"),
@@ -49,10 +52,25 @@ on_circuit: Callable[[shell.Command], shell.Command] = click.option(
 @click.option("--ideal", is_flag=True, help="Compare with the best mini-sectors of all these laps.")
 @click.option("--minis", is_flag=True, help="Show mini-sectors of 100 m instead of corners and straights.")
 @on_circuit
+@click.option(
+    "--channels",
+    metavar="A,B",
+    default="",
+    callback=shell.names,
+    help="Read these along the line as well: means in corners and straights, with --json at every metre.",
+)
+@shell.formulas
 @shell.as_json
 @click.pass_obj
 def compare(
-    address: str, names: tuple[str, ...], ideal: bool, minis: bool, circuit_file: Path | None, as_json: bool
+    address: str,
+    names: tuple[str, ...],
+    ideal: bool,
+    minis: bool,
+    circuit_file: Path | None,
+    channels: tuple[str, ...],
+    formulas: shell.Formulas,
+    as_json: bool,
 ) -> None:
     """Compare laps: where one of them wins the time.
 
@@ -62,20 +80,30 @@ def compare(
     Example:
       rig compare best car012-0003
       rig compare car012-0003 car012-0004 car012-0005 --ideal
+      rig compare best car012-0003 --channels "throttle,push = derivative(speed) [G]"
     """
     if len(names) < 2 - ideal:
         raise click.UsageError("name two laps or more; the first is the reference")
-    found = compared(address, names, circuit_file, ideal)
+    wanted = formulas.chosen(channels)
+    channels = wanted.channels if wanted else channels
+    found = compared(address, names, circuit_file, ideal, wanted)
+    _check_channels(found, channels)
     if as_json:
-        click.echo(shell.json_text(plain(found)))
+        click.echo(shell.json_text(plain(found, channels)))
         return
     console = shell.console()
     for part in report(found, minis, console.width):
         console.print(part)
+    for part in _channel_tables(found, channels, minis, console.width):
+        console.print(part)
 
 
 def compared(
-    address: str, names: Sequence[str], circuit_file: Path | None, ideal: bool = False
+    address: str,
+    names: Sequence[str],
+    circuit_file: Path | None,
+    ideal: bool = False,
+    wanted: "Chosen | None" = None,
 ) -> "Comparison":
     """Return laps of the rig or of files against the first of them, or against their ideal lap."""
     from riglap.circuits.circuit import read
@@ -86,6 +114,7 @@ def compared(
     circuit = read(circuit_file) if circuit_file else kept
     check_same_track(laps, circuit)
     circuit = circuit or way_of(laps)
+    laps = [shell.extended(lap, wanted) for lap in laps]
     found = list(traces(laps, circuit))
     return against(ideal_of(found), found, circuit) if ideal else against(found[0], found[1:], circuit)
 
@@ -105,13 +134,13 @@ def _read(rig: Rig, name: str) -> Lap:
         return rig.lap(name, progress=progress)
 
 
-def plain(found: "Comparison") -> dict[str, Any]:
-    """Return it for machines: numbers that are not there are null."""
+def plain(found: "Comparison", channels: Sequence[str] = ()) -> dict[str, Any]:
+    """Return it for machines, with channels along the line: numbers that are not there are null."""
     laps = []
     for at, trace in enumerate(found.others):
         laps.append(
             {
-                **_facts(trace),
+                **_facts(trace, channels),
                 "lost": found.lost(at),
                 "uncompared": found.uncompared(at),
                 "sectors": [_plain_part(part) for part in found.sectors(at)],
@@ -123,16 +152,65 @@ def plain(found: "Comparison") -> dict[str, Any]:
     circuit = found.circuit
     return {
         "circuit": circuit.name if circuit and circuit.version else None,
-        "reference": _facts(found.reference),
+        "reference": _facts(found.reference, channels),
         "laps": laps,
         "places": _numbers(found.places),
         "notes": found.notes,
     }
 
 
-def _facts(trace: "Trace") -> dict[str, Any]:
+def _facts(trace: "Trace", channels: Sequence[str]) -> dict[str, Any]:
     name = trace.aligned.lap.info.name if trace.aligned else trace.title
-    return {"name": name, "lap_time": trace.lap_time, "alignment": trace.how, "error": trace.error_s}
+    facts = {"name": name, "lap_time": trace.lap_time, "alignment": trace.how, "error": trace.error_s}
+    read = {channel: _numbers(trace.read(channel)) for channel in channels}
+    return facts | ({"channels": read} if channels else {})
+
+
+def _channel_tables(
+    found: "Comparison", channels: Sequence[str], minis: bool, width: int
+) -> Iterator[RenderableType]:
+    """Yield a table per channel: its mean in every part of the track, lap by lap."""
+    from riglap.compare import mini_sectors
+
+    parts = mini_sectors(found.places[-1]) if minis else [one for one in found.segments if one.pieces]
+    heads = (("", "left"), *((_letter(at), "right") for at in range(len(found.traces))))
+    for channel in channels:
+        columns = [trace.read(channel) for trace in found.traces]
+        yield Text()
+        yield Text(titled(channel, _unit(found, channel)), TITLE)
+        if not any(np.isfinite(column).any() for column in columns):
+            yield Text("not available in these laps", DIM)
+            continue
+        rows = [
+            (Text(part.title, TEXT), *(_mean(column, found.places, part) for column in columns))
+            for part in parts
+        ]
+        yield table(heads, rows, width)
+
+
+def _check_channels(found: "Comparison", channels: Sequence[str]) -> None:
+    """Raise MissingChannel for a channel that none of the laps has, BadRequest for one of several values."""
+    laps = [trace.aligned.lap for trace in found.traces if trace.aligned]
+    for channel in channels:
+        having = [lap for lap in laps if channel in lap]
+        if channel != "lateral" and not having:
+            raise MissingChannel(f"there is no channel {channel!r}", hint="`rig channels` lists them")
+        if any(lap[channel].ndim > 1 for lap in having):
+            hint = f'one of them: "x = {channel}[0]"'
+            raise BadRequest(f"{channel} has several values in a row", hint=hint)
+
+
+def _unit(found: "Comparison", channel: str) -> str:
+    laps = [trace.aligned.lap for trace in found.traces if trace.aligned]
+    return next((lap.unit(channel) for lap in laps if channel in lap), "m" if channel == "lateral" else "")
+
+
+def _mean(column: Any, places: Any, part: "Segment") -> Text:
+    inside = np.zeros(len(places), bool)
+    for begin, end in part.pieces:
+        inside |= (places >= begin) & (places <= end)
+    known = column[inside & np.isfinite(column)]
+    return Text(f"{known.mean():.6g}", TEXT) if len(known) else Text("-", DIM)
 
 
 def _plain_part(part: "LapPart") -> dict[str, Any]:

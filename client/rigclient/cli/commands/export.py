@@ -1,7 +1,7 @@
 """`rig export`: laps as files for other programs."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,6 +11,9 @@ from rigclient.cli.commands import shell
 from riglap.export import csv, motec, parquet
 from riglap.lap import Lap, channel_of
 from riglap.names import short_names
+
+if TYPE_CHECKING:
+    from riglap.formulas import Chosen
 
 _FORMATS: Final = ("csv", "parquet", "ld")
 
@@ -41,7 +44,7 @@ def export(
     form: str | None,
     out: Path,
     channels: tuple[str, ...],
-    formulas: dict[str, str],
+    formulas: shell.Formulas,
     as_json: bool,
 ) -> None:
     """Write laps as CSV, Parquet or MoTeC files.
@@ -54,42 +57,49 @@ def export(
     Example:
       rig export best --out best.parquet
       rig export car012-0003 car012-0004 --format ld --out run.ld
+      rig export best --channels "speed,push = derivative(speed) [G]" --out push.csv
     """
     form = _format(out, form)
+    wanted = formulas.chosen(channels)
     with connect(address) as rig:
         found = rig.find_laps(names)
         if form == "ld":
-            files = _write_log(rig, found, out, channels, formulas)
+            files = _write_log(rig, found, out, channels, wanted)
         else:
             paths = _files(out, found, form)
             files = [
-                _write_table(rig, *lap, form, channels, formulas) for lap in zip(found, paths, strict=True)
+                _write_table(rig, *lap, form, channels, wanted) for lap in zip(found, paths, strict=True)
             ]
     shell.show_files(files, as_json)
 
 
 def _write_log(
-    rig: Rig, names: list[str], out: Path, channels: tuple[str, ...], formulas: dict[str, str]
+    rig: Rig, names: list[str], out: Path, channels: tuple[str, ...], wanted: "Chosen | None"
 ) -> list[Path]:
     # All channels: MoTeC's steering angle needs more than the one that was asked for.
-    laps = [shell.extended(_read(rig, name, ()), formulas) for name in names]
+    laps = [shell.extended(_read(rig, name, ()), wanted) for name in names]
     (path,) = _files(out, names[:1], "ld")
-    if channels:
-        _say(motec.unavailable(laps, channels), path)
+    if channels and wanted:
+        channels = wanted.channels
+    if channels or wanted:
+        _say(motec.unavailable(laps, channels or tuple(wanted.formulas if wanted else ())), path)
     with shell.busy(f"writing {path}"):
         motec.write(laps, path, channels)
     return [path, path.with_suffix(".ldx")]
 
 
 def _write_table(
-    rig: Rig, name: str, path: Path, form: str, channels: tuple[str, ...], formulas: dict[str, str]
+    rig: Rig, name: str, path: Path, form: str, channels: tuple[str, ...], wanted: "Chosen | None"
 ) -> Path:
     """Write the table. Numbers without their place in the lap are worth little, so that comes first."""
+    needed = channels
     if channels:
-        channels = (*_PLACE, *(channel for channel in (*channels, *formulas) if channel not in _PLACE))
-    lap = shell.extended(_read(rig, name, () if formulas else channels), formulas)
-    if channels:
-        _say(lap.unavailable(channels), path)
+        own = wanted.channels if wanted else channels
+        channels = (*_PLACE, *(channel for channel in own if channel not in _PLACE))
+        needed = channels if wanted is None else wanted.needed() and (*_PLACE, *wanted.needed())
+    lap = shell.extended(_read(rig, name, needed), wanted)
+    if channels or wanted:
+        _say(lap.unavailable(channels or tuple(wanted.formulas if wanted else ())), path)
     with shell.busy(f"writing {path}"):
         (csv if form == "csv" else parquet).write(lap, path, channels)
     return path

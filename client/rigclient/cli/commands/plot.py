@@ -39,7 +39,7 @@ def plot(
     names: tuple[str, ...],
     channels: tuple[str, ...],
     out: Path,
-    formulas: dict[str, str],
+    formulas: shell.Formulas,
     as_json: bool,
 ) -> None:
     """Draw laps over the distance, and what each loses to the first.
@@ -50,15 +50,17 @@ def plot(
     \b
     Example:
       rig plot best car012-0003 --channels speed,throttle,brake,gear --out laps.html
-      rig plot best --formula "push=derivative(speed) [G]" --channels push
+      rig plot best --channels "push = derivative(speed) [G]"
     """
     writer = writer_of(out)
     with connect(address) as rig:
         whole = rig.find_laps(names)
-        needed = () if formulas else (*channels, *_NEEDED)
+        wanted = formulas.chosen(channels)
+        channels = wanted.channels if wanted else channels
+        needed = wanted.needed() if wanted else channels
+        needed = (*needed, *_NEEDED) if needed else ()
         more = _PLACED if needed and len(whole) > 1 else ()
-        laps = [shell.extended(_read(rig, name, needed, more), formulas) for name in whole]
-    channels = (*channels, *(name for name in formulas if name not in channels))
+        laps = [shell.extended(_read(rig, name, needed, more), wanted) for name in whole]
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)

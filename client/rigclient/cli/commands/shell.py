@@ -1,12 +1,13 @@
 """What commands of `rig` share: options, and how they print and show that they are busy."""
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 from google.protobuf.message import Message
@@ -20,6 +21,7 @@ from rigclient.cli.terminal.text import Console, Text
 
 if TYPE_CHECKING:
     from rigclient.queries import Progress
+    from riglap.formulas import Chosen
     from riglap.lap import Lap
 
 _UNCUT: Final = 10_000
@@ -34,29 +36,72 @@ as_json: Callable[[Command], Command] = click.option("--json", "as_json", is_fla
 
 
 def names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the parts of an option that takes names separated by commas."""
-    return tuple(name.strip() for name in value.split(",") if name.strip())
+    """Return the parts of an option that takes names separated by commas; those in brackets are a
+    formula's.
+    """
+    parts, depth = [""], 0
+    for sign in value:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return tuple(part.strip() for part in parts if part.strip())
 
 
-def _named(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
-    """The formulas of an option, by their names."""
-    found = {}
-    for text in value:
-        name, equals, formula = text.partition("=")
-        if not equals or not name.strip():
-            raise click.BadParameter(f"{text!r} is not NAME=FORMULA")
-        found[name.strip()] = formula.strip()
-    return found
+def formulas(command: Command) -> Command:
+    """Give a command formulas: `--formula` and `--formulas`, as `formulas` by their names."""
+
+    @click.option(
+        "--formula",
+        "own_formulas",
+        multiple=True,
+        metavar="NAME=EXPRESSION",
+        help='A channel of your own, such as "kmh = speed [km/h]"; as often as needed.',
+    )
+    @click.option(
+        "--formulas",
+        "formulas_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Formulas to choose from with --channels: one a line, # begins a comment.",
+    )
+    @functools.wraps(command)
+    def with_formulas(
+        *args: Any, own_formulas: Sequence[str], formulas_file: Path | None, **more: Any
+    ) -> Any:
+        return command(*args, formulas=Formulas(tuple(own_formulas), formulas_file), **more)
+
+    return with_formulas
 
 
-formulas = click.option(
-    "--formula",
-    "formulas",
-    multiple=True,
-    metavar="NAME=FORMULA",
-    callback=_named,
-    help='A channel of your own, such as "kmh=speed [km/h]"; as often as needed.',
-)
+class Formulas(NamedTuple):
+    """What a command was given of formulas."""
+
+    own: tuple[str, ...]
+    file: Path | None
+
+    def named(self, channels: Iterable[str]) -> tuple[str, ...]:
+        """Return the channels with the formulas as `name = expression`, for calls that take both. Raises
+        BadRequest.
+        """
+        wanted = self.chosen(channels)
+        if wanted is None:
+            return tuple(channels)
+        plain = [name for name in wanted.channels if name not in wanted.formulas]
+        return (*plain, *(f"{name} = {expression}" for name, expression in wanted.formulas.items()))
+
+    def chosen(self, channels: Iterable[str]) -> "Chosen | None":
+        """Return the channels with the formulas: all of --formula, of a file those that are named. None where
+        there are none. Raises BadRequest.
+        """
+        names = tuple(channels)
+        if not self.own and self.file is None and not any("=" in name for name in names):
+            return None
+        from riglap.formulas import chosen, defined, read_formulas
+
+        own = [f"{name} = {expression}" for name, expression in map(defined, self.own)]
+        return chosen((*names, *own), read_formulas(self.file) if self.file else None)
 
 
 def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -144,10 +189,10 @@ def busy(what: str) -> Iterator[None]:
         yield
 
 
-def extended(lap: "Lap", formulas: dict[str, str]) -> "Lap":
+def extended(lap: "Lap", wanted: "Chosen | None") -> "Lap":
     """Return the lap with a channel per formula. Raises BadRequest, MissingChannel."""
-    if not formulas:
+    if wanted is None or not wanted.formulas:
         return lap
     from riglap.formulas import with_formulas
 
-    return with_formulas(lap, formulas)
+    return with_formulas(lap, wanted.formulas)

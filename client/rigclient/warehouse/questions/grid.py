@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.questions.formulas import split
 from rigclient.warehouse.questions.keyset import Question, rows
 from rigclient.warehouse.questions.laps import LapKey
-from rigclient.warehouse.questions.samples import columns_of
+from rigclient.warehouse.questions.samples import columns_of, samples_of
 
 STEP_M: Final = 10.0
 """At 80 m/s and 50 Hz six samples a cell."""
@@ -40,13 +43,42 @@ def grid(
 ) -> Iterator[Cell]:
     """Yield the cells in which at least one of the laps has a sample, from the line on.
 
-    A channel is the mean of its samples in the cell; one that counts, the most frequent of them.
+    A channel is the mean of its samples in the cell; one that counts, the most frequent of them. A formula
+    among them, `name = expression`, is computed from the samples, and so is its mean.
     """
-    columns = columns_of(channels)
+    names, formulas = split(channels)
+    columns = columns_of(names)
+    means = [_formula_means(destination, lap, formulas, step_m) if formulas else {} for lap in (a, b)]
     question = Question(_sql(columns), (*_bound(a, step_m), *_bound(b, step_m)))
     for row in rows(destination, question, ("CELL",), _PAGE):
         first, second = (_values(row, side, columns) for side in _SIDES)
-        yield Cell((row["cell"] + 0.5) * step_m, first, second, _difference(first, second))
+        delta = _difference(first, second)
+        none = dict.fromkeys((name.upper() for name in formulas), None)
+        first, second = (
+            {**values, **none, **of_lap.get(int(row["cell"]), {})}
+            for values, of_lap in zip((first, second), means, strict=True)
+        )
+        yield Cell((row["cell"] + 0.5) * step_m, first, second, delta)
+
+
+def _formula_means(
+    destination: Destination, lap: LapKey, formulas: Mapping[str, str], step_m: float
+) -> dict[int, dict[str, float | None]]:
+    """Return the mean of every formula by cell; None where none of its samples has a value."""
+    asked = [f"{name} = {expression}" for name, expression in formulas.items()]
+    found: dict[int, dict[str, float | None]] = {}
+    for batch in samples_of(destination, lap, asked):
+        metres = batch.column("DISTANCE").to_numpy(zero_copy_only=False).astype(np.float64)
+        for name in map(str.upper, formulas):
+            values = batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+            known = np.isfinite(metres) & np.isfinite(values) & (metres >= 0)
+            cells, at = np.unique(np.floor(metres[known] / step_m).astype(int), return_inverse=True)
+            sums = np.bincount(at, values[known], len(cells)) / np.maximum(
+                np.bincount(at, minlength=len(cells)), 1
+            )
+            for cell, mean in zip(cells.tolist(), sums.tolist(), strict=True):
+                found.setdefault(cell, {})[name] = mean
+    return found
 
 
 def _bound(lap: LapKey, step_m: float) -> tuple[float | str, ...]:

@@ -11,6 +11,7 @@ from rigclient.warehouse import tables
 from rigclient.warehouse.destination import PAGE_ROWS, Batch, Destination
 from rigclient.warehouse.questions import laps
 from rigclient.warehouse.questions.choice import Choice
+from rigclient.warehouse.questions.formulas import needed_by, split, with_formulas
 from rigclient.warehouse.questions.keyset import Question, pages
 
 _ALWAYS: Final = ("SESSION", "CAR", "LAP_INDEX", "LAP", "LAP_TIME", "DISTANCE")
@@ -50,9 +51,30 @@ def samples(
     destination: Destination, choice: Choice, channels: Iterable[str], page: int = PAGE_ROWS
 ) -> Iterator[Batch]:
     """Yield batches of samples: SESSION, CAR, LAP_INDEX, LAP, LAP_TIME, DISTANCE, and the channels'
-    columns.
+    columns. With formulas among them, `name = expression`, a batch is a lap.
+
+    Raises UnknownChannel, BadRequest and MissingChannel for what a formula says.
     """
-    wanted = list(dict.fromkeys((*_ALWAYS, *columns_of(channels))))
+    names, formulas = split(channels)
+    if formulas:
+        needed = (*names, *needed_by(formulas))
+        rows = _batches(destination, choice, columns_of(needed), page)
+        yield from with_formulas(rows, formulas, list(dict.fromkeys((*_ALWAYS, *columns_of(names)))))
+    else:
+        yield from _batches(destination, choice, columns_of(names), page)
+
+
+def samples_of(destination: Destination, lap: laps.LapKey, channels: Iterable[str]) -> Iterator[Batch]:
+    """Yield batches of the samples of one lap, as `samples` does."""
+    names, formulas = split(channels)
+    wanted = list(dict.fromkeys((*_ALWAYS, *columns_of((*names, *needed_by(formulas))))))
+    rows = (batch.select(wanted) for batch in pages(destination, _question([lap], wanted), _KEYS))
+    keep = list(dict.fromkeys((*_ALWAYS, *columns_of(names))))
+    yield from with_formulas(rows, formulas, keep) if formulas else rows
+
+
+def _batches(destination: Destination, choice: Choice, columns: Iterable[str], page: int) -> Iterator[Batch]:
+    wanted = list(dict.fromkeys((*_ALWAYS, *columns)))
     found = laps.laps(destination, replace(choice, telemetry=True), everything=True)
     for some in _together(found, page):
         for batch in pages(destination, _question(some, wanted), _KEYS, page):

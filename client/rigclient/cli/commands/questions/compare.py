@@ -51,7 +51,7 @@ _WISHES: Final = (
 def _over_distance(command: Any) -> Any:
     for option in reversed(_WISHES):
         command = option(command)
-    return command
+    return shell.formulas(command)
 
 
 @click.command()
@@ -94,6 +94,7 @@ def compare(
     channels: tuple[str, ...],
     step_m: float,
     plot: Path | None,
+    formulas: shell.Formulas,
     as_json: bool,
     **words: Any,
 ) -> None:
@@ -111,7 +112,7 @@ def compare(
         choice = choice_of(words)
         found = best_of(destination, choice, first, second)
         warn_of_unknown_green(destination, choice)
-        _show(destination, found, channels, step_m, plot, as_json)
+        _show(destination, found, channels, step_m, plot, formulas, as_json)
 
 
 def _show(
@@ -120,11 +121,13 @@ def _show(
     channels: tuple[str, ...],
     step_m: float,
     plot: Path | None,
+    formulas: shell.Formulas,
     as_json: bool,
 ) -> None:
+    channels = formulas.named(channels)
+    columns = comparison.columns(channels)
     writer = writer_of(plot) if plot else None
     cells = list(found.cells(destination, channels, step_m)) if found.has_telemetry else []
-    columns = comparison.columns(channels)
     if as_json:
         click.echo(shell.json_text(comparison.plain(found, cells)))
     else:

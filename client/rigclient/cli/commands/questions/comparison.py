@@ -51,16 +51,20 @@ class Shown(NamedTuple):
 
 
 def columns(channels: Iterable[str]) -> list[Shown]:
-    """Return the columns of channels, in the units of `rig plot`. Raises UnknownChannel."""
+    """Return the columns of channels, in the units of `rig plot`, and of formulas, in their own. Raises
+    UnknownChannel, BadRequest, MissingChannel.
+    """
     from rigclient.warehouse import tables
+    from rigclient.warehouse.questions.formulas import split, unit_of
     from rigclient.warehouse.questions.samples import columns_of, units
 
+    names, formulas = split(channels)
     found = []
-    for name in columns_of(channels):
+    for name in columns_of(names):
         unit, factor = shown_as(units().get(name, ""))
         counts = tables.SAMPLES.type_of(name) in (tables.WHOLE, tables.FLAG)
         found.append(Shown(name, unit, factor, 0 if counts else 1 if unit else 2))
-    return found
+    return found + [Shown(name.upper(), unit_of(name, formulas), 1.0, 2) for name in formulas]
 
 
 def plain(found: "LoadedComparison", cells: "Sequence[Cell]") -> dict[str, Any]:

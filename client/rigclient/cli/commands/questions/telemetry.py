@@ -44,9 +44,15 @@ _PLACES: Final = 3
     metavar="FILE",
     help="All of them into a .csv or .parquet file; else the first are shown.",
 )
+@shell.formulas
 @shell.as_json
 def telemetry(
-    where: str | None, channels: tuple[str, ...], out: Path | None, as_json: bool, **words: Any
+    where: str | None,
+    channels: tuple[str, ...],
+    out: Path | None,
+    formulas: shell.Formulas,
+    as_json: bool,
+    **words: Any,
 ) -> None:
     """Get samples of laps, ordered by car, lap and distance.
 
@@ -56,13 +62,14 @@ def telemetry(
     Example:
       rig warehouse telemetry --track meander --race 1 --car 3,12 --green --out race.parquet
       rig warehouse telemetry --driver birch --channels speed,tyre_temp --json | head
+      rig warehouse telemetry --driver birch --channels "speed,push = derivative(speed) [G]"
     """
     from rigclient.warehouse.questions import samples
 
     write = _writer(out)
     choice = choice_of(words, telemetry=True)
     with asked_alone(where) as destination:
-        found = iter(samples.samples(destination, choice, channels))
+        found = iter(samples.samples(destination, choice, formulas.named(channels)))
         first = next(found, None)
         warn_of_unknown_green(destination, choice)
         if first is None:
