@@ -1,6 +1,7 @@
 """What a lap did in every corner: speeds, brake, throttle, gear and line, at the places of the circuit."""
 
 import dataclasses
+import hashlib
 import math
 from typing import Final
 
@@ -11,6 +12,10 @@ from riglap.circuits.circuit import Circuit
 from riglap.circuits.corners import Corner
 from riglap.circuits.line import Floats
 
+_REVISION: Final = 1
+"""Raised with every change of what is computed here or in the alignment: what was kept is computed anew."""
+_FINGERPRINT_BYTES: Final = 5
+"""Sums over a million laps still fit into 64 bits."""
 _NAN: Final = math.nan
 _BRAKING: Final = 0.10
 """Pedals resting on a foot, and their noise, stay below."""
@@ -81,6 +86,12 @@ def cornering(aligned: Alignment, circuit: Circuit) -> tuple[CornerPass, ...]:
         else CornerPass(corner.number, clear=False)
         for corner in circuit.corners
     )
+
+
+def fingerprint(circuit: Circuit) -> int:
+    """Return a number of 40 bits, never 0, that changes with the circuit and with how it is used here."""
+    digest = hashlib.blake2b(circuit.content + bytes([_REVISION]), digest_size=_FINGERPRINT_BYTES).digest()
+    return int.from_bytes(digest, "little") or 1
 
 
 def approaches(circuit: Circuit) -> dict[int, float]:
