@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,7 +146,18 @@ def test_a_full_disk_is_counted_and_tried_again(raced: Path, monkeypatch: pytest
 
 
 def _archive(data: Path) -> None:
-    archive(Settings(data, ROOMY), lambda seconds: os.getppid() == 1 or bool(os.sched_yield()))
+    """Archive until killed, or alone."""
+    own = os.getppid()
+
+    def alone(seconds: float) -> bool:
+        time.sleep(seconds)
+        return os.getppid() != own
+
+    archive(Settings(data, ROOMY), alone)
+
+
+def _has(data: Path, wanted: int) -> bool:
+    return len(list(data.glob("laps/*/*.lap.corners"))) >= wanted
 
 
 def test_an_archiver_that_is_killed_again_and_again_comes_to_an_end(raced: Path) -> None:
@@ -155,7 +168,7 @@ def test_an_archiver_that_is_killed_again_and_again_comes_to_an_end(raced: Path)
         process = spawn.Process(target=_archive, args=(raced,))
         process.start()
         try:
-            until(lambda wanted=wanted: len(kept(raced)) >= wanted)
+            until(partial(_has, raced, wanted))
         finally:
             os.kill(process.pid or 0, signal.SIGKILL)
             process.join()
