@@ -19,7 +19,7 @@ from rigd.store.store import Store, circuits_path
 from riglap.alignment import align
 from riglap.circuits.circuit import Circuit
 from riglap.circuits.shelf import Shelf
-from riglap.cornering import cornering, fingerprint
+from riglap.cornering import circuit_driven, cornering, fingerprint
 from riglap.lap import Lap
 
 _LOOK_S: Final = 1.0
@@ -130,7 +130,7 @@ class Corners:
     def _computed(self, lap: Lap, layouts: list[Circuit]) -> archive_pb2.LapCorners:
         """Return the corners of a lap, or why it has none: nobody tries again until the circuit changes."""
         try:
-            circuit = self._shelf.driven(lap)
+            circuit = circuit_driven(self._shelf, lap)
             if circuit is None:
                 return _none(layouts[0], "it was driven on no layout that is known")
             passes = pass_messages(cornering(align(lap, circuit), circuit))

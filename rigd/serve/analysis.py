@@ -25,7 +25,7 @@ from riglap.alignment import align
 from riglap.circuits.circuit import Circuit, encoded
 from riglap.circuits.shelf import Shelf
 from riglap.compare import Comparison, LapPart, Trace, against, check_same_track, ideal, traces, way_of
-from riglap.cornering import cornering, fingerprint
+from riglap.cornering import circuit_driven, cornering, fingerprint
 from riglap.findings import Finding, doubtful, findings, tips
 from riglap.lap import Lap
 
@@ -205,7 +205,7 @@ class AnalysisService:
         return self._shelf.version(layout, int(version)) if version else self._shelf.newest(layout)
 
     def _surveyed(self, lap: Lap) -> Circuit | None:
-        return self._shelf.driven(lap)
+        return circuit_driven(self._shelf, lap)
 
 
 def _check(request: analysis_pb2.CompareLapsRequest) -> None:

@@ -9,10 +9,8 @@ from typing import Final
 import numpy as np
 
 from rig.errors import NotFound, RigError
-from riglap.alignment import places_of
 from riglap.circuits.circuit import Circuit, read, write
 from riglap.circuits.line import Floats
-from riglap.lap import Lap
 
 _LENGTH_M: Final = 2.0
 """Lengths that the game tells of one layout differ by nothing; of two layouts by a chicane at least."""
@@ -21,8 +19,6 @@ _SHAPE_M: Final = 40.0
 _VERSION: Final = re.compile(r"v(\d{1,6})\.json")
 _MOST_HELD: Final = 16
 """A megabyte each."""
-_EVERY: Final = 25
-"""Of the samples: two a second tell a layout."""
 _MOST_LAYOUTS: Final = 26
 """Of one name and one length."""
 
@@ -67,16 +63,6 @@ class Shelf:
             if same_layout(circuit, track_length, places, distance):
                 return circuit
         return None
-
-    def driven(self, lap: Lap) -> Circuit | None:
-        """Return the newest version of the layout that a lap was driven on; None where no layout is so, and
-        for a lap without positions.
-        """
-        places = places_of(lap)
-        if places is None or "distance" not in lap:
-            return None
-        distance = lap["distance"][::_EVERY].astype(float)
-        return self.find(lap.info.track_name, lap.info.track_length, places[::_EVERY], distance)
 
     def state(self) -> frozenset[tuple[Path, int]]:
         """Return a value that differs when a version came, went or was changed by hand."""
