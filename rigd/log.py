@@ -57,6 +57,9 @@ CIRCUIT_KEPT: Final = LogEvent(
 CIRCUIT_TROUBLE: Final = LogEvent(
     "circuit_trouble", ("lap", "error"), "a lap could not be used for its circuit", logging.WARNING
 )
+CORNERS_TROUBLE: Final = LogEvent(
+    "corners_trouble", ("lap", "error"), "the corners of a lap could not be had or kept", logging.WARNING
+)
 LAP_EVICTED: Final = LogEvent("lap_evicted", ("lap", "bytes", "why"), "retention deleted a lap", logging.INFO)
 LAP_LOST: Final = LogEvent(
     "lap_lost", ("lap", "bytes", "why"), "retention had to delete a lap that someone wants", logging.WARNING

@@ -114,6 +114,13 @@ METRICS: Final = (
     Metric("marks_bytes", GAUGE, "bytes of the excerpts of marks", "archiver.marks_bytes"),
     Metric("marks_limit_bytes", GAUGE, "setting: most bytes of excerpts", "archiver.marks_limit_bytes"),
     Metric("marks_room_bytes", GAUGE, "bytes that may be marked now", "archiver.marks_room_bytes"),
+    Metric("corners_computed", COUNTER, "laps whose corners were computed", "archiver.corners"),
+    Metric(
+        "corners_pending", GAUGE, "laps to be looked at for their corners", "archiver.corners_pending"
+    ),
+    Metric(
+        "corners_failed", COUNTER, "laps whose corners could not be had or kept", "archiver.corners_failed"
+    ),
     Metric("laps_unsynced", GAUGE, "laps that no warehouse has confirmed", "archiver.unsynced"),
     Metric(
         "unsynced_since_seconds", GAUGE, "when the oldest of them began, unix time; 0: none",

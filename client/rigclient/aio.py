@@ -15,6 +15,7 @@ from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
 
 if TYPE_CHECKING:
+    from rig.v1 import analysis_pb2
     from riglap.circuits.circuit import Circuit
 
 __all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
@@ -206,6 +207,17 @@ class AsyncRig(AsyncConnection):
         async for part in self._parts(self._lap.ReadScoring, request):
             updates.take(part.columns)
         return updates.rows()
+
+    async def corners(self, lap: str | LapInfo = queries.BEST) -> "analysis_pb2.ListCornersResponse":
+        """Return what a lap did in the corners of its circuit, as the contract says it. Raises NotFound,
+        Unavailable for a lap with too few samples, BadRequest for a piece of a lap.
+        """
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        request = analysis_pb2.ListCornersRequest(lap=await self.find_lap(lap))
+        answer: analysis_pb2.ListCornersResponse = await self._ask(stub.ListCorners, request)
+        return answer
 
     async def circuits(self) -> "list[Circuit]":
         """Return the circuits that the rig has surveyed, the newest version of each layout."""

@@ -1,16 +1,25 @@
 """What a lap did in every corner: speeds, brake, throttle, gear and line, at the places of the circuit."""
 
 import dataclasses
+import hashlib
 import math
 from typing import Final
 
 import numpy as np
 
-from riglap.alignment import Alignment
+from riglap.alignment import Alignment, places_of
 from riglap.circuits.circuit import Circuit
 from riglap.circuits.corners import Corner
 from riglap.circuits.line import Floats
+from riglap.circuits.shelf import Shelf
+from riglap.lap import Lap
 
+_REVISION: Final = 1
+"""Raised with every change of what is computed here or in the alignment: what was kept is computed anew."""
+_FINGERPRINT_BYTES: Final = 5
+"""Sums over a million laps still fit into 64 bits."""
+_EVERY: Final = 25
+"""Of the samples: two a second tell a layout."""
 _NAN: Final = math.nan
 _BRAKING: Final = 0.10
 """Pedals resting on a foot, and their noise, stay below."""
@@ -81,6 +90,23 @@ def cornering(aligned: Alignment, circuit: Circuit) -> tuple[CornerPass, ...]:
         else CornerPass(corner.number, clear=False)
         for corner in circuit.corners
     )
+
+
+def fingerprint(circuit: Circuit) -> int:
+    """Return a number of 40 bits, never 0, that changes with the circuit and with how it is used here."""
+    digest = hashlib.blake2b(circuit.content + bytes([_REVISION]), digest_size=_FINGERPRINT_BYTES).digest()
+    return int.from_bytes(digest, "little") or 1
+
+
+def circuit_driven(shelf: Shelf, lap: Lap) -> Circuit | None:
+    """Return the newest version of the layout that a lap was driven on; None where no layout is so, and for a
+    lap without positions.
+    """
+    places = places_of(lap)
+    if places is None or "distance" not in lap:
+        return None
+    distance = lap["distance"][::_EVERY].astype(float)
+    return shelf.find(lap.info.track_name, lap.info.track_length, places[::_EVERY], distance)
 
 
 def approaches(circuit: Circuit) -> dict[int, float]:

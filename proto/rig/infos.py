@@ -210,6 +210,12 @@ class LapInfo(Info):
     """Samples taken out of frames that the game held open too long; see `whole` among the channels."""
     newer: bool
     """The file was written by a newer version, which alone can read it; `damage` says so."""
+    corners: int
+    """What the corners kept beside the file were computed from, see LapCorners; it changes when the
+    circuit does. 0: there are none.
+    """
+    corners_bytes: int
+    """Size of the file of the corners, bytes."""
 
     @classmethod
     def of(cls, message: lap_pb2.Lap) -> "LapInfo":
@@ -261,6 +267,8 @@ class LapInfo(Info):
             digest=message.digest,
             torn_samples=message.torn_samples,
             newer=message.newer,
+            corners=message.corners,
+            corners_bytes=message.corners_bytes,
         )
         object.__setattr__(made, "_message", message)
         return made
@@ -425,6 +433,8 @@ class SessionInfo(Info):
     """Time of the fastest valid lap, seconds; absent without one."""
     best_lap: str
     """Name of the lap with `best_lap_time`, `sessions/{session}/laps/{lap}`; empty without one."""
+    corners: int
+    """Sum of `corners` of its laps: it changes when corners of a lap are computed, or computed anew."""
 
     @classmethod
     def of(cls, message: session_pb2.Session) -> "SessionInfo":
@@ -447,6 +457,7 @@ class SessionInfo(Info):
             bytes=message.bytes,
             best_lap_time=message.best_lap_time if message.HasField("best_lap_time") else None,
             best_lap=message.best_lap,
+            corners=message.corners,
         )
         object.__setattr__(made, "_message", message)
         return made

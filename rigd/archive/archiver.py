@@ -22,6 +22,7 @@ from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
 from rigd.archive.circuits import Circuits
+from rigd.archive.corners import Corners
 from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits, Retention
 from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
@@ -117,6 +118,7 @@ class Archiver:
         self._retention = Retention(self.store, self._settings.limits)
         self._marks = Marks(self._data)
         self._circuits = Circuits(self._data)
+        self._corners = Corners(self._data, self.store)
         self.store.folder.sweep()
         self.store.reconcile(self._stopped)
         self._whole = True
@@ -222,6 +224,9 @@ class Archiver:
             urgency=urgency(self.eviction).name,
             nice=nice_now(),
             marks_pending=self._marks_pending,
+            corners=self._corners.made,
+            corners_pending=self._corners.pending,
+            corners_failed=self._corners.failed,
         )
         status.unsynced, status.unsynced_since_ns = self._unsynced()
         self._retention.status(status)
@@ -244,17 +249,19 @@ class Archiver:
             self._begin_again()
 
     def _work(self) -> bool:
-        """Do a share of the commands, then laps, and without any a piece of a mark: neither holds up
-        laps.
+        """Do a share of the commands, then laps, and without any a piece of a mark, of a circuit or of
+        corners: none of them holds up laps.
         """
         waiting = process(self._queue, self.store)
         followed = self._opened()
         if followed is None:
-            return waiting
+            return waiting or self._corners.work()
         more = self._follow(followed)
         if not more:
             waiting = self._keep_marks(followed) or waiting
             followed.journals.attend()
+        if not more and not waiting:
+            waiting = self._circuits.work() or self._corners.work()
         if self._retention.enforce_sometimes():
             self.store.folder.hold_reserve()
         return more or waiting
@@ -343,7 +350,8 @@ class Archiver:
                 followed.journals.lose(session, gathered.header.lap.name, gathered.header.gaps)
                 lap = self.store.write(gathered)
                 log.say(log.LAP_ARCHIVED, lap=lap.name, bytes=lap.bytes)
-                self._circuits.learn(session.name, self.store.folder.path(lap.name))
+                self._circuits.add(session.name, self.store.folder.path(lap.name))
+                self._corners.add(lap.name)
                 self._pulse.beat()
             self.archived += len(wanted)
             followed.ring.forget_pages()

@@ -1,5 +1,6 @@
 """Circuits learned from the laps that are archived: surveyed until the line is good, then left as it is."""
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -9,7 +10,7 @@ from rigd import log
 from rigd.store.store import circuits_path
 from riglap.circuits.circuit import circuit_of
 from riglap.circuits.shelf import Shelf
-from riglap.circuits.survey import Updates, joined, survey, updates_of
+from riglap.circuits.survey import Updates, covered, joined, survey, updates_of
 from riglap.compare import with_splits
 from riglap.lap import Lap
 
@@ -36,11 +37,23 @@ class Circuits:
         self._shelf = Shelf(circuits_path(data))
         self._session = ""
         self._track: _Track = _Track([], [])
+        self._waiting: deque[tuple[str, Path]] = deque()
         self._settled = False
         """Nothing more is to be learned in this session."""
 
-    def learn(self, session: str, path: Path) -> None:
-        """Take a lap that was archived; after some of them, write the circuit if its line is good."""
+    def add(self, session: str, path: Path) -> None:
+        """Take a lap that was archived, to learn from when there is time."""
+        self._waiting.append((session, path))
+
+    def work(self) -> bool:
+        """Learn from one of the laps; return whether there was any."""
+        if self._waiting:
+            self._learn(*self._waiting.popleft())
+            return True
+        return False
+
+    def _learn(self, session: str, path: Path) -> None:
+        """Take a lap; after some of them, write the circuit if its line is good."""
         if session != self._session:
             self._session, self._track, self._settled = session, _Track([], []), False
         if self._settled:
@@ -71,8 +84,10 @@ class Circuits:
 
     def _try(self, lap: Lap) -> bool:
         """Write the circuit where the line is good; return whether it is."""
-        info = lap.info
-        surveyed = survey(joined(self._track.updates), info.track_length)
+        info, updates = lap.info, joined(self._track.updates)
+        if not covered(updates, info.track_length):
+            return False
+        surveyed = survey(updates, info.track_length)
         if not surveyed.good:
             return False
         circuit = circuit_of(info.track_name, info.track_length, surveyed)

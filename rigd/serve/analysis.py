@@ -4,6 +4,7 @@ Laps are read and compared in a few threads, so that live telemetry does not wai
 """
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +14,19 @@ from typing import Any, Final
 
 import grpc
 
-from rig.errors import BadRequest, Exhausted, NotFound
-from rig.v1 import analysis_pb2
+from rig.errors import BadRequest, Exhausted, NotFound, RigError
+from rig.regular import is_regular
+from rig.v1 import analysis_pb2, archive_pb2
 from rigd.auth.caller import CALLER, Caller, Scope
 from rigd.serve.seats import Seats
+from rigd.store.corners import pass_messages, read_corners
 from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import EVERYTHING, Viewer
-from riglap.alignment import align, places_of
+from riglap.alignment import align
 from riglap.circuits.circuit import Circuit, encoded
 from riglap.circuits.shelf import Shelf
 from riglap.compare import Comparison, LapPart, Trace, against, check_same_track, ideal, traces, way_of
-from riglap.cornering import CornerPass, cornering
+from riglap.cornering import circuit_driven, cornering, fingerprint
 from riglap.findings import Finding, doubtful, findings, tips
 from riglap.formulas import chosen, with_formulas
 from riglap.lap import Lap
@@ -119,14 +122,34 @@ class AnalysisService:
     def _list_corners(
         self, request: analysis_pb2.ListCornersRequest, viewer: Viewer
     ) -> analysis_pb2.ListCornersResponse:
+        if kept := self._kept(request.lap, viewer):
+            return analysis_pb2.ListCornersResponse(
+                circuit=kept.circuit, corners=kept.corners, fingerprint=kept.fingerprint
+            )
         lap = self._lap(request.lap, viewer)
         circuit = self._surveyed(lap) or way_of([lap])
         if circuit is None:
             return analysis_pb2.ListCornersResponse()
-        passed = cornering(align(lap, circuit), circuit)
+        corners = pass_messages(cornering(align(lap, circuit), circuit))
+        if not circuit.version:
+            return analysis_pb2.ListCornersResponse(corners=corners)
         return analysis_pb2.ListCornersResponse(
-            circuit=circuit.name if circuit.version else "", corners=[_pass(one) for one in passed]
+            circuit=circuit.name, corners=corners, fingerprint=fingerprint(circuit)
         )
+
+    def _kept(self, name: str, viewer: Viewer) -> archive_pb2.LapCorners | None:
+        """Return the corners beside a lap that the viewer may see, if they are of this lap file and of the
+        circuit as it is now.
+        """
+        row = self._store.index.lap(name, viewer)
+        if row is None or not row.corners or not is_regular(self._store.folder.path(name)):
+            return None
+        with contextlib.suppress(RigError, OSError):
+            kept, _ = read_corners(self._store.folder.corners_path(name)) or (None, 0)
+            if kept and kept.corners and kept.digest == row.digest:
+                newest = self._shelf.newest(kept.circuit.partition("/")[0])
+                return kept if kept.fingerprint == fingerprint(newest) else None
+        return None
 
     def _compare(
         self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer
@@ -189,12 +212,7 @@ class AnalysisService:
         return self._shelf.version(layout, int(version)) if version else self._shelf.newest(layout)
 
     def _surveyed(self, lap: Lap) -> Circuit | None:
-        places = places_of(lap)
-        if places is None or "distance" not in lap:
-            return None
-        return self._shelf.find(
-            lap.info.track_name, lap.info.track_length, places[::25], lap["distance"][::25].astype(float)
-        )
+        return circuit_driven(self._shelf, lap)
 
 
 def _check(request: analysis_pb2.CompareLapsRequest) -> None:
@@ -231,36 +249,6 @@ def _circuit(circuit: Circuit) -> analysis_pb2.Circuit:
         ],
         splits=circuit.splits,
     )
-
-
-_PASS: Final = {
-    "time": "time_s",
-    "entry_speed": "entry_mps",
-    "least_speed": "least_mps",
-    "least_place": "least_m",
-    "exit_speed": "exit_mps",
-    "brake_place": "brake_m",
-    "brake_peak": "brake_peak",
-    "release_place": "release_m",
-    "trail": "trail_m",
-    "turn_in_place": "turn_in_m",
-    "throttle_place": "throttle_m",
-    "full_throttle_place": "full_throttle_m",
-    "coast": "coast_s",
-    "gear": "gear",
-    "entry_lateral": "entry_lateral_m",
-    "apex_lateral": "apex_lateral_m",
-    "exit_lateral": "exit_lateral_m",
-    "grip_use": "grip_use",
-    "slip": "slip",
-}
-"""Fields of the contract, whose units are in their comments, and the attributes that they come from."""
-
-
-def _pass(one: CornerPass) -> analysis_pb2.CornerPass:
-    told = {field: getattr(one, name) for field, name in _PASS.items()}
-    known = {field: value for field, value in told.items() if math.isfinite(value)}
-    return analysis_pb2.CornerPass(corner=one.corner, clear=one.clear, speed_class=one.speed_class, **known)
 
 
 def _compared(found: Comparison, at: int, channels: Sequence[str], rows: slice) -> analysis_pb2.ComparedLap:

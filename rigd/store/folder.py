@@ -13,9 +13,10 @@ from rig.disk import UNFINISHED, sync_folder
 from rig.errors import Corrupt, NotFound
 from rig.lapfile import LapFile
 from rig.regular import is_regular, read_regular
-from rig.v1 import lap_pb2, session_pb2
+from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigd.durable import make_folder, rename, replace
 from rigd.store.checksummed import dump_message, load_message
+from rigd.store.corners import read_corners, stated
 from rigd.store.tombstones import Tombstones
 
 SUFFIX: Final = ".lap"
@@ -23,6 +24,7 @@ DAMAGED: Final = ".damaged"
 """Added to the name of a file that failed its check."""
 _PIN: Final = ".pin"
 _SYNCED: Final = ".synced"
+_CORNERS: Final = ".corners"
 _TOMBSTONES: Final = "gone.jsonl"
 _SESSION: Final = "session.json"
 _JOURNAL: Final = "losses.log"
@@ -32,6 +34,9 @@ _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
 _NAME: Final = re.compile(r"sessions/([a-z0-9-]+)(?:/laps/([a-z0-9-]+))?")
+
+
+_NO_CORNERS: Final = (archive_pb2.LapCorners(), 0)
 
 
 def _parts(name: str, wanted: int) -> tuple[str, ...]:
@@ -112,13 +117,14 @@ class LapFolder:
         """Return the lap with what is known of its file and stands beside it."""
         lap.bytes, lap.digest = size, digest
         lap.pinned, lap.synced = self.pinned(lap.name), self.synced(lap.name)
+        lap.corners, lap.corners_bytes = self._corners(lap.name)
         return lap
 
     def delete(self, lap: str) -> None:
         """Remove a lap's file and what stands beside it."""
         path = self.path(lap)
-        for one in (path, _with(path, DAMAGED), _with(path, _PIN), _with(path, _SYNCED)):
-            _remove(one)
+        for suffix in ("", DAMAGED, _PIN, _SYNCED, _CORNERS):
+            _remove(_with(path, suffix))
         sync_folder(path.parent)
 
     def set_aside(self, lap: str) -> None:
@@ -191,6 +197,23 @@ class LapFolder:
     def sync(self, lap: str) -> None:
         """Note that the warehouse has the lap."""
         self._flag(lap, _SYNCED, True)
+
+    def corners_path(self, lap: str) -> Path:
+        """Return where the corners of a lap lie, or would lie. Raises NotFound for what is no name."""
+        return _with(self.path(lap), _CORNERS)
+
+    def keep_corners(self, lap: str, data: bytes) -> None:
+        """Write the corners of a lap beside it. Raises NotFound when there is none, OSError."""
+        self._there(lap)
+        self._replace(self.corners_path(lap), data)
+
+    def _corners(self, lap: str) -> tuple[int, int]:
+        """Return the fingerprint of a lap's corners and the bytes of their file; 0 for those that there are
+        not, or that cannot be read.
+        """
+        with contextlib.suppress(Corrupt, OSError):
+            return stated(*(read_corners(self.corners_path(lap)) or _NO_CORNERS))
+        return 0, 0
 
     def _flag(self, lap: str, suffix: str, up: bool) -> None:
         path = self._there(lap)

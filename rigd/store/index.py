@@ -90,13 +90,20 @@ CREATE INDEX lap_by_user ON lap (user, seat) WHERE user <> '';
 """
 """Since release 0.2: whose laps they are."""
 
+_CORNERS: Final = """
+ALTER TABLE lap ADD COLUMN corners INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lap ADD COLUMN corners_bytes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX lap_by_corners ON lap (seat, corners, corners_bytes) WHERE corners_bytes;
+"""
+"""Since release 0.2: corners that are kept beside laps. Sums are taken from the index alone."""
+
 _OF_SESSION: Final = """
 SELECT total(laps), count(DISTINCT car), total(bytes) FROM seat WHERE session = ?
 """
 _MARKED: Final = "SELECT total(bytes) FROM lap WHERE kind = ? AND pinned"
 _UNSYNCED: Final = "SELECT count(*), min(start_ns) FROM lap WHERE NOT synced"
 _BY_AGE: Final = f"""
-SELECT name, bytes, pinned, synced,
+SELECT name, bytes + corners_bytes, pinned, synced,
     id IN (SELECT id FROM ({query.best("seat.session, seat.car")}) WHERE rank = 1
         UNION ALL SELECT id FROM ({query.best("seat.track, seat.class")}) WHERE rank = 1),
     start_ns
@@ -137,6 +144,7 @@ def _counted(db: sqlite3.Connection, message: bytes, viewer: Viewer) -> session_
     """Return the session with what is known of its laps, of those that there are for a viewer."""
     session = unpack_message(session_pb2.Session, message)
     session.laps, session.cars, session.bytes = map(int, _sums(db, session.name, viewer))
+    session.corners = _corners(db, session.name, viewer)
     session.ClearField("best_lap_time")
     session.ClearField("best_lap")
     seen = viewer.laps()
@@ -165,9 +173,26 @@ def _sums(db: sqlite3.Connection, session: str, viewer: Viewer) -> tuple[float, 
     return laps, cars, size
 
 
-def _knows_users(db: sqlite3.Connection) -> bool:
+def _corners(db: sqlite3.Connection, session: str, viewer: Viewer) -> int:
+    """Return the sum of the fingerprints of corners of a session's laps."""
+    if not _knows(db, "corners"):
+        return 0
+    seen = viewer.laps()
+    found = db.execute(
+        "SELECT coalesce(sum(lap.corners), 0) FROM seat CROSS JOIN lap ON lap.seat = seat.id "
+        f"WHERE lap.corners_bytes AND seat.session = ? AND {seen}",
+        (session, *seen.values),
+    ).fetchone()
+    return int(found[0])
+
+
+def _knows(db: sqlite3.Connection, column: str) -> bool:
     """Return whether an archiver of this version has opened it."""
-    return bool(db.execute("SELECT 1 FROM pragma_table_info('lap') WHERE name = 'user'").fetchone())
+    return bool(db.execute("SELECT 1 FROM pragma_table_info('lap') WHERE name = ?", (column,)).fetchone())
+
+
+def _knows_users(db: sqlite3.Connection) -> bool:
+    return _knows(db, "user")
 
 
 def _meta(db: sqlite3.Connection, key: str) -> str | None:
@@ -253,6 +278,8 @@ class Index:
                 self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
             if not _knows_users(self._db):
                 self._db.executescript(f"BEGIN; {_USERS} COMMIT;")
+            if not _knows(self._db, "corners"):
+                self._db.executescript(f"BEGIN; {_CORNERS} COMMIT;")
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise _meaning(path, error) from error
@@ -330,6 +357,10 @@ class Index:
         """Note that the warehouse has a lap."""
         self._change(name, synced=True)
 
+    def set_corners(self, name: str, corners: int, size: int) -> None:
+        """Note the corners of a lap: their fingerprint, 0 for none, and the bytes of their file."""
+        self._change(name, corners=corners, corners_bytes=size)
+
     def _change(self, name: str, **fields: Any) -> None:
         with self.transaction():
             lap = self.lap(name)
@@ -368,8 +399,15 @@ class Index:
         return int(self._db.execute("SELECT total(laps) FROM seat").fetchone()[0])
 
     def total_bytes(self) -> int:
-        """Return the bytes of all lap files."""
-        return int(self._db.execute("SELECT total(bytes) FROM seat").fetchone()[0])
+        """Return the bytes of all lap files, and of the corners beside them."""
+        (laps,) = self._db.execute("SELECT total(bytes) FROM seat").fetchone()
+        (corners,) = self._db.execute("SELECT total(corners_bytes) FROM lap WHERE corners_bytes").fetchone()
+        return int(laps + corners)
+
+    def whole_laps(self) -> list[str]:
+        """Return the names of all complete laps whose file is sound, newest first."""
+        rows = self._db.execute("SELECT name FROM lap WHERE complete AND NOT damaged ORDER BY start_ns DESC")
+        return [name for (name,) in rows]
 
     def unsynced(self) -> tuple[int, int]:
         """Return how many laps no warehouse has, and when the oldest of them began, unix nanoseconds, 0 when

@@ -21,7 +21,7 @@ Row = dict[str, Any]
 M = TypeVar("M", bound=Message)
 
 _CRC_BYTES: Final = 4
-_ADDED: Final = {"user": ""}
+_ADDED: Final = {"user": "", "corners": 0, "corners_bytes": 0}
 """Columns that an index lacks until an archiver of this version has opened it, and what they say then."""
 
 _LAPS: Final = """
@@ -92,6 +92,8 @@ def lap_row(lap: lap_pb2.Lap) -> Row:
         "user": lap.user,
         "counted": lap.valid and lap_time < query.ABSENT and lap.kind != lap_pb2.LAP_KIND_EXCERPT,
         "bytes": lap.bytes,
+        "corners": lap.corners,
+        "corners_bytes": lap.corners_bytes,
     }
 
 

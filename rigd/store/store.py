@@ -12,6 +12,7 @@ from rig.errors import Corrupt, Exhausted, Newer
 from rig.lapfile import HEAD_LIMIT, LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigd.gather.gather import Gathered
+from rigd.store.corners import stated, unpack_corners
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index, IndexReader, remove_index
 
@@ -105,6 +106,11 @@ class Store:
         """Note that the warehouse has a lap. Raises NotFound when there is none."""
         self.folder.sync(lap)
         self.index.set_synced(lap)
+
+    def keep_corners(self, lap: str, data: bytes) -> None:
+        """Write the corners of a lap beside it, and list them. Raises NotFound when there is none."""
+        self.folder.keep_corners(lap, data)
+        self.index.set_corners(lap, *stated(unpack_corners(data), len(data)))
 
     def remove(self, lap: str, tombstone: dict[str, Any]) -> None:
         """Delete a lap and write why. The tombstone comes first: a crash after it leaves a lap that

@@ -63,6 +63,7 @@ MENDS: Final = {
     "file-set-aside": "see what is in it that the new one lacks, then delete it",
     "file-unfinished": "restart `rigd archive`: it removes what is half written",
     "flag-orphaned": "delete it",
+    "corners-damaged": "restart `rigd archive`: it computes them anew",
     "gone-unreadable": "nothing was deleted that the line tells of; take the line out",
     # The index.
     "index-missing": _REINDEX,

@@ -11,6 +11,7 @@ from rig.errors import Corrupt
 from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
 from rigd.store.checksummed import load_json, load_message
+from rigd.store.corners import read_corners
 from rigd.store.folder import DAMAGED, LapFolder
 from rigd.store.index import IndexReader
 from rigd.store.tombstones import MOST_BYTES
@@ -18,12 +19,12 @@ from rigd.verify.finding import differing, finding
 from rigd.verify.walk import Findings
 
 _NAME: Final = re.compile(r"[a-z0-9-]+")
-_LAP: Final = re.compile(r"([a-z0-9-]+)\.lap(\.damaged|\.pin|\.synced|)")
+_LAP: Final = re.compile(r"([a-z0-9-]+)\.lap(\.damaged|\.pin|\.synced|\.corners|)")
 _OWN: Final = frozenset({"session.json", "gone.jsonl", "losses.log"})
 _ASIDE: Final = re.compile(r"(session\.json|gone\.jsonl|losses\.log)\.damaged\+*")
 _ABOVE: Final = frozenset({".reserve"})
 _MOST_BYTES: Final = 1 << 20
-_COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap")
+_COUNTED: Final = ("laps", "cars", "bytes", "best_lap_time", "best_lap", "corners")
 """Fields of a session that the index makes from its laps."""
 
 
@@ -122,8 +123,17 @@ class SessionWalk:
         match = _LAP.fullmatch(path.name)
         if match is None or not is_regular(path):
             yield finding("file-foreign", self._where(path), "nothing of rigd has such a name")
-        elif match[2] in (".pin", ".synced") and not self._has(path.parent, match[1]):
-            yield finding("flag-orphaned", self._where(path), "the lap of this flag is not there")
+        elif match[2] in (".pin", ".synced", ".corners") and not self._has(path.parent, match[1]):
+            yield finding("flag-orphaned", self._where(path), "the lap that it stands beside is not there")
+        elif match[2] == ".corners":
+            yield from self._corners(path)
+
+    def _corners(self, path: Path) -> Findings:
+        """Check the corners of a lap."""
+        try:
+            read_corners(path)
+        except Corrupt as error:
+            yield finding("corners-damaged", self._where(path), str(error))
 
     def _has(self, folder: Path, lap: str) -> bool:
         return (folder / f"{lap}.lap").exists() or (folder / f"{lap}.lap{DAMAGED}").exists()

@@ -11,7 +11,7 @@ from rig.channels import PHYSICS
 from rig.columns import Head, Layouts, Template, read_head
 from rig.v1 import physics_pb2
 from tests.bench.analysis import analysis
-from tests.bench.archiver import archive_lap
+from tests.bench.archiver import archive_lap, corners_archive
 from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.costs import costs
@@ -190,6 +190,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "analysis": analysis,
     "archives": archives,
     "archive_lap": archive_lap,
+    "corners_archive": corners_archive,
     "listlaps": listlaps,
     "readlap": readlap,
     "busy": busy,
@@ -219,6 +220,7 @@ TARGETS: Final = {
     "channel_read_pct": 5.0,
     "lap_decode_mb_s": 500.0,
     "archive_lap_cpu_s": 0.2,
+    "corners_archive_s_per_lap": 0.05,
     "readlap_vs_copy": 3.0,
     "listlaps_100k_ms": 20.0,
     "busy_tick_lateness_p99_ms": 1.0,

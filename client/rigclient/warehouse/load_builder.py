@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig.errors import Corrupt, Mismatch, NotFound, RigError
+from rig.v1 import analysis_pb2
 from rigclient.warehouse import table_rows, tables
 from rigclient.warehouse.iteration import prefetch
 from rigclient.warehouse.layout import ChannelColumns, LayoutCache
@@ -15,6 +16,10 @@ from rigclient.warehouse.spool import Spool
 
 LOAD_ROWS: Final = 250_000
 """Most samples of a load: about 60 MB as zstd Parquet; warehouses take files of 100 MB best."""
+
+
+_CORNERS_AT_ONCE: Final = 500
+"""Laps of a load that brings corners alone: some 5,000 rows."""
 
 
 class PreparedLoad(NamedTuple):
@@ -40,6 +45,7 @@ class _OpenLoad:
         self._newest_ns = 0
         self._laps: list[table_rows.NamedRow] = []
         self._gaps: list[table_rows.NamedRow] = []
+        self._corners: list[table_rows.NamedRow] = []
         self.sessions: list[table_rows.NamedRow] = []
 
     def has_room(self, layout: ChannelColumns, rows: int, limit: int) -> bool:
@@ -66,13 +72,27 @@ class _OpenLoad:
         self._digests[lap.name] = file.digest
         self._newest_ns = max(self._newest_ns, lap.end_time_ns)
 
+    def add_corners(self, lap: str, kept: analysis_pb2.ListCornersResponse | None) -> None:
+        """Note the rows of CORNERS of a lap; none come later."""
+        if kept is not None:
+            self._corners += table_rows.corners(self._rig_id, lap, kept)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it brings nothing."""
+        return not (self._laps or self._corners or self.sessions)
+
     def finished(self, number: int) -> PreparedLoad:
         """Return the finished load, as number `number` of the stream of laps."""
         self._spool.put(tables.LAPS, self._laps)
         self._spool.put(tables.GAPS, table_rows.numbered(self._gaps))
+        self._spool.put(tables.CORNERS, self._corners)
         self._spool.put(tables.SESSIONS, self.sessions)
         load = Load(self._spool.id, self._rig_id, STREAM, number, number + 1, self._spool.parts())
         return PreparedLoad(load, self.layout, self._digests, self._newest_ns, self._spool)
+
+
+ReadLap = tuple[FetchedLap, ChannelColumns, analysis_pb2.ListCornersResponse | None]
 
 
 class LoadBuilder:
@@ -97,7 +117,8 @@ class LoadBuilder:
                     yield open_load.finished(number)
                     number, open_load = number + 1, None
                 open_load = open_load or self._new_load(lap[1])
-                open_load.add(*lap)
+                open_load.add(*lap[:2])
+                open_load.add_corners(wanted.name, lap[2])
                 session = sessions.pop(wanted.name.partition("/laps/")[0], None)
                 open_load.sessions += [session] if session else []
             read(wanted.rows)
@@ -106,15 +127,30 @@ class LoadBuilder:
         if open_load is not None:
             open_load.sessions += sessions.values()
             yield open_load.finished(number)
+            number += 1
+        yield from self._corners(plan.corners, number)
+
+    def _corners(self, laps: list[str], number: int) -> Iterator[PreparedLoad]:
+        """Yield loads with the corners of laps that are there, from load `number` on."""
+        for at in range(0, len(laps), _CORNERS_AT_ONCE):
+            open_load = self._new_load(None)
+            for name in laps[at : at + _CORNERS_AT_ONCE]:
+                if self.stopped:
+                    return
+                open_load.add_corners(name, self._rig.corners(name))
+            if not open_load.empty:
+                yield open_load.finished(number)
+                number += 1
 
     def _new_load(self, layout: ChannelColumns | None) -> _OpenLoad:
         return _OpenLoad(self._rig.rig_id, self._folder, layout)
 
-    def _read(self, wanted: PlannedLap) -> tuple[FetchedLap, ChannelColumns] | None:
-        """Return a lap with its layout; None for one that was removed meanwhile or is refused."""
+    def _read(self, wanted: PlannedLap) -> ReadLap | None:
+        """Return a lap with its layout and corners; None for one that was removed meanwhile or is refused."""
         try:
             read = self._rig.read(wanted.name, wanted.digest)
-            return read, self._layouts.of(read.file)
+            layout = self._layouts.of(read.file)
+            return read, layout, self._rig.corners(wanted.name) if wanted.corners else None
         except NotFound:
             return None  # retention, or somebody's hand, was faster
         except (Corrupt, Mismatch) as error:

@@ -158,12 +158,11 @@ def _copy(destination: Destination, part: LoadPart, file: str, own: str) -> None
 
 def _replace(destination: Destination, table: WarehouseTable, own: str) -> None:
     """Remove the rows that the load has brought anew."""
-    rig, key = table.key
-    new = f"FROM {table.name} WHERE LOAD_ID = ?"
+    shared = ", ".join(table.replaced)
     destination.execute(
-        f"DELETE FROM {table.name} WHERE LOAD_ID <> ? AND {rig} IN (SELECT {rig} {new}) "
-        f"AND {key} IN (SELECT {key} {new})",
-        [own] * 3,
+        f"DELETE FROM {table.name} WHERE LOAD_ID <> ? AND ({shared}) IN "
+        f"(SELECT {shared} FROM {table.name} WHERE LOAD_ID = ?)",
+        [own] * 2,
     )
 
 

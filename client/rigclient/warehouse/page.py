@@ -55,6 +55,9 @@ _VIEWS: Final = {
     "BEST_LAPS_V": "The best lap of every driver in every session and car.",
     "STATISTICS_V": "How fast and how evenly each driver drove; pace is made of flying laps within 107 % of the "
     "driver's best, CONSISTENCY is their deviation [s].",
+    "CORNERS_V": "CORNERS with driver, car, track and lap time, and whether the lap counts.",
+    "CORNER_SPEEDS_V": "The least speeds of every driver in every corner of a circuit: slowest, mean and fastest, and "
+    "the best time through it, of the laps that count.",
     "RESULTS_V": "The cars of a session in their order, of a race by laps and time, of all else by the best lap; "
     "CLASS_PLACE, and RETIRED: no chequered flag, or where a chart marks none, two usual laps without a crossing "
     "before the first car's last one.",
@@ -83,7 +86,8 @@ def _facts(table: WarehouseTable) -> Iterator[str]:
     if table.unique:
         yield f"Key: {', '.join(f'`{name}`' for name in table.unique)}."
     if table.replaced:
-        yield "A load that brings a row replaces the one of that key."
+        shared = ", ".join(f"`{name}`" for name in table.replaced)
+        yield f"A load that brings rows replaces those that share {shared}."
 
 
 def _columns(table: WarehouseTable) -> Iterator[str]:

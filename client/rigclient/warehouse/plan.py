@@ -30,6 +30,8 @@ class PlannedLap(NamedTuple):
     digest: str
     rows: int
     """Samples and scoring updates."""
+    corners: int = 0
+    """What its corners on the rig were computed from; 0: there are none."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Plan:
     """Rows of the sessions that the warehouse does not have as they are now, by name."""
     marks: dict[str, str] = field(default_factory=dict)
     """Digests of laps that the warehouse has and that are not marked as synced on the rig, by name."""
+    corners: list[str] = field(default_factory=list)
+    """Laps that are there, and whose corners are not, or were computed from something else."""
     there: int = 0
     """Laps that the warehouse has."""
     refused: list[RigError] = field(default_factory=list)
@@ -69,10 +73,12 @@ def plan(rig: RigReader, destination: Destination, settled: Settled, *, thorough
     for at in range(0, len(sessions), _SESSIONS_AT_ONCE):
         some = sessions[at : at + _SESSIONS_AT_ONCE]
         alike = _sums(destination, rig.rig_id, some)
+        corners = _corner_sums(destination, rig.rig_id, some)
         for session in some:
             if (
                 alike.get(session.name) != (session.laps, session.bytes)
                 or session.name in unmarked
+                or (session.corners and corners.get(session.name) != session.corners)
                 or thorough
             ):
                 _compare(made, session.name, rig, destination)
@@ -80,28 +86,31 @@ def plan(rig: RigReader, destination: Destination, settled: Settled, *, thorough
                 made.there += session.laps
         for session in _changed(destination, rig.rig_id, some):
             made.sessions[session.name] = table_rows.session(rig.rig_id, session)
-    waiting = (*(lap.name for lap in made.laps), *made.marks)
+    waiting = (*(lap.name for lap in made.laps), *made.marks, *made.corners)
     busy = {name.partition("/laps/")[0] for name in waiting} | made.sessions.keys()
     settled |= {one.name: _state(one) for one in sessions if one.name not in busy}
     return made
 
 
 def _state(session: session_pb2.Session) -> tuple[int, ...]:
-    """Return a value that differs when laps came or went, or the session ended."""
-    return session.laps, session.bytes, session.end_time_ns
+    """Return a value that differs when laps came or went, corners were computed, or the session ended."""
+    return session.laps, session.bytes, session.end_time_ns, session.corners
 
 
 def _compare(made: Plan, session: str, rig: RigReader, destination: Destination) -> None:
     """Add the laps of a session to the plan, compared one by one."""
     there = _digests(destination, rig.rig_id, session)
+    corners = _fingerprints(destination, rig.rig_id, session)
     for lap in rig.laps(session):
         digest = there.get(parted(lap.name)[1])
         made.there += digest is not None
+        if digest is not None and lap.corners and corners.get(parted(lap.name)[1]) != lap.corners:
+            made.corners.append(lap.name)
         if digest is None and lap.damage:
             how = "of a newer version" if lap.newer else "damaged on the rig"
             made.damaged.append(f"{lap.name} is {how} and stays there: {lap.damage}")
         elif digest is None:
-            made.laps.append(PlannedLap(lap.name, lap.digest, lap.samples + lap.scorings))
+            made.laps.append(PlannedLap(lap.name, lap.digest, lap.samples + lap.scorings, lap.corners))
         elif lap.digest and lap.digest != digest:
             made.refused.append(_other(lap, rig.address, digest, destination.name))
         elif lap.digest and not lap.synced:
@@ -130,6 +139,25 @@ def _sums(
     sql = f"SELECT SESSION, COUNT(*), SUM(BYTES) FROM LAPS WHERE RIG_ID = ? AND SESSION IN ({_marks(names)})"
     rows = destination.rows(f"{sql} GROUP BY SESSION", [rig_id, *names])
     return {f"sessions/{name}": (int(laps), int(size)) for name, laps, size in rows}
+
+
+_CORNERS: Final = "SELECT DISTINCT SESSION, LAP, FINGERPRINT FROM CORNERS WHERE RIG_ID = ? AND SESSION"
+
+
+def _corner_sums(
+    destination: Destination, rig_id: str, sessions: Iterable[session_pb2.Session]
+) -> dict[str, int]:
+    """Return the sum of the fingerprints of corners that the warehouse has of these sessions, lap by lap."""
+    names = _short(sessions)
+    sql = f"SELECT SESSION, SUM(FINGERPRINT) FROM ({_CORNERS} IN ({_marks(names)})) C GROUP BY SESSION"
+    rows = destination.rows(sql, [rig_id, *names])
+    return {f"sessions/{name}": int(total) for name, total in rows}
+
+
+def _fingerprints(destination: Destination, rig_id: str, session: str) -> dict[str, int]:
+    """Return what the corners of a session's laps in the warehouse were computed from, by lap."""
+    rows = destination.rows(f"{_CORNERS} = ?", [rig_id, session.removeprefix("sessions/")])
+    return {lap: int(found) for _, lap, found in rows}
 
 
 def _changed(

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from rig.errors import Corrupt, Mismatch
+from rig.errors import Corrupt, Mismatch, RigError
 from rig.lapfile import LapFile
-from rig.v1 import event_pb2, lap_pb2, session_pb2
+from rig.v1 import analysis_pb2, event_pb2, lap_pb2, session_pb2
 from rigclient.blocking import Rig, connect
 
 _MARKED_AT_ONCE: Final = 200
@@ -74,6 +74,16 @@ class RigReader:
         if digest and file.digest != digest:
             raise Corrupt(f"{name} was listed with digest {digest} and came with {file.digest}", name=name)
         return FetchedLap(file, len(data))
+
+    def corners(self, name: str) -> analysis_pb2.ListCornersResponse | None:
+        """Return what a lap did in its corners; None where the rig does not say so now: a later sync asks
+        again.
+        """
+        try:
+            found = self._rig.corners(name)
+        except RigError:
+            return None
+        return found if found.fingerprint else None
 
     def events(self, ring: RingEvents, after: int, since_ns: int) -> Iterator[event_pb2.Event]:
         """Yield the events with numbers above `after`, up to `ring.last`.

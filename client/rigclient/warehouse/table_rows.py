@@ -8,7 +8,7 @@ import numpy as np
 from google.protobuf import json_format
 
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
-from rig.v1 import event_pb2, lap_pb2, session_pb2
+from rig.v1 import analysis_pb2, event_pb2, lap_pb2, session_pb2
 from rigclient.queries import words
 from rigclient.warehouse import flags
 from rigclient.warehouse.tables import parted
@@ -122,6 +122,23 @@ def gaps_of_lap(rig_id: str, file: LapFile) -> Iterator[NamedRow]:
     own_session, own = parted(file.header.lap.name)
     for one in file.header.gaps:
         yield {"RIG_ID": rig_id, "SESSION": own_session, "LAP": own, **_gap(one)}
+
+
+def corners(rig_id: str, lap: str, kept: analysis_pb2.ListCornersResponse) -> Iterator[NamedRow]:
+    """Yield the rows of CORNERS of a lap."""
+    own_session, own = parted(lap)
+    for one in kept.corners:
+        known = {field.name.upper(): value for field, value in one.ListFields()}
+        yield {
+            **known,
+            "RIG_ID": rig_id,
+            "SESSION": own_session,
+            "LAP": own,
+            "CIRCUIT": kept.circuit,
+            "CLEAR": one.clear,
+            "SPEED_CLASS": one.speed_class or None,
+            "FINGERPRINT": kept.fingerprint,
+        }
 
 
 def event(rig_id: str, ring: str, message: event_pb2.Event) -> NamedRow:

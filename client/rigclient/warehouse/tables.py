@@ -50,8 +50,8 @@ class WarehouseTable(NamedTuple):
     key: tuple[str, ...]
     once: bool = False
     """Nor have two rows of the whole table: a load that brings one again is refused."""
-    replaced: bool = False
-    """Rows with the same key that were there before go when a load brings new ones."""
+    replaced: tuple[str, ...] = ()
+    """Rows that share these columns with new ones go when a load brings those."""
     few: bool = False
     """So few rows come at a time that DuckDB may keep an index of the key, and refuse a second row itself."""
 
@@ -187,6 +187,44 @@ LAPS: Final = WarehouseTable(
     once=True,
 )
 
+CORNERS: Final = WarehouseTable(
+    "CORNERS",
+    "What laps did in the corners of their circuit, as the rig has computed it last. Places are metres from "
+    "the line, lateral places metres left of the reference line; NULL: it did not happen, or nobody knows.",
+    (
+        _RIG,
+        _SESSION,
+        _LAP,
+        Column("CIRCUIT", TEXT, "Layout and version that the numbers belong to.", needed=True),
+        Column("CORNER", WHOLE, "Number of the corner on that circuit, from 1.", needed=True),
+        Column("CLEAR", FLAG, "Nothing of it is doubtful. FALSE: there are no numbers."),
+        Column("SPEED_CLASS", TEXT, "slow, medium or fast, by the least speed."),
+        Column("TIME", REAL64, "From its begin to its end [s]."),
+        Column("ENTRY_SPEED", REAL64, "Speed at its begin [m/s]."),
+        Column("LEAST_SPEED", REAL64, "Least speed [m/s]."),
+        Column("LEAST_PLACE", REAL64, "Where the car is slowest [m]."),
+        Column("EXIT_SPEED", REAL64, "Speed at its end [m/s]."),
+        Column("BRAKE_PLACE", REAL64, "Where braking for it begins [m]."),
+        Column("BRAKE_PEAK", REAL64, "Greatest brake pedal, 0 to 1."),
+        Column("RELEASE_PLACE", REAL64, "Where braking ends [m]."),
+        Column("TRAIL", REAL64, "Braking behind the turn-in [m]."),
+        Column("TURN_IN_PLACE", REAL64, "Where the car is turned in [m]."),
+        Column("THROTTLE_PLACE", REAL64, "Where the throttle is picked up [m]."),
+        Column("FULL_THROTTLE_PLACE", REAL64, "Where the throttle is full [m]."),
+        Column("COAST", REAL64, "Without either pedal [s]."),
+        Column("GEAR", REAL64, "Gear where the car is slowest."),
+        Column("ENTRY_LATERAL", REAL64, "Lateral place at its begin [m]."),
+        Column("APEX_LATERAL", REAL64, "Lateral place at its apex [m]."),
+        Column("EXIT_LATERAL", REAL64, "Lateral place at its end [m]."),
+        Column("GRIP_USE", REAL64, "Acceleration against the most that the lap shows at such speeds."),
+        Column("SLIP", REAL64, "Sliding of the worst wheel against the speed."),
+        Column("FINGERPRINT", WHOLE, "Of what it was computed from; another one on the rig replaces it."),
+        _LOAD,
+    ),
+    ("RIG_ID", "SESSION", "LAP", "CORNER"),
+    replaced=("RIG_ID", "SESSION", "LAP"),
+)
+
 SESSIONS: Final = WarehouseTable(
     "SESSIONS",
     "Sessions, as they were when a load last brought one.",
@@ -216,7 +254,7 @@ SESSIONS: Final = WarehouseTable(
         _LOAD,
     ),
     ("RIG_ID", "SESSION"),
-    replaced=True,
+    replaced=("RIG_ID", "SESSION"),
 )
 
 EVENTS: Final = WarehouseTable(
@@ -345,7 +383,20 @@ SCHEMA: Final = WarehouseTable(
     ("VERSION",),
 )
 
-TABLES: Final = (WATERMARK, LOADS, SESSIONS, LAPS, SAMPLES, UPDATES, EVENTS, GAPS, READINGS, FILES, SCHEMA)
+TABLES: Final = (
+    WATERMARK,
+    LOADS,
+    SESSIONS,
+    LAPS,
+    CORNERS,
+    SAMPLES,
+    UPDATES,
+    EVENTS,
+    GAPS,
+    READINGS,
+    FILES,
+    SCHEMA,
+)
 """In the order in which they are made; the version comes last."""
 LOADED: Final = tuple(table for table in TABLES if table.type_of("LOAD_ID") and table is not LOADS)
 """The tables whose rows come with loads."""

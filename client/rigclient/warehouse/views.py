@@ -89,10 +89,28 @@ FROM (
 """
 """The cars of a session in their order: of a race by laps and time, of all else by the best lap."""
 
+CORNERS: Final = """
+SELECT C.*, L.CAR, L.CAR_NUMBER, COALESCE(L.DRIVER, '') AS DRIVER, L.VEHICLE_CLASS, L.TRACK, L.LAP_INDEX,
+  L.LAP_NUMBER + 1 AS LAP_NO, L.LAP_TIME, L.VALID
+FROM CORNERS C JOIN LAPS L ON L.RIG_ID = C.RIG_ID AND L.SESSION = C.SESSION AND L.LAP = C.LAP
+"""
+"""What laps did in corners, with who drove what."""
+
+CORNER_SPEEDS: Final = """
+SELECT CIRCUIT, CORNER, DRIVER, VEHICLE_CLASS, MAX(TRACK) AS TRACK, COUNT(*) AS LAPS,
+  MIN(LEAST_SPEED) AS SLOWEST_SPEED, AVG(LEAST_SPEED) AS MEAN_SPEED, MAX(LEAST_SPEED) AS FASTEST_SPEED,
+  MIN(TIME) AS BEST_TIME
+FROM CORNERS_V WHERE CLEAR AND COALESCE(VALID, TRUE) AND LEAST_SPEED IS NOT NULL
+GROUP BY CIRCUIT, CORNER, DRIVER, VEHICLE_CLASS
+"""
+"""The least speeds of every driver in every corner, of the laps that count [m/s]."""
+
 QUESTIONS: Final = {
     "LAP_CHART_V": LAP_CHART,
     "BEST_LAPS_V": BEST_LAPS,
     "STATISTICS_V": STATISTICS,
     "RESULTS_V": RESULTS,
+    "CORNERS_V": CORNERS,
+    "CORNER_SPEEDS_V": CORNER_SPEEDS,
 }
 """Views by name, each after those that it uses."""

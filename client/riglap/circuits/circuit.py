@@ -1,6 +1,7 @@
 """A circuit: one layout of a track, its reference line, corners and timing lines; and its file."""
 
 import dataclasses
+import hashlib
 import json
 import math
 import zlib
@@ -83,6 +84,15 @@ class Circuit:
     def edges(self) -> tuple[Floats, Floats]:
         """Metres to the left and right edge, without NaN: where they are not known those of a wide road."""
         return np.nan_to_num(self.left, nan=_WIDE_M), np.nan_to_num(self.right, nan=_WIDE_M)
+
+    @cached_property
+    def content(self) -> bytes:
+        """Digest of what numbers of a lap in corners depend on: name, line, edges, corners, thresholds."""
+        told = hashlib.blake2b(repr((self.name, self.track_length, self.length)).encode(), digest_size=16)
+        for column in (self.line.x, self.line.y, self.line.z, self.left, self.right):
+            told.update(column.astype("<f8").tobytes())
+        told.update(repr((self.centre, self.thresholds, self.corners)).encode())
+        return told.digest()
 
     def corner(self, number: int) -> Corner:
         """Return a corner. Raises BadRequest."""

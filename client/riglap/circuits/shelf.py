@@ -59,10 +59,14 @@ class Shelf:
         """Return the newest version of the layout that somebody drives: same name, same length, and its line
         passes by the places, shape (n, 3), at these distances [m]. None where no layout is so.
         """
-        for circuit in self._named(track_name):
+        for circuit in self.named(track_name):
             if same_layout(circuit, track_length, places, distance):
                 return circuit
         return None
+
+    def state(self) -> frozenset[tuple[Path, int]]:
+        """Return a value that differs when a version came, went or was changed by hand."""
+        return frozenset((path, path.stat().st_mtime_ns) for path in self.folder.glob("*/v*.json"))
 
     def add(self, circuit: Circuit) -> Circuit:
         """Write a circuit as the next version of its layout, or as the first of a new one; return it so."""
@@ -73,7 +77,8 @@ class Shelf:
         write(named, self._path(layout, version))
         return named
 
-    def _named(self, track_name: str) -> Iterator[Circuit]:
+    def named(self, track_name: str) -> Iterator[Circuit]:
+        """Yield the newest version of every layout of a track. Raises Corrupt, Newer."""
         start = slug(track_name) + "-"
         for layout in self.layouts():
             if layout.startswith(start):

@@ -101,6 +101,15 @@ def joined(found: Sequence[Updates]) -> Updates:
     return Updates(**together, lap=np.repeat(np.arange(len(found)), [len(one.x) for one in found]))
 
 
+def covered(updates: Updates, track_length: float) -> bool:
+    """Return whether the updates are enough for a good line: a millisecond, where a survey takes half a
+    second.
+    """
+    there = (updates.distance >= 0) & (updates.distance < track_length)
+    length = min(max(track_length, LEAST_M), MOST_M)
+    return _coverage(updates.distance[there], length) >= GOOD_COVERAGE
+
+
 def survey(updates: Updates, track_length: float) -> Surveyed:
     """Return the centre line. Raises BadRequest for an impossible length, Unavailable for too few updates."""
     if not LEAST_M <= track_length <= MOST_M:

@@ -255,8 +255,13 @@ class ListCornersResponse(_message.Message):
 
     CIRCUIT_FIELD_NUMBER: _builtins.int
     CORNERS_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
     circuit: _builtins.str
     """Name of the circuit that the numbers belong to."""
+    fingerprint: _builtins.int
+    """Of line, corners and thresholds: the same as `corners` of the lap once they are kept beside it. 0 where
+    the line is the way of this lap.
+    """
     @_builtins.property
     def corners(self) -> _containers.RepeatedCompositeFieldContainer[Global___CornerPass]:
         """One per corner, in their order."""
@@ -266,10 +271,11 @@ class ListCornersResponse(_message.Message):
         *,
         circuit: _builtins.str = ...,
         corners: _abc.Iterable[Global___CornerPass] | None = ...,
+        fingerprint: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["circuit", b"circuit", "corners", b"corners"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["circuit", b"circuit", "corners", b"corners", "fingerprint", b"fingerprint"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,32 +22,35 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from rig.v1 import analysis_pb2 as rig_dot_v1_dot_analysis__pb2
 from rig.v1 import event_pb2 as rig_dot_v1_dot_event__pb2
 from rig.v1 import lap_pb2 as rig_dot_v1_dot_lap__pb2
 from rig.v1 import session_pb2 as rig_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14rig/v1/archive.proto\x12\x06rig.v1\x1a\x12rig/v1/event.proto\x1a\x10rig/v1/lap.proto\x1a\x14rig/v1/session.proto\"/\n\tNeighbour\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\r\"f\n\nPrediction\x12 \n\x07\x66ormula\x18\x01 \x01(\x0e\x32\x0f.rig.v1.Formula\x12%\n\nneighbours\x18\x02 \x03(\x0b\x32\x11.rig.v1.Neighbour\x12\x0f\n\x07\x66\x61\x63tors\x18\x03 \x03(\x01\"\x89\x01\n\x06\x43oding\x12\x1c\n\x05\x63odec\x18\x01 \x01(\x0e\x32\r.rig.v1.Codec\x12\r\n\x05value\x18\x02 \x01(\x0c\x12&\n\nprediction\x18\x03 \x01(\x0b\x32\x12.rig.v1.Prediction\x12\x0c\n\x04held\x18\x04 \x01(\x08\x12\x0c\n\x04grid\x18\x05 \x01(\x01\x12\x0e\n\x06planes\x18\x06 \x01(\r\"\xea\x01\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x07section\x18\x02 \x01(\x0e\x32\x0f.rig.v1.Section\x12\r\n\x05\x64type\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x0e\n\x06offset\x18\x07 \x01(\x04\x12\x0c\n\x04size\x18\x08 \x01(\x04\x12\x0b\n\x03\x63rc\x18\t \x01(\x07\x12\x1f\n\x07\x63odings\x18\n \x03(\x0b\x32\x0e.rig.v1.Coding\x12\x10\n\x08unpacked\x18\x0b \x01(\x04\x12\x11\n\tauxiliary\x18\x0c \x01(\x08\"\xd6\x01\n\tLapHeader\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\x12 \n\x07session\x18\x02 \x01(\x0b\x32\x0f.rig.v1.Session\x12\x0f\n\x07samples\x18\x03 \x01(\r\x12\x10\n\x08scorings\x18\x04 \x01(\r\x12\x1f\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x0e.rig.v1.Column\x12\x1d\n\x06\x65vents\x18\x06 \x03(\x0b\x32\r.rig.v1.Event\x12\x19\n\x04gaps\x18\x07 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\x0f\n\x07version\x18\x08 \x01(\t*L\n\x07Section\x12\x17\n\x13SECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0fSECTION_SAMPLES\x10\x01\x12\x13\n\x0fSECTION_SCORING\x10\x02*\x8d\x01\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODEC_CONSTANT\x10\x01\x12\r\n\tCODEC_RAW\x10\x02\x12\r\n\tCODEC_XOR\x10\x03\x12\x0f\n\x0b\x43ODEC_DELTA\x10\x04\x12\x18\n\x14\x43ODEC_DELTA_OF_DELTA\x10\x05\x12\x10\n\x0c\x43ODEC_DIRECT\x10\x06*\x85\x01\n\x07\x46ormula\x12\x17\n\x13\x46ORMULA_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46ORMULA_LINEAR\x10\x01\x12\x10\n\x0c\x46ORMULA_NORM\x10\x02\x12\x10\n\x0c\x46ORMULA_UNIT\x10\x03\x12\x11\n\rFORMULA_CROSS\x10\x04\x12\x16\n\x12\x46ORMULA_ORTHOGONAL\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14rig/v1/archive.proto\x12\x06rig.v1\x1a\x15rig/v1/analysis.proto\x1a\x12rig/v1/event.proto\x1a\x10rig/v1/lap.proto\x1a\x14rig/v1/session.proto\"/\n\tNeighbour\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\r\"f\n\nPrediction\x12 \n\x07\x66ormula\x18\x01 \x01(\x0e\x32\x0f.rig.v1.Formula\x12%\n\nneighbours\x18\x02 \x03(\x0b\x32\x11.rig.v1.Neighbour\x12\x0f\n\x07\x66\x61\x63tors\x18\x03 \x03(\x01\"\x89\x01\n\x06\x43oding\x12\x1c\n\x05\x63odec\x18\x01 \x01(\x0e\x32\r.rig.v1.Codec\x12\r\n\x05value\x18\x02 \x01(\x0c\x12&\n\nprediction\x18\x03 \x01(\x0b\x32\x12.rig.v1.Prediction\x12\x0c\n\x04held\x18\x04 \x01(\x08\x12\x0c\n\x04grid\x18\x05 \x01(\x01\x12\x0e\n\x06planes\x18\x06 \x01(\r\"\xea\x01\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x07section\x18\x02 \x01(\x0e\x32\x0f.rig.v1.Section\x12\r\n\x05\x64type\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x0e\n\x06offset\x18\x07 \x01(\x04\x12\x0c\n\x04size\x18\x08 \x01(\x04\x12\x0b\n\x03\x63rc\x18\t \x01(\x07\x12\x1f\n\x07\x63odings\x18\n \x03(\x0b\x32\x0e.rig.v1.Coding\x12\x10\n\x08unpacked\x18\x0b \x01(\x04\x12\x11\n\tauxiliary\x18\x0c \x01(\x08\"\xd6\x01\n\tLapHeader\x12\x18\n\x03lap\x18\x01 \x01(\x0b\x32\x0b.rig.v1.Lap\x12 \n\x07session\x18\x02 \x01(\x0b\x32\x0f.rig.v1.Session\x12\x0f\n\x07samples\x18\x03 \x01(\r\x12\x10\n\x08scorings\x18\x04 \x01(\r\x12\x1f\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x0e.rig.v1.Column\x12\x1d\n\x06\x65vents\x18\x06 \x03(\x0b\x32\r.rig.v1.Event\x12\x19\n\x04gaps\x18\x07 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\x0f\n\x07version\x18\x08 \x01(\t\"x\n\nLapCorners\x12\x0f\n\x07\x63ircuit\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12#\n\x07\x63orners\x18\x04 \x03(\x0b\x32\x12.rig.v1.CornerPass\x12\x0f\n\x07trouble\x18\x05 \x01(\t*L\n\x07Section\x12\x17\n\x13SECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0fSECTION_SAMPLES\x10\x01\x12\x13\n\x0fSECTION_SCORING\x10\x02*\x8d\x01\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODEC_CONSTANT\x10\x01\x12\r\n\tCODEC_RAW\x10\x02\x12\r\n\tCODEC_XOR\x10\x03\x12\x0f\n\x0b\x43ODEC_DELTA\x10\x04\x12\x18\n\x14\x43ODEC_DELTA_OF_DELTA\x10\x05\x12\x10\n\x0c\x43ODEC_DIRECT\x10\x06*\x85\x01\n\x07\x46ormula\x12\x17\n\x13\x46ORMULA_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46ORMULA_LINEAR\x10\x01\x12\x10\n\x0c\x46ORMULA_NORM\x10\x02\x12\x10\n\x0c\x46ORMULA_UNIT\x10\x03\x12\x11\n\rFORMULA_CROSS\x10\x04\x12\x16\n\x12\x46ORMULA_ORTHOGONAL\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rig.v1.archive_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SECTION']._serialized_start=839
-  _globals['_SECTION']._serialized_end=915
-  _globals['_CODEC']._serialized_start=918
-  _globals['_CODEC']._serialized_end=1059
-  _globals['_FORMULA']._serialized_start=1062
-  _globals['_FORMULA']._serialized_end=1195
-  _globals['_NEIGHBOUR']._serialized_start=92
-  _globals['_NEIGHBOUR']._serialized_end=139
-  _globals['_PREDICTION']._serialized_start=141
-  _globals['_PREDICTION']._serialized_end=243
-  _globals['_CODING']._serialized_start=246
-  _globals['_CODING']._serialized_end=383
-  _globals['_COLUMN']._serialized_start=386
-  _globals['_COLUMN']._serialized_end=620
-  _globals['_LAPHEADER']._serialized_start=623
-  _globals['_LAPHEADER']._serialized_end=837
+  _globals['_SECTION']._serialized_start=984
+  _globals['_SECTION']._serialized_end=1060
+  _globals['_CODEC']._serialized_start=1063
+  _globals['_CODEC']._serialized_end=1204
+  _globals['_FORMULA']._serialized_start=1207
+  _globals['_FORMULA']._serialized_end=1340
+  _globals['_NEIGHBOUR']._serialized_start=115
+  _globals['_NEIGHBOUR']._serialized_end=162
+  _globals['_PREDICTION']._serialized_start=164
+  _globals['_PREDICTION']._serialized_end=266
+  _globals['_CODING']._serialized_start=269
+  _globals['_CODING']._serialized_end=406
+  _globals['_COLUMN']._serialized_start=409
+  _globals['_COLUMN']._serialized_end=643
+  _globals['_LAPHEADER']._serialized_start=646
+  _globals['_LAPHEADER']._serialized_end=860
+  _globals['_LAPCORNERS']._serialized_start=862
+  _globals['_LAPCORNERS']._serialized_end=982
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from rig.v1 import analysis_pb2 as _analysis_pb2
 from rig.v1 import event_pb2 as _event_pb2
 from rig.v1 import lap_pb2 as _lap_pb2
 from rig.v1 import session_pb2 as _session_pb2
@@ -320,7 +321,9 @@ class LapHeader(_message.Message):
     """Version of the program that wrote the file."""
     @_builtins.property
     def lap(self) -> _lap_pb2.Lap:
-        """The lap, without what is known only of a file: `bytes`, `digest`, `pinned`, `synced`, `damage`."""
+        """The lap, without what is known only of a file: `bytes`, `digest`, `pinned`, `synced`, `damage`,
+        `corners`.
+        """
 
     @_builtins.property
     def session(self) -> _session_pb2.Session:
@@ -357,3 +360,43 @@ class LapHeader(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LapHeader: _TypeAlias = LapHeader  # noqa: Y015
+
+@_typing.final
+class LapCorners(_message.Message):
+    """What a lap did in the corners of its circuit: the file beside a lap file. It can be computed anew at any time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CIRCUIT_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    CORNERS_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    circuit: _builtins.str
+    """Name of the circuit, `{layout}/{version}`."""
+    fingerprint: _builtins.int
+    """Fingerprint of line, corners and thresholds, and of how they are used: 40 bits, never 0."""
+    digest: _builtins.str
+    """`digest` of the lap file."""
+    trouble: _builtins.str
+    """Why there are none, a sentence; empty where there are."""
+    @_builtins.property
+    def corners(self) -> _containers.RepeatedCompositeFieldContainer[_analysis_pb2.CornerPass]:
+        """One per corner, in their order."""
+
+    def __init__(
+        self,
+        *,
+        circuit: _builtins.str = ...,
+        fingerprint: _builtins.int = ...,
+        digest: _builtins.str = ...,
+        corners: _abc.Iterable[_analysis_pb2.CornerPass] | None = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["circuit", b"circuit", "corners", b"corners", "digest", b"digest", "fingerprint", b"fingerprint", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LapCorners: _TypeAlias = LapCorners  # noqa: Y015

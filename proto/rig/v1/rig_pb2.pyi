@@ -467,6 +467,9 @@ class ArchiverStatus(_message.Message):
     MARKS_ROOM_BYTES_FIELD_NUMBER: _builtins.int
     UNSYNCED_FIELD_NUMBER: _builtins.int
     UNSYNCED_SINCE_NS_FIELD_NUMBER: _builtins.int
+    CORNERS_FIELD_NUMBER: _builtins.int
+    CORNERS_PENDING_FIELD_NUMBER: _builtins.int
+    CORNERS_FAILED_FIELD_NUMBER: _builtins.int
     archived: _builtins.int
     """Laps archived since it started."""
     laps: _builtins.int
@@ -511,6 +514,12 @@ class ArchiverStatus(_message.Message):
     """Laps kept that no warehouse has confirmed."""
     unsynced_since_ns: _builtins.int
     """Wall clock at which the oldest lap in `unsynced` began, unix nanoseconds; 0 when there is none."""
+    corners: _builtins.int
+    """Laps whose corners were computed since it started."""
+    corners_pending: _builtins.int
+    """Laps that wait to be looked at for that; nearly all of them have corners already."""
+    corners_failed: _builtins.int
+    """Laps since it started whose corners could not be computed or kept."""
     @_builtins.property
     def process(self) -> Global___ProcessStatus:
         """Cost of the archiver."""
@@ -545,10 +554,13 @@ class ArchiverStatus(_message.Message):
         marks_room_bytes: _builtins.int = ...,
         unsynced: _builtins.int = ...,
         unsynced_since_ns: _builtins.int = ...,
+        corners: _builtins.int = ...,
+        corners_pending: _builtins.int = ...,
+        corners_failed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["process", b"process"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "evicted", b"evicted", "evicted_bytes", b"evicted_bytes", "evicted_ever", b"evicted_ever", "evicted_ever_bytes", b"evicted_ever_bytes", "evicted_why", b"evicted_why", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "marks_bytes", b"marks_bytes", "marks_limit_bytes", b"marks_limit_bytes", "marks_pending", b"marks_pending", "marks_room_bytes", b"marks_room_bytes", "nice", b"nice", "process", b"process", "trouble", b"trouble", "unsynced", b"unsynced", "unsynced_since_ns", b"unsynced_since_ns", "urgency", b"urgency", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "behind", b"behind", "bytes", b"bytes", "corners", b"corners", "corners_failed", b"corners_failed", "corners_pending", b"corners_pending", "evicted", b"evicted", "evicted_bytes", b"evicted_bytes", "evicted_ever", b"evicted_ever", "evicted_ever_bytes", b"evicted_ever_bytes", "evicted_why", b"evicted_why", "eviction", b"eviction", "free_bytes", b"free_bytes", "laps", b"laps", "lost", b"lost", "marks_bytes", b"marks_bytes", "marks_limit_bytes", b"marks_limit_bytes", "marks_pending", b"marks_pending", "marks_room_bytes", b"marks_room_bytes", "nice", b"nice", "process", b"process", "trouble", b"trouble", "unsynced", b"unsynced", "unsynced_since_ns", b"unsynced_since_ns", "urgency", b"urgency", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

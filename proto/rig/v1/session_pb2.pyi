@@ -385,6 +385,7 @@ class Session(_message.Message):
     BYTES_FIELD_NUMBER: _builtins.int
     BEST_LAP_TIME_FIELD_NUMBER: _builtins.int
     BEST_LAP_FIELD_NUMBER: _builtins.int
+    CORNERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`sessions/{session}`: start, track, kind, and four hexadecimal digits of the ring."""
     track_name: _builtins.str
@@ -417,6 +418,8 @@ class Session(_message.Message):
     """Time of the fastest valid lap, seconds; absent without one."""
     best_lap: _builtins.str
     """Name of the lap with `best_lap_time`, `sessions/{session}/laps/{lap}`; empty without one."""
+    corners: _builtins.int
+    """Sum of `corners` of its laps: it changes when corners of a lap are computed, or computed anew."""
     @_builtins.property
     def state(self) -> Global___SessionState:
         """The session as it was last seen."""
@@ -441,10 +444,11 @@ class Session(_message.Message):
         bytes: _builtins.int = ...,
         best_lap_time: _builtins.float | None = ...,
         best_lap: _builtins.str = ...,
+        corners: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time", "best_lap_time", b"best_lap_time", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time", "best_lap", b"best_lap", "best_lap_time", b"best_lap_time", "bytes", b"bytes", "cars", b"cars", "end_time_ns", b"end_time_ns", "kind", b"kind", "laps", b"laps", "name", b"name", "number", b"number", "ring", b"ring", "ring_session", b"ring_session", "source", b"source", "start_time_ns", b"start_time_ns", "state", b"state", "status", b"status", "track_length", b"track_length", "track_name", b"track_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time", "best_lap", b"best_lap", "best_lap_time", b"best_lap_time", "bytes", b"bytes", "cars", b"cars", "corners", b"corners", "end_time_ns", b"end_time_ns", "kind", b"kind", "laps", b"laps", "name", b"name", "number", b"number", "ring", b"ring", "ring_session", b"ring_session", "source", b"source", "start_time_ns", b"start_time_ns", "state", b"state", "status", b"status", "track_length", b"track_length", "track_name", b"track_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__best_lap_time: _TypeAlias = _typing.Literal["best_lap_time"]  # noqa: Y015
     _WhichOneofArgType__best_lap_time: _TypeAlias = _typing.Literal["_best_lap_time", b"_best_lap_time"]  # noqa: Y015
