@@ -23,8 +23,8 @@ WORDS: Final = {
 }
 """What stands for a lap, and what it means."""
 RULE: Final = (
-    "the driver's best clean lap of the class on this circuit; where no other of them is faster the best of the "
-    "class; for the best of all the driver's ideal lap"
+    "the driver's best clean lap of the class on this circuit; where no other of them is faster the best of "
+    "the class; for the best of all the driver's ideal lap"
 )
 """What is taken without a word."""
 
@@ -35,7 +35,7 @@ _LOOKED_AT: Final = 200
 _SAME_LENGTH: Final = 0.005
 
 
-class Wanted(NamedTuple):
+class WantedLaps(NamedTuple):
     """Which valid, complete laps are asked for; what is empty does not restrict."""
 
     track: str
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
     driver: str = ""
 
 
-Ask = Callable[[Wanted], Iterable[lap_pb2.Lap]]
+Ask = Callable[[WantedLaps], Iterable[lap_pb2.Lap]]
 """Return valid, complete laps, the fastest first. They may be more than those that were asked for."""
 
 
@@ -61,8 +61,8 @@ class Reference(NamedTuple):
 def reference(lap: lap_pb2.Lap, ask: Ask, word: str = "") -> Reference:
     """Return what a lap is compared with: by one of `WORDS`, or by `RULE`.
 
-    Clean laps alone are taken: valid, complete, not from the grid, and without the pit lane. Raises BadRequest
-    for another word, NotFound where there is no such lap.
+    Clean laps alone are taken: valid, complete, not from the grid, and without the pit lane. Raises
+    BadRequest for another word, NotFound where there is no such lap.
     """
     if word and word not in WORDS:
         raise BadRequest(f"{word!r} is no reference", hint=f"a lap, or one of {', '.join(WORDS)}")
@@ -91,7 +91,7 @@ def _ideal(lap: lap_pb2.Lap, ask: Ask, word: str) -> Reference:
 
 def _clean(lap: lap_pb2.Lap, ask: Ask, word: str) -> Iterator[lap_pb2.Lap]:
     """Yield clean laps of the same layout, the fastest first."""
-    wanted = Wanted(
+    wanted = WantedLaps(
         lap.track_name,
         lap.name.partition("/laps/")[0] if word == SESSION else "",
         lap.vehicle_class if word in (DRIVER, CLASS) else "",
@@ -118,5 +118,6 @@ def _none(lap: lap_pb2.Lap, word: str) -> Reference:
     who = f" of {lap.driver}" if word in (DRIVER, IDEAL) and lap.driver else ""
     of = f" of class {lap.vehicle_class}" if word in (DRIVER, CLASS, IDEAL, IDEAL_OF_ALL) else ""
     raise NotFound(
-        f"no other clean lap{who}{of} at {lap.track_name or 'this track'}", hint="name the lap to compare with"
+        f"no other clean lap{who}{of} at {lap.track_name or 'this track'}",
+        hint="name the lap to compare with",
     )

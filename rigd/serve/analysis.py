@@ -25,7 +25,7 @@ from riglap.compare import Comparison, LapPart, Trace, against, check_same_track
 from riglap.cornering import CornerPass, cornering
 from riglap.findings import Finding, doubtful, findings, tips
 from riglap.lap import Lap
-from riglap.references import Reference, Wanted, reference
+from riglap.references import Reference, WantedLaps, reference
 
 SERVICE: Final = "rig.v1.AnalysisService"
 THREADS: Final = 2
@@ -37,9 +37,7 @@ MAX_GIVEN: Final = 1000
 _LEAST_STEP_M: Final = 0.5
 _FASTEST: Final = 200
 """Laps among which a clean one is looked for."""
-_UNSURVEYED: Final = (
-    "the track has not been surveyed yet: corners are numbered as this lap's own line shows them, and may change"
-)
+_UNSURVEYED: Final = "the track has not been surveyed yet: corner numbers are those of these laps alone"
 
 Context = Any
 
@@ -179,7 +177,7 @@ class AnalysisService:
         if "/" in word:
             return Reference((self._facts(word, viewer),), False, "")
 
-        def ask(wanted: Wanted) -> Iterable[lap_pb2.Lap]:
+        def ask(wanted: WantedLaps) -> Iterable[lap_pb2.Lap]:
             request = laps_pb2.ListLapsRequest(
                 parent=wanted.session or "sessions/-",
                 filter=laps_pb2.LapFilter(

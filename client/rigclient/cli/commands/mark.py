@@ -1,5 +1,6 @@
 """`rig mark`, `rig marks`, `rig pin`, `rig unpin`, `rig delete`: what is kept, and what is not."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -169,6 +170,8 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
     Example:
       rig delete car012-0003 --yes
     """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("there is nobody to ask whether to delete; --yes deletes without asking")
     deleted: list[str] = []
     with connect(address) as rig:
         found = rig.find_laps(names)
