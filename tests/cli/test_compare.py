@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rigclient.blocking import connect
+from rigclient.cli.watch.debrief import Debrief
 from riglap.lap import Lap
 from riglap.names import session_id
 from tests.once import once
@@ -103,6 +105,30 @@ def test_laps_of_the_rig_the_warehouse_and_files_together(
     assert told["circuit"] == here_alone["circuit"]
     against = rig("compare", kept, "--against", "class", "--in", place)
     assert against.returncode == 0, against.stderr
+
+
+def test_delete_without_anybody_to_ask_says_how(here: Stage, laps: list[Lap]) -> None:
+    command = [sys.executable, "-m", "rigclient", "--rig", here.address, "delete", name(laps[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+
+
+def test_tips_after_a_lap_are_given_once(here: Stage, laps: list[Lap]) -> None:
+    for car in {lap.info.car for lap in laps}:
+        with connect(here.address) as rig:
+            debrief = Debrief(rig, car)
+            debrief.step()
+            assert debrief.take() == []  # what was driven before is no news
+            debrief._seen = "another"
+            debrief.step()
+            (told,) = debrief.take()
+            assert len(told.tips) <= 5
+            assert told.tips or told.notes, told
+            debrief._seen = "another"
+            debrief.step()
+            (again,) = debrief.take()
+            assert not set(again.ids) & set(told.ids)
 
 
 def test_the_ideal_lap_and_mini_sectors(rig: Run, laps: list[Lap]) -> None:

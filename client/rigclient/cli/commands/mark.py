@@ -158,6 +158,15 @@ def _print_kept(lap: lap_pb2.Lap) -> None:
     shell.console().print(Text.assemble((lap.name, STRONG), "  ", flags(lap)), soft_wrap=True)
 
 
+def _confirmed(name: str) -> bool:
+    try:
+        return click.confirm(f"delete {name} for good?", err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("there is nobody to ask; --yes deletes without asking") from None
+
+
 @click.command()
 @click.argument("names", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -170,14 +179,12 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
     Example:
       rig delete car012-0003 --yes
     """
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError("there is nobody to ask whether to delete; --yes deletes without asking")
     deleted: list[str] = []
     with connect(address) as rig:
         found = rig.find_laps(names)
         try:
             for name in found:
-                if yes or click.confirm(f"delete {name} for good?", err=True):
+                if yes or _confirmed(name):
                     rig.delete_lap(name)
                     deleted.append(name)
                     if not as_json:

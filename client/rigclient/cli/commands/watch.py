@@ -25,8 +25,8 @@ def watch(
 ) -> None:
     """Watch the race live: leaderboard, cockpit, tyres.
 
-    With --coach each lap that was archived is held against the one that `rig coach` would choose; with --json a
-    line each on standard output.
+    With --coach every lap that was archived is held against the one that `rig coach` would choose; with
+    --json a line each on standard output.
 
     Press q to leave, j and k for other cars, ? for all keys.
 

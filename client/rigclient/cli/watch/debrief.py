@@ -1,5 +1,6 @@
 """The debrief: tips for the lap that has just been archived, none of them twice unless it got worse."""
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -70,10 +71,8 @@ class Debrief:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
+            with contextlib.suppress(RigError):  # the view says that nothing answers; the lap waits
                 self.step()
-            except RigError:
-                pass  # the view says that nothing answers; the lap is still there afterwards
             self._stop.wait(ASK_S)
 
     def step(self) -> None:

@@ -71,8 +71,8 @@ def watch(
     """Show the rig at `address` until q, Ctrl-C or `for_s` seconds, and count every record.
 
     `car` is the slot id of the car in the cockpit, None for the player's. Without `screen`, or when the
-    console is no terminal, one line a second is printed instead. With `coach` every lap of that car is followed
-    by tips; `say_plain` gets them as well, as plain values.
+    console is no terminal, one line a second is printed instead. With `coach` every lap of that car is
+    followed by tips; `say_plain` gets them as well, as plain values.
     """
     board = Board(address, car)
     LOG.addHandler(logging.NullHandler())  # the view itself says what is awaited
