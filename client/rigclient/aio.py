@@ -176,8 +176,9 @@ class AsyncRig(AsyncConnection):
         """Return a lap, or a part of it, with these channels (default: all), and what formulas among them
         such as "kmh = speed [km/h]" take.
 
-        `lap` is "best", the name within the newest session such as "car010-0006", a whole name, or what
-        `laps` gave. `progress` is told the bytes as they arrive. Raises NotFound, MissingChannel, Corrupt.
+        `lap` is "best", "last", the name within the newest session such as "car010-0006", a whole name, or
+        what `laps` gave. `progress` is told the bytes as they arrive. Raises NotFound, MissingChannel,
+        Corrupt.
         """
         wanted = queries.wanted(channels)
         request = queries.read_lap(await self.find_lap(lap), wanted.needed, **part)
@@ -252,6 +253,24 @@ class AsyncRig(AsyncConnection):
             raise
         return decoded(answer.circuit.file, answer.circuit.name)
 
+    async def coach(
+        self, lap: str | LapInfo = queries.LAST, reference: str | LapInfo = "", given: Iterable[str] = ()
+    ) -> "analysis_pb2.CoachResponse":
+        """Return what costs a lap time, and up to five tips but those `given`, by their ids.
+
+        `reference` is a lap, or one of the words of `riglap.references`; without it the rig chooses, and says
+        what. Raises NotFound, Mismatch, Unavailable and BadRequest for what cannot be compared.
+        """
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+        from riglap.references import WORDS
+
+        text = reference if isinstance(reference, str) else reference.name
+        against = text if not text or text in WORDS else await self.find_lap(text)
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        request = analysis_pb2.CoachRequest(lap=await self.find_lap(lap), reference=against, given=given)
+        answer: analysis_pb2.CoachResponse = await self._ask(stub.Coach, request)
+        return answer
+
     async def find_laps(self, laps: Iterable[str | LapInfo]) -> list[str]:
         """Return the whole names of laps, each once, all found before anything is done with one."""
         return list(dict.fromkeys([await self.find_lap(lap) for lap in laps]))
@@ -278,7 +297,7 @@ class AsyncRig(AsyncConnection):
         return queries.only(session, found, names, "`rig sessions`")
 
     async def find_lap(self, lap: str | LapInfo = queries.BEST) -> str:
-        """Return the whole name of a lap: of "best", of its name within the newest session such as
+        """Return the whole name of a lap: of "best", of "last", of its name within the newest session such as
         "car010-0006" or the end of it, or of one of these after a part of a session's name and a slash.
         Raises NotFound with the nearest name, BadRequest for several.
         """
@@ -289,6 +308,8 @@ class AsyncRig(AsyncConnection):
         session = await self.find_session(part)
         if wanted == queries.BEST:
             return await self._best(session)
+        if wanted == queries.LAST:
+            return await self._last(session)
         try:
             return (await self._lap_info(f"{session}/laps/{wanted}")).name
         except NotFound:
@@ -304,6 +325,13 @@ class AsyncRig(AsyncConnection):
         own = session.removeprefix("sessions/")
         hint = f"`rig laps {own} --all` shows the others" if others else queries.KEPT_LATER
         raise NotFound(f"no valid lap in {session}", hint=hint)
+
+    async def _last(self, session: str) -> str:
+        for player in (True, None):
+            newest = self.laps(session, player=player, complete=True, order_by="start_time desc", page_size=1)
+            async for lap in newest:
+                return lap.name
+        raise NotFound(f"no complete lap in {session}", hint=queries.KEPT_LATER)
 
     async def _lap_info(self, name: str) -> LapInfo:
         return LapInfo.of((await self._ask(self._lap.GetLap, laps_pb2.GetLapRequest(name=name))).lap)

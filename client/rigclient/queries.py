@@ -17,6 +17,9 @@ ALL: Final = "sessions/-"
 BEST: Final = "best"
 """In place of a lap: the fastest valid one."""
 
+LAST: Final = "last"
+"""In place of a lap: the newest complete one of the local player, where there is none of any car."""
+
 KEPT_LATER: Final = "a lap is kept some seconds after it ends"
 """Hint where there is nothing yet."""
 

@@ -62,6 +62,8 @@ class Trace:
     """Return a channel at the places, NaN where it is not available or the place doubtful."""
     aligned: Alignment | None = None
     """None for an ideal lap."""
+    sources: tuple["Trace", ...] = ()
+    """Of an ideal lap: the laps it is made of."""
 
     def span(self, segment: Segment) -> float:
         """Return seconds spent in a segment; NaN where a part of it is doubtful."""
@@ -274,7 +276,8 @@ def ideal(laps: Sequence[Trace]) -> Trace:
     notes = (f"the ideal lap is made of the best of {len(cut)} mini-sectors of {len(laps)} laps",)
     error = max(lap.error_s for lap in laps)
     how = POSITIONS if all(lap.how == POSITIONS for lap in laps) else laps[0].how
-    return Trace("ideal lap", total, places, time, np.zeros(len(places), bool), how, error, notes, read)
+    clear = np.zeros(len(places), bool)
+    return Trace("ideal lap", total, places, time, clear, how, error, notes, read, sources=tuple(laps))
 
 
 def segments(circuit: Circuit) -> list[Segment]:

@@ -84,8 +84,11 @@ def upgrade_check(ctx: click.Context, data: Path, as_json: bool) -> None:
     Example:
       rigd upgrade-check --data /srv/rigd
     """
+    from rig.errors import NotFound
     from rigd.install.formats import State, formats
 
+    if not data.is_dir():
+        raise NotFound(f"there is no folder {data}", hint="--data names the data directory of a rig")
     found = formats(data)
     if as_json:
         click.echo(json.dumps([one.as_dict() for one in found], indent=2))

@@ -16,7 +16,7 @@ import grpc
 
 from rig.errors import BadRequest, Exhausted, NotFound, RigError
 from rig.regular import is_regular
-from rig.v1 import analysis_pb2, archive_pb2
+from rig.v1 import analysis_pb2, archive_pb2, lap_pb2, laps_pb2
 from rigd.auth.caller import CALLER, Caller, Scope
 from rigd.serve.seats import Seats
 from rigd.store.corners import pass_messages, read_corners
@@ -30,6 +30,7 @@ from riglap.cornering import circuit_driven, cornering, fingerprint
 from riglap.findings import Finding, doubtful, findings, tips
 from riglap.formulas import chosen, with_formulas
 from riglap.lap import Lap
+from riglap.references import Reference, WantedLaps, reference
 
 SERVICE: Final = "rig.v1.AnalysisService"
 THREADS: Final = 2
@@ -39,6 +40,11 @@ MAX_LAPS: Final = 20
 MAX_CHANNELS: Final = 20
 MAX_GIVEN: Final = 1000
 _LEAST_STEP_M: Final = 0.5
+_FASTEST: Final = 200
+"""Laps among which a clean one is looked for."""
+_UNSURVEYED: Final = "the track has not been surveyed yet: corner numbers are those of these laps alone"
+
+_NO_FORMULAS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Context = Any
 
@@ -156,8 +162,8 @@ class AnalysisService:
     ) -> analysis_pb2.CompareLapsResponse:
         _check(request)
         wanted = chosen(request.channels)
-        circuit, read = self._traces(request.laps, viewer, wanted.formulas)
-        found = against(ideal(read), read, circuit) if request.ideal else against(read[0], read[1:], circuit)
+        found = self._compared(request, viewer, wanted.formulas)
+        circuit = found.circuit
         step = max(request.step, 1.0) if request.step else 1.0
         rows = slice(None, None, max(round(step / (found.places[1] - found.places[0])), 1))
         laps = [_compared(found, at, wanted.channels, rows) for at in range(len(found.traces))]
@@ -169,18 +175,68 @@ class AnalysisService:
     def _coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
         if len(request.given) > MAX_GIVEN:
             raise BadRequest(
-                f"{len(request.given)} findings that were told before", hint=f"{MAX_GIVEN} at most"
+                f"{len(request.given)} findings that were given before", hint=f"{MAX_GIVEN} at most"
             )
-        circuit, (reference, lap) = self._traces([request.reference, request.lap], viewer)
-        compared = against(reference, [lap], circuit)
-        found = findings(compared)
+        held = self._reference(request.lap, request.reference, viewer)
+        compared = self._against(held, [request.lap], viewer)
+        circuit, found = compared.circuit, findings(compared)
         told = [analysis_pb2.Tip(id=tip.id, text=tip.text) for tip in tips(found, request.given)]
-        name = circuit.name if circuit and circuit.version else ""
-        notes = [*compared.notes, *filter(None, [doubtful(compared)])]
-        return analysis_pb2.CoachResponse(circuit=name, findings=map(_finding, found), tips=told, notes=notes)
+        surveyed = bool(circuit and circuit.version)
+        notes = [*compared.notes, *filter(None, [doubtful(compared), "" if surveyed else _UNSURVEYED])]
+        return analysis_pb2.CoachResponse(
+            circuit=circuit.name if circuit and surveyed else "",
+            findings=map(_finding, found),
+            tips=told,
+            notes=notes,
+            reference="" if held.ideal else held.laps[0].name,
+            reference_about=held.about,
+            lost=compared.lost(),
+        )
+
+    def _compared(
+        self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer, formulas: Mapping[str, str]
+    ) -> Comparison:
+        if request.reference:
+            held = self._reference(request.laps[0], request.reference, viewer)
+            return self._against(held, request.laps, viewer, formulas)
+        circuit, read = self._traces(request.laps, viewer, formulas)
+        return against(ideal(read), read, circuit) if request.ideal else against(read[0], read[1:], circuit)
+
+    def _reference(self, name: str, word: str, viewer: Viewer) -> Reference:
+        """Return the lap of that name, or what the word or the rule gives for a lap."""
+        if "/" in word:
+            return Reference((self._facts(word, viewer),), False, "")
+
+        def ask(wanted: WantedLaps) -> Iterable[lap_pb2.Lap]:
+            request = laps_pb2.ListLapsRequest(
+                parent=wanted.session or "sessions/-",
+                filter=laps_pb2.LapFilter(
+                    track=wanted.track,
+                    vehicle_class=wanted.vehicle_class,
+                    driver=wanted.driver,
+                    valid=True,
+                    complete=True,
+                ),
+                order_by="lap_time",
+                page_size=_FASTEST,
+            )
+            return self._store.index.list_laps(request, viewer).laps
+
+        return reference(self._facts(name, viewer), ask, word)
+
+    def _against(
+        self,
+        held: Reference,
+        names: Sequence[str],
+        viewer: Viewer,
+        formulas: Mapping[str, str] = _NO_FORMULAS,
+    ) -> Comparison:
+        circuit, read = self._traces([*(lap.name for lap in held.laps), *names], viewer, formulas)
+        references, laps = read[: len(held.laps)], read[len(held.laps) :]
+        return against(ideal(references) if held.ideal else references[0], laps, circuit)
 
     def _traces(
-        self, names: Iterable[str], viewer: Viewer, formulas: Mapping[str, str] = MappingProxyType({})
+        self, names: Iterable[str], viewer: Viewer, formulas: Mapping[str, str] = _NO_FORMULAS
     ) -> tuple[Circuit | None, list[Trace]]:
         """Return laps with formulas along the line of their circuit, or along the way of one of them."""
         laps = [self._lap(name, viewer) for name in names]
@@ -192,12 +248,16 @@ class AnalysisService:
 
     def _lap(self, name: str, viewer: Viewer) -> Lap:
         """Return a lap. Raises NotFound, also where there is none for the viewer, Corrupt, Newer."""
-        if self._store.index.lap(name, viewer) is None:
-            raise NotFound(f"there is no lap {name!r}", name=name)
+        self._facts(name, viewer)
         try:
             return Lap.open(self._store.folder.path(name))
         except FileNotFoundError as error:
             raise NotFound(f"there is no lap {name!r}", name=name) from error
+
+    def _facts(self, name: str, viewer: Viewer) -> lap_pb2.Lap:
+        if (lap := self._store.index.lap(name, viewer)) is None:
+            raise NotFound(f"there is no lap {name!r}", name=name)
+        return lap
 
     def _named(self, name: str) -> Circuit:
         layout, _, version = name.partition("/")
@@ -216,7 +276,9 @@ class AnalysisService:
 
 
 def _check(request: analysis_pb2.CompareLapsRequest) -> None:
-    if not 2 - request.ideal <= len(request.laps) <= MAX_LAPS:
+    if request.ideal and request.reference:
+        raise BadRequest("ideal and reference both name what is compared with", hint="give one of them")
+    if not 2 - (request.ideal or bool(request.reference)) <= len(request.laps) <= MAX_LAPS:
         raise BadRequest(f"{len(request.laps)} laps to compare", hint=f"from 2 to {MAX_LAPS}")
     if len(request.channels) > MAX_CHANNELS:
         raise BadRequest(f"{len(request.channels)} channels", hint=f"{MAX_CHANNELS} at most")

@@ -14,6 +14,7 @@ import pytest
 
 from rig.errors import MissingChannel
 from rigclient.blocking import connect
+from rigclient.cli.watch.debrief import Debrief
 from riglap.lap import Lap
 from riglap.names import session_id
 from riglap.plot.panels import titled
@@ -68,6 +69,70 @@ def test_two_laps_corner_by_corner(rig: Run, laps: list[Lap]) -> None:
     assert len(other["delta"]) == len(told["places"])
 
 
+def test_one_lap_is_held_against_what_the_rule_chooses(rig: Run, laps: list[Lap]) -> None:
+    own = [lap for lap in laps if lap.info.driver == laps[0].info.driver]
+    best, slower = own[0], name(own[-1])
+    assert best is not own[-1]
+    done = rig("compare", slower)
+    assert done.returncode == 0, done.stderr
+    assert "a is the driver's best lap of the class on this circuit" in done.stdout
+    told = json.loads(rig("compare", slower, "--json").stdout)
+    assert told["reference"]["name"] == best.info.name
+    assert json.loads(rig("compare", "driver", slower, "--json").stdout) == told
+    assert json.loads(rig("compare", slower, "--against", "driver", "--json").stdout) == told
+    fastest = json.loads(rig("coach", name(laps[0]), "--json").stdout)
+    assert fastest["against"] == "ideal lap"
+    assert fastest["about"].startswith("the driver's ideal lap")
+    assert rig("compare", "last").returncode == 0
+    for word in ("session", "class", "track", "ideal", "ideal-of-all"):
+        assert rig("compare", word, slower).returncode == 0, word
+
+
+def test_laps_of_the_rig_the_warehouse_and_files_together(
+    here: Stage, rig: Run, laps: list[Lap], tmp_path: Path
+) -> None:
+    pytest.importorskip("duckdb")
+    place = f"duckdb:{tmp_path / 'w.duckdb'}"
+    assert rig("sync", "--to", place).returncode == 0
+    file = next(here.data.glob(f"laps/*/{name(laps[2])}.lap"))
+    kept = f"warehouse:{session_id(laps[0].info.name)}/{name(laps[0])}"
+    done = rig("compare", kept, name(laps[1]), file, "--in", place, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [told["reference"]["name"], *(lap["name"] for lap in told["laps"])] == [
+        lap.info.name for lap in laps[:3]
+    ]
+    here_alone = json.loads(rig("compare", name(laps[0]), name(laps[1]), file, "--json").stdout)
+    assert told["laps"] == here_alone["laps"]
+    assert told["circuit"] == here_alone["circuit"]
+    against = rig("compare", kept, "--against", "class", "--in", place)
+    assert against.returncode == 0, against.stderr
+
+
+def test_delete_without_anybody_to_ask_says_how(here: Stage, laps: list[Lap]) -> None:
+    command = [sys.executable, "-m", "rigclient", "--rig", here.address, "delete", name(laps[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+
+
+def test_tips_after_a_lap_are_given_once(here: Stage, laps: list[Lap]) -> None:
+    for car in {lap.info.car for lap in laps}:
+        with connect(here.address) as rig:
+            debrief = Debrief(rig, car)
+            debrief.step()
+            assert debrief.take() == []  # what was driven before is no news
+            debrief._seen = "another"
+            debrief.step()
+            (told,) = debrief.take()
+            assert len(told.tips) <= 5
+            assert told.tips or told.notes, told
+            debrief._seen = "another"
+            debrief.step()
+            (again,) = debrief.take()
+            assert not set(again.ids) & set(told.ids)
+
+
 def test_the_ideal_lap_and_mini_sectors(rig: Run, laps: list[Lap]) -> None:
     done = rig("compare", *map(name, laps[:3]), "--ideal", "--minis")
     assert done.returncode == 0, done.stderr
@@ -119,7 +184,11 @@ def test_what_cannot_be_compared_is_one_sentence(rig: Run, laps: list[Lap], tmp_
     spoiled = tmp_path / "c.json"
     spoiled.write_text("{}")
     for words in (
-        ("compare", name(laps[0])),
+        ("compare", "driver"),
+        ("compare", name(laps[0]), "ideal"),
+        ("compare", name(laps[0]), "--ideal", "--against", name(laps[1])),
+        ("compare", "nowhere.lap", name(laps[0])),
+        ("compare", f"warehouse:{name(laps[0])}", "last", "--in", f"duckdb:{tmp_path}/none.duckdb"),
         ("compare", name(laps[0]), "nothing"),
         ("compare", name(laps[0]), name(laps[1]), "--circuit", spoiled),
         ("coach", "nothing"),

@@ -133,7 +133,7 @@ class TestInstalled:
         run(installed / "rigd", "install", "--system", "--player", "anna", "--root", tmp_path, cwd=tmp_path)
         unit = (tmp_path / "etc/systemd/system/rigd-record.service").read_text()
         assert f"ExecStart={installed.resolve() / 'rigd'} record\n" in unit
-        run(installed / "rigd", "upgrade-check", "--data", tmp_path / "none", cwd=tmp_path)
+        run(installed / "rigd", "upgrade-check", "--data", tmp_path, cwd=tmp_path)
 
     def test_everything_comes_from_the_wheel(self, installed: Path, tmp_path: Path) -> None:
         code = (

@@ -127,6 +127,25 @@ def test_odd_requests_are_refused(
     assert caught.value.code() == code
 
 
+def test_a_coach_chooses_a_reference(stub: analysis_pb2_grpc.AnalysisServiceStub, laps: list[Lap]) -> None:
+    clean = [lap for lap in laps if not (lap.info.in_lap or lap.info.out_lap or lap.info.pit_visits)]
+    best, last = clean[0], clean[-1]
+    own = next(lap for lap in clean if lap.info.driver == last.info.driver)
+    told = stub.Coach(analysis_pb2.CoachRequest(lap=last.info.name))
+    expected = own if own is not last else best
+    assert told.reference == expected.info.name
+    assert "best lap of the class" in told.reference_about
+    assert told.lost == pytest.approx((last.info.lap_time or 0) - (expected.info.lap_time or 0))
+    ideal = stub.Coach(analysis_pb2.CoachRequest(lap=best.info.name))
+    assert (ideal.reference, ideal.lost >= 0) == ("", True)
+    assert ideal.reference_about.startswith("the driver's ideal lap")
+    chosen = stub.CompareLaps(analysis_pb2.CompareLapsRequest(laps=[last.info.name], reference="track"))
+    assert [lap.name for lap in chosen.laps] == [best.info.name, last.info.name]
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Coach(analysis_pb2.CoachRequest(lap=best.info.name, reference="nobody"))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_a_track_that_nobody_surveyed_is_not_found(
     here: Stage, stub: analysis_pb2_grpc.AnalysisServiceStub, laps: list[Lap]
 ) -> None:

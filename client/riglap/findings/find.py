@@ -1,5 +1,6 @@
 """All findings of one lap against another: deterministic, the same for the same two laps."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Final
@@ -23,14 +24,18 @@ def findings(
     """Return what costs a lap time against the reference of a comparison, the most first.
 
     `noise` is what the driver varies by in each corner [s], as `variation` finds it. Corners that are
-    doubtful in one of the laps have no findings; against an ideal lap, or without positions, there are none.
+    doubtful in one of the laps have no findings; without positions there are none. Against an ideal lap every
+    corner is held against the lap that won most there, and the car is not looked at.
     """
     found: list[Finding] = []
     if doubtful(comparison, other):
         return found
-    seen = list(cases(comparison, other, noise or {}))
+    ideal = comparison.reference.aligned is None
+    seen = list((_of_ideal if ideal else cases)(comparison, other, noise or {}))
     for case in seen:
         found += _of_corner(case)
+    if ideal:
+        return sorted(found, key=lambda finding: (-finding.lost_s, finding.id))
     explained = sum(finding.lost_s for finding in found)
     found += car.find(
         comparison, other, seen, comparison.lost(other) - comparison.uncompared(other) - explained
@@ -42,13 +47,25 @@ def doubtful(comparison: Comparison, other: int = 0) -> str:
     """Return why a lap as a whole gives no findings, a sentence; "" where it does."""
     for trace in (comparison.others[other], comparison.reference):
         if trace.aligned is None:
-            return f"the {trace.title} was never driven: no findings against it"
+            continue
         info = trace.aligned.lap.info
         if info.pit_visits or info.in_lap or info.out_lap:
             return f"{trace.title} came from the pits or went there: no findings"
         if trace.time[0] > 0:
             return f"{trace.title} began on the grid: no findings"
     return "" if comparison.circuit else "without positions there are no corners, and no findings"
+
+
+def _of_ideal(comparison: Comparison, other: int, noise: Mapping[int, float]) -> Iterator[Case]:
+    """Yield every corner against that lap of an ideal one to which most was lost there."""
+    best: dict[int, Case] = {}
+    ours = comparison.others[other]
+    for source in comparison.reference.sources:
+        for case in cases(Comparison(comparison.circuit, (source, ours)), 0, noise):
+            known = best.get(case.corner.number)
+            if math.isfinite(case.whole_s) and (known is None or case.whole_s > known.whole_s):
+                best[case.corner.number] = case
+    yield from best.values()
 
 
 def variation(comparison: Comparison) -> dict[int, float]:

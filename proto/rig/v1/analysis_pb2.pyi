@@ -474,10 +474,15 @@ class CompareLapsRequest(_message.Message):
     IDEAL_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     ideal: _builtins.bool
     """The reference is the ideal lap of them all: of every mini-sector the best."""
     step: _builtins.float
     """Metres between two places; 0: one."""
+    reference: _builtins.str
+    """What all these laps are compared with, by one of the words of CoachRequest, as seen from the first of them;
+    empty: the first lap itself.
+    """
     @_builtins.property
     def laps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`sessions/{session}/laps/{lap}`; the first is the reference unless `ideal`. 2 to 20."""
@@ -495,10 +500,11 @@ class CompareLapsRequest(_message.Message):
         ideal: _builtins.bool = ...,
         channels: _abc.Iterable[_builtins.str] | None = ...,
         step: _builtins.float = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "ideal", b"ideal", "laps", b"laps", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "ideal", b"ideal", "laps", b"laps", "reference", b"reference", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -703,7 +709,11 @@ class CoachRequest(_message.Message):
     lap: _builtins.str
     """`sessions/{session}/laps/{lap}`."""
     reference: _builtins.str
-    """The lap to compare with, another of its circuit."""
+    """The lap to compare with, another of its circuit; or session, driver, class or track for the best clean lap
+    of these, ideal for the driver's ideal lap, ideal-of-all for that of the class. Empty: the driver's best
+    clean lap of the class on the circuit; where no other of them is faster the best of the class; for the best
+    of all the driver's ideal lap. Fails with NOT_FOUND where there is none.
+    """
     @_builtins.property
     def given(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of findings that were told before: no tip repeats one."""
@@ -733,8 +743,17 @@ class CoachResponse(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     TIPS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    REFERENCE_ABOUT_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
     circuit: _builtins.str
     """Name of the circuit that the corners belong to."""
+    reference: _builtins.str
+    """The lap that it was compared with; empty for an ideal lap."""
+    reference_about: _builtins.str
+    """What that is: the driver's best lap of the class on this circuit, and the like; empty for one that was named."""
+    lost: _builtins.float
+    """Seconds lost to it in the whole lap."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___LapFinding]:
         """All findings, the most lost first."""
@@ -754,10 +773,13 @@ class CoachResponse(_message.Message):
         findings: _abc.Iterable[Global___LapFinding] | None = ...,
         tips: _abc.Iterable[Global___Tip] | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
+        reference: _builtins.str = ...,
+        reference_about: _builtins.str = ...,
+        lost: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["circuit", b"circuit", "findings", b"findings", "notes", b"notes", "tips", b"tips"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["circuit", b"circuit", "findings", b"findings", "lost", b"lost", "notes", b"notes", "reference", b"reference", "reference_about", b"reference_about", "tips", b"tips"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

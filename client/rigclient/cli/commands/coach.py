@@ -1,96 +1,69 @@
 """`rig coach`: where a lap loses time to another, and what to do about it."""
 
-import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rig.errors import NotFound
-from rig.infos import LapInfo
-from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.compare import compared, head, lost_text, on_circuit
+from rigclient.cli.commands.destination import which_warehouse
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.text import Text
+from rigclient.queries import LAST
 
 if TYPE_CHECKING:
     from riglap.compare import Comparison
     from riglap.findings import Finding, Tip
 
-_NEWEST: Final = 200
-"""Laps among which the player's is looked for."""
-
 
 @click.command()
-@click.argument("name", metavar="[LAP]", default="")
-@click.option("--against", metavar="LAP", default="", help="Default: the best of its class in the session.")
+@click.argument("name", metavar="[LAP]", default=LAST)
+@click.option("--against", metavar="LAP", default="", help="A lap, or a word as for `rig compare`.")
 @click.option(
     "--given", metavar="ID,ID", default="", callback=shell.names, help="Tips that were given before."
 )
 @on_circuit
+@which_warehouse
 @shell.as_json
 @click.pass_obj
 def coach(
-    address: str, name: str, against: str, given: tuple[str, ...], circuit_file: Path | None, as_json: bool
+    address: str,
+    /,
+    name: str,
+    against: str,
+    given: tuple[str, ...],
+    circuit_file: Path | None,
+    where: str | None,
+    as_json: bool,
 ) -> None:
     """Tell where a lap loses time, and what to do about it.
 
-    LAP is what `rig lap` takes, or a lap file; without it, the newest complete lap of the local player.
+    LAP is what `rig compare` takes; without it, the newest complete lap of the local player.
+
+    Without --against it is compared with the driver's best clean lap of the class on this circuit; where
+    that is no faster with the best of the class, and the best of all with its driver's ideal lap.
 
     \b
     Example:
       rig coach
       rig coach car012-0003 --against best
+      rig coach last --against class --given brakes_early:4
     """
     from riglap.findings import doubtful, findings, tips
 
-    if not (Path(name).is_file() and against):
-        with connect(address) as rig:
-            name, against = _chosen(rig, name, against)
-    found = compared(address, [against, name], circuit_file)
+    found, about = compared(address, [name], circuit_file, against=against, where=where)
     seen = findings(found)
     told = tips(seen, given)
     notes = [*found.notes, *filter(None, [doubtful(found)])]
     if as_json:
-        click.echo(shell.json_text(_plain(found, seen, told, notes)))
+        click.echo(shell.json_text(_plain(found, seen, told, notes) | {"about": about or None}))
         return
     console = shell.console()
-    for part in head(found, console.width):
+    for part in head(found, console.width, about):
         console.print(part)
     console.print()
     _show(console, seen, told, notes)
-
-
-def _chosen(rig: Rig, name: str, against: str) -> tuple[str, str]:
-    """Return whole names of the lap and of what it is held against."""
-    lap = rig.lap_info(name) if name else _newest(rig)
-    if against:
-        return lap.name, rig.find_lap(against)
-    session = lap.name.partition("/laps/")[0]
-    rivals = [
-        other
-        for other in rig.laps(session)
-        if other.valid
-        and other.complete
-        and other.vehicle_class == lap.vehicle_class
-        and other.name != lap.name
-    ]
-    if not rivals:
-        raise NotFound(f"no other lap of its class in {session} counts", hint="--against names one")
-    return lap.name, min(rivals, key=_rank).name
-
-
-def _rank(lap: LapInfo) -> tuple[bool, float]:
-    """Laps from the grid or to the pits last, then by time."""
-    return not lap.number or lap.in_lap or lap.out_lap, lap.lap_time or float("inf")
-
-
-def _newest(rig: Rig) -> LapInfo:
-    for lap in itertools.islice(rig.laps("", order_by="start_time desc"), _NEWEST):
-        if lap.player and lap.complete:
-            return lap
-    raise NotFound("the newest session has no complete lap of the local player", hint="name a lap")
 
 
 def _plain(found: "Comparison", seen: "list[Finding]", told: "list[Tip]", notes: list[str]) -> dict[str, Any]:

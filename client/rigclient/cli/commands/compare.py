@@ -10,14 +10,14 @@ from rich.console import RenderableType
 from rich.style import Style
 
 from rig.errors import BadRequest, MissingChannel
-from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
+from rigclient.cli.commands.destination import which_warehouse
 from rigclient.cli.commands.questions.selection import split, table
+from rigclient.cli.commands.sources import Sources
 from rigclient.cli.terminal import braille
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text
-from riglap.lap import Lap
 from riglap.names import short_names
 from riglap.plot.panels import titled
 from riglap.times import gap, lap_time
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from riglap.cornering import CornerPass
     from riglap.formulas import Chosen
 
-CHANNELS: Final = (
-    *("lap_time", "distance", "position", "speed", "throttle", "brake", "steering", "gear", "in_pit_lane"),
-    *("local_velocity", "local_acceleration", "lateral_patch_velocity", "longitudinal_patch_velocity"),
-    *("tyre_tread", "tyre_carcass_temp", "dent_severity", "fuel"),
-)
-"""What comparing and coaching read."""
 _TRACE_ROWS: Final = 6
 _WIDEST: Final = 120
 _HALF_MS: Final = 5e-4
@@ -48,7 +42,8 @@ on_circuit: Callable[[shell.Command], shell.Command] = click.option(
 
 
 @click.command()
-@click.argument("names", metavar="LAP LAP...", nargs=-1, required=True)
+@click.argument("names", metavar="LAP...", nargs=-1, required=True)
+@click.option("--against", metavar="LAP", default="", help="What all of them are compared with.")
 @click.option("--ideal", is_flag=True, help="Compare with the best mini-sectors of all these laps.")
 @click.option("--minis", is_flag=True, help="Show mini-sectors of 100 m instead of corners and straights.")
 @on_circuit
@@ -60,39 +55,60 @@ on_circuit: Callable[[shell.Command], shell.Command] = click.option(
     help="Read these along the line as well: means in corners and straights, with --json at every metre.",
 )
 @shell.formulas
+@which_warehouse
 @shell.as_json
 @click.pass_obj
 def compare(
     address: str,
+    /,
     names: tuple[str, ...],
+    against: str,
     ideal: bool,
     minis: bool,
     circuit_file: Path | None,
     channels: tuple[str, ...],
     formulas: shell.Formulas,
+    where: str | None,
     as_json: bool,
 ) -> None:
     """Compare laps: where one of them wins the time.
 
-    The first lap is the reference. LAP is what `rig lap` takes, or a lap file.
+    The first lap is the reference, unless --against names another. A single lap is compared with the
+    driver's best of the class on this circuit; where that is no faster with the best of the class, and the
+    best of all with its driver's ideal lap.
+
+    \b
+    LAP is
+      best, last, car012-0003, 5f3a-2/best    a lap of the rig, as for `rig lap`
+      warehouse:5f3a-2/car012-0003            one of `rig warehouse laps`
+      laps/car012-0003.lap                    a file
+      session, driver, class, track           the best clean lap of these,
+                                              as seen from the first lap named
+      ideal, ideal-of-all                     the ideal lap of the driver, of the class
 
     \b
     Example:
+      rig compare last
       rig compare best car012-0003
+      rig compare driver last
+      rig compare warehouse:5f3a-2/best last
+      rig compare car012-0003.lap warehouse:5f3a-2/car007-0004
       rig compare car012-0003 car012-0004 car012-0005 --ideal
       rig compare best car012-0003 --channels "throttle,push = derivative(speed) [G]"
     """
-    if len(names) < 2 - ideal:
-        raise click.UsageError("name two laps or more; the first is the reference")
+    if ideal and against:
+        raise click.UsageError("--ideal and --against both name the reference: give one of them")
     wanted = formulas.chosen(channels)
     channels = wanted.channels if wanted else channels
-    found = compared(address, names, circuit_file, ideal, wanted)
+    found, about = compared(
+        address, names, circuit_file, ideal=ideal, against=against, where=where, wanted=wanted, more=channels
+    )
     _check_channels(found, channels)
     if as_json:
-        click.echo(shell.json_text(plain(found, channels)))
+        click.echo(shell.json_text(plain(found, channels) | {"about": about or None}))
         return
     console = shell.console()
-    for part in report(found, minis, console.width):
+    for part in report(found, minis, console.width, about):
         console.print(part)
     for part in _channel_tables(found, channels, minis, console.width):
         console.print(part)
@@ -101,37 +117,41 @@ def compare(
 def compared(
     address: str,
     names: Sequence[str],
-    circuit_file: Path | None,
+    circuit_file: Path | None = None,
+    *,
     ideal: bool = False,
+    against: str = "",
+    where: str | None = None,
     wanted: "Chosen | None" = None,
-) -> "Comparison":
-    """Return laps of the rig or of files against the first of them, or against their ideal lap."""
+    more: Iterable[str] = (),
+) -> "tuple[Comparison, str]":
+    """Return laps against their reference, and what that is where nobody named it.
+
+    That is `against`, with `ideal` the ideal lap of them all; else the first lap, and for a single one what
+    the rule of `riglap.references` gives. Laps of the warehouse are read with channels of `more`, and with
+    what formulas of `wanted` take.
+    """
     from riglap.circuits.circuit import read
-    from riglap.compare import against, check_same_track, traces, way_of
+    from riglap.compare import against as held_against
+    from riglap.compare import check_same_track, traces, way_of
     from riglap.compare import ideal as ideal_of
 
-    laps, kept = _laps(address, names)
-    circuit = read(circuit_file) if circuit_file else kept
-    check_same_track(laps, circuit)
-    circuit = circuit or way_of(laps)
-    laps = [shell.extended(lap, wanted) for lap in laps]
-    found = list(traces(laps, circuit))
-    return against(ideal_of(found), found, circuit) if ideal else against(found[0], found[1:], circuit)
-
-
-def _laps(address: str, names: Sequence[str]) -> "tuple[list[Lap], Circuit | None]":
-    """Return the laps, and the circuit that the rig keeps of the first that is the rig's."""
-    if all(Path(name).is_file() for name in names):
-        return [Lap.open(name) for name in names], None
-    with connect(address) as rig:
-        whole = [name if Path(name).is_file() else rig.find_lap(name) for name in names]
-        laps = [Lap.open(name) if Path(name).is_file() else _read(rig, name) for name in whole]
-        return laps, rig.circuit(next(name for name in whole if not Path(name).is_file()))
-
-
-def _read(rig: Rig, name: str) -> Lap:
-    with shell.progress(name.rpartition("/")[2]) as progress:
-        return rig.lap(name, progress=progress)
+    needed = wanted.needed() if wanted else tuple(map(channel_of, more))
+    with Sources(address, where, needed) as sources:
+        if ideal:
+            got = sources.gather(names)
+            got = got._replace(references=[], laps=[*got.references, *got.laps])
+        else:
+            got = sources.gather(names, against, choose=len(names) == 1 and not against)
+    every = [*got.references, *got.laps]
+    circuit = read(circuit_file) if circuit_file else got.circuit
+    check_same_track(every, circuit)
+    circuit = circuit or way_of(every)
+    found = list(traces([shell.extended(lap, wanted) for lap in every], circuit))
+    references, others = found[: len(got.references)], found[len(got.references) :]
+    if ideal:
+        return held_against(ideal_of(others), others, circuit), ""
+    return held_against(ideal_of(references) if got.ideal else references[0], others, circuit), got.about
 
 
 def plain(found: "Comparison", channels: Sequence[str] = ()) -> dict[str, Any]:
@@ -223,9 +243,9 @@ def _numbers(column: Any) -> list[float | None]:
     return [round(value, 6) if np.isfinite(value) else None for value in column.tolist()]
 
 
-def report(found: "Comparison", minis: bool, width: int) -> Iterator[RenderableType]:
+def report(found: "Comparison", minis: bool, width: int, about: str = "") -> Iterator[RenderableType]:
     """Return it for people, in `width` cells."""
-    yield from head(found, width)
+    yield from head(found, width, about)
     for at, trace in enumerate(found.others):
         yield Text()
         if len(found.others) > 1:
@@ -238,8 +258,8 @@ def report(found: "Comparison", minis: bool, width: int) -> Iterator[RenderableT
         yield Text(note, YELLOW)
 
 
-def head(found: "Comparison", width: int) -> Iterator[RenderableType]:
-    """Return track and laps."""
+def head(found: "Comparison", width: int, about: str = "") -> Iterator[RenderableType]:
+    """Return track and laps, and what the reference is where it was chosen."""
     first = next(trace.aligned.lap for trace in found.traces if trace.aligned)
     circuit = found.circuit
     told = (
@@ -252,6 +272,8 @@ def head(found: "Comparison", width: int) -> Iterator[RenderableType]:
         _rows(found),
         width,
     )
+    if about:
+        yield Text(f"a is the {about.removeprefix('the ')}", DIM)
 
 
 def _rows(found: "Comparison") -> Iterator[Sequence[Text]]:

@@ -163,6 +163,11 @@ class Board:
         return None
 
     @property
+    def absent(self) -> int | None:
+        """Slot id of the car that was asked for, while it is not in the session."""
+        return self.chosen if self.scoring is not None and self.chosen not in self.order else None
+
+    @property
     def order(self) -> list[int]:
         """Slot ids by position."""
         if self.scoring is None:

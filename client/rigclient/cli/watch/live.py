@@ -6,10 +6,10 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -18,8 +18,10 @@ from rigclient.cli.terminal.keyboard import Keyboard
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import DIM, GOOD, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.screen import Screen
+from rigclient.cli.terminal.text import Text
 from rigclient.cli.watch import headline, leaderboard, view
 from rigclient.cli.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board, Condition
+from rigclient.cli.watch.debrief import Debrief
 from rigclient.cli.watch.feeds import Feeds
 from rigclient.waiting import LOG
 from riglap.times import clock, gap, lap_time
@@ -56,33 +58,57 @@ class WatchSummary:
         return f"{self.received} frames received ({span}), {loss}, {self.reconnects} reconnects"
 
 
-def watch(address: str, for_s: float | None, car: int | None, screen: bool, console: Console) -> WatchSummary:
+def watch(
+    address: str,
+    for_s: float | None,
+    car: int | None,
+    screen: bool,
+    console: Console,
+    *,
+    coach: bool = False,
+    say_plain: Callable[[dict[str, Any]], None] | None = None,
+) -> WatchSummary:
     """Show the rig at `address` until q, Ctrl-C or `for_s` seconds, and count every record.
 
     `car` is the slot id of the car in the cockpit, None for the player's. Without `screen`, or when the
-    console is no terminal, one line a second is printed instead.
+    console is no terminal, one line a second is printed instead. With `coach` every lap of that car is
+    followed by tips; `say_plain` gets them as well, as plain values.
     """
     board = Board(address, car)
     LOG.addHandler(logging.NullHandler())  # the view itself says what is awaited
     until = math.inf if for_s is None else time.monotonic() + for_s
     with connect(address) as rig, _quiet_end():
         feeds = Feeds(rig, {"channels": PHYSICS_CHANNELS}, {"channels": SCORING_CHANNELS})
+        debrief = Debrief(rig, car) if coach else None
         feeds.start()
+        if debrief is not None:
+            debrief.start()
         try:
             show = _on_screen if screen and console.is_terminal else _line_by_line
-            show(board, feeds, until, console)
+            show(board, feeds, until, console, debrief, say_plain)
         finally:
+            if debrief is not None:
+                debrief.close()
             feeds.close()
             board.take(feeds.take())
     return _summary(board, feeds.reconnects)
 
 
-def _on_screen(board: Board, feeds: Feeds, until: float, console: Console) -> None:
+Say = Callable[[dict[str, Any]], None] | None
+
+
+def _on_screen(
+    board: Board, feeds: Feeds, until: float, console: Console, debrief: Debrief | None, say: Say
+) -> None:
     with Keyboard() as keyboard, Screen(console) as screen:
         choice, frozen = view.ViewSettings(keys=keyboard.works), False
         due, size, rows = time.monotonic(), (0, 0), list[Line]()
         while due < until:
             board.take(feeds.take())
+            for told in debrief.take() if debrief else ():
+                choice.said = told.lines()
+                if say is not None:
+                    say(told.plain())
             if not choice.paused or size != screen.size:
                 size = screen.size
                 rows = view.lines(board, *size, choice, feeds.reconnects)
@@ -120,13 +146,20 @@ def press(key: str, board: Board, choice: view.ViewSettings) -> None:
             choice.helping = not choice.helping
 
 
-def _line_by_line(board: Board, feeds: Feeds, until: float, console: Console) -> None:
+def _line_by_line(
+    board: Board, feeds: Feeds, until: float, console: Console, debrief: Debrief | None, say: Say
+) -> None:
     due = time.monotonic()
     while due < until:
         due += LINE_S
         time.sleep(max(min(due, until) - time.monotonic(), 0.0))
         board.take(feeds.take())
         console.print(summary_line(board, feeds.reconnects), soft_wrap=True, end="")
+        for told in debrief.take() if debrief else ():
+            for text in told.lines():
+                console.print(Text(text, STRONG if text is told.headline else TEXT), soft_wrap=True)
+            if say is not None:
+                say(told.plain())
 
 
 def summary_line(board: Board, reconnects: int) -> Line:
@@ -156,6 +189,8 @@ def _put_car(line: Line, board: Board) -> None:
     car, standing, focus = board.car, board.standing, board.focus
     if car is None or focus is None:
         return
+    if board.absent is not None:
+        line.put(f" | car {board.absent} is not there, so", YELLOW)
     place = "" if standing is None else f"P{standing.place} "
     line.put(f" | {place}", DIM).put(board.name(focus), TEXT)
     if standing is not None and standing.place > 1:

@@ -1,7 +1,7 @@
 """The view: which panels stand where in a terminal of a given size."""
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rigclient.cli.terminal.line import Line, beside
@@ -44,24 +44,40 @@ class ViewSettings:
     """The first trace shows pedals instead of speed; where there are two, they change places."""
     keys: bool = False
     """Keys work."""
+    said: list[str] = field(default_factory=list)
+    """What is said of the lap before: a headline, then tips."""
 
 
 def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnects: int = 0) -> list[Line]:
     """Return the whole screen: `height` lines, each exactly `width` cells wide."""
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _too_small(width, height)
-    foot = footer.line(board, width, reconnects, choice.keys, _said(choice))
-    inner = height - 3
+    foot = footer.line(board, width, reconnects, choice.keys, _said(board, choice))
+    tips = _tips(choice.said, width, height - _LEAST_HEIGHT)
+    inner = height - 3 - len(tips)
     body = _nothing(board, width) if board.physics is None else _body(board, width, inner, choice)
     rows = [*headline.lines(board, width), *body[:inner]]
-    rows += [Line().to(width) for _ in range(height - 1 - len(rows))]
+    rows += [Line().to(width) for _ in range(height - 1 - len(tips) - len(rows))]
+    rows += tips
     return _explained([*rows, foot], width) if choice.helping else [*rows, foot]
 
 
-def _said(choice: ViewSettings) -> str:
-    """Return what is not as at the beginning."""
+def _tips(said: list[str], width: int, room: int) -> list[Line]:
+    """Return the tips in at most `room` rows, whole ones: what has no room is left out."""
+    rows: list[Line] = []
+    for at, text in enumerate(said):
+        wrapped = textwrap.wrap(text, width - 4, subsequent_indent="   ")
+        if len(rows) + len(wrapped) > room:
+            break
+        rows += [Line(f" {one}", TEXT if at else STRONG).to(width) for one in wrapped]
+    return rows
+
+
+def _said(board: Board, choice: ViewSettings) -> str:
+    """Return what is not as at the beginning, or as was asked for."""
+    absent = f"car {board.absent} is not there" if board.absent is not None else ""
     sort = f"by {choice.sort}" if choice.sort != leaderboard.SORTS[0] else ""
-    return "  ".join(filter(None, ("PAUSED, p goes on" if choice.paused else "", sort)))
+    return "  ".join(filter(None, ("PAUSED, p goes on" if choice.paused else "", absent, sort)))
 
 
 def _explained(rows: list[Line], width: int) -> list[Line]:
