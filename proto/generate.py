@@ -47,13 +47,14 @@ RECORDED = {
 DERIVED = (
     "### Made while somebody asks",
     "",
-    "Never recorded: a stream has them where its request names them, live as from the past, one `float32` per",
-    "car. They come from positions on the circuit's reference line: until the rig has surveyed the circuit all",
-    "are NaN, in the pits off that line too.",
+    "Never recorded: a stream has them where its request names them, live as from the past, one `float32`",
+    "per car. They come from positions on the circuit's reference line: until the rig has surveyed the",
+    "circuit all are NaN, far from that line too.",
     "",
-    "A name in a request may also be a formula over recorded channels, `kmh = speed [km/h]`, evaluated for every",
-    "car of every tick: up to 16, whose columns are `float32` with the numbers from 1100 on in the order of the",
-    "request. What looks at other ticks (`derivative`, `integrate`, `smooth`, `shift`, `stat_...`) is for laps.",
+    "A name in a request may also be a formula over recorded channels, `kmh = speed [km/h]`, evaluated for",
+    "every car of every tick: up to 16, whose columns are `float32` with the numbers from 1100 on in the order",
+    "of the request. What looks at other ticks (`derivative`, `integrate`, `smooth`, `shift`, `stat_...`)",
+    "is for laps.",
     "",
 )
 

@@ -26,8 +26,8 @@ _STATION_M: Final = 5.0
 
 
 MOST_GAP_S: Final = 120.0
-"""No gap is longer: who was here so long ago is nobody to race with. It also bounds what has to be read to tell
-gaps of a tick in the past.
+"""No gap is longer: who was here so long ago is nobody to race with. It also bounds what has to be read to
+tell gaps of a tick in the past.
 """
 
 
@@ -50,8 +50,10 @@ def reference_of(lap: Trace) -> Reference:
     times = np.where(lap.doubtful, np.nan, lap.time)
     off = abs(float(times[-1]) - lap.lap_time)
     if not off <= OFFICIAL_S:
-        raise Mismatch(f"{lap.title} ends {1000 * off:.1f} ms off its official time", hint="1 ms is the limit")
-    return Reference(lap.title, lap.lap_time, times, tuple(lap.aligned.shift) if lap.aligned else (0.0, 0.0))
+        raise Mismatch(
+            f"{lap.title} ends {1000 * off:.1f} ms off its official time", hint="1 ms is the limit"
+        )
+    return Reference(lap.title, lap.lap_time, times, lap.aligned.shift if lap.aligned else (0.0, 0.0))
 
 
 class References:
@@ -77,8 +79,8 @@ class References:
         self._times[car] = np.nan
 
     def compare(self, s: Floats, into: Floats) -> tuple[Floats, Floats]:
-        """Return delta and predicted lap time [s] of all cars, `into` seconds after they began their lap at `s`
-        metres along the line.
+        """Return delta and predicted lap time [s] of all cars that are at `s` metres along the line, `into`
+        seconds after they began their lap.
         """
         # Just before the line the lap may have begun by the clock, and just behind it not yet.
         place = np.where((into < 3.0) & (s > 0.5 * self._length), 0.0, s)
@@ -108,7 +110,7 @@ class LiveDelta:
     """Cars on a circuit, each with a reference of its own."""
 
     def __init__(self, circuit: Circuit, cars: int) -> None:
-        self._line = circuit.line
+        self._line, self.cars = circuit.line, cars
         self.references = References(circuit, cars)
         self._s = np.full(cars, np.nan)
         self._stations = int(circuit.length / _STATION_M)
