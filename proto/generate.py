@@ -52,9 +52,9 @@ DERIVED = (
     "circuit all are NaN, far from that line too.",
     "",
     "A name in a request may also be a formula over recorded channels, `kmh = speed [km/h]`, evaluated for",
-    "every car of every tick: up to 16, whose columns are `float32` with the numbers from 1100 on in the order",
-    "of the request. What looks at other ticks (`derivative`, `integrate`, `smooth`, `shift`, `stat_...`)",
-    "is for laps.",
+    "every car of every tick: up to 16, whose columns are `float32` with the numbers from 1100 on in the",
+    "order of the request. What looks at other ticks is for laps: `derivative`, `integrate`, `smooth`,",
+    "`shift`, `stat_min`, `stat_max`, `stat_mean`.",
     "",
 )
 

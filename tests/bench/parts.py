@@ -11,6 +11,7 @@ from rig.channels import PHYSICS
 from rig.columns import Head, Layouts, Template, read_head
 from rig.v1 import physics_pb2
 from tests.bench.analysis import analysis
+from tests.bench.derived import derived
 from tests.bench.archiver import archive_lap
 from tests.bench.archives import archives
 from tests.bench.busy import busy
@@ -188,6 +189,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "live_100": live_100,
     "fast": fast,
     "analysis": analysis,
+    "derived": derived,
     "archives": archives,
     "archive_lap": archive_lap,
     "listlaps": listlaps,

@@ -166,9 +166,9 @@ def _since(metres: Array, place: float, length: float, rate: int) -> float:
 
 def test_a_formula_is_a_column_by_its_name(followed: Followed) -> None:
     with rigclient.connect(followed.here.address) as rig:
-        names = ["speed", "kmh = speed [km/h]", "hot = tyre_temp[fl] > 20 && kmh > 10"]
+        names = ["speed", "kmh = speed [km/h]", "hard = tyre_pressure[fl] > 20 && kmh > 10"]
         for frame in islice(rig.physics(names, cars=[1], start="earliest"), 3):
-            assert frame.channels == ["speed", "id", "kmh", "hot"]
+            assert frame.channels == ["speed", "id", "kmh", "hard"]
             assert np.allclose(frame.kmh, frame.speed * 3.6, rtol=1e-6)
             assert len(frame) == 1
             assert frame.kmh.dtype == np.float32
