@@ -133,11 +133,15 @@ class LiveDelta:
         """Return the times of all cars. `clock` and `lap_start` are session clocks [s], shape (cars,);
         `places` positions, shape (cars, 3); what is not there is NaN.
         """
-        s = self._placed(places[:, 0], places[:, 2])
+        s = self.place(clock, places)
         into = clock - lap_start
-        delta, predicted = self.references.compare(s, into)
+        return LiveTimes(s, into, *self.references.compare(s, into))
+
+    def place(self, clock: Floats, places: Floats) -> Floats:
+        """Return metres along the line of all cars, and note when they were there: `tick` without times."""
+        s = self._placed(places[:, 0], places[:, 2])
         self._note(s, clock)
-        return LiveTimes(s, into, delta, predicted)
+        return s
 
     def gap(self, car: int, ahead: int) -> float:
         """Return seconds since another car was where this one is now; NaN where it was not yet."""

@@ -27,7 +27,7 @@ from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import Viewer
 from riglap.circuits.line import Floats
 from riglap.circuits.shelf import Shelf
-from riglap.live import MOST_GAP_S, LiveDelta, LiveTimes, Reference, References
+from riglap.live import MOST_GAP_S, LiveDelta, Reference, References
 
 _SCORED_NS: Final = 250_000_000
 """A scoring update counts for ticks captured so much later: by then it is in the ring, also live."""
@@ -232,11 +232,11 @@ class Walk:
             view["lap_start_time"],
             view["position"],
         )
-        times = live.tick(clock, places, start)
+        s = live.place(clock, places)
         if quiet:
             return {}
         self._refer()
-        made = self._deltas(times) | self._gaps(live)
+        made = self._deltas(s, clock - start) | self._gaps(live)
         return {name: values[rows] for name, values in made.items() if name in self.wants}
 
     def _place(self, ids: Any) -> LiveDelta | None:
@@ -304,8 +304,8 @@ class Walk:
         else:
             self._held[name].refer(slot, reference)
 
-    def _deltas(self, times: LiveTimes) -> Columns:
-        found = {name: held.compare(times.s, times.into) for name, held in self._held.items()}
+    def _deltas(self, s: Floats, into: Floats) -> Columns:
+        found = {name: held.compare(s, into) for name, held in self._held.items()}
         made = {name: delta for name, (delta, _) in found.items()}
         if "predicted_lap" in self.wants:
             own, session = found[_PERSONAL][1], found[_SESSION][1]

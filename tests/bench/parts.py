@@ -11,11 +11,11 @@ from rig.channels import PHYSICS
 from rig.columns import Head, Layouts, Template, read_head
 from rig.v1 import physics_pb2
 from tests.bench.analysis import analysis
-from tests.bench.derived import derived
 from tests.bench.archiver import archive_lap
 from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.costs import costs
+from tests.bench.derived import derived
 from tests.bench.hostile import hostile
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.peers.append import peers_append

@@ -107,7 +107,7 @@ def _facts(car: Car, cells: int) -> list[Line]:
 
 
 def _delta(car: Car) -> float:
-    """Return seconds lost to the driver's best lap: the rig's number, else the game's, which many do not fill."""
+    """Return seconds lost to the driver's best lap by the rig, else by the game, which may not fill it."""
     own = float(getattr(car, "delta_personal_best", math.nan))
     return own if math.isfinite(own) else float(car.delta_best)
 
