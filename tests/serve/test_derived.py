@@ -10,8 +10,13 @@ import pytest
 
 import rigclient
 from rig.channels import PHYSICS
-from rig.errors import BadRequest, MissingChannel, NotFound
+from rig.errors import BadRequest, Mismatch, MissingChannel, NotFound
+from rig.v1 import session_pb2
 from rigclient.frames import PhysicsFrame
+from rigd.serve.references import SessionReferences
+from rigd.store.store import StoreReader
+from rigd.store.viewer import EVERYTHING, Viewer
+from riglap.circuits.shelf import Shelf
 from riglap.lap import Lap
 from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
@@ -200,6 +205,17 @@ def test_odd_channels_are_refused(
 def test_a_lap_that_is_not_there_is_no_reference(followed: Followed) -> None:
     with rigclient.connect(followed.here.address) as rig, pytest.raises(NotFound, match="there is no lap"):
         next(iter(rig.physics(["delta_reference"], delta_reference="sessions/x/laps/y", reconnect=False)))
+
+
+def test_a_lap_that_a_viewer_does_not_see_or_of_another_circuit_is_refused(followed: Followed) -> None:
+    data = followed.here.data
+    references = SessionReferences(StoreReader(data), Shelf(data / "circuits"), Viewer("someone"), "", 1)
+    with pytest.raises(NotFound, match="there is no lap"):
+        references.chosen(followed.lap.info.name, None)
+    references = SessionReferences(StoreReader(data), Shelf(data / "circuits"), EVERYTHING, "", 1)
+    elsewhere = session_pb2.SessionState(track_name="Elsewhere", track_length=4000)
+    with pytest.raises(Mismatch, match="this session is on Elsewhere, 4000 m"):
+        references.chosen(followed.lap.info.name, elsewhere)
 
 
 def test_who_asks_for_none_of_this_gets_what_is_recorded(followed: Followed) -> None:
