@@ -38,7 +38,7 @@ class Who(NamedTuple):
     driver: str = ""
 
 
-class Candidate(NamedTuple):
+class LapInTime(NamedTuple):
     """A lap that may be somebody's best."""
 
     lap_time: float
@@ -47,7 +47,7 @@ class Candidate(NamedTuple):
     name: str
 
 
-class Best(NamedTuple):
+class InForce(NamedTuple):
     """What is in force, and until when."""
 
     reference: Reference | None
@@ -62,7 +62,7 @@ class SessionReferences:
         self._ring, self._number = ring, number
         self.circuit: Circuit | None = None
         self._session: session_pb2.Session | None = None
-        self._candidates: dict[Who, list[Candidate]] = {}
+        self._candidates: dict[Who, list[LapInTime]] = {}
         self._asked: set[Who] = set()
         """Drivers whose laps of earlier sessions are among the candidates."""
         self._names: set[str] = set()
@@ -97,7 +97,7 @@ class SessionReferences:
         """Return whether `best` needs no file for any of these."""
         return all(self._ready(one, now_ns) for one in who)
 
-    def best(self, who: Who, now_ns: int) -> Best:
+    def best(self, who: Who, now_ns: int) -> InForce:
         """Return the reference in force at a wall clock."""
         candidates = self._candidates.setdefault(who, [])
         if who.driver and who not in self._asked and self._session is not None and self.circuit is not None:
@@ -105,8 +105,8 @@ class SessionReferences:
             self._asked.add(who)
         for lap in sorted(candidates):
             if lap.from_ns <= now_ns and (reference := self.load(lap.name)):
-                return Best(reference, _next(candidates, now_ns, lap.lap_time))
-        return Best(None, _next(candidates, now_ns, math.inf))
+                return InForce(reference, _next(candidates, now_ns, lap.lap_time))
+        return InForce(None, _next(candidates, now_ns, math.inf))
 
     def has(self, name: str) -> bool:
         """Return whether `load` reads no file."""
@@ -143,11 +143,11 @@ class SessionReferences:
         return True
 
     def _add(self, lap: lap_pb2.Lap) -> None:
-        candidate = Candidate(lap.lap_time, lap.end_time_ns + TAKEN_UP_NS, lap.name)
+        candidate = LapInTime(lap.lap_time, lap.end_time_ns + TAKEN_UP_NS, lap.name)
         for who in (Who(lap.vehicle_class), Who(lap.vehicle_class, lap.driver)):
             self._candidates.setdefault(who, []).append(candidate)
 
-    def _former(self, who: Who, session: session_pb2.Session, circuit: Circuit) -> list[Candidate]:
+    def _former(self, who: Who, session: session_pb2.Session, circuit: Circuit) -> list[LapInTime]:
         """Return a driver's best laps of earlier sessions on this track."""
         wanted = _valid(
             track=circuit.track_name,
@@ -159,7 +159,7 @@ class SessionReferences:
             parent="sessions/-", filter=wanted, order_by="lap_time", page_size=4 * _FORMER
         )
         found = [
-            Candidate(lap.lap_time, 0, lap.name)
+            LapInTime(lap.lap_time, 0, lap.name)
             for lap in self._store.index.list_laps(request, self._viewer).laps
             if (lap.driver, lap.vehicle_class) == (who.driver, who.vehicle_class)
             and lap.track_name == circuit.track_name
@@ -209,7 +209,7 @@ def _valid(**more: object) -> laps_pb2.LapFilter:
     )
 
 
-def _next(candidates: list[Candidate], now_ns: int, lap_time: float) -> int:
+def _next(candidates: list[LapInTime], now_ns: int, lap_time: float) -> int:
     """Return when a faster lap counts."""
     later = (lap.from_ns for lap in candidates if lap.from_ns > now_ns and lap.lap_time < lap_time)
     return min(later, default=NEVER_NS)

@@ -30,7 +30,7 @@ class Cars(NamedTuple):
     player: bool = False
 
 
-class Wanted(NamedTuple):
+class Asked(NamedTuple):
     """What is asked for of each record."""
 
     channels: tuple[Channel, ...]
@@ -46,7 +46,7 @@ class Selection:
     def __init__(
         self,
         table: Table,
-        wanted: Wanted,
+        wanted: Asked,
         layouts: Layouts,
         cursor_field: Callable[[int], bytes],
         derived: Derived | None = None,
@@ -126,9 +126,9 @@ class Selections:
         self.table = table
         self._layouts = Layouts(table, whole=True)
         self._cursor_field = cursor_field
-        self._used: dict[tuple[Wanted, Derived | None], tuple[Selection, int]] = {}
+        self._used: dict[tuple[Asked, Derived | None], tuple[Selection, int]] = {}
 
-    def read(self, names: Sequence[str], cars: Cars) -> Wanted:
+    def read(self, names: Sequence[str], cars: Cars) -> Asked:
         """Return what is asked for. Raises UnknownChannel, and BadRequest for formulas that cannot be."""
         formulas = tuple(dict.fromkeys(name for name in names if "=" in name))
         derived = tuple(name for name in self.table.derived if name in names)
@@ -137,9 +137,9 @@ class Selections:
         rest = set(names) - set(formulas) - set(derived)
         if len(names) and not rest:
             rest = {"id"}
-        return Wanted(self.table.pick(rest), cars, derived, formulas)
+        return Asked(self.table.pick(rest), cars, derived, formulas)
 
-    def take(self, wanted: Wanted, derived: Derived | None = None) -> Selection:
+    def take(self, wanted: Asked, derived: Derived | None = None) -> Selection:
         """Return the selection of what is asked for. Raises BadRequest for formulas that cannot be.
         Give it back with `release`.
         """
@@ -148,7 +148,7 @@ class Selections:
         self._used[key] = (selection, users + 1)
         return selection
 
-    def _make(self, wanted: Wanted, derived: Derived | None) -> Selection:
+    def _make(self, wanted: Asked, derived: Derived | None) -> Selection:
         return Selection(self.table, wanted, self._layouts, self._cursor_field, derived)
 
     def release(self, selection: Selection) -> None:

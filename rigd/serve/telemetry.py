@@ -29,7 +29,7 @@ from rigd.serve.limits import (
     MAX_TICKS_PER_MESSAGE,
 )
 from rigd.serve.seats import Seats
-from rigd.serve.selection import Cars, Selection, Selections, Wanted
+from rigd.serve.selection import Asked, Cars, Selection, Selections
 from rigd.serve.subscription import StreamOptions, Subscription
 
 SERVICE: Final = "rig.v1.TelemetryService"
@@ -117,7 +117,7 @@ class TelemetryService:
             selections.release(selection)
             self._release(derived)
 
-    async def _take_derived(self, wanted: Wanted, request: TableRequest, position: int) -> Derived | None:
+    async def _take_derived(self, wanted: Asked, request: TableRequest, position: int) -> Derived | None:
         """Return what makes the channels that are not recorded; None where none is asked for."""
         lap = getattr(request, "delta_reference", "")
         if not wanted.derived and not lap:
