@@ -85,6 +85,7 @@ class Walk:
         self._layouts, self._scorings = Layouts(PHYSICS, whole=True), Layouts(SCORING, whole=True)
         self._session, self._surveyed = -1, False
         self._scored = 0
+        self._next: list[tuple[int, bytes]] = []
         self._update: _Update | None = None
         self._entries: dict[int, Who] = {}
         self._clear()
@@ -171,6 +172,7 @@ class Walk:
         self._session = session
         self._clear()
         self._entries, self._update, self._surveyed = {}, None, False
+        self._next = []
         due_ns = self._now_ns - _SCORED_NS
         self._scored = self._ring.bisect(rings.SCORING, lambda value: capture_ns(value) <= due_ns)
         found = self._ring.read(rings.SCORING, max(self._scored - _LOOK_BACK, 0), _LOOK_BACK, 1 << 24)
@@ -183,12 +185,17 @@ class Walk:
 
     def _score(self) -> None:
         """Take the scoring updates that count by now."""
-        while found := self._ring.read(rings.SCORING, self._scored, 1, 1 << 24):
-            ((seq, data),) = found
+        while self._next or self._peeked():
+            (seq, data), *_ = self._next
             if capture_ns(data) > self._now_ns - _SCORED_NS:
                 return
-            self._scored = seq
+            self._scored, self._next = seq, []
             self._take(data)
+
+    def _peeked(self) -> bool:
+        """Look at the next scoring update, once: it is due some ticks later."""
+        self._next = self._ring.read(rings.SCORING, self._scored, 1, 1 << 24)
+        return bool(self._next)
 
     def _take(self, data: bytes) -> None:
         head = read_head(data)
