@@ -1,6 +1,6 @@
 """`rig compare`: laps against each other along the line of their circuit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from rigclient.cli.terminal import braille
 from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import BLUE, CYAN, DIM, GOOD, RED, STRONG, TEXT, TITLE, YELLOW
 from rigclient.cli.terminal.text import Text
+from riglap.lap import channel_of
 from riglap.names import short_names
 from riglap.plot.panels import titled
 from riglap.times import gap, lap_time
