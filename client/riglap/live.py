@@ -31,7 +31,7 @@ tell gaps of a tick in the past.
 """
 
 
-class Reference(NamedTuple):
+class ReferenceTimes(NamedTuple):
     """What a car is held against: 40 kB, where a lap has megabytes."""
 
     title: str
@@ -43,7 +43,7 @@ class Reference(NamedTuple):
     """m that its places are off the line's at both ends."""
 
 
-def reference_of(lap: Trace) -> Reference:
+def reference_of(lap: Trace) -> ReferenceTimes:
     """Return a lap, or an ideal lap, as a reference. Raises Mismatch for one whose times do not end at its
     official time.
     """
@@ -53,7 +53,7 @@ def reference_of(lap: Trace) -> Reference:
         raise Mismatch(
             f"{lap.title} ends {1000 * off:.1f} ms off its official time", hint="1 ms is the limit"
         )
-    return Reference(lap.title, lap.lap_time, times, lap.aligned.shift if lap.aligned else (0.0, 0.0))
+    return ReferenceTimes(lap.title, lap.lap_time, times, lap.aligned.shift if lap.aligned else (0.0, 0.0))
 
 
 class References:
@@ -66,7 +66,7 @@ class References:
         self._shift = np.zeros((2, cars))
         self._cars = np.arange(cars)
 
-    def refer(self, car: int, reference: Reference) -> None:
+    def refer(self, car: int, reference: ReferenceTimes) -> None:
         """Hold a car against a reference. Raises Mismatch for one of another length."""
         if len(reference.times) != self._cells + 1:
             raise Mismatch(

@@ -27,7 +27,7 @@ from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import Viewer
 from riglap.circuits.line import Floats
 from riglap.circuits.shelf import Shelf
-from riglap.live import MOST_GAP_S, LiveDelta, Reference, References
+from riglap.live import MOST_GAP_S, LiveDelta, References, ReferenceTimes
 
 _SCORED_NS: Final = 250_000_000
 """A scoring update counts for ticks captured so much later: by then it is in the ring, also live."""
@@ -95,7 +95,7 @@ class Walk:
         self._held: dict[str, References] = {}
         self._slots: dict[int, int] = {}
         self._ids, self._rows = b"", np.empty(0, np.intp)
-        self._referred: dict[tuple[str, int], Reference | None] = {}
+        self._referred: dict[tuple[str, int], ReferenceTimes | None] = {}
         self._until_ns = self._version = -1
         self._order: _Order | None = None
 
@@ -302,7 +302,7 @@ class Walk:
             for slot in self._slots.values():
                 self._hold(_CHOSEN, slot, chosen)
 
-    def _hold(self, name: str, slot: int, reference: Reference | None) -> None:
+    def _hold(self, name: str, slot: int, reference: ReferenceTimes | None) -> None:
         if self._referred.get((name, slot)) is reference:
             return
         self._referred[name, slot] = reference

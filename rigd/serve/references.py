@@ -19,7 +19,7 @@ from riglap.circuits.line import Floats
 from riglap.circuits.shelf import Shelf
 from riglap.compare import trace
 from riglap.lap import Lap
-from riglap.live import Reference, reference_of
+from riglap.live import ReferenceTimes, reference_of
 
 TAKEN_UP_NS: Final = 10_000_000_000
 _SECOND_NS: Final = 1_000_000_000
@@ -50,7 +50,7 @@ class LapInTime(NamedTuple):
 class InForce(NamedTuple):
     """What is in force, and until when."""
 
-    reference: Reference | None
+    reference: ReferenceTimes | None
     until_ns: int
 
 
@@ -67,7 +67,7 @@ class SessionReferences:
         """Drivers whose laps of earlier sessions are among the candidates."""
         self._names: set[str] = set()
         self._newest_ns = 0
-        self._loaded: dict[str, Reference | None] = {}
+        self._loaded: dict[str, ReferenceTimes | None] = {}
         self.version = 0
         """Grows when there are other laps than before."""
 
@@ -112,7 +112,7 @@ class SessionReferences:
         """Return whether `load` reads no file."""
         return not name or self.circuit is None or name in self._loaded
 
-    def chosen(self, name: str, state: session_pb2.SessionState | None) -> Reference | None:
+    def chosen(self, name: str, state: session_pb2.SessionState | None) -> ReferenceTimes | None:
         """Return the lap that a request names; None while the circuit is not known. Raises NotFound, also
         where there is none for the viewer, Mismatch for a lap of another circuit, and as reading it does.
         """
@@ -167,7 +167,7 @@ class SessionReferences:
         ]
         return found[:_FORMER]
 
-    def load(self, name: str) -> Reference | None:
+    def load(self, name: str) -> ReferenceTimes | None:
         """Return a lap as a reference; None for one that cannot be: it is not tried again."""
         if name not in self._loaded and self.circuit is not None:
             self._loaded[name] = None
@@ -175,7 +175,7 @@ class SessionReferences:
                 self._loaded[name] = self._read(name, self.circuit)
         return self._loaded.get(name)
 
-    def _read(self, name: str, circuit: Circuit) -> Reference:
+    def _read(self, name: str, circuit: Circuit) -> ReferenceTimes:
         try:
             lap = Lap.open(self._store.folder.path(name))
         except FileNotFoundError as error:

@@ -183,7 +183,7 @@ def test_a_formula_is_a_column_by_its_name(followed: Followed) -> None:
     ("names", "error", "match"),
     [
         (["x = derivative(speed)"], BadRequest, "looks at other ticks"),
-        (["x = speed + nonsense"], MissingChannel, "column 9: no channel 'nonsense'"),
+        (["x = speed + nonsense"], MissingChannel, "column 9: there is no channel 'nonsense'"),
         (["x = speed +"], BadRequest, "column"),
         (["speed = gear"], BadRequest, "no formula can be called 'speed'"),
         (["x = speed + rpm = 3"], BadRequest, "column"),
