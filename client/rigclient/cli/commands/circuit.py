@@ -82,13 +82,13 @@ def _list(known: "list[Circuit]", as_json: bool) -> None:
         return
     # The name is what one types: only the track's gives way, as what is justified "left" does.
     heads = (("circuit", "default"), ("track", "left"), ("length, m", "right"), ("corners", "right"))
-    more = (("covered, %", "right"), ("residual, m", "right"))
+    more = (("covered", "right"), ("residual, m", "right"))
     console.print(table((*heads, *more), [_row(one) for one in known], console.width))
 
 
 def _row(one: "Circuit") -> Sequence[Text]:
     residual = f"{one.residual_m:.2f}" if math.isfinite(one.residual_m) else "-"
-    numbers = (f"{one.length:.1f}", str(len(one.corners)), f"{100 * one.coverage:.1f}", residual)
+    numbers = (f"{one.length:.1f}", str(len(one.corners)), f"{100 * one.coverage:.1f} %", residual)
     return (Text(one.name, STRONG), Text(one.track_name, TEXT), *(Text(number, TEXT) for number in numbers))
 
 
