@@ -139,7 +139,28 @@ class Walk:
         same = last.head is not None and last.head.session == self._session
         if not same or not self._surveyed or last.seq - self.seq > _AT_ONCE:
             return False
-        return self._known(self._pool.references(self._session), capture_ns(last.data))
+        references, now_ns = self._pool.references(self._session), capture_ns(last.data)
+        return self._known(references, now_ns) and not self._joined(references, ticks, now_ns)
+
+    def _joined(self, references: SessionReferences, ticks: Sequence[Tick], now_ns: int) -> bool:
+        """Return whether these ticks bring other cars or drivers: nobody knows yet what is read for them."""
+        if references.circuit is None:
+            return False
+        if any(tick.seq > self.seq and self._cars(tick).tobytes() != self._ids for tick in ticks):
+            return True
+        due_ns = now_ns - _SCORED_NS
+        if not (self._next or self._peeked()) or capture_ns(self._next[0][1]) > due_ns:
+            return False
+        found = self._ring.read(rings.SCORING, self._scored, _AT_ONCE, 1 << 24)
+        return any(capture_ns(data) <= due_ns and self._lists_entries(data) for _, data in found)
+
+    def _cars(self, tick: Tick) -> Any:
+        assert tick.head is not None
+        return self._layouts.of(tick.head, tick.data, 0, len(tick.data)).view(tick.data, 0)["id"]
+
+    def _lists_entries(self, data: bytes) -> bool:
+        layout = self._scorings.of(read_head(data), data, 0, len(data))
+        return parse.message(scoring_pb2.Scoring, data[layout.end :]).HasField("entry_list")
 
     # Ticks.
 

@@ -1,7 +1,9 @@
 """`rig compare`, `rig coach` and `rig circuit` on a race that the real archiver kept, in a shell."""
 
+import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rig.errors import MissingChannel
+from rig.errors import MissingChannel, Unavailable
 from rigclient.blocking import connect
 from rigclient.cli.watch.debrief import Debrief
 from riglap.lap import Lap
@@ -21,7 +23,7 @@ from riglap.plot.panels import titled
 from tests.once import once
 from tests.riglap.conftest import real_drive
 from tests.riglap.raced import Raced
-from tests.stage import Stage, stage
+from tests.stage import Stage, stage, until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -133,11 +135,81 @@ def test_tips_after_a_lap_are_given_once(here: Stage, laps: list[Lap]) -> None:
             assert not set(again.ids) & set(told.ids)
 
 
+def test_why_a_lap_has_no_tips(here: Stage, laps: list[Lap]) -> None:
+    every = Raced(here.data).laps()
+    spoilt = next((lap.info for lap in every if not lap.info.valid), None)
+    spoilt = spoilt or dataclasses.replace(laps[0].info, valid=False)
+    with connect(here.address) as rig:
+        debrief = Debrief(rig, None)
+        assert debrief._tell(spoilt).notes == ("no tips: the lap does not count",)
+        broken_off = debrief._tell(dataclasses.replace(laps[0].info, complete=False))
+        assert broken_off.notes == ("no tips: it is no whole lap",)
+        itself = debrief._tell(min(every, key=lambda lap: lap.info.number or 0).info)
+        assert itself.notes
+        assert "nothing to mend" not in itself.notes
+
+
+def test_a_lap_without_a_circuit_says_so(here: Stage, laps: list[Lap]) -> None:
+    kept, away = here.data / "circuits", here.data / "circuits.away"
+    kept.rename(away)
+    try:
+        with connect(here.address) as rig:
+            told = Debrief(rig, laps[3].info.car)._tell(laps[3].info)
+        assert any("has not been surveyed yet" in note for note in told.notes), told
+    finally:
+        shutil.rmtree(kept, ignore_errors=True)
+        away.rename(kept)
+
+
+def test_a_tip_is_given_again_when_it_got_worse_also_over_a_restart(here: Stage, laps: list[Lap]) -> None:
+    with connect(here.address) as rig:
+        answers = ((lap.info, rig.coach(lap.info)) for lap in reversed(laps))
+        lap, answer = next((lap, answer) for lap, answer in answers if answer.tips)
+        lost = {one.id: one.lost for one in answer.findings}
+        debrief = Debrief(rig, lap.car)
+        debrief.step()
+        first = debrief._tell(lap)
+        assert first.ids == tuple(tip.id for tip in answer.tips)
+        assert not set(debrief._tell(lap).ids) & set(first.ids)
+        debrief._given[first.ids[0]] = min(lost[first.ids[0]] / 1.3, lost[first.ids[0]] - 0.06)
+        assert first.ids[0] in debrief._tell(lap).ids
+        given, debrief._seen = dict(debrief._given), "another"
+        server = next(one for one in here.running if "serve" in one.args)  # type: ignore[operator]
+        here.stop(server)
+        try:
+            with pytest.raises(Unavailable):
+                debrief.step()
+            assert debrief.take() == []  # the lap waits
+        finally:
+            here.serve()
+        until(lambda: _steps(debrief))
+        assert len(debrief.take()) == 1
+        assert given.keys() <= debrief._given.keys()
+
+
+def _steps(debrief: Debrief) -> bool:
+    try:
+        debrief.step()
+    except Unavailable:
+        return False
+    return True
+
+
 def test_the_ideal_lap_and_mini_sectors(rig: Run, laps: list[Lap]) -> None:
     done = rig("compare", *map(name, laps[:3]), "--ideal", "--minis")
     assert done.returncode == 0, done.stderr
     assert "ideal lap" in done.stdout
     assert "\nM12 " in done.stdout
+
+
+def test_numbers_have_units_and_stand_below_each_other(rig: Run, laps: list[Lap]) -> None:
+    shown = rig("compare", name(laps[0]), name(laps[5])).stdout
+    head, *rows = shown[shown.index("\n", shown.index("\nS3 ") + 1) :].strip("\n").splitlines()
+    assert head.split()[:6] == ["a,", "s", "lost,", "s", "total,", "s"]
+    assert {len(row.rstrip()) for row in rows if re.match(r"T[1346] ", row)} == {len(head.rstrip())}
+    assert not re.search(r"[+-]0(\.000)?\b(?!\.)", shown), shown
+    again = rig("compare", name(laps[0]), name(laps[0])).stdout
+    assert not re.search(r"[+-]0(\.000)?\b(?!\.)", again.partition("up is lost")[2])
 
 
 def test_a_coach_names_the_lap_it_compares_with(rig: Run, laps: list[Lap]) -> None:
@@ -149,6 +221,9 @@ def test_a_coach_names_the_lap_it_compares_with(rig: Run, laps: list[Lap]) -> No
     given = ",".join(tip["id"] for tip in told["tips"])
     again = json.loads(rig("coach", name(laps[8]), "--given", given, "--json").stdout)
     assert not {tip["id"] for tip in again["tips"]} & set(given.split(","))
+    wrong = rig("coach", name(laps[8]), "--given", "nonsense:4")
+    assert wrong.returncode == 2
+    assert "no tip is called 'nonsense:4'" in wrong.stderr
 
 
 def test_a_circuit_can_be_written_changed_and_used(

@@ -5,7 +5,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple, cast
 
 import grpc
 import numpy as np
@@ -13,16 +15,21 @@ import pytest
 
 import rigclient
 from rig.channels import PHYSICS
-from rig.columns import field
+from rig.columns import field, read_head
 from rig.errors import BadRequest, Mismatch, MissingChannel, NotFound
 from rig.v1 import session_pb2, telemetry_pb2
 from rigclient.frames import PhysicsFrame
+from rigd import ring as rings
+from rigd.serve.derived import Walk, _Order
+from rigd.serve.feed import Tick
 from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING, Viewer
+from riglap.circuits.circuit import Circuit, read
 from riglap.circuits.shelf import Shelf
 from riglap.lap import Lap
-from tests.archive.race_frames import RaceFrames
+from riglap.live import LiveDelta
+from tests.archive.race_frames import Frame, RaceFrames
 from tests.archive.tape import Tape
 from tests.riglap.raced import Raced
 from tests.stage import Stage, stage, until
@@ -283,3 +290,78 @@ def test_without_a_circuit_there_are_no_numbers(followed: Followed) -> None:
             assert np.isnan(frame.gap_leader).all()
     finally:
         away.rename(followed.here.data / "circuits")
+
+
+def surveyed(followed: Followed) -> Circuit:
+    (path,) = (followed.here.data / "circuits").glob("*/v*.json")
+    return read(path)
+
+
+def test_a_leader_off_the_line_has_no_gap(followed: Followed) -> None:
+    """Neither has who is behind: the leader was nowhere when that place was passed."""
+    circuit = surveyed(followed)
+    walk = Walk(cast("Any", None), cast("Any", None), frozenset({"gap_leader"}))
+    walk._order = _Order(np.array([0, 1]), np.array([-1, 0]), np.array([0, 0]))
+    live = LiveDelta(circuit, 2)
+    places = np.zeros((2, 3))
+    places[:] = circuit.line.x[10], circuit.line.y[10], circuit.line.z[10]
+    told = walk._gaps(live, live.place(np.zeros(2), places))["gap_leader"]
+    assert told[0] == 0
+    places[0] += 500.0
+    told = walk._gaps(live, live.place(np.ones(2), places))["gap_leader"]
+    assert np.isnan(told[0])
+
+
+class Recorded:
+    """The records of a tape, as a ring that a walk reads: the ring itself is open already."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._records = {
+            stream: list(enumerate(tape.values(stream), 1)) for stream in (rings.PHYSICS, rings.SCORING)
+        }
+
+    def ticks(self) -> list[Tick]:
+        return [Tick(seq, read_head(data), data) for seq, data in self._records[rings.PHYSICS]]
+
+    def read(self, stream: bytes, after: int, count: int, _most: int) -> list[tuple[int, bytes]]:
+        return self._records[stream][after : after + count]
+
+    def bisect(self, stream: bytes, before: Any) -> int:
+        return sum(bool(before(data)) for _, data in self._records[stream])
+
+
+def test_files_of_a_driver_who_joins_are_read_in_the_thread(
+    followed: Followed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swap in the pits: the entry list of the next scoring update names another driver."""
+    tape = Tape(tmp_path, 2, shown=RaceFrames(2, True, real=True, seed=4))
+    tape.drive(10)
+    show = tape._screen.show
+
+    def swapped(frame: Frame) -> None:
+        show(frame)
+        tape._screen.vehicles["mDriverName"][1] = b"N. Newcomer"
+
+    monkeypatch.setattr(tape._screen, "show", swapped)
+    tape.drive(2)
+    recorded = Recorded(tape)
+    tape.close()
+    references = SessionReferences(
+        StoreReader(followed.here.data), Shelf(followed.here.data / "circuits"), EVERYTHING, "", 1
+    )
+    references.circuit = surveyed(followed)
+    references._session = session_pb2.Session(name="sessions/now", start_time_ns=1 << 62)
+    pool = SimpleNamespace(references=lambda _: references, lap="")
+    walk = Walk(cast("Any", recorded), cast("Any", pool), frozenset({"delta_personal_best"}))
+    first, *ticks = recorded.ticks()
+    walk.begin(first)
+    walk.advance([first])
+    heavy = []
+    for tick in ticks:
+        light, asked = walk.light([tick]), set(references._asked)
+        walk.advance([tick])
+        if references._asked != asked:
+            heavy.append(tick.seq)
+            assert not light, tick.seq
+    assert any(who.driver == "N. Newcomer" for who in references._asked)
+    assert 1 <= len(heavy) <= 3

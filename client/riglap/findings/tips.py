@@ -19,6 +19,8 @@ _TELL: Final[dict[str, Callable[[Finding], str]]] = {
         f"by {finding.evidence['usual_deviation_s']:.2f} s"
     ),
 }
+RULES: Final = frozenset(_TELL)
+"""What ids begin with, before the colon."""
 
 
 class Tip(NamedTuple):

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import RenderableType
 
 from rig.errors import BadRequest, NotFound
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, TITLE
-from rigclient.cli.terminal.text import Text
+from rigclient.cli.terminal.text import Text, stacked
 
 if TYPE_CHECKING:
     from riglap.circuits.circuit import Circuit
@@ -79,21 +80,24 @@ def _list(known: "list[Circuit]", as_json: bool) -> None:
     if not known:
         console.print(Text("no track has been surveyed yet: it takes four to nine laps", DIM))
         return
-    heads = (("circuit", "left"), ("track", "left"), ("length, m", "right"), ("corners", "right"))
-    more = (("covered, %", "right"), ("residual, m", "right"))
+    # The name is what one types: only the track's gives way, as what is justified "left" does.
+    heads = (("circuit", "default"), ("track", "left"), ("length, m", "right"), ("corners", "right"))
+    more = (("covered", "right"), ("residual, m", "right"))
     console.print(table((*heads, *more), [_row(one) for one in known], console.width))
 
 
 def _row(one: "Circuit") -> Sequence[Text]:
     residual = f"{one.residual_m:.2f}" if math.isfinite(one.residual_m) else "-"
-    numbers = (f"{one.length:.1f}", str(len(one.corners)), f"{100 * one.coverage:.1f}", residual)
+    numbers = (f"{one.length:.1f}", str(len(one.corners)), f"{100 * one.coverage:.1f} %", residual)
     return (Text(one.name, STRONG), Text(one.track_name, TEXT), *(Text(number, TEXT) for number in numbers))
 
 
-def _head(one: "Circuit") -> Text:
+def _head(one: "Circuit") -> RenderableType:
     told = f"{one.length:.1f} m, {one.updates} scoring updates, {one.residual_m:.2f} m residual"
-    splits = "".join(f", S{at} ends at {split:.0f} m" for at, split in enumerate(one.splits, start=1))
-    return Text.assemble((one.name, TITLE), (f"  {told}{splits}", DIM))
+    splits = ", ".join(f"S{at} ends at {split:.0f} m" for at, split in enumerate(one.splits, start=1))
+    return stacked(
+        [Text.assemble((one.name, TITLE), (f"  {told}", DIM)), Text(splits, DIM)][: 1 + bool(splits)]
+    )
 
 
 def _corners(one: "Circuit") -> Iterator[Sequence[Text]]:

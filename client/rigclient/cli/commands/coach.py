@@ -1,10 +1,12 @@
 """`rig coach`: where a lap loses time to another, and what to do about it."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rig.errors import BadRequest
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.compare import compared, head, lost_text, on_circuit
 from rigclient.cli.commands.destination import which_warehouse
@@ -52,6 +54,7 @@ def coach(
     """
     from riglap.findings import doubtful, findings, tips
 
+    _check(given)
     found, about = compared(address, [name], circuit_file, against=against, where=where)
     seen = findings(found)
     told = tips(seen, given)
@@ -64,6 +67,16 @@ def coach(
         console.print(part)
     console.print()
     _show(console, seen, told, notes)
+
+
+def _check(given: tuple[str, ...]) -> None:
+    """Raise BadRequest for an id that no tip can have."""
+    from riglap.findings.tips import RULES
+
+    for one in given:
+        if one.partition(":")[0] not in RULES:
+            hint = "ids are like brakes_early:4; `rig coach --json` shows them"
+            raise BadRequest(f"no tip is called {one!r}", hint=hint)
 
 
 def _plain(found: "Comparison", seen: "list[Finding]", told: "list[Tip]", notes: list[str]) -> dict[str, Any]:
@@ -94,7 +107,8 @@ def _show(console: Any, seen: "list[Finding]", told: "list[Tip]", notes: list[st
     from riglap.findings.tips import sentence
 
     for at, tip in enumerate(told, start=1):
-        console.print(Text.assemble((f"{at}. ", STRONG), (tip.text, TEXT)))
+        rows = textwrap.wrap(tip.text, max(console.width - 3, 20))
+        console.print(Text.assemble((f"{at}. ", STRONG), ("\n   ".join(rows), TEXT)))
     if not told:
         console.print(Text("nothing that is sure enough to tell", DIM))
     others = [one for one in seen if one.id not in {tip.id for tip in told}]

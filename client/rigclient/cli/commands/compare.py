@@ -300,7 +300,9 @@ def lost_text(seconds: float) -> Text:
     """Return time, lost red, won is green; a dash where there is none."""
     if not np.isfinite(seconds):
         return Text("-", DIM)
-    return Text(gap(seconds), DIM if abs(seconds) < _HALF_MS else RED if seconds > 0 else GOOD)
+    if abs(seconds) < _HALF_MS:
+        return Text("0.000", DIM)
+    return Text(gap(seconds), RED if seconds > 0 else GOOD)
 
 
 def _trace(found: "Comparison", at: int, width: int) -> Iterator[Line]:
@@ -338,7 +340,7 @@ def _sectors(found: "Comparison", at: int, width: int) -> Iterator[RenderableTyp
             (Text(part.segment.title, TEXT), _seconds(part.reference_s), lost_text(part.lost_s))
             for part in parts
         ]
-        yield table((("sector", "left"), ("a", "right"), ("lost", "right")), rows, width)
+        yield table((("sector", "left"), ("a, s", "right"), ("lost, s", "right")), rows, width)
         yield Text()
 
 
@@ -352,13 +354,13 @@ def _minis(found: "Comparison", at: int, width: int) -> Iterator[RenderableType]
         )
         for part in found.minis(at)
     ]
-    yield table((("mini", "left"), ("at, m", "right"), ("a", "right"), ("lost", "right")), rows, width)
+    yield table((("mini", "left"), ("at, m", "right"), ("a, s", "right"), ("lost, s", "right")), rows, width)
 
 
 def _parts(found: "Comparison", at: int, width: int) -> Iterator[RenderableType]:
     """Corners and straights; of corners also what was done in them."""
     ours, theirs = _passes(found, at + 1), _passes(found, 0)
-    heads = (("", "left"), ("a", "right"), ("lost", "right"), ("total", "right"))
+    heads = (("", "left"), ("a, s", "right"), ("lost, s", "right"), ("total, s", "right"))
     more = (("slowest, km/h", "right"), ("brakes, m", "right"), ("full throttle, m", "right"))
     rows, total = [], 0.0
     for part in found.parts(at):
@@ -386,13 +388,18 @@ def _driven(theirs: "CornerPass | None", ours: "CornerPass | None") -> Sequence[
     """Slowest speed of both, and how much later braking and full throttle come."""
     if theirs is None or ours is None or not (theirs.clear and ours.clear):
         return Text(), Text(), Text()
-    speeds = Text(f"{3.6 * theirs.least_mps:.0f} {3.6 * (ours.least_mps - theirs.least_mps):+.0f}", TEXT)
+    speeds = _pair(3.6 * theirs.least_mps, 3.6 * (ours.least_mps - theirs.least_mps))
     brakes, full = ours.brake_m - theirs.brake_m, ours.full_throttle_m - theirs.full_throttle_m
     return speeds, _metres(theirs.brake_m, brakes), _metres(theirs.full_throttle_m, full)
 
 
 def _metres(place: float, later: float) -> Text:
-    return Text(f"{place:.0f} {later:+.0f}", TEXT) if np.isfinite(later) else Text("-", DIM)
+    return _pair(place, later) if np.isfinite(later) else Text("-", DIM)
+
+
+def _pair(theirs: float, more: float) -> Text:
+    """Return 288 -70: the differences of a column stand below each other, and none is -0."""
+    return Text(f"{theirs:.0f} ", TEXT).append(f"{round(more):+4d}" if round(more) else "   0", TEXT)
 
 
 def _doubts(found: "Comparison", at: int) -> str:

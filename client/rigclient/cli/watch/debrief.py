@@ -134,4 +134,6 @@ def _silence(tips: Iterable[Any], known: dict[str, float]) -> list[str]:
     """Return why there are no tips, where there are none."""
     if tips:
         return []
-    return ["no new tips: what costs time was said before, or is not sure"] if known else ["nothing to mend"]
+    if known:
+        return ["no new tips: what costs time was said before, or is not sure"]
+    return ["no tips: nothing is sure enough to tell"]
