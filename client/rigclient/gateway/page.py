@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
-from rig.errors import BadRequest, RigError
+from rig.errors import BadRequest, Exhausted, RigError
 from rigclient.gateway.pace import SECOND_NS, Again, Delayed, Live, Pace
 from rigclient.gateway.rigs import GatewayRig
 from rigclient.gateway.selection import Wanted, follow
@@ -153,11 +153,18 @@ class Page:
             if isinstance(one, BadRequest):
                 self.refuse(index, one)
             else:
-                upstream = self._rig.upstreams.of(one, self._pace, self._pace_key)
-                self._slots[index] = slot = Slot(self, index, upstream)
-                upstream.join(slot)
+                self._enter(index, one)
         self._leave(old)
         self.wake()
+
+    def _enter(self, index: int, wanted: Wanted) -> None:
+        try:
+            upstream = self._rig.upstreams.of(wanted, self._pace, self._pace_key)
+        except Exhausted as error:
+            self.refuse(index, error)
+            return
+        self._slots[index] = slot = Slot(self, index, upstream)
+        upstream.join(slot)
 
     def _leave(self, slots: dict[int, Slot]) -> None:
         for slot in slots.values():

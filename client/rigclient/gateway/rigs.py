@@ -69,6 +69,11 @@ class GatewayRig:
             self.look()
             await asyncio.sleep(0.05)
 
+    def ring_begins_ns(self, stream: str) -> int:
+        """Return when the oldest record of a stream was captured that the ring holds, unix nanoseconds."""
+        number = event_pb2.STREAM_PHYSICS if stream == "physics" else event_pb2.STREAM_SCORING
+        return self.spans.get(number, (0, 0))[0]
+
     async def close(self) -> None:
         """End all of it."""
         if self._asking is not None:

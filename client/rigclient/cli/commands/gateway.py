@@ -14,7 +14,18 @@ from rigclient.cli.terminal.plain import say
 if TYPE_CHECKING:
     from rigclient.gateway.server import Gateway, Settings
 
-WIDGETS: Final = ["dash", "tyres", "delta", "relative", "standings", "map", "radar", "fuel", "weather", "inputs"]
+WIDGETS: Final = [
+    "dash",
+    "tyres",
+    "delta",
+    "relative",
+    "standings",
+    "map",
+    "radar",
+    "fuel",
+    "weather",
+    "inputs",
+]
 _PATHS: Final = {"wall": "wall", "laps": "laps", "compare": "compare"} | {
     name: f"overlay/{name}" for name in WIDGETS
 }
