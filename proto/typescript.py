@@ -1,4 +1,4 @@
-"""Derives `rig/contract.ts` from the contract: what a reader in a browser must know of the streams' messages."""
+"""Derives `rig/contract.ts` from the contract: what a reader in a browser must know of the streams."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -35,6 +35,10 @@ _HEAD: Final = """// The messages of the streams, as a reader of their bytes nee
 // a capital letter is a message or an enum.
 export const MESSAGES: Record<string, Record<number, string>> = {
 """
+_ENUMS_HEAD: Final = """};
+
+// The words of enums, by their numbers.
+export const ENUMS: Record<string, string[]> = {"""
 _REPEATED: Final = FieldDescriptorProto.LABEL_REPEATED
 
 
@@ -47,7 +51,7 @@ def module(descriptors: FileDescriptorSet) -> str:
     for name in used:
         fields = "".join(f'    {one.number}: "{one.name} {_kind(one)}",\n' for one in messages[name].field)
         lines.append(f"  {name}: {{\n{fields}  }},")
-    lines += ["};", "", "// The words of enums, by their numbers.", "export const ENUMS: Record<string, string[]> = {"]
+    lines += [_ENUMS_HEAD]
     types = (one.type_name.rpartition(".")[2] for name in used for one in messages[name].field)
     lines += [f"  {name}: [{_words(enums[name])}]," for name in sorted(set(types) & enums.keys())]
     return "\n".join([*lines, "};", ""])
