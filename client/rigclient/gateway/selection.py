@@ -18,6 +18,7 @@ MAX_CHANNELS: Final = 400
 MAX_CARS: Final = 128
 MAX_RATE_HZ: Final = 1000.0
 MAX_CURSOR: Final = 256
+MAX_LAP: Final = 256
 RATE_HZ: Final = 30.0
 """Where a page asks for none: what it can paint."""
 
@@ -36,6 +37,8 @@ class Wanted:
     channels: tuple[str, ...] = ()
     cars: tuple[int, ...] | str = "all"
     rate_hz: float = RATE_HZ
+    delta_reference: str = ""
+    """Of physics: name of the lap that the channel of this name holds cars against."""
     cursor: bytes = b""
     """Of events: after this one. Of tables the newest counts, so there it is nothing."""
 
@@ -43,9 +46,12 @@ class Wanted:
         """Return what to ask the rig for."""
         if self.stream == "events":
             return requests.events(start)
-        make = requests.physics if self.stream == "physics" else requests.scoring
         cars: Any = self.cars
-        return make(self.channels, cars, max_rate_hz=self.rate_hz, start=start)
+        if self.stream == "scoring":
+            return requests.scoring(self.channels, cars, max_rate_hz=self.rate_hz, start=start)
+        return requests.physics(
+            self.channels, cars, max_rate_hz=self.rate_hz, start=start, delta_reference=self.delta_reference
+        )
 
 
 def follow(entries: object) -> list[Wanted | BadRequest]:
@@ -74,7 +80,11 @@ def wanted(entry: object) -> Wanted:
     if stream == "events":
         return Wanted(stream, cursor=_cursor(entry.get("cursor")))
     return Wanted(
-        stream, _channels(entry.get("channels")), _cars(entry.get("cars")), _rate(entry.get("rate"))
+        stream,
+        _channels(entry.get("channels")),
+        _cars(entry.get("cars")),
+        _rate(entry.get("rate")),
+        _lap(entry.get("delta_reference")),
     )
 
 
@@ -101,6 +111,14 @@ def _rate(found: object) -> float:
     if not 0 <= found <= MAX_RATE_HZ:
         raise BadRequest(f"a rate of {found} is out of range", hint=f"0 to {MAX_RATE_HZ:g} a second")
     return float(found)
+
+
+def _lap(found: object) -> str:
+    if not found:
+        return ""
+    if not isinstance(found, str) or len(found) > MAX_LAP:
+        raise BadRequest(f"{_short(found)} is no name of a lap", hint="sessions/SESSION/laps/LAP")
+    return found
 
 
 def _cursor(found: object) -> bytes:

@@ -21,7 +21,7 @@ export class Use {
 
   // Take the level, laps completed, and the share of the running lap that is driven, 0 to 1.
   add(level: number, lap: number, place: number, filled = FILLED): void {
-    if (!Number.isFinite(level)) return;
+    if (!Number.isFinite(level) || !Number.isFinite(place)) return;
     const more = level > this.last.level + filled;
     if (!this.begin || lap < this.begin.lap || more) this.start(lap, level, place, false);
     else if (lap > this.begin.lap) {
@@ -136,7 +136,8 @@ export class RigFuel extends Overlay {
         <div><small>to the flag, laps</small><b>${fixed(left, 1)}</b></div>
         <div><small>needed, ${unit}</small><b>${litres(need, 1)}</b></div>
         ${battery > 0 ? html`<div><small>battery</small><b data-channel="battery_charge">${fixed(battery * 100)} %</b></div>
-          <div><small>a lap</small><b>${fixed(this.energy.mean * 100, 1)} %</b></div><div></div>` : nothing}
+          <div><small>a lap</small><b>${fixed(this.energy.mean * 100, 1)}${Number.isFinite(this.energy.mean) ? " %" : ""}</b></div>
+          <div><small>lasts, laps</small><b>${this.energy.mean > 0 ? fixed(battery / this.energy.mean, 1) : "–"}</b></div>` : nothing}
         <div class="verdict">${this.verdict(fuel, need, litres, unit)}</div>
       </div></div>`;
   }

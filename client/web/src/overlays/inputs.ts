@@ -14,8 +14,8 @@ const RANGE_RAD = Math.PI * 2; // lock to lock, where the game does not tell it
 export class RigInputs extends Overlay {
   static override styles = [panel, css`
     :host { width: 34rem; }
-    .live { display: grid; grid-template-columns: minmax(0, 1fr) 4.75rem; gap: 0.75rem; align-items: center; height: 7rem; }
-    .picture { height: 100%; min-width: 0; }
+    .live { display: grid; grid-template: 100% / minmax(0, 1fr) 5rem; gap: 0.75rem; align-items: center; height: 7rem; }
+    .picture { height: 100%; min-width: 0; min-height: 0; }
     .car { text-align: center; line-height: 1.1; }
     .car b { display: block; font-size: 2.5rem; line-height: 1; }
     .car span { font-size: 1.25rem; font-weight: 600; }
@@ -58,12 +58,13 @@ export class RigInputs extends Overlay {
     canvas.clear();
     const bars = 3 * 20 * unit;
     const wheel = Math.min(height, width / 4);
-    const strip = width - bars - wheel - 24 * unit;
+    const strip = Math.max(width - bars - wheel - 24 * unit, 0);
+    if (!width) return;
     canvas.pen.fillStyle = themed(this, "--raised");
     canvas.pen.fillRect(0, 0, strip, height);
     [2, 0, 1].forEach((which) => this.strip.draw(canvas, which, themed(this, `--${PEDALS[which]![0]}`), 0, 0, strip, height));
     PEDALS.forEach(([channel, letter], at) => this.bar(strip + 12 * unit + at * 20 * unit, channel, letter));
-    this.wheel(width - wheel / 2, height / 2, wheel / 2 - 5 * unit);
+    this.wheel(width - wheel / 2, height / 2, Math.max(wheel / 2 - 5 * unit, 1));
   }
 
   private bar(x: number, channel: string, letter: string): void {

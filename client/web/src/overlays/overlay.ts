@@ -7,6 +7,7 @@ import type { Feed, Trouble } from "../wire/feed.ts";
 import type { Table } from "../wire/table.ts";
 
 export const panel = css`
+  :host, *, ::before, ::after { box-sizing: border-box; }
   :host { display: block; max-width: 100%; padding: 0.625rem 0.75rem; background: var(--glass); border-radius: 0.5rem;
     color: var(--text); position: relative; line-height: 1.25; overflow: hidden; container-type: inline-size; }
   :host([stale]) .live { opacity: 0.55; }
@@ -94,6 +95,11 @@ export abstract class Overlay extends RigElement {
     if (words) return html`<p class="words" role="status">${words}</p>`;
     const old = !this.state || SHOWN.includes(this.state.state) ? "" : this.state.state;
     return html`${this.content()}${old ? html`<span class="badge" role="status" title=${this.state?.message ?? ""}>${old}</span>` : ""}`;
+  }
+
+  // So that one can see in the page which record it shows.
+  protected override updated(): void {
+    this.dataset.seq = `${(this.table ?? this.field?.table)?.seq ?? ""}`;
   }
 
   private words(): string {

@@ -120,7 +120,7 @@ export class RigRelative extends Overlay {
     const flag = flagOf(this.field.session, own);
     const [ahead, behind] = [near.filter((one) => one.seconds >= 0).slice(-this.side), near.filter((one) => one.seconds < 0).slice(0, this.side)];
     const empty = (rows: number) => Array.from({ length: rows }, () => html`<tr><td colspan="5"></td></tr>`);
-    return html`<div class="live"><table data-seq=${this.table?.seq ?? ""}>
+    return html`<div class="live"><table>
         ${empty(this.side - ahead.length)}${ahead.map((one) => this.line(one))}
         ${own ? this.line({ car: own, seconds: 0, laps: 0 }, true) : nothing}
         ${behind.map((one) => this.line(one))}${empty(this.side - behind.length)}

@@ -10,7 +10,7 @@ import { Overlay, panel } from "./overlay.ts";
 const ROWS = 20;
 const FIRST = 3; // of a class that are always shown
 const WORDS: Record<string, string> = {
-  pit: "PIT", stopped: "STOP", garage: "GARAGE", finished: "FIN", retired: "OUT", disqualified: "DSQ",
+  pit: "PIT", stopped: "STOP", garage: "BOX", finished: "FIN", retired: "OUT", disqualified: "DSQ",
 };
 
 // As `+1.234`, or in laps.
@@ -41,10 +41,10 @@ export class RigStandings extends Overlay {
     .place { width: 2.25rem; font-weight: 700; }
     .number { width: 2.75rem; }
     .name, .class { text-align: left; text-overflow: ellipsis; }
-    .gap, .interval { width: 4.5rem; }
-    .sector { width: 4rem; }
-    .last, .best { width: 5.25rem; }
-    .pit { width: 4.25rem; text-align: center; }
+    .gap, .interval { width: 4.125rem; }
+    .sector { width: 3.5rem; }
+    .last, .best { width: 4.875rem; }
+    .pit { width: 3.75rem; text-align: center; }
     .class th { text-align: left; font-size: 0.8125rem; font-weight: 700; color: var(--text); padding: 0.3125rem 0.25rem 0.125rem;
       border-bottom: 0.125rem solid var(--class); }
     .number b { display: inline-block; min-width: 2rem; text-align: center; border-radius: 0.1875rem; background: var(--class); color: var(--page); font-size: 0.8125rem; }
@@ -92,7 +92,7 @@ export class RigStandings extends Overlay {
       <header><b>${session?.kind ?? ""}</b><span class="quiet">${session?.track ?? ""}</span>
         ${flag ? html`<span class="flag" style="--flag:var(${flag.colour})">${flag.word}</span>` : nothing}
         <span class="left">${this.left()}</span></header>
-      <table data-seq=${this.field.table?.seq ?? ""}>
+      <table>
         <thead><tr><th class="place">P</th><th class="number">No</th><th class="name">Driver</th><th class="gap">Gap</th><th class="interval">Interval</th>
           <th class="sector">S1</th><th class="sector">S2</th><th class="sector">S3</th><th class="last">Last</th><th class="best">Best</th><th class="pit">Pit</th></tr></thead>
         ${groups.map((group) => this.group(group, own?.id ?? -1, most(group)))}

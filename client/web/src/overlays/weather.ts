@@ -78,7 +78,7 @@ export class RigWeather extends Overlay {
     const from = POINTS[Math.round((to + 540) / 45) % 8];
     const limit = Number.isFinite(session.laps) ? "lap" : Number.isFinite(session.end) ? "left" : "running";
     const day = session.day + session.clock;
-    return html`<div class="live" data-seq=${this.field.table?.seq ?? ""}>
+    return html`<div class="live">
       <header><div><b>${session.kind}</b><br><small>${session.track}</small></div>
         <div><small>${limit}</small> <span class="left">${this.left()}</span></div></header>
       ${flag ? html`<p class="flag" style="--flag:var(${flag.colour})">${flag.word}</p>`

@@ -10,6 +10,7 @@ dress(own);
 document.title = "rigd";
 
 const SCALES = ["0.75", "1", "1.25", "1.5", "2", "3"];
+const STAGE = [300, 248]; // room for a preview
 const SIGNS: Record<string, string> = { live: "●", replay: "●", stale: "◐", connecting: "◌", off: "○", refused: "✕" };
 
 let lines: RigLine[] = [];
@@ -32,12 +33,13 @@ function address(name: string): string {
 }
 
 // The same element as long as the rig is the same: it goes on while the page is drawn anew.
-function preview(name: string, { tag }: Kind): HTMLElement {
+function preview(name: string, { tag, size }: Kind): HTMLElement {
   const key = `${chosen} ${name}`;
   let element = previews.get(key);
   if (!element) {
     element = document.createElement(tag);
     element.setAttribute("rig", chosen);
+    element.style.zoom = `${Math.min(0.9, STAGE[0] / size[0], STAGE[1] / size[1])}`;
     previews.set(key, element);
   }
   return element;
@@ -87,7 +89,7 @@ const rigCard = (rig: RigLine) => html`<li class="rig ${rig.state}">
 const overlayCard = ([name, kind]: [string, Kind]) => {
   const scale = Number(choice.scale);
   const [width, height] = kind.size.map((pixels) => Math.ceil(pixels * scale));
-  return html`<li class="overlay-card" style="--wide:${kind.size[0]}">
+  return html`<li class="overlay-card">
     <h3><a href=${address(name)}>${name}</a> <small>${kind.title}</small></h3>
     <div class="stage" inert>${preview(name, kind)}</div>
     <div class="address"><input readonly aria-label="address of ${name}" .value=${address(name)}><button @click=${(event: Event) => void copy(name, event)}>
