@@ -151,8 +151,10 @@ class Page:
 
     async def close(self) -> None:
         """Close it because the gateway ends: the page comes back by itself."""
-        with contextlib.suppress(Exception):
+        try:
             await asyncio.wait_for(self._socket.close(code=CLOSED_AWAY, message=b"the gateway ends"), 1.0)
+        except (TimeoutError, ConnectionError, RuntimeError):
+            self._transport.abort()  # it reads nothing, and would be waited for
 
     # What it follows.
 
@@ -268,7 +270,8 @@ class Page:
                     await self._write_round()
 
     async def _write_round(self) -> None:
-        if self._texts:
+        # Words first: "following" tells that what comes after it is of the new entries.
+        while self._texts:
             await self._send(self._socket.send_str(self._texts.popleft()))
         for slot in tuple(self._slots.values()):
             if (message := slot.take_out()) is not None:

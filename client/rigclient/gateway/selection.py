@@ -39,13 +39,15 @@ class Wanted:
     cursor: bytes = b""
     """Of events: after this one. Of tables the newest counts, so there it is nothing."""
 
-    def request(self, start: requests.Start) -> Request:
-        """Return what to ask the rig for."""
+    def request(self, start: requests.Start, *, one_by_one: bool = False) -> Request:
+        """Return what to ask the rig for. `one_by_one`: a tick a message also where many wait."""
         if self.stream == "events":
             return requests.events(start)
         make = requests.physics if self.stream == "physics" else requests.scoring
         cars: Any = self.cars
-        return make(self.channels, cars, max_rate_hz=self.rate_hz, start=start)
+        # Who asks for no rate is given many ticks at once while behind; at this one nothing is left out.
+        rate_hz = self.rate_hz or (MAX_RATE_HZ if one_by_one else 0.0)
+        return make(self.channels, cars, max_rate_hz=rate_hz, start=start)
 
 
 def follow(entries: object) -> list[Wanted | BadRequest]:

@@ -149,7 +149,7 @@ class Upstream:
 
     def _request(self) -> Request:
         """Return what to ask for: what comes after the last event, else the moment that is shown."""
-        request = self.wanted.request(self._cursor or "now")
+        request = self.wanted.request(self._cursor or "now", one_by_one=not isinstance(self._pace, Live))
         if not self._cursor and (begin_ns := self._pace.begin_ns()):
             request.start.time_ns = begin_ns
         return request
