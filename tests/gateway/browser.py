@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-WAIT_S = 6.0
+WAIT_S = 60.0
 
 
 @dataclass

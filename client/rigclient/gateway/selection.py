@@ -29,7 +29,7 @@ Request = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PageEntry:
     """A stream of a rig, cut. Pages that want the same share one stream."""
 
     stream: str
@@ -50,7 +50,7 @@ class Wanted:
         return make(self.channels, cars, max_rate_hz=rate_hz, start=start)
 
 
-def follow(entries: object) -> list[Wanted | BadRequest]:
+def follow(entries: object) -> list[PageEntry | BadRequest]:
     """Return what a page wants, with an error in the place of an entry that cannot mean anything. Raises
     BadRequest for what is no list of at most 16.
     """
@@ -59,14 +59,14 @@ def follow(entries: object) -> list[Wanted | BadRequest]:
     return [_caught(entry) for entry in entries]
 
 
-def _caught(entry: object) -> Wanted | BadRequest:
+def _caught(entry: object) -> PageEntry | BadRequest:
     try:
         return wanted(entry)
     except BadRequest as error:
         return error
 
 
-def wanted(entry: object) -> Wanted:
+def wanted(entry: object) -> PageEntry:
     """Return what one entry asks for. Raises BadRequest."""
     if not isinstance(entry, dict):
         raise BadRequest("an entry is no object", hint='write {"stream": "physics", ...}')
@@ -74,8 +74,8 @@ def wanted(entry: object) -> Wanted:
     if stream not in STREAMS:
         raise BadRequest(f"{_short(stream)} is no stream", hint=f"there are {', '.join(STREAMS)}")
     if stream == "events":
-        return Wanted(stream, cursor=_cursor(entry.get("cursor")))
-    return Wanted(
+        return PageEntry(stream, cursor=_cursor(entry.get("cursor")))
+    return PageEntry(
         stream, _channels(entry.get("channels")), _cars(entry.get("cars")), _rate(entry.get("rate"))
     )
 
