@@ -40,7 +40,7 @@ $(BIN)/.ready: pyproject.toml $(PINS)
 	@touch $@
 
 demo: $(BIN)/.ready $(PAGES) ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s
-	@$(BIN)/rigd run --demo --watch --data build/demo $(if $(FOR),--for $(FOR))
+	@$(BIN)/rigd run --demo --web --watch --data build/demo $(if $(FOR),--for $(FOR))
 
 run: $(BIN)/.ready ## the real game
 	@$(BIN)/rigd run

@@ -107,10 +107,11 @@ class Rig(Connection):
         reconnect: bool = True,
     ) -> Stream[Response]:
         """Return a stream's responses as the bytes they came in, for who hands them on. `rigclient.requests`
-        makes requests.
+        makes requests. From a cursor it goes on: what has gone since is a gap and no error.
         """
         name = type(request).__name__.removesuffix("Request")
-        return self._stream(name, Reception(request, unparsed, reconnect))
+        resumed = bool(request.start.cursor)
+        return self._stream(name, Reception(request, unparsed, reconnect, resumed))
 
     # The rig.
 

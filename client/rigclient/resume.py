@@ -52,7 +52,9 @@ class Reception(Generic[T]):
         request: Request,
         unpack: Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[T]],
         reconnect: bool,
+        resumed: bool = False,
     ) -> None:
+        """`resumed`: it goes on where another one ended, and what has gone since is a gap and no error."""
         self.request: Request = request
         self.cursor: bytes = request.start.cursor
         """Resume after the last message received."""
@@ -64,7 +66,8 @@ class Reception(Generic[T]):
         self._reconnect = reconnect
         self._envelope, self._before = Envelope(b""), self.cursor
         """The last response, and the cursor before it."""
-        self._received = self._away = self._from_cursor = False
+        self._received = resumed
+        self._away = self._from_cursor = False
         self._delay_s = _FIRST_DELAY_S
         self._acknowledged_at = 0.0
         self._gaps: list[event_pb2.Gap] = []
@@ -226,6 +229,8 @@ class Response:
     def time_ns(self) -> int:
         """When its last record was captured, unix nanoseconds of the rig; 0 where it does not say."""
         # Records of all streams begin with their number and their time, two tags and two fixed64.
+        if not self.records:
+            return 0
         at = self.records[-1][0] + _TIME_AT
         return int.from_bytes(self.data[at + 1 : at + 9], "little") if self.data[at] == _TIME_TAG else 0
 

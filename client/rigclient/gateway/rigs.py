@@ -69,6 +69,11 @@ class GatewayRig:
             self.look()
             await asyncio.sleep(0.05)
 
+    def ring_begins_ns(self, stream: str) -> int:
+        """Return when the oldest record of a stream was captured that the ring holds, unix nanoseconds."""
+        number = event_pb2.STREAM_PHYSICS if stream == "physics" else event_pb2.STREAM_SCORING
+        return self.spans.get(number, (0, 0))[0]
+
     async def close(self) -> None:
         """End all of it."""
         if self._asking is not None:
@@ -123,6 +128,7 @@ class Rigs:
         self._only = only
         self._rigs: dict[str, GatewayRig] = {}
         self._broken: dict[str, RigState] = {}
+        self._adding = asyncio.Lock()
 
     async def names(self) -> list[str]:
         """Return their names: what is asked for, or what is known now and was before."""
@@ -130,9 +136,10 @@ class Rigs:
             found = {_name(one): one for one in self._only}
         else:
             found = await asyncio.to_thread(_known)
-        for name, where in found.items():
-            if name not in self._rigs and len(self._rigs) < MAX_RIGS:
-                await self._add(name, where)
+        async with self._adding:  # pages that come at once shall not get a rig each
+            for name, where in found.items():
+                if name not in self._rigs and len(self._rigs) < MAX_RIGS:
+                    await self._add(name, where)
         return sorted(self._rigs | self._broken)
 
     async def get(self, name: str) -> GatewayRig:

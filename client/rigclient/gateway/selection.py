@@ -30,7 +30,7 @@ Request = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PageEntry:
     """A stream of a rig, cut. Pages that want the same share one stream."""
 
     stream: str
@@ -42,19 +42,21 @@ class Wanted:
     cursor: bytes = b""
     """Of events: after this one. Of tables the newest counts, so there it is nothing."""
 
-    def request(self, start: requests.Start) -> Request:
-        """Return what to ask the rig for."""
+    def request(self, start: requests.Start, *, one_by_one: bool = False) -> Request:
+        """Return what to ask the rig for. `one_by_one`: a tick a message also where many wait."""
         if self.stream == "events":
             return requests.events(start)
         cars: Any = self.cars
+        # Who asks for no rate is given many ticks at once while behind; at this one nothing is left out.
+        rate_hz = self.rate_hz or (MAX_RATE_HZ if one_by_one else 0.0)
         if self.stream == "scoring":
-            return requests.scoring(self.channels, cars, max_rate_hz=self.rate_hz, start=start)
+            return requests.scoring(self.channels, cars, max_rate_hz=rate_hz, start=start)
         return requests.physics(
-            self.channels, cars, max_rate_hz=self.rate_hz, start=start, delta_reference=self.delta_reference
+            self.channels, cars, max_rate_hz=rate_hz, start=start, delta_reference=self.delta_reference
         )
 
 
-def follow(entries: object) -> list[Wanted | BadRequest]:
+def follow(entries: object) -> list[PageEntry | BadRequest]:
     """Return what a page wants, with an error in the place of an entry that cannot mean anything. Raises
     BadRequest for what is no list of at most 16.
     """
@@ -63,14 +65,14 @@ def follow(entries: object) -> list[Wanted | BadRequest]:
     return [_caught(entry) for entry in entries]
 
 
-def _caught(entry: object) -> Wanted | BadRequest:
+def _caught(entry: object) -> PageEntry | BadRequest:
     try:
         return wanted(entry)
     except BadRequest as error:
         return error
 
 
-def wanted(entry: object) -> Wanted:
+def wanted(entry: object) -> PageEntry:
     """Return what one entry asks for. Raises BadRequest."""
     if not isinstance(entry, dict):
         raise BadRequest("an entry is no object", hint='write {"stream": "physics", ...}')
@@ -78,8 +80,8 @@ def wanted(entry: object) -> Wanted:
     if stream not in STREAMS:
         raise BadRequest(f"{_short(stream)} is no stream", hint=f"there are {', '.join(STREAMS)}")
     if stream == "events":
-        return Wanted(stream, cursor=_cursor(entry.get("cursor")))
-    return Wanted(
+        return PageEntry(stream, cursor=_cursor(entry.get("cursor")))
+    return PageEntry(
         stream,
         _channels(entry.get("channels")),
         _cars(entry.get("cars")),

@@ -1,17 +1,18 @@
 """The server of the gateway: addresses, limits, and who is let in."""
 
 import asyncio
-import secrets
+import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
-from rig.errors import BadRequest, RigError
+from rig.errors import BadRequest, Busy, Denied, RigError
 from rigclient.gateway import answers, page
 from rigclient.gateway.files import PAGES, Files
 from rigclient.gateway.guard import HEADERS, Guard
@@ -22,6 +23,8 @@ PORT: Final = 8790
 LOOPBACK: Final = "127.0.0.1"
 MAX_PAGES: Final = 256
 MAX_CONNECTIONS: Final = 512
+SILENT_S: Final = 10.0
+"""Who connects and asks nothing for so long is sent away, at once where there are too many."""
 MAX_WORDS: Final = 64 << 10
 """Bytes of what a page says at once."""
 SEND_BUFFER: Final = 128 << 10
@@ -47,6 +50,8 @@ class Settings:
     names: frozenset[str] = frozenset()
     """Host names it answers to, beside those of this machine and addresses."""
     pages: Path = PAGES
+    own: Path | None = None
+    """A folder of the user's: its files are at /own/."""
 
 
 class Gateway:
@@ -60,8 +65,12 @@ class Gateway:
         own = {"localhost", socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
         self._guard = Guard(settings.key, settings.names | own)
         self._files = Files(settings.pages)
+        self._own = Files(settings.own) if settings.own is not None else None
         self._runner: web.AppRunner | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._silent: dict[Any, float] = {}
+        """Connections over which nothing was asked yet, with the time when they were first seen."""
+        self._asked: set[Any] = set()
 
     @property
     def address(self) -> str:
@@ -78,13 +87,18 @@ class Gateway:
         return f"{scheme}://{host}:{self.port}/{path}{key}"
 
     async def start(self) -> Self:
-        """Listen. Raises Busy where somebody else does."""
+        """Listen. Raises Busy where somebody else does, Denied for others' machines without key and TLS."""
+        if not is_loopback(self.settings.listen) and not (self.settings.key and self.settings.tls):
+            raise Denied(
+                f"{self.settings.listen} can be reached from other machines", hint="a key and TLS are needed"
+            )
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_WORDS)
         app.router.add_get("/", self._page("index"))
         for name in ("wall", "laps", "compare"):
             app.router.add_get(f"/{name}", self._page(name))
         app.router.add_get("/overlay/{widget}", self._page(WIDGET_PAGE))
         app.router.add_get("/assets/{name:.+}", self._asset)
+        app.router.add_get("/own/{name:.+}", self._own_file)
         app.router.add_get("/api/rigs", self._rigs)
         app.router.add_get("/api/{rig}/{question}", self._question)
         app.router.add_post("/api/{rig}/marks", self._mark)
@@ -117,11 +131,31 @@ class Gateway:
         while True:
             for one in tuple(self.open):
                 one.look()
+            self._send_away()
             await asyncio.sleep(_LOOK_S)
+
+    def _connections(self) -> list[Any]:
+        server = self._runner.server if self._runner is not None else None
+        return list(server.connections) if server is not None else []
+
+    def _send_away(self) -> None:
+        """Close connections over which nobody asks anything."""
+        now, connections = time.monotonic(), self._connections()
+        self._asked &= set(connections)
+        self._silent = {one: self._silent.get(one, now) for one in connections if one not in self._asked}
+        allowed_s = SILENT_S if len(connections) <= MAX_CONNECTIONS else 1.0
+        for one, since in self._silent.items():
+            if now - since > allowed_s and one.transport is not None:
+                one.transport.abort()
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in who may, and turn errors into answers."""
+        self._asked.add(request.protocol)
+        if len(self._connections()) > MAX_CONNECTIONS:
+            response = _busy(f"{MAX_CONNECTIONS} connections are open")
+            response.force_close()
+            return response
         if (refused := self._guard.why_not(request)) is not None:
             return refused
         try:
@@ -148,6 +182,14 @@ class Gateway:
 
     async def _asset(self, request: web.Request) -> web.Response:
         return self._files.file(request, f"assets/{request.match_info['name']}")
+
+    async def _own_file(self, request: web.Request) -> web.Response:
+        if self._own is None:
+            raise web.HTTPNotFound(reason="this gateway has no pages of your own: rig gateway --own FOLDER")
+        response = self._own.file(request, request.match_info["name"])
+        if self._guard.brings_key(request):
+            self._guard.keep_key(request, response)
+        return response
 
     async def _rigs(self, _request: web.Request) -> web.Response:
         listed = [
@@ -182,8 +224,7 @@ class Gateway:
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if len(self.open) >= MAX_PAGES:
-            words = {"code": "EXHAUSTED", "message": f"{MAX_PAGES} pages are open", "hint": "close one"}
-            return web.json_response({"error": words}, status=503)
+            return _busy(f"{MAX_PAGES} pages are open")
         rig = await self.rigs.get(request.match_info["rig"])
         delay_s = page.delay_s(request.query.get("delay", ""))
         live = web.WebSocketResponse(heartbeat=20, max_msg_size=MAX_WORDS, compress=False)
@@ -201,13 +242,21 @@ class Gateway:
         return live
 
 
+def _busy(what: str) -> web.Response:
+    words = {"code": "EXHAUSTED", "message": what, "hint": "close one, or try again"}
+    return web.json_response({"error": words}, status=503, headers={"Retry-After": "1"})
+
+
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise BadRequest(f"{host!r} is no address of this machine", hint="such as 0.0.0.0") from error
     family, kind, proto, _, place = found[0]
     listening = socket.socket(family, kind, proto)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -215,13 +264,18 @@ def _listening(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         listening.bind(place)
-    except OSError:
+    except OSError as error:
         listening.close()
-        raise
+        raise Busy(
+            f"nobody can listen at {host}:{port}: {error.strerror}", hint="choose another --port"
+        ) from error
     listening.setblocking(False)
     return listening
 
 
-def make_key() -> str:
-    """Return a new key: 128 bits, which nobody guesses."""
-    return secrets.token_urlsafe(16)
+def is_loopback(host: str) -> bool:
+    """Return whether nobody but this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from rig.errors import RigError, Unavailable
+from rig.errors import Exhausted, RigError, Unavailable
 from rig.v1 import scoring_pb2
-from rigclient.gateway.pace import Live, Pace
-from rigclient.gateway.selection import Request, Wanted
+from rigclient.gateway.kept import kept_records
+from rigclient.gateway.pace import Again, Live, Pace
+from rigclient.gateway.selection import PageEntry, Request
 from rigclient.resume import Response
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _LOG: Final = logging.getLogger("rigclient.gateway")
 _LONGEST_DELAY_S: Final = 5.0
 _LINGER_S: Final = 3.0
 """A page that is loaded again finds its stream still there."""
+MAX_OPEN: Final = 100
+"""Of a rig, which gives one client 128."""
 
 
 class Message:
@@ -56,7 +59,7 @@ class Reader(Protocol):
 class Upstream:
     """A stream, open as long as somebody follows it. `readers` get every message at once."""
 
-    def __init__(self, rig: "GatewayRig", wanted: Wanted, pace: Pace, gone: Callable[[], None]) -> None:
+    def __init__(self, rig: "GatewayRig", wanted: PageEntry, pace: Pace, gone: Callable[[], None]) -> None:
         self.wanted = wanted
         self.arrived_at = 0.0
         """When the newest message came, by the monotonic clock."""
@@ -88,7 +91,8 @@ class Upstream:
         """Follow it no longer; the last one closes it, soon."""
         self._readers.discard(reader)
         if not self._readers and self._linger is None:
-            self._linger = asyncio.get_running_loop().call_later(_LINGER_S, self._end)
+            shared = not self.wanted.cursor and not isinstance(self._pace, Again)
+            self._linger = asyncio.get_running_loop().call_later(_LINGER_S if shared else 0.0, self._end)
 
     async def close(self) -> None:
         """End the stream."""
@@ -99,7 +103,7 @@ class Upstream:
 
     def _end(self) -> None:
         self._task.cancel()
-        self._gone()
+        self._gone()  # nobody has joined since: that takes the handle back
 
     async def _run(self) -> None:
         delay = 0.2
@@ -119,22 +123,33 @@ class Upstream:
 
     async def _messages(self) -> AsyncIterator[Message]:
         """Yield what comes, when it is due."""
+        async for response in self._responses():
+            message = Message(response, self._tells_entries(response))
+            while (wait := self._pace.wait_s(message.time_ns)) > 0:
+                await asyncio.sleep(wait)
+            yield message
+
+    async def _responses(self) -> AsyncIterator[Response]:
+        """Yield what the rig's laps have of the past, then what its ring has."""
         if not isinstance(self._pace, Live):
             await self._rig.clock_known()
+        if isinstance(self._pace, Again) and self.wanted.stream != "events":
+            until_ns = self._rig.ring_begins_ns(self.wanted.stream)
+            async for kept in kept_records(
+                self._rig.connection, self.wanted, self._pace.begin_ns(), until_ns
+            ):
+                yield kept
         stream = self._rig.connection.responses(self._request())
         try:
             async for response in stream:
                 self._cursor = response.cursor if self.wanted.stream == "events" else b""
-                message = Message(response, self._tells_entries(response))
-                while (wait := self._pace.wait_s(message.time_ns)) > 0:
-                    await asyncio.sleep(wait)
-                yield message
+                yield response
         finally:
             await stream.close()
 
     def _request(self) -> Request:
         """Return what to ask for: what comes after the last event, else the moment that is shown."""
-        request = self.wanted.request(self._cursor or "now")
+        request = self.wanted.request(self._cursor or "now", one_by_one=not isinstance(self._pace, Live))
         if not self._cursor and (begin_ns := self._pace.begin_ns()):
             request.start.time_ns = begin_ns
         return request
@@ -172,10 +187,18 @@ class Upstreams:
     def __len__(self) -> int:
         return len(self._open)
 
-    def of(self, wanted: Wanted, pace: Pace, key: object) -> Upstream:
-        """Return the stream of what is wanted at a pace that `key` names, opened where it is not yet."""
+    def of(self, wanted: PageEntry, pace: Pace, key: object) -> Upstream:
+        """Return the stream of what is wanted at a pace that `key` names, opened where it is not yet. Raises
+        Exhausted.
+        """
         whole = (wanted, key)
         if (found := self._open.get(whole)) is None:
+            if len(self._open) >= MAX_OPEN:
+                raise Exhausted(
+                    f"{MAX_OPEN} different streams of {self._rig.name} are open",
+                    hint="close a page",
+                    limit=MAX_OPEN,
+                )
             found = self._open[whole] = Upstream(self._rig, wanted, pace, lambda: self._forget(whole))
         return found
 
