@@ -16,6 +16,11 @@ const PAGES = [
   ["index", "rigd", ""],
   ["overlay", "rigd overlay", "overlay"],
 ];
+// Modules for pages of one's own: name in /assets, and source.
+const MODULES = [
+  ["rig", "src/own/rig.ts"],
+  ["overlays", "src/overlays/all.ts"],
+];
 // Scripts that stand alone: source, and name of the output.
 const SINGLE = [];
 const LIBRARIES = ["lit", "lit-html", "lit-element", "@lit/reactive-element", "uplot"];
@@ -50,6 +55,7 @@ await mkdir(`${GATEWAY}/assets`, { recursive: true });
 await mkdir(ALONE, { recursive: true });
 const entries = { worker: here("src/wire/worker.ts"), theme: here("styles/theme.css") };
 for (const [name] of PAGES) entries[name] = here(`src/pages/${name}.ts`);
+for (const [name, source] of MODULES) entries[name] = here(source);
 await build({ ...shared, entryPoints: entries, outdir: `${GATEWAY}/assets`, format: "esm", splitting: true, chunkNames: "part-[hash]" });
 for (const [source, name] of SINGLE)
   await build({ ...shared, entryPoints: [here(source)], outfile: `${ALONE}/${name}`, format: "iife" });

@@ -1,0 +1,155 @@
+// Fuel and energy: what is left, what a lap takes, and whether it lasts to the flag.
+
+import { css, html, nothing } from "lit";
+import type { Feed } from "../wire/feed.ts";
+import type { Table } from "../wire/table.ts";
+import type { Session } from "../parts/field.ts";
+import { fixed, inUnits } from "../parts/format.ts";
+import type { Car } from "../wall/timing.ts";
+import { Overlay, panel } from "./overlay.ts";
+
+const KEPT = 5; // laps that the mean is of
+const LEAST_LAP = 0.2; // share of a lap from which on a first guess is made
+const FILLED = 0.3; // more than so much more is refuelling, litres
+
+// What laps take of a tank or a battery, from its level over distance.
+export class Use {
+  private readonly laps: number[] = [];
+  private begin: { lap: number; level: number; place: number } | undefined;
+  private last = { level: NaN, place: NaN };
+  private whole = false;
+
+  // Take the level, laps completed, and the share of the running lap that is driven, 0 to 1.
+  add(level: number, lap: number, place: number, filled = FILLED): void {
+    if (!Number.isFinite(level) || !Number.isFinite(place)) return;
+    const more = level > this.last.level + filled;
+    if (!this.begin || lap < this.begin.lap || more) this.start(lap, level, place, false);
+    else if (lap > this.begin.lap) {
+      if (this.whole && lap === this.begin.lap + 1) this.laps.push(this.begin.level - level);
+      if (this.laps.length > KEPT) this.laps.shift();
+      this.start(lap, level, place, true);
+    }
+    this.last = { level, place };
+  }
+
+  private start(lap: number, level: number, place: number, whole: boolean): void {
+    [this.begin, this.whole] = [{ lap, level, place }, whole];
+  }
+
+  get newest(): number {
+    return this.laps[this.laps.length - 1] ?? NaN;
+  }
+
+  // Of a lap, on average; before one is whole, from the part that is driven.
+  get mean(): number {
+    if (this.laps.length) return this.laps.reduce((a, b) => a + b) / this.laps.length;
+    const driven = this.last.place - (this.begin?.place ?? NaN);
+    return driven > LEAST_LAP ? (this.begin!.level - this.last.level) / driven : NaN;
+  }
+
+  get guessed(): boolean {
+    return !this.laps.length;
+  }
+}
+
+// Laps that this car has still to drive until the flag; NaN where the session has no end that is known. Whoever is
+// lapped drives less; with a limit of time the lap in which it runs out is driven to its end.
+export function toFlag(session: Session, car: Car, lapsBehind: number, lap: number, place: number): number {
+  if (!session.race) return NaN;
+  const byLaps = session.laps - lapsBehind - car.laps - place;
+  const byTime = Math.ceil((session.end - session.clock) / lap + place) - place;
+  const left = Math.min(...[byLaps, byTime].filter(Number.isFinite));
+  return Number.isFinite(left) ? Math.max(left, 0) : NaN;
+}
+
+export class RigFuel extends Overlay {
+  static override styles = [panel, css`
+    :host { width: 23rem; }
+    .bar { position: relative; height: 1.375rem; background: var(--raised); border: 1px solid var(--line); border-radius: 0.25rem; overflow: hidden; margin-bottom: 0.5rem; }
+    .bar i { display: block; height: 100%; background: color-mix(in srgb, var(--accent) 60%, var(--raised)); }
+    .bar u { position: absolute; top: 0; bottom: 0; width: 0.1875rem; background: var(--text); }
+    .grid { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.375rem 0.75rem; }
+    .grid div { white-space: nowrap; }
+    .grid b { display: block; font-size: 1.5rem; line-height: 1.1; font-weight: 600; }
+    .verdict { grid-column: 1 / -1; font-weight: 700; font-size: 1.0625rem; border-top: 1px solid var(--line); padding-top: 0.375rem; }
+    .short { color: var(--loss); }
+    .enough { color: var(--gain); }
+  `];
+
+  private readonly fuel = new Use();
+  private readonly energy = new Use();
+  private session = -1;
+
+  protected start(feed: Feed): void {
+    this.physics(feed, ["fuel", "fuel_capacity", "battery_charge", "lap_number", "update_distance"], 5, {}, (table) => this.take(table));
+    this.scoring();
+  }
+
+  private get place(): number {
+    const share = this.of("update_distance") / (this.field.session?.length ?? NaN);
+    return Number.isFinite(share) ? Math.min(Math.max(share, 0), 1) : NaN;
+  }
+
+  private take(table: Table): void {
+    if (table.session !== this.session) Object.assign(this, { fuel: new Use(), energy: new Use(), session: table.session });
+    this.fuel.add(this.of("fuel"), this.of("lap_number"), this.place);
+    this.energy.add(this.of("battery_charge"), this.of("lap_number"), this.place, 0.05);
+  }
+
+  protected get has(): boolean {
+    return this.table !== undefined;
+  }
+
+  protected lack(): string {
+    return this.row < 0 ? this.noCar() : "";
+  }
+
+  private left(): number {
+    const { session, table } = this.field;
+    const car = this.field.car(this.settings.car);
+    if (!session || !table || !car) return NaN;
+    const row = table.row(car.id);
+    const behind = table.value("laps_behind_leader", row);
+    const lap = car.last.seconds || table.value("estimated_lap_time", row);
+    return toFlag(session, car, behind, lap > 0 ? lap : NaN, this.place || 0);
+  }
+
+  protected content() {
+    const { units } = this.settings;
+    const fuel = this.of("fuel");
+    const tank = this.of("fuel_capacity");
+    const { mean, newest, guessed } = this.fuel;
+    const left = this.left();
+    const need = left * mean;
+    const litres = (value: number, digits: number) => fixed(inUnits(value, "l", units)[0], digits);
+    const unit = inUnits(0, "l", units)[1];
+    const share = (value: number) => Math.min(Math.max((value / tank) * 100, 0), 100) || 0;
+    const battery = this.of("battery_charge");
+    return html`<div class="live">
+      <div class="bar" role="img" aria-label="${litres(fuel, 1)} of ${litres(tank, 0)} ${unit}"><i style="width:${share(fuel)}%"></i>
+        ${Number.isFinite(need) ? html`<u style="left:${share(need)}%"></u>` : nothing}</div>
+      <div class="grid">
+        <div><small>fuel, ${unit}</small><b data-channel="fuel">${litres(fuel, 1)}</b></div>
+        <div><small>a lap${guessed ? ", at a guess" : ""}</small><b>${litres(mean, 2)}</b></div>
+        <div><small>last lap</small><b>${litres(newest, 2)}</b></div>
+        <div><small>lasts, laps</small><b>${fixed(fuel / mean, 1)}</b></div>
+        <div><small>to the flag, laps</small><b>${fixed(left, 1)}</b></div>
+        <div><small>needed, ${unit}</small><b>${litres(need, 1)}</b></div>
+        ${battery > 0 ? html`<div><small>battery</small><b data-channel="battery_charge">${fixed(battery * 100)} %</b></div>
+          <div><small>a lap</small><b>${fixed(this.energy.mean * 100, 1)}${Number.isFinite(this.energy.mean) ? " %" : ""}</b></div>
+          <div><small>lasts, laps</small><b>${this.energy.mean > 0 ? fixed(battery / this.energy.mean, 1) : "–"}</b></div>` : nothing}
+        <div class="verdict">${this.verdict(fuel, need, litres, unit)}</div>
+      </div></div>`;
+  }
+
+  private verdict(fuel: number, need: number, litres: (value: number, digits: number) => string, unit: string) {
+    if (!this.field.session?.race) return html`<span class="quiet">no race: no flag to reach</span>`;
+    if (!Number.isFinite(need)) return html`<span class="quiet">known after some of a lap</span>`;
+    const over = fuel - need;
+    return over < 0
+      ? html`<span class="short">▼ short by ${litres(-over, 1)} ${unit}: a stop</span>`
+      : html`<span class="enough">▲ enough, ${litres(over, 1)} ${unit} over</span>`;
+  }
+}
+
+customElements.define("rig-fuel", RigFuel);
