@@ -32,11 +32,11 @@ $(BIN)/.ready: pyproject.toml $(PINS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv (half a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,plot,snowflake]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,gateway,plot,snowflake]'
 	@touch $@
 
 demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s
-	@$(BIN)/rigd run --demo --watch --data build/demo $(if $(FOR),--for $(FOR))
+	@$(BIN)/rigd run --demo --web --watch --data build/demo $(if $(FOR),--for $(FOR))
 
 run: $(BIN)/.ready ## the real game
 	@$(BIN)/rigd run
