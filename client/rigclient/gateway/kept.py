@@ -23,6 +23,8 @@ _LONGEST_NS: Final = 1800 * SECOND_NS
 """A lap that began earlier is not looked for."""
 _RECORDS_FIELD: Final = 2
 _MOST_LAPS: Final = 300
+_OF_TICKS: Final = ("seq", "capture_time_ns", "session_time")
+"""Columns that laps have beside the channels: from which tick a row is."""
 
 Rows = Any
 
@@ -71,6 +73,7 @@ async def _load(rig: AsyncRig, wanted: Wanted, laps: dict[str, tuple[LapInfo, Ro
 
 async def _rows(rig: AsyncRig, wanted: Wanted, info: LapInfo) -> Rows:
     channels = [name for name in wanted.channels if name != "id"]
+    channels += _OF_TICKS if channels else ()
     if wanted.stream == "physics":
         return await rig.lap(info, channels)
     return await rig.lap_scoring(info, channels)

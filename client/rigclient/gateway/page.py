@@ -61,6 +61,11 @@ class Slot:
         """Whether something waits to be written."""
         return bool(self._waiting)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of it."""
+        return sum(len(message.response.data) for message in self._waiting)
+
     def refuse(self, error: RigError) -> None:
         """Tell the page that this entry brings nothing."""
         self._page.refuse(self.index, error)
@@ -70,7 +75,8 @@ class Slot:
         if not self._waiting:
             return None
         message = self._waiting.popleft()
-        self._bytes -= len(message.response.data)
+        if self._all:
+            self._bytes -= len(message.response.data)
         return message
 
     def _append(self, message: Message) -> None:
@@ -120,6 +126,12 @@ class Page:
     def wake(self) -> None:
         """Have what waits written."""
         self._wake.set()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What is held here for this page alone, and in the transport."""
+        held = sum(slot.waiting_bytes for slot in self._slots.values()) + sum(map(len, self._texts))
+        return held + int(self._transport.get_write_buffer_size())
 
     def refuse(self, index: int, error: RigError) -> None:
         """Say that an entry brings nothing, and why."""

@@ -5,7 +5,6 @@ import ipaddress
 import socket
 import ssl
 import time
-import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +65,9 @@ class Gateway:
         self._files = Files(settings.pages)
         self._runner: web.AppRunner | None = None
         self._ticking: asyncio.Task[None] | None = None
-        self._silent: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
-        self._asked: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._silent: dict[Any, float] = {}
+        """Connections over which nothing was asked yet, with the time when they were first seen."""
+        self._asked: set[Any] = set()
 
     @property
     def address(self) -> str:
@@ -137,10 +137,11 @@ class Gateway:
     def _send_away(self) -> None:
         """Close connections over which nobody asks anything."""
         now, connections = time.monotonic(), self._connections()
-        for one in connections:
-            since = self._silent.setdefault(one, now)
-            many = len(connections) > MAX_CONNECTIONS and now - since > 1.0
-            if one not in self._asked and (many or now - since > SILENT_S) and one.transport is not None:
+        self._asked &= set(connections)
+        self._silent = {one: self._silent.get(one, now) for one in connections if one not in self._asked}
+        allowed_s = SILENT_S if len(connections) <= MAX_CONNECTIONS else 1.0
+        for one, since in self._silent.items():
+            if now - since > allowed_s and one.transport is not None:
                 one.transport.abort()
 
     @web.middleware
