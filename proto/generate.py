@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 import infos
+import typescript
 
 if TYPE_CHECKING:
     from rig.channels import Channel, Table
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 PROTO = Path(__file__).resolve().parent
 SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("rig/v1/*.proto"))
 SNAPSHOT = PROTO.parent / "tests/rig/rig_v1.binpb"
-OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", "rig/tables.py", "rig/infos.py", "CHANNELS.md")
+DERIVED = ("rig/tables.py", "rig/infos.py", "rig/contract.ts", "CHANNELS.md")
+OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", *DERIVED)
 
 
 RECORDED = {
@@ -42,6 +44,21 @@ RECORDED = {
     "`lap_time` to samples alone.",
 }
 """How often the rows of a table are written."""
+
+
+DERIVED = (
+    "### Made while somebody asks",
+    "",
+    "Never recorded: a stream has them where its request names them, live as from the past, one `float32`",
+    "per car. They come from positions on the circuit's reference line: until the rig has surveyed the",
+    "circuit all are NaN, far from that line too.",
+    "",
+    "A name in a request may also be a formula over recorded channels, `kmh = speed [km/h]`, evaluated for",
+    "every car of every tick: up to 16, whose columns are `float32` with the numbers from 1100 on in the",
+    "order of the request. What looks at other ticks is for laps: `derivative`, `integrate`, `smooth`,",
+    "`shift`, `stat_min`, `stat_max`, `stat_mean`.",
+    "",
+)
 
 
 def generate(target: Path) -> None:
@@ -59,7 +76,9 @@ def generate(target: Path) -> None:
         env={**os.environ, "PATH": path},
     )
 
-    (target / "rig/infos.py").write_text(infos.module(FileDescriptorSet.FromString(described.read_bytes())))
+    descriptors = FileDescriptorSet.FromString(described.read_bytes())
+    (target / "rig/infos.py").write_text(infos.module(descriptors))
+    (target / "rig/contract.ts").write_text(typescript.module(descriptors))
     described.unlink()
     derive(target)
 
@@ -93,10 +112,10 @@ def typed_columns(tables: "dict[str, Table]") -> str:
             "",
             "    __slots__ = ()",
         ]
-        for channel in table.channels:
+        for channel in table.columns.values():
             lines += ["", f"    {channel.name}: Array", f'    """{_described(channel)}"""']
         lines += ["", "", f"class {name}Row:", f'    """One car in {name}."""', "", "    __slots__ = ()"]
-        for channel in table.channels:
+        for channel in table.columns.values():
             # np.bool is numpy 2 alone.
             scalar = "bool_" if channel.dtype == bool else channel.dtype.name
             one = f"np.{scalar}" if channel.width == 1 else "Array"
@@ -131,6 +150,10 @@ def reference(tables: "dict[str, Table]") -> str:
             name = f"`{c.name}`" + ("¹" if c.zeros_absent else "")
             row = (name, c.unit, c.dtype.name, str(c.width), f"`{c.source}`", c.description)
             lines.append("| " + " | ".join(row) + " |")
+        if table.derived:
+            lines += ["", *DERIVED]
+            lines += ["| channel | unit | meaning |", "|---|---|---|"]
+            lines += [f"| `{c.name}` | {c.unit} | {c.description} |" for c in table.derived.values()]
     return "\n".join(lines) + "\n"
 
 

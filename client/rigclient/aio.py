@@ -70,12 +70,17 @@ class AsyncRig(AsyncConnection):
         channels: Iterable[str] = (),
         cars: requests.Cars = "all",
         *,
+        delta_reference: str = "",
         reconnect: bool = True,
         **options: Unpack[requests.SubscribeOptions],
     ) -> AsyncStream[PhysicsFrame]:
-        """Return telemetry ticks, of these channels (default: all) and cars, an array of a value per car."""
-        request = requests.physics(channels, cars, **options)
-        return self._stream("StreamPhysics", Reception(request, framed(Decoder(PhysicsFrame)), reconnect))
+        """Return telemetry ticks, of these channels (default: all that are recorded) and cars, an array of a
+        value per car. A channel may be a formula, "kmh = speed [km/h]"; the channel `delta_reference` is
+        against the lap of that name.
+        """
+        request = requests.physics(channels, cars, delta_reference=delta_reference, **options)
+        decoder = Decoder(PhysicsFrame, request.channels)
+        return self._stream("StreamPhysics", Reception(request, framed(decoder), reconnect))
 
     def scoring(
         self,

@@ -1,13 +1,13 @@
 """Frames: records as numpy tables, straight from the bytes that came over the wire."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
 from rig import parse
-from rig.channels import PHYSICS, SCORING, Table
+from rig.channels import PHYSICS, SCORING, Table, formula_columns
 from rig.columns import Head, Layout, Layouts, read_head
 from rig.errors import Corrupt
 from rig.info import no_attribute
@@ -290,9 +290,10 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 class Decoder(Generic[F]):
     """Turns the responses of one stream into frames."""
 
-    def __init__(self, kind: type[F]) -> None:
+    def __init__(self, kind: type[F], channels: Iterable[str] = ()) -> None:
+        """Of a request for these channels: its formulas become columns of their names. Raises BadRequest."""
         self._kind: Final = kind
-        self._layouts = Layouts(kind.table)
+        self._layouts = Layouts(kind.table.with_formulas(list(formula_columns(channels))))
 
     def frames(self, data: bytes, envelope: Envelope) -> list[F]:
         """Return the frames of a response, oldest first. Raises Corrupt."""

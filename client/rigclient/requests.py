@@ -50,6 +50,7 @@ def physics(
     delivery: Delivery = "complete",
     ticks_per_message: int = 1,
     gzip: bool = False,
+    delta_reference: str = "",
 ) -> telemetry_pb2.StreamPhysicsRequest:
     """Return a request for telemetry ticks."""
     return telemetry_pb2.StreamPhysicsRequest(
@@ -60,6 +61,7 @@ def physics(
         delivery=_DELIVERY[delivery],
         ticks_per_message=ticks_per_message,
         compression=_compression(gzip),
+        delta_reference=delta_reference,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from rig.errors import UnknownChannel
+from rig.errors import BadRequest, UnknownChannel
 from rig.v1 import channel_pb2, lap_pb2, physics_pb2, scoring_pb2
 
 _DTYPES: Final[dict[int, str]] = {
@@ -31,6 +31,10 @@ DTYPES: Final = {np.dtype(name).str: np.dtype(name) for name in _DTYPES.values()
 
 FIRST_COLUMN: Final = 16
 """Lowest field number of a column; below are the head and the messages beside the table."""
+
+FIRST_FORMULA: Final = 1100
+"""Number of the column of a request's first formula."""
+MOST_FORMULAS: Final = 16
 
 WHEELS: Final = ("fl", "fr", "rl", "rr")
 AXES: Final = ("x", "y", "z")
@@ -70,6 +74,11 @@ class Channel:
     """Zeros throughout a lap mean that the game does not fill the field."""
 
     @property
+    def derived(self) -> bool:
+        """Whether the server makes it for streams that name it."""
+        return self.derivation == channel_pb2.DERIVATION_LIVE
+
+    @property
     def row_bytes(self) -> int:
         """Bytes of one row on the wire."""
         return self.width * self.dtype.itemsize
@@ -78,15 +87,24 @@ class Channel:
 class Table:
     """A message that is a table: its channels in the order of their field numbers."""
 
-    def __init__(self, descriptor: Descriptor) -> None:
+    def __init__(self, descriptor: Descriptor, formulas: Sequence[Channel] = ()) -> None:
+        self._descriptor = descriptor
         self.name: Final[str] = descriptor.name
-        self.channels: Final[tuple[Channel, ...]] = tuple(
-            _channel(field) for field in descriptor.fields if field.number >= FIRST_COLUMN
-        )
+        columns = [_channel(field) for field in descriptor.fields if field.number >= FIRST_COLUMN]
+        self.channels: Final[tuple[Channel, ...]] = tuple(one for one in columns if not one.derived)
+        """What is recorded; the two below are of these alone."""
         self.by_name: Final[dict[str, Channel]] = {channel.name: channel for channel in self.channels}
         self.by_number: Final[dict[int, Channel]] = {channel.number: channel for channel in self.channels}
+        self.derived: Final[dict[str, Channel]] = {one.name: one for one in columns if one.derived}
+        """What the server makes for streams that name it."""
+        self.columns: Final[dict[int, Channel]] = {one.number: one for one in (*columns, *formulas)}
+        """All that a message can have, by number."""
         self.schema: Final[int] = _fingerprint(self.channels)
         """CRC-32 over what decides the bytes of a column; in the head of every record."""
+
+    def with_formulas(self, formulas: Sequence[Channel]) -> "Table":
+        """Return the table with columns of formulas."""
+        return Table(self._descriptor, formulas) if formulas else self
 
     def pick(self, names: Iterable[str]) -> tuple[Channel, ...]:
         """Return channels by name, in the table's order, `id` always among them; no names: all.
@@ -95,9 +113,9 @@ class Table:
         """
         wanted = set(names)
         for name in sorted(wanted - self.by_name.keys()):
-            raise UnknownChannel(
-                f"{self.name} has no channel {name!r}", hint=_nearest(name, list(self.by_name)), channel=name
-            )
+            own = "it is made for streams alone" if name in self.derived else ""
+            hint = own or _nearest(name, list(self.by_name))
+            raise UnknownChannel(f"{self.name} has no channel {name!r}", hint=hint, channel=name)
         if not wanted:
             return self.channels
         wanted.add("id")
@@ -130,6 +148,40 @@ def _fingerprint(channels: Sequence[Channel]) -> int:
 def _nearest(name: str, names: list[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else "`rig channels` lists them all"
+
+
+def formula_columns(names: Iterable[str]) -> dict[Channel, str]:
+    """Return the columns of the formulas among channel names, `name = expression`, each with its expression.
+    Raises BadRequest for too many, and for names that are none or taken.
+    """
+    found: dict[Channel, str] = {}
+    for text in dict.fromkeys(text for text in names if "=" in text):
+        name, _, expression = (part.strip() for part in text.partition("="))
+        if not (name.isascii() and name.isidentifier()) or name.startswith("_"):
+            raise BadRequest(f"no formula can be called {name!r}", hint="a name is letters, digits and _")
+        if name in PHYSICS.by_name or name in PHYSICS.derived or name in {one.name for one in found}:
+            raise BadRequest(f"no formula can be called {name!r}", hint="there is a channel of this name")
+        if len(found) == MOST_FORMULAS:
+            raise BadRequest(f"more than {MOST_FORMULAS} formulas in a stream", limit=MOST_FORMULAS)
+        found[_formula(name, FIRST_FORMULA + len(found))] = expression
+    return found
+
+
+def _formula(name: str, number: int) -> Channel:
+    return Channel(
+        name=name,
+        number=number,
+        dtype=np.dtype("<f4"),
+        width=1,
+        unit="",
+        source="",
+        description="A formula of the request.",
+        scale=1.0,
+        offset=0.0,
+        missing_non_positive=False,
+        derivation=channel_pb2.DERIVATION_LIVE,
+        zeros_absent=False,
+    )
 
 
 PHYSICS: Final = Table(physics_pb2.Physics.DESCRIPTOR)

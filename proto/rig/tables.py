@@ -312,6 +312,27 @@ class PhysicsColumns:
     update_distance: Array
     """The game's distance from the line in that update: five times a second, stored or not [m]."""
 
+    delta_personal_best: Array
+    """Behind (above zero) or ahead of the driver's best lap that the rig has of this layout and class, from ten seconds after that lap; NaN without one, as all deltas [s]."""
+
+    delta_session: Array
+    """Behind or ahead of the session's best lap of the car's class, from ten seconds after that lap [s]."""
+
+    delta_reference: Array
+    """Behind or ahead of the lap that the request names in `delta_reference` [s]."""
+
+    predicted_lap: Array
+    """Time of the running lap if nothing more is lost to the driver's best lap; without one to the session's [s]."""
+
+    gap_ahead: Array
+    """Since the car ahead in class was at this place; NaN above 120 s, whole laps are not counted [s]."""
+
+    gap_behind: Array
+    """Since this car was where the car behind in class is now; as gap_ahead [s]."""
+
+    gap_leader: Array
+    """Since the leader of the class was at this place, 0 for the leader; as gap_ahead [s]."""
+
 
 class PhysicsRow:
     """One car in Physics."""
@@ -617,6 +638,27 @@ class PhysicsRow:
 
     update_distance: np.float32
     """The game's distance from the line in that update: five times a second, stored or not [m]."""
+
+    delta_personal_best: np.float32
+    """Behind (above zero) or ahead of the driver's best lap that the rig has of this layout and class, from ten seconds after that lap; NaN without one, as all deltas [s]."""
+
+    delta_session: np.float32
+    """Behind or ahead of the session's best lap of the car's class, from ten seconds after that lap [s]."""
+
+    delta_reference: np.float32
+    """Behind or ahead of the lap that the request names in `delta_reference` [s]."""
+
+    predicted_lap: np.float32
+    """Time of the running lap if nothing more is lost to the driver's best lap; without one to the session's [s]."""
+
+    gap_ahead: np.float32
+    """Since the car ahead in class was at this place; NaN above 120 s, whole laps are not counted [s]."""
+
+    gap_behind: np.float32
+    """Since this car was where the car behind in class is now; as gap_ahead [s]."""
+
+    gap_leader: np.float32
+    """Since the leader of the class was at this place, 0 for the leader; as gap_ahead [s]."""
 
 
 class ScoringColumns:

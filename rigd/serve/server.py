@@ -220,6 +220,7 @@ class Server:
             self._timer.cancel()
         if self._tls:
             self._tls.close()
+        self.streams.close()
         self._laps.close()
         self._analysis.close()
         self._feed.close()

@@ -64,7 +64,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
                 _info(stream, channel)
                 for stream, table in _TABLES.items()
                 if request.stream in (event_pb2.STREAM_UNSPECIFIED, stream)
-                for channel in table.channels
+                for channel in table.columns.values()
             ]
         )
 
@@ -127,4 +127,5 @@ def _info(stream: "event_pb2.Stream.ValueType", channel: Channel) -> rig_pb2.Cha
         source=channel.source,
         description=channel.description,
         zeros_absent=channel.zeros_absent,
+        derived=channel.derived,
     )

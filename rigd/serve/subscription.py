@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,6 +41,10 @@ class CutTick(Protocol):
 
     def rest(self) -> None:
         """Release what is kept for others; it is made again when asked for."""
+
+    @property
+    def prepare(self) -> Callable[[Sequence[Tick]], Awaitable[None]] | None:
+        """What makes ticks ready that take more than their record; None: nothing does."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class Subscription:
                 continue
             if self._options.latest and ticks[-1].seq > self._position + 1:
                 ticks = [self._skip(feed.newest(stream))]
+            if self._cut.prepare is not None:
+                await self._cut.prepare(ticks)
             for tick in ticks:
                 self._lease.check()
                 await self._send(tick, write)

@@ -19,6 +19,7 @@ from rigd.auth.lease import LEASE
 from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
 from rigd.serve.cursor import Cursor
+from rigd.serve.derived import Derived, DerivedChannels
 from rigd.serve.feed import Feed, Tick, capture_ns
 from rigd.serve.limits import (
     MAX_SILENT_STREAMS_OVER_SOCKETS,
@@ -28,7 +29,7 @@ from rigd.serve.limits import (
     MAX_TICKS_PER_MESSAGE,
 )
 from rigd.serve.seats import Seats
-from rigd.serve.selection import Cars, Selection, Selections
+from rigd.serve.selection import Asked, Cars, Selection, Selections
 from rigd.serve.subscription import StreamOptions, Subscription
 
 SERVICE: Final = "rig.v1.TelemetryService"
@@ -49,6 +50,7 @@ class TelemetryService:
 
     def __init__(self, feed: Feed, seats: Seats, accounts: Accounts | None = None) -> None:
         self._feed, self._seats, self._accounts = feed, seats, accounts or Accounts()
+        self._derived = DerivedChannels(feed, feed.path.parent)
         self._selections = {
             stream: Selections(table, partial(feed.cursor_field, stream))
             for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING))
@@ -97,7 +99,14 @@ class TelemetryService:
         if stream == rings.PHYSICS and self._seats.permit(CALLER.get()) is not None:
             cars = cars._replace(player=True)
         position = self._start(stream, request.start, cars)
-        selection = self._selections[stream].take(request.channels, cars)
+        selections = self._selections[stream]
+        wanted = selections.read(request.channels, cars)
+        derived = await self._take_derived(wanted, request, position)
+        try:
+            selection = selections.take(wanted, derived)
+        except BaseException:
+            self._release(derived)
+            raise
         if request.compression == telemetry_pb2.COMPRESSION_GZIP:
             context.set_compression(grpc.Compression.Gzip)
         cut = selection if stream == rings.PHYSICS else _Scoring(self._feed, selection)
@@ -105,7 +114,24 @@ class TelemetryService:
             with self._accounts.stream(len(set(request.channels)) or len(selection.channels)):
                 await self._follow(stream, position, cut, options, context, request)
         finally:
-            self._selections[stream].release(selection)
+            selections.release(selection)
+            self._release(derived)
+
+    async def _take_derived(self, wanted: Asked, request: TableRequest, position: int) -> Derived | None:
+        """Return what makes the channels that are not recorded; None where none is asked for."""
+        lap = getattr(request, "delta_reference", "")
+        if not wanted.derived and not lap:
+            return None
+        viewer = await self._derived.work(self._seats.viewer, CALLER.get())
+        return await self._derived.take(wanted.derived, viewer, lap, position)
+
+    def _release(self, derived: Derived | None) -> None:
+        if derived is not None:
+            self._derived.release(derived)
+
+    def close(self) -> None:
+        """Let go of the thread that reads for derived channels."""
+        self._derived.close()
 
     async def _follow(
         self,
@@ -253,6 +279,8 @@ class TelemetryService:
 class _Events:
     """Events, whole."""
 
+    prepare = None
+
     def __init__(self, feed: Feed, accounts: Accounts | None = None) -> None:
         self._feed, self._accounts = feed, accounts or Accounts()
 
@@ -270,6 +298,8 @@ class _Events:
 
 class _Scoring:
     """Cuts scoring; the first record gets the entry list in force, unless it brings its own."""
+
+    prepare = None
 
     def __init__(self, feed: Feed, selection: Selection) -> None:
         self._feed = feed

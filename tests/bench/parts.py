@@ -15,6 +15,7 @@ from tests.bench.archiver import archive_lap
 from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.costs import costs
+from tests.bench.derived import derived
 from tests.bench.hostile import hostile
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.peers.append import peers_append
@@ -188,6 +189,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "live_100": live_100,
     "fast": fast,
     "analysis": analysis,
+    "derived": derived,
     "archives": archives,
     "archive_lap": archive_lap,
     "listlaps": listlaps,

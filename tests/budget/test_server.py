@@ -115,7 +115,8 @@ async def test_all_who_want_the_same_get_the_same_bytes(
 
 
 def test_a_message_is_made_with_few_copies_and_shared_with_none() -> None:
-    selection = Selections(PHYSICS, lambda seq: seq.to_bytes(26, "big")).take((), Cars())
+    selections = Selections(PHYSICS, lambda seq: seq.to_bytes(26, "big"))
+    selection = selections.take(selections.read((), Cars()))
     records = [record(PHYSICS, 40, seed) for seed in range(3)]
     for seq in (0, 1):  # what is made once is made
         selection.message(tick(seq, records[seq]))

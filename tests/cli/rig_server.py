@@ -92,7 +92,7 @@ class Server(rig_pb2_grpc.RigServiceServicer):
                     name=c.name, stream=stream, dtype=c.dtype.str, width=c.width, unit=c.unit, source=c.source
                 )
                 for stream, table in tables.items()
-                for c in table.channels
+                for c in table.columns.values()
             ]
         )
 

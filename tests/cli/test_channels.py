@@ -9,7 +9,7 @@ from tests.cli.conftest import Run
 def test_lists_what_the_rig_tells(run: Run) -> None:
     result = run("channels")
     assert result.exit_code == 0
-    assert f"{len(PHYSICS.channels) + len(SCORING.channels)} channels, from the rig at" in result.output
+    assert f"{len(PHYSICS.columns) + len(SCORING.columns)} channels, from the rig at" in result.output
     assert "mWheels.mTireLoad" in result.output
 
 

@@ -96,7 +96,8 @@ async def _serve(place: Path) -> None:
     try:
         for stream, table in ((rings.PHYSICS, PHYSICS), (rings.SCORING, SCORING)):
             for cars in (Cars(), Cars(player=True)):
-                selection = Selections(table, lambda _: b"").take((), cars)
+                selections = Selections(table, lambda _: b"")
+                selection = selections.take(selections.read((), cars))
                 assert all(selection.message(tick) for tick in feed.after(stream, 0))
             assert feed.earliest(stream) >= 0
         assert len(feed.after(rings.EVENTS, 0)) == feed.head(rings.EVENTS)

@@ -85,7 +85,7 @@ class TestTheContract:
     def test_every_column_is_described(self, table: Table) -> None:
         for field in columns(MESSAGES[table.name]):
             assert field.GetOptions().HasExtension(channel_pb2.channel), field.name
-            assert options(field).source, field.name
+            assert options(field).source or field.name in table.derived, field.name
             assert options(field).description.endswith("."), field.name
 
     def test_nothing_below_the_columns_is_a_channel(self, table: Table) -> None:
@@ -94,8 +94,14 @@ class TestTheContract:
                 assert not field.GetOptions().HasExtension(channel_pb2.channel), field.name
 
     def test_numbers_follow_one_another(self, table: Table) -> None:
-        numbers = [field.number for field in columns(MESSAGES[table.name])]
+        numbers = [channel.number for channel in table.channels]
         assert numbers == list(range(FIRST_COLUMN, FIRST_COLUMN + len(numbers)))
+
+    def test_what_is_made_is_not_recorded(self, table: Table) -> None:
+        numbers = [channel.number for channel in table.derived.values()]
+        assert numbers == list(range(1000, 1000 + len(numbers)))
+        assert not table.derived.keys() & table.by_name.keys()
+        assert table.columns.keys() == {*numbers, *table.by_number}
 
     def test_numbers_fit_a_tag_of_two_bytes(self, table: Table) -> None:
         assert max(channel.number for channel in table.channels) <= 2047
@@ -111,7 +117,7 @@ class TestTheContract:
         for field in columns(MESSAGES[table.name]):
             assert field.is_repeated, field.name
             assert field.is_packed, field.name
-            assert table.by_name[field.name].dtype == fixed[field.type], field.name
+            assert table.columns[field.number].dtype == fixed[field.type], field.name
 
     def test_every_field_of_the_game_has_a_column_or_a_reason(self, table: Table) -> None:
         own = [channel for channel in table.channels if channel.derivation != channel_pb2.DERIVATION_SCORING]
@@ -122,7 +128,7 @@ class TestTheContract:
 
     def test_the_typed_columns_are_the_channels(self, table: Table) -> None:
         typed = getattr(tables, f"{table.name}Columns")
-        assert list(typed.__annotations__) == [channel.name for channel in table.channels]
+        assert list(typed.__annotations__) == [channel.name for channel in table.columns.values()]
 
     def test_id_leads_back_to_the_car(self, table: Table) -> None:
         channel = table.by_name["id"]

@@ -86,6 +86,8 @@ class _DerivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Derivation
     """Made by the recorder from what changed since the update before."""
     DERIVATION_SCORING: _Derivation.ValueType  # 8
     """Taken by the recorder from the newest scoring update, for the car of the row."""
+    DERIVATION_LIVE: _Derivation.ValueType  # 9
+    """Made by the server for a stream that names the channel; never recorded."""
 
 class Derivation(_Derivation, metaclass=_DerivationEnumTypeWrapper):
     """How a column is made where it is not a plain copy of its source field."""
@@ -108,6 +110,8 @@ DERIVATION_TRIGGERS: Derivation.ValueType  # 7
 """Made by the recorder from what changed since the update before."""
 DERIVATION_SCORING: Derivation.ValueType  # 8
 """Taken by the recorder from the newest scoring update, for the car of the row."""
+DERIVATION_LIVE: Derivation.ValueType  # 9
+"""Made by the server for a stream that names the channel; never recorded."""
 Global___Derivation: _TypeAlias = Derivation  # noqa: Y015
 
 @_typing.final

@@ -140,6 +140,13 @@ class Physics(_message.Message):
     WHEEL_DETACHED_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_DISTANCE_FIELD_NUMBER: _builtins.int
+    DELTA_PERSONAL_BEST_FIELD_NUMBER: _builtins.int
+    DELTA_SESSION_FIELD_NUMBER: _builtins.int
+    DELTA_REFERENCE_FIELD_NUMBER: _builtins.int
+    PREDICTED_LAP_FIELD_NUMBER: _builtins.int
+    GAP_AHEAD_FIELD_NUMBER: _builtins.int
+    GAP_BEHIND_FIELD_NUMBER: _builtins.int
+    GAP_LEADER_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Position in the ring, from 1. Every frame the game wrote has one, also those that were missed."""
     capture_time_ns: _builtins.int
@@ -360,6 +367,24 @@ class Physics(_message.Message):
     def update_time(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def update_distance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def delta_personal_best(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Made by the server while somebody asks, never recorded: only streams that name them have them. All come from
+        positions on the circuit's reference line: without a circuit there is no number.
+        """
+
+    @_builtins.property
+    def delta_session(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def delta_reference(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def predicted_lap(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def gap_ahead(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def gap_behind(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def gap_leader(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     def __init__(
         self,
         *,
@@ -473,10 +498,17 @@ class Physics(_message.Message):
         wheel_detached: _abc.Iterable[_builtins.bool] | None = ...,
         update_time: _abc.Iterable[_builtins.float] | None = ...,
         update_distance: _abc.Iterable[_builtins.float] | None = ...,
+        delta_personal_best: _abc.Iterable[_builtins.float] | None = ...,
+        delta_session: _abc.Iterable[_builtins.float] | None = ...,
+        delta_reference: _abc.Iterable[_builtins.float] | None = ...,
+        predicted_lap: _abc.Iterable[_builtins.float] | None = ...,
+        gap_ahead: _abc.Iterable[_builtins.float] | None = ...,
+        gap_behind: _abc.Iterable[_builtins.float] | None = ...,
+        gap_leader: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_gap", b"after_gap", "anti_stall", b"anti_stall", "battery_charge", b"battery_charge", "boost_motor_rpm", b"boost_motor_rpm", "boost_motor_state", b"boost_motor_state", "boost_motor_temp", b"boost_motor_temp", "boost_motor_torque", b"boost_motor_torque", "boost_water_temp", b"boost_water_temp", "brake", b"brake", "brake_applied", b"brake_applied", "brake_pressure", b"brake_pressure", "brake_temp", b"brake_temp", "camber", b"camber", "capture_time_ns", b"capture_time_ns", "clutch", b"clutch", "clutch_applied", b"clutch_applied", "clutch_rpm", b"clutch_rpm", "delta_best", b"delta_best", "delta_time", b"delta_time", "dent_severity", b"dent_severity", "detached", b"detached", "drag", b"drag", "elapsed_time", b"elapsed_time", "engine_max_rpm", b"engine_max_rpm", "engine_oil_temp", b"engine_oil_temp", "engine_rpm", b"engine_rpm", "engine_torque", b"engine_torque", "engine_water_temp", b"engine_water_temp", "frame", b"frame", "front_compound_index", b"front_compound_index", "front_downforce", b"front_downforce", "front_flap", b"front_flap", "front_ride_height", b"front_ride_height", "front_third_deflection", b"front_third_deflection", "front_wing_height", b"front_wing_height", "fuel", b"fuel", "fuel_capacity", b"fuel_capacity", "gear", b"gear", "graphics_offset", b"graphics_offset", "headlights", b"headlights", "id", b"id", "ignition", b"ignition", "in_pit_lane", b"in_pit_lane", "lap_number", b"lap_number", "lap_start_time", b"lap_start_time", "last_impact_magnitude", b"last_impact_magnitude", "last_impact_position", b"last_impact_position", "last_impact_time", b"last_impact_time", "lateral_force", b"lateral_force", "lateral_ground_velocity", b"lateral_ground_velocity", "lateral_patch_velocity", b"lateral_patch_velocity", "local_acceleration", b"local_acceleration", "local_rotation", b"local_rotation", "local_rotation_acceleration", b"local_rotation_acceleration", "local_velocity", b"local_velocity", "longitudinal_force", b"longitudinal_force", "longitudinal_ground_velocity", b"longitudinal_ground_velocity", "longitudinal_patch_velocity", b"longitudinal_patch_velocity", "max_gears", b"max_gears", "orientation", b"orientation", "overheating", b"overheating", "physical_steering_range", b"physical_steering_range", "player", b"player", "position", b"position", "rear_brake_bias", b"rear_brake_bias", "rear_compound_index", b"rear_compound_index", "rear_downforce", b"rear_downforce", "rear_flap", b"rear_flap", "rear_flap_legal_status", b"rear_flap_legal_status", "rear_ride_height", b"rear_ride_height", "rear_third_deflection", b"rear_third_deflection", "rows", b"rows", "scheduled_stops", b"scheduled_stops", "schema", b"schema", "sector", b"sector", "seq", b"seq", "session", b"session", "session_time", b"session_time", "sliding_fraction", b"sliding_fraction", "speed", b"speed", "speed_limiter", b"speed_limiter", "speed_limiter_available", b"speed_limiter_available", "steering", b"steering", "steering_applied", b"steering_applied", "steering_torque", b"steering_torque", "surface_type", b"surface_type", "suspension_deflection", b"suspension_deflection", "suspension_force", b"suspension_force", "terrain", b"terrain", "throttle", b"throttle", "throttle_applied", b"throttle_applied", "toe", b"toe", "turbo_boost", b"turbo_boost", "tyre_carcass_temp", b"tyre_carcass_temp", "tyre_deflection", b"tyre_deflection", "tyre_inner_temp", b"tyre_inner_temp", "tyre_load", b"tyre_load", "tyre_pressure", b"tyre_pressure", "tyre_radius", b"tyre_radius", "tyre_temp", b"tyre_temp", "tyre_tread", b"tyre_tread", "update_distance", b"update_distance", "update_time", b"update_time", "visual_steering_range", b"visual_steering_range", "wheel_detached", b"wheel_detached", "wheel_flat", b"wheel_flat", "wheel_height", b"wheel_height", "wheel_ride_height", b"wheel_ride_height", "wheel_rotation", b"wheel_rotation", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_gap", b"after_gap", "anti_stall", b"anti_stall", "battery_charge", b"battery_charge", "boost_motor_rpm", b"boost_motor_rpm", "boost_motor_state", b"boost_motor_state", "boost_motor_temp", b"boost_motor_temp", "boost_motor_torque", b"boost_motor_torque", "boost_water_temp", b"boost_water_temp", "brake", b"brake", "brake_applied", b"brake_applied", "brake_pressure", b"brake_pressure", "brake_temp", b"brake_temp", "camber", b"camber", "capture_time_ns", b"capture_time_ns", "clutch", b"clutch", "clutch_applied", b"clutch_applied", "clutch_rpm", b"clutch_rpm", "delta_best", b"delta_best", "delta_personal_best", b"delta_personal_best", "delta_reference", b"delta_reference", "delta_session", b"delta_session", "delta_time", b"delta_time", "dent_severity", b"dent_severity", "detached", b"detached", "drag", b"drag", "elapsed_time", b"elapsed_time", "engine_max_rpm", b"engine_max_rpm", "engine_oil_temp", b"engine_oil_temp", "engine_rpm", b"engine_rpm", "engine_torque", b"engine_torque", "engine_water_temp", b"engine_water_temp", "frame", b"frame", "front_compound_index", b"front_compound_index", "front_downforce", b"front_downforce", "front_flap", b"front_flap", "front_ride_height", b"front_ride_height", "front_third_deflection", b"front_third_deflection", "front_wing_height", b"front_wing_height", "fuel", b"fuel", "fuel_capacity", b"fuel_capacity", "gap_ahead", b"gap_ahead", "gap_behind", b"gap_behind", "gap_leader", b"gap_leader", "gear", b"gear", "graphics_offset", b"graphics_offset", "headlights", b"headlights", "id", b"id", "ignition", b"ignition", "in_pit_lane", b"in_pit_lane", "lap_number", b"lap_number", "lap_start_time", b"lap_start_time", "last_impact_magnitude", b"last_impact_magnitude", "last_impact_position", b"last_impact_position", "last_impact_time", b"last_impact_time", "lateral_force", b"lateral_force", "lateral_ground_velocity", b"lateral_ground_velocity", "lateral_patch_velocity", b"lateral_patch_velocity", "local_acceleration", b"local_acceleration", "local_rotation", b"local_rotation", "local_rotation_acceleration", b"local_rotation_acceleration", "local_velocity", b"local_velocity", "longitudinal_force", b"longitudinal_force", "longitudinal_ground_velocity", b"longitudinal_ground_velocity", "longitudinal_patch_velocity", b"longitudinal_patch_velocity", "max_gears", b"max_gears", "orientation", b"orientation", "overheating", b"overheating", "physical_steering_range", b"physical_steering_range", "player", b"player", "position", b"position", "predicted_lap", b"predicted_lap", "rear_brake_bias", b"rear_brake_bias", "rear_compound_index", b"rear_compound_index", "rear_downforce", b"rear_downforce", "rear_flap", b"rear_flap", "rear_flap_legal_status", b"rear_flap_legal_status", "rear_ride_height", b"rear_ride_height", "rear_third_deflection", b"rear_third_deflection", "rows", b"rows", "scheduled_stops", b"scheduled_stops", "schema", b"schema", "sector", b"sector", "seq", b"seq", "session", b"session", "session_time", b"session_time", "sliding_fraction", b"sliding_fraction", "speed", b"speed", "speed_limiter", b"speed_limiter", "speed_limiter_available", b"speed_limiter_available", "steering", b"steering", "steering_applied", b"steering_applied", "steering_torque", b"steering_torque", "surface_type", b"surface_type", "suspension_deflection", b"suspension_deflection", "suspension_force", b"suspension_force", "terrain", b"terrain", "throttle", b"throttle", "throttle_applied", b"throttle_applied", "toe", b"toe", "turbo_boost", b"turbo_boost", "tyre_carcass_temp", b"tyre_carcass_temp", "tyre_deflection", b"tyre_deflection", "tyre_inner_temp", b"tyre_inner_temp", "tyre_load", b"tyre_load", "tyre_pressure", b"tyre_pressure", "tyre_radius", b"tyre_radius", "tyre_temp", b"tyre_temp", "tyre_tread", b"tyre_tread", "update_distance", b"update_distance", "update_time", b"update_time", "visual_steering_range", b"visual_steering_range", "wheel_detached", b"wheel_detached", "wheel_flat", b"wheel_flat", "wheel_height", b"wheel_height", "wheel_ride_height", b"wheel_ride_height", "wheel_rotation", b"wheel_rotation", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -790,6 +790,7 @@ class ChannelInfo(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     ZEROS_ABSENT_FIELD_NUMBER: _builtins.int
+    DERIVED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, for `StreamPhysicsRequest.channels` and attribute of a frame."""
     stream: _event_pb2.Stream.ValueType
@@ -806,6 +807,8 @@ class ChannelInfo(_message.Message):
     """What the channel is, one sentence."""
     zeros_absent: _builtins.bool
     """Zeros throughout a lap mean that the game does not fill the field."""
+    derived: _builtins.bool
+    """Made for streams that name it, never recorded: no lap has it."""
     def __init__(
         self,
         *,
@@ -817,10 +820,11 @@ class ChannelInfo(_message.Message):
         source: _builtins.str = ...,
         description: _builtins.str = ...,
         zeros_absent: _builtins.bool = ...,
+        derived: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "dtype", b"dtype", "name", b"name", "source", b"source", "stream", b"stream", "unit", b"unit", "width", b"width", "zeros_absent", b"zeros_absent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["derived", b"derived", "description", b"description", "dtype", b"dtype", "name", b"name", "source", b"source", "stream", b"stream", "unit", b"unit", "width", b"width", "zeros_absent", b"zeros_absent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -172,6 +172,7 @@ class StreamPhysicsRequest(_message.Message):
     TICKS_PER_MESSAGE_FIELD_NUMBER: _builtins.int
     COMPRESSION_FIELD_NUMBER: _builtins.int
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    DELTA_REFERENCE_FIELD_NUMBER: _builtins.int
     max_rate_hz: _builtins.float
     """At most so many ticks a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
@@ -187,9 +188,15 @@ class StreamPhysicsRequest(_message.Message):
     not, is served after those that are, and a reader that has stopped is noticed only when the transport
     takes no more.
     """
+    delta_reference: _builtins.str
+    """Name of the lap that the channel `delta_reference` holds every car against. Fails with NOT_FOUND where there
+    is none for the caller, with FAILED_PRECONDITION for one of another circuit.
+    """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Channel names; empty: all. `id` is always sent."""
+        """Channel names; empty: all that are recorded. `id` is always sent. A name may be a formula over recorded
+        channels, `kmh = speed [km/h]`: up to 16, whose columns have the numbers from 1100 on in their order here.
+        """
 
     @_builtins.property
     def cars(self) -> Global___Cars:
@@ -210,10 +217,11 @@ class StreamPhysicsRequest(_message.Message):
         ticks_per_message: _builtins.int = ...,
         compression: Global___Compression.ValueType = ...,
         subscription: _builtins.bytes = ...,
+        delta_reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "delta_reference", b"delta_reference", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

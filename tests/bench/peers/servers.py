@@ -47,7 +47,7 @@ async def ticks(feed: Feed) -> AsyncIterator[Tick]:
 async def responses(feed: Feed) -> AsyncIterator[bytes]:
     """The twelve channels of every tick, byte for byte what rigd's server sends."""
     selections = Selections(PHYSICS, lambda seq: feed.cursor_field(rings.PHYSICS, seq))
-    selection = selections.take(TWELVE, Cars())
+    selection = selections.take(selections.read(TWELVE, Cars()))
     async for tick in ticks(feed):
         yield selection.message(tick)
 

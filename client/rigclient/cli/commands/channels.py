@@ -130,7 +130,7 @@ def _installed() -> tuple[Entry, ...]:
     return tuple(
         Entry(c.name, stream, c.unit, c.width, c.dtype.name, *_meaning(c))
         for stream, table in _TABLES.items()
-        for c in table.channels
+        for c in table.columns.values()
     )
 
 

@@ -97,13 +97,19 @@ def _gear_style(car: Car) -> Style:
 def _facts(car: Car, cells: int) -> list[Line]:
     """Return revs, running lap, difference to the best lap, warnings, each in `cells`."""
     lap_s = float(car.elapsed_time - car.lap_start_time)
-    delta = float(car.delta_best)
+    delta = _delta(car)
     lap = Line(f"{running(lap_s):>6}", STRONG)
     if math.isfinite(delta) and delta:
         places = 2 if abs(delta) < 9.995 else 1
         lap.put(f" {delta:+.{places}f}", GOOD if delta < 0 else RED)
     rpm = Line(f"{_whole(car.engine_rpm):>6}", TEXT).put(" rpm", DIM)
     return [rpm, lap, _warnings(car, cells)]
+
+
+def _delta(car: Car) -> float:
+    """Return seconds lost to the driver's best lap by the rig, else by the game, which may not fill it."""
+    own = float(getattr(car, "delta_personal_best", math.nan))
+    return own if math.isfinite(own) else float(car.delta_best)
 
 
 def _warnings(car: Car, cells: int) -> Line:

@@ -1,5 +1,6 @@
 """Feeds: what a live view follows, each in a thread of its own, all into one queue."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -17,6 +18,9 @@ RETRY_S: Final = 0.5
 """Between attempts while nothing has come yet; afterwards the stream has its own pace."""
 
 STATUS_S: Final = 1.0
+
+_DERIVED: Final = ("delta_personal_best",)
+"""Asked for where the rig makes them."""
 
 _JOIN_S: Final = 0.5
 """Waited for the threads at the end, all together."""
@@ -113,7 +117,7 @@ class Feeds:
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._stop = threading.Event()
         put = self._items.put
-        self._physics = Follower(lambda: rig.physics(**physics), _tick, put)
+        self._physics = Follower(lambda: rig.physics(**_known(rig, physics)), _tick, put)
         self._scoring = Follower(lambda: rig.scoring(**scoring), _update, put)
         self._asking = threading.Thread(target=self._ask, daemon=True)
 
@@ -164,3 +168,11 @@ def _tick(frame: PhysicsFrame) -> Item:
 
 def _update(frame: ScoringFrame) -> Item:
     return TimedScoring(frame, frame.session_state, frame.entry_list)
+
+
+def _known(rig: Rig, physics: dict[str, Any]) -> dict[str, Any]:
+    """Return what to ask of telemetry: an earlier rig knows none of the derived channels."""
+    made: set[str] = set()
+    with contextlib.suppress(RigError):
+        made = {one.name for one in rig.channels() if one.derived}
+    return {**physics, "channels": [*physics["channels"], *(one for one in _DERIVED if one in made)]}

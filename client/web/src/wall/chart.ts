@@ -12,7 +12,10 @@ export interface Curve {
 
 export type Columns = [ArrayLike<number>, ...ArrayLike<number | null>[]];
 
-// One chart. `data` is set as often as it changes: painted once a frame, without anything moving in between.
+const LAPS = [1, 2, 5, 10, 20, 50, 100, 200];
+const minute = (seconds: number) => new Date(seconds * 1000).toISOString().slice(14, 19); // the hour is known
+
+// One chart. What it shows is set as often as it changes, and painted once a frame, without anything moving in between.
 export class WallChart extends LitElement {
   static override properties = { curves: { attribute: false }, down: { type: Boolean }, time: { type: Boolean } };
   declare curves: Curve[];
@@ -99,9 +102,9 @@ export class WallChart extends LitElement {
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: { x: { time: this.time }, y: { dir: this.down ? -1 : 1 } },
-      axes: [axis, { ...axis, size: 52 }],
+      axes: [this.time ? { ...axis, values: (_, ticks) => ticks.map(minute) } : { ...axis, incrs: LAPS }, { ...axis, size: 52 }],
       series: [{}, ...this.curves.map((curve) => ({
-        label: curve.label, stroke: colour(curve.colour), width: 2, dash: curve.dash ?? [], points: { show: false }, spanGaps: true,
+        label: curve.label, stroke: colour(curve.colour), width: 2, dash: curve.dash ?? [], points: { show: !this.time, size: 5 }, spanGaps: true,
       }))],
     }, [[]] as unknown as uPlot.AlignedData, place);
   }
