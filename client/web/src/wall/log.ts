@@ -36,7 +36,7 @@ export function say({ kind, body }: Told, named: (car: number) => string, time: 
   const who = car === null ? "" : named(car);
   const line = (of: Line["kind"], words: string): Line => ({ kind: of, words, car });
   switch (kind) {
-    case "gap": return line("loss", `${body.count === undefined ? "some" : number(body.count)} records missing: ${text(body.detail)}`);
+    case "gap": return line("loss", lost(body));
     case "session_started": return line("rig", "a session began");
     case "session_ended": return line("rig", "the session is over");
     case "recorder_started": return line("rig", "the recorder began");
@@ -61,6 +61,11 @@ export function say({ kind, body }: Told, named: (car: number) => string, time: 
     case "trouble_ended": return line("rig", `${text(body.daemon)} works again: ${text(body.what)}`);
     default: return null;
   }
+}
+
+function lost(body: Record<string, unknown>): string {
+  const count = body.count === undefined ? "records" : number(body.count) === 1 ? "1 record" : `${number(body.count)} records`;
+  return `${count} missing${body.detail ? `: ${text(body.detail)}` : ""}`;
 }
 
 function flags(body: Record<string, unknown>): string {

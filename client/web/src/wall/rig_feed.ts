@@ -16,6 +16,7 @@ import { Trace } from "./trace.ts";
 export interface Told extends Line {
   seq: number;
   timeNs: number;
+  times?: number; // so many alike
 }
 
 export interface Listed {
@@ -29,6 +30,7 @@ export interface Listed {
 
 const STALE_MS = 1900; // shown within two seconds
 const LINES = 500;
+const SWARM_NS = 10e9;
 const ROOM = 36000; // half an hour of samples
 const RATE_HZ = 20;
 const LAPS_MS = 15000; // between two questions for the list of laps
@@ -175,10 +177,18 @@ export class RigFeed extends EventTarget {
     const named = (id: number) => this.cars.find((car) => car.id === id)?.driver ?? `car ${id}`;
     for (const event of events) {
       const line = say(plain(event), named, lapTime);
-      if (line) this.lines.push({ ...line, seq: event.number("seq"), timeNs: event.number("capture_time_ns") });
+      if (line) this.write({ ...line, seq: event.number("seq"), timeNs: event.number("capture_time_ns") });
     }
     this.lines.splice(0, Math.max(0, this.lines.length - LINES));
     this.changed("events");
+  }
+
+  // Losses come in swarms, where a machine stalls: those of a few seconds are one line.
+  private write(line: Told): void {
+    const last = this.lines.at(-1);
+    const swarm = line.kind === "loss" && last?.kind === "loss" && line.timeNs - last.timeNs < SWARM_NS;
+    if (swarm) this.lines[this.lines.length - 1] = { ...line, times: (last.times ?? 1) + 1 };
+    else this.lines.push(line);
   }
 
   // What was driven before this page was open: stints, tyres and crossings, from the laps of the session.

@@ -39,6 +39,13 @@ export class RigWall extends LitElement {
   private sound: AudioContext | null = null;
   private timers: number[] = [];
   private due = 0;
+  // A panel is as high as what it shows; the next one fits below it, in rows of eight pixels.
+  private readonly sizes = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const panel = target as HTMLElement;
+      panel.style.setProperty("--rows", String(Math.ceil((panel.offsetHeight + 8) / 8)));
+    }
+  });
 
   override createRenderRoot(): HTMLElement {
     return this;
@@ -107,6 +114,7 @@ export class RigWall extends LitElement {
   protected override updated(): void {
     const chart = this.querySelector<WallChart>("wall-chart.gaps");
     if (chart) chart.show(this.gapColumns());
+    for (const panel of this.querySelectorAll<HTMLElement>(".panel")) this.sizes.observe(panel);
   }
 
   override render(): TemplateResult {
@@ -179,7 +187,7 @@ export class RigWall extends LitElement {
       <button title="After" aria-label="${TITLES[panel]} after" @click=${() => this.place(moved(this.placed, panel, 1))}>▶</button>
       <button title="Narrower" aria-label="${TITLES[panel]} narrower" @click=${() => this.place(widened(this.placed, panel, -1))}>−</button>
       <button title="Wider" aria-label="${TITLES[panel]} wider" @click=${() => this.place(widened(this.placed, panel, 1))}>+</button></span>`;
-    return html`<section class="panel ${panel}" style="--width:${width}" ?data-tab=${panel === this.tab} aria-label=${TITLES[panel]}>
+    return html`<section class="panel ${panel}" data-width=${width} ?data-tab=${panel === this.tab} aria-label=${TITLES[panel]}>
       <h2>${TITLES[panel]}${this.titled(panel)}${this.arranging ? tools : nothing}</h2>
       <div class="body">${this.inside(panel)}</div></section>`;
   }
@@ -254,7 +262,7 @@ export class RigWall extends LitElement {
   private log(feed: RigFeed): TemplateResult {
     if (!feed.lines.length) return html`<p class="note">What happens from now on is written here.</p>`;
     return html`<ol class="log" tabindex="0" aria-label="Events, newest first">${feed.lines.slice(-100).reverse().map((line) => html`
-      <li class=${line.kind}><time>${timeOfDay(line.timeNs / 1e9)}</time><span>${line.words}</span></li>`)}</ol>`;
+      <li class=${line.kind}><time>${timeOfDay(line.timeNs / 1e9)}</time><span>${line.words}${line.times ? html` <b>(${line.times} times)</b>` : nothing}</span></li>`)}</ol>`;
   }
 
   private alerts(): TemplateResult {
