@@ -11,10 +11,12 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const GATEWAY = here("../rigclient/gateway/pages");
 const ALONE = here("../riglap/pages");
 
-// Pages of the gateway: name of the HTML file and of its script in src/pages, title, class of the root.
+// Pages of the gateway: name of the HTML file and of its script in src/pages, title, class of the root, and its
+// own style in styles.
 const PAGES = [
   ["index", "rigd", ""],
   ["overlay", "rigd overlay", "overlay"],
+  ["wall", "rigd pit wall", "", "wall"],
 ];
 // Modules for pages of one's own: name in /assets, and source.
 const MODULES = [
@@ -27,15 +29,15 @@ const LIBRARIES = ["lit", "lit-html", "lit-element", "@lit/reactive-element", "u
 
 const shared = { bundle: true, minify: true, target: "es2022", legalComments: "none", charset: "utf8", logLevel: "warning" };
 
-const html = ([name, title, kind]) => `<!doctype html>
+const sheet = (name) => `<link rel="stylesheet" href="/assets/${name}.css">\n`;
+const html = ([name, title, kind, style]) => `<!doctype html>
 <html lang="en" class="${kind}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/assets/theme.css">
-<script type="module" src="/assets/${name}.js"></script>
+${sheet("theme")}${style ? sheet(`${style}-style`) : ""}<script type="module" src="/assets/${name}.js"></script>
 </head>
 <body></body>
 </html>
@@ -54,7 +56,10 @@ await rm(ALONE, { recursive: true, force: true });
 await mkdir(`${GATEWAY}/assets`, { recursive: true });
 await mkdir(ALONE, { recursive: true });
 const entries = { worker: here("src/wire/worker.ts"), theme: here("styles/theme.css") };
-for (const [name] of PAGES) entries[name] = here(`src/pages/${name}.ts`);
+for (const [name, , , style] of PAGES) {
+  entries[name] = here(`src/pages/${name}.ts`);
+  if (style) entries[`${style}-style`] = here(`styles/${style}.css`);
+}
 for (const [name, source] of MODULES) entries[name] = here(source);
 await build({ ...shared, entryPoints: entries, outdir: `${GATEWAY}/assets`, format: "esm", splitting: true, chunkNames: "part-[hash]" });
 for (const [source, name] of SINGLE)

@@ -12,7 +12,7 @@ export interface Line {
   car: number | null;
 }
 
-const PHASES = [
+export const PHASES = [
   "before the session", "reconnaissance", "grid walk", "formation lap", "countdown", "green", "full-course yellow",
   "stopped", "over", "paused",
 ];
@@ -21,16 +21,22 @@ const YELLOW: Record<number, string> = {
 };
 const FINISH = ["is running", "has finished", "has retired", "is disqualified"];
 
+// Kinds that tell of no car. Slot 0 is a car, and a zero is not on the wire.
+const CARLESS = new Set([
+  "gap", "session_started", "session_ended", "recorder_started", "recorder_stopped", "source_changed", "flag_changed",
+  "seat_changed", "trouble_began", "trouble_ended", "lap_closed",
+]);
+
 const number = (value: unknown) => Number(value ?? 0);
 const text = (value: unknown) => (typeof value === "string" ? value : "");
 
 // What to say of an event; null: nothing, it is of no use on a pit wall.
 export function say({ kind, body }: Told, named: (car: number) => string, time: (s: number) => string): Line | null {
-  const car = "car" in body ? number(body.car) : null;
+  const car = CARLESS.has(kind) ? null : number(body.car);
   const who = car === null ? "" : named(car);
   const line = (of: Line["kind"], words: string): Line => ({ kind: of, words, car });
   switch (kind) {
-    case "gap": return line("loss", `${body.count === undefined ? "some" : number(body.count)} records missing: ${text(body.detail)}`);
+    case "gap": return line("loss", lost(body));
     case "session_started": return line("rig", "a session began");
     case "session_ended": return line("rig", "the session is over");
     case "recorder_started": return line("rig", "the recorder began");
@@ -57,10 +63,15 @@ export function say({ kind, body }: Told, named: (car: number) => string, time: 
   }
 }
 
+function lost(body: Record<string, unknown>): string {
+  const count = body.count === undefined ? "records" : number(body.count) === 1 ? "1 record" : `${number(body.count)} records`;
+  return `${count} missing${body.detail ? `: ${text(body.detail)}` : ""}`;
+}
+
 function flags(body: Record<string, unknown>): string {
   const phase = PHASES[number(body.game_phase)] ?? `phase ${number(body.game_phase)}`;
   const course = YELLOW[number(body.yellow_flag_state)];
-  const sectors = Array.isArray(body.sector_flags) ? body.sector_flags : [];
+  const sectors = Array.from((body.sector_flags ?? []) as ArrayLike<number>);
   const local = sectors.filter((flag) => number(flag) === 1).length; // which sector is which is not documented
   return [phase, course && `full course: ${course}`, local && `yellow in ${local} of 3 sectors`].filter(Boolean).join(", ");
 }

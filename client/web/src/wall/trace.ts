@@ -46,6 +46,12 @@ export class Trace {
     return [this.clock.subarray(low, high), ...this.values.map((column) => column.subarray(low, high))];
   }
 
+  // Add what another has that is newer.
+  append(other: Trace): void {
+    const [clock, ...columns] = other.between(-Infinity, Infinity);
+    clock.forEach((time, i) => this.add(time, columns.map((column) => column[i] ?? NaN)));
+  }
+
   clear(): void {
     this.begin = this.end = 0;
   }
