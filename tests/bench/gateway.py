@@ -32,7 +32,7 @@ def gateway() -> dict[str, float]:
 
 
 def _measured(pages: int) -> tuple[float, float, int, float]:
-    """Share of a core, 99th percentile from capture to page, followers of the rig, messages a second of a page."""
+    """Share of a core, 99th percentile of capture to page, followers of the rig, messages a second a page."""
     with stage() as here:
         here.record()
         time.sleep(0.5)
