@@ -21,17 +21,18 @@ _TIME_AT: Final = 10
 
 def gateway() -> dict[str, float]:
     """Pages with 12 channels of 40 cars at 30 Hz: what 60 cost, and how late 100 are."""
-    share, _, followers = _measured(60)
-    _, p99_ms, _ = _measured(100)
+    share, _, followers, rate_hz = _measured(60)
+    _, p99_ms, _, _ = _measured(100)
     return {
         "gateway_core_pct_60": 100 * share,
         "gateway_p99_ms_100": p99_ms,
         "gateway_followers": float(followers),
+        "gateway_page_hz_60": rate_hz,
     }
 
 
-def _measured(pages: int) -> tuple[float, float, int]:
-    """Share of a core, 99th percentile from capture to page, and followers of the rig."""
+def _measured(pages: int) -> tuple[float, float, int, float]:
+    """Share of a core, 99th percentile of capture to page, followers of the rig, messages a second a page."""
     with stage() as here:
         here.record()
         time.sleep(0.5)
@@ -48,7 +49,7 @@ def _measured(pages: int) -> tuple[float, float, int]:
         time.sleep(_SECONDS - 6)
         share = (cpu_s(running.pid) - before) / (time.monotonic() - began)
         seen = answer(readers, 60)
-        return share, float(seen["p99_ms"]), int(seen["followers"])
+        return share, float(seen["p99_ms"]), int(seen["followers"]), seen["messages"] / pages / _SECONDS
 
 
 async def _read(session: aiohttp.ClientSession, rig: str, until: float, late: list[float]) -> None:
