@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PROTO = Path(__file__).resolve().parent
 SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("rig/v1/*.proto"))
 SNAPSHOT = PROTO.parent / "tests/rig/rig_v1.binpb"
-DERIVED = ("rig/tables.py", "rig/infos.py", "rig/contract.ts", "CHANNELS.md")
-OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", *DERIVED)
+DERIVED_FILES = ("rig/tables.py", "rig/infos.py", "rig/contract.ts", "CHANNELS.md")
+OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", *DERIVED_FILES)
 
 
 RECORDED = {
