@@ -3,31 +3,15 @@
 import { css, html, nothing } from "lit";
 import type { Feed } from "../wire/feed.ts";
 import { flagOf } from "../parts/field.ts";
-import { clock, fixed, lapTime, NONE } from "../parts/format.ts";
-import type { Car, Gap, Group, Time } from "../wall/timing.ts";
+import { clock, fixed, lapTime } from "../parts/format.ts";
+import { FIRST, gapText, shown } from "../parts/places.ts";
+import type { Car, Group, Time } from "../wall/timing.ts";
 import { Overlay, panel } from "./overlay.ts";
 
 const ROWS = 20;
-const FIRST = 3; // of a class that are always shown
 const WORDS: Record<string, string> = {
   pit: "PIT", stopped: "STOP", garage: "BOX", finished: "FIN", retired: "OUT", disqualified: "DSQ",
 };
-
-// As `+1.234`, or in laps.
-export function gapText({ seconds, laps }: Gap, digits = 1): string {
-  if (laps) return `${laps} L`;
-  return Number.isFinite(seconds) ? `+${seconds >= 60 ? lapTime(seconds, digits) : fixed(seconds, digits)}` : NONE;
-}
-
-// The cars of a class that are shown: the first ones, and those around `own`.
-export function window(cars: readonly Car[], own: number, most: number): Car[] {
-  if (cars.length <= most) return [...cars];
-  const at = cars.findIndex((car) => car.id === own);
-  const rest = most - FIRST;
-  if (at < 0 || rest < 1) return cars.slice(0, most);
-  const begin = Math.min(Math.max(at - Math.floor(rest / 2), FIRST), cars.length - rest);
-  return [...cars.slice(0, FIRST), ...cars.slice(begin, begin + rest)];
-}
 
 export class RigStandings extends Overlay {
   static override styles = [panel, css`
@@ -107,11 +91,11 @@ export class RigStandings extends Overlay {
   }
 
   private group(group: Group, own: number, most: number) {
-    const shown = window(group.cars, own, most);
+    const rows = shown(group.cars, own, most);
     const colour = `--class:var(${this.field.colour(group.name)})`;
     return html`<tbody style=${colour}>
       ${this.field.groups.length > 1 ? html`<tr class="class"><th colspan="11" scope="rowgroup">${group.name || "no class"} <small>${group.cars.length}</small></th></tr>` : nothing}
-      ${shown.map((car, at) => html`${at && car.classPlace > shown[at - 1]!.classPlace + 1 ? html`<tr class="skip"><td colspan="11"></td></tr>` : nothing}
+      ${rows.map((car, at) => html`${at && car.classPlace > rows[at - 1]!.classPlace + 1 ? html`<tr class="skip"><td colspan="11"></td></tr>` : nothing}
         ${this.line(car, own)}`)}
     </tbody>`;
   }

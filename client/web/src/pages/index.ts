@@ -10,7 +10,7 @@ dress(own);
 document.title = "rigd";
 
 const SCALES = ["0.75", "1", "1.25", "1.5", "2", "3"];
-const STAGE = [300, 248]; // room for a preview
+const STAGE = [300, 248] as const; // room for a preview
 const SIGNS: Record<string, string> = { live: "●", replay: "●", stale: "◐", connecting: "◌", off: "○", refused: "✕" };
 
 let lines: RigLine[] = [];
