@@ -36,8 +36,8 @@ _SHOWN: Final = """(tag) => {
   const said = {};
   for (const one of e.shadowRoot.querySelectorAll("[data-channel], [data-value]")) {
     const car = one.closest("[data-car]")?.dataset.car;
-    const name = [one.dataset.channel ?? one.dataset.value, one.dataset.part ?? car].filter((x) => x !== undefined);
-    said[name.join(" ")] = one.textContent.trim();
+    const name = one.dataset.channel ?? one.dataset.value, part = one.dataset.part ?? car;
+    said[part === undefined ? name : `${name} ${part}`] = one.textContent.trim();
   }
   return { seq: Number(e.dataset.seq), said };
 }"""
@@ -137,7 +137,10 @@ def test_tyres_show_what_the_stream_says_at_the_same_record(page: Page, race: De
         for said, frame in seen_in(page, "tyres", frames):
             for wheel in range(4):
                 surface = float(frame.player.tyre_temp.reshape(4, 3)[wheel].mean()) * 1.8 + 32
-                assert abs(float(said[f"tyre_temp {wheel}"].rstrip("°").replace("−", "-")) - surface) <= 0.51
+                assert (
+                    abs(float(said[f"tyre_temp {wheel}"].rstrip("°").replace("\u2212", "-")) - surface)
+                    <= 0.51
+                )
                 pressure = float(frame.player.tyre_pressure[wheel]) / 6.894757
                 assert abs(float(said[f"tyre_pressure {wheel}"].removesuffix(" psi")) - pressure) <= 0.051
             compared += 1
@@ -158,7 +161,7 @@ def test_standings_show_what_the_stream_says_at_the_same_record(page: Page, race
 
 
 def _seconds(text: str) -> float:
-    if text == "–":
+    if text == "\u2013":
         return 0.0
     minutes, _, seconds = text.rpartition(":")
     return 60 * float(minutes or 0) + float(seconds)
@@ -176,7 +179,7 @@ def test_the_own_car_stands_between_those_ahead_and_behind(page: Page, race: Dem
     open_overlay(page, race, "relative")
     browser.wait(page, lambda: page.locator("rig-relative .own").count() == 1)
     texts = page.locator("rig-relative [data-car] .gap").all_inner_texts()
-    gaps = [float(one.replace("−", "-")) for one in texts]
+    gaps = [float(one.replace("\u2212", "-")) for one in texts]
     assert 0.0 in gaps
     assert gaps == sorted(gaps, reverse=True)
 

@@ -1,4 +1,4 @@
-"""What the pit wall computes, as TypeScript that needs no browser: timing, gaps, stints, traces, alerts, words."""
+"""What the pit wall computes, as TypeScript that needs no browser: timing, gaps, stints, alerts, words."""
 
 from pathlib import Path
 

@@ -24,7 +24,9 @@ export class RigRelative extends Overlay {
     .name { text-align: left; text-overflow: ellipsis; }
     .what { width: 4.25rem; font-size: 0.75rem; font-weight: 700; }
     .gap { width: 4rem; font-size: 1.0625rem; font-weight: 600; }
-    .own td { background: color-mix(in srgb, var(--accent) 24%, transparent); font-weight: 700; }
+    .own td { background: var(--page); font-weight: 700; }
+    tr.own { outline: 0.125rem solid var(--accent); outline-offset: -0.125rem; }
+    tr.own .place { color: var(--text); }
     .more .name, .more .what { color: var(--loss); }
     .less .name, .less .what { color: var(--gain); }
     .aside .name { color: var(--quiet); }

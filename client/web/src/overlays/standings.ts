@@ -33,7 +33,9 @@ export class RigStandings extends Overlay {
       border-bottom: 0.125rem solid var(--class); }
     .number b { display: inline-block; min-width: 2rem; text-align: center; border-radius: 0.1875rem; background: var(--class); color: var(--page); font-size: 0.8125rem; }
     tbody tr:nth-child(even) td { background: color-mix(in srgb, var(--raised) 45%, transparent); }
-    tr.own td { background: color-mix(in srgb, var(--accent) 24%, transparent) !important; font-weight: 700; }
+    tr.own td { background: var(--page) !important; font-weight: 700; }
+    tr.own { outline: 0.125rem solid var(--accent); outline-offset: -0.125rem; }
+    tr.own .w-old, tr.own .place { color: var(--text); }
     tr.aside td { opacity: 0.8; }
     .w-best { color: var(--best); font-weight: 700; }
     .w-own { color: var(--own); }
