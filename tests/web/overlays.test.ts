@@ -86,5 +86,5 @@ test("the flag that matters most is shown", () => {
   assert.equal(flagOf(session({ phase: 7, sectors: [1, 0, 0] }))?.word, "Red flag");
   assert.equal(flagOf(session({ phase: 6, caution: 2 }))?.word, "Caution: pits closed");
   assert.equal(flagOf(session({ sectors: [0, 1, 1] }), car({ blue: true }))?.word, "Yellow in sector 2, 3");
-  assert.equal(flagOf(session(), car({ blue: true }))?.word, "Blue flag");
+  assert.deepEqual(flagOf(session(), car({ blue: true })), { word: "Blue flag", colour: "blue" });
 });

@@ -89,7 +89,7 @@ export class RigFuel extends Overlay {
 
   private verdict(fuel: number, need: number, litres: (value: number, digits: number) => string, unit: string) {
     if (!this.field.session?.race) return html`<span class="quiet">no race: no flag to reach</span>`;
-    if (!Number.isFinite(need)) return html`<span class="quiet">known after some of a lap</span>`;
+    if (!Number.isFinite(need)) return html`<span class="quiet">known after a fifth of a lap</span>`;
     const over = fuel - need;
     return over < 0
       ? html`<span class="short">▼ short by ${litres(-over, 1)} ${unit}: a stop</span>`

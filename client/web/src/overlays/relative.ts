@@ -30,7 +30,7 @@ export class RigRelative extends Overlay {
     .more .name, .more .what { color: var(--loss); }
     .less .name, .less .what { color: var(--gain); }
     .aside .name { color: var(--quiet); }
-    .flag { margin: 0.25rem; font-size: 0.8125rem; font-weight: 700; color: var(--page); background: var(--flag); text-align: center; border-radius: 0.25rem; }
+    .flag { margin: 0.25rem; font-size: 0.8125rem; text-align: center; }
   `];
 
   private readonly lap = new DrivenLap();
@@ -98,7 +98,7 @@ export class RigRelative extends Overlay {
         ${own ? this.line({ car: own, seconds: 0, laps: 0 }, true) : nothing}
         ${behind.map((one) => this.line(one))}${empty(this.side - behind.length)}
       </table>
-      <div class="flag" style=${flag ? `--flag:var(${flag.colour})` : "background:none"}>${flag?.word ?? "\u00a0"}</div>
+      <div class="flag ${flag?.colour ?? ""}">${flag?.word ?? "\u00a0"}</div>
       ${near.length ? nothing : html`<small>no other car is on the road</small>`}</div>`;
   }
 

@@ -21,7 +21,7 @@ export class RigWeather extends Overlay {
     header { display: flex; justify-content: space-between; align-items: baseline; gap: 0.75rem; border-bottom: 1px solid var(--line); padding-bottom: 0.375rem; margin-bottom: 0.375rem; }
     header b { font-size: 1.125rem; }
     header .left { font-size: 1.75rem; line-height: 1; font-weight: 700; white-space: nowrap; }
-    .flag { margin: 0 0 0.375rem; font-weight: 700; padding: 0.0625rem 0.5rem; border-radius: 0.25rem; background: var(--flag); color: var(--page); text-align: center; }
+    .flag { margin: 0 0 0.375rem; text-align: center; }
     .flag.none { background: none; color: var(--quiet); font-weight: 400; border: 1px solid var(--line); padding: 0 0.5rem; }
     .grid { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.375rem 0.75rem; }
     .grid div { white-space: nowrap; }
@@ -82,7 +82,7 @@ export class RigWeather extends Overlay {
     return html`<div class="live">
       <header><div><b>${session.kind}</b><br><small>${session.track}</small></div>
         <div><small>${limit}</small> <span class="left">${this.left()}</span></div></header>
-      ${flag ? html`<p class="flag" style="--flag:var(${flag.colour})">${flag.word}</p>`
+      ${flag ? html`<p class="flag ${flag.colour}">${flag.word}</p>`
         : html`<p class="flag none">${PHASES[session.phase] ?? `phase ${session.phase}`}</p>`}
       <div class="grid">
         <div><small>air</small><b data-value="air">${degrees(session.air)}${this.trend("air")}</b></div>
