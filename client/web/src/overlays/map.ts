@@ -51,7 +51,7 @@ export class RigMap extends Overlay {
   // Ask for the circuit when the track is another one, and from time to time while there is none.
   private async survey(): Promise<void> {
     const { session } = this.field;
-    if (!session) return;
+    if (!session || !["live", "replay"].includes(this.state?.state ?? "")) return;
     const key = `${session.track} ${session.length}`;
     const again = !this.circuit && performance.now() - this.askedAt > AGAIN_MS;
     if (key === this.asked && !again) return;

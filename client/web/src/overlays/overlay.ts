@@ -20,7 +20,7 @@ export const panel = css`
   small, .quiet { color: var(--quiet); }
   small { font-size: 0.75rem; font-weight: 400; }
   .words { margin: 0; color: var(--text); font-size: 0.9375rem; overflow-wrap: anywhere; }
-  .badge { position: absolute; top: 0.25rem; right: 0.25rem; font-size: 0.75rem; font-weight: 700; background: var(--warning);
+  .badge { position: absolute; bottom: 0.1875rem; left: 50%; transform: translateX(-50%); font-size: 0.75rem; font-weight: 700; background: var(--warning);
     color: var(--page); padding: 0.0625rem 0.375rem; border-radius: 0.25rem; }
 `;
 
