@@ -16,6 +16,11 @@ const PAGES = [
   ["overlay", "rigd overlay", "overlay"],
   ["wall", "rigd pit wall", "", "wall"],
 ];
+// Modules for pages of one's own: name in /assets, and source.
+const MODULES = [
+  ["rig", "src/own/rig.ts"],
+  ["overlays", "src/overlays/all.ts"],
+];
 // Scripts that stand alone: source, and name of the output.
 const SINGLE = [];
 const LIBRARIES = ["lit", "lit-html", "lit-element", "@lit/reactive-element", "uplot"];
@@ -53,6 +58,7 @@ for (const [name, , , style] of PAGES) {
   entries[name] = here(`src/pages/${name}.ts`);
   if (style) entries[`${style}-style`] = here(`styles/${style}.css`);
 }
+for (const [name, source] of MODULES) entries[name] = here(source);
 await build({ ...shared, entryPoints: entries, outdir: `${GATEWAY}/assets`, format: "esm", splitting: true, chunkNames: "part-[hash]" });
 for (const [source, name] of SINGLE)
   await build({ ...shared, entryPoints: [here(source)], outfile: `${ALONE}/${name}`, format: "iife" });

@@ -122,6 +122,13 @@ export const MESSAGES: Record<string, Record<number, string>> = {
     113: "wheel_detached b1[]",
     114: "update_time f8[]",
     115: "update_distance f4[]",
+    1000: "delta_personal_best f4[]",
+    1001: "delta_session f4[]",
+    1002: "delta_reference f4[]",
+    1003: "predicted_lap f4[]",
+    1004: "gap_ahead f4[]",
+    1005: "gap_behind f4[]",
+    1006: "gap_leader f4[]",
   },
   Gap: {
     1: "stream Stream",

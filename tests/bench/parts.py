@@ -16,6 +16,7 @@ from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.costs import costs
 from tests.bench.derived import derived
+from tests.bench.gateway import gateway
 from tests.bench.hostile import hostile
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.peers.append import peers_append
@@ -196,6 +197,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "readlap": readlap,
     "busy": busy,
     "hostile": hostile,
+    "gateway": gateway,
     "peers_append": peers_append,
     "peers_fanout": peers_fanout,
     "peers_laps": peers_laps,
@@ -209,6 +211,7 @@ TARGETS: Final = {
     "recorder_core_pct": 5.0,
     "recorder_rss_mb": 150.0,
     "missed_400hz": 0.0,
+    "gateway_core_pct_60": 15.0,
     "live_8_all_p50_ms": 2.0,
     "live_8_all_p99_ms": 4.0,
     "live_32_12_p99_ms": 5.0,

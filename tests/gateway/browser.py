@@ -19,6 +19,8 @@ class Tab:
     socket: aiohttp.ClientWebSocketResponse
     states: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """What it follows by now."""
 
     async def say(self, **words: Any) -> None:
         await self.socket.send_str(json.dumps(words))
@@ -56,7 +58,7 @@ class Tab:
         if "error" in words:
             self.errors.append(words["error"])
         else:
-            self.states.append(words)
+            (self.states if "state" in words else self.answers).append(words)
         return None
 
 

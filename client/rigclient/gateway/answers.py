@@ -18,7 +18,7 @@ MAX_LAPS: Final = 20
 _MAX_TEXT: Final = 4000
 
 
-class Question(NamedTuple):
+class PageCall(NamedTuple):
     """A call that pages may make."""
 
     method: str
@@ -32,42 +32,42 @@ class Question(NamedTuple):
 
 _RIG, _LAP, _ANALYSIS, _ACCESS = (f"rig.v1.{name}Service/" for name in ("Rig", "Lap", "Analysis", "Access"))
 QUESTIONS: Final = {
-    "status": Question(_RIG + "GetStatus", rig_pb2.GetStatusRequest, rig_pb2.GetStatusResponse),
-    "channels": Question(_RIG + "ListChannels", rig_pb2.ListChannelsRequest, rig_pb2.ListChannelsResponse),
-    "losses": Question(_RIG + "GetLosses", rig_pb2.GetLossesRequest, rig_pb2.GetLossesResponse),
-    "sessions": Question(_LAP + "ListSessions", laps_pb2.ListSessionsRequest, laps_pb2.ListSessionsResponse),
-    "session": Question(
+    "status": PageCall(_RIG + "GetStatus", rig_pb2.GetStatusRequest, rig_pb2.GetStatusResponse),
+    "channels": PageCall(_RIG + "ListChannels", rig_pb2.ListChannelsRequest, rig_pb2.ListChannelsResponse),
+    "losses": PageCall(_RIG + "GetLosses", rig_pb2.GetLossesRequest, rig_pb2.GetLossesResponse),
+    "sessions": PageCall(_LAP + "ListSessions", laps_pb2.ListSessionsRequest, laps_pb2.ListSessionsResponse),
+    "session": PageCall(
         _LAP + "GetSession", laps_pb2.GetSessionRequest, laps_pb2.GetSessionResponse, session="name"
     ),
-    "laps": Question(
+    "laps": PageCall(
         _LAP + "ListLaps", laps_pb2.ListLapsRequest, laps_pb2.ListLapsResponse, session="parent"
     ),
-    "lap": Question(_LAP + "GetLap", laps_pb2.GetLapRequest, laps_pb2.GetLapResponse, ("name",)),
-    "marks": Question(_LAP + "ListMarks", laps_pb2.ListMarksRequest, laps_pb2.ListMarksResponse),
-    "circuits": Question(
+    "lap": PageCall(_LAP + "GetLap", laps_pb2.GetLapRequest, laps_pb2.GetLapResponse, ("name",)),
+    "marks": PageCall(_LAP + "ListMarks", laps_pb2.ListMarksRequest, laps_pb2.ListMarksResponse),
+    "circuits": PageCall(
         _ANALYSIS + "ListCircuits", analysis_pb2.ListCircuitsRequest, analysis_pb2.ListCircuitsResponse
     ),
-    "circuit": Question(
+    "circuit": PageCall(
         _ANALYSIS + "GetCircuit", analysis_pb2.GetCircuitRequest, analysis_pb2.GetCircuitResponse, ("lap",)
     ),
-    "corners": Question(
+    "corners": PageCall(
         _ANALYSIS + "ListCorners", analysis_pb2.ListCornersRequest, analysis_pb2.ListCornersResponse, ("lap",)
     ),
-    "compare": Question(
+    "compare": PageCall(
         _ANALYSIS + "CompareLaps",
         analysis_pb2.CompareLapsRequest,
         analysis_pb2.CompareLapsResponse,
         ("laps",),
     ),
-    "coach": Question(
+    "coach": PageCall(
         _ANALYSIS + "Coach", analysis_pb2.CoachRequest, analysis_pb2.CoachResponse, ("lap", "reference")
     ),
-    "seat": Question(_ACCESS + "GetSeat", access_pb2.GetSeatRequest, access_pb2.GetSeatResponse),
-    "caller": Question(_ACCESS + "GetCaller", access_pb2.GetCallerRequest, access_pb2.GetCallerResponse),
+    "seat": PageCall(_ACCESS + "GetSeat", access_pb2.GetSeatRequest, access_pb2.GetSeatResponse),
+    "caller": PageCall(_ACCESS + "GetCaller", access_pb2.GetCallerRequest, access_pb2.GetCallerResponse),
 }
 """By the last part of the address. They change nothing on the rig."""
 
-MARK: Final = Question(_LAP + "Mark", laps_pb2.MarkRequest, laps_pb2.MarkResponse)
+MARK: Final = PageCall(_LAP + "Mark", laps_pb2.MarkRequest, laps_pb2.MarkResponse)
 
 HTTP: Final = {
     "INVALID_ARGUMENT": 400,
@@ -84,7 +84,7 @@ HTTP: Final = {
 """By the status of gRPC; others are 500."""
 
 
-async def answer(rig: AsyncRig, question: Question, given: Iterable[tuple[str, str]]) -> str:
+async def answer(rig: AsyncRig, question: PageCall, given: Iterable[tuple[str, str]]) -> str:
     """Return the rig's answer to a question with these parameters, as JSON. Raises BadRequest for unknown
     ones, and what the rig says.
     """

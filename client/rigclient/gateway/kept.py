@@ -15,7 +15,7 @@ from rig.infos import LapInfo
 from rig.v1 import scoring_pb2, session_pb2
 from rigclient.aio import AsyncRig
 from rigclient.gateway.pace import SECOND_NS
-from rigclient.gateway.selection import Wanted
+from rigclient.gateway.selection import PageEntry
 from rigclient.resume import Response
 
 _WINDOW_NS: Final = 20 * SECOND_NS
@@ -29,7 +29,9 @@ _OF_TICKS: Final = ("seq", "capture_time_ns", "session_time")
 Rows = Any
 
 
-async def kept_records(rig: AsyncRig, wanted: Wanted, from_ns: int, until_ns: int) -> AsyncIterator[Response]:
+async def kept_records(
+    rig: AsyncRig, wanted: PageEntry, from_ns: int, until_ns: int
+) -> AsyncIterator[Response]:
     """Yield responses with the ticks of these times, unix nanoseconds, as far as laps have them. Raises
     UnknownChannel, MissingChannel for one that is not in laps.
     """
@@ -53,7 +55,9 @@ async def kept_records(rig: AsyncRig, wanted: Wanted, from_ns: int, until_ns: in
             yield Response(head, b"", ((len(head) - len(record) - len(tail), len(head)),), (), 0)
 
 
-async def _load(rig: AsyncRig, wanted: Wanted, laps: dict[str, tuple[LapInfo, Rows]], begin_ns: int) -> None:
+async def _load(
+    rig: AsyncRig, wanted: PageEntry, laps: dict[str, tuple[LapInfo, Rows]], begin_ns: int
+) -> None:
     """Read the laps that the next seconds are in, and forget those that are over."""
     for name in [name for name, (info, _) in laps.items() if info.end_time_ns <= begin_ns]:
         del laps[name]
@@ -71,7 +75,7 @@ async def _load(rig: AsyncRig, wanted: Wanted, laps: dict[str, tuple[LapInfo, Ro
                 continue  # a damaged lap is one car less
 
 
-async def _rows(rig: AsyncRig, wanted: Wanted, info: LapInfo) -> Rows:
+async def _rows(rig: AsyncRig, wanted: PageEntry, info: LapInfo) -> Rows:
     channels = [name for name in wanted.channels if name != "id"]
     channels += _OF_TICKS if channels else ()
     if wanted.stream == "physics":
@@ -79,7 +83,7 @@ async def _rows(rig: AsyncRig, wanted: Wanted, info: LapInfo) -> Rows:
     return await rig.lap_scoring(info, channels)
 
 
-def _is_in(info: LapInfo, wanted: Wanted) -> bool:
+def _is_in(info: LapInfo, wanted: PageEntry) -> bool:
     if wanted.cars == "player":
         return info.player
     return wanted.cars == "all" or info.car in wanted.cars

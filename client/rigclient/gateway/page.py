@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 from rig.errors import BadRequest, Exhausted, RigError
 from rigclient.gateway.pace import SECOND_NS, Again, Delayed, Live, Pace
 from rigclient.gateway.rigs import GatewayRig
-from rigclient.gateway.selection import Wanted, follow
+from rigclient.gateway.selection import PageEntry, follow
 from rigclient.gateway.upstream import Message, Upstream
 
 STALE_S: Final = 1.75
@@ -30,7 +30,7 @@ CLOSED_GARBAGE: Final = 1008
 CLOSED_AWAY: Final = 1001
 
 
-class Slot:
+class Following:
     """One entry: of a table the newest value, and the one with the entry list; of events all."""
 
     def __init__(self, page: "Page", index: int, upstream: Upstream) -> None:
@@ -98,8 +98,8 @@ class Page:
         self._delay_s = delay_s
         self._pace: Pace = Delayed(rig.clock, delay_s) if delay_s else Live()
         self._pace_key: object = delay_s
-        self._wanted: list[Wanted | BadRequest] = []
-        self._slots: dict[int, Slot] = {}
+        self._wanted: list[PageEntry | BadRequest] = []
+        self._slots: dict[int, Following] = {}
         self._texts: deque[str] = deque(maxlen=64)
         self._wake = asyncio.Event()
         self._told: tuple[str, str] = ("", "")
@@ -151,12 +151,14 @@ class Page:
 
     async def close(self) -> None:
         """Close it because the gateway ends: the page comes back by itself."""
-        with contextlib.suppress(Exception):
+        try:
             await asyncio.wait_for(self._socket.close(code=CLOSED_AWAY, message=b"the gateway ends"), 1.0)
+        except (TimeoutError, ConnectionError, RuntimeError):
+            self._transport.abort()  # it reads nothing, and would be waited for
 
     # What it follows.
 
-    def _follow(self, wanted: list[Wanted | BadRequest]) -> None:
+    def _follow(self, wanted: list[PageEntry | BadRequest]) -> None:
         """Follow this and nothing else. What it followed before goes on without a break."""
         old, self._slots = self._slots, {}
         self._wanted = wanted
@@ -169,16 +171,16 @@ class Page:
         self._leave(old)
         self.wake()
 
-    def _enter(self, index: int, wanted: Wanted) -> None:
+    def _enter(self, index: int, wanted: PageEntry) -> None:
         try:
             upstream = self._rig.upstreams.of(wanted, self._pace, self._pace_key)
         except Exhausted as error:
             self.refuse(index, error)
             return
-        self._slots[index] = slot = Slot(self, index, upstream)
+        self._slots[index] = slot = Following(self, index, upstream)
         upstream.join(slot)
 
-    def _leave(self, slots: dict[int, Slot]) -> None:
+    def _leave(self, slots: dict[int, Following]) -> None:
         for slot in slots.values():
             slot.upstream.leave(slot)
             self._dropped += slot.dropped
@@ -268,7 +270,8 @@ class Page:
                     await self._write_round()
 
     async def _write_round(self) -> None:
-        if self._texts:
+        # Words first: "following" tells that what comes after it is of the new entries.
+        while self._texts:
             await self._send(self._socket.send_str(self._texts.popleft()))
         for slot in tuple(self._slots.values()):
             if (message := slot.take_out()) is not None:

@@ -128,6 +128,7 @@ class Rigs:
         self._only = only
         self._rigs: dict[str, GatewayRig] = {}
         self._broken: dict[str, RigState] = {}
+        self._adding = asyncio.Lock()
 
     async def names(self) -> list[str]:
         """Return their names: what is asked for, or what is known now and was before."""
@@ -135,9 +136,10 @@ class Rigs:
             found = {_name(one): one for one in self._only}
         else:
             found = await asyncio.to_thread(_known)
-        for name, where in found.items():
-            if name not in self._rigs and len(self._rigs) < MAX_RIGS:
-                await self._add(name, where)
+        async with self._adding:  # pages that come at once shall not get a rig each
+            for name, where in found.items():
+                if name not in self._rigs and len(self._rigs) < MAX_RIGS:
+                    await self._add(name, where)
         return sorted(self._rigs | self._broken)
 
     async def get(self, name: str) -> GatewayRig:

@@ -16,15 +16,16 @@ _YEARS: Final = 10
 """Browsers ask once whether to trust it; who pins it shall not be asked again."""
 
 
-def settings(listen: str, port: int, rigs: tuple[str, ...]) -> Settings:
+def settings(listen: str, port: int, rigs: tuple[str, ...], own: Path | None = None) -> Settings:
     """Return the settings for an address to listen at: with a key and TLS where other machines reach it.
     Raises Unavailable without the library for certificates, OSError.
     """
     if is_loopback(listen):
-        return Settings(listen, port, rigs)
+        return Settings(listen, port, rigs, own=own)
     folder = paired.folder().parent / "gateway"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Settings(listen, port, rigs, key=_key(folder / "key"), tls=_tls(folder / "certificate.pem"))
+    key, tls = _key(folder / "key"), _tls(folder / "certificate.pem")
+    return Settings(listen, port, rigs, key=key, tls=tls, own=own)
 
 
 def _key(path: Path) -> str:

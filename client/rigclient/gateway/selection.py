@@ -18,6 +18,7 @@ MAX_CHANNELS: Final = 400
 MAX_CARS: Final = 128
 MAX_RATE_HZ: Final = 1000.0
 MAX_CURSOR: Final = 256
+MAX_LAP: Final = 256
 RATE_HZ: Final = 30.0
 """Where a page asks for none: what it can paint."""
 
@@ -29,26 +30,33 @@ Request = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PageEntry:
     """A stream of a rig, cut. Pages that want the same share one stream."""
 
     stream: str
     channels: tuple[str, ...] = ()
     cars: tuple[int, ...] | str = "all"
     rate_hz: float = RATE_HZ
+    delta_reference: str = ""
+    """Of physics: name of the lap that the channel of this name holds cars against."""
     cursor: bytes = b""
     """Of events: after this one. Of tables the newest counts, so there it is nothing."""
 
-    def request(self, start: requests.Start) -> Request:
-        """Return what to ask the rig for."""
+    def request(self, start: requests.Start, *, one_by_one: bool = False) -> Request:
+        """Return what to ask the rig for. `one_by_one`: a tick a message also where many wait."""
         if self.stream == "events":
             return requests.events(start)
-        make = requests.physics if self.stream == "physics" else requests.scoring
         cars: Any = self.cars
-        return make(self.channels, cars, max_rate_hz=self.rate_hz, start=start)
+        # Who asks for no rate is given many ticks at once while behind; at this one nothing is left out.
+        rate_hz = self.rate_hz or (MAX_RATE_HZ if one_by_one else 0.0)
+        if self.stream == "scoring":
+            return requests.scoring(self.channels, cars, max_rate_hz=rate_hz, start=start)
+        return requests.physics(
+            self.channels, cars, max_rate_hz=rate_hz, start=start, delta_reference=self.delta_reference
+        )
 
 
-def follow(entries: object) -> list[Wanted | BadRequest]:
+def follow(entries: object) -> list[PageEntry | BadRequest]:
     """Return what a page wants, with an error in the place of an entry that cannot mean anything. Raises
     BadRequest for what is no list of at most 16.
     """
@@ -57,14 +65,14 @@ def follow(entries: object) -> list[Wanted | BadRequest]:
     return [_caught(entry) for entry in entries]
 
 
-def _caught(entry: object) -> Wanted | BadRequest:
+def _caught(entry: object) -> PageEntry | BadRequest:
     try:
         return wanted(entry)
     except BadRequest as error:
         return error
 
 
-def wanted(entry: object) -> Wanted:
+def wanted(entry: object) -> PageEntry:
     """Return what one entry asks for. Raises BadRequest."""
     if not isinstance(entry, dict):
         raise BadRequest("an entry is no object", hint='write {"stream": "physics", ...}')
@@ -72,9 +80,13 @@ def wanted(entry: object) -> Wanted:
     if stream not in STREAMS:
         raise BadRequest(f"{_short(stream)} is no stream", hint=f"there are {', '.join(STREAMS)}")
     if stream == "events":
-        return Wanted(stream, cursor=_cursor(entry.get("cursor")))
-    return Wanted(
-        stream, _channels(entry.get("channels")), _cars(entry.get("cars")), _rate(entry.get("rate"))
+        return PageEntry(stream, cursor=_cursor(entry.get("cursor")))
+    return PageEntry(
+        stream,
+        _channels(entry.get("channels")),
+        _cars(entry.get("cars")),
+        _rate(entry.get("rate")),
+        _lap(entry.get("delta_reference")),
     )
 
 
@@ -101,6 +113,14 @@ def _rate(found: object) -> float:
     if not 0 <= found <= MAX_RATE_HZ:
         raise BadRequest(f"a rate of {found} is out of range", hint=f"0 to {MAX_RATE_HZ:g} a second")
     return float(found)
+
+
+def _lap(found: object) -> str:
+    if not found:
+        return ""
+    if not isinstance(found, str) or len(found) > MAX_LAP:
+        raise BadRequest(f"{_short(found)} is no name of a lap", hint="sessions/SESSION/laps/LAP")
+    return found
 
 
 def _cursor(found: object) -> bytes:

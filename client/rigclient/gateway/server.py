@@ -50,6 +50,8 @@ class Settings:
     names: frozenset[str] = frozenset()
     """Host names it answers to, beside those of this machine and addresses."""
     pages: Path = PAGES
+    own: Path | None = None
+    """A folder of the user's: its files are at /own/."""
 
 
 class Gateway:
@@ -63,6 +65,7 @@ class Gateway:
         own = {"localhost", socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
         self._guard = Guard(settings.key, settings.names | own)
         self._files = Files(settings.pages)
+        self._own = Files(settings.own) if settings.own is not None else None
         self._runner: web.AppRunner | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._silent: dict[Any, float] = {}
@@ -95,6 +98,7 @@ class Gateway:
             app.router.add_get(f"/{name}", self._page(name))
         app.router.add_get("/overlay/{widget}", self._page(WIDGET_PAGE))
         app.router.add_get("/assets/{name:.+}", self._asset)
+        app.router.add_get("/own/{name:.+}", self._own_file)
         app.router.add_get("/api/rigs", self._rigs)
         app.router.add_get("/api/{rig}/{question}", self._question)
         app.router.add_post("/api/{rig}/marks", self._mark)
@@ -178,6 +182,14 @@ class Gateway:
 
     async def _asset(self, request: web.Request) -> web.Response:
         return self._files.file(request, f"assets/{request.match_info['name']}")
+
+    async def _own_file(self, request: web.Request) -> web.Response:
+        if self._own is None:
+            raise web.HTTPNotFound(reason="this gateway has no pages of your own: rig gateway --own FOLDER")
+        response = self._own.file(request, request.match_info["name"])
+        if self._guard.brings_key(request):
+            self._guard.keep_key(request, response)
+        return response
 
     async def _rigs(self, _request: web.Request) -> web.Response:
         listed = [

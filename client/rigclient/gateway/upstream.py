@@ -11,7 +11,7 @@ from rig.errors import Exhausted, RigError, Unavailable
 from rig.v1 import scoring_pb2
 from rigclient.gateway.kept import kept_records
 from rigclient.gateway.pace import Again, Live, Pace
-from rigclient.gateway.selection import Request, Wanted
+from rigclient.gateway.selection import PageEntry, Request
 from rigclient.resume import Response
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Reader(Protocol):
 class Upstream:
     """A stream, open as long as somebody follows it. `readers` get every message at once."""
 
-    def __init__(self, rig: "GatewayRig", wanted: Wanted, pace: Pace, gone: Callable[[], None]) -> None:
+    def __init__(self, rig: "GatewayRig", wanted: PageEntry, pace: Pace, gone: Callable[[], None]) -> None:
         self.wanted = wanted
         self.arrived_at = 0.0
         """When the newest message came, by the monotonic clock."""
@@ -149,7 +149,7 @@ class Upstream:
 
     def _request(self) -> Request:
         """Return what to ask for: what comes after the last event, else the moment that is shown."""
-        request = self.wanted.request(self._cursor or "now")
+        request = self.wanted.request(self._cursor or "now", one_by_one=not isinstance(self._pace, Live))
         if not self._cursor and (begin_ns := self._pace.begin_ns()):
             request.start.time_ns = begin_ns
         return request
@@ -187,7 +187,7 @@ class Upstreams:
     def __len__(self) -> int:
         return len(self._open)
 
-    def of(self, wanted: Wanted, pace: Pace, key: object) -> Upstream:
+    def of(self, wanted: PageEntry, pace: Pace, key: object) -> Upstream:
         """Return the stream of what is wanted at a pace that `key` names, opened where it is not yet. Raises
         Exhausted.
         """

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -37,9 +38,16 @@ _PATHS: Final = {"wall": "wall", "laps": "laps", "compare": "compare"} | {
 )
 @click.option("--listen", metavar="HOST", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--rig", "rigs", metavar="RIG", multiple=True, help="Show this rig alone; as often as needed.")
+@click.option(
+    "--own",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of your own pages, served at /own/.",
+)
 @shell.as_json
 @click.pass_obj
-def gateway(address: str, port: int, listen: str, rigs: tuple[str, ...], as_json: bool) -> None:
+def gateway(
+    address: str, port: int, listen: str, rigs: tuple[str, ...], own: Path | None, as_json: bool
+) -> None:
     """Serve pages for browsers: the pit wall, overlays for OBS, laps.
 
     All rigs of `rig rigs` are shown. However many pages look at a rig, it pays for one stream. Without
@@ -55,7 +63,7 @@ def gateway(address: str, port: int, listen: str, rigs: tuple[str, ...], as_json
     except ImportError as error:
         raise Unavailable("the gateway needs aiohttp", hint="pip install 'rigd[gateway]'") from error
     only = rigs or ((address,) if address else ())
-    settings = running.settings(listen, port, only)
+    settings = running.settings(listen, port, only, own)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(settings, as_json))
 

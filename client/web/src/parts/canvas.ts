@@ -5,6 +5,8 @@ export class Canvas {
   readonly pen = this.element.getContext("2d")!;
   width = 0;
   height = 0;
+  // Pixels of a sixteenth of a rem: lines and letters grow with the page's scale.
+  unit = 1;
 
   private readonly observer: ResizeObserver;
 
@@ -16,6 +18,7 @@ export class Canvas {
       if (!width || !height) return;
       const ratio = devicePixelRatio || 1;
       [this.width, this.height] = [width, height];
+      this.unit = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
       [this.element.width, this.element.height] = [Math.round(width * ratio), Math.round(height * ratio)];
       this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       resized();

@@ -8,6 +8,8 @@ export type Follow = {
   cars?: { ids?: readonly number[]; player?: boolean };
   // Most records a second; 0: all.
   rate?: number;
+  // Name of the lap that the channel delta_reference holds cars against.
+  delta_reference?: string;
   cursor?: string;
 };
 

@@ -77,10 +77,21 @@ export class Message {
   }
 
   private packed(span: Span, kind: keyof typeof COLUMNS): Column | undefined {
+    if ((kind as string) === "varint") return this.varints(span);
     const Kind = COLUMNS[kind];
     const from = this.view.byteOffset + span.at;
     // Copied: a column begins where it begins, and typed arrays want steps of their size.
     return Kind && new Kind(this.view.buffer.slice(from, from + span.end - span.at) as ArrayBuffer);
+  }
+
+  private varints({ at, end, wire }: Span): Int32Array {
+    const values: number[] = [];
+    while (at < end) {
+      const [value, next] = varint(this.view, at);
+      values.push(next - at < 10 || wire !== 2 ? value : signed(this.view, at));
+      at = next;
+    }
+    return Int32Array.from(values);
   }
 
   private one(kind: string, { at, end, wire }: Span): Value {
@@ -90,7 +101,7 @@ export class Message {
       const bytes = new Uint8Array(view.buffer, view.byteOffset + at, end - at);
       return kind === "text" ? UTF8.decode(bytes) : bytes;
     }
-    const value = READS[kind]?.(view, at) ?? varint(view, at)[0];
+    const value = READS[kind]?.(view, at) ?? (end - at === 10 ? signed(view, at) : varint(view, at)[0]);
     if (kind === "b1") return value !== 0;
     return kind in ENUMS ? (ENUMS[kind]![value] || `${value}`) : value;
   }
@@ -121,6 +132,13 @@ function numberOf(message: string, field: string): [number, string] {
     NUMBERS.set(key, found);
   }
   return found;
+}
+
+// Ten bytes: a number below zero, or one of more than 63 bits.
+function signed(view: DataView, at: number): number {
+  let value = 0n;
+  for (let shift = 0n; shift < 70n; shift += 7n) value |= BigInt(view.getUint8(at++) & 0x7f) << shift;
+  return Number(BigInt.asIntN(64, value));
 }
 
 function varint(view: DataView, at: number): [number, number] {

@@ -22,6 +22,8 @@ let state: State = {
   rig: "", state: "connecting", message: "", time_ns: "0", lag_s: 0, missed: 0, dropped: 0, delay_s: 0,
 };
 const newest = new Map<number, ArrayBuffer>();
+// Of scoring the newest message that says who is who, until it is passed on: the next one comes ten seconds later.
+const names = new Map<number, ArrayBuffer>();
 const events: { entry: number; bytes: ArrayBuffer }[] = [];
 
 const say = (news: News, moved: Transferable[] = []) => postMessage(news, { transfer: moved });
@@ -34,7 +36,9 @@ function tell(change: Partial<State>): void {
 function connect(): void {
   const own = (socket = new WebSocket(address));
   own.binaryType = "arraybuffer";
+  let opened = false;
   own.onopen = () => {
+    opened = true;
     heardAt = performance.now();
     request();
     if (seek) own.send(JSON.stringify(seek));
@@ -48,14 +52,32 @@ function connect(): void {
   own.onclose = ({ reason }) => {
     if (own !== socket) return;
     tell({ state: "connecting", message: reason || "the gateway does not answer: trying again" });
+    if (!opened) void explain();
     setTimeout(() => own === socket && connect(), BACKOFF_MS[Math.min(tries++, BACKOFF_MS.length - 1)]);
   };
+}
+
+// A browser does not say why a connection was refused; the gateway does, when it is asked otherwise.
+async function explain(): Promise<void> {
+  const { origin, pathname, search } = new URL(address.replace(/^ws/, "http"));
+  const rig = decodeURIComponent(pathname.split("/").pop()!);
+  try {
+    const answer = await fetch(`${origin}/api/rigs${search}`);
+    const { rigs, error } = await answer.json();
+    if (error) return tell({ state: "refused", message: `${error.message}: ${error.hint}` });
+    const known: string[] = rigs.map((one: { name: string }) => one.name);
+    if (known.includes(rig)) return;
+    tell({ state: "refused", message: `there is no rig “${rig}”. There are: ${known.join(", ") || "none yet"}.` });
+  } catch {
+    // It does not answer: that is said already.
+  }
 }
 
 function request(): void {
   if (socket?.readyState !== WebSocket.OPEN) return;
   list += 1;
   newest.clear();
+  names.clear();
   socket.send(JSON.stringify({ follow: wanted, id: list }));
 }
 
@@ -72,8 +94,16 @@ function take(data: ArrayBuffer): void {
     events.push({ entry, bytes: data });
     remember(entry, data);
     if (events.length > MOST_EVENTS) events.shift();
-  } else if (entry < wanted.length) newest.set(entry, data);
+  } else if (entry < wanted.length) {
+    if (wanted[entry]!.stream === "scoring" && naming(data)) names.set(entry, data);
+    newest.set(entry, data);
+  }
   pass();
+}
+
+function naming(data: ArrayBuffer): boolean {
+  const ticks = new Message("StreamScoringResponse", new DataView(data, 1)).list("ticks");
+  return ticks.some((tick) => tick.message("entry_list") !== undefined);
 }
 
 // Events are all wanted: after a break the gateway goes on behind the last one.
@@ -87,6 +117,8 @@ function pass(): void {
   if (!ready || (newest.size === 0 && events.length === 0)) return;
   ready = false;
   for (const { entry, bytes } of events.splice(0)) say({ entry, generation, bytes }, [bytes]);
+  for (const [entry, bytes] of names) if (newest.get(entry) !== bytes) say({ entry, generation, bytes }, [bytes]);
+  names.clear();
   for (const [entry, bytes] of newest) say({ entry, generation, bytes }, [bytes]);
   newest.clear();
 }
