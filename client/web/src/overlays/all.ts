@@ -23,5 +23,5 @@ export const OVERLAYS: Record<string, Kind> = {
   map: { tag: "rig-map", title: "The circuit with all cars", size: [384, 382] },
   radar: { tag: "rig-radar", title: "Who is beside", size: [256, 275] },
   fuel: { tag: "rig-fuel", title: "Fuel and energy to the flag", size: [368, 250] },
-  weather: { tag: "rig-weather", title: "Weather and session", size: [384, 234] },
+  weather: { tag: "rig-weather", title: "Weather and session", size: [384, 246] },
 };

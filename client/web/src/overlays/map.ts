@@ -20,7 +20,6 @@ export class RigMap extends Overlay {
     :host { width: 24rem; }
     header { display: flex; justify-content: space-between; gap: 0.5rem; font-size: 0.875rem; min-height: 1.25rem; }
     header b { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-    .flag { font-weight: 700; padding: 0 0.375rem; border-radius: 0.25rem; background: var(--flag); color: var(--page); }
     .picture { height: 20rem; }
     .classes { display: flex; flex-wrap: wrap; gap: 0 0.75rem; font-size: 0.75rem; }
     .classes i { display: inline-block; width: 0.625rem; height: 0.625rem; border-radius: 50%; background: var(--class); margin-right: 0.25rem; }
@@ -52,7 +51,7 @@ export class RigMap extends Overlay {
   // Ask for the circuit when the track is another one, and from time to time while there is none.
   private async survey(): Promise<void> {
     const { session } = this.field;
-    if (!session) return;
+    if (!session || !["live", "replay"].includes(this.state?.state ?? "")) return;
     const key = `${session.track} ${session.length}`;
     const again = !this.circuit && performance.now() - this.askedAt > AGAIN_MS;
     if (key === this.asked && !again) return;
@@ -83,7 +82,7 @@ export class RigMap extends Overlay {
     const { session, groups } = this.field;
     const flag = flagOf(session);
     return html`<div class="live"><header><b>${session?.track ?? ""}</b>
-        ${flag ? html`<span class="flag" style="--flag:var(${flag.colour})">${flag.word}</span>` : nothing}</header>
+        ${flag ? html`<span class="flag ${flag.colour}">${flag.word}</span>` : nothing}</header>
       <div class="picture">${this.canvas.element}</div>
       <div class="classes">${groups.length > 1 ? groups.map(({ name }) => html`<span><i style="--class:var(${this.field.colour(name)})"></i>${name || "no class"}</span>`) : nothing}
         ${this.note ? html`<span role="status">${this.note}</span>` : nothing}</div></div>`;
@@ -128,7 +127,9 @@ export class RigMap extends Overlay {
     this.stroke(circuit, 0, points, "--right", 6, true);
     const ends = [0, ...circuit.splits.map(index), points];
     if (circuit.splits.length === 2) this.field.session?.sectors.forEach((flag, at) => {
-      if (flag === 1) this.stroke(circuit, ends[at]!, ends[at + 1]! + 1, "--slower", 7, false);
+      if (flag !== 1) return;
+      this.stroke(circuit, ends[at]!, ends[at + 1]! + 1, "#12171d", 11, false);
+      this.stroke(circuit, ends[at]!, ends[at + 1]! + 1, "#f5d547", 7, false);
     });
     circuit.splits.forEach((split) => this.tick(circuit, index(split), "--quiet", 8));
     this.tick(circuit, 0, "--text", 12);
@@ -136,7 +137,7 @@ export class RigMap extends Overlay {
 
   private stroke({ x, z }: Line, from: number, to: number, colour: string, width: number, close: boolean): void {
     const { pen, unit } = this.canvas;
-    pen.strokeStyle = themed(this, colour);
+    pen.strokeStyle = colour.startsWith("--") ? themed(this, colour) : colour;
     pen.lineWidth = width * unit;
     pen.lineJoin = "round";
     pen.beginPath();

@@ -11,11 +11,16 @@ export const panel = css`
   :host { display: block; max-width: 100%; padding: 0.625rem 0.75rem; background: var(--glass); border-radius: 0.5rem;
     color: var(--text); position: relative; line-height: 1.25; overflow: hidden; container-type: inline-size; }
   :host([stale]) .live { opacity: 0.55; }
+  .flag { font-weight: 700; padding: 0.0625rem 0.5rem; border-radius: 0.25rem; white-space: nowrap; }
+  .flag.yellow { background: #f5d547; color: #12171d; }
+  .flag.red { background: #b3261e; color: #ffffff; }
+  .flag.blue { background: #1557b0; color: #ffffff; }
+  .flag.chequered { background: #ffffff; color: #12171d; border: 1px solid #12171d; }
   canvas { display: block; width: 100%; height: 100%; }
   small, .quiet { color: var(--quiet); }
   small { font-size: 0.75rem; font-weight: 400; }
   .words { margin: 0; color: var(--text); font-size: 0.9375rem; overflow-wrap: anywhere; }
-  .badge { position: absolute; top: 0.25rem; right: 0.25rem; font-size: 0.75rem; font-weight: 700; background: var(--warning);
+  .badge { position: absolute; bottom: 0.1875rem; left: 50%; transform: translateX(-50%); font-size: 0.75rem; font-weight: 700; background: var(--warning);
     color: var(--page); padding: 0.0625rem 0.375rem; border-radius: 0.25rem; }
 `;
 

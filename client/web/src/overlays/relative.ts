@@ -3,42 +3,13 @@
 import { css, html, nothing } from "lit";
 import type { Feed } from "../wire/feed.ts";
 import type { Table } from "../wire/table.ts";
+import { DrivenLap } from "../parts/driven.ts";
 import { flagOf } from "../parts/field.ts";
 import { fixed } from "../parts/format.ts";
 import type { Car } from "../wall/timing.ts";
 import { Overlay, panel } from "./overlay.ts";
 
 const SIDE = 3; // cars shown ahead, and behind
-
-// When the car was where on its newest whole lap: seconds between two places of the road.
-export class Lap {
-  private done: [metres: number, seconds: number][] = [];
-  private now: [metres: number, seconds: number][] = [];
-
-  // Take where the car is, metres from the line, how long its lap lasts, and the length of the track.
-  add(metres: number, seconds: number, length: number): void {
-    const last = this.now[this.now.length - 1];
-    if (last && metres < last[0] - length / 2) this.close(length);
-    if (last && metres <= last[0] && this.now.length) return;
-    if (metres >= 0 && seconds >= 0) this.now.push([metres, seconds]);
-  }
-
-  private close(length: number): void {
-    const [first, last] = [this.now[0], this.now[this.now.length - 1]];
-    if (first && last && first[0] < length * 0.05 && last[0] > length * 0.95) this.done = this.now;
-    this.now = [];
-  }
-
-  // Seconds from the line to a place; without a whole lap yet as if it were driven evenly.
-  at(metres: number, length: number, lap: number): number {
-    const { done } = this;
-    if (!done.length) return (metres / length) * lap;
-    const after = done.findIndex(([place]) => place >= metres);
-    const b = done[after] ?? [length, lap] as const;
-    const a = after < 0 ? done[done.length - 1]! : (done[after - 1] ?? [0, 0] as const);
-    return b[0] > a[0] ? a[1] + ((metres - a[0]) / (b[0] - a[0])) * (b[1] - a[1]) : a[1];
-  }
-}
 
 type Near = { car: Car; seconds: number; laps: number };
 
@@ -53,14 +24,16 @@ export class RigRelative extends Overlay {
     .name { text-align: left; text-overflow: ellipsis; }
     .what { width: 4.25rem; font-size: 0.75rem; font-weight: 700; }
     .gap { width: 4rem; font-size: 1.0625rem; font-weight: 600; }
-    .own td { background: color-mix(in srgb, var(--accent) 24%, transparent); font-weight: 700; }
+    .own td { background: var(--page); font-weight: 700; }
+    tr.own { outline: 0.125rem solid var(--accent); outline-offset: -0.125rem; }
+    tr.own .place { color: var(--text); }
     .more .name, .more .what { color: var(--loss); }
     .less .name, .less .what { color: var(--gain); }
     .aside .name { color: var(--quiet); }
-    .flag { margin: 0.25rem; font-size: 0.8125rem; font-weight: 700; color: var(--page); background: var(--flag); text-align: center; border-radius: 0.25rem; }
+    .flag { margin: 0.25rem; font-size: 0.8125rem; text-align: center; }
   `];
 
-  private readonly lap = new Lap();
+  private readonly lap = new DrivenLap();
 
   protected start(feed: Feed): void {
     this.physics(feed, ["update_distance", "update_time", "lap_start_time"], 10, { cars: {} }, (table) => this.learn(table));
@@ -125,7 +98,7 @@ export class RigRelative extends Overlay {
         ${own ? this.line({ car: own, seconds: 0, laps: 0 }, true) : nothing}
         ${behind.map((one) => this.line(one))}${empty(this.side - behind.length)}
       </table>
-      <div class="flag" style=${flag ? `--flag:var(${flag.colour})` : "background:none"}>${flag?.word ?? "\u00a0"}</div>
+      <div class="flag ${flag?.colour ?? ""}">${flag?.word ?? "\u00a0"}</div>
       ${near.length ? nothing : html`<small>no other car is on the road</small>`}</div>`;
   }
 

@@ -3,38 +3,23 @@
 import { css, html, nothing } from "lit";
 import type { Feed } from "../wire/feed.ts";
 import { flagOf } from "../parts/field.ts";
-import { clock, fixed, lapTime, NONE } from "../parts/format.ts";
-import type { Car, Gap, Group, Time } from "../wall/timing.ts";
+import { clock, fixed, lapTime } from "../parts/format.ts";
+import { FIRST, gapText, shown } from "../parts/places.ts";
+import type { Car, Group, Time } from "../wall/timing.ts";
 import { Overlay, panel } from "./overlay.ts";
 
 const ROWS = 20;
-const FIRST = 3; // of a class that are always shown
 const WORDS: Record<string, string> = {
   pit: "PIT", stopped: "STOP", garage: "BOX", finished: "FIN", retired: "OUT", disqualified: "DSQ",
 };
-
-// As `+1.234`, or in laps.
-export function gapText({ seconds, laps }: Gap, digits = 1): string {
-  if (laps) return `${laps} L`;
-  return Number.isFinite(seconds) ? `+${seconds >= 60 ? lapTime(seconds, digits) : fixed(seconds, digits)}` : NONE;
-}
-
-// The cars of a class that are shown: the first ones, and those around `own`.
-export function window(cars: readonly Car[], own: number, most: number): Car[] {
-  if (cars.length <= most) return [...cars];
-  const at = cars.findIndex((car) => car.id === own);
-  const rest = most - FIRST;
-  if (at < 0 || rest < 1) return cars.slice(0, most);
-  const begin = Math.min(Math.max(at - Math.floor(rest / 2), FIRST), cars.length - rest);
-  return [...cars.slice(0, FIRST), ...cars.slice(begin, begin + rest)];
-}
 
 export class RigStandings extends Overlay {
   static override styles = [panel, css`
     :host { width: 46rem; padding: 0.5rem; }
     header { display: flex; align-items: baseline; gap: 0.75rem; padding: 0 0.375rem 0.375rem; font-size: 0.9375rem; }
+    header .quiet { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
+    header .left { white-space: nowrap; }
     header .left { margin-left: auto; font-weight: 700; }
-    .flag { font-weight: 700; padding: 0 0.375rem; border-radius: 0.25rem; background: var(--flag); color: var(--page); }
     table { border-collapse: collapse; width: 100%; font-size: 0.9375rem; table-layout: fixed; }
     td, th { padding: 0.125rem 0.25rem; text-align: right; white-space: nowrap; overflow: hidden; font-weight: 400; }
     thead th { color: var(--quiet); font-size: 0.75rem; padding-top: 0; }
@@ -45,11 +30,13 @@ export class RigStandings extends Overlay {
     .sector { width: 3.5rem; }
     .last, .best { width: 4.875rem; }
     .pit { width: 3.75rem; text-align: center; }
-    .class th { text-align: left; font-size: 0.8125rem; font-weight: 700; color: var(--text); padding: 0.3125rem 0.25rem 0.125rem;
-      border-bottom: 0.125rem solid var(--class); }
+    .class th { text-align: left; font-size: 0.8125rem; font-weight: 700; color: var(--text); padding: 0.3125rem 0.25rem 0.125rem; overflow: visible; }
+    tr.class { border-bottom: 0.125rem solid var(--class); }
     .number b { display: inline-block; min-width: 2rem; text-align: center; border-radius: 0.1875rem; background: var(--class); color: var(--page); font-size: 0.8125rem; }
     tbody tr:nth-child(even) td { background: color-mix(in srgb, var(--raised) 45%, transparent); }
-    tr.own td { background: color-mix(in srgb, var(--accent) 24%, transparent) !important; font-weight: 700; }
+    tr.own td { background: var(--page) !important; font-weight: 700; }
+    tr.own { outline: 0.125rem solid var(--accent); outline-offset: -0.125rem; }
+    tr.own .w-old, tr.own .place { color: var(--text); }
     tr.aside td { opacity: 0.8; }
     .w-best { color: var(--best); font-weight: 700; }
     .w-own { color: var(--own); }
@@ -58,7 +45,8 @@ export class RigStandings extends Overlay {
     .mark { font-size: 0.75rem; font-weight: 700; }
     .mark.blue { color: var(--gain); }
     .mark.yellow { color: var(--slower); }
-    .skip td { padding: 0; height: 0.25rem; background: none !important; border-top: 1px dashed var(--line); }
+    .skip { border-top: 1px dashed var(--quiet); }
+    .skip td { padding: 0; height: 0.25rem; background: none !important; }
     @container (max-width: 42rem) { .sector { display: none; } }
     @container (max-width: 30rem) { .best, .interval { display: none; } }
     @container (max-width: 22rem) { .last { display: none; } .pit { width: 3.5rem; } }
@@ -90,7 +78,7 @@ export class RigStandings extends Overlay {
     const most = (group: Group) => (group.name === own?.className ? Math.max(this.rows - others, fair) : fair);
     return html`<div class="live">
       <header><b>${session?.kind ?? ""}</b><span class="quiet">${session?.track ?? ""}</span>
-        ${flag ? html`<span class="flag" style="--flag:var(${flag.colour})">${flag.word}</span>` : nothing}
+        ${flag ? html`<span class="flag ${flag.colour}">${flag.word}</span>` : nothing}
         <span class="left">${this.left()}</span></header>
       <table>
         <thead><tr><th class="place">P</th><th class="number">No</th><th class="name">Driver</th><th class="gap">Gap</th><th class="interval">Interval</th>
@@ -107,11 +95,11 @@ export class RigStandings extends Overlay {
   }
 
   private group(group: Group, own: number, most: number) {
-    const shown = window(group.cars, own, most);
+    const rows = shown(group.cars, own, most);
     const colour = `--class:var(${this.field.colour(group.name)})`;
     return html`<tbody style=${colour}>
-      ${this.field.groups.length > 1 ? html`<tr class="class"><th colspan="11" scope="rowgroup">${group.name || "no class"} <small>${group.cars.length}</small></th></tr>` : nothing}
-      ${shown.map((car, at) => html`${at && car.classPlace > shown[at - 1]!.classPlace + 1 ? html`<tr class="skip"><td colspan="11"></td></tr>` : nothing}
+      ${this.field.groups.length > 1 ? html`<tr class="class"><th colspan="3" scope="rowgroup">${group.name || "no class"} <small>${group.cars.length}</small></th></tr>` : nothing}
+      ${rows.map((car, at) => html`${at && car.classPlace > rows[at - 1]!.classPlace + 1 ? html`<tr class="skip"><td colspan="3"></td></tr>` : nothing}
         ${this.line(car, own)}`)}
     </tbody>`;
   }

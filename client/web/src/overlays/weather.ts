@@ -1,6 +1,6 @@
 // Weather and session: how long it goes on, flags, temperatures, rain, wetness, wind.
 
-import { css, html, nothing } from "lit";
+import { css, html } from "lit";
 import type { Feed } from "../wire/feed.ts";
 import { flagOf } from "../parts/field.ts";
 import { clock, fixed, inUnits } from "../parts/format.ts";
@@ -21,11 +21,12 @@ export class RigWeather extends Overlay {
     header { display: flex; justify-content: space-between; align-items: baseline; gap: 0.75rem; border-bottom: 1px solid var(--line); padding-bottom: 0.375rem; margin-bottom: 0.375rem; }
     header b { font-size: 1.125rem; }
     header .left { font-size: 1.75rem; line-height: 1; font-weight: 700; white-space: nowrap; }
-    .flag { margin: 0 0 0.375rem; font-weight: 700; padding: 0.0625rem 0.5rem; border-radius: 0.25rem; background: var(--flag); color: var(--page); text-align: center; }
+    .flag { margin: 0 0 0.375rem; text-align: center; }
     .flag.none { background: none; color: var(--quiet); font-weight: 400; border: 1px solid var(--line); padding: 0 0.5rem; }
     .grid { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.375rem 0.75rem; }
     .grid div { white-space: nowrap; }
     .grid b { display: block; font-size: 1.375rem; line-height: 1.15; font-weight: 600; }
+    .line { grid-column: 1 / -1; }
     .trend { display: inline-block; width: 1rem; font-size: 0.875rem; }
     .meter { display: block; height: 0.375rem; background: var(--raised); border-radius: 0.1875rem; overflow: hidden; margin-top: 0.125rem; border: 1px solid var(--line); }
     .meter i { display: block; height: 100%; background: var(--gain); }
@@ -81,7 +82,7 @@ export class RigWeather extends Overlay {
     return html`<div class="live">
       <header><div><b>${session.kind}</b><br><small>${session.track}</small></div>
         <div><small>${limit}</small> <span class="left">${this.left()}</span></div></header>
-      ${flag ? html`<p class="flag" style="--flag:var(${flag.colour})">${flag.word}</p>`
+      ${flag ? html`<p class="flag ${flag.colour}">${flag.word}</p>`
         : html`<p class="flag none">${PHASES[session.phase] ?? `phase ${session.phase}`}</p>`}
       <div class="grid">
         <div><small>air</small><b data-value="air">${degrees(session.air)}${this.trend("air")}</b></div>
@@ -91,7 +92,7 @@ export class RigWeather extends Overlay {
         <div><small>sky</small><b>${sky(session.cloud, session.rain)}</b>${this.meter("rain", session.rain)}</div>
         <div><small>road</small><b>${road(session.wet[1])}</b>${this.meter("wetness", session.wet[1])}</div>
         <div><small>${Number.isFinite(day) ? "time of day" : "clock"}</small><b>${Number.isFinite(day) ? hours(day) : clock(session.clock)}</b></div>
-        ${session.wet[2] > 0.02 ? html`<div style="grid-column:1/-1"><small>racing line ${fixed(session.wet[0] * 100)} to ${fixed(session.wet[2] * 100)} % wet</small></div>` : nothing}
+        <div class="line"><small>${session.wet[2] > 0.02 ? `racing line ${fixed(session.wet[0] * 100)} to ${fixed(session.wet[2] * 100)} % wet` : "racing line dry"}</small></div>
       </div></div>`;
   }
 

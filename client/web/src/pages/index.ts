@@ -117,7 +117,7 @@ function draw(): void {
 async function look(): Promise<void> {
   try {
     [lines, trouble, loaded] = [await rigs(), "", true];
-    chosen ||= lines[0]?.name ?? "";
+    chosen ||= (lines.find((one) => one.state === "live") ?? lines[0])?.name ?? "";
   } catch (error) {
     [lines, trouble] = [lines, error instanceof Refused ? `${error.message}${error.hint ? `: ${error.hint}` : ""}` : String(error)];
   }

@@ -18,11 +18,12 @@ function say(text: string): void {
   document.body.replaceChildren(words);
 }
 
-// Without a rig in the address: the first one that there is, or the first that comes.
+// Without a rig in the address: the first one that is live, else the first one; where there is none, the first that comes.
 async function find(): Promise<string> {
   for (;;) {
     try {
-      const [first] = await rigs();
+      const all = await rigs();
+      const first = all.find((one) => one.state === "live") ?? all[0];
       if (first) return first.name;
       say("This gateway knows no rig yet.");
     } catch (error) {

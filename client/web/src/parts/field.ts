@@ -58,19 +58,19 @@ export function entriesOf(list: Message): Named[] {
   }));
 }
 
-// The flag that a driver sees: a word, and the colour of the theme that goes with it.
-export type Flag = { word: string; colour: string };
+// The flag that a driver sees: what it says, and the class that gives it its colour, the same in every theme.
+export type Flag = { word: string; colour: "yellow" | "red" | "blue" | "chequered" };
 
 const CAUTION = ["", "Caution", "Caution: pits closed", "Caution: leader may pit", "Caution: pits open", "Caution: last lap", "Caution: resume"];
 
 export function flagOf(session: Session | undefined, car?: Car): Flag | undefined {
   if (!session) return undefined;
-  if (session.phase === 7) return { word: "Red flag", colour: "--danger" };
-  if (session.phase === 8 || car?.where === "finished") return { word: "Chequered flag", colour: "--text" };
-  if (session.phase === 6) return { word: CAUTION[session.caution] || "Full course yellow", colour: "--slower" };
+  if (session.phase === 7) return { word: "Red flag", colour: "red" };
+  if (session.phase === 8 || car?.where === "finished") return { word: "Chequered flag", colour: "chequered" };
+  if (session.phase === 6) return { word: CAUTION[session.caution] || "Full course yellow", colour: "yellow" };
   const yellow = session.sectors.flatMap((flag, at) => (flag === 1 ? [at + 1] : []));
-  if (car?.yellow || yellow.length) return { word: yellow.length ? `Yellow in sector ${yellow.join(", ")}` : "Yellow", colour: "--slower" };
-  if (car?.blue) return { word: "Blue flag", colour: "--gain" };
+  if (car?.yellow || yellow.length) return { word: yellow.length ? `Yellow in sector ${yellow.join(", ")}` : "Yellow", colour: "yellow" };
+  if (car?.blue) return { word: "Blue flag", colour: "blue" };
   return undefined;
 }
 

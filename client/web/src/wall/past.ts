@@ -10,10 +10,11 @@ const RATE_HZ = 20;
 
 export class Past {
   private readonly socket: WebSocket;
+  private whole = false;
 
-  // Calls `take` with each record from one time to another, seconds since 1970, and `done` at the end of it.
+  // Calls `take` with each record from one time to another, seconds since 1970, and `done` at the end: whether it is whole.
   constructor(rig: string, car: number | null, channels: string[], from: number, until: number,
-    take: (table: Table) => void, done: () => void) {
+    take: (table: Table) => void, done: (whole: boolean) => void) {
     const address = new URL(`/live/${encodeURIComponent(rig)}`, location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const key = new URLSearchParams(location.search).get("key");
@@ -30,11 +31,12 @@ export class Past {
       if (typeof data === "string") return;
       for (const tick of new Message("StreamPhysicsResponse", new DataView(data, 1)).list("ticks")) {
         const table = new Table(tick, channels);
-        if (table.timeNs / 1e9 >= until) return this.close();
+        this.whole = table.timeNs / 1e9 >= until;
+        if (this.whole) return this.close();
         take(table);
       }
     };
-    socket.onclose = done;
+    socket.onclose = () => done(this.whole);
   }
 
   close(): void {

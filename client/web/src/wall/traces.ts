@@ -18,7 +18,8 @@ export class WallTraces extends LitElement {
   declare channels: string[];
   declare car: number | null;
   private readonly span = new Span(60);
-  private past = new Trace([], PAST);
+  private past = new Trace([], PAST); // what is shown of it
+  private known = new Trace([], PAST); // what was fetched to the end
   private fetching: Past | null = null;
   private fetched = Infinity; // from here on the past is known
   private followed = "";
@@ -78,6 +79,7 @@ export class WallTraces extends LitElement {
     if (!rig || rig.trace.channels.length !== this.channels.length) return;
     const until = this.span.until(rig.newest);
     if (!Number.isFinite(until)) return;
+    if (this.fetched === Infinity && !this.fetching) this.reach(); // a page that was just opened shows a window too
     const range: [number, number] = [until - this.span.width, until];
     const data = joined(this.past, rig.trace, ...range);
     for (const chart of this.querySelectorAll<WallChart>("wall-chart")) {
@@ -114,37 +116,42 @@ export class WallTraces extends LitElement {
   }
 
   private moved(): void {
-    const from = this.span.until(this.rig?.newest ?? NaN) - this.span.width;
-    const known = Math.min(this.fetched, this.rig?.trace.first ?? Infinity);
-    if (from < known - 0.5) this.fetch(from, known);
+    this.reach();
     this.requestUpdate();
     this.show();
   }
 
-  // Fetch from one time to another, and put before it what is known already.
+  // Have what the window shows.
+  private reach(): void {
+    const from = this.span.until(this.rig?.newest ?? NaN) - this.span.width;
+    const known = Math.min(this.fetched, this.rig?.trace.first ?? Infinity);
+    if (from < known - 0.5) this.fetch(from, known);
+  }
+
+  // Fetch from one time to where the known begins. One that runs is let go: this one covers it.
   private fetch(from: number, until: number): void {
     this.fetching?.close();
-    const known = this.past;
     const taken = (this.past = new Trace(this.channels, PAST));
     const past = new Past((this.rig as RigFeed).name, this.car, this.channels, from, until,
       (table) => {
         if (table.rows) taken.add(table.timeNs / 1e9, this.channels.map((name) => table.value(name, 0)));
         this.show();
       },
-      () => {
-        taken.append(known);
-        if (this.fetching === past) this.fetching = null;
+      (whole) => {
+        if (this.fetching !== past) return;
+        this.fetching = null;
+        taken.append(this.known);
+        if (whole) [this.known, this.fetched] = [taken, from];
         this.requestUpdate();
         this.show();
       });
     this.fetching = past;
-    this.fetched = from;
   }
 
   private forget(): void {
     this.fetching?.close();
     this.fetching = null;
-    this.past = new Trace(this.channels, PAST);
+    this.past = this.known = new Trace(this.channels, PAST);
     this.fetched = Infinity;
   }
 }
