@@ -46,7 +46,7 @@ RECORDED = {
 """How often the rows of a table are written."""
 
 
-DERIVED = (
+LIVE_CHANNELS = (
     "### Made while somebody asks",
     "",
     "Never recorded: a stream has them where its request names them, live as from the past, one `float32`",
@@ -151,7 +151,7 @@ def reference(tables: "dict[str, Table]") -> str:
             row = (name, c.unit, c.dtype.name, str(c.width), f"`{c.source}`", c.description)
             lines.append("| " + " | ".join(row) + " |")
         if table.derived:
-            lines += ["", *DERIVED]
+            lines += ["", *LIVE_CHANNELS]
             lines += ["| channel | unit | meaning |", "|---|---|---|"]
             lines += [f"| `{c.name}` | {c.unit} | {c.description} |" for c in table.derived.values()]
     return "\n".join(lines) + "\n"

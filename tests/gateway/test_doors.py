@@ -79,6 +79,25 @@ async def test_nothing_outside_the_folder_is_served(tmp_path: Path) -> None:
             assert await answer.text() == "<p>home"
 
 
+async def test_pages_of_one_s_own_are_served_where_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/speed.js").write_text("1")
+    (tmp_path / "secret").write_text("secret")
+    settings = Settings(port=0, rigs=("127.0.0.1:1",), own=tmp_path / "own")
+    async with Gateway(settings) as gateway, aiohttp.ClientSession(gateway.address) as session:
+        async with session.get("/own/speed.js") as answer:
+            assert (answer.status, await answer.text()) == (200, "1")
+        async with session.get("/own/..%2fsecret") as answer:
+            assert answer.status == 404
+    settings = Settings(port=0, rigs=("127.0.0.1:1",))
+    async with (
+        Gateway(settings) as gateway,
+        aiohttp.ClientSession(gateway.address) as session,
+        session.get("/own/speed.js") as answer,
+    ):
+        assert (answer.status, "--own" in await answer.text()) == (404, True)
+
+
 async def test_without_pages_it_says_what_to_run(tmp_path: Path) -> None:
     async with (
         Gateway(Settings(port=0, rigs=("127.0.0.1:1",), pages=tmp_path)) as gateway,

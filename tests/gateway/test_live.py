@@ -77,6 +77,16 @@ async def test_an_unknown_channel_is_refused_for_that_entry_alone(
         assert entry == 1
 
 
+@pytest.mark.parametrize("lap", ["sessions/none/laps/none", 7, "x" * 1000])
+async def test_a_lap_that_is_not_there_is_no_reference(
+    recorder: RemoteRecorder, browser: Browser, lap: object
+) -> None:
+    deltas = {"stream": "physics", "channels": ["delta_reference"], "delta_reference": lap}
+    async with browser.tab(deltas, SPEED) as tab:
+        assert (await tab.error())["entry"] == 0
+        await tick_after(tab, recorder)
+
+
 async def test_events_go_on_after_their_cursor(recorder: RemoteRecorder, browser: Browser) -> None:
     async with rigclient.aio.connect(browser.rig) as rig:
         for _ in range(5):

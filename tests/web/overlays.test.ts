@@ -66,6 +66,14 @@ test("a lap's fuel is guessed from a part, then known from whole ones", () => {
   assert.ok(Math.abs(use.newest - 2) < 1e-9);
 });
 
+test("a lap that is counted before the place is told anew is guessed all the same", () => {
+  const use = new Use();
+  use.add(50.1, 1, 0.99);
+  use.add(50, 2, 0.999);
+  for (let place = 0.01; place < 0.5; place += 0.01) use.add(50 - place * 2, 2, place);
+  assert.ok(Math.abs(use.mean - 2) < 0.05);
+});
+
 test("refuelling is no use", () => {
   const use = new Use();
   for (let lap = 0; lap < 6; lap++) for (let place = 0; place < 1; place += 0.1) use.add((lap < 3 ? 50 : 90) - (lap + place) * 2, lap, place);

@@ -111,9 +111,13 @@ def seen_in(page: Page, name: str, frames: dict[int, Any], times: int = 5) -> It
     for _ in range(times):
         page.wait_for_timeout(100)
         shown: dict[str, Any] = page.evaluate(_SHOWN, f"rig-{name}")
-        browser.wait(page, lambda seq=shown["seq"]: max(frames) >= seq)
+        _reached(page, frames, shown["seq"])
         if shown["seq"] in frames:
             yield shown["said"], frames[shown["seq"]]
+
+
+def _reached(page: Page, frames: dict[int, Any], seq: int) -> None:
+    browser.wait(page, lambda: max(frames) >= seq)
 
 
 def test_the_dash_shows_what_the_stream_says_at_the_same_record(page: Page, race: Demo) -> None:
@@ -137,10 +141,7 @@ def test_tyres_show_what_the_stream_says_at_the_same_record(page: Page, race: De
         for said, frame in seen_in(page, "tyres", frames):
             for wheel in range(4):
                 surface = float(frame.player.tyre_temp.reshape(4, 3)[wheel].mean()) * 1.8 + 32
-                assert (
-                    abs(float(said[f"tyre_temp {wheel}"].rstrip("°")) - surface)
-                    <= 0.51
-                )
+                assert abs(float(said[f"tyre_temp {wheel}"].rstrip("°")) - surface) <= 0.51
                 pressure = float(frame.player.tyre_pressure[wheel]) / 6.894757
                 assert abs(float(said[f"tyre_pressure {wheel}"].removesuffix(" psi")) - pressure) <= 0.051
             compared += 1
@@ -188,7 +189,9 @@ def test_the_own_car_stands_between_those_ahead_and_behind(page: Page, race: Dem
 def test_any_car_can_be_shown(page: Page, race: Demo) -> None:
     with rigclient.connect(race.rig) as rig:
         frame = next(iter(rig.scoring(["place"])))
-    other = next(car.id for car in frame if car.id != frame.player.id)
+    assert frame.player is not None
+    own = frame.player.id
+    other = next(car.id for car in frame if car.id != own)
     open_overlay(page, race, "inputs", f"&car={other}")
     page.goto(race.page(f"overlay/inputs?rig={race.rig}&car=9999"))
     browser.wait(page, lambda: "there is no car 9999" in says(page, "inputs"))

@@ -55,7 +55,7 @@ def fill(message: Message, chance: random.Random) -> Message:
     return message
 
 
-def _fill_list(message: Message, one: FieldDescriptor, chance: random.Random) -> None:
+def _fill_list(message: Message, one: Any, chance: random.Random) -> None:
     values = getattr(message, one.name)
     if one.message_type is not None:
         for _ in range(2):
@@ -64,7 +64,7 @@ def _fill_list(message: Message, one: FieldDescriptor, chance: random.Random) ->
         values.extend(_value(one, chance) for _ in range(ROWS))
 
 
-def _value(one: FieldDescriptor, chance: random.Random) -> Any:
+def _value(one: Any, chance: random.Random) -> Any:
     if one.enum_type is not None:
         return chance.choice(one.enum_type.values).number
     match one.cpp_type:

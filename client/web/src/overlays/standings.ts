@@ -16,7 +16,7 @@ const WORDS: Record<string, string> = {
 export class RigStandings extends Overlay {
   static override styles = [panel, css`
     :host { width: 46rem; padding: 0.5rem; }
-    header { display: flex; align-items: baseline; gap: 0.75rem; padding: 0 0.375rem 0.375rem; font-size: 0.9375rem; }
+    header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.75rem; padding: 0 0.375rem 0.375rem; font-size: 0.9375rem; }
     header .quiet { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
     header .left { white-space: nowrap; }
     header .left { margin-left: auto; font-weight: 700; }
@@ -43,12 +43,14 @@ export class RigStandings extends Overlay {
     .w-slower { color: var(--slower); }
     .w-old { color: var(--quiet); font-weight: 400; }
     .mark { font-size: 0.75rem; font-weight: 700; }
-    .mark.blue { color: var(--gain); }
     .mark.yellow { color: var(--slower); }
+    .mark.flag { padding: 0 0.25rem; }
+    .mark.flag.yellow { color: #12171d; }
     .skip { border-top: 1px dashed var(--quiet); }
     .skip td { padding: 0; height: 0.25rem; background: none !important; }
     @container (max-width: 42rem) { .sector { display: none; } }
-    @container (max-width: 30rem) { .best, .interval { display: none; } }
+    @container (max-width: 34rem) { .interval { display: none; } }
+    @container (max-width: 29rem) { .best { display: none; } }
     @container (max-width: 22rem) { .last { display: none; } .pit { width: 3.5rem; } }
   `];
 
@@ -104,18 +106,26 @@ export class RigStandings extends Overlay {
     </tbody>`;
   }
 
+  // What counts most of a car on the road: a penalty, a flag for it alone, how often it has stopped.
+  private sign(car: Car) {
+    if (car.penalties) return html`<b class="mark yellow">PEN ${car.penalties}</b>`;
+    if (car.blue) return html`<b class="mark flag blue">BLUE</b>`;
+    if (car.yellow && this.field.session?.phase === 5) return html`<b class="mark flag yellow">YEL</b>`;
+    return car.stops || "";
+  }
+
   private line(car: Car, own: number) {
     const aside = !["track", "pit", "stopped"].includes(car.where);
     return html`<tr class="${car.id === own ? "own" : ""} ${aside ? "aside" : ""}" data-car=${car.id}>
       <td class="place">${car.classPlace}</td>
       <td class="number"><b>${car.number || car.id}</b></td>
-      <td class="name">${car.driver}${car.blue ? html` <span class="mark blue">BLUE</span>` : nothing}${car.yellow ? html` <span class="mark yellow">YELLOW</span>` : nothing}</td>
+      <td class="name">${car.driver}</td>
       <td class="gap">${car.classPlace === 1 ? `lap ${car.laps + 1}` : gapText(car.gap)}</td>
       <td class="interval">${car.classPlace === 1 ? "" : gapText(car.interval)}</td>
       ${car.sectors.map((sector) => html`<td class="sector ${tone(sector)}">${fixed(sector.seconds, 2)}</td>`)}
       <td class="last ${tone(car.last)}" data-channel="last_lap_time">${lapTime(car.last.seconds)}</td>
       <td class="best ${car.best.worth === "best" ? "w-best" : ""}" data-channel="best_lap_time">${lapTime(car.best.seconds)}</td>
-      <td class="pit">${WORDS[car.where] ?? (car.penalties ? html`<b class="mark yellow">PEN ${car.penalties}</b>` : car.stops || "")}</td>
+      <td class="pit">${WORDS[car.where] ?? this.sign(car)}</td>
     </tr>`;
   }
 }

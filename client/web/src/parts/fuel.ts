@@ -28,7 +28,8 @@ export class Use {
   }
 
   private start(lap: number, level: number, place: number, whole: boolean): void {
-    [this.begin, this.whole] = [{ lap, level, place }, whole];
+    // Where the lap is counted and the place is not told anew yet, the car is still seen at the end of the last one.
+    [this.begin, this.whole] = [{ lap, level, place: whole && place > 0.5 ? place - 1 : place }, whole];
   }
 
   get newest(): number {
