@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from rig import sockets
 from rig.errors import RigError, Unavailable, by_reason
 from rigclient import paired
 
@@ -43,8 +44,9 @@ def unanswered(error: Any) -> bool:
 def _way_to(address: str) -> str:
     """Return how to make a rig answer there."""
     if address.startswith("unix:"):
-        names = paired.names()
-        return "is `rigd run` running?" + (f" Paired rigs: --rig {', '.join(names)}" if names else "")
+        known = {"Rigs that answer here": list(sockets.living()), "Paired rigs": paired.names()}
+        said = (f" {what}: --rig {', '.join(names)}." for what, names in known.items() if names)
+        return "is `rigd run` running? `rig rigs` lists what there is." + "".join(said)
     if ":" not in address:
         return "it is on, and broke the connection: try again"
     return f"is it running, and with that address? rigd run --address {address}"

@@ -86,7 +86,7 @@ class References:
         place = np.where((into < 3.0) & (s > 0.5 * self._length), 0.0, s)
         begin, end = self._shift
         place = place - (begin + (end - begin) * (place / self._length))
-        at = np.maximum(np.nan_to_num(place), 0.0) / self._step
+        at = np.fmax(place, 0.0) / self._step
         cell = np.minimum(at.astype(np.int64), self._cells - 1)
         before, after = self._times[self._cars, cell], self._times[self._cars, cell + 1]
         delta = into - (before + (after - before) * (at - cell))
@@ -151,7 +151,7 @@ class LiveDelta:
         """Return for each of these cars the seconds since the other one was where it is now; NaN where it was
         not yet, or longer ago than `MOST_GAP_S`.
         """
-        at = np.nan_to_num(self._s[cars]) / self._line.length * self._stations
+        at = np.fmax(self._s[cars], 0.0) / self._line.length * self._stations
         station = np.minimum(at.astype(np.intp), self._stations - 1)
         before, after = self._passed[ahead, station], self._passed[ahead, station + 1]
         gap = self._clock[cars] - (before + (after - before) * (at - station))
@@ -169,7 +169,7 @@ class LiveDelta:
         lost = np.isnan(self._s) & np.isfinite(x)
         if lost.any():
             self._find(np.flatnonzero(lost), x, z)
-        found = self._line.project(x, z, np.nan_to_num(self._s))
+        found = self._line.project(x, z, np.fmax(self._s, 0.0))
         strange = np.isfinite(x) & ((np.abs(found.miss) > 0.01) | (np.abs(found.lateral) > _FAR_M))
         if strange.any():
             self._find(np.flatnonzero(strange), x, z)
@@ -186,12 +186,16 @@ class LiveDelta:
         per_m = self._stations / self._line.length
         before, now = self._s * per_m, s * per_m
         ahead = (now - before) % self._stations
-        for car in np.flatnonzero((np.floor(before) != np.floor(now)) & (ahead < 0.25 * self._stations)):
-            first = int(before[car]) + 1
-            count = int(before[car] + ahead[car]) - first + 1
-            stations = np.arange(first, first + count)
-            share = (stations - before[car]) / ahead[car] if ahead[car] else 0.0
-            at = self._clock[car] + share * (clock[car] - self._clock[car])
-            self._passed[car, stations % self._stations] = at
-            self._passed[car, -1] = self._passed[car, 0]
+        cars = np.flatnonzero((np.floor(before) != np.floor(now)) & (ahead < 0.25 * self._stations))
+        before, ahead = before[cars], ahead[cars]
+        began, ended = self._clock[cars], clock[cars]
+        first, last = before.astype(np.intp) + 1, (before + ahead).astype(np.intp)
+        # All cars at once: one passes mostly one, and those that pass more go around again.
+        for station in range(int((last - first).max(initial=-1)) + 1):
+            stations = first + station
+            share = np.divide(stations - before, ahead, out=np.zeros_like(ahead), where=ahead != 0)
+            at = began + share * (ended - began)
+            passed = stations <= last
+            self._passed[cars[passed], stations[passed] % self._stations] = at[passed]
+        self._passed[cars, -1] = self._passed[cars, 0]
         self._s, self._clock = s, clock.copy()

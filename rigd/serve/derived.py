@@ -92,7 +92,8 @@ class Walk:
 
     def _clear(self) -> None:
         self._live: LiveDelta | None = None
-        self._held: dict[str, References] = {}
+        self._held: dict[str, int] = {}
+        """Where the cars of each delta begin in the references: one comparison makes all deltas."""
         self._slots: dict[int, int] = {}
         self._ids, self._rows = b"", np.empty(0, np.intp)
         self._referred: dict[tuple[str, int], ReferenceTimes | None] = {}
@@ -243,7 +244,7 @@ class Walk:
         if quiet:
             return {}
         self._refer()
-        made = self._deltas(s, clock - start) | self._gaps(live)
+        made = self._deltas(s, clock - start) | self._gaps(live, s)
         return {name: values[rows] for name, values in made.items() if name in self.wants}
 
     def _place(self, ids: Any) -> LiveDelta | None:
@@ -259,7 +260,9 @@ class Walk:
         if self._live is None or len(self._slots) > self._live.cars:
             size = len(self._slots) + _MORE_CARS
             self._live = LiveDelta(circuit, size)
-            self._held = {name: References(circuit, size) for name in _DELTAS if self._needs(name)}
+            needed = [name for name in _DELTAS if self._needs(name)]
+            self._held = {name: at * size for at, name in enumerate(needed)}
+            self._references = References(circuit, size * len(needed))
             self._referred = {}
         self._ids, self._rows = told, np.array([self._slots[car] for car in ids.tolist()], np.intp)
         self._order, self._version = None, -1
@@ -307,30 +310,36 @@ class Walk:
             return
         self._referred[name, slot] = reference
         if reference is None:
-            self._held[name].forget(slot)
+            self._references.forget(self._held[name] + slot)
         else:
-            self._held[name].refer(slot, reference)
+            self._references.refer(self._held[name] + slot, reference)
 
     def _deltas(self, s: Floats, into: Floats) -> Columns:
-        found = {name: held.compare(s, into) for name, held in self._held.items()}
-        made = {name: delta for name, (delta, _) in found.items()}
+        if not self._held:
+            return {}
+        count = len(self._held)
+        deltas, predicted = self._references.compare(np.tile(s, count), np.tile(into, count))
+        made = dict(zip(self._held, deltas.reshape(count, -1), strict=True))
         if "predicted_lap" in self.wants:
-            own, session = found[_PERSONAL][1], found[_SESSION][1]
+            by_name = dict(zip(self._held, predicted.reshape(count, -1), strict=True))
+            own, session = by_name[_PERSONAL], by_name[_SESSION]
             made["predicted_lap"] = np.where(np.isnan(own), session, own)
         return made
 
     # Gaps.
 
-    def _gaps(self, live: LiveDelta) -> Columns:
+    def _gaps(self, live: LiveDelta, s: Floats) -> Columns:
         if not self.wants & set(GAPS):
             return {}
         order = self._order or self._ordered()
         made = {name: np.full(live.cars, np.nan) for name in GAPS}
         behind = order.ahead >= 0
         cars, ahead = order.cars[behind], order.ahead[behind]
-        made["gap_ahead"][cars] = made["gap_behind"][ahead] = live.between(cars, ahead)
-        gaps = live.between(order.cars, order.leader)
-        made["gap_leader"][order.cars] = np.where(behind, gaps, 0.0)
+        gaps = live.between(np.concatenate((cars, order.cars)), np.concatenate((ahead, order.leader)))
+        made["gap_ahead"][cars] = made["gap_behind"][ahead] = gaps[: len(cars)]
+        made["gap_leader"][order.cars] = np.where(
+            behind, gaps[len(cars) :], np.where(np.isnan(s[order.cars]), np.nan, 0.0)
+        )
         return made
 
     def _ordered(self) -> _Order:
@@ -383,9 +392,8 @@ class Derived:
         for walk in self._walks:
             if tick.seq in walk.kept:
                 return walk.kept[tick.seq]
-        walk = Walk(
-            self._ring, self, self.wants, tick.seq
-        )  # it was prepared, and has been given up for others
+        # It was prepared, and has been given up for others.
+        walk = Walk(self._ring, self, self.wants, tick.seq)
         _go(walk, [tick])
         return walk.kept[tick.seq]
 

@@ -242,6 +242,8 @@ TARGETS: Final = {
     "stopped_holds_kb": 256.0,
     "filtered_pair_s": 2.0,
     "filtered_pair_rss_mb": 50.0,
+    "warehouse_compare_s": 2.0,
+    "warehouse_compare_rss_mb": 50.0,
     "keyset_rss_mb": 260.0,
     "load_vs_write_pandas": 1.0,
     "load_vs_by_hand": 0.8,

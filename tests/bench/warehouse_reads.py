@@ -1,6 +1,6 @@
-"""Reading 15.7 million samples in an account: a pair of laps, and all of them page by page.
+"""Reading 15.7 million samples in an account: a pair of laps, two compared, and all of them page by page.
 
-    python -m tests.bench.warehouse_reads pair|all
+    python -m tests.bench.warehouse_reads pair|compare|all
 
 asks as a process of its own, so that its memory is that of one who asks, and prints what it took.
 """
@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 
+from rigclient.cli.commands.sources import CHANNELS
 from rigclient.warehouse import connect, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.duck import DIALECT
 from rigclient.warehouse.questions.choice import Choice
+from rigclient.warehouse.questions.laps import LapKey
 from rigclient.warehouse.questions.samples import samples
+from rigclient.warehouse.questions.whole import lap_of
 from tests.stage import scratch
 from tests.warehouse.empty import PASSWORD, USER, settings
 from tests.warehouse.peer.process import DATABASE, PeerProcess
@@ -41,7 +45,7 @@ _LAP: Final = (
 )
 _LAPS_SQL: Final = f"""
 INSERT INTO PUBLIC.LAPS BY NAME
-SELECT {_LAP}, 'lap' AS KIND, format('Driver {{}}', N % {_CARS}) AS DRIVER, 'Meander Valley' AS TRACK,
+SELECT {_LAP}, 'lap' AS KIND, format('Driver {{}}', N % {_CARS}) AS DRIVER, 'Meander Valley' AS TRACK, 5000.0 AS TRACK_LENGTH,
   TRUE AS COMPLETE, TRUE AS VALID, 100.0 + N % 17 AS LAP_TIME, {_ROWS} AS SAMPLES, 'none' AS DIGEST
 FROM range({_SESSIONS * _CARS}) T(N)
 """
@@ -63,12 +67,15 @@ def warehouse_reads() -> Figures:
         peer.add_user(USER, password=PASSWORD)
         _fill(peer)
         with peer:
-            pair, everything = (_asked(peer, what) for what in ("pair", "all"))
+            pair, compared, everything = (_asked(peer, what) for what in ("pair", "compare", "all"))
     assert pair["rows"] == 2 * _ROWS
+    assert compared["rows"] == 2 * _ROWS
     assert everything["rows"] == _SESSIONS * _CARS * _ROWS
     return {
         "filtered_pair_s": pair["seconds"],
         "filtered_pair_rss_mb": pair["peak_mb"] - pair["idle_mb"],
+        "warehouse_compare_s": compared["seconds"],
+        "warehouse_compare_rss_mb": compared["peak_mb"] - compared["idle_mb"],
         "keyset_rss_mb": everything["peak_mb"],
         "keyset_rows_per_s": everything["rows"] / everything["seconds"],
     }
@@ -95,23 +102,35 @@ def _asked(peer: PeerProcess, what: str) -> Figures:
 
 def main() -> None:
     """Ask, and print seconds, rows, and memory before and at the most."""
-    choice, runs = (_PAIR, _RUNS) if sys.argv[1] == "pair" else (Choice(), 1)
+    what = sys.argv[1]
+    runs = 1 if what == "all" else _RUNS
     with connect("snowflake", read_only=True) as there:
         for batch in there.batches("SELECT COUNT(*) AS N FROM LAPS"):  # all that is imported is
             assert batch.num_rows
         idle = _memory_mb("VmRSS")
-        times, rows = zip(*_timed(there, choice, runs), strict=True)
+        times, rows = zip(*_timed(there, what, runs), strict=True)
     peak = _memory_mb("VmHWM")
     print(
         json.dumps({"seconds": sorted(times)[runs // 2], "rows": rows[0], "idle_mb": idle, "peak_mb": peak})
     )
 
 
-def _timed(there: Destination, choice: Choice, runs: int) -> Iterator[tuple[float, int]]:
+def _timed(there: Destination, what: str, runs: int) -> Iterator[tuple[float, int]]:
     for _ in range(runs):
         began = time.perf_counter()
-        rows = sum(batch.num_rows for batch in samples(there, choice, _CHANNELS))
+        rows = _compared(there) if what == "compare" else _read(there, _PAIR if what == "pair" else Choice())
         yield time.perf_counter() - began, rows
+
+
+def _read(there: Destination, choice: Choice) -> int:
+    return sum(batch.num_rows for batch in samples(there, choice, _CHANNELS))
+
+
+def _compared(there: Destination) -> int:
+    """Compare two laps as `rig compare warehouse:... warehouse:...` does."""
+    laps = [lap_of(there, LapKey("rig", "s0200", f"car{car:03d}-0001"), CHANNELS) for car in (3, 7)]
+    assert np.isfinite(laps[0].compare(laps[1]).delta()).any()
+    return sum(map(len, laps))
 
 
 def _memory_mb(name: str) -> float:

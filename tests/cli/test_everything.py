@@ -163,7 +163,7 @@ def clean(case: tuple[str, list[str], str], code: int, err: str) -> bool:
         return False
     if case[2] in ("full", "closed"):
         return code == 1 and bool(re.fullmatch(r"error: standard output: .*\n", err))
-    return code == (1 if case[2] == "nobody reads" else 0) and err == ""
+    return code == (141 if case[2] == "nobody reads" else 0) and err == ""
 
 
 NARROW_STREAMS = ("full", "closed", "nobody reads", "ascii", "latin-1", "narrow", "dumb")

@@ -160,6 +160,11 @@ class TestCodes:
         assert done.exit_code == 3
         assert "Paired rigs: --rig simrig" in done.output
 
+    def test_a_name_that_nobody_has(self, run: Run) -> None:
+        done = run("--rig", "nosuch", "status")
+        assert done.exit_code == 3
+        assert "`rig rigs` lists what there is. Paired rigs: --rig simrig." in done.output.replace("\n", " ")
+
 
 class TestRigs:
     def test_none(self, run: Run) -> None:

@@ -169,6 +169,15 @@ def test_explained_and_sorted_it_fits(width: int, height: int, sort: str) -> Non
     assert fits(view.lines(board(), width, height, choice), width, height)
 
 
+@pytest.mark.parametrize(("width", "height"), [*SIZES, (60, 16), (80, 17), (80, 24)])
+def test_tips_fit_and_one_is_always_shown(width: int, height: int) -> None:
+    said = ["car003-0004 1:35.000", "1. T4: brake 15 m later, " + "as on the lap before; " * 6, "2. T7: lift"]
+    made = board(Report(race.status()), tick(race.physics(50)), update(race.scoring(5)))
+    shown = view.lines(made, width, height, view.ViewSettings(said=said))
+    assert fits(shown, width, height)
+    assert any("1. T4: brake 15 m later" in line.text for line in shown)
+
+
 def test_a_chosen_car_that_leaves_gives_way_to_the_player() -> None:
     made = board()
     made.choose(2)

@@ -129,6 +129,13 @@ def test_one_line_a_second_without_a_terminal(run: Run, server: Server) -> None:
     assert last.startswith("2 frames received (seq 1 to 2), 0 declared missing, 0 lost without a word")
 
 
+def test_a_car_that_is_not_there_is_said(run: Run, server: Server) -> None:
+    server.physics.messages = race.singles(race.physics(1), race.physics(2))
+    server.scoring.messages = race.singles(race.scoring(1, (3, 7, 11)))
+    *_, line, _ = run("watch", "--car", "999", "--for", "1").output.splitlines()
+    assert "car 999 is not there, so" in line
+
+
 def test_json_is_the_summary(run: Run, server: Server) -> None:
     server.physics.messages = race.singles(race.physics(1), race.physics(2))
     found = json.loads(run("watch", "--for", "1", "--json").stdout)

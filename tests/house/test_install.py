@@ -377,7 +377,14 @@ class TestUpgradeCheck:
         assert "Traceback" not in done.stderr
         return done.returncode, {one["name"]: one for one in json.loads(done.stdout)}
 
+    def test_without_a_data_directory_there_is_nothing_to_say(self, machine: Machine) -> None:
+        done = machine.run("upgrade-check", "--data", str(machine.home / "nothing"), "--json")
+        assert done.returncode == 5
+        assert "there is no folder" in done.stderr
+        assert "--data names the data directory of a rig" in done.stderr
+
     def test_nothing_kept_nothing_changes(self, machine: Machine) -> None:
+        (machine.home / "nothing").mkdir()
         code, found = self.check(machine, machine.home / "nothing")
         assert code == 0
         assert {one["state"] for one in found.values()} == {"absent"}

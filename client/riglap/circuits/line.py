@@ -86,15 +86,24 @@ class ReferenceLine:
         bend: Floats = (bent_x * z - bent_z * x) / (2 * self.step)
         return bend
 
+    @cached_property
+    def _foot_columns(self) -> Floats:
+        """All that a foot takes of a place, side by side: one look-up brings it. Shape (cells + 1, 5)."""
+        columns = np.stack((self.x, self.z, *self.tangent, self.curvature), axis=-1)
+        return np.concatenate((columns, columns[:1]))
+
     def at(self, s: Floats, *columns: Floats) -> list[Floats]:
         """Return columns of the line, shape (cells,), linear between places at `s` [m, any lap]."""
-        cell = s / self.step
-        whole = np.floor(cell)
-        part = cell - whole
-        here = whole.astype(np.int64) % self.cells
+        here, part = self._cell(s)
         after = here + 1
         after[after == self.cells] = 0
         return [column[here] + (column[after] - column[here]) * part for column in columns]
+
+    def _cell(self, s: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the place before each `s`, and which part of the way to the next it is."""
+        cell = s / self.step
+        whole = np.floor(cell)
+        return whole.astype(np.int64) % self.cells, cell - whole
 
     def project(self, x: Floats, z: Floats, seed: Floats) -> Projection:
         """Return where places lie, each looked for from `seed` [m along the line]: three tangent steps."""
@@ -107,7 +116,9 @@ class ReferenceLine:
 
     def _foot(self, x: Floats, z: Floats, s: Floats) -> Sequence[Floats]:
         """Return metres ahead and left of `s`, and what a metre of line is worth there."""
-        on_x, on_z, to_x, to_z, bend = self.at(s, self.x, self.z, *self.tangent, self.curvature)
+        cell, part = self._cell(s)
+        here, after = self._foot_columns.take(cell, axis=0), self._foot_columns.take(cell + 1, axis=0)
+        on_x, on_z, to_x, to_z, bend = (here + (after - here) * part[..., None]).T
         away_x, away_z = x - on_x, z - on_z
         lateral = away_z * to_x - away_x * to_z
         return away_x * to_x + away_z * to_z, lateral, 1.0 + bend * lateral

@@ -45,7 +45,7 @@ Exit codes, the same in every command:
   6 two sides do not agree: another certificate, plain text for TLS,
   7 somebody else is at it, 8 damaged data, 9 a limit is reached,
   13 expired token, 16 no such host, no way there, or no answer,
-  130 Ctrl-C, 1 anything else;
+  130 Ctrl-C, 141 nobody read on, 1 anything else;
   of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,
   14 a file is missing, 15 no such database;
   17 some files were refused, each by name; all others are loaded

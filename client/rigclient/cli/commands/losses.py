@@ -1,8 +1,9 @@
 """`rig gaps`: what a session was to bring, and what of it is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from itertools import groupby
+from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
@@ -17,6 +18,16 @@ from rigclient.cli.terminal.text import Text, stacked
 from rigclient.queries import words
 
 _STREAMS: Final = tuple(words(event_pb2.Stream))
+
+_FACTS: Final = (
+    ("stream", "left"),
+    ("numbers", "left"),
+    ("missing", "right"),
+    ("from", "left"),
+    ("to", "left"),
+)
+_REASONS_FROM: Final = 110
+"""Cells from which a gap's reason has room beside its numbers."""
 
 _LAPS: Final = {
     rig_pb2.LAP_LOSS_EVICTED: "the ring let go of it before it was archived",
@@ -53,10 +64,11 @@ def gaps(address: str, session: str, stream: str | None, limit: int, as_json: bo
     if as_json:
         shell.show_json(losses)
     else:
-        shell.console().print(_report(losses, limit))
+        console = shell.console()
+        console.print(_report(losses, limit, console.width))
 
 
-def _report(losses: rig_pb2.GetLossesResponse, limit: int) -> RenderableType:
+def _report(losses: rig_pb2.GetLossesResponse, limit: int, width: int) -> RenderableType:
     """Return sums by stream and reason, then every gap, then laps."""
     recording = losses.status == session_pb2.SESSION_STATUS_RECORDING
     title = Text(losses.session.removeprefix("sessions/"), GOOD if recording else STRONG)
@@ -65,7 +77,7 @@ def _report(losses: rig_pb2.GetLossesResponse, limit: int) -> RenderableType:
     if not (losses.laps or any(stream.reasons for stream in losses.streams)):
         return Group(*parts, Text("nothing is missing", GOOD))
     if losses.gaps:
-        parts += [_gaps(losses.gaps[: limit or None]), Text()]
+        parts += [_gaps(losses.gaps[: limit or None], width), Text()]
     if limit and len(losses.gaps) > limit:
         parts += [shell.more(limit, "gaps"), Text()]
     if losses.laps:
@@ -114,20 +126,36 @@ def _gaps_of(count: int) -> str:
     return f"{count:,} gap{'s' * (count != 1)}"
 
 
-def _gaps(found: Sequence[event_pb2.Gap]) -> Grid:
-    names = (("stream", "left"), ("numbers", "left"), ("missing", "right"), ("from", "left"), ("to", "left"))
-    grid = _grid(*names, ("why", "left"))
-    for gap in found:
-        count = f"{gap.count:,}" if gap.HasField("count") else "?"
-        why = Text(reason_text(gap.reason), TEXT)
-        grid.add_row(
-            _stream(gap.stream),
-            _numbers(gap),
-            Text(count, YELLOW),
-            *_times(gap),
-            why.append(f" ({gap.detail})" if gap.detail else "", DIM),
-        )
+def _gaps(found: Sequence[event_pb2.Gap], width: int) -> RenderableType:
+    """Return a row per gap with its reason; in a narrow terminal the reason is above those that it is of."""
+    rows = [(*_facts(gap), _why(gap)) for gap in found]
+    if width >= _REASONS_FROM:
+        return _table([*_FACTS, ("why", "left")], rows)
+    widths = [max(len(str(row[at])) for row in [[name for name, _ in _FACTS], *rows]) for at in range(5)]
+    parts: list[RenderableType] = []
+    for why, of_it in groupby(rows, key=lambda row: row[-1]):
+        parts += [why, _table(_FACTS, [row[:-1] for row in of_it], widths)]
+    return Group(*parts)
+
+
+def _table(
+    names: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], widths: Sequence[int] = ()
+) -> Grid:
+    grid = _grid(*names)
+    for column, cells in zip(grid.columns, widths, strict=False):
+        column.min_width = cells
+    for row in rows:
+        grid.add_row(*row)
     return grid
+
+
+def _facts(gap: event_pb2.Gap) -> tuple[Any, ...]:
+    count = f"{gap.count:,}" if gap.HasField("count") else "?"
+    return _stream(gap.stream), _numbers(gap), Text(count, YELLOW), *_times(gap)
+
+
+def _why(gap: event_pb2.Gap) -> Text:
+    return Text(reason_text(gap.reason), TEXT).append(f" ({gap.detail})" if gap.detail else "", DIM)
 
 
 def _numbers(gap: event_pb2.Gap) -> str:

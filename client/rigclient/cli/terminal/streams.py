@@ -18,6 +18,8 @@ from rigclient.cli.terminal.plain import say
 _FAILED = 1
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it."""
+UNREAD: Final = 141
+"""Exit code where nobody reads on, as in `rig laps | head -1`: that of a program that SIGPIPE ends."""
 
 
 def run(command: click.Command) -> NoReturn:
@@ -27,11 +29,14 @@ def run(command: click.Command) -> NoReturn:
     with _ctrl_c() as pressed:
         try:
             _open()
+            given = sys.stdout
             command.main()
         except KeyboardInterrupt:
             code = INTERRUPTED
         except SystemExit as end:
             code = INTERRUPTED if pressed and end.code == _FAILED else end.code  # click ends it as a failure
+            if code == _FAILED and sys.stdout is not given:  # click does this where nobody reads on
+                code = UNREAD
         except OSError as error:
             code = _refused(error)
     try:
@@ -78,9 +83,10 @@ def _open() -> None:
 
 def _refused(error: OSError) -> int:
     """Say what is wrong with standard output; nobody is told who has stopped reading."""
+    if error.errno == errno.EPIPE:
+        return UNREAD
     with contextlib.suppress(OSError):
-        if error.errno != errno.EPIPE:
-            say(f"error: standard output: {error.strerror or error}", err=True, fg="red")
+        say(f"error: standard output: {error.strerror or error}", err=True, fg="red")
     return _FAILED
 
 

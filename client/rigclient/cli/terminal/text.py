@@ -50,6 +50,10 @@ class Console(rich.console.Console):
     def __init__(self, **more: Any) -> None:
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, **more})
 
+    def on_broken_pipe(self) -> None:
+        """Raise it on: `streams` gives the exit code, where rich would end with 1."""
+        raise
+
     def render_str(self, text: str, **more: Any) -> rich.text.Text:
         """Return the text of a cell or a line."""
         return super().render_str(visible(text), **more)

@@ -53,7 +53,7 @@ def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnect
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return _too_small(width, height)
     foot = footer.line(board, width, reconnects, choice.keys, _said(board, choice))
-    tips = _tips(choice.said, width, height - _LEAST_HEIGHT)
+    tips = _tips(choice.said, width, max(height - _LEAST_HEIGHT, 1))
     inner = height - 3 - len(tips)
     body = _nothing(board, width) if board.physics is None else _body(board, width, inner, choice)
     rows = [*headline.lines(board, width), *body[:inner]]
@@ -63,11 +63,15 @@ def lines(board: Board, width: int, height: int, choice: ViewSettings, reconnect
 
 
 def _tips(said: list[str], width: int, room: int) -> list[Line]:
-    """Return the tips in at most `room` rows, whole ones: what has no room is left out."""
+    """Return the tips in at most `room` rows, whole ones: what has no room is left out. Where there is none
+    for a headline and a tip, the first tip is cut.
+    """
     rows: list[Line] = []
     for at, text in enumerate(said):
         wrapped = textwrap.wrap(text, width - 4, subsequent_indent="   ")
         if len(rows) + len(wrapped) > room:
+            if at == 1:
+                return [Line(f" {text}", TEXT).to(width)]
             break
         rows += [Line(f" {one}", TEXT if at else STRONG).to(width) for one in wrapped]
     return rows

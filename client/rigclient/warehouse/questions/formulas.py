@@ -12,6 +12,7 @@ from rig.channels import LAP, PHYSICS
 from rig.errors import Unavailable
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Batch
+from rigclient.warehouse.numbers import numbers
 from riglap.extras import need
 from riglap.formulas import Chosen, chosen, columns_of
 from riglap.lap import Array, ChannelRows, ColumnSource
@@ -116,6 +117,4 @@ def _reader(values: Array) -> Any:
 
 def _floats(lap: Any, name: str) -> Array:
     """Return a column as float64, NaN for NULL."""
-    pc: Any = need("pyarrow.compute", "warehouse")
-    pa: Any = need("pyarrow", "warehouse")
-    return np.asarray(pc.cast(lap.column(name), pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    return numbers(lap.column(name))

@@ -10,6 +10,7 @@ import numpy as np
 
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.numbers import numbers
 from rigclient.warehouse.questions.formulas import split
 from rigclient.warehouse.questions.keyset import Question, rows
 from rigclient.warehouse.questions.laps import LapKey
@@ -68,9 +69,9 @@ def _formula_means(
     asked = [f"{name} = {expression}" for name, expression in formulas.items()]
     found: dict[int, dict[str, float | None]] = {}
     for batch in samples_of(destination, lap, asked):
-        metres = batch.column("DISTANCE").to_numpy(zero_copy_only=False).astype(np.float64)
+        metres = numbers(batch.column("DISTANCE"))
         for name in map(str.upper, formulas):
-            values = batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+            values = numbers(batch.column(name))
             known = np.isfinite(metres) & np.isfinite(values) & (metres >= 0)
             cells, at = np.unique(np.floor(metres[known] / step_m).astype(int), return_inverse=True)
             sums = np.bincount(at, values[known], len(cells)) / np.maximum(

@@ -13,6 +13,7 @@ from rig.lapfile import pack
 from rig.v1 import archive_pb2, lap_pb2
 from rigclient.warehouse import tables
 from rigclient.warehouse.destination import Destination
+from rigclient.warehouse.numbers import numbers
 from rigclient.warehouse.questions.laps import LapKey
 from riglap.lap import Lap
 from riglap.references import WantedLaps
@@ -119,10 +120,6 @@ def _read(destination: Destination, key: LapKey, columns: Iterable[str]) -> Mapp
     if not batches or not chosen:
         return None
     return {
-        name: np.concatenate([_plain(batch.column(at)) for batch in batches])
+        name: np.concatenate([numbers(batch.column(at)) for batch in batches])
         for at, name in enumerate(chosen)
     }
-
-
-def _plain(column: Any) -> Any:
-    return np.asarray(column.cast("float64").to_numpy(zero_copy_only=False), np.float64)
