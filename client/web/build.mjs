@@ -17,6 +17,7 @@ const PAGES = [
   ["index", "rigd", ""],
   ["overlay", "rigd overlay", "overlay"],
   ["wall", "rigd pit wall", "", "wall"],
+  ["replay", "rigd replay", "", "replay"],
 ];
 // Modules for pages of one's own: name in /assets, and source.
 const MODULES = [

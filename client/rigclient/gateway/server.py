@@ -96,7 +96,7 @@ class Gateway:
             )
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_WORDS)
         app.router.add_get("/", self._page("index"))
-        for name in ("wall", "laps", "compare"):
+        for name in ("wall", "replay", "laps", "compare"):
             app.router.add_get(f"/{name}", self._page(name))
         app.router.add_get("/overlay/{widget}", self._page(WIDGET_PAGE))
         app.router.add_get("/assets/{name:.+}", self._asset)
