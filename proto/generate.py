@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 import infos
+import typescript
 
 if TYPE_CHECKING:
     from rig.channels import Channel, Table
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 PROTO = Path(__file__).resolve().parent
 SOURCES = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("rig/v1/*.proto"))
 SNAPSHOT = PROTO.parent / "tests/rig/rig_v1.binpb"
-OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", "rig/tables.py", "rig/infos.py", "CHANNELS.md")
+DERIVED_FILES = ("rig/tables.py", "rig/infos.py", "rig/contract.ts", "CHANNELS.md")
+OUTPUTS = ("rig/v1/*_pb2*.py", "rig/v1/*_pb2*.pyi", *DERIVED_FILES)
 
 
 RECORDED = {
@@ -44,7 +46,7 @@ RECORDED = {
 """How often the rows of a table are written."""
 
 
-DERIVED = (
+LIVE_CHANNELS = (
     "### Made while somebody asks",
     "",
     "Never recorded: a stream has them where its request names them, live as from the past, one `float32`",
@@ -74,7 +76,9 @@ def generate(target: Path) -> None:
         env={**os.environ, "PATH": path},
     )
 
-    (target / "rig/infos.py").write_text(infos.module(FileDescriptorSet.FromString(described.read_bytes())))
+    descriptors = FileDescriptorSet.FromString(described.read_bytes())
+    (target / "rig/infos.py").write_text(infos.module(descriptors))
+    (target / "rig/contract.ts").write_text(typescript.module(descriptors))
     described.unlink()
     derive(target)
 
@@ -147,7 +151,7 @@ def reference(tables: "dict[str, Table]") -> str:
             row = (name, c.unit, c.dtype.name, str(c.width), f"`{c.source}`", c.description)
             lines.append("| " + " | ".join(row) + " |")
         if table.derived:
-            lines += ["", *DERIVED]
+            lines += ["", *LIVE_CHANNELS]
             lines += ["| channel | unit | meaning |", "|---|---|---|"]
             lines += [f"| `{c.name}` | {c.unit} | {c.description} |" for c in table.derived.values()]
     return "\n".join(lines) + "\n"

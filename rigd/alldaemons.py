@@ -1,6 +1,7 @@
 """All daemons of one machine together, and with `--watch` someone who looks at them."""
 
 import functools
+import importlib.util
 import signal
 import sys
 import time
@@ -44,6 +45,8 @@ class AllDaemons:
     archiving: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
     playing: tuple[str, ...] = ()
+    web_port: int = 0
+    """Where pages for browsers are served, on this machine alone; 0: nowhere."""
     watchdog_s: float = WATCHDOG_S
     """Silence after which a daemon is started again."""
 
@@ -61,6 +64,8 @@ class AllDaemons:
         for address in (self.address, *self.addresses):
             sockets.check(address, first_port=0)
             ensure_free(address)
+        if self.web_port:
+            self._check_web()
         if self.demo:
             with BuffersFolder(self.buffers) as folder:
                 folder.clear()
@@ -77,6 +82,22 @@ class AllDaemons:
             serve += ["--address", address]
         words = {"record": record, "serve": serve, "archive": ["archive", *common, *self.archiving]}
         return [Daemon(name, words[name], logs / f"{name}.log", watchdog_s=self.watchdog_s) for name in words]
+
+    @property
+    def web(self) -> str:
+        """The address of the pages."""
+        return f"http://127.0.0.1:{self.web_port}/"
+
+    def _check_web(self) -> None:
+        """Raise Unavailable where the gateway is not installed, Busy where somebody listens at its port."""
+        if importlib.util.find_spec("aiohttp") is None:
+            raise Unavailable("pages for browsers need aiohttp", hint="pip install 'rigd[gateway]'")
+        ensure_free(f"127.0.0.1:{self.web_port}")
+
+    def gateway(self) -> Daemon:
+        """Return the gateway for browsers. Without it everything else goes on."""
+        words = ["gateway", "--rig", self.instance, "--port", str(self.web_port)]
+        return Daemon("gateway", words, self.data / "log/gateway.log", program="rigclient", needed=False)
 
     def game(self) -> Daemon:
         """Return the simulated game."""
@@ -96,6 +117,9 @@ def run_all(daemons: AllDaemons, watch: bool, seconds: float | None, console: Co
         if daemons.demo:
             supervisor.add(daemons.game())  # once the recorder looks: it shall see the first frame
             _wait_until(supervisor, daemons.address, lambda status: status.recorder.captured > 0)
+        if daemons.web_port:
+            supervisor.add(daemons.gateway())
+            console.print(Text.assemble("look in a browser: ", (daemons.web, "bold")), soft_wrap=True)
         if watch or seconds:
             return _attended(supervisor, daemons, seconds, console, screen=watch)
         console.print(

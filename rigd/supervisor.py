@@ -45,6 +45,10 @@ class Daemon:
     name: str
     words: Sequence[str]
     log: Path
+    program: str = "rigd"
+    """The module that has the words."""
+    needed: bool = True
+    """When it says that it cannot work, the others are ended too; else it is tried again."""
     keep: bool = True
     """Start it again when it ends; the simulated game may end by itself."""
     watchdog_s: float = 0.0
@@ -75,7 +79,7 @@ class Daemon:
     def _spawn(self, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C reaches the supervisor alone, which stops the others in order.
         return subprocess.Popen(
-            [sys.executable, "-m", "rigd", *self.words],
+            [sys.executable, "-m", self.program, *self.words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -97,7 +101,7 @@ class Daemon:
         if (code := self.process.poll()) is None:
             self._attend(self.process)
             return
-        if code == REFUSED:
+        if code == REFUSED and self.needed:
             raise DaemonRefused(f"{self.name} cannot work: {self.last_words()}", log=self.log)
         if not self.keep:
             self.process = None

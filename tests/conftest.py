@@ -122,9 +122,18 @@ def buffers() -> Iterator[Path]:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last what was not tried: what this machine did not let us, and what others run."""
-    for report in terminalreporter.stats.get("skipped", []):
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        terminalreporter.write_line(f"left out: {report.nodeid}: {why}", yellow=True)
+    for (path, why), names in _left_out(terminalreporter.stats.get("skipped", [])).items():
+        what = names[0] if len(names) == 1 else f"{path}, {len(names)} tests"
+        terminalreporter.write_line(f"left out: {what}: {why}", yellow=True)
     for path in terminalreporter.config.getoption("ignore") or ():
         terminalreporter.write_line(f"left out: {path}: .ci/run runs it", yellow=True)
     terminalreporter.write_line(f"left out: {ELSEWHERE}", yellow=True)
+
+
+def _left_out(reports: list[pytest.TestReport]) -> dict[tuple[str, str], list[str]]:
+    """Names of tests by file and reason: what a machine lacks may leave out dozens."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for report in reports:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        found.setdefault((report.nodeid.partition("::")[0], why), []).append(report.nodeid)
+    return found

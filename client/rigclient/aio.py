@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from rig.errors import NotFound, RigError
 from rig.infos import LapInfo, SessionInfo
-from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2
+from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2, telemetry_pb2
 from rigclient import losses, paired, queries, requests
 from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
 from rigclient.laplist import AsyncLapList, frame
-from rigclient.resume import Reception, framed, unpack_events
+from rigclient.resume import Reception, Response, framed, unpack_events, unparsed
 from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
 
@@ -100,6 +100,21 @@ class AsyncRig(AsyncConnection):
     ) -> AsyncStream[event_pb2.Event]:
         """Return events; what is missing comes as an event with a gap."""
         return self._stream("StreamEvents", Reception(requests.events(start), unpack_events, reconnect))
+
+    def responses(
+        self,
+        request: telemetry_pb2.StreamPhysicsRequest
+        | telemetry_pb2.StreamScoringRequest
+        | telemetry_pb2.StreamEventsRequest,
+        *,
+        reconnect: bool = True,
+    ) -> AsyncStream[Response]:
+        """Return a stream's responses as the bytes they came in, for who hands them on. `rigclient.requests`
+        makes requests. From a cursor it goes on: what has gone since is a gap and no error.
+        """
+        name = type(request).__name__.removesuffix("Request")
+        resumed = bool(request.start.cursor)
+        return self._stream(name, Reception(request, unparsed, reconnect, resumed))
 
     # The rig.
 

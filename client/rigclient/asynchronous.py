@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 
 from rig.errors import RigError
 from rig.v1 import access_pb2, access_pb2_grpc, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
@@ -21,6 +22,7 @@ from rigclient.route import Route
 from rigclient.wire import translated
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 
 class AsyncStream(Generic[T]):
@@ -138,6 +140,18 @@ class AsyncConnection:
             self._access.GetCaller, access_pb2.GetCallerRequest()
         )
         return caller
+
+    async def call(self, method: str, request: Message, answer: type[M]) -> M:
+        """Return the answer to any call of the contract that is no stream, such as
+        `rig.v1.RigService/GetStatus`.
+        """
+        called: Any = self._channel.unary_unary(
+            f"/{method}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=answer.FromString,
+        )
+        answered: M = await self._ask(called, request)
+        return answered
 
     async def close(self) -> None:
         """Close the connection and end its streams."""

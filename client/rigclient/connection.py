@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from rig.errors import RigError
 from rig.v1 import access_pb2, access_pb2_grpc, laps_pb2_grpc, rig_pb2, rig_pb2_grpc, telemetry_pb2_grpc
@@ -36,6 +37,7 @@ CHANNEL_OPTIONS: Final = (
 )
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 
 class Stream(Generic[T]):
@@ -156,6 +158,18 @@ class Connection:
         """Return who is in the seat of the rig, and since when. Raises Denied."""
         seat: access_pb2.GetSeatResponse = self._ask(self._access.GetSeat, access_pb2.GetSeatRequest())
         return seat
+
+    def call(self, method: str, request: Message, answer: type[M]) -> M:
+        """Return the answer to any call of the contract that is no stream, such as
+        `rig.v1.RigService/GetStatus`.
+        """
+        called: Any = self._channel.unary_unary(
+            f"/{method}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=answer.FromString,
+        )
+        answered: M = self._ask(called, request)
+        return answered
 
     def close(self) -> None:
         """Close the connection and end its streams."""

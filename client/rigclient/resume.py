@@ -4,9 +4,10 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
-from rig import parse
+from rig import columns, parse
 from rig.errors import Corrupt, CursorExpired, ForeignCursor, RigError, Unavailable
 from rig.v1 import event_pb2, telemetry_pb2
 from rigclient.frames import Decoder, Envelope, Frame
@@ -18,6 +19,10 @@ _ACKNOWLEDGE_S: Final = 0.7
 """Between two words to the server of how far we are. It takes us for stopped after 1.8 s without one."""
 
 _MOST_SEQ: Final = (1 << 64) - 1
+_GAPS_FIELD: Final = 3
+"""Of gaps in the responses of all streams."""
+_TIME_AT: Final = 9
+_TIME_TAG: Final = 0x11
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Frame)
@@ -47,7 +52,9 @@ class Reception(Generic[T]):
         request: Request,
         unpack: Callable[[bytes, Envelope, tuple[event_pb2.Gap, ...]], list[T]],
         reconnect: bool,
+        resumed: bool = False,
     ) -> None:
+        """`resumed`: it goes on where another one ended, and what has gone since is a gap and no error."""
         self.request: Request = request
         self.cursor: bytes = request.start.cursor
         """Resume after the last message received."""
@@ -59,7 +66,8 @@ class Reception(Generic[T]):
         self._reconnect = reconnect
         self._envelope, self._before = Envelope(b""), self.cursor
         """The last response, and the cursor before it."""
-        self._received = self._away = self._from_cursor = False
+        self._received = resumed
+        self._away = self._from_cursor = False
         self._delay_s = _FIRST_DELAY_S
         self._acknowledged_at = 0.0
         self._gaps: list[event_pb2.Gap] = []
@@ -200,6 +208,39 @@ def framed(
         return frames
 
     return unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response as the rig sent it, for who hands it on."""
+
+    data: bytes
+    """Of the contract's message. Gaps that this end has found stand before what came."""
+    cursor: bytes
+    """Resume after it."""
+    records: tuple[tuple[int, int], ...]
+    """Where in `data` its records begin and end."""
+    gaps: tuple[event_pb2.Gap, ...]
+    """What is missing right before the first of them."""
+    skipped: int
+    """Records left out right before them."""
+
+    @property
+    def time_ns(self) -> int:
+        """When its last record was captured, unix nanoseconds of the rig; 0 where it does not say."""
+        # Records of all streams begin with their number and their time, two tags and two fixed64.
+        if not self.records:
+            return 0
+        at = self.records[-1][0] + _TIME_AT
+        return int.from_bytes(self.data[at + 1 : at + 9], "little") if self.data[at] == _TIME_TAG else 0
+
+
+def unparsed(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[Response]:
+    """Return a response as one item: its bytes, with the gaps before it that they do not have."""
+    found = gaps[: len(gaps) - len(envelope.gaps)]
+    before = b"".join(columns.field(_GAPS_FIELD, gap.SerializeToString()) for gap in found)
+    records = tuple((at + len(before), end + len(before)) for at, end in envelope.records)
+    return [Response(before + data, envelope.cursor, records, gaps, envelope.skipped)]
 
 
 def unpack_events(data: bytes, envelope: Envelope, gaps: tuple[event_pb2.Gap, ...]) -> list[event_pb2.Event]:

@@ -351,7 +351,7 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
 
         `path` writes it as well: .png, .svg or .pdf, or for .html a page to zoom in. Raises MissingChannel,
         also where the lap came without `distance`; BadRequest for another ending; Unavailable without
-        matplotlib or, for a page, plotly.
+        matplotlib.
         """
         from riglap.formulas import chosen, with_formulas
         from riglap.plot import draw  # which is made of laps

@@ -24,6 +24,8 @@ from rigd.config.settings import Setting
     help="Run the simulated game too. It has no configuration file unless --config names one.",
 )
 @click.option("--watch", is_flag=True, help="Show the live view here.")
+@click.option("--web", is_flag=True, help="Serve pages for browsers too, on this machine; see `rig gateway`.")
+@click.option("--web-port", type=click.IntRange(1, 65_535), default=8790, show_default=True, help="Where.")
 @click.option("--watchdog", type=click.FloatRange(3), default=30.0, hidden=True)
 @click.option("--for", "seconds", type=click.FloatRange(1), metavar="S", help="Stop after so many seconds.")
 @options.log_level
@@ -38,6 +40,8 @@ def run(
     /,
     demo: bool,
     watch: bool,
+    web: bool,
+    web_port: int,
     watchdog: float,
     seconds: float | None,
     **_wishes: Any,
@@ -79,5 +83,6 @@ def run(
         archiving=tuple(options.given(options.archiving)),
         serving=tuple(options.given(options.serving)),
         playing=tuple(playing),
+        web_port=web_port if web else 0,
     )
     ctx.exit(run_all(daemons, watch, seconds, Console()))

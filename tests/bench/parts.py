@@ -16,8 +16,10 @@ from tests.bench.archives import archives
 from tests.bench.busy import busy
 from tests.bench.costs import costs
 from tests.bench.derived import derived
+from tests.bench.gateway import gateway
 from tests.bench.hostile import hostile
 from tests.bench.lapservice import listlaps, readlap
+from tests.bench.paint import page_growth, paint
 from tests.bench.peers.append import peers_append
 from tests.bench.peers.fanout import peers_fanout
 from tests.bench.peers.laps import peers_laps
@@ -197,6 +199,9 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "readlap": readlap,
     "busy": busy,
     "hostile": hostile,
+    "gateway": gateway,
+    "paint": paint,
+    "page_growth": page_growth,
     "peers_append": peers_append,
     "peers_fanout": peers_fanout,
     "peers_laps": peers_laps,
@@ -210,6 +215,11 @@ TARGETS: Final = {
     "recorder_core_pct": 5.0,
     "recorder_rss_mb": 150.0,
     "missed_400hz": 0.0,
+    "gateway_core_pct_60": 15.0,
+    "paint_p50_ms": 25.0,
+    "paint_p95_ms": 50.0,
+    "first_paint_ms": 1000.0,
+    "page_growth_pct": 10.0,
     "live_8_all_p50_ms": 2.0,
     "live_8_all_p99_ms": 4.0,
     "live_32_12_p99_ms": 5.0,

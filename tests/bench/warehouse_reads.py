@@ -45,7 +45,8 @@ _LAP: Final = (
 )
 _LAPS_SQL: Final = f"""
 INSERT INTO PUBLIC.LAPS BY NAME
-SELECT {_LAP}, 'lap' AS KIND, format('Driver {{}}', N % {_CARS}) AS DRIVER, 'Meander Valley' AS TRACK, 5000.0 AS TRACK_LENGTH,
+SELECT {_LAP}, 'lap' AS KIND, format('Driver {{}}', N % {_CARS}) AS DRIVER, 'Meander Valley' AS TRACK,
+  5000.0 AS TRACK_LENGTH,
   TRUE AS COMPLETE, TRUE AS VALID, 100.0 + N % 17 AS LAP_TIME, {_ROWS} AS SAMPLES, 'none' AS DIGEST
 FROM range({_SESSIONS * _CARS}) T(N)
 """

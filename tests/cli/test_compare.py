@@ -1,6 +1,8 @@
 """`rig compare`, `rig coach` and `rig circuit` on a race that the real archiver kept, in a shell."""
 
+import base64
 import dataclasses
+import gzip
 import json
 import os
 import re
@@ -421,3 +423,21 @@ def test_the_warehouse_has_the_same_delta(rig: Run, laps: list[Lap], tmp_path: P
             expected = np.interp(cell["distance"], metres, found.delta())
             assert cell["delta"] == pytest.approx(expected, abs=0.002)
     assert sum(cell["delta"] is not None for cell in cells) > 100
+
+
+def test_a_page_of_laps_is_one_file(rig: Run, laps: list[Lap], tmp_path: Path) -> None:
+    path = tmp_path / "laps.html"
+    push = ("--formula", "push = derivative(speed) [G]")
+    done = rig("compare", name(laps[0]), name(laps[5]), "--html", path, *push)
+    assert (done.returncode, done.stdout) == (0, f"{path}\n"), done.stderr
+    text = path.read_text()
+    held = re.findall(r'id="document" type="application/gzip;base64">([^<]+)<', text)
+    told = json.loads(gzip.decompress(base64.b64decode(held[0])))
+    assert [lap["name"] for lap in told["laps"][:2]] == [laps[0].info.name, laps[5].info.name]
+    assert {"speed", "lateral", "push"} <= {channel["name"] for channel in told["channels"]}
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    refused = rig("compare", name(laps[0]), name(laps[5]), "--html", path, "--channels", "nonsense")
+    assert refused.returncode
+    assert "there is no channel 'nonsense'" in refused.stderr
+    ideal = rig("compare", name(laps[0]), name(laps[5]), "--ideal", "--html", tmp_path / "ideal.html")
+    assert ideal.returncode == 0, ideal.stderr

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "export": (f"{_HERE}.export:export", "Write laps as CSV, Parquet or MoTeC files"),
     "forget": (f"{_HERE}.rigs:forget", "Forget a paired rig"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
+    "gateway": (f"{_HERE}.gateway:gateway", "Serve pages for browsers: the pit wall, overlays for OBS, laps"),
     "lap": (f"{_HERE}.lap:lap_command", "Show a lap: facts, speed over the distance, channels, events"),
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
     "mark": (f"{_HERE}.mark:mark", "Keep the seconds around a moment, whatever lap they lie in"),
@@ -45,7 +46,7 @@ COMMANDS: Final = {
 """Where each command is, and the first line of its docstring."""
 
 SECTIONS: Final = {
-    "The race and the rig": ("watch", "status", "seat", "tail", "channels"),
+    "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
     "Where the time went": ("compare", "coach", "circuit"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),

@@ -1,91 +1,112 @@
-"""A plot as one HTML page that needs nothing else: zoom, hover and hide laps in any browser."""
+"""A plot as a page to explore in a browser: the compare page, with the panels as its strips."""
 
-import html
+import itertools
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import numpy as np
 
 from rig.signs import visible
-from riglap.atomic import atomic_write
-from riglap.extras import need
-from riglap.plot.panels import X_TITLE, Panel, Plot
+from riglap import html
+from riglap.document import FORMAT, ChannelPlain, Document, LapPlain, column
+from riglap.lap import Array
+from riglap.plot.panels import Curve, Panel, Plot
 
-_PANEL_PX: Final = 220
-_HEAD_PX: Final = 120
-_LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.01, "xanchor": "left", "x": 0.0}
-_X_AXIS: Final = {
-    "title": {"text": X_TITLE},
-    "showspikes": True,
-    "spikemode": "across",
-    "spikethickness": 1,
-    "spikesnap": "cursor",
-}
-_SECTOR: Final = {"color": "#9a9a9a", "width": 1, "dash": "dot"}
-_SECTOR_NAME: Final = {"showarrow": False, "xanchor": "left", "yanchor": "top", "font": {"color": "#6a6a6a"}}
+_MOST_CELLS: Final = 120_000
 
 
 def write(path: Path, plot: Plot) -> None:
-    """Write the page, about 5 MB with the program that draws. Raises Unavailable without plotly."""
-    page = _figure(plot).to_html(include_plotlyjs=True, full_html=True)
-    with atomic_write(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+    """Write the page, 0.2 MB and the curves. Raises Unavailable where the page was not built, OSError."""
+    html.write(path, document(plot))
 
 
-def _figure(plot: Plot) -> Any:
-    """Return the figure: panels stacked on one x axis, so that they zoom as one."""
-    draw = need("plotly.graph_objects", "plot")
-    panels, named = plot.panels, set[str]()
-    ranks = {curve.label: at for at, curve in enumerate(panels[plot.fullest].curves)}
-    lines = [
-        draw.Scatter(curve)
-        for row, panel in enumerate(panels, start=1)
-        for curve in _curves(panel, f"y{row}", named, ranks)
-    ]
-    figure = draw.Figure(
-        lines, {"title": {"text": _plain(plot.title)}, "template": "plotly_white", "legend": _LEGEND}
-    )
-    figure.update_layout(
-        height=_HEAD_PX + _PANEL_PX * len(panels),
-        margin={"t": _HEAD_PX},
-        grid={"rows": len(panels), "columns": 1, "ygap": 0.12},
-        xaxis=_X_AXIS,
-        # The values of all laps in all panels, wherever the pointer is.
-        hovermode="x unified",
-        hoversubplots="axis",
-        **{
-            f"yaxis{row}": {"title": {"text": _plain(panel.title)}}
-            for row, panel in enumerate(panels, start=1)
-        },
-    )
-    for number, metres in enumerate(plot.sectors, start=2):
-        figure.add_shape(type="line", xref="x", yref="paper", x0=metres, x1=metres, y0=0, y1=1, line=_SECTOR)
-        figure.add_annotation(x=metres, y=1, yref="paper", text=f"S{number}", **_SECTOR_NAME)
-    return figure
+def document(plot: Plot) -> Document:
+    """Return the plot as a comparison document: its curves on one grid of a metre, without times."""
+    longest = max((_longest(curve) for panel in plot.panels for curve in panel.curves), default=1.0)
+    cells = min(max(round(longest), 1), _MOST_CELLS)
+    places = np.linspace(0.0, max(longest, 1.0), cells + 1)
+    labels = [curve.label for curve in plot.panels[plot.fullest].curves]
+    return {
+        "format": FORMAT,
+        "track": visible(plot.title),
+        "length": float(places[-1]),
+        "cells": cells,
+        "reference": 0,
+        "circuit": None,
+        "segments": [],
+        "sectors": [
+            {"kind": "sector", "title": f"S{at}", "corner": 0, "pieces": [list(piece)]}
+            for at, piece in enumerate(_sectors(plot.sectors, float(places[-1])), start=1)
+        ],
+        "minis": [],
+        "channels": [_channel(panel) for panel in plot.panels],
+        "laps": [_lap(label, plot.panels, places) for label in labels],
+        "advice": [],
+        "notes": [],
+    }
 
 
-def _plain(text: str) -> str:
-    """Return a name as plain text: plotly would take a part of HTML."""
-    return html.escape(visible(text), quote=False)
+def _longest(curve: Curve) -> float:
+    known = curve.x[np.isfinite(curve.x)]
+    return float(known.max()) if len(known) else 0.0
 
 
-def _curves(panel: Panel, axis: str, named: set[str], ranks: dict[str, int]) -> list[dict[str, Any]]:
-    """Return the curves of a panel; each lap is in the legend once, and a click there hides it in all
-    panels.
+def _sectors(lines: tuple[float, ...], length: float) -> list[tuple[float, float]]:
+    edges = (0.0, *lines, length)
+    return list(itertools.pairwise(edges)) if lines else []
+
+
+def _channel(panel: Panel) -> ChannelPlain:
+    """Return what a panel shows; its title says the unit that people think in."""
+    name, _, rest = panel.title.partition(" [")
+    return {
+        "name": panel.title,
+        "title": visible(name),
+        "unit": "",
+        "shown": rest.partition("]")[0],
+        "description": visible(panel.title),
+        "steps": all(_whole(curve.y) for curve in panel.curves),
+        "formula": False,
+    }
+
+
+def _whole(values: Array) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(len(known)) and len(np.unique(known)) <= 32 and bool(np.all(known == np.rint(known)))
+
+
+def _lap(label: str, panels: list[Panel], places: Array) -> LapPlain:
+    curves = {panel.title: curve for panel in panels for curve in panel.curves if curve.label == label}
+    return {
+        "name": label,
+        "title": visible(label),
+        "driver": "",
+        "vehicle": "",
+        "vehicle_class": "",
+        "lap_time": None,
+        "valid": True,
+        "ideal": False,
+        "sectors": [],
+        "start": None,
+        "how": "distance",
+        "error": 0.0,
+        "doubts": [],
+        "time": None,
+        "channels": {title: column(_on_grid(curve, places)) for title, curve in curves.items()},
+        "corners": [],
+    }
+
+
+def _on_grid(curve: Curve, places: Array) -> Array:
+    """Return a curve at the places, NaN outside and where it has none; where the car rolled back, the
+    farthest distance so far counts.
     """
-    curves: list[dict[str, Any]] = []
-    for curve in panel.curves:
-        curves.append(
-            {
-                "x": curve.x,
-                "y": curve.y,
-                "xaxis": "x",
-                "yaxis": axis,
-                "name": _plain(curve.label),
-                "mode": "lines",
-                "line": {"color": curve.color, "width": 1.4},
-                "legendgroup": curve.label,
-                "legendrank": ranks[curve.label],
-                "showlegend": curve.label not in named,
-            }
-        )
-        named.add(curve.label)
-    return curves
+    known = np.isfinite(curve.x)
+    if not known.any():
+        return np.full(len(places), np.nan)
+    x = np.maximum.accumulate(curve.x[known].astype(np.float64))
+    y = curve.y[known].astype(np.float64)
+    if _whole(y):
+        at = np.clip(np.searchsorted(x, places, "right") - 1, 0, None)
+        return np.where((places >= x[0]) & (places <= x[-1]), y[at], np.nan)
+    return np.interp(places, x, y, np.nan, np.nan)

@@ -47,6 +47,14 @@ on_circuit: Callable[[shell.Command], shell.Command] = click.option(
 @click.option("--against", metavar="LAP", default="", help="What all of them are compared with.")
 @click.option("--ideal", is_flag=True, help="Compare with the best mini-sectors of all these laps.")
 @click.option("--minis", is_flag=True, help="Show mini-sectors of 100 m instead of corners and straights.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=shell.file,
+    metavar="FILE",
+    help="Write a page to explore in a browser: traces, map, corners, tips. It needs no network.",
+)
 @on_circuit
 @click.option(
     "--channels",
@@ -66,6 +74,7 @@ def compare(
     against: str,
     ideal: bool,
     minis: bool,
+    page: Path | None,
     circuit_file: Path | None,
     channels: tuple[str, ...],
     formulas: shell.Formulas,
@@ -96,14 +105,19 @@ def compare(
       rig compare car012-0003.lap warehouse:5f3a-2/car007-0004
       rig compare car012-0003 car012-0004 car012-0005 --ideal
       rig compare best car012-0003 --channels "throttle,push = derivative(speed) [G]"
+      rig compare best last --html laps.html
     """
     if ideal and against:
         raise click.UsageError("--ideal and --against both name the reference: give one of them")
+    usual = not channels
     wanted = formulas.chosen(channels)
     channels = wanted.channels if wanted else channels
     found, about = compared(
         address, names, circuit_file, ideal=ideal, against=against, where=where, wanted=wanted, more=channels
     )
+    if page:
+        _write_page(page, found, channels, usual, as_json)
+        return
     _check_channels(found, channels)
     if as_json:
         click.echo(shell.json_text(plain(found, channels) | {"about": about or None}))
@@ -113,6 +127,18 @@ def compare(
         console.print(part)
     for part in _channel_tables(found, channels, minis, console.width):
         console.print(part)
+
+
+def _write_page(
+    page: Path, found: "Comparison", channels: tuple[str, ...], usual: bool, as_json: bool
+) -> None:
+    """Write the page; with `usual` the usual channels and these."""
+    from riglap import html
+    from riglap.document import USUAL, document
+
+    with shell.busy(f"drawing {page}"):
+        html.write(page, document(found, (*(USUAL if usual else ()), *channels)))
+    shell.show_files([page], as_json)
 
 
 def compared(

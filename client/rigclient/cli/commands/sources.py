@@ -20,7 +20,7 @@ WAREHOUSE: Final = "warehouse:"
 CHANNELS: Final = (
     *("lap_time", "distance", "position", "speed", "throttle", "brake", "steering", "gear", "in_pit_lane"),
     *("local_velocity", "local_acceleration", "lateral_patch_velocity", "longitudinal_patch_velocity"),
-    *("tyre_tread", "tyre_carcass_temp", "dent_severity", "fuel"),
+    *("tyre_tread", "tyre_carcass_temp", "dent_severity", "fuel", "engine_rpm"),
 )
 """What comparing and coaching read of the warehouse."""
 

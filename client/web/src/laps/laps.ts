@@ -1,0 +1,295 @@
+// Sessions and laps of a rig: filtered, the best of them marked, two picked to compare.
+
+import { html, nothing, render, type TemplateResult } from "lit";
+
+import { lapTime, seconds } from "./figures.ts";
+
+interface Session {
+  name: string;
+  track_name?: string;
+  kind?: string;
+  start_time_ns?: string;
+  laps?: number;
+  best_lap_time?: number;
+}
+
+interface Lap {
+  name: string;
+  number?: number;
+  driver?: string;
+  vehicle?: string;
+  vehicle_class?: string;
+  lap_time?: number;
+  sector1?: number;
+  sector2?: number;
+  sector3?: number;
+  valid?: boolean;
+  complete?: boolean;
+  in_lap?: boolean;
+  out_lap?: boolean;
+  place?: number;
+  stint?: number;
+  track_name?: string;
+}
+
+type Filters = Record<"session" | "track" | "car" | "class" | "driver" | "valid" | "sort", string>;
+
+const PAGE_SIZE = 1000;
+const MOST_PAGES = 5;
+const MOST_PICKED = 20;
+const THEMES = ["dark", "light", "contrast"];
+const NO_FILTERS: Filters = { session: "", track: "", car: "", class: "", driver: "", valid: "", sort: "time" };
+
+async function ask<T>(path: string, words: Record<string, string> = {}): Promise<T> {
+  const key = new URLSearchParams(location.search).get("key");
+  const query = new URLSearchParams({ ...words, ...(key ? { key } : {}) });
+  const answer = await fetch(`/api/${path}?${query}`);
+  const told: unknown = await answer.json().catch(() => null);
+  if (answer.ok) return told as T;
+  const error = (told as { error?: { message?: string; hint?: string } } | null)?.error;
+  throw new Error([error?.message ?? `The gateway answered ${answer.status}.`, error?.hint].filter(Boolean).join(" – "));
+}
+
+/** Return all of a list that comes in pages, 5,000 at most. */
+async function all<T>(rig: string, name: "sessions" | "laps", words: Record<string, string> = {}): Promise<T[]> {
+  const found: T[] = [];
+  let token = "";
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const told = await ask<Record<string, unknown>>(`${encodeURIComponent(rig)}/${name}`, {
+      ...words,
+      page_size: String(PAGE_SIZE),
+      ...(token ? { page_token: token } : {}),
+    });
+    found.push(...((told[name] as T[] | undefined) ?? []));
+    token = String(told.next_page_token ?? "");
+    if (!token) break;
+  }
+  return found;
+}
+
+/** The name's end, car012-0003. */
+function short(lap: Lap): string {
+  return lap.name.slice(lap.name.lastIndexOf("/") + 1);
+}
+
+/** Whether a time may be the best: a whole lap that counts. */
+function counts(lap: Lap): boolean {
+  return Boolean(lap.valid && lap.complete && (lap.lap_time ?? 0) > 0);
+}
+
+class Page {
+  private rig = "";
+  private rigs: string[] = [];
+  private sessions: Session[] = [];
+  private laps: Lap[] = [];
+  private filters: Filters = { ...NO_FILTERS };
+  private picked: string[] = [];
+  private theme = "dark";
+  private shown = 200;
+
+  async start(): Promise<void> {
+    const query = new URLSearchParams(location.search);
+    for (const name of Object.keys(NO_FILTERS) as (keyof Filters)[]) this.filters[name] = query.get(name) ?? NO_FILTERS[name];
+    this.picked = query.getAll("lap").slice(0, MOST_PICKED);
+    this.theme = THEMES.find((name) => name === query.get("theme")) ?? "dark";
+    document.documentElement.dataset.theme = this.theme;
+    const told = await ask<{ rigs: { name: string }[] }>("rigs");
+    this.rigs = told.rigs.map((rig) => rig.name);
+    this.rig = query.get("rig") ?? this.rigs[0] ?? "";
+    if (!this.rig) throw new Error("No rig is known here: `rig pair` adds one, `rigd run` starts one.");
+    await this.load();
+  }
+
+  private async load(): Promise<void> {
+    this.sessions = await all<Session>(this.rig, "sessions");
+    if (this.filters.session && !this.sessions.some((one) => one.name === this.filters.session)) this.filters.session = "";
+    await this.loadLaps();
+  }
+
+  private async loadLaps(): Promise<void> {
+    const { session } = this.filters;
+    this.laps = await all<Lap>(this.rig, "laps", session ? { parent: session } : {});
+    document.body.dataset.ready = "";
+    this.draw();
+  }
+
+  private set(some: Partial<Filters>): void {
+    const before = this.filters.session;
+    this.filters = { ...this.filters, ...some };
+    this.shown = 200;
+    if (this.filters.session === before) return this.draw();
+    this.loadLaps().catch(say);
+  }
+
+  private track(lap: Lap): string {
+    const session = this.sessions.find((one) => lap.name.startsWith(`${one.name}/`));
+    return lap.track_name || session?.track_name || "";
+  }
+
+  private get filtered(): Lap[] {
+    const { track, car, class: kind, driver, valid, sort } = this.filters;
+    const wanted = driver.toLowerCase();
+    const found = this.laps.filter(
+      (lap) =>
+        (!track || this.track(lap) === track) &&
+        (!car || lap.vehicle === car) &&
+        (!kind || lap.vehicle_class === kind) &&
+        (!wanted || (lap.driver ?? "").toLowerCase().includes(wanted)) &&
+        (!valid || counts(lap)),
+    );
+    const time = (lap: Lap): number => lap.lap_time || Infinity;
+    if (sort === "time") found.sort((a, b) => Number(counts(b)) - Number(counts(a)) || time(a) - time(b));
+    return found;
+  }
+
+  private write(): void {
+    const query = new URLSearchParams({ rig: this.rig });
+    for (const [name, value] of Object.entries(this.filters)) if (value && value !== NO_FILTERS[name as keyof Filters]) query.set(name, value);
+    for (const name of this.picked) query.append("lap", name);
+    if (this.theme !== "dark") query.set("theme", this.theme);
+    const key = new URLSearchParams(location.search).get("key");
+    if (key) query.set("key", key);
+    history.replaceState(null, "", `?${query}`);
+  }
+
+  private draw(): void {
+    this.write();
+    render(this.bar(), document.querySelector<HTMLElement>("#bar")!);
+    render(this.sessionList(), document.querySelector<HTMLElement>("#sessions")!);
+    render(this.filterRow(), document.querySelector<HTMLElement>("#filters")!);
+    render(this.table(), document.querySelector<HTMLElement>("#list")!);
+  }
+
+  private bar(): TemplateResult {
+    const choose = (event: Event): string => (event.target as HTMLSelectElement).value;
+    return html`<h1>laps</h1>
+      <p class="versus dim">${this.laps.length} laps of ${this.filters.session ? "one session" : this.sessions.length === 1 ? "one session" : `${this.sessions.length} sessions`}</p>
+      <nav>
+        <label>rig <select aria-label="rig" @change=${(event: Event) => {
+          this.rig = choose(event);
+          this.picked = [];
+          this.filters = { ...NO_FILTERS };
+          this.load().catch(say);
+        }}>${[...new Set([this.rig, ...this.rigs])].map((name) => html`<option ?selected=${name === this.rig}>${name}</option>`)}</select></label>
+        <label>theme <select aria-label="theme" @change=${(event: Event) => {
+          this.theme = choose(event);
+          document.documentElement.dataset.theme = this.theme;
+          this.write();
+        }}>${THEMES.map((name) => html`<option ?selected=${name === this.theme}>${name}</option>`)}</select></label>
+      </nav>`;
+  }
+
+  private sessionList(): TemplateResult {
+    const one = (name: string, title: string, kind: string, told: string): TemplateResult =>
+      html`<button aria-pressed=${this.filters.session === name} @click=${() => this.set({ session: name })}>
+        <b>${title}</b><small>${kind}</small><small>${told}</small></button>`;
+    return html`${one("", "all sessions", "", `${this.sessions.length} of this rig`)}
+      ${this.sessions.map((session) => one(session.name, session.track_name ?? "", kindOf(session), facts(session)))}`;
+  }
+
+  private filterRow(): TemplateResult {
+    const options = (name: keyof Filters, of: (lap: Lap) => string | undefined): TemplateResult => {
+      const values = [...new Set([this.filters[name], ...this.laps.map(of)])].filter((value): value is string => Boolean(value)).sort();
+      return html`<label>${name} <select aria-label=${name} @change=${(event: Event) => this.set({ [name]: (event.target as HTMLSelectElement).value })}>
+        <option value="">all</option>${values.map((value) => html`<option ?selected=${value === this.filters[name]}>${value}</option>`)}</select></label>`;
+    };
+    const enough = this.picked.length >= 2;
+    return html`${options("track", (lap) => this.track(lap))} ${options("class", (lap) => lap.vehicle_class)} ${options("car", (lap) => lap.vehicle)}
+      <label>driver <input type="search" aria-label="driver" .value=${this.filters.driver} @input=${(event: Event) => this.set({ driver: (event.target as HTMLInputElement).value })}></label>
+      <label><input type="checkbox" ?checked=${Boolean(this.filters.valid)} @change=${(event: Event) => this.set({ valid: (event.target as HTMLInputElement).checked ? "1" : "" })}> valid only</label>
+      ${this.picked.length ? html`<button @click=${() => this.pick([])}>clear ${this.picked.length}</button>` : nothing}
+      <a class="go" aria-disabled=${!enough} href=${enough ? this.link() : "#list"}>${enough ? `compare ${this.picked.length} laps` : "pick two laps to compare"}</a>`;
+  }
+
+  /** The first one picked is the reference. */
+  private link(): string {
+    const query = new URLSearchParams({ rig: this.rig });
+    this.picked.forEach((name, at) => query.append(at === 0 ? "a" : "b", name));
+    const key = new URLSearchParams(location.search).get("key");
+    if (key) query.set("key", key);
+    return `compare?${query}${this.theme === "dark" ? "" : `#theme=${this.theme}`}`;
+  }
+
+  private pick(names: string[]): void {
+    this.picked = names.slice(-MOST_PICKED);
+    this.draw();
+  }
+
+  private table(): TemplateResult {
+    const laps = this.filtered;
+    if (!laps.length) return html`<p class="empty">${this.laps.length ? "No lap is left of these filters." : "No lap is here yet: a lap appears a minute after it ended."}</p>`;
+    const best = this.bests();
+    const sorted = (name: string): string => (this.filters.sort === name ? "descending" : "none");
+    return html`<table>
+        <thead><tr><th></th><th class="word">lap</th><th class="word">driver</th><th class="word wide">car</th><th class="word">class</th>
+          <th aria-sort=${sorted("time")}><button @click=${() => this.set({ sort: this.filters.sort === "time" ? "order" : "time" })}>time</button></th>
+          <th class="wide">S1</th><th class="wide">S2</th><th class="wide">S3</th><th class="word">notes</th></tr></thead>
+        <tbody>${laps.slice(0, this.shown).map((lap) => this.row(lap, best))}</tbody>
+      </table>
+      ${laps.length > this.shown ? html`<p class="empty"><button @click=${() => {
+        this.shown += 400;
+        this.draw();
+      }}>${laps.length - this.shown} more</button></p>` : nothing}`;
+  }
+
+  /** The best time of a track and class, and of a driver there; of sectors as well. */
+  private bests(): Map<string, number> {
+    const best = new Map<string, number>();
+    for (const lap of this.laps.filter(counts)) {
+      for (const [field, value] of times(lap)) {
+        for (const key of [this.key(lap, field), this.key(lap, field, true)]) best.set(key, Math.min(best.get(key) ?? Infinity, value));
+      }
+    }
+    return best;
+  }
+
+  private key(lap: Lap, field: string, own = false): string {
+    return JSON.stringify([field, this.track(lap), lap.vehicle_class, own ? lap.driver : null]);
+  }
+
+  private row(lap: Lap, best: Map<string, number>): TemplateResult {
+    const picked = this.picked.includes(lap.name);
+    const kind = (field: string, value: number | undefined): string => {
+      if (!counts(lap) || value === undefined) return "";
+      if (best.get(this.key(lap, field)) === value) return "overall";
+      return best.get(this.key(lap, field, true)) === value ? "own" : "";
+    };
+    const words: Record<string, string> = { overall: "best of its class here", own: "this driver's best", "": "" };
+    const cell = (field: "lap_time" | "sector1" | "sector2" | "sector3"): TemplateResult => {
+      const value = lap[field];
+      const mark = kind(field, value);
+      return html`<td class="${mark} ${field === "lap_time" ? "" : "wide"}" title=${words[mark]!}>${field === "lap_time" ? lapTime(value ?? NaN) : seconds(value || NaN)}${mark === "overall" && field === "lap_time" ? " ★" : ""}</td>`;
+    };
+    const notes = [lap.complete ? "" : "part", lap.valid ? "" : "not valid", lap.out_lap ? "out" : "", lap.in_lap ? "in" : ""].filter(Boolean);
+    return html`<tr class=${picked ? "chosen" : ""} data-lap=${lap.name}>
+      <td><input type="checkbox" aria-label="pick ${short(lap)}" .checked=${picked} ?disabled=${!lap.complete}
+        @change=${() => this.pick(picked ? this.picked.filter((name) => name !== lap.name) : [...this.picked, lap.name])}></td>
+      <td class="word num dim">${short(lap)}</td><td class="word"><b>${lap.driver ?? ""}</b></td><td class="word wide">${lap.vehicle ?? ""}</td>
+      <td class="word">${lap.vehicle_class ?? ""}</td>${cell("lap_time")}${cell("sector1")}${cell("sector2")}${cell("sector3")}
+      <td class="word dim">${notes.join(", ")}</td></tr>`;
+  }
+}
+
+function times(lap: Lap): [string, number][] {
+  const pairs: [string, number | undefined][] = [["lap_time", lap.lap_time], ["sector1", lap.sector1], ["sector2", lap.sector2], ["sector3", lap.sector3]];
+  return pairs.filter((pair): pair is [string, number] => typeof pair[1] === "number" && pair[1] > 0);
+}
+
+function kindOf(session: Session): string {
+  return (session.kind ?? "").replace("SESSION_KIND_", "").replace("UNSPECIFIED", "").replaceAll("_", " ").toLowerCase();
+}
+
+function facts(session: Session): string {
+  const ns = session.start_time_ns ?? "0";
+  const when = ns === "0" ? session.name.replace("sessions/", "") : new Date(Number(BigInt(ns) / 1_000_000n)).toLocaleString();
+  const best = session.best_lap_time ? `best ${lapTime(session.best_lap_time)}` : "";
+  return [when, `${session.laps ?? 0} laps`, best].filter(Boolean).join(" · ");
+}
+
+function say(error: unknown): void {
+  const said = document.querySelector<HTMLElement>("#trouble")!;
+  said.textContent = error instanceof Error ? error.message : String(error);
+  said.hidden = false;
+}
+
+new Page().start().catch(say);
