@@ -213,6 +213,8 @@ TARGETS: Final = {
     "recorder_rss_mb": 150.0,
     "missed_400hz": 0.0,
     "gateway_core_pct_60": 15.0,
+    "gateway_vs_mosquitto_p99": 1.0,
+    "stalled_page_bytes": 1e6,
     "live_8_all_p50_ms": 2.0,
     "live_8_all_p99_ms": 4.0,
     "live_32_12_p99_ms": 5.0,
