@@ -17,7 +17,7 @@ from rigd.install import manifest
 from rigd.install.manager import absent, ask, control, lingers
 from rigd.install.manifest import Written
 from rigd.install.place import InstallFolders, check_player
-from rigd.install.units import DAEMONS, SYNC, TARGET, Wanted, files
+from rigd.install.units import DAEMONS, GATEWAY, SYNC, TARGET, Wanted, files
 from rigd.ring.lock import laps_lock, ring_lock
 
 Say = Callable[[str], None]
@@ -136,6 +136,7 @@ class Installation:
         if not place.system:
             self._linger()
         self._say(f"for a warehouse: {' '.join(control(place, 'enable', '--now', SYNC[1]))}")
+        self._say(f"for browsers: {' '.join(control(place, 'enable', '--now', GATEWAY))}")
 
     def _make_group(self) -> None:
         there = _group_exists()
@@ -166,7 +167,7 @@ class Installation:
             raise NotFound(f"nothing is installed: there is no {place.manifest}", path=place.manifest)
         folder = self.data
         if place.here and not absent(place):
-            units = (SYNC[1], *reversed(DAEMONS), TARGET)
+            units = (SYNC[1], GATEWAY, *reversed(DAEMONS), TARGET)
             self._ask(*control(place, "disable", "--now", *units))
         if data:
             self._do(f"removed    {folder} and all in it", _remove_data, place.real(folder))

@@ -16,6 +16,8 @@ from rigd.install.place import InstallFolders
 DAEMONS: Final = ("rigd-record.service", "rigd-archive.service", "rigd-serve.service")
 TARGET: Final = "rigd.target"
 SYNC: Final = ("rig-sync.service", "rig-sync.timer")
+GATEWAY: Final = "rigd-gateway.service"
+"""Like the sync it waits to be enabled."""
 
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"), Path("/var/home"))
 """What ProtectHome closes, and where SteamOS-like systems keep it."""
@@ -63,7 +65,7 @@ def files(place: InstallFolders, data: Path, config: str) -> list[Wanted]:
         raise BadRequest(f"systemd runs no program at {daemon}", hint=hint, path=daemon)
     if place.system:
         _refuse_private(daemon, place.player)
-    names = (*DAEMONS, TARGET, *(SYNC if client else ()))
+    names = (*DAEMONS, TARGET, *((*SYNC, GATEWAY) if client else ()))
     made = [Wanted(place.units / name, _filled(name, place, data, daemon, client)) for name in names]
     if place.system:
         for folder in ("sysusers", "tmpfiles"):

@@ -220,6 +220,8 @@ TARGETS: Final = {
     "paint_p95_ms": 50.0,
     "first_paint_ms": 1000.0,
     "page_growth_pct": 10.0,
+    "gateway_vs_mosquitto_p99": 1.0,
+    "stalled_page_bytes": 1e6,
     "live_8_all_p50_ms": 2.0,
     "live_8_all_p99_ms": 4.0,
     "live_32_12_p99_ms": 5.0,

@@ -27,9 +27,10 @@ class Tab:
 
     async def message(self) -> tuple[int, bytes]:
         """The next binary message."""
-        while True:
-            if (found := await self.take()) is not None:
-                return found
+        async with asyncio.timeout(WAIT_S):  # states come all the time
+            while True:
+                if (found := await self.take()) is not None:
+                    return found
 
     async def state(self, name: str) -> dict[str, Any]:
         """The next time that it is told this state."""
@@ -44,8 +45,9 @@ class Tab:
     async def error(self) -> dict[str, Any]:
         """The next error."""
         known = len(self.errors)
-        while len(self.errors) == known:
-            await self.take()
+        async with asyncio.timeout(WAIT_S):
+            while len(self.errors) == known:
+                await self.take()
         return self.errors[-1]
 
     async def take(self) -> tuple[int, bytes] | None:

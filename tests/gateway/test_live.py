@@ -5,16 +5,20 @@ import base64
 import contextlib
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 import rigclient
 from rig.v1 import telemetry_pb2
 from rigclient import requests
 from rigclient.aio import AsyncRig
+from rigclient.gateway import page
 from rigclient.gateway.server import Gateway
 from rigclient.gateway.server import Settings as GatewaySettings
+from rigd.serve import status
 from rigd.serve.server import Server, Settings
 from tests.gateway.browser import Browser, Tab, until
 from tests.serve.scripted_recorder import RemoteRecorder
@@ -249,3 +253,120 @@ async def test_the_client_brings_bytes(recorder: RemoteRecorder, address: str) -
         response = await anext(rig.responses(requests.physics(start="earliest")))
         message = telemetry_pb2.StreamPhysicsResponse.FromString(response.data)
         assert (response.cursor, response.time_ns) == (message.cursor, message.ticks[-1].capture_time_ns)
+
+
+@pytest.mark.parametrize("cars", [1, 104])
+async def test_one_car_and_a_hundred_and_four_pass(
+    recorder: RemoteRecorder, browser: Browser, cars: int
+) -> None:
+    recorder.field_of(cars)
+    async with browser.tab({"stream": "physics", "rate": 0}) as tab:
+        (*_, last) = telemetry_pb2.StreamPhysicsResponse.FromString(await tick_after(tab, recorder)).ticks
+        assert list(last.id) == list(range(1, cars + 1))
+        assert len(last.tyre_temp) == 12 * cars
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """While it is not set, no page takes bytes."""
+    gate, whole = asyncio.Event(), web.WebSocketResponse.send_bytes
+
+    async def slow(self: web.WebSocketResponse, data: bytes) -> None:
+        await gate.wait()
+        await whole(self, data)
+
+    monkeypatch.setattr(web.WebSocketResponse, "send_bytes", slow)
+    gate.set()
+    return gate
+
+
+async def test_events_that_a_page_is_too_slow_for_are_counted(
+    recorder: RemoteRecorder, browser: Browser, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MAX_EVENTS", 5)
+    async with browser.tab(EVENTS) as tab:
+        seqs: list[int] = []
+        while not seqs:
+            recorder.event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    seqs = event_seqs((await tab.message())[1])
+        gate.clear()
+        for _ in range(30):
+            recorder.event()
+            await asyncio.sleep(0.005)
+        gate.set()
+        while seqs[-1] < seqs[0] + 30 or not any(state["dropped"] for state in tab.states):
+            if (came := await tab.take()) is not None:
+                seqs += event_seqs(came[1])
+        # Of 30, the five that the bound lets wait, and what had been on its way.
+        assert tab.states[-1]["dropped"] == 30 + 1 - len(seqs)
+
+
+def event_seqs(data: bytes) -> list[int]:
+    return [event.seq for event in telemetry_pb2.StreamEventsResponse.FromString(data).events]
+
+
+async def test_a_page_that_takes_nothing_is_dropped(
+    recorder: RemoteRecorder,
+    gateway: Gateway,
+    browser: Browser,
+    gate: asyncio.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page, "STALLED_S", 0.3)
+    async with browser.tab(SPEED) as tab:
+        await tick_after(tab, recorder)
+        gate.clear()
+        recorder.ticks(1)
+        await until(lambda: not gateway.open)
+
+
+async def test_a_rig_whose_clock_is_an_hour_off_is_live(
+    recorder: RemoteRecorder, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour_ns = 3600 * 10**9
+    real = time.time_ns
+    ahead = SimpleNamespace(**vars(time) | {"time_ns": lambda: real() + hour_ns})
+    monkeypatch.setattr(status, "time", ahead)
+    async with browser.tab(SPEED) as tab:
+        while True:
+            recorder.ticks(1, capture_time_ns=real() + hour_ns)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await tab.take()
+            if any(state["state"] == "live" and 0 < state["lag_s"] < 1800 for state in tab.states):
+                break
+        assert not any(state["lag_s"] > 1800 for state in tab.states)
+
+
+async def test_a_mark_is_made_and_listed(recorder: RemoteRecorder, browser: Browser) -> None:
+    recorder.ticks(1, capture_time_ns=time.time_ns())
+    body = {"before_s": 30, "after_s": 10, "note": "a lock-up"}
+    async with browser.session.post(f"/api/{browser.rig}/marks", json=body) as answer:
+        assert answer.status == 200, await answer.text()
+    _, found = await browser.get(f"/api/{browser.rig}/marks")
+    assert [moment["note"] for moment in found["marks"]] == ["a lock-up"]
+
+
+async def test_of_two_rigs_one_may_be_off(recorder: RemoteRecorder, address: str) -> None:
+    off = "127.0.0.1:1"
+    async with (
+        Gateway(GatewaySettings(port=0, rigs=(address, off))) as gateway,
+        aiohttp.ClientSession(gateway.address) as session,
+        Browser(session, address).tab(SPEED) as tab,
+        Browser(session, off).tab(SPEED) as dark,
+    ):
+        await tick_after(tab, recorder)
+        await dark.state("off")
+        _, found = await Browser(session, address).get("/api/rigs")
+        states = {rig["name"]: rig["state"] for rig in found["rigs"]}
+        assert states[off] == "off"
+        assert states[address] in ("live", "stale")  # the scripted recorder says nothing of a game
+
+
+async def test_a_cursor_of_a_table_is_refused_in_words(browser: Browser) -> None:
+    async with browser.tab(SPEED | {"cursor": "AAAA"}) as tab:
+        error = await tab.error()
+        assert "cursor is of events" in error["message"]
+        assert "seek" in error["hint"]

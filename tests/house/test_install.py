@@ -16,7 +16,7 @@ import pytest
 from rig.errors import BadRequest, Denied
 from rigd.install import units as templates
 from rigd.install.place import InstallFolders, chosen
-from rigd.install.units import DAEMONS, SYNC, TARGET
+from rigd.install.units import DAEMONS, GATEWAY, SYNC, TARGET
 from tests.stage import stage, until
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -107,7 +107,7 @@ class TestFiles:
     def test_the_system_gets_units_group_folder_and_example(self, machine: Machine) -> None:
         said = machine.done("install", *system(machine))
         etc = machine.root / "etc"
-        for name in (*DAEMONS, TARGET, *SYNC):
+        for name in (*DAEMONS, TARGET, *SYNC, GATEWAY):
             assert (etc / "systemd/system" / name).is_file()
             assert f"wrote      /etc/systemd/system/{name}" in said.splitlines()
         for name in DAEMONS:
@@ -119,7 +119,12 @@ class TestFiles:
     def test_a_user_gets_units_and_folders_of_its_own(self, machine: Machine) -> None:
         machine.done("install", *USER, *in_root(machine))
         home = machine.root / machine.home.relative_to("/")
-        assert {path.name for path in (home / ".config/systemd/user").iterdir()} == {*DAEMONS, TARGET, *SYNC}
+        assert {path.name for path in (home / ".config/systemd/user").iterdir()} == {
+            *DAEMONS,
+            TARGET,
+            *SYNC,
+            GATEWAY,
+        }
         assert mode(home / ".config/rigd") == mode(home / ".local/share/rigd") == 0o700
         assert mode(home / ".config/rigd/rigd.toml") == 0o600
 
@@ -362,7 +367,7 @@ class TestUnits:
                 file.path.write_text(file.text)
         assert verified(place.units) == ""
 
-    @pytest.mark.parametrize("name", [*DAEMONS, SYNC[0]])
+    @pytest.mark.parametrize("name", [*DAEMONS, SYNC[0], GATEWAY])
     def test_the_system_s_units_are_closed(self, units: Path, name: str) -> None:
         unit = units / "etc/systemd/system" / name
         words = [str(ANALYZE), "security", "--offline=true", "--no-pager", str(unit)]

@@ -33,8 +33,14 @@ class ScriptedRecorder:
         self.ring = RingWriter(data / "ring", limit_bytes)
         self.ring.append((), {b"limit": str(limit_bytes).encode()})
         self.bell = Bell(data / "wake")
+        self._ids: tuple[int, ...] = IDS
         self._physics, self._scoring = Template(PHYSICS, len(IDS)), Template(SCORING, len(IDS))
         self.seq = {stream: span.last for stream, span in self.ring.spans().items()}
+
+    def field_of(self, cars: int) -> None:
+        """Have so many cars from now on, with the ids 1, 2, 3, ... in telemetry."""
+        self._ids = tuple(range(1, cars + 1))
+        self._physics = Template(PHYSICS, cars)
 
     def ticks(self, count: int, **head: Any) -> None:
         """Append ticks in one commit."""
@@ -46,9 +52,9 @@ class ScriptedRecorder:
         seq = self._number(rings.PHYSICS)
         clock_s = seq * STEP_S
         columns = self._physics.columns
-        columns["id"][:] = IDS
+        columns["id"][:] = self._ids
         columns["speed"][:] = seq
-        columns["gear"][:] = range(len(IDS))
+        columns["gear"][:] = range(len(self._ids))
         columns["lap_start_time"][:] = clock_s // 10 * 10
         return self._record(rings.PHYSICS, self._physics, seq, clock_s, PHYSICS.schema, b"", head)
 
@@ -129,7 +135,8 @@ class ScriptedRecorder:
         change: Any,
     ) -> Record:
         time_ns = START_NS + int(clock_s * 1e9)
-        head = Head(seq, time_ns, 1, clock_s, seq, schema, len(IDS), PLAYER, False, True)
+        cars = len(self._ids) if template is self._physics else len(IDS)
+        head = Head(seq, time_ns, 1, clock_s, seq, schema, cars, PLAYER, False, True)
         return Record(stream, rings.key(seq), template.pack(head._replace(**change), tail))
 
     def identity(self) -> str:

@@ -8,9 +8,13 @@ from typing import Final
 
 from aiohttp import web
 
+from rig.errors import Exhausted
+
 PAGES: Final = Path(__file__).with_name("pages")
 """Git does not have it; the wheel brings it."""
 _MOST_BYTES: Final = 8 << 20
+_MOST_HELD: Final = 32 << 20
+"""Bytes of all files that are kept in memory."""
 _TYPES: Final = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -41,10 +45,12 @@ class Files:
 
     def file(self, request: web.Request, name: str) -> web.Response:
         """Return a file of the folder, 304 where the browser has it."""
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder) or not path.is_file():
+        path = self._path(name)
+        if path is None:
             words = {"code": "NOT_FOUND", "message": f"there is no {name[:80]!r} here", "hint": "begin at /"}
             return web.json_response({"error": words}, status=404)
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise Exhausted(f"{name[:80]!r} has {size} bytes", hint=f"at most {_MOST_BYTES}")
         body, tag = self._content(path)
         # Names do not change with what is in them, so the browser asks; what it has costs it an empty answer.
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
@@ -57,12 +63,24 @@ class Files:
         response.enable_compression()
         return response
 
+    def _path(self, name: str) -> Path | None:
+        """Return where a file is; None for what is elsewhere, hidden such as .git, or no file."""
+        if any(part.startswith(".") for part in name.split("/")):
+            return None
+        try:
+            path = (self._folder / name).resolve()
+            return path if path.is_relative_to(self._folder) and path.is_file() else None
+        except (OSError, ValueError, RuntimeError):  # too long, with a NUL, a link to itself
+            return None
+
     def _content(self, path: Path) -> tuple[bytes, str]:
         changed = path.stat().st_mtime_ns
         known = self._read.get(path)
         if known is None or known[0] != changed:
             with path.open("rb") as file:
                 body = file.read(_MOST_BYTES)
+            if sum(len(old[1]) for old in self._read.values()) + len(body) > _MOST_HELD:
+                self._read.clear()
             tag = json.dumps(hashlib.sha256(body).hexdigest()[:32])
             known = self._read[path] = (changed, body, tag)
         return known[1], known[2]

@@ -34,10 +34,10 @@ class Guard:
 
     def why_not(self, request: web.Request) -> web.Response | None:
         """Return what is answered instead; None where the request may go on."""
-        if not self._knows(host_of(request.host)):
-            return _refused(
-                421, "WRONG_HOST", f"this gateway is not called {request.host[:80]!r}", "use its address"
-            )
+        # Not request.host: where there is no header it asks the network for a name, and everybody waits.
+        host = request.headers.get("Host", "")
+        if not self._knows(host_of(host)):
+            return _refused(421, "WRONG_HOST", f"this gateway is not called {host[:80]!r}", "use its address")
         if not self._own_page(request):
             return _refused(
                 403, "FOREIGN_ORIGIN", "a page of another site asks", "open the gateway's own pages"

@@ -25,6 +25,8 @@ MAX_SPEED: Final = 32.0
 STALLED_S: Final = 30.0
 """A page that takes nothing for so long is dropped."""
 _STATE_S: Final = 1.0
+MAX_WISHES: Final = 20
+"""That a page may have in a second; who drags a slider has fewer. More of them wait in its connection."""
 
 CLOSED_GARBAGE: Final = 1008
 CLOSED_AWAY: Final = 1001
@@ -106,6 +108,7 @@ class Page:
         self._told_at = 0.0
         self._dropped = self._missed = 0
         self._garbage = 0
+        self._wished_at: deque[float] = deque([0.0], maxlen=MAX_WISHES)
         self._writing_since = 0.0
         self._followed_at = time.monotonic()
 
@@ -116,6 +119,7 @@ class Page:
             self.look()
             async for message in self._socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    await self._slow_down()
                     await self._obey(message.data)
         finally:
             writer.cancel()
@@ -199,6 +203,12 @@ class Page:
         self._follow(self._wanted)
 
     # What the page says.
+
+    async def _slow_down(self) -> None:
+        """Wait while the page says too much: every wish may open streams of the rig."""
+        if len(self._wished_at) == MAX_WISHES:
+            await asyncio.sleep(self._wished_at[0] + 1 - time.monotonic())
+        self._wished_at.append(time.monotonic())
 
     async def _obey(self, text: str | bytes) -> None:
         try:

@@ -10,6 +10,7 @@ from rig import sockets
 from rig.errors import Denied, NotFound, RigError, Unauthenticated
 from rig.v1 import event_pb2, rig_pb2
 from rigclient import aio, paired
+from rigclient.gateway.kept import Allowance
 from rigclient.gateway.pace import SECOND_NS, RigClock
 from rigclient.gateway.upstream import Upstreams
 
@@ -43,6 +44,7 @@ class GatewayRig:
         self.connection = aio.AsyncRig(rig)
         self.clock = RigClock()
         self.upstreams = Upstreams(self)
+        self.allowance = Allowance()
         self.state = _CONNECTING
         self.spans: dict[int, tuple[int, int]] = {}
         """By stream, what its ring holds: from and until, unix nanoseconds."""

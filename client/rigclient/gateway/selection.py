@@ -40,7 +40,7 @@ class PageEntry:
     delta_reference: str = ""
     """Of physics: name of the lap that the channel of this name holds cars against."""
     cursor: bytes = b""
-    """Of events: after this one. Of tables the newest counts, so there it is nothing."""
+    """Of events: after this one. Of tables the newest counts, so there it is refused."""
 
     def request(self, start: requests.Start, *, one_by_one: bool = False) -> Request:
         """Return what to ask the rig for. `one_by_one`: a tick a message also where many wait."""
@@ -81,6 +81,10 @@ def wanted(entry: object) -> PageEntry:
         raise BadRequest(f"{_short(stream)} is no stream", hint=f"there are {', '.join(STREAMS)}")
     if stream == "events":
         return PageEntry(stream, cursor=_cursor(entry.get("cursor")))
+    if entry.get("cursor"):
+        raise BadRequest(
+            f"of {stream} the newest counts, and a cursor is of events", hint='{"seek": {"time_ns": "..."}}'
+        )
     return PageEntry(
         stream,
         _channels(entry.get("channels")),

@@ -229,7 +229,12 @@ class Gateway:
         if request.content_type != "application/json":
             raise BadRequest("the body is no JSON", hint="Content-Type: application/json")
         rig = await self.rigs.get(request.match_info["rig"])
-        text = await answers.mark(rig.connection, await request.read())
+        try:
+            async with asyncio.timeout(SILENT_S):
+                body = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        text = await answers.mark(rig.connection, body)
         return web.Response(text=text, content_type="application/json")
 
     async def _live(self, request: web.Request) -> web.StreamResponse:

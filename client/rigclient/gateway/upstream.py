@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from rig.errors import Exhausted, RigError, Unavailable
@@ -92,7 +92,7 @@ class Upstream:
         self._readers.discard(reader)
         if not self._readers and self._linger is None:
             shared = not self.wanted.cursor and not isinstance(self._pace, Again)
-            self._linger = asyncio.get_running_loop().call_later(_LINGER_S if shared else 0.0, self._end)
+            self._linger = asyncio.get_running_loop().call_later(_LINGER_S if shared else 0.0, self.end)
 
     async def close(self) -> None:
         """End the stream."""
@@ -101,7 +101,15 @@ class Upstream:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def _end(self) -> None:
+    @property
+    def read(self) -> bool:
+        """Whether somebody follows it."""
+        return bool(self._readers)
+
+    def end(self) -> None:
+        """End it because nobody follows it."""
+        if self._linger is not None:
+            self._linger.cancel()
         self._task.cancel()
         self._gone()  # nobody has joined since: that takes the handle back
 
@@ -109,9 +117,10 @@ class Upstream:
         delay = 0.2
         while self._refused is None:
             try:
-                async for message in self._messages():
-                    self._take(message)
-                    delay = 0.2
+                async with contextlib.aclosing(self._messages()) as messages:
+                    async for message in messages:
+                        self._take(message)
+                        delay = 0.2
             except Unavailable:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _LONGEST_DELAY_S)
@@ -121,24 +130,28 @@ class Upstream:
                 _LOG.exception("a stream of %s broke", self._rig.name)
                 self._refuse(RigError(f"the gateway failed: {error!r}"))
 
-    async def _messages(self) -> AsyncIterator[Message]:
+    async def _messages(self) -> AsyncGenerator[Message]:
         """Yield what comes, when it is due."""
-        async for response in self._responses():
-            message = Message(response, self._tells_entries(response))
-            while (wait := self._pace.wait_s(message.time_ns)) > 0:
-                await asyncio.sleep(wait)
-            yield message
+        async with contextlib.aclosing(self._responses()) as responses:
+            async for response in responses:
+                message = Message(response, self._tells_entries(response))
+                while (wait := self._pace.wait_s(message.time_ns)) > 0:
+                    await asyncio.sleep(wait)
+                yield message
 
-    async def _responses(self) -> AsyncIterator[Response]:
+    async def _responses(self) -> AsyncGenerator[Response]:
         """Yield what the rig's laps have of the past, then what its ring has."""
         if not isinstance(self._pace, Live):
             await self._rig.clock_known()
         if isinstance(self._pace, Again) and self.wanted.stream != "events":
-            until_ns = self._rig.ring_begins_ns(self.wanted.stream)
-            async for kept in kept_records(
-                self._rig.connection, self.wanted, self._pace.begin_ns(), until_ns
-            ):
-                yield kept
+            # A ring without such a record: all there is stands in laps.
+            until_ns = self._rig.ring_begins_ns(self.wanted.stream) or self._rig.clock.now_ns()
+            past = kept_records(
+                self._rig.connection, self._rig.allowance, self.wanted, self._pace.begin_ns(), until_ns
+            )
+            async with contextlib.aclosing(past) as kept:
+                async for response in kept:
+                    yield response
         stream = self._rig.connection.responses(self._request())
         try:
             async for response in stream:
@@ -194,6 +207,8 @@ class Upstreams:
         whole = (wanted, key)
         if (found := self._open.get(whole)) is None:
             if len(self._open) >= MAX_OPEN:
+                self._end_unread()
+            if len(self._open) >= MAX_OPEN:
                 raise Exhausted(
                     f"{MAX_OPEN} different streams of {self._rig.name} are open",
                     hint="close a page",
@@ -208,6 +223,11 @@ class Upstreams:
             with contextlib.suppress(asyncio.CancelledError):
                 await one.close()
         self._open.clear()
+
+    def _end_unread(self) -> None:
+        """End those that only wait for a page that may come back."""
+        for one in [one for one in self._open.values() if not one.read]:
+            one.end()
 
     def _forget(self, whole: object) -> None:
         self._open.pop(whole, None)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
 import grpc.aio
 import numpy as np
 import redis.asyncio
@@ -99,6 +100,20 @@ async def follow_mosquitto(where: str, see: See) -> None:
     await asyncio.Future()
 
 
+async def follow_gateway(where: str, see: See) -> None:
+    """A page; `where` is the port and the name of the rig."""
+    port, _, rig = where.partition("/")
+    reader, entry = Reader(), {"stream": "physics", "channels": list(TWELVE), "rate": 0}
+    async with (
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        session.ws_connect(f"/live/{rig}", compress=0) as socket,
+    ):
+        await socket.send_str(json.dumps({"follow": [entry]}))
+        async for message in socket:
+            if message.type == aiohttp.WSMsgType.BINARY:
+                see(reader.stamp(message.data[1:]))
+
+
 async def follow_ring(where: str, see: See) -> None:
     layouts = Layouts(PHYSICS, whole=True)
     async for tick in ticks(Feed(Path(where))):
@@ -113,6 +128,7 @@ FOLLOWERS: Final = {
     "redis": follow_redis,
     "foxglove": follow_foxglove,
     "mosquitto": follow_mosquitto,
+    "gateway": follow_gateway,
     "ring": follow_ring,
 }
 
