@@ -137,10 +137,7 @@ def test_tyres_show_what_the_stream_says_at_the_same_record(page: Page, race: De
         for said, frame in seen_in(page, "tyres", frames):
             for wheel in range(4):
                 surface = float(frame.player.tyre_temp.reshape(4, 3)[wheel].mean()) * 1.8 + 32
-                assert (
-                    abs(float(said[f"tyre_temp {wheel}"].rstrip("°")) - surface)
-                    <= 0.51
-                )
+                assert abs(float(said[f"tyre_temp {wheel}"].rstrip("°")) - surface) <= 0.51
                 pressure = float(frame.player.tyre_pressure[wheel]) / 6.894757
                 assert abs(float(said[f"tyre_pressure {wheel}"].removesuffix(" psi")) - pressure) <= 0.051
             compared += 1
@@ -225,7 +222,7 @@ def test_the_first_page_leads_everywhere(page: Page, race: Demo) -> None:
     browser.wait(page, lambda: page.locator(".overlay-card").count() == len(OVERLAYS))
     browser.wait(page, lambda: page.locator(".stage .live").count() == len(OVERLAYS))
     assert page.locator(".rig.live").count() == 1
-    links = [link.get_attribute("href") or "" for link in page.locator("nav a").all()]
+    links = [link.get_attribute("href") or "" for link in page.locator(".rig nav a").all()]
     assert [re.sub(r"\?.*", "", link) for link in links] == ["/wall", "/laps", "/compare"]
     page.get_by_label("Scale").select_option("2")
     address = page.get_by_label("address of dash").input_value()

@@ -102,7 +102,7 @@ export class WallChart extends LitElement {
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: { x: { time: this.time }, y: { dir: this.down ? -1 : 1 } },
-      axes: [this.time ? { ...axis, values: (_, ticks) => ticks.map(minute) } : { ...axis, incrs: LAPS }, { ...axis, size: 52 }],
+      axes: [this.time ? { ...axis, size: 26, values: (_, ticks) => ticks.map(minute) } : { ...axis, size: 26, incrs: LAPS }, { ...axis, size: 52 }],
       series: [{}, ...this.curves.map((curve) => ({
         label: curve.label, stroke: colour(curve.colour), width: 2, dash: curve.dash ?? [], points: { show: !this.time, size: 5 }, spanGaps: true,
       }))],
