@@ -229,7 +229,7 @@ def test_all_pages_have_one_head_and_remember_theme_and_units(page: Page, wall: 
     page.get_by_label("Units").select_option("imperial")
     for name, title in (("laps", "Laps"), ("compare", "Compare"), ("", "Rigs"), ("wall", "Pit wall")):
         page.locator(".head nav a", has_text=title).click()
-        browser.wait(page, lambda title=title: page.locator(".head [aria-current]").inner_text() == title)
+        page.locator(".head [aria-current]", has_text=title).wait_for()
         assert page.url.split("?")[0].endswith(f"/{name}")
         assert "rig=demo" in page.url
         assert page.locator("html").get_attribute("data-theme") == "light"
