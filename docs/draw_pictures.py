@@ -125,11 +125,11 @@ def pages() -> None:
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             compared = f"compare?rig=rig&a={best[0]}&b={best[1]}"
             for name, path, width, height in (
-                ("wall", "wall?rig=rig", 1440, 900),
                 ("rigs", "?rig=rig", 1280, 900),
                 ("compare", compared, 1440, 900),
                 ("dash", "overlay/dash?rig=rig&bg=%2356654e", 384, 214),
                 ("standings", "overlay/standings?rig=rig&bg=%2356654e", 736, 480),
+                ("wall", "wall?rig=rig", 1440, 900),  # the last: by then a lap is over
             ):
                 _photograph(browser, name, path, width, height)
             browser.close()
