@@ -80,7 +80,7 @@ docs: $(BIN)/.ready ## the pages, into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo build/site/index.html
 
-pictures: $(BIN)/.ready ## the pictures of the pages anew, from a simulated race: two minutes
+pictures: $(BIN)/.ready $(PAGES) ## the pictures of the docs anew, from a simulated race: three minutes
 	@$(BIN)/python docs/draw_pictures.py $(ONLY)
 
 $(WEB)/node_modules/.ready: $(BIN)/.ready $(WEB)/package-lock.json

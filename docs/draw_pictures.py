@@ -2,14 +2,16 @@
 
     make pictures
 
-A fast race gives laps to list and to plot, then a race at the game's own pace is watched. It takes a minute
-and a half. Only what was asked for by name is drawn: `python docs/draw_pictures.py watch status`.
+A fast race gives laps to list and to plot, then a race at the game's own pace is watched. It takes three
+minutes, and needs chromium and `make web`. Only what was asked for by name is drawn:
+`python docs/draw_pictures.py watch status`.
 """
 
 import contextlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
@@ -29,8 +33,6 @@ from rig.errors import RigError
 from rigclient.cli.watch import view
 from rigclient.cli.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board
 from rigclient.cli.watch.feeds import Feeds
-from tests.web import browser
-from tests.web.demo import demo
 
 PICTURES: Final = Path(__file__).parent / "pictures"
 HOME: Final = Path(tempfile.gettempdir()) / "rigd-pictures"
@@ -44,8 +46,9 @@ FIRST_LAPS: Final = 24
 WATCHED_S: Final = 50.0
 """So that the first lap of the short circuit is over."""
 
-OVERLAYS_S: Final = 60.0
-"""So that a lap has been driven, and what it took is known."""
+WEB_PORT: Final = 8791
+PAGE_S: Final = 12.0
+"""So that the traces of the wall and its log reach back."""
 
 THEME: Final = TerminalTheme(
     (16, 20, 24),
@@ -58,12 +61,8 @@ _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 def main(names: list[str]) -> None:
     """Draw all pictures, or those named."""
-    drawers: dict[str, Callable[[], None]] = {"laps": laps, "plot": plot, "watch": watch, "status": status}
-    if not names or "overlays" in names:
-        overlays()
-    if names == ["overlays"]:
-        return
-    names = [name for name in names if name != "overlays"]
+    every = (laps, plot, watch, status, pages)
+    drawers: dict[str, Callable[[], None]] = {one.__name__: one for one in every}
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rigd-pictures-", dir="/dev/shm") as buffers, _home():
         with _running("archive"), _recording(buffers), _game(buffers, "--speed", "8"):
@@ -114,15 +113,40 @@ def status() -> None:
         _save("status.svg", _shown("status"), title="rig status")
 
 
-def overlays() -> None:
-    """The gateway's first page after a minute of a race; without a browser the picture stays as it is."""
-    if (path := browser.executable()) is None:
-        return
-    with demo("--cars", "24") as race, browser.chromium(path) as running:
-        page = running.new_page(viewport={"width": 1500, "height": 1100})
-        page.goto(race.page(""))
-        page.wait_for_timeout(1000 * OVERLAYS_S)
-        page.locator(".overlays").screenshot(path=PICTURES / "overlays.jpg", type="jpeg", quality=85)
+def pages() -> None:
+    """What the gateway shows browsers: the first page, overlays, pit wall and two laps compared."""
+    with rigclient.connect(ADDRESS) as rig:
+        first = list(rig.sessions())[-1].name
+        best = [lap.name for lap in rig.laps(first, best_of="driver", order_by="lap_time")][:2]
+    command = [sys.executable, "-m", "rigclient", "--rig", ADDRESS, "gateway", "--port", str(WEB_PORT)]
+    gateway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert gateway.stdout is not None
+        gateway.stdout.readline()
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            compared = f"compare?rig=rig&a={best[0]}&b={best[1]}"
+            for name, path, width, height in (
+                ("rigs", "?rig=rig", 1280, 900),
+                ("compare", compared, 1440, 900),
+                ("dash", "overlay/dash?rig=rig&bg=%2356654e", 384, 214),
+                ("standings", "overlay/standings?rig=rig&bg=%2356654e", 736, 480),
+                ("wall", "wall?rig=rig", 1440, 900),  # the last: by then a lap is over
+            ):
+                _photograph(browser, name, path, width, height)
+            browser.close()
+    finally:
+        gateway.terminate()
+        gateway.wait()
+
+
+def _photograph(browser: Browser, name: str, path: str, width: int, height: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(f"http://127.0.0.1:{WEB_PORT}/{path}")
+    page.wait_for_timeout(PAGE_S * 1000)
+    with Image.open(io.BytesIO(page.screenshot())) as shown:
+        shown.save(PICTURES / f"{name}.webp", quality=85, method=6)
+    page.close()
 
 
 def _save(name: str, *parts: RenderableType, title: str, columns: int = TABLE_COLUMNS) -> None:

@@ -272,7 +272,7 @@ def test_what_is_doubtful_is_hatched_and_not_compared(page: Page, real_race: Rac
     doubt = held.others[0].aligned.doubts[0]
     opened(page, write(held), f"at={(doubt.begin + doubt.end) / 2}")
     assert page.locator('[data-role="delta"]').inner_text() == NONE
-    assert "not compared" in page.locator("#parts tfoot").inner_text()
+    assert "Not compared" in page.locator("#parts tfoot").inner_text()
     assert "no findings" in page.locator("#tips").inner_text()
 
 

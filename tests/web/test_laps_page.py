@@ -94,7 +94,7 @@ def test_laps_are_sorted_marked_and_filtered(page: Page, gateway: Gateway) -> No
     marked = page.locator("#list td.overall:not(.wide)")
     assert [text.split()[0] for text in marked.all_inner_texts()] == ["1:28.000", "1:33.125"]
     assert page.locator("#list td.own:not(.wide)").all_inner_texts() == ["1:34.250"]
-    page.get_by_label("class", exact=True).select_option("GT")
+    page.get_by_label("Class", exact=True).select_option("GT")
     page.get_by_label("valid only").check()
     assert rows(page) == ["car002-0001", "car001-0002", "car001-0001"]
     page.get_by_label("driver").fill("alder")
@@ -118,6 +118,31 @@ def test_two_that_are_picked_are_compared(
     names = [f"{SESSION}/laps/{name}" for name in ("car002-0001", "car001-0002")]
     assert parse_qs(urlsplit(asked).query) == {"lap": names}
     assert page.locator("#laps tbody tr").count() == 3
+
+
+def test_a_formula_becomes_a_strip_or_words(
+    page: Page, gateway: Gateway, troubles: browser.Troubles, laps: list[Lap], circuit: Circuit
+) -> None:
+    troubles.allow("503")
+    found = compare([one for one in laps if one.info.number][:2], circuit)
+    gateway.answers["/api/left/comparison"] = document(found)
+    opened(page, "compare?rig=left&a=x&b=y")
+    field = page.get_by_label("Formula")
+    field.fill("speed")
+    field.press("Enter")
+    browser.wait(page, lambda: "name = expression" in page.locator("#formulas [role=alert]").inner_text())
+    del gateway.answers["/api/left/comparison"]
+    field.fill("push = nonsense(speed)")
+    field.press("Enter")
+    browser.wait(page, lambda: "start rigd there" in page.locator("#formulas [role=alert]").inner_text())
+    gateway.answers["/api/left/comparison"] = document(found, formulas={"push": "derivative(speed) [G]"})
+    field.fill("push = derivative(speed) [G]")
+    field.press("Enter")
+    page.wait_for_selector('.strip[data-channel="push"] canvas')
+    assert parse_qs(urlsplit(gateway.asked[-1]).query)["formula"] == ["push = derivative(speed) [G]"]
+    assert page.locator("#formulas [role=alert]").count() == 0
+    opened(page, page.url.removeprefix(f"{HOME}/"))
+    page.wait_for_selector('.strip[data-channel="push"] canvas')
 
 
 def test_what_a_rig_refuses_is_said(page: Page, gateway: Gateway, troubles: browser.Troubles) -> None:

@@ -228,7 +228,7 @@ def test_the_first_page_leads_everywhere(page: Page, race: Demo) -> None:
     browser.wait(page, lambda: page.locator(".overlay-card").count() == len(OVERLAYS))
     browser.wait(page, lambda: page.locator(".stage .live").count() == len(OVERLAYS))
     assert page.locator(".rig.live").count() == 1
-    links = [link.get_attribute("href") or "" for link in page.locator("nav a").all()]
+    links = [link.get_attribute("href") or "" for link in page.locator(".rig nav a").all()]
     assert [re.sub(r"\?.*", "", link) for link in links] == ["/wall", "/laps", "/compare"]
     page.get_by_label("Scale").select_option("2")
     address = page.get_by_label("address of dash").input_value()

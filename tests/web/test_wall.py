@@ -196,6 +196,48 @@ def test_an_alert_fires_once_and_its_rule_is_kept(page: Page, wall: Wall) -> Non
     assert page.locator(".rules code").all_inner_texts() == ["fuel > 0"]
 
 
+def test_a_rule_may_be_a_formula_and_a_refused_one_leaves_the_traces(page: Page, wall: Wall) -> None:
+    page.goto(wall.address(channels="speed,tyre_pressure"))
+    live(page)
+    for rule in ("speed * 3.6 > -1", "no_such_channel * 2 > 1"):
+        page.locator("input[name=rule]").fill(rule)
+        page.keyboard.press("Enter")
+        if rule.startswith("speed"):
+            browser.wait(page, lambda: page.locator(".fired li", has_text="speed * 3.6").count())
+    browser.wait(page, lambda: page.locator(".alerts .trouble", has_text="no_such_channel").count())
+    held = page.evaluate("() => document.querySelector('rig-wall').feed.trace.last")
+    browser.wait(
+        page, lambda: page.evaluate("() => document.querySelector('rig-wall').feed.trace.last") > held
+    )
+    heads = page.locator(".traces .strip h3")
+    browser.wait(page, lambda: heads.all_inner_texts() == ["Speed km/h", "Tyre pressure kPa"])
+
+
+def test_the_log_begins_with_what_was(page: Page, wall: Wall) -> None:
+    page.goto(wall.address())
+    live(page)
+    opened = page.evaluate("() => document.querySelector('rig-wall').feed.time")
+    lines = "document.querySelector('rig-wall').feed.lines"
+    browser.wait(page, lambda: page.evaluate(f"() => {lines}.some((one) => one.timeNs / 1e9 < {opened})"))
+    found = page.evaluate(f"() => {lines}.map((one) => one.seq)")
+    assert found == sorted(set(found))
+
+
+def test_all_pages_have_one_head_and_remember_theme_and_units(page: Page, wall: Wall) -> None:
+    page.goto(wall.address())
+    page.get_by_label("Theme").select_option("light")
+    page.get_by_label("Units").select_option("imperial")
+    for name, title in (("laps", "Laps"), ("compare", "Compare"), ("", "Rigs"), ("wall", "Pit wall")):
+        page.locator(".head nav a", has_text=title).click()
+        page.locator(".head [aria-current]", has_text=title).wait_for()
+        assert page.url.split("?")[0].endswith(f"/{name}")
+        assert "rig=demo" in page.url
+        assert page.locator("html").get_attribute("data-theme") == "light"
+        assert page.get_by_label("Units").input_value() == "imperial"
+    page.goto(wall.address(theme="contrast"))
+    assert page.get_by_label("Theme").input_value() == "contrast"
+
+
 def test_scrolling_back_keeps_what_is_live(page: Page, wall: Wall) -> None:
     page.goto(wall.address(channels="speed"))
     live(page)

@@ -1,57 +1,55 @@
 // The compare page. Written to a file it carries its document; served, it fetches it from the gateway.
 
-import { html, render } from "lit";
+import { html, nothing, render, type TemplateResult } from "lit";
+
+import { ask, words } from "../parts/api.ts";
+import { delta as signed, lapTime } from "../parts/format.ts";
+import { header, linked } from "../parts/header.ts";
+import { type Look, look, wear } from "../parts/look.ts";
 
 import { Comparison, type Document, type Lap } from "./comparison.ts";
-import { lapTime, signed } from "./figures.ts";
 import { DELTA, keep, kept, readStrips, strip, usual, type Strip } from "./layout.ts";
 import { TrackMap } from "./map.ts";
 import { Strips, type Shelf } from "./strips.ts";
 import { lapTable, lost, partTable, sectorTable, tipList, type Shown } from "./tables.ts";
 import { View, type Change } from "./view.ts";
 
-const THEMES = ["dark", "light", "contrast"];
 const OTHERS = 6;
 const KEYS: [string, string][] = [
-  ["← →", "move the cursor a metre, with Shift ten"],
-  ["n p", "next corner, previous corner"],
-  ["+ −", "closer, farther"],
-  ["0 Esc", "the whole lap"],
-  ["r", "swap lap and reference"],
-  ["?", "this help"],
+  ["← →", "Move the cursor a metre, with Shift ten"],
+  ["n p", "Next corner, previous corner"],
+  ["+ −", "Closer, farther"],
+  ["0 Esc", "The whole lap"],
+  ["r", "Swap lap and reference"],
+  ["?", "This help"],
 ];
 
+const held = document.querySelector("#document")?.textContent?.trim();
+const FORMULA = /^\s*([a-z]\w*)\s*=\s*(.+)$/i;
+
 /** Return the document in the page, or of the gateway: /api/{rig}/comparison with the words of the address. */
-async function load(): Promise<Document> {
-  const held = document.querySelector("#document")?.textContent?.trim();
+async function load(query = new URLSearchParams(location.search)): Promise<Document> {
   if (held) {
     const bytes = Uint8Array.from(atob(held), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return (await new Response(stream).json()) as Document;
   }
-  const query = new URLSearchParams(location.search);
   const rig = query.get("rig");
   const laps = [...["a", "b"].flatMap((name) => query.getAll(name)), ...query.getAll("lap")];
-  if (!rig || !laps.length) throw new Error("No laps are chosen: /laps lists them, two of them make a comparison.");
-  const asked = new URLSearchParams(laps.map((lap) => ["lap", lap]));
-  for (const name of ["channel", "formula", "key"]) for (const value of query.getAll(name)) asked.append(name, value);
-  const answer = await fetch(`/api/${encodeURIComponent(rig)}/comparison?${asked}`);
-  const told: unknown = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error(refusal(told) ?? `The gateway answered ${answer.status}.`);
-  return told as Document;
+  if (!rig || !laps.length) throw new Error("No laps are chosen: pick two of the list of laps.");
+  const asked = { lap: laps, channel: query.getAll("channel"), formula: query.getAll("formula") };
+  return ask<Document>(`${encodeURIComponent(rig)}/comparison`, asked);
 }
 
-function refusal(told: unknown): string | undefined {
-  const error = (told as { error?: { message?: string; hint?: string } } | null)?.error;
-  return error?.message && [error.message, error.hint].filter(Boolean).join(" – ");
-}
+const rigOf = (): string => new URLSearchParams(location.search).get("rig") ?? "";
 
 class Page {
-  private readonly comparison: Comparison;
+  private comparison: Comparison;
   private readonly view: View;
   private readonly strips: Strips;
   private readonly map: TrackMap;
   private minis = false;
+  private wrong = ""; // what is wrong with a formula
   private part = "";
 
   constructor(comparison: Comparison) {
@@ -120,7 +118,7 @@ class Page {
   }
 
   private dress(): void {
-    document.documentElement.dataset.theme = this.view.chosen.theme;
+    wear(this.view.chosen);
   }
 
   private drawAll(): void {
@@ -177,31 +175,55 @@ class Page {
     const missing = [...delta, ...channels.map((channel) => channel.name)].filter((name) => !shown.has(name));
     const names = [...kept().keys()];
     document.title = `${track || "laps"}: ${this.lap.plain.title} to ${this.reference.plain.title}`;
-    render(
-      html`
-        <h1>${track || "laps"} <small>${circuit?.name ?? ""}</small></h1>
-        <p class="versus" role="status"><i style="--of:${this.colour(this.lap)}"></i><b>${this.lap.plain.driver || this.lap.plain.title}</b>
-          <span class="num">${lapTime(this.lap.lapTime)}</span>
-          ${this.lap === this.reference ? "" : html`${lost(this.comparison.lost(this.lap, this.reference))}
-            <span class="dim">to</span> <i style="--of:${this.colour(this.reference)}"></i><b>${this.reference.plain.driver || this.reference.plain.title}</b>
-            <span class="num">${lapTime(this.reference.lapTime)}</span>`}</p>
-        <nav>
-          <label>strip <select aria-label="add a strip" ?disabled=${!missing.length} @change=${(event: Event) => this.add(event)}>
-            <option value="">add…</option>${missing.map((name) => html`<option>${name}</option>`)}</select></label>
-          <label>layout <select aria-label="layout" @change=${(event: Event) => this.layout(event)}>
-            <option value="">${chosen.strips ? "own" : "usual"}</option>
-            ${chosen.strips ? html`<option value="usual">usual</option>` : ""}
-            ${names.map((name) => html`<option value="=${name}">${name}</option>`)}
-            <option value="keep">keep as…</option>
-            ${names.map((name) => html`<option value="-${name}">forget ${name}</option>`)}</select></label>
-          <label>units <select aria-label="units" .value=${chosen.units} @change=${(event: Event) => this.view.set({ units: (event.target as HTMLSelectElement).value })}>
-            <option ?selected=${chosen.units === "metric"}>metric</option><option ?selected=${chosen.units === "imperial"}>imperial</option></select></label>
-          <label>theme <select aria-label="theme" @change=${(event: Event) => this.view.set({ theme: (event.target as HTMLSelectElement).value })}>
-            ${THEMES.map((name) => html`<option ?selected=${chosen.theme === name}>${name}</option>`)}</select></label>
-          <button title="keys" aria-label="keys" @click=${() => this.help()}>?</button>
-        </nav>`,
-      document.querySelector<HTMLElement>("#bar")!,
-    );
+    const about = html`<b class="track">${track || "Laps"}</b> <small>${circuit?.name ?? ""}</small>
+      <span class="versus" role="status"><i style="--of:${this.colour(this.lap)}"></i><b>${this.lap.plain.driver || this.lap.plain.title}</b>
+        <span class="num">${lapTime(this.lap.lapTime)}</span>
+        ${this.lap === this.reference ? "" : html`${lost(this.comparison.lost(this.lap, this.reference))}
+          <span class="dim">to</span> <i style="--of:${this.colour(this.reference)}"></i><b>${this.reference.plain.driver || this.reference.plain.title}</b>
+          <span class="num">${lapTime(this.reference.lapTime)}</span>`}</span>`;
+    const tools = html`
+      <label>Strip <select aria-label="Add a strip" ?disabled=${!missing.length} @change=${(event: Event) => this.add(event)}>
+        <option value="">add…</option>${missing.map((name) => html`<option>${name}</option>`)}</select></label>
+      <label>Layout <select aria-label="Layout" @change=${(event: Event) => this.layout(event)}>
+        <option value="">${chosen.strips ? "own" : "usual"}</option>
+        ${chosen.strips ? html`<option value="usual">usual</option>` : ""}
+        ${names.map((name) => html`<option value="=${name}">${name}</option>`)}
+        <option value="keep">keep as…</option>
+        ${names.map((name) => html`<option value="-${name}">forget ${name}</option>`)}</select></label>
+      <button title="Keys" aria-label="Keys" @click=${() => this.help()}>?</button>`;
+    draw(chosen, (look) => this.view.set(look), about, tools);
+    if (!held) render(this.formulas(), document.querySelector<HTMLElement>("#formulas")!);
+  }
+
+  private formulas(): TemplateResult {
+    return html`<form @submit=${(event: Event) => void this.compute(event)}>
+        <label>Formula <input name="formula" size="28" placeholder="push = derivative(speed)" autocomplete="off" spellcheck="false"></label>
+        <button>Add</button></form>
+      ${this.wrong ? html`<p class="warn" role="alert">${this.wrong}</p>` : nothing}`;
+  }
+
+  /** Have the gateway compute a channel, and show it as a strip; the address keeps it. */
+  private async compute(event: Event): Promise<void> {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const text = String(new FormData(form).get("formula") ?? "");
+    try {
+      const [, name] = FORMULA.exec(text) ?? [];
+      if (!name) throw new Error("Write it as name = expression, such as: push = derivative(speed)");
+      const address = new URL(location.href);
+      const others = address.searchParams.getAll("formula").filter((one) => FORMULA.exec(one)?.[1] !== name);
+      address.searchParams.delete("formula");
+      for (const one of [...others, text.trim()]) address.searchParams.append("formula", one);
+      this.comparison = new Comparison(await load(address.searchParams));
+      history.replaceState(null, "", `${address.pathname}?${address.searchParams}${location.hash}`);
+      this.wrong = "";
+      form.reset();
+      this.view.set({ strips: [...this.shown.filter((one) => one.channel !== name), strip(name)] });
+      this.drawAll();
+    } catch (error) {
+      this.wrong = words(error);
+      this.bar();
+    }
   }
 
   private add(event: Event): void {
@@ -230,11 +252,11 @@ class Page {
     const corner = at === null ? undefined : comparison.document.segments.find((one) => one.pieces.some(([from, to]) => at >= from && at < to));
     const time = this.lap.time?.[cell] ?? NaN;
     render(
-      html`<span>${at === null ? "move over a strip" : html`<b class="num">${cell === 0 ? 0 : Math.round(cell * comparison.step)} m</b> ${corner?.title ?? ""}`}</span>
+      html`<span>${at === null ? "Move over a strip" : html`<b class="num">${cell === 0 ? 0 : Math.round(cell * comparison.step)} m</b> ${corner?.title ?? ""}`}</span>
         <span class="num">${at === null || Number.isNaN(time) ? "" : `${time.toFixed(3)} s`}</span>
         <span class="num dim">${at === null || this.lap === this.reference ? "" : signed(comparison.delta(this.lap, this.reference)[cell]!)}</span>
         <span class="dim num">${Math.round(begin)} to ${Math.round(end)} m</span>
-        <button ?hidden=${!view.chosen.zoom} @click=${() => view.set({ zoom: null })}>whole lap</button>`,
+        <button ?hidden=${!view.chosen.zoom} @click=${() => view.set({ zoom: null })}>Whole lap</button>`,
       where,
     );
   }
@@ -313,18 +335,28 @@ class Page {
     render(
       html`<h2>Keys</h2><dl>${KEYS.map(([key, words]) => html`<div><dt>${key}</dt><dd>${words}</dd></div>`)}</dl>
         <p>Drag over a strip to zoom, double-click for the whole lap. A click on the map or in the table zooms to a corner.
-        The address holds all that is chosen.</p><button @click=${() => dialog.close()}>close</button>`,
+        The address holds all that is chosen.</p><button @click=${() => dialog.close()}>Close</button>`,
       dialog,
     );
     if (!dialog.open) dialog.showModal();
   }
 }
 
+function draw(now: Look, change: (look: Look) => void, about?: TemplateResult, tools?: TemplateResult): void {
+  render(header({ page: "compare", rig: rigOf(), look: now, change, alone: Boolean(held), about, tools }), document.querySelector<HTMLElement>("#bar")!);
+}
+
+/** Say what went wrong, below the head of the page. */
+function say(error: unknown): void {
+  wear(look());
+  draw(look(), () => say(error));
+  const said = document.querySelector<HTMLElement>("#trouble")!;
+  render(html`${words(error)}${held ? nothing : html`<br><a href=${linked("laps", rigOf())}>Laps</a>`}`, said);
+  said.hidden = false;
+}
+
 try {
   new Page(new Comparison(await load()));
 } catch (error) {
-  document.documentElement.dataset.theme = new URLSearchParams(location.search).get("theme") ?? "dark";
-  const said = document.querySelector<HTMLElement>("#trouble")!;
-  said.textContent = error instanceof Error ? error.message : String(error);
-  said.hidden = false;
+  say(error);
 }

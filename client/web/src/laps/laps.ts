@@ -2,7 +2,11 @@
 
 import { html, nothing, render, type TemplateResult } from "lit";
 
-import { lapTime, seconds } from "./figures.ts";
+import { ask, words } from "../parts/api.ts";
+import { sentence } from "../parts/channels.ts";
+import { dateTime, lapTime } from "../parts/format.ts";
+import { header, linked } from "../parts/header.ts";
+import { look, wear } from "../parts/look.ts";
 
 interface Session {
   name: string;
@@ -37,26 +41,15 @@ type Filters = Record<"session" | "track" | "car" | "class" | "driver" | "valid"
 const PAGE_SIZE = 1000;
 const MOST_PAGES = 5;
 const MOST_PICKED = 20;
-const THEMES = ["dark", "light", "contrast"];
 const NO_FILTERS: Filters = { session: "", track: "", car: "", class: "", driver: "", valid: "", sort: "time" };
 
-async function ask<T>(path: string, words: Record<string, string> = {}): Promise<T> {
-  const key = new URLSearchParams(location.search).get("key");
-  const query = new URLSearchParams({ ...words, ...(key ? { key } : {}) });
-  const answer = await fetch(`/api/${path}?${query}`);
-  const told: unknown = await answer.json().catch(() => null);
-  if (answer.ok) return told as T;
-  const error = (told as { error?: { message?: string; hint?: string } } | null)?.error;
-  throw new Error([error?.message ?? `The gateway answered ${answer.status}.`, error?.hint].filter(Boolean).join(" – "));
-}
-
 /** Return all of a list that comes in pages, 5,000 at most. */
-async function all<T>(rig: string, name: "sessions" | "laps", words: Record<string, string> = {}): Promise<T[]> {
+async function all<T>(rig: string, name: "sessions" | "laps", query: Record<string, string> = {}): Promise<T[]> {
   const found: T[] = [];
   let token = "";
   for (let page = 0; page < MOST_PAGES; page++) {
     const told = await ask<Record<string, unknown>>(`${encodeURIComponent(rig)}/${name}`, {
-      ...words,
+      ...query,
       page_size: String(PAGE_SIZE),
       ...(token ? { page_token: token } : {}),
     });
@@ -84,15 +77,13 @@ class Page {
   private laps: Lap[] = [];
   private filters: Filters = { ...NO_FILTERS };
   private picked: string[] = [];
-  private theme = "dark";
   private shown = 200;
 
   async start(): Promise<void> {
     const query = new URLSearchParams(location.search);
     for (const name of Object.keys(NO_FILTERS) as (keyof Filters)[]) this.filters[name] = query.get(name) ?? NO_FILTERS[name];
     this.picked = query.getAll("lap").slice(0, MOST_PICKED);
-    this.theme = THEMES.find((name) => name === query.get("theme")) ?? "dark";
-    document.documentElement.dataset.theme = this.theme;
+    wear(look());
     const told = await ask<{ rigs: { name: string }[] }>("rigs");
     this.rigs = told.rigs.map((rig) => rig.name);
     this.rig = query.get("rig") ?? this.rigs[0] ?? "";
@@ -143,12 +134,11 @@ class Page {
   }
 
   private write(): void {
+    const here = new URLSearchParams(location.search);
     const query = new URLSearchParams({ rig: this.rig });
     for (const [name, value] of Object.entries(this.filters)) if (value && value !== NO_FILTERS[name as keyof Filters]) query.set(name, value);
     for (const name of this.picked) query.append("lap", name);
-    if (this.theme !== "dark") query.set("theme", this.theme);
-    const key = new URLSearchParams(location.search).get("key");
-    if (key) query.set("key", key);
+    for (const name of ["key", "theme", "units", "delay"]) if (here.has(name)) query.set(name, here.get(name)!);
     history.replaceState(null, "", `?${query}`);
   }
 
@@ -161,53 +151,45 @@ class Page {
   }
 
   private bar(): TemplateResult {
-    const choose = (event: Event): string => (event.target as HTMLSelectElement).value;
-    return html`<h1>laps</h1>
-      <p class="versus dim">${this.laps.length} laps of ${this.filters.session ? "one session" : this.sessions.length === 1 ? "one session" : `${this.sessions.length} sessions`}</p>
-      <nav>
-        <label>rig <select aria-label="rig" @change=${(event: Event) => {
-          this.rig = choose(event);
-          this.picked = [];
-          this.filters = { ...NO_FILTERS };
-          this.load().catch(say);
-        }}>${[...new Set([this.rig, ...this.rigs])].map((name) => html`<option ?selected=${name === this.rig}>${name}</option>`)}</select></label>
-        <label>theme <select aria-label="theme" @change=${(event: Event) => {
-          this.theme = choose(event);
-          document.documentElement.dataset.theme = this.theme;
-          this.write();
-        }}>${THEMES.map((name) => html`<option ?selected=${name === this.theme}>${name}</option>`)}</select></label>
-      </nav>`;
+    const many = this.filters.session || this.sessions.length === 1 ? "one session" : `${this.sessions.length} sessions`;
+    const tools = html`<label>Rig <select @change=${(event: Event) => this.turn((event.target as HTMLSelectElement).value)}>
+      ${[...new Set([this.rig, ...this.rigs])].map((name) => html`<option ?selected=${name === this.rig}>${name}</option>`)}</select></label>`;
+    return header({ page: "laps", rig: this.rig, look: look(), change: () => this.draw(), about: html`${this.laps.length} laps of ${many}`, tools });
+  }
+
+  private turn(rig: string): void {
+    this.rig = rig;
+    this.picked = [];
+    this.filters = { ...NO_FILTERS };
+    this.load().catch(say);
   }
 
   private sessionList(): TemplateResult {
     const one = (name: string, title: string, kind: string, told: string): TemplateResult =>
       html`<button aria-pressed=${this.filters.session === name} @click=${() => this.set({ session: name })}>
         <b>${title}</b><small>${kind}</small><small>${told}</small></button>`;
-    return html`${one("", "all sessions", "", `${this.sessions.length} of this rig`)}
+    return html`${one("", "All sessions", "", `${this.sessions.length} of this rig`)}
       ${this.sessions.map((session) => one(session.name, session.track_name ?? "", kindOf(session), facts(session)))}`;
   }
 
   private filterRow(): TemplateResult {
     const options = (name: keyof Filters, of: (lap: Lap) => string | undefined): TemplateResult => {
       const values = [...new Set([this.filters[name], ...this.laps.map(of)])].filter((value): value is string => Boolean(value)).sort();
-      return html`<label>${name} <select aria-label=${name} @change=${(event: Event) => this.set({ [name]: (event.target as HTMLSelectElement).value })}>
+      return html`<label>${sentence(name)} <select aria-label=${sentence(name)} @change=${(event: Event) => this.set({ [name]: (event.target as HTMLSelectElement).value })}>
         <option value="">all</option>${values.map((value) => html`<option ?selected=${value === this.filters[name]}>${value}</option>`)}</select></label>`;
     };
     const enough = this.picked.length >= 2;
     return html`${options("track", (lap) => this.track(lap))} ${options("class", (lap) => lap.vehicle_class)} ${options("car", (lap) => lap.vehicle)}
-      <label>driver <input type="search" aria-label="driver" .value=${this.filters.driver} @input=${(event: Event) => this.set({ driver: (event.target as HTMLInputElement).value })}></label>
-      <label><input type="checkbox" ?checked=${Boolean(this.filters.valid)} @change=${(event: Event) => this.set({ valid: (event.target as HTMLInputElement).checked ? "1" : "" })}> valid only</label>
-      ${this.picked.length ? html`<button @click=${() => this.pick([])}>clear ${this.picked.length}</button>` : nothing}
-      <a class="go" aria-disabled=${!enough} href=${enough ? this.link() : "#list"}>${enough ? `compare ${this.picked.length} laps` : "pick two laps to compare"}</a>`;
+      <label>Driver <input type="search" .value=${this.filters.driver} @input=${(event: Event) => this.set({ driver: (event.target as HTMLInputElement).value })}></label>
+      <label><input type="checkbox" ?checked=${Boolean(this.filters.valid)} @change=${(event: Event) => this.set({ valid: (event.target as HTMLInputElement).checked ? "1" : "" })}> Valid only</label>
+      ${this.picked.length ? html`<button @click=${() => this.pick([])}>Clear ${this.picked.length}</button>` : nothing}
+      <a class="go" aria-disabled=${!enough} href=${enough ? this.link() : "#list"}>${enough ? `Compare ${this.picked.length} laps` : "Pick two laps to compare"}</a>`;
   }
 
   /** The first one picked is the reference. */
   private link(): string {
-    const query = new URLSearchParams({ rig: this.rig });
-    this.picked.forEach((name, at) => query.append(at === 0 ? "a" : "b", name));
-    const key = new URLSearchParams(location.search).get("key");
-    if (key) query.set("key", key);
-    return `compare?${query}${this.theme === "dark" ? "" : `#theme=${this.theme}`}`;
+    const query = new URLSearchParams(this.picked.map((name, at) => [at === 0 ? "a" : "b", name]));
+    return `${linked("compare", this.rig)}&${query}`;
   }
 
   private pick(names: string[]): void {
@@ -221,9 +203,9 @@ class Page {
     const best = this.bests();
     const sorted = (name: string): string => (this.filters.sort === name ? "descending" : "none");
     return html`<table>
-        <thead><tr><th></th><th class="word">lap</th><th class="word">driver</th><th class="word wide">car</th><th class="word">class</th>
-          <th aria-sort=${sorted("time")}><button @click=${() => this.set({ sort: this.filters.sort === "time" ? "order" : "time" })}>time</button></th>
-          <th class="wide">S1</th><th class="wide">S2</th><th class="wide">S3</th><th class="word">notes</th></tr></thead>
+        <thead><tr><th></th><th class="word">Lap</th><th class="word">Driver</th><th class="word wide">Car</th><th class="word">Class</th>
+          <th aria-sort=${sorted("time")}><button @click=${() => this.set({ sort: this.filters.sort === "time" ? "order" : "time" })}>Time</button></th>
+          <th class="wide">S1</th><th class="wide">S2</th><th class="wide">S3</th><th class="word">Notes</th></tr></thead>
         <tbody>${laps.slice(0, this.shown).map((lap) => this.row(lap, best))}</tbody>
       </table>
       ${laps.length > this.shown ? html`<p class="empty"><button @click=${() => {
@@ -254,11 +236,11 @@ class Page {
       if (best.get(this.key(lap, field)) === value) return "overall";
       return best.get(this.key(lap, field, true)) === value ? "own" : "";
     };
-    const words: Record<string, string> = { overall: "best of its class here", own: "this driver's best", "": "" };
+    const titles: Record<string, string> = { overall: "Best of its class here", own: "This driver's best", "": "" };
     const cell = (field: "lap_time" | "sector1" | "sector2" | "sector3"): TemplateResult => {
       const value = lap[field];
       const mark = kind(field, value);
-      return html`<td class="${mark} ${field === "lap_time" ? "" : "wide"}" title=${words[mark]!}>${field === "lap_time" ? lapTime(value ?? NaN) : seconds(value || NaN)}${mark === "overall" && field === "lap_time" ? " ★" : ""}</td>`;
+      return html`<td class="${mark} ${field === "lap_time" ? "" : "wide"}" title=${titles[mark]!}>${field === "lap_time" ? lapTime(value ?? NaN) : lapTime(value || NaN)}${mark === "overall" && field === "lap_time" ? " ★" : ""}</td>`;
     };
     const notes = [lap.complete ? "" : "part", lap.valid ? "" : "not valid", lap.out_lap ? "out" : "", lap.in_lap ? "in" : ""].filter(Boolean);
     return html`<tr class=${picked ? "chosen" : ""} data-lap=${lap.name}>
@@ -276,19 +258,21 @@ function times(lap: Lap): [string, number][] {
 }
 
 function kindOf(session: Session): string {
-  return (session.kind ?? "").replace("SESSION_KIND_", "").replace("UNSPECIFIED", "").replaceAll("_", " ").toLowerCase();
+  return sentence((session.kind ?? "").replace("SESSION_KIND_", "").replace("UNSPECIFIED", "").replaceAll("_", " ").toLowerCase());
 }
 
 function facts(session: Session): string {
   const ns = session.start_time_ns ?? "0";
-  const when = ns === "0" ? session.name.replace("sessions/", "") : new Date(Number(BigInt(ns) / 1_000_000n)).toLocaleString();
+  const when = ns === "0" ? session.name.replace("sessions/", "") : dateTime(Number(ns) / 1e9);
   const best = session.best_lap_time ? `best ${lapTime(session.best_lap_time)}` : "";
   return [when, `${session.laps ?? 0} laps`, best].filter(Boolean).join(" · ");
 }
 
 function say(error: unknown): void {
+  wear(look());
+  render(header({ page: "laps", rig: new URLSearchParams(location.search).get("rig") ?? "", look: look(), change: () => say(error) }), document.querySelector<HTMLElement>("#bar")!);
   const said = document.querySelector<HTMLElement>("#trouble")!;
-  said.textContent = error instanceof Error ? error.message : String(error);
+  said.textContent = words(error);
   said.hidden = false;
 }
 

@@ -4,8 +4,10 @@
 import uPlot from "uplot";
 
 import type { Channel, Comparison, Lap } from "./comparison.ts";
-import { plain, shownAs, signed, titled, type Shown } from "./figures.ts";
+import { sentence, shownAs, titled, type Shown } from "../parts/channels.ts";
+import { delta as signed, fixed } from "../parts/format.ts";
 import { bounded, DELTA, type Strip } from "./layout.ts";
+import { kind } from "./tables.ts";
 import type { View } from "./view.ts";
 
 export interface Shelf {
@@ -47,8 +49,8 @@ class Trace {
     this.channel = shelf.comparison.document.channels.find((one) => one.name === strip.channel) ?? null;
     const unit = strip.channel === DELTA ? "s" : (this.channel?.unit ?? "");
     this.shown = shownAs(strip.channel, unit, shelf.view.chosen.units === "imperial");
-    this.name = this.channel?.title || titled(strip.channel);
-    if (this.channel?.shown) this.shown = { ...this.shown, unit: this.channel.shown, factor: 1 };
+    this.name = this.channel?.title ? sentence(this.channel.title) : titled(strip.channel);
+    if (this.channel?.shown) this.shown = { ...this.shown, unit: this.channel.shown, factor: 1, shift: 0 };
     this.root.className = "strip";
     this.root.dataset.channel = strip.channel;
     this.cursor.className = "cursor";
@@ -57,7 +59,7 @@ class Trace {
     this.place.className = "plot";
     this.fillHead(change);
     const grip = document.createElement("hr");
-    grip.title = "drag to change the height";
+    grip.title = "Drag to change the height";
     grip.addEventListener("pointerdown", (event) => this.resize(event, grip, change));
     this.root.append(this.head, this.place, grip);
   }
@@ -71,7 +73,7 @@ class Trace {
     const small = document.createElement("small");
     small.textContent = unit;
     name.append(" ", small);
-    name.title = this.strip.channel === DELTA ? "time lost to the reference since the line; up is lost" : (this.channel?.description ?? "");
+    name.title = this.strip.channel === DELTA ? "Time lost to the reference since the line; up is lost" : (this.channel?.description ?? "");
     const moves = document.createElement("nav");
     const button = (sign: string, words: string, strips: Strip[], off = false): void => {
       const one = document.createElement("button");
@@ -87,9 +89,9 @@ class Trace {
       next.splice(to, 0, this.strip);
       return next;
     };
-    button("↑", "move up", swapped(Math.max(at - 1, 0)), at === 0);
-    button("↓", "move down", swapped(at + 1), at === strips.length - 1);
-    button("×", "remove", strips.filter((one) => one !== this.strip), strips.length === 1);
+    button("↑", "Move up", swapped(Math.max(at - 1, 0)), at === 0);
+    button("↓", "Move down", swapped(at + 1), at === strips.length - 1);
+    button("×", "Remove", strips.filter((one) => one !== this.strip), strips.length === 1);
     this.head.append(name, moves, this.values);
   }
 
@@ -100,11 +102,10 @@ class Trace {
     const delta = this.strip.channel === DELTA;
     const rest = this.shelf.drawn.filter((one) => one !== lap && one !== reference);
     this.drawnLaps = delta ? [...rest, lap].filter((one) => one !== reference) : [...rest, reference, ...(lap === reference ? [] : [lap])];
-    const { factor } = this.shown;
     const places = Float64Array.from({ length: comparison.cells + 1 }, (_, at) => at * comparison.step);
-    const columns = this.drawnLaps.map((one) => gapped(delta ? comparison.delta(one, reference) : one.channel(this.strip.channel), factor));
+    const columns = this.drawnLaps.map((one) => gapped(delta ? comparison.delta(one, reference) : one.channel(this.strip.channel), this.shown));
     const known = columns.some((column) => column.some((value) => value !== null));
-    this.place.dataset.empty = known ? "" : delta ? "no lap is compared here" : "not available in these laps";
+    this.place.dataset.empty = known ? "" : delta ? "No lap is compared here" : "Not available in these laps";
     this.plot = new uPlot(this.options(delta), [places, ...columns] as uPlot.AlignedData, this.place);
     this.plot.over.append(this.selection, this.cursor);
     this.listen(this.plot.over);
@@ -118,8 +119,8 @@ class Trace {
     const { shelf } = this;
     const grid = { stroke: tone("--grid"), width: 1 };
     const stepped = this.channel?.steps ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {};
-    const size = Number.parseFloat(style.fontSize) / 13;
-    const font = `${Math.round(11 * size)}px ${tone("--font")}`;
+    const size = Number.parseFloat(style.fontSize) / 16;
+    const font = `${Math.round(12 * size)}px ${tone("--font")}`;
     return {
       width: Math.max(this.place.clientWidth, 60),
       height: this.strip.height + (this.last ? 22 : 0),
@@ -289,20 +290,19 @@ class Trace {
   private tell(): void {
     const { comparison, view, lap, reference } = this.shelf;
     const at = view.chosen.at === null ? null : comparison.cell(view.chosen.at);
-    const { digits, factor } = this.shown;
+    const { digits, factor, shift } = this.shown;
     if (this.strip.channel === DELTA) {
       const value = at === null ? comparison.lost(lap, reference) : comparison.delta(lap, reference)[at]!;
-      const kind = Math.abs(value) < 0.0005 || Number.isNaN(value) ? "even" : value > 0 ? "lost" : "won";
-      this.values.replaceChildren(figure(signed(value), `big ${kind}`, "delta"));
+      this.values.replaceChildren(figure(signed(value), `big ${kind(value)}`, "delta"));
       return;
     }
     if (at === null) return this.values.replaceChildren();
-    const read = (one: Lap): number => one.channel(this.strip.channel)[at]! * factor;
+    const read = (one: Lap): number => one.channel(this.strip.channel)[at]! * factor + shift;
     const whole = this.channel?.steps ? 0 : digits;
     const [theirs, ours] = [read(reference), read(lap)];
-    const told = [figure(plain(theirs, whole), "", "reference", this.shelf.colour(reference))];
+    const told = [figure(fixed(theirs, whole), "", "reference", this.shelf.colour(reference))];
     if (lap !== reference) {
-      told.push(figure(plain(ours, whole), "", "lap", this.shelf.colour(lap)));
+      told.push(figure(fixed(ours, whole), "", "lap", this.shelf.colour(lap)));
       told.push(figure(signed(ours - theirs, whole), "dim", "difference"));
     }
     this.values.replaceChildren(...told);
@@ -390,14 +390,14 @@ export class Strips {
   }
 }
 
-function gapped(values: Float64Array, factor: number): Numbers {
-  return Array.from(values, (value) => (Number.isNaN(value) ? null : value * factor));
+function gapped(values: Float64Array, { factor, shift }: Shown): Numbers {
+  return Array.from(values, (value) => (Number.isNaN(value) ? null : value * factor + shift));
 }
 
 function axisLabel(tick: number, ticks: number[], delta: boolean): string {
   const step = ticks.length > 1 ? Math.abs(ticks[1]! - ticks[0]!) : Math.abs(tick);
   const digits = step >= 1 || step === 0 ? 0 : step >= 0.1 ? 1 : step >= 0.01 ? 2 : 3;
-  return delta ? signed(tick, digits).replace("\u00b1", "") : plain(tick, digits);
+  return delta ? signed(tick, digits) : fixed(tick, digits);
 }
 
 function figure(text: string, kind: string, role: string, colour = ""): HTMLElement {

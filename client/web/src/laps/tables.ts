@@ -3,7 +3,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 
 import type { Advice, Comparison, Finding, Lap, Part, Pass } from "./comparison.ts";
-import { kind, lapTime, NONE, plain, seconds, shownAs, signed } from "./figures.ts";
+import { sentence, shownAs } from "../parts/channels.ts";
+import { delta as signed, fixed, lapTime, NONE } from "../parts/format.ts";
 
 /** What the tables show, and what a click in them does. */
 export interface Shown {
@@ -23,6 +24,12 @@ export interface Shown {
   toParts(minis: boolean): void;
 }
 
+/** Lost, won or even: what a difference of time is, to the thousandth. */
+export function kind(value: number): "lost" | "won" | "even" {
+  if (!Number.isFinite(value) || Math.abs(value) < 0.0005) return "even";
+  return value > 0 ? "lost" : "won";
+}
+
 /** A difference of time: blue and minus is won, orange and plus is lost. */
 export function lost(value: number): TemplateResult {
   return html`<span class="gap ${kind(value)}">${signed(value)}</span>`;
@@ -33,7 +40,7 @@ export function lapTable(shown: Shown): TemplateResult {
   const best = Math.min(...comparison.laps.filter((lap) => !lap.plain.ideal).map((lap) => lap.lapTime).filter(Number.isFinite));
   return html`<table class="laps">
     <thead>
-      <tr><th>ref</th><th></th><th class="word">lap</th><th>time</th><th>to ref</th></tr>
+      <tr><th>Ref</th><th></th><th class="word">Lap</th><th>Time</th><th>To ref</th></tr>
     </thead>
     <tbody>
       ${comparison.laps.map((lap) => lapRow(shown, lap, lap.lapTime === best, comparison.lost(lap, reference)))}
@@ -69,7 +76,7 @@ export function sectorTable(shown: Shown): TemplateResult | typeof nothing {
       const piece = part.segment.pieces[0];
       const zoom = piece ? () => shown.zoom(...piece) : () => {};
       return html`<div><dt><button @click=${zoom} ?disabled=${!piece}>${part.segment.title}</button></dt>
-        <dd>${seconds(part.reference)}</dd><dd>${shown.lap === shown.reference ? nothing : lost(part.lost)}</dd></div>`;
+        <dd>${lapTime(part.reference)}</dd><dd>${shown.lap === shown.reference ? nothing : lost(part.lost)}</dd></div>`;
     })}
   </dl>`;
 }
@@ -90,22 +97,22 @@ export function partTable(shown: Shown): TemplateResult {
     <thead>
       <tr>
         <th class="word"><button aria-pressed=${minis} @click=${() => shown.toParts(!minis)}
-          title="mini-sectors of some 100 m instead of corners and straights">${minis ? "100 m" : "corner"}</button></th>
-        <th title="seconds of the reference">ref <small>s</small></th>
-        <th title="seconds lost to the reference">lost <small>s</small></th>
-        <th title="lost since the line">total <small>s</small></th>
+          title="Mini-sectors of some 100 m instead of corners and straights">${minis ? "100 m" : "Corner"}</button></th>
+        <th title="Seconds of the reference">Ref <small>s</small></th>
+        <th title="Seconds lost to the reference">Lost <small>s</small></th>
+        <th title="Lost since the line">Total <small>s</small></th>
         ${minis ? nothing : html`
-          <th title="least speed, and the difference to the reference">min <small>${speed}</small></th>
-          <th title="how much later the braking begins">brake <small>m</small></th>
-          <th title="how much later the throttle is full">full <small>m</small></th>`}
+          <th title="Least speed, and the difference to the reference">Min <small>${speed}</small></th>
+          <th title="How much later the braking begins">Brake <small>m</small></th>
+          <th title="How much later the throttle is full">Full <small>m</small></th>`}
       </tr>
     </thead>
     <tbody>${rows}</tbody>
     <tfoot>
       ${Math.abs(rest) >= 0.0005
-        ? html`<tr><th class="word" colspan="2">not compared</th><td>${lost(rest)}</td><td></td>${minis ? nothing : html`<td colspan="3"></td>`}</tr>`
+        ? html`<tr><th class="word" colspan="2">Not compared</th><td>${lost(rest)}</td><td></td>${minis ? nothing : html`<td colspan="3"></td>`}</tr>`
         : nothing}
-      <tr><th class="word">lap</th><td>${lapTime(reference.lapTime)}</td><td>${lost(comparison.lost(lap, reference))}</td><td></td>
+      <tr><th class="word">Lap</th><td>${lapTime(reference.lapTime)}</td><td>${lost(comparison.lost(lap, reference))}</td><td></td>
         ${minis ? nothing : html`<td colspan="3"></td>`}</tr>
     </tfoot>
   </table>`;
@@ -121,8 +128,8 @@ function partRow(shown: Shown, part: Part, total: number, most: number, advice: 
   const share = Number.isFinite(part.lost) ? Math.min(Math.abs(part.lost) / most, 1) : 0;
   return html`<tr class="${segment.kind} ${shown.part === segment.title ? "chosen" : ""}" data-part=${segment.title}>
       <th class="word"><button ?disabled=${!segment.pieces.length} @click=${() => zoomTo(shown, segment.pieces)}
-        title="zoom to it">${segment.title}</button></th>
-      <td>${seconds(part.reference)}</td>
+        title="Zoom to it">${segment.title}</button></th>
+      <td>${lapTime(part.reference)}</td>
       <td class="bar ${kind(part.lost)}" style="--share:${share.toFixed(3)}">${alone ? nothing : lost(part.lost)}</td>
       <td class="dim">${alone ? nothing : Number.isFinite(part.lost) ? signed(total) : NONE}</td>
       ${shown.minis ? nothing : driven(ours, theirs, shown.imperial)}
@@ -137,7 +144,7 @@ function driven(ours: Pass | undefined, theirs: Pass | undefined, imperial: bool
   const least = read(ours, "least_mps") * factor;
   const faster = least - read(theirs, "least_mps") * factor;
   const later = (name: string): string => (ours === theirs ? "" : signed(read(ours, name) - read(theirs, name), 0));
-  return html`<td>${plain(least, 0)} <small>${Number.isFinite(faster) && ours !== theirs ? signed(faster, 0) : ""}</small></td>
+  return html`<td>${fixed(least, 0)} <small>${Number.isFinite(faster) && ours !== theirs ? signed(faster, 0) : ""}</small></td>
     <td>${later("brake_m")}</td><td>${later("full_throttle_m")}</td>`;
 }
 
@@ -145,7 +152,7 @@ function findingRow(shown: Shown, finding: Finding): TemplateResult {
   const evidence = Object.entries(finding.evidence).map(([name, value]) => `${name} ${value}`).join("\n");
   return html`<tr class="finding" data-finding=${finding.id}>
     <td colspan="7"><button @click=${() => shown.zoom(finding.begin, finding.end)} title=${evidence}>
-      <span>${finding.rule.replaceAll("_", " ")}</span> ${lost(finding.lost)}
+      <span>${sentence(finding.rule.replaceAll("_", " "))}</span> ${lost(finding.lost)}
       <small>${Math.round(100 * finding.confidence)} % sure</small></button></td>
   </tr>`;
 }

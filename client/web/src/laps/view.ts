@@ -1,6 +1,7 @@
 // What is chosen on the page. All of it stands behind the # of the address, so that a link shows the same to
 // somebody else; also from a file, where nothing else of an address may change.
 
+import { look, type Look } from "../parts/look.ts";
 import { readStrips, written, type Strip } from "./layout.ts";
 
 export interface Chosen {
@@ -12,12 +13,11 @@ export interface Chosen {
   at: number | null;
   zoom: [number, number] | null;
   strips: Strip[] | null;
-  theme: string;
-  units: string;
+  theme: Look["theme"];
+  units: Look["units"];
 }
 
 export type Change = keyof Chosen;
-const THEMES = ["dark", "light", "contrast"];
 const LEAST_ZOOM_M = 10;
 
 export class View {
@@ -29,7 +29,7 @@ export class View {
 
   constructor(length: number, usual: Pick<Chosen, "reference" | "lap">) {
     this.length = length;
-    this.chosen = { hidden: [], at: null, zoom: null, strips: null, theme: "dark", units: "metric", ...usual };
+    this.chosen = { hidden: [], at: null, zoom: null, strips: null, ...look(), ...usual };
     this.chosen = { ...this.chosen, ...this.addressed() };
     addEventListener("hashchange", () => this.set({ ...this.addressed() }));
   }
@@ -91,14 +91,14 @@ export class View {
     if (at !== null) told.set("at", at.toFixed(1));
     if (zoom) told.set("zoom", zoom.map((place) => place.toFixed(1)).join("-"));
     if (strips) told.set("layout", written(strips));
-    if (theme !== "dark") told.set("theme", theme);
-    if (units !== "metric") told.set("units", units);
+    const usual = look();
+    if (theme !== usual.theme) told.set("theme", theme);
+    if (units !== usual.units) told.set("units", units);
     history.replaceState(null, "", `#${told}`);
   }
 
   private addressed(): Partial<Chosen> {
     const told = new URLSearchParams(location.hash.slice(1));
-    const query = new URLSearchParams(location.search);
     const found: Partial<Chosen> = {};
     const reference = told.get("ref");
     const lap = told.get("lap");
@@ -111,10 +111,7 @@ export class View {
     if (begin >= 0 && end <= this.length && end - begin >= LEAST_ZOOM_M) found.zoom = [begin, end];
     const strips = told.has("layout") ? readStrips(told.get("layout")!) : null;
     if (strips) found.strips = strips;
-    const theme = told.get("theme") ?? query.get("theme") ?? "";
-    if (THEMES.includes(theme)) found.theme = theme;
-    const units = told.get("units") ?? query.get("units") ?? "";
-    if (units === "imperial" || units === "metric") found.units = units;
-    return found;
+    const { theme, units } = look(location.hash.slice(1));
+    return { ...found, theme: told.has("theme") ? theme : look().theme, units: told.has("units") ? units : look().units };
   }
 }

@@ -1,7 +1,7 @@
 // One overlay, by the last part of the address.
 
 import { OVERLAYS } from "../overlays/all.ts";
-import { Refused, rigs } from "../parts/api.ts";
+import { rigs, words } from "../parts/api.ts";
 import { dress, settings } from "../parts/settings.ts";
 
 const own = settings();
@@ -11,11 +11,11 @@ const name = decodeURIComponent(location.pathname.split("/").pop() ?? "");
 const overlay = Object.hasOwn(OVERLAYS, name) ? OVERLAYS[name] : undefined;
 
 function say(text: string): void {
-  const words = document.createElement("p");
-  words.className = "words";
-  words.setAttribute("role", "alert");
-  words.textContent = text;
-  document.body.replaceChildren(words);
+  const line = document.createElement("p");
+  line.className = "words";
+  line.setAttribute("role", "alert");
+  line.textContent = text;
+  document.body.replaceChildren(line);
 }
 
 // Without a rig in the address: the first one that is live, else the first one; where there is none, the first that comes.
@@ -27,7 +27,7 @@ async function find(): Promise<string> {
       if (first) return first.name;
       say("This gateway knows no rig yet.");
     } catch (error) {
-      say(error instanceof Refused ? `${error.message}${error.hint ? `: ${error.hint}` : ""}` : String(error));
+      say(words(error));
     }
     await new Promise((after) => setTimeout(after, 2000));
   }

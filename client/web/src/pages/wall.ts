@@ -1,8 +1,7 @@
 // The page /wall.
 
-import { dress, settings } from "../parts/settings.ts";
-import { stored } from "../wall/stored.ts";
+import { look, wear } from "../parts/look.ts";
 import "../wall/wall.ts";
 
-dress({ ...settings(), theme: settings(new URLSearchParams({ theme: stored("theme", "dark") })).theme });
+wear(look());
 document.body.append(document.createElement("rig-wall"));

@@ -10,6 +10,12 @@ export class Refused extends Error {
   }
 }
 
+// What went wrong, for people.
+export function words(error: unknown): string {
+  if (error instanceof Refused) return [error.message, error.hint].filter(Boolean).join(": ");
+  return error instanceof Error ? error.message : String(error);
+}
+
 // Ask `/api/{path}`. Throws Refused with words for people.
 export async function ask<T>(path: string, query: Record<string, string | string[]> = {}): Promise<T> {
   return answer<T>(await reached(address(path, query)));

@@ -1,6 +1,7 @@
 // Numbers as a pit wall writes them. What is not there is a dash, so that columns keep their width.
 
 export const NONE = "–";
+const two = (value: number) => `${value}`.padStart(2, "0");
 
 // Seconds as 1:23.456, or 23.456 below a minute.
 export function lapTime(seconds: number, digits = 3): string {
@@ -23,9 +24,22 @@ export function delta(seconds: number, digits = 3): string {
 export function clock(seconds: number): string {
   if (!Number.isFinite(seconds)) return NONE;
   const all = Math.max(Math.floor(seconds), 0);
-  const two = (value: number) => `${value}`.padStart(2, "0");
   const [hours, minutes] = [Math.floor(all / 3600), Math.floor(all / 60) % 60];
   return hours ? `${hours}:${two(minutes)}:${two(all % 60)}` : `${minutes}:${two(all % 60)}`;
+}
+
+// 2026-11-30 07:25, as the clock on this wall shows it.
+export function dateTime(seconds: number): string {
+  if (!Number.isFinite(seconds)) return NONE;
+  const at = new Date(seconds * 1000);
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+// 07:25:41, of the same clock.
+export function timeOfDay(seconds: number): string {
+  if (!Number.isFinite(seconds)) return NONE;
+  const at = new Date(seconds * 1000);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
 }
 
 export function fixed(value: number, digits = 0): string {

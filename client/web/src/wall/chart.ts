@@ -93,6 +93,7 @@ export class WallChart extends LitElement {
   private make(): uPlot {
     const style = getComputedStyle(this);
     const colour = (name: string) => style.getPropertyValue(name).trim() || "#888";
+    const em = Number.parseFloat(style.fontSize);
     const font = `${style.fontSize} ${style.fontFamily}`;
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font };
     const place = this.querySelector(".plot") as HTMLElement;
@@ -102,7 +103,7 @@ export class WallChart extends LitElement {
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: { x: { time: this.time }, y: { dir: this.down ? -1 : 1 } },
-      axes: [this.time ? { ...axis, values: (_, ticks) => ticks.map(minute) } : { ...axis, incrs: LAPS }, { ...axis, size: 52 }],
+      axes: [this.time ? { ...axis, size: 1.9 * em, values: (_, ticks) => ticks.map(minute) } : { ...axis, size: 1.9 * em, incrs: LAPS }, { ...axis, size: 3.7 * em }],
       series: [{}, ...this.curves.map((curve) => ({
         label: curve.label, stroke: colour(curve.colour), width: 2, dash: curve.dash ?? [], points: { show: !this.time, size: 5 }, spanGaps: true,
       }))],

@@ -19,8 +19,3 @@ export function lag(seconds: number): string {
   if (!Number.isFinite(seconds)) return NONE;
   return seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 600 ? `${Math.round(seconds)} s` : "long ago";
 }
-
-// Time of day of the rig's clock, as this browser's zone shows it.
-export function timeOfDay(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB");
-}

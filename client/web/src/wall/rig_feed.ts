@@ -2,7 +2,7 @@
 
 import { ask, post } from "../parts/api.ts";
 import { lapTime } from "../parts/format.ts";
-import { Feed, type State, type Trouble } from "../wire/feed.ts";
+import { Feed, type Follow, type State } from "../wire/feed.ts";
 import type { Message } from "../wire/reader.ts";
 import type { Table } from "../wire/table.ts";
 import { Alarm, column, parse, type Rule } from "./alerts.ts";
@@ -11,7 +11,8 @@ import { say, type Line } from "./log.ts";
 import { entriesOf, plain, stateOf, type Session } from "./session.ts";
 import { stintsOf, type Stint } from "./stints.ts";
 import { CHANNELS, Timing, type Car, type Group } from "./timing.ts";
-import { Trace } from "./trace.ts";
+import { Past, SPEED } from "./past.ts";
+import { means, Trace } from "./trace.ts";
 
 export interface Told extends Line {
   seq: number;
@@ -32,7 +33,8 @@ const STALE_MS = 1900; // shown within two seconds
 const LINES = 500;
 const SWARM_NS = 10e9;
 const ROOM = 36000; // half an hour of samples
-const RATE_HZ = 20;
+export const RATE_HZ = 20;
+const RECALLED_S = 300; // of events, when the page is opened: they come in ten seconds
 const LAPS_MS = 15000; // between two questions for the list of laps
 
 export class RigFeed extends EventTarget {
@@ -46,12 +48,18 @@ export class RigFeed extends EventTarget {
   stints = new Map<number, Stint[]>();
   readonly crossings = new Crossings();
   trace: Trace;
-  refused = ""; // why an entry of the stream brings nothing
+  refused = ""; // why the traces bring nothing
+  unruled = ""; // why the rules bring nothing
+  units = new Map<string, string>(); // of channels
   alarms: Alarm[] = [];
   private readonly feed: Feed;
   private readonly timing = new Timing();
   private heard = performance.now();
   private unfollow = () => {};
+  private unheed = () => {};
+  private recalled: Past | null = null;
+  private clock = NaN; // of the session, and of the rig, at the newest scoring update
+  private time = NaN;
   private names = "";
   private current = -1; // number of the session
   private asked = -Infinity;
@@ -93,32 +101,44 @@ export class RigFeed extends EventTarget {
   // Follow channels of a car, and what the rules need of it. What was followed before is let go.
   watch(car: number | null, channels: readonly string[], rules: readonly string[]): void {
     const parsed = rules.map(parse).filter((rule): rule is Rule => typeof rule !== "string");
-    const columns = parsed.map((rule, i) => column(rule, i));
-    const wanted = [...new Set([...channels, ...columns.map((one) => one.channel)])];
-    const names = JSON.stringify([car, wanted, rules]);
+    const names = JSON.stringify([car, channels, rules]);
     if (names === this.names) return;
     this.names = names;
     this.unfollow();
-    this.refused = "";
+    this.unheed();
+    this.refused = this.unruled = "";
     this.trace = new Trace(channels, ROOM);
     this.alarms = parsed.map((rule) => this.alarms.find((old) => old.rule.text === rule.text) ?? new Alarm(rule));
-    if (!wanted.length) return;
     const cars = car === null ? { player: true } : { ids: [car] };
-    const follow = { stream: "physics" as const, channels: wanted, cars, rate: RATE_HZ };
-    this.unfollow = this.feed.follow(follow, (tables) => {
-      for (const table of tables) this.sample(table, channels, columns.map((one) => one.name));
-    }, (trouble) => this.complain(trouble));
+    this.unfollow = this.physics(channels, cars, (table) => this.sample(table, channels), (why) => (this.refused = why));
+    // A rule that is refused leaves the traces alone, and the rules are of the rig's own car.
+    const columns = parsed.map((rule, i) => column(rule, i).channel);
+    this.unheed = this.physics([...new Set(columns)], { player: true }, (table) => this.heed(table, columns), (why) => (this.unruled = why));
   }
 
-  private sample(table: Table, channels: readonly string[], columns: readonly string[]): void {
-    this.heard = performance.now();
-    if (!table.rows) return;
-    const value = (name: string) => mean(table.column(name), table.rows);
-    this.trace.add(table.timeNs / 1e9, channels.map(value));
-    this.alarms.forEach((alarm, i) => {
-      if (alarm.take(value(columns[i] ?? ""))) this.ring(alarm);
+  private physics(
+    channels: readonly string[], cars: Follow["cars"] & object, take: (table: Table) => void, refuse: (why: string) => void,
+  ): () => void {
+    if (!channels.length) return () => {};
+    return this.feed.follow({ stream: "physics", channels, cars, rate: RATE_HZ }, (tables) => {
+      this.heard = performance.now();
+      for (const table of tables) if (table.rows) take(table);
+    }, (trouble) => {
+      refuse([trouble.message, trouble.hint].filter(Boolean).join("; "));
+      this.changed("state");
     });
+  }
+
+  private sample(table: Table, channels: readonly string[]): void {
+    this.trace.add(table.timeNs / 1e9, means(table, channels));
     this.changed("trace");
+  }
+
+  private heed(table: Table, columns: readonly string[]): void {
+    const values = means(table, columns);
+    this.alarms.forEach((alarm, i) => {
+      if (alarm.take(values[i] ?? NaN)) this.ring(alarm);
+    });
   }
 
   // Keep the last half minute and the next ten seconds.
@@ -130,6 +150,7 @@ export class RigFeed extends EventTarget {
 
   close(): void {
     this.clocks.forEach((clock) => window.clearInterval(clock));
+    this.recalled?.close();
     this.feed.close();
   }
 
@@ -146,17 +167,13 @@ export class RigFeed extends EventTarget {
     this.changed("state");
   }
 
-  private complain(error: Trouble): void {
-    this.refused = [error.message, error.hint].filter(Boolean).join("; ");
-    this.changed("state");
-  }
-
   private score(table: Table): void {
     this.heard = performance.now();
     const { message, session, sessionTime: clock } = table;
     const entries = message.message("entry_list"), state = message.message("session_state");
     if (entries) this.timing.name(entriesOf(entries));
     if (session !== this.current) this.begin(session);
+    [this.clock, this.time] = [clock, table.timeNs / 1e9];
     if (state) this.session = stateOf(state);
     this.groups = this.timing.take(table, session, clock, this.session?.race ?? false);
     this.seq = table.seq;
@@ -174,31 +191,49 @@ export class RigFeed extends EventTarget {
   }
 
   private note(events: readonly Message[]): void {
-    const named = (id: number) => this.cars.find((car) => car.id === id)?.driver ?? `car ${id}`;
-    for (const event of events) {
-      const line = say(plain(event), named, lapTime);
-      if (line) this.write({ ...line, seq: event.number("seq"), timeNs: event.number("capture_time_ns") });
-    }
+    for (const line of this.told(events)) write(this.lines, line);
     this.lines.splice(0, Math.max(0, this.lines.length - LINES));
     this.changed("events");
   }
 
-  // Losses come in swarms, where a machine stalls: those of a few seconds are one line.
-  private write(line: Told): void {
-    const last = this.lines.at(-1);
-    const swarm = line.kind === "loss" && last?.kind === "loss" && line.timeNs - last.timeNs < SWARM_NS;
-    if (swarm) this.lines[this.lines.length - 1] = { ...line, times: (last.times ?? 1) + 1 };
-    else this.lines.push(line);
+  private told(events: readonly Message[]): Told[] {
+    const named = (id: number) => this.cars.find((car) => car.id === id)?.driver ?? `car ${id}`;
+    return events.flatMap((event) => {
+      const line = say(plain(event), named, lapTime);
+      return line ? [{ ...line, seq: event.number("seq"), timeNs: event.number("capture_time_ns") }] : [];
+    });
+  }
+
+  // The log of a page that was just opened begins with what was before, five minutes of the session at most.
+  private recall(begin: number): void {
+    if (this.recalled || !Number.isFinite(this.time)) return;
+    const until = this.time, from = Math.max(begin, until - RECALLED_S);
+    const live = this.lines, older: Told[] = [];
+    const show = () => {
+      const first = live[0]?.seq ?? Infinity;
+      this.lines = [...older.filter((line) => line.seq < first), ...live].slice(-LINES);
+      this.changed("events");
+    };
+    const past = (this.recalled = new Past(this.name, { stream: "events" }, from, (response) => {
+      const events = response.list("events");
+      for (const line of this.told(events)) if (line.timeNs / 1e9 <= until) write(older, line);
+      return events.some((event) => event.number("capture_time_ns") / 1e9 > until);
+    }, show));
+    // Where nothing happens after it, nothing says that this was all.
+    window.setTimeout(() => past.close(), ((until - from) / SPEED + 3) * 1000);
   }
 
   // What was driven before this page was open: stints, tyres and crossings, from the laps of the session.
   private async list(): Promise<void> {
     this.asked = performance.now();
     try {
+      if (!this.units.size) this.units = await unitsOf(this.name);
       const sessions = await ask<{ sessions?: Parent[] }>(`${encodeURIComponent(this.name)}/sessions`, { page_size: "1" });
       const parent = sessions.sessions?.[0];
       if (!parent || Number(parent.ring_session) !== this.current) return;
-      const laps = await lapsOf(this.name, parent.name);
+      this.recall(Number(parent.start_time_ns ?? 0) / 1e9);
+      // A page that is late on purpose does not know yet what comes.
+      const laps = (await lapsOf(this.name, parent.name)).filter((lap) => !(lap.end_time > this.clock));
       for (const lap of laps) this.crossings.note(lap.car, lap.index, lap.running ? NaN : lap.end_time);
       this.stints = stintsOf(laps);
       for (const [car, stints] of this.stints) {
@@ -212,18 +247,23 @@ export class RigFeed extends EventTarget {
   }
 }
 
-// Channels of four wheels are shown as their mean; of a car there is one row.
-function mean(values: ArrayLike<number> | undefined, rows: number): number {
-  if (!values?.length || !rows) return NaN;
-  const width = values.length / rows;
-  let sum = 0;
-  for (let i = 0; i < width; i++) sum += values[i] ?? NaN;
-  return sum / width;
-}
-
 interface Parent {
   name: string;
   ring_session?: number;
+  start_time_ns?: string;
+}
+
+// Losses come in swarms, where a machine stalls: those of a few seconds are one line.
+function write(lines: Told[], line: Told): void {
+  const last = lines.at(-1);
+  const swarm = line.kind === "loss" && last?.kind === "loss" && line.timeNs - last.timeNs < SWARM_NS;
+  if (swarm) lines[lines.length - 1] = { ...line, times: (last.times ?? 1) + 1 };
+  else lines.push(line);
+}
+
+async function unitsOf(rig: string): Promise<Map<string, string>> {
+  const { channels = [] } = await ask<{ channels?: { name: string; unit?: string }[] }>(`${encodeURIComponent(rig)}/channels`);
+  return new Map(channels.map((one) => [one.name, one.unit ?? ""]));
 }
 
 const PAGES = 10; // of a thousand laps: a day's race of a full grid

@@ -116,3 +116,22 @@ export class Span {
     this.at = null;
   }
 }
+
+// Channels of four wheels are shown as their mean; of a car there is one row.
+function mean(values: ArrayLike<number> | undefined, rows: number): number {
+  if (!values?.length || !rows) return NaN;
+  const width = values.length / rows;
+  let sum = 0;
+  for (let i = 0; i < width; i++) sum += values[i] ?? NaN;
+  return sum / width;
+}
+
+// The name of a channel that is asked for: of what a formula yields, `grip = ...`, the part before the sign.
+export function plainly(name: string): string {
+  return name.split("=")[0]?.trim() ?? name;
+}
+
+// One value for each channel, of the one car in a table.
+export function means(table: { rows: number; column(name: string): ArrayLike<number> | undefined }, channels: readonly string[]): number[] {
+  return channels.map((name) => mean(table.column(plainly(name)), table.rows));
+}

@@ -3,20 +3,24 @@
 
 import { html, LitElement, nothing } from "lit";
 
+import { shownAs, titled, type Shown } from "../parts/channels.ts";
+import { fixed, timeOfDay } from "../parts/format.ts";
 import type { WallChart } from "./chart.ts";
-import { timeOfDay } from "./format.ts";
 import { Past } from "./past.ts";
-import type { RigFeed } from "./rig_feed.ts";
-import { joined, Span, Trace } from "./trace.ts";
+import { RATE_HZ, type RigFeed } from "./rig_feed.ts";
+import { Table } from "../wire/table.ts";
+import { joined, means, plainly, Span, Trace } from "./trace.ts";
 
 const PAST = 72000; // an hour of samples
 export const WIDTHS = [15, 30, 60, 180, 600];
 
 export class WallTraces extends LitElement {
-  static override properties = { rig: { attribute: false }, channels: { attribute: false }, car: { attribute: false } };
+  static override properties = { rig: { attribute: false }, channels: { attribute: false }, car: { attribute: false }, units: { attribute: false }, imperial: { type: Boolean } };
   declare rig: RigFeed | null;
   declare channels: string[];
   declare car: number | null;
+  declare units: ReadonlyMap<string, string>; // of channels
+  declare imperial: boolean;
   private readonly span = new Span(60);
   private past = new Trace([], PAST); // what is shown of it
   private known = new Trace([], PAST); // what was fetched to the end
@@ -30,6 +34,8 @@ export class WallTraces extends LitElement {
     this.rig = null;
     this.channels = [];
     this.car = null;
+    this.units = new Map();
+    this.imperial = false;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -69,9 +75,15 @@ export class WallTraces extends LitElement {
         <output class="until">${this.span.live ? nothing : html`until ${timeOfDay(until || 0)}${this.fetching ? ", fetching" : ""}`}</output>
       </div>
       ${this.channels.map((name, i) => html`<div class="strip">
-        <h3>${name}</h3><output data-channel=${name}></output>
+        <h3 title=${name}>${titled(plainly(name))} <small>${this.shown(name).unit}</small></h3><output data-channel=${name}></output>
         <wall-chart .curves=${curve(name, i)} .time=${true} data-at=${i} @wheel=${(event: WheelEvent) => this.wheel(event)}></wall-chart>
       </div>`)}`;
+  }
+
+  // Unit and digits that people read; what a formula yields stands as it is.
+  private shown(name: string): Shown {
+    const bare = name.replace(/\[\w+\]$/, "");
+    return shownAs(bare, this.units.get(bare) ?? "", this.imperial);
   }
 
   private show(): void {
@@ -84,11 +96,12 @@ export class WallTraces extends LitElement {
     const data = joined(this.past, rig.trace, ...range);
     for (const chart of this.querySelectorAll<WallChart>("wall-chart")) {
       const at = Number(chart.dataset.at) + 1;
-      chart.show([data[0], data[at] ?? []], range);
+      chart.show([data[0], scaled(data[at] ?? new Float64Array(), this.shown(this.channels[at - 1] ?? ""))], range);
     }
     for (const output of this.querySelectorAll<HTMLOutputElement>("output[data-channel]")) {
-      const column = data[this.channels.indexOf(output.dataset.channel ?? "") + 1];
-      output.textContent = short(column?.[column.length - 1] ?? NaN);
+      const name = output.dataset.channel ?? "", { factor, shift, digits } = this.shown(name);
+      const column = data[this.channels.indexOf(name) + 1];
+      output.textContent = fixed((column?.at(-1) ?? NaN) * factor + shift, digits);
     }
   }
 
@@ -132,10 +145,17 @@ export class WallTraces extends LitElement {
   private fetch(from: number, until: number): void {
     this.fetching?.close();
     const taken = (this.past = new Trace(this.channels, PAST));
-    const past = new Past((this.rig as RigFeed).name, this.car, this.channels, from, until,
-      (table) => {
-        if (table.rows) taken.add(table.timeNs / 1e9, this.channels.map((name) => table.value(name, 0)));
+    const cars = this.car === null ? { player: true } : { ids: [this.car] };
+    const follow = { stream: "physics" as const, channels: this.channels, cars, rate: RATE_HZ };
+    const past = new Past((this.rig as RigFeed).name, follow, from,
+      (response) => {
+        const tables = response.list("ticks").map((tick) => new Table(tick, this.channels));
+        for (const table of tables) {
+          const time = table.timeNs / 1e9;
+          if (table.rows && time < until) taken.add(time, means(table, this.channels));
+        }
         this.show();
+        return tables.some((table) => table.timeNs / 1e9 >= until);
       },
       (whole) => {
         if (this.fetching !== past) return;
@@ -166,7 +186,6 @@ function curve(name: string, at: number) {
   return curves.get(key);
 }
 
-function short(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  return Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
+function scaled(values: Float64Array, { factor, shift }: Shown): Float64Array {
+  return factor === 1 && shift === 0 ? values : values.map((value) => value * factor + shift);
 }

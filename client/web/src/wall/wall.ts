@@ -3,16 +3,18 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 
 import { rigs as listRigs } from "../parts/api.ts";
-import { clock, lapTime, NONE } from "../parts/format.ts";
-import { dress, settings, THEMES } from "../parts/settings.ts";
+import { clock, fixed, inUnits, lapTime, NONE, timeOfDay } from "../parts/format.ts";
+import { header } from "../parts/header.ts";
+import { keep, kept } from "../parts/kept.ts";
+import { look } from "../parts/look.ts";
 import { parse as parseRule } from "./alerts.ts";
 import { format, moved, PANELS, parse, STANDARD, TITLES, toggled, widened, type Panel, type Placed } from "./arrangement.ts";
 import type { Columns, Curve, WallChart } from "./chart.ts";
 import "./chart.ts";
-import { gap, lag, timeOfDay } from "./format.ts";
+import { gap, lag } from "./format.ts";
 import { PHASES } from "./log.ts";
 import { RigFeed, type Listed } from "./rig_feed.ts";
-import { keep, kept, store, stored } from "./stored.ts";
+import { store, stored } from "./stored.ts";
 import { timingScreen } from "./timing_screen.ts";
 import type { Car } from "./timing.ts";
 import "./traces.ts";
@@ -29,7 +31,7 @@ export class RigWall extends LitElement {
   private car = stored("car", "player");
   private placed: Placed[] = parse(stored("panels", STANDARD));
   private channels = stored("channels", "speed,throttle,brake").split(",").filter(Boolean);
-  private rules: string[] = JSON.parse(kept("rules") ?? "[]");
+  private rules: string[] = JSON.parse(kept("wall.rules") ?? "[]");
   private arranging = false;
   private tab: Panel = "timing";
   private said = ""; // how a mark went
@@ -119,16 +121,8 @@ export class RigWall extends LitElement {
 
   override render(): TemplateResult {
     return html`
-      <header class="bar">
-        <h1>Pit wall</h1>
-        <nav aria-label="Pages"><a href=${this.link("/")}>Rigs</a> <a href=${this.link("/laps")}>Laps</a></nav>
-        <span class="space"></span>
-        <label class="hidden" for="theme">Theme</label>
-        <select id="theme" @change=${(event: Event) => this.dressed((event.target as HTMLSelectElement).value)}>
-          ${THEMES.map((theme) => html`<option value=${theme} ?selected=${theme === stored("theme", "dark")}>${theme}</option>`)}
-        </select>
-        <button aria-pressed=${this.arranging} @click=${() => this.set(() => (this.arranging = !this.arranging))}>Arrange</button>
-      </header>
+      ${header({ page: "wall", rig: this.feed?.name ?? "", look: look(), change: () => this.ask(), tools: html`
+        <button aria-pressed=${this.arranging} @click=${() => this.set(() => (this.arranging = !this.arranging))}>Arrange</button>` })}
       ${this.away ? html`<p class="trouble" role="alert">${this.away}. The page goes on by itself as soon as it does.</p>` : nothing}
       <section class="rigs" aria-label="Rigs">${[...this.feeds.values()].map((feed) => this.strip(feed))}
         ${this.feeds.size || this.away ? nothing : html`<p class="note">Looking for rigs…</p>`}</section>
@@ -169,7 +163,7 @@ export class RigWall extends LitElement {
       <span class="flag">${PHASES[session.phase] ?? `phase ${session.phase}`}</span>
       <span>${clock(session.clock)}${left > 0 ? html`, <b>${clock(left)}</b> to go` : nothing}</span>
       ${Number.isFinite(session.laps) ? html`<span>lap <b>${Math.min(lead + 1, session.laps)}</b> of ${session.laps}</span>` : html`<span>lap <b>${lead + 1}</b></span>`}
-      <span>air ${Math.round(session.air)} °C, track ${Math.round(session.ground)} °C, ${rain}</span>
+      <span>air ${degrees(session.air)}, track ${degrees(session.ground)}, ${rain}</span>
       ${this.said ? html`<output class="said" role="status">${this.said}</output>` : nothing}
     </section>`;
   }
@@ -211,7 +205,8 @@ export class RigWall extends LitElement {
   private traces(feed: RigFeed): TemplateResult {
     const car = /^\d+$/.test(this.car) ? Number(this.car) : null;
     return html`${feed.refused ? html`<p class="trouble">${feed.refused}</p>` : nothing}
-      <wall-traces .rig=${feed} .channels=${this.channels} .car=${car}></wall-traces>
+      <wall-traces .rig=${feed} .channels=${this.channels} .car=${car} .units=${feed.units}
+        .imperial=${look().units === "imperial"}></wall-traces>
       <form class="ask" @submit=${(event: Event) => this.rechannel(event)}>
         <label>Channels <input name="channels" autocomplete="off" spellcheck="false" .value=${this.channels.join(",")}></label>
         <button>Show</button></form>`;
@@ -270,7 +265,7 @@ export class RigWall extends LitElement {
     return html`<form class="ask" @submit=${(event: Event) => this.add(event)}>
         <label>Tell me when <input name="rule" placeholder="fuel < 5" autocomplete="off" spellcheck="false"></label>
         <button>Add</button></form>
-      ${this.wrong ? html`<p class="trouble" role="alert">${this.wrong}</p>` : nothing}
+      ${this.wrong || this.feed?.unruled ? html`<p class="trouble" role="alert">${this.wrong || this.feed?.unruled}</p>` : nothing}
       <ul class="rules">${this.rules.map((text) => {
         const active = alarms.some((alarm) => alarm.rule.text === text && alarm.active);
         return html`<li class=${active ? "active" : ""}><code>${text}</code> <b>${active ? "now" : ""}</b>
@@ -307,12 +302,6 @@ export class RigWall extends LitElement {
   private place(placed: Placed[]): void {
     this.placed = placed;
     store("panels", format(placed));
-    this.ask();
-  }
-
-  private dressed(theme: string): void {
-    store("theme", theme);
-    dress(settings());
     this.ask();
   }
 
@@ -358,7 +347,7 @@ export class RigWall extends LitElement {
 
   private ruled(rules: string[]): void {
     this.rules = rules;
-    keep("rules", JSON.stringify(rules));
+    keep("wall.rules", JSON.stringify(rules));
     this.follow();
   }
 
@@ -368,13 +357,13 @@ export class RigWall extends LitElement {
     if ("Notification" in window && Notification.permission === "granted") new Notification(`${rig}: ${text}`);
     this.ask();
   }
-
-  private link(page: string): string {
-    const key = new URLSearchParams(location.search).get("key");
-    return key ? `${page}?key=${encodeURIComponent(key)}` : page;
-  }
 }
 customElements.define("rig-wall", RigWall);
+
+function degrees(celsius: number): string {
+  const [value, unit] = inUnits(celsius, "°C", look().units);
+  return `${fixed(value)} ${unit}`;
+}
 
 // Two short tones: heard over engines, and over soon.
 function beep(sound: AudioContext): void {
