@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from itertools import combinations, takewhile
+from itertools import accumulate, combinations, takewhile
 from typing import Any
 
 import numpy as np
@@ -88,8 +88,8 @@ def test_the_delta_is_right_to_a_millisecond(which: str, request: pytest.Fixture
 
 def official_splits(lap: Lap) -> list[float]:
     """When the lap passed the splits, as far as the game said so."""
-    known = list(takewhile(lambda sector: sector, (lap.info.sector1, lap.info.sector2)))
-    return np.cumsum(known).tolist()  # type: ignore[no-any-return]
+    known = takewhile(bool, (lap.info.sector1 or 0.0, lap.info.sector2 or 0.0))
+    return list(accumulate(known))
 
 
 @Races
