@@ -116,7 +116,8 @@ def clean(lap: lap_pb2.Lap) -> bool:
 
 def _none(lap: lap_pb2.Lap, word: str) -> Reference:
     who = f" of {lap.driver}" if word in (DRIVER, IDEAL) and lap.driver else ""
-    of = f" of class {lap.vehicle_class}" if word in (DRIVER, CLASS, IDEAL, IDEAL_OF_ALL) else ""
+    classed = word in (DRIVER, CLASS, IDEAL, IDEAL_OF_ALL) and lap.vehicle_class
+    of = f" of class {lap.vehicle_class}" if classed else ""
     raise NotFound(
         f"no other clean lap{who}{of} at {lap.track_name or 'this track'}",
         hint="name the lap to compare with",

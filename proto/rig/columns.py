@@ -217,9 +217,11 @@ class Layout:
 
     def __init__(self, table: Table, data: Bytes, at: int, end: int) -> None:
         self.rows: int = read_head(data, at).rows
-        self._channels: list[Channel] = []
+        self._channels: dict[str, Channel] = {}
         self.spans: dict[str, tuple[int, int, int]] = {}
-        """Channel name -> offsets of its header, its first value, its end."""
+        """Channel name -> offsets of its header, its first value, its end. Of a column that is there twice
+        the last counts, as for every protobuf parser.
+        """
         self._walk(table, data, at, end)
         headers = np.array(
             [i for start, first, _ in self.spans.values() for i in range(start, first)], np.intp
@@ -254,7 +256,7 @@ class Layout:
                 f"{self.rows} rows need {self.rows * channel.row_bytes}"
             )
         self.spans[channel.name] = (start, first, stop)
-        self._channels.append(channel)
+        self._channels[channel.name] = channel
 
     def fits(self, data: Bytes, at: int, end: int) -> bool:
         """Return whether the record at `at` has this layout."""
@@ -268,7 +270,7 @@ class Layout:
         """Return the record as one numpy type with a field per column: 0.2 us a column, where an array made
         from the bytes takes 0.8.
         """
-        channels = self._channels
+        channels = self._channels.values()
         shapes = [(self.rows,) if c.width == 1 else (self.rows, c.width) for c in channels]
         return np.dtype(
             {

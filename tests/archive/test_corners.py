@@ -14,10 +14,12 @@ import pytest
 
 from rig.v1 import analysis_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
+from rigd.archive.retention import Limits
 from rigd.serve.analysis import AnalysisService
 from rigd.store.corners import read_corners
 from rigd.store.folder import LapFolder
 from rigd.store.viewer import EVERYTHING, Viewer
+from rigd.verify.parts import check_rest
 from riglap.circuits.shelf import Shelf
 from riglap.cornering import fingerprint
 from tests.archive.tape import ROOMY, drained
@@ -66,6 +68,11 @@ def test_every_whole_lap_has_the_corners_of_its_circuit(raced: Path) -> None:
         assert found.fingerprint == fingerprint(circuit)
         if not found.trouble:
             assert [one.corner for one in found.corners] == [one.number for one in circuit.corners]
+
+
+def test_a_check_finds_nothing_wrong_with_them(raced: Path) -> None:
+    assert kept(raced)
+    assert list(check_rest(raced, deep=False, with_ring=False, progress=lambda *_: None)) == []
 
 
 def test_what_is_served_is_what_would_be_computed(raced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +132,16 @@ def test_a_deleted_lap_takes_its_corners_along(raced: Path) -> None:
     assert not path.exists()
     assert archiver.store.index.total_bytes() == used - both
     archiver.close()
+
+
+def test_retention_takes_corners_along(raced: Path) -> None:
+    assert kept(raced)
+    archiver = Archiver(Settings(raced, ROOMY))
+    archiver._retention.adopt(Limits(max_bytes=0, min_free_bytes=0, hard_floor_bytes=0))
+    assert archiver._retention.enforce()
+    assert archiver.store.index.total_bytes() == 0
+    archiver.close()
+    assert not kept(raced)
 
 
 def test_a_full_disk_is_counted_and_tried_again(raced: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,9 @@ _CURSOR = Cursor(b"8 bytes!", 1, 123_456)
 
 
 def _records(table: Table, tail: bytes = b"") -> list[bytes]:
-    return [record(table, rows, tail=tail) for rows in (0, 1, 3)]
+    whole = record(table, 0)
+    twice = whole + whole[HEAD_BYTES:] + tail
+    return [*(record(table, rows, tail=tail) for rows in (0, 1, 3)), twice]
 
 
 def _record(table: Table, data: bytes) -> None:
@@ -39,26 +41,24 @@ def _record(table: Table, data: bytes) -> None:
     layout = Layout(table, data, 0, len(data))
     assert layout.rows == head.rows
     assert layout.fits(data, 0, len(data)) or data[layout.end] > 0x7F, "its tail looks like a column"
-    _check_columns(layout, data, head)
-    known = [table.by_name[name] for name in layout.spans]
+    _check_columns(table, layout, data, head)
+    known = [channel for channel in table.columns.values() if channel.name in layout.spans]
     for channels, rows in ((known[::2], None), (known, tuple(range(min(head.rows, 2))))):
         cut = b"".join(Cut(layout, channels, rows)(data))
         part = Layout(table, cut, 0, len(cut))
         assert part.spans.keys() == {channel.name for channel in channels}
         assert part.rows == (head.rows if rows is None else len(rows))
-        _check_columns(part, cut, read_head(cut))
+        _check_columns(table, part, cut, read_head(cut))
 
 
-def _check_columns(layout: Layout, data: bytes, head: Head) -> None:
+def _check_columns(table: Table, layout: Layout, data: bytes, head: Head) -> None:
     view = layout.view(data, 0)
-    for name in layout.spans:
-        channel = layout_channel(layout, name)
-        assert view[name].shape == ((head.rows,) if channel.width == 1 else (head.rows, channel.width))
-        assert view[name].dtype == channel.dtype
-
-
-def layout_channel(layout: Layout, name: str) -> Any:
-    return (PHYSICS.by_name if name in PHYSICS.by_name else SCORING.by_name)[name]
+    assert view.dtype.names == tuple(layout.spans)
+    for channel in table.columns.values():
+        if channel.name in layout.spans:
+            values = view[channel.name]
+            assert values.shape == ((head.rows,) if channel.width == 1 else (head.rows, channel.width))
+            assert values.dtype == channel.dtype
 
 
 def _heads(data: bytes) -> None:

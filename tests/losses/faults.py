@@ -320,6 +320,15 @@ def write(name: str, content: bytes = b"?") -> Plant:
     return plant
 
 
+def corners(content: bytes) -> Plant:
+    """The file of corners beside a lap."""
+
+    def plant(data: Path) -> None:
+        lap(data).with_name(f"{lap(data).name}.corners").write_bytes(content)
+
+    return plant
+
+
 def pin_behind_the_index(data: Path) -> None:
     lap(data).with_name(lap(data).name + ".pin").touch()
 

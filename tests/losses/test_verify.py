@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from rig.errors import NotFound
-from rig.v1 import event_pb2, rig_pb2
+from rig.v1 import archive_pb2, event_pb2, rig_pb2
 from rigd import ring as rings
 from rigd.store.commands import CommandQueue, process
+from rigd.store.corners import pack_corners
 from rigd.verify.finding import MENDS
 from rigd.verify.parts import check_rest, check_ring, trusted
 from rigd.verify.run import DataCheck
 from tests.archive.tape import Tape, drained
 from tests.losses import faults
 from tests.losses.faults import Plant, file, journal, remove, repacked, ring, sql, tick, write
+
+_CORNERS = pack_corners(archive_pb2.LapCorners(circuit="oval/1", fingerprint=7))
 
 FAULTS: dict[str, tuple[Plant, str]] = {
     # The ring.
@@ -75,6 +78,10 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "a copy of a lap": (write("car001-0001 (copy).lap"), "file-foreign"),
     "a half-written file": (write(".writing-car000-0009.lap"), "file-unfinished"),
     "a pin without a lap": (write("car099-0001.lap.pin"), "flag-orphaned"),
+    "corners without a lap": (write("car099-0001.lap.corners"), "flag-orphaned"),
+    "garbled corners of a lap": (faults.corners(b"?"), "corners-damaged"),
+    "corners cut short": (faults.corners(_CORNERS[:-1]), "corners-damaged"),
+    "a flipped bit in corners": (faults.corners(faults.flipped(_CORNERS, 15)), "corners-damaged"),
     "a garbled list of deleted laps": (write("gone.jsonl", b'\n{"lap": 3}\n'), "gone-unreadable"),
     # The index.
     "a row that is gone": (sql("DELETE FROM lap WHERE id = 1"), "lap-unlisted"),

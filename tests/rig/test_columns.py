@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from rig.channels import PHYSICS, SCORING, Channel, Table
 from rig.columns import HEAD_BYTES, Cut, Head, Layout, Layouts, Template, field, peek, read_head, read_heads
+from rig.columns import column as made_column
 from rig.errors import Corrupt
 from rig.v1 import telemetry_pb2
 from tests.rig.samples import (
@@ -221,6 +222,25 @@ class TestLayouts:
         data = head(4).pack() + record(PHYSICS, 3)[HEAD_BYTES:]
         with pytest.raises(Corrupt, match=r"holds \d+ bytes, 4 rows need \d+"):
             layout(PHYSICS, data)
+
+
+class TestAColumnTwice:
+    """The last one counts, as for a protobuf parser; those behind it stay what they are."""
+
+    @pytest.mark.parametrize("rows", [0, 3])
+    @pytest.mark.parametrize("name", ["delta_time", "gap_leader"])
+    def test_every_column_is_itself(self, name: str, rows: int) -> None:
+        channel = next(one for one in PHYSICS.columns.values() if one.name == name)
+        first, last = (made_column(channel, np.full(rows, value)) for value in (1.5, 2.5))
+        whole = record(PHYSICS, rows)
+        data = whole[:HEAD_BYTES] + first + last + whole[HEAD_BYTES:]
+        data = data if name in PHYSICS.derived else data + last
+        found, usual = layout(PHYSICS, data), layout(PHYSICS, whole)
+        view, plain = found.view(data, 0), usual.view(whole, 0)
+        assert view[name].tolist() == [2.5] * rows
+        for other in usual.spans.keys() - {name}:
+            assert view[other].dtype == plain[other].dtype
+            assert view[other].tobytes() == plain[other].tobytes()
 
 
 class TestCutting:

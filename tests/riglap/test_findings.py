@@ -1,5 +1,7 @@
 """Mistakes that were planted in the simulated drivers are found, where they were made and with their cost."""
 
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from riglap.compare import compare
 from riglap.findings import Finding, findings, tips
 from riglap.findings.find import inconsistent, variation
 from riglap.lap import Lap
+from tests.faults.campaign import SEED, SOAK, campaign, tries
 from tests.once import once
 from tests.riglap.conftest import surveyed
 from tests.riglap.planted import MISTAKES, Planted, make, planted
@@ -48,6 +51,39 @@ def test_an_unchanged_driver_gets_no_tip(mistakes: Planted, short: Circuit) -> N
     wrong, reference, cost = mistakes.laps(car)
     assert cost == 0
     assert tips(findings(compare([reference, wrong], short))) == []
+
+
+def missed(mistakes: Planted, circuit: Circuit) -> list[int]:
+    """Cars whose mistake is not found at its corner with what it costs. Who makes none must get no tip."""
+    found: list[int] = []
+    for car, mistake in enumerate(MISTAKES):
+        wrong, reference, cost = mistakes.laps(car)
+        every = findings(compare([reference, wrong], circuit))
+        named = [one for one in every if one.corner == mistake.corner and one.rule in mistake.rules]
+        if not mistake.rules:
+            assert tips(every) == []
+        elif not any(one.lost_s == pytest.approx(cost, rel=0.2) for one in named):
+            found.append(car)
+    return found
+
+
+@pytest.mark.skipif(not SOAK, reason="`make soak` drives twenty seeds; the others here are the short form")
+@pytest.mark.parametrize("real", [False, True], ids=["all-channels", "real-values"])
+def test_mistakes_of_any_seed_are_found(tmp_path: Path, real: bool) -> None:
+    """Of every kind 19 in 20."""
+    seeds = tries(1, 20)
+    values = "what real recordings hold" if real else "all channels"
+    kinds: Counter[int] = Counter()
+    with campaign(f"mistakes of drivers, with {values}", seeds, "mistakes") as running:
+        for number in running.rounds():
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            made = make(folder, SEED + number, real=real)
+            lost = missed(made, surveyed(made.right.laps()))
+            shutil.rmtree(folder)
+            kinds.update(lost)
+            running.lose(len(lost), len(lost))  # for the report: how many may be is said here
+            assert max(kinds.values(), default=0) <= max(1, seeds // 20), kinds
 
 
 def test_findings_are_the_same_every_time(mistakes: Planted, short: Circuit) -> None:
