@@ -227,7 +227,14 @@ def test_all_pages_have_one_head_and_remember_theme_and_units(page: Page, wall: 
     page.goto(wall.address())
     page.get_by_label("Theme").select_option("light")
     page.get_by_label("Units").select_option("imperial")
-    for name, title in (("laps", "Laps"), ("compare", "Compare"), ("", "Rigs"), ("wall", "Pit wall")):
+    pages = (
+        ("laps", "Laps"),
+        ("compare", "Compare"),
+        ("replay", "Replay"),
+        ("", "Rigs"),
+        ("wall", "Pit wall"),
+    )
+    for name, title in pages:
         page.locator(".head nav a", has_text=title).click()
         page.locator(".head [aria-current]", has_text=title).wait_for()
         assert page.url.split("?")[0].endswith(f"/{name}")

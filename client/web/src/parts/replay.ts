@@ -1,9 +1,9 @@
 // The bar that takes a page back through a session, and to what is live again.
 
 import { css, html, type TemplateResult } from "lit";
-import { ask, Refused } from "./api.ts";
+import { ask, words } from "./api.ts";
 import { RigElement } from "./element.ts";
-import { clock } from "./format.ts";
+import { clock, dateTime } from "./format.ts";
 import type { Feed } from "../wire/feed.ts";
 import type { State } from "../wire/protocol.ts";
 
@@ -106,7 +106,7 @@ export class RigReplay extends RigElement {
       this.session ||= this.sessions[0]?.name ?? "";
       this.words = this.sessions.length ? "" : "There is no session yet to go back to.";
     } catch (error) {
-      this.words = error instanceof Refused ? `${error.message}: ${error.hint}` : String(error);
+      this.words = words(error);
     }
     this.requestUpdate();
   }
@@ -159,11 +159,8 @@ export class RigReplay extends RigElement {
 }
 
 function title(one: Session): string {
-  const began = new Date(Number(one.start_time_ns) / 1e6);
-  const two = (value: number) => `${value}`.padStart(2, "0");
-  const time = `${began.getFullYear()}-${two(began.getMonth() + 1)}-${two(began.getDate())} ${two(began.getHours())}:${two(began.getMinutes())}`;
   const kind = one.kind?.replace("SESSION_KIND_", "").toLowerCase().replace("_", " ") ?? "session";
-  return `${time} ${one.track_name ?? ""} ${kind}`;
+  return `${dateTime(Number(one.start_time_ns) / 1e9)} ${one.track_name ?? ""} ${kind}`;
 }
 
 customElements.define("rig-replay", RigReplay);
