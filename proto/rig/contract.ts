@@ -403,6 +403,8 @@ export const MESSAGES: Record<string, Record<number, string>> = {
     51: "digest text",
     52: "torn_samples varint",
     53: "newer b1",
+    54: "corners varint",
+    55: "corners_bytes varint",
   },
   PitVisit: {
     1: "enter_time f8",

@@ -157,7 +157,7 @@ class TestFiles:
         said = machine.done("install", *system(machine))
         assert machine.state() == before
         assert "wrote" not in said
-        assert said.count("unchanged") == 9
+        assert said.count("unchanged") == 10
 
     def test_a_dry_run_says_what_it_would_do_and_does_nothing(self, booted: Machine) -> None:
         for words in (system(booted), USER):

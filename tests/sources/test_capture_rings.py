@@ -14,7 +14,7 @@ from tests.stage import Stage, stage
 SECONDS = "4"
 SPEED = "0.5"
 """Of the replays: then a stall of 20 ms, which busy machines have every few seconds, costs no frame."""
-ATTEMPTS = 6
+ATTEMPTS = 20
 """A longer stall makes the recorder miss a frame, and say so: that replay is repeated."""
 
 

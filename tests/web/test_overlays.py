@@ -245,19 +245,6 @@ def test_a_page_of_ones_own_shows_what_it_asks_for(page: Page, race: Demo) -> No
     browser.wait(page, lambda: re.fullmatch(r"\d+ km/h", page.inner_text("p")))
 
 
-def test_a_rig_that_ends_is_said_and_its_last_values_stay(
-    page: Page, race: Demo, troubles: browser.Troubles
-) -> None:
-    open_overlay(page, race, "dash")
-    race.end()
-    browser.wait(page, lambda: page.locator("rig-dash .badge").count())
-    assert page.locator("rig-dash[stale]").count() == 1
-    assert page.locator("rig-dash .live").count() == 1
-    page.goto(race.page(f"overlay/standings?rig={race.rig}"))
-    browser.wait(page, lambda: page.locator("rig-standings .words").count())
-    assert says(page, "standings")
-
-
 def test_a_session_is_gone_through_again(page: Page, race: Demo) -> None:
     page.goto(race.page(f"replay?rig={race.rig}"))
     bar, dash = page.locator("rig-replay"), page.locator("rig-dash")
@@ -276,3 +263,16 @@ def test_a_session_is_gone_through_again(page: Page, race: Demo) -> None:
     browser.wait(page, lambda: int(dash.get_attribute("data-seq") or 0) > live)
     assert browser.unreachable(page) == []
     assert browser.overflowing(page) == []
+
+
+def test_a_rig_that_ends_is_said_and_its_last_values_stay(
+    page: Page, race: Demo, troubles: browser.Troubles
+) -> None:
+    open_overlay(page, race, "dash")
+    race.end()
+    browser.wait(page, lambda: page.locator("rig-dash .badge").count())
+    assert page.locator("rig-dash[stale]").count() == 1
+    assert page.locator("rig-dash .live").count() == 1
+    page.goto(race.page(f"overlay/standings?rig={race.rig}"))
+    browser.wait(page, lambda: page.locator("rig-standings .words").count())
+    assert says(page, "standings")

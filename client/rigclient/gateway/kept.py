@@ -38,7 +38,7 @@ class Allowance:
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
-        self.taken = 0
+        self.taken: int = 0
 
     def take(self, count: int) -> None:
         """Take some of it. Raises Exhausted."""

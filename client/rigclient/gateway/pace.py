@@ -82,7 +82,8 @@ class Again:
     """From a moment on, at a multiple of the speed; 0: it stands."""
 
     def __init__(self, time_ns: int, speed: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._from_ns, self.speed, self._clock = time_ns, speed, clock
+        self._from_ns, self._clock = time_ns, clock
+        self.speed: float = speed
         self._since = clock()
 
     def begin_ns(self) -> int:

@@ -36,8 +36,10 @@ class Following:
     """One entry: of a table the newest value, and the one with the entry list; of events all."""
 
     def __init__(self, page: "Page", index: int, upstream: Upstream) -> None:
-        self.index, self.upstream = index, upstream
-        self.dropped = self.missed = 0
+        self.index: int = index
+        self.upstream: Upstream = upstream
+        self.dropped: int = 0
+        self.missed: int = 0
         self._page = page
         self._all = upstream.wanted.stream == "events"
         self._waiting: deque[Message] = deque()

@@ -41,11 +41,11 @@ class GatewayRig:
 
     def __init__(self, name: str, rig: "str | paired.PairedRig") -> None:
         self.name = name
-        self.connection = aio.AsyncRig(rig)
-        self.clock = RigClock()
-        self.upstreams = Upstreams(self)
-        self.allowance = Allowance()
-        self.state = _CONNECTING
+        self.connection: aio.AsyncRig = aio.AsyncRig(rig)
+        self.clock: RigClock = RigClock()
+        self.upstreams: Upstreams = Upstreams(self)
+        self.allowance: Allowance = Allowance()
+        self.state: RigState = _CONNECTING
         self.spans: dict[int, tuple[int, int]] = {}
         """By stream, what its ring holds: from and until, unix nanoseconds."""
         self._looked_at = 0.0

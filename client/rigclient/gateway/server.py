@@ -33,6 +33,8 @@ SEND_BUFFER: Final = 128 << 10
 WRITE_BUFFER: Final = 128 << 10
 """Bytes of ours for one."""
 _LOOK_S: Final = 0.25
+_END_S: Final = 3.0
+"""What is being answered when the gateway ends has so long; aiohttp's own is a minute."""
 WIDGET_PAGE: Final = "overlay"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,15 +62,16 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.rigs = Rigs(settings.rigs)
+        self.rigs: Rigs = Rigs(settings.rigs)
         self.open: set[Page] = set()
-        self.port = settings.port
+        self.port: int = settings.port
         own = {"localhost", socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
         self._guard = Guard(settings.key, settings.names | own)
         self._files = Files(settings.pages)
         self._comparing = Comparing()
         self._own = Files(settings.own) if settings.own is not None else None
         self._runner: web.AppRunner | None = None
+        self._site: web.SockSite | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._silent: dict[Any, float] = {}
         """Connections over which nothing was asked yet, with the time when they were first seen."""
@@ -107,11 +110,14 @@ class Gateway:
         app.router.add_post("/api/{rig}/marks", self._mark)
         app.router.add_get("/live/{rig}", self._live)
         app.on_response_prepare.append(_add_headers)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, keepalive_timeout=30)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, keepalive_timeout=30, shutdown_timeout=_END_S
+        )
         await self._runner.setup()
         listening = _listening(self.settings.listen, self.settings.port)
         self.port = listening.getsockname()[1]
-        await web.SockSite(self._runner, listening, ssl_context=self.settings.tls, backlog=1024).start()
+        self._site = web.SockSite(self._runner, listening, ssl_context=self.settings.tls, backlog=1024)
+        await self._site.start()
         self._ticking = asyncio.create_task(self._tick())
         return self
 
@@ -119,6 +125,9 @@ class Gateway:
         """Close all pages and rigs."""
         if self._ticking is not None:
             self._ticking.cancel()
+        # First of all nobody new: pages that are sent away come back at once.
+        if self._site is not None:
+            await self._site.stop()
         await asyncio.gather(*(one.close() for one in tuple(self.open)))
         if self._runner is not None:
             await self._runner.cleanup()

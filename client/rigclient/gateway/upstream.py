@@ -32,11 +32,11 @@ class Message:
     __slots__ = ("_framed", "entry_list", "missed", "response", "time_ns")
 
     def __init__(self, response: Response, entry_list: bool) -> None:
-        self.response = response
-        self.entry_list = entry_list
+        self.response: Response = response
+        self.entry_list: bool = entry_list
         """It tells who is who, which no later one makes superfluous but the next of its kind."""
-        self.time_ns = response.time_ns
-        self.missed = sum(gap.count for gap in response.gaps)
+        self.time_ns: int = response.time_ns
+        self.missed: int = sum(gap.count for gap in response.gaps)
         self._framed: dict[int, bytes] = {}
 
     def framed(self, index: int) -> bytes:
@@ -61,9 +61,9 @@ class Upstream:
 
     def __init__(self, rig: "GatewayRig", wanted: PageEntry, pace: Pace, gone: Callable[[], None]) -> None:
         self.wanted = wanted
-        self.arrived_at = 0.0
+        self.arrived_at: float = 0.0
         """When the newest message came, by the monotonic clock."""
-        self.time_ns = 0
+        self.time_ns: int = 0
         """When that was captured, by the rig's."""
         self._rig, self._pace, self._gone = rig, pace, gone
         self._readers: set[Reader] = set()
