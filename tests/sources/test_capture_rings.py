@@ -12,9 +12,9 @@ from rigd.ring import RingReader
 from tests.stage import Stage, stage
 
 SECONDS = "4"
-SPEED = "0.5"
-"""Of the replays: then a stall of 20 ms, which busy machines have every few seconds, costs no frame."""
-ATTEMPTS = 20
+SPEED = "0.25"
+"""Of the replays: then a stall of 60 ms, which busy machines have every few seconds, costs no frame."""
+ATTEMPTS = 8
 """A longer stall makes the recorder miss a frame, and say so: that replay is repeated."""
 
 

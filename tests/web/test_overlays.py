@@ -250,6 +250,7 @@ def test_a_session_is_gone_through_again(page: Page, race: Demo) -> None:
     bar, dash = page.locator("rig-replay"), page.locator("rig-dash")
     browser.wait(page, lambda: bar.locator("option").count() > 7)
     browser.wait(page, lambda: int(dash.get_attribute("data-seq") or 0) > 500)
+    assert browser.unreachable(page) == []
     live = int(dash.get_attribute("data-seq") or 0)
     bar.locator(".track").fill("2")
     bar.locator(".track").dispatch_event("change")
@@ -261,7 +262,6 @@ def test_a_session_is_gone_through_again(page: Page, race: Demo) -> None:
     assert dash.get_attribute("data-seq") == paused
     bar.get_by_role("button", name="Live").click()
     browser.wait(page, lambda: int(dash.get_attribute("data-seq") or 0) > live)
-    assert browser.unreachable(page) == []
     assert browser.overflowing(page) == []
 
 

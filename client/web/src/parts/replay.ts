@@ -24,9 +24,10 @@ export class RigReplay extends RigElement {
     button[aria-pressed="true"] { background: var(--text); color: var(--page); font-weight: 700; }
     :focus-visible { outline: 0.1875rem solid var(--accent); outline-offset: 0.125rem; }
     .play { min-width: 4.5rem; }
-    label { display: flex; gap: 0.375rem; align-items: center; color: var(--quiet); }
-    .track { flex: 1 1 18rem; min-width: 8rem; accent-color: var(--accent); }
-    output { min-width: 9.5rem; text-align: right; font-variant-numeric: tabular-nums; }
+    label { display: flex; gap: 0.375rem; align-items: center; color: var(--quiet); min-width: 0; max-width: 100%; }
+    select { min-width: 0; max-width: 100%; text-overflow: ellipsis; }
+    .track { flex: 1 1 10rem; min-width: 8rem; accent-color: var(--accent); }
+    output { min-width: 7.5rem; text-align: right; font-variant-numeric: tabular-nums; }
     .words { flex-basis: 100%; margin: 0; color: var(--quiet); }
   `;
 
@@ -54,7 +55,9 @@ export class RigReplay extends RigElement {
 
   protected override heard(state: State): void {
     super.heard(state);
-    if (this.past && !this.drawing && Number(state.time_ns)) this.at = (Number(state.time_ns) - this.start) / 1e9;
+    // Until the past comes, what is told is still live.
+    const replayed = state.state === "replay" && !this.drawing && !this.due;
+    if (this.past && replayed && Number(state.time_ns)) this.at = (Number(state.time_ns) - this.start) / 1e9;
   }
 
   override render(): TemplateResult {
@@ -132,7 +135,7 @@ export class RigReplay extends RigElement {
     this.at = at;
     this.enter();
     clearTimeout(this.due);
-    this.due = window.setTimeout(() => this.go(this.at), DRAWN_MS);
+    this.due = window.setTimeout(() => this.go(at), DRAWN_MS);
     this.requestUpdate();
   }
 
@@ -140,6 +143,8 @@ export class RigReplay extends RigElement {
     if (!this.start) return;
     this.enter();
     this.drawing = false;
+    clearTimeout(this.due);
+    this.due = 0;
     this.at = Math.min(Math.max(at, 0), this.length);
     const timeNs = BigInt(this.chosen!.start_time_ns!) + BigInt(Math.round(this.at * 1e3)) * 1_000_000n;
     this.feed.seek(`${timeNs}`, this.paused ? 0 : this.speed);
