@@ -11,7 +11,7 @@ WHEEL := tests/house/test_wheel.py
 export PYTHONDONTWRITEBYTECODE :=
 # The tests that have a long form.
 SOAK := tests/faults tests/sources/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py \
-	tests/riglap/test_findings.py
+	tests/riglap/test_findings.py tests/web/test_growth.py
 SCALE := 1
 
 # The connector of Snowflake that is rewritten in Rust: an environment of its own, since what plays the account

@@ -52,9 +52,9 @@ def page_growth() -> dict[str, float]:
         for name, page in zip(_OPEN, pages, strict=True):
             page.goto(race.page(f"overlay/{name}?rig={race.rig}"))
         pages[0].wait_for_timeout(20_000)
-        before = sum(map(_heap_bytes, pages))
+        before = sum(map(browser.heap_bytes, pages))
         pages[0].wait_for_timeout(1000 * _GROWTH_S)
-        after = sum(map(_heap_bytes, pages))
+        after = sum(map(browser.heap_bytes, pages))
         return {"page_heap_mb": after / 1e6, "page_growth_pct": 100 * (after / before - 1)}
 
 
@@ -79,13 +79,3 @@ def _first_paint_ms(page: Page, root: str) -> float:
     script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
     browser.wait(page, lambda: page.evaluate(script))
     return float(page.evaluate(script))
-
-
-def _heap_bytes(page: Page) -> int:
-    """Return what is in use once the garbage is collected."""
-    session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    session.send("Performance.enable")
-    metrics = session.send("Performance.getMetrics")["metrics"]
-    session.detach()
-    return int(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))

@@ -152,6 +152,16 @@ def painted(locator: Locator) -> dict[str, Any]:
     return found
 
 
+def heap_bytes(page: Page) -> int:
+    """Return what is in use once the garbage is collected."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    session.send("Performance.enable")
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return int(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
+
+
 def keep_picture(page: Page, folder: Path, name: str) -> Path:
     """Save what the page shows below `folder`, as after a failed test."""
     folder.mkdir(parents=True, exist_ok=True)
