@@ -27,7 +27,7 @@ WIDGETS: Final = [
     "weather",
     "inputs",
 ]
-_PATHS: Final = {"wall": "wall", "laps": "laps", "compare": "compare"} | {
+_PATHS: Final = {"wall": "wall", "replay": "replay", "laps": "laps", "compare": "compare"} | {
     name: f"overlay/{name}" for name in WIDGETS
 }
 
