@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 import click
@@ -26,19 +25,22 @@ def run(command: click.Command) -> NoReturn:
     """Run the command line of this process to its end. Raises SystemExit, and nothing else."""
     code: Any = 0
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it says on standard error what we say in a sentence
-    with _ctrl_c() as pressed:
-        try:
-            _open()
-            given = sys.stdout
-            command.main()
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-        except SystemExit as end:
-            code = INTERRUPTED if pressed and end.code == _FAILED else end.code  # click ends it as a failure
-            if code == _FAILED and sys.stdout is not given:  # click does this where nobody reads on
-                code = UNREAD
-        except OSError as error:
-            code = _refused(error)
+    pressed: list[int] = []
+    try:
+        _take_ctrl_c(pressed)
+        _open()
+        given = sys.stdout
+        command.main()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except SystemExit as end:
+        code = INTERRUPTED if pressed and end.code == _FAILED else end.code  # click ends it as a failure
+        if code == _FAILED and sys.stdout is not given:  # click does this where nobody reads on
+            code = UNREAD
+    except OSError as error:
+        code = _refused(error)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is near
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -47,23 +49,14 @@ def run(command: click.Command) -> NoReturn:
     raise SystemExit(code)
 
 
-@contextlib.contextmanager
-def _ctrl_c() -> Iterator[list[int]]:
-    """Let Ctrl-C interrupt what is done here, also where a shell without job control has had it ignored.
-
-    Yields what notes it. After that it is ignored: the end is near.
-    """
-    pressed: list[int] = []
+def _take_ctrl_c(pressed: list[int]) -> None:
+    """Let Ctrl-C interrupt, also where a shell without job control has had it ignored, and be noted."""
 
     def interrupt(number: int, _: object) -> NoReturn:
         pressed.append(number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _open() -> None:
