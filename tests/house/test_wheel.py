@@ -68,9 +68,9 @@ def contents(wheel: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of commands of an environment with the wheel and its `daemon` extra."""
+    """The folder of commands of an environment with the wheel, its `daemon` and its `gateway` extra."""
     folder = tmp_path_factory.mktemp("installed")
-    yield environment(folder / "venv", f"{wheel}[daemon]", pins=True).parent
+    yield environment(folder / "venv", f"{wheel}[daemon,gateway]", pins=True).parent
     shutil.rmtree(folder)
 
 
@@ -147,7 +147,7 @@ class TestInstalled:
             assert not Path(place).is_relative_to(ROOT)
 
     def test_every_module_can_be_imported(self, installed: Path, tmp_path: Path, contents: set[str]) -> None:
-        """With the `daemon` extra alone: nothing leans on what only developers have."""
+        """With these extras alone: nothing leans on what only developers have."""
         modules = sorted(
             name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             for name in contents
