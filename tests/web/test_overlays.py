@@ -10,21 +10,10 @@ import pytest
 from playwright.sync_api import Page
 
 import rigclient
+from rigclient.cli.commands.gateway import WIDGETS as OVERLAYS
 from tests.web import browser
 from tests.web.demo import Demo, demo
 
-OVERLAYS: Final = (
-    "dash",
-    "inputs",
-    "tyres",
-    "delta",
-    "relative",
-    "standings",
-    "map",
-    "radar",
-    "fuel",
-    "weather",
-)
 THEMES: Final = ("dark", "light", "contrast")
 
 _SAYS: Final = """(tag) => {

@@ -140,11 +140,15 @@ class FileLaps:
 
     def fastest(self, wanted: WantedLaps) -> Iterable[lap_pb2.Lap]:  # noqa: ARG002
         """Raise BadRequest: nobody knows where other files are."""
-        raise BadRequest("a lap in a file has no others beside it", hint="name the lap to compare with")
+        raise _alone()
 
-    def same(self, key: Path, lap: lap_pb2.Lap) -> Any:
-        """Return nothing: there are no others."""
-        raise NotImplementedError
+    def same(self, key: Path, lap: lap_pb2.Lap) -> Any:  # noqa: ARG002
+        """Raise BadRequest, as `fastest` does."""
+        raise _alone()
+
+
+def _alone() -> BadRequest:
+    return BadRequest("a lap in a file has no others beside it", hint="name the lap to compare with")
 
 
 class GatheredLaps(NamedTuple):
