@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from riglap.setups.setup import Parameter
 
+_Name = tuple[str, str]
+"""Section and key."""
+
 
 @dataclass(frozen=True)
 class Difference:
