@@ -18,6 +18,7 @@ const PAGES = [
   ["overlay", "rigd overlay", "overlay"],
   ["wall", "rigd pit wall", "", "wall"],
   ["replay", "rigd replay", "", "replay"],
+  ["garage", "rigd garage", "", "garage"],
 ];
 // Modules for pages of one's own: name in /assets, and source.
 const MODULES = [
