@@ -16,6 +16,7 @@ from riglap.names import session_name
 
 if TYPE_CHECKING:
     from rig.v1 import analysis_pb2
+    from rigclient.asynccatalog import AsyncCatalog
     from riglap.circuits.circuit import Circuit
 
 __all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
@@ -151,6 +152,13 @@ class AsyncRig(AsyncConnection):
         """
         answer = await self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
         return str(answer.user)
+
+    @property
+    def catalog(self) -> "AsyncCatalog":
+        """What people have entered at the rig: events, vehicles, setups, notes and more."""
+        from rigclient.asynccatalog import AsyncCatalog  # most callers do without
+
+        return AsyncCatalog(self)
 
     # Sessions and laps.
 

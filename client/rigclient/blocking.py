@@ -16,6 +16,7 @@ from riglap.names import session_name
 
 if TYPE_CHECKING:
     from rig.v1 import analysis_pb2
+    from rigclient.catalog import Catalog
     from riglap.circuits.circuit import Circuit
 
 __all__ = ["Laps", "Rig", "Stream", "connect"]
@@ -149,6 +150,13 @@ class Rig(Connection):
         """
         answer = self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
         return str(answer.user)
+
+    @property
+    def catalog(self) -> "Catalog":
+        """What people have entered at the rig: events, vehicles, setups, notes and more."""
+        from rigclient.catalog import Catalog  # most callers do without
+
+        return Catalog(self)
 
     # Sessions and laps.
 
