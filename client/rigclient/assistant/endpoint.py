@@ -63,7 +63,7 @@ class Endpoint:
         }
 
     def _unreached(self, error: Exception) -> RigError:
-        """Return what became of a connection, without what the library says of the request: it has the key."""
+        """Return what became of a connection; what the library says of the request has the key in it."""
         if isinstance(error, TimeoutError):
             return Unreachable(f"{self.host} does not answer in time")
         why = getattr(error, "strerror", None) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The exchange that answers one question: calls of the model, tools in between, and the check of the answer."""
+"""The exchange that answers one question: calls of the model, tools in between, the answer checked."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from rig.errors import BadRequest, RigError, Unavailable
 from rig.v1 import analysis_pb2
 from rigclient.assistant.bounds import MAX_CALLS, MAX_RESULT, MAX_SECONDS
 from rigclient.assistant.facts import Fact, Facts
-from rigclient.assistant.prompt import Messages, compact, encoded, request
+from rigclient.assistant.prompt import Messages, compact, encoded, request, shown
 from rigclient.assistant.reply import ToolCall
 from rigclient.assistant.tool import Arguments, Toolbox
 from rigclient.assistant.wording import AnswerRefused, Wording
@@ -22,10 +22,12 @@ Event = analysis_pb2.ChatResponse
 _AGAIN: Final = "Your answer was thrown away: it {why}. Write it again, by the rules."
 
 
-class Model(Protocol):
+class LanguageModel(Protocol):
     """Who replies: an endpoint."""
 
-    model: str
+    @property
+    def model(self) -> str:
+        """Its name."""
 
     def reply(self, body: bytes) -> AsyncGenerator[str | list[ToolCall]]:
         """Yield the text of a reply as it comes, and at last the tools that it asks for."""
@@ -34,7 +36,9 @@ class Model(Protocol):
 class Exchange:
     """One question. `run` brings what happens; afterwards it holds what came of it."""
 
-    def __init__(self, model: Model, toolbox: Toolbox, facts: Facts, *, shows_requests: bool = False) -> None:
+    def __init__(
+        self, model: LanguageModel, toolbox: Toolbox, facts: Facts, *, shows_requests: bool = False
+    ) -> None:
         self._model, self._toolbox, self._facts = model, toolbox, facts
         self._shows_requests = shows_requests
         self._deadline = 0.0
@@ -58,8 +62,8 @@ class Exchange:
     @property
     def cited(self) -> list[Fact]:
         """What the answer cites, each once."""
-        ids = dict.fromkeys(id for wording in self._wordings for id in wording.cited)
-        return [fact for id in ids if (fact := self._facts.get(id))]
+        ids = dict.fromkeys(one for wording in self._wordings for one in wording.cited)
+        return [fact for one in ids if (fact := self._facts.get(one))]
 
     async def run(self, said: Messages) -> AsyncGenerator[Event]:
         """Yield what happens until there is an answer, or none: then `refused` says why."""
@@ -72,7 +76,7 @@ class Exchange:
         except AnswerRefused as why:
             self._refuse(f"the answer was refused: it {why}")
         except RigError as error:
-            self._refuse(error.message)
+            self._refuse(str(error))
 
     def _refuse(self, why: str) -> None:
         self.refused = why
@@ -85,7 +89,7 @@ class Exchange:
             tools = self._toolbox.tools if self.calls < MAX_CALLS else ()
             plain = request(self._model.model, said, tools)
             if self._shows_requests:
-                yield Event(request=json.dumps(plain, ensure_ascii=False))
+                yield Event(request=shown(plain))
             wording = Wording(self._facts)
             try:
                 async for text in self._worded(encoded(plain), wording):
