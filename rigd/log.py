@@ -80,6 +80,9 @@ CONNECTIONS_CLOSED: Final = LogEvent(
     "an address had more than it may; the newest were closed",
     logging.WARNING,
 )
+QUESTION: Final = LogEvent(
+    "question", ("calls", "refused"), "the assistant was asked; calls of the model, and why it has no answer"
+)
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
 )
