@@ -37,10 +37,16 @@ class Exchange:
     """One question. `run` brings what happens; afterwards it holds what came of it."""
 
     def __init__(
-        self, model: LanguageModel, toolbox: Toolbox, facts: Facts, *, shows_requests: bool = False
+        self,
+        model: LanguageModel,
+        toolbox: Toolbox,
+        facts: Facts,
+        *,
+        shows_requests: bool = False,
+        seconds: float = MAX_SECONDS,
     ) -> None:
         self._model, self._toolbox, self._facts = model, toolbox, facts
-        self._shows_requests = shows_requests
+        self._shows_requests, self._seconds = shows_requests, seconds
         self._deadline = 0.0
         self._replied: list[ToolCall] = []
         self._wordings: list[Wording] = []
@@ -67,12 +73,12 @@ class Exchange:
 
     async def run(self, said: Messages) -> AsyncGenerator[Event]:
         """Yield what happens until there is an answer, or none: then `refused` says why."""
-        self._deadline = time.monotonic() + MAX_SECONDS
+        self._deadline = time.monotonic() + self._seconds
         try:
             async for event in self._turns(list(said)):
                 yield event
         except TimeoutError:
-            self._refuse(f"there was no answer within {MAX_SECONDS:g} s")
+            self._refuse(f"there was no answer within {self._seconds:g} s")
         except AnswerRefused as why:
             self._refuse(f"the answer was refused: it {why}")
         except RigError as error:
