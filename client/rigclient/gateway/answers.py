@@ -64,6 +64,9 @@ QUESTIONS: Final = {
     "coach": PageCall(
         _ANALYSIS + "Coach", analysis_pb2.CoachRequest, analysis_pb2.CoachResponse, ("lap", "reference")
     ),
+    "assistant": PageCall(
+        _ANALYSIS + "GetAssistant", analysis_pb2.GetAssistantRequest, analysis_pb2.GetAssistantResponse
+    ),
     "resources": PageCall(
         _CATALOG + "ListResources", catalog_pb2.ListResourcesRequest, catalog_pb2.ListResourcesResponse
     ),

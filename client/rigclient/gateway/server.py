@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from rig.errors import BadRequest, Busy, Denied, RigError
-from rigclient.gateway import answers, page, setup_files
+from rigclient.gateway import answers, chat, page, setup_files
 from rigclient.gateway.comparison import Comparing
 from rigclient.gateway.files import PAGES, Files
 from rigclient.gateway.guard import HEADERS, Guard
@@ -110,6 +110,7 @@ class Gateway:
         app.router.add_get("/api/{rig}/comparison", self._comparison)
         app.router.add_get("/api/{rig}/{question}", self._question)
         app.router.add_post("/api/{rig}/setup-file", self._setup_file)
+        app.router.add_post("/api/{rig}/chat", self._chat)
         app.router.add_post("/api/{rig}/{change}", self._change)
         app.router.add_get("/live/{rig}", self._live)
         app.on_response_prepare.append(_add_headers)
@@ -249,6 +250,10 @@ class Gateway:
         rig = await self.rigs.get(request.match_info["rig"])
         text = await setup_files.enter(rig.connection, await _body(request))
         return web.Response(text=text, content_type="application/json")
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        rig = await self.rigs.get(request.match_info["rig"])
+        return await chat.chat(rig.connection, request, await _body(request))
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if len(self.open) >= MAX_PAGES:
