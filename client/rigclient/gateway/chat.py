@@ -18,7 +18,9 @@ async def chat(rig: AsyncRig, request: web.Request, body: bytes) -> web.StreamRe
     an `error`.
     """
     words, switches = _asked(body)
-    events = rig.chat(words.pop("question", ""), words.pop("lap", ""), words.pop("reference", ""), **words, **switches)
+    events = rig.chat(
+        words.pop("question", ""), words.pop("lap", ""), words.pop("reference", ""), **words, **switches
+    )
     response = web.StreamResponse()
     response.content_type = "application/x-ndjson"
     async with contextlib.aclosing(events):
@@ -34,10 +36,12 @@ async def chat(rig: AsyncRig, request: web.Request, body: bytes) -> web.StreamRe
 
 def _asked(body: bytes) -> tuple[dict[str, str], dict[str, bool]]:
     found = members(body, "ChatRequest")
-    words = {name: found.pop(name) for name in _WORDS if name in found}
-    switches = {name: found.pop(name) for name in _SWITCHES if name in found}
-    odd = [*found, *(n for n, w in words.items() if not isinstance(w, str))]
+    words: dict[str, str] = {name: found.pop(name) for name in _WORDS if name in found}
+    switches: dict[str, bool] = {name: found.pop(name) for name in _SWITCHES if name in found}
+    odd = [*found, *(name for name, word in words.items() if not isinstance(word, str))]
     odd += [name for name, on in switches.items() if not isinstance(on, bool)]
     if odd:
-        raise BadRequest(f"{odd[0][:40]!r} is no field of a question, or not of that kind", hint="as in ChatRequest")
+        raise BadRequest(
+            f"{odd[0][:40]!r} is no field of a question, or of another kind", hint="see ChatRequest"
+        )
     return words, switches
