@@ -105,6 +105,14 @@ class Catalog:
         request = catalog_pb2.DeleteResourceRequest(name=name, etag=etag, force=force)
         return int((self._rig._ask(self._stub.DeleteResource, request)).deleted)
 
+    def decide(self, plan: str, item: str, *, approve: bool) -> catalog_pb2.Resource:
+        """Say that an item of a plan is wanted, which does it at once, or not. Returns the plan: the item is
+        done, failed or rejected. Raises NotFound, Denied for another's, Busy for an item that is done.
+        """
+        request = catalog_pb2.DecidePlanItemRequest(name=plan, item=item, approve=approve)
+        found: catalog_pb2.Resource = (self._rig._ask(self._stub.DecidePlanItem, request)).plan
+        return found
+
     def diff_setups(self, first: str, second: str) -> catalog_pb2.DiffSetupsResponse:
         """Return what is different between two setups, by their names. Raises NotFound, BadRequest."""
         request = catalog_pb2.DiffSetupsRequest(first=first, second=second)

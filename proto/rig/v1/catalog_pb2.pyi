@@ -1209,6 +1209,60 @@ class ParameterDifference(_message.Message):
 Global___ParameterDifference: _TypeAlias = ParameterDifference  # noqa: Y015
 
 @_typing.final
+class DecidePlanItemRequest(_message.Message):
+    """Says whether an item is wanted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    APPROVE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`plans/{plan}`."""
+    item: _builtins.str
+    """Id of the item."""
+    approve: _builtins.bool
+    """It is wanted."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        item: _builtins.str = ...,
+        approve: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve", b"approve", "item", b"item", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecidePlanItemRequest: _TypeAlias = DecidePlanItemRequest  # noqa: Y015
+
+@_typing.final
+class DecidePlanItemResponse(_message.Message):
+    """The item is decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> Global___Resource:
+        """The plan as it is now."""
+
+    def __init__(
+        self,
+        *,
+        plan: Global___Resource | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecidePlanItemResponse: _TypeAlias = DecidePlanItemResponse  # noqa: Y015
+
+@_typing.final
 class ExportCatalogRequest(_message.Message):
     """Asks for everything."""
 

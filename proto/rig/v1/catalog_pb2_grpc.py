@@ -81,6 +81,11 @@ class CatalogServiceStub(object):
                 request_serializer=rig_dot_v1_dot_catalog__pb2.DiffSetupsRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_catalog__pb2.DiffSetupsResponse.FromString,
                 _registered_method=True)
+        self.DecidePlanItem = channel.unary_unary(
+                '/rig.v1.CatalogService/DecidePlanItem',
+                request_serializer=rig_dot_v1_dot_catalog__pb2.DecidePlanItemRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_catalog__pb2.DecidePlanItemResponse.FromString,
+                _registered_method=True)
         self.ExportCatalog = channel.unary_stream(
                 '/rig.v1.CatalogService/ExportCatalog',
                 request_serializer=rig_dot_v1_dot_catalog__pb2.ExportCatalogRequest.SerializeToString,
@@ -170,6 +175,15 @@ class CatalogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DecidePlanItem(self, request, context):
+        """Says of one item of a plan whether it is wanted. One that is, is done at once: it is DONE or FAILED then, and
+        says what came of it. Fails with NOT_FOUND for no such plan or item, with PERMISSION_DENIED for another's plan,
+        with FAILED_PRECONDITION for an item that is done or rejected.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportCatalog(self, request, context):
         """Everything that the caller sees, as it is at one moment, so that ImportCatalog takes it in this order.
         """
@@ -231,6 +245,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.DiffSetups,
                     request_deserializer=rig_dot_v1_dot_catalog__pb2.DiffSetupsRequest.FromString,
                     response_serializer=rig_dot_v1_dot_catalog__pb2.DiffSetupsResponse.SerializeToString,
+            ),
+            'DecidePlanItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecidePlanItem,
+                    request_deserializer=rig_dot_v1_dot_catalog__pb2.DecidePlanItemRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_catalog__pb2.DecidePlanItemResponse.SerializeToString,
             ),
             'ExportCatalog': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportCatalog,
@@ -432,6 +451,33 @@ class CatalogService(object):
             '/rig.v1.CatalogService/DiffSetups',
             rig_dot_v1_dot_catalog__pb2.DiffSetupsRequest.SerializeToString,
             rig_dot_v1_dot_catalog__pb2.DiffSetupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecidePlanItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.CatalogService/DecidePlanItem',
+            rig_dot_v1_dot_catalog__pb2.DecidePlanItemRequest.SerializeToString,
+            rig_dot_v1_dot_catalog__pb2.DecidePlanItemResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,11 @@ class CatalogServiceStub:
     """
     DiffSetups: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.DiffSetupsRequest, _catalog_pb2.DiffSetupsResponse]
     """What is different between two setups. Fails with NOT_FOUND, INVALID_ARGUMENT for what is no setup."""
+    DecidePlanItem: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.DecidePlanItemRequest, _catalog_pb2.DecidePlanItemResponse]
+    """Says of one item of a plan whether it is wanted. One that is, is done at once: it is DONE or FAILED then, and
+    says what came of it. Fails with NOT_FOUND for no such plan or item, with PERMISSION_DENIED for another's plan,
+    with FAILED_PRECONDITION for an item that is done or rejected.
+    """
     ExportCatalog: _grpc.UnaryStreamMultiCallable[_catalog_pb2.ExportCatalogRequest, _catalog_pb2.ExportCatalogResponse]
     """Everything that the caller sees, as it is at one moment, so that ImportCatalog takes it in this order."""
     ImportCatalog: _grpc.StreamUnaryMultiCallable[_catalog_pb2.ImportCatalogRequest, _catalog_pb2.ImportCatalogResponse]
@@ -125,6 +130,11 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """
     DiffSetups: _aio.UnaryUnaryMultiCallable[_catalog_pb2.DiffSetupsRequest, _catalog_pb2.DiffSetupsResponse]  # type: ignore[assignment]
     """What is different between two setups. Fails with NOT_FOUND, INVALID_ARGUMENT for what is no setup."""
+    DecidePlanItem: _aio.UnaryUnaryMultiCallable[_catalog_pb2.DecidePlanItemRequest, _catalog_pb2.DecidePlanItemResponse]  # type: ignore[assignment]
+    """Says of one item of a plan whether it is wanted. One that is, is done at once: it is DONE or FAILED then, and
+    says what came of it. Fails with NOT_FOUND for no such plan or item, with PERMISSION_DENIED for another's plan,
+    with FAILED_PRECONDITION for an item that is done or rejected.
+    """
     ExportCatalog: _aio.UnaryStreamMultiCallable[_catalog_pb2.ExportCatalogRequest, _catalog_pb2.ExportCatalogResponse]  # type: ignore[assignment]
     """Everything that the caller sees, as it is at one moment, so that ImportCatalog takes it in this order."""
     ImportCatalog: _aio.StreamUnaryMultiCallable[_catalog_pb2.ImportCatalogRequest, _catalog_pb2.ImportCatalogResponse]  # type: ignore[assignment]
@@ -212,6 +222,17 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.DiffSetupsResponse, _abc.Awaitable[_catalog_pb2.DiffSetupsResponse]]:
         """What is different between two setups. Fails with NOT_FOUND, INVALID_ARGUMENT for what is no setup."""
+
+    @_abc_1.abstractmethod
+    def DecidePlanItem(
+        self,
+        request: _catalog_pb2.DecidePlanItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.DecidePlanItemResponse, _abc.Awaitable[_catalog_pb2.DecidePlanItemResponse]]:
+        """Says of one item of a plan whether it is wanted. One that is, is done at once: it is DONE or FAILED then, and
+        says what came of it. Fails with NOT_FOUND for no such plan or item, with PERMISSION_DENIED for another's plan,
+        with FAILED_PRECONDITION for an item that is done or rejected.
+        """
 
     @_abc_1.abstractmethod
     def ExportCatalog(
