@@ -80,6 +80,12 @@ CONNECTIONS_CLOSED: Final = LogEvent(
     "an address had more than it may; the newest were closed",
     logging.WARNING,
 )
+QUESTION: Final = LogEvent(
+    "question", ("calls", "refused"), "the assistant was asked; calls of the model, and why it has no answer"
+)
+PLAN_ITEM: Final = LogEvent(
+    "plan_item", ("plan", "item", "kind", "state"), "somebody has decided on what the assistant proposed"
+)
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR
 )

@@ -16,6 +16,7 @@ from riglap.names import session_name
 
 if TYPE_CHECKING:
     from rig.v1 import analysis_pb2
+    from rigclient.catalog import Catalog
     from riglap.circuits.circuit import Circuit
 
 __all__ = ["Laps", "Rig", "Stream", "connect"]
@@ -150,6 +151,13 @@ class Rig(Connection):
         answer = self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
         return str(answer.user)
 
+    @property
+    def catalog(self) -> "Catalog":
+        """What people have entered at the rig: events, vehicles, setups, notes and more."""
+        from rigclient.catalog import Catalog  # most callers do without
+
+        return Catalog(self)
+
     # Sessions and laps.
 
     def sessions(self, **wanted: Unpack[queries.SessionFilter]) -> Generator[SessionInfo]:
@@ -278,14 +286,44 @@ class Rig(Connection):
         what. Raises NotFound, Mismatch, Unavailable and BadRequest for what cannot be compared.
         """
         from rig.v1 import analysis_pb2, analysis_pb2_grpc
-        from riglap.references import WORDS
 
-        text = reference if isinstance(reference, str) else reference.name
-        against = text if not text or text in WORDS else self.find_lap(text)
+        against = self._reference(reference)
         stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
         request = analysis_pb2.CoachRequest(lap=self.find_lap(lap), reference=against, given=given)
         answer: analysis_pb2.CoachResponse = self._ask(stub.Coach, request)
         return answer
+
+    def assistant(self) -> "analysis_pb2.GetAssistantResponse":
+        """Return whether the rig has an assistant, and to whom questions go."""
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        answer: analysis_pb2.GetAssistantResponse = self._ask(
+            stub.GetAssistant, analysis_pb2.GetAssistantRequest()
+        )
+        return answer
+
+    def chat(
+        self, question: str, lap: str | LapInfo = queries.LAST, reference: str | LapInfo = "", **more: Any
+    ) -> Generator["analysis_pb2.ChatResponse"]:
+        """Ask the rig's assistant about a lap; yields what happens until the answer is whole. `more` are
+        other fields of ChatRequest. Raises Unavailable where there is no assistant, NotFound, BadRequest,
+        Exhausted.
+        """
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        name = self.find_lap(lap) if lap else ""
+        against = self._reference(reference)
+        request = analysis_pb2.ChatRequest(question=question, lap=name, reference=against, **more)
+        yield from self._parts(stub.Chat, request)
+
+    def _reference(self, reference: str | LapInfo) -> str:
+        """Return a word of `riglap.references`, or the whole name of a lap."""
+        from riglap.references import WORDS
+
+        text = reference if isinstance(reference, str) else reference.name
+        return text if not text or text in WORDS else self.find_lap(text)
 
     def find_laps(self, laps: Iterable[str | LapInfo]) -> list[str]:
         """Return the whole names of laps, each once, all found before anything is done with one."""

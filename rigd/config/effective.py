@@ -131,7 +131,7 @@ class _Check:
         try:
             found[one.key] = Value(read(given), origin, place)
         except Wrong as wrong:
-            self._mistake(place, f"{one.key} is {shown(given)}, which {wrong.why} ({wrong.hint})")
+            self._mistake(place, f"{one.key} is {one.kind.told(given)}, which {wrong.why} ({wrong.hint})")
 
     def drivers(self) -> dict[str, str]:
         """Return the users by the names of their drivers."""

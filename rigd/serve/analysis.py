@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -47,6 +47,8 @@ _UNSURVEYED: Final = "the track has not been surveyed yet: corner numbers are th
 _NO_FORMULAS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Context = Any
+A = TypeVar("A")
+Q = TypeVar("Q")
 
 
 class AnalysisService:
@@ -64,9 +66,9 @@ class AnalysisService:
         answers: dict[str, tuple[Callable[[Any, Viewer], Any], Any]] = {
             "ListCircuits": (self._list_circuits, analysis_pb2.ListCircuitsRequest),
             "GetCircuit": (self._get_circuit, analysis_pb2.GetCircuitRequest),
-            "ListCorners": (self._list_corners, analysis_pb2.ListCornersRequest),
-            "CompareLaps": (self._compare, analysis_pb2.CompareLapsRequest),
-            "Coach": (self._coach, analysis_pb2.CoachRequest),
+            "ListCorners": (self.list_corners, analysis_pb2.ListCornersRequest),
+            "CompareLaps": (self.compare, analysis_pb2.CompareLapsRequest),
+            "Coach": (self.coach, analysis_pb2.CoachRequest),
         }
         methods: dict[str, Any] = {
             name: grpc.unary_unary_rpc_method_handler(
@@ -84,21 +86,25 @@ class AnalysisService:
         """Return a handler that answers in a thread, and refuses where too many wait."""
 
         async def handle(request: Any, _: Context) -> Any:
-            if self._waiting >= MAX_WAITING:
-                raise Exhausted(
-                    f"{MAX_WAITING} analyses are under way, which is the limit", limit=MAX_WAITING
-                )
-            self._waiting += 1
-            try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._answer, answer, request, CALLER.get()
-                )
-            finally:
-                self._waiting -= 1
+            return await self.computed(answer, request)
 
         return handle
 
-    def _answer(self, answer: Callable[[Any, Viewer], Any], request: Any, caller: Caller) -> Any:
+    async def computed(self, answer: Callable[[Q, Viewer], A], request: Q) -> A:
+        """Return what `answer` makes of a request of the caller, in a thread. Raises Exhausted where too many
+        wait.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise Exhausted(f"{MAX_WAITING} analyses are under way, which is the limit", limit=MAX_WAITING)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._answer, answer, request, CALLER.get()
+            )
+        finally:
+            self._waiting -= 1
+
+    def _answer(self, answer: Callable[[Q, Viewer], A], request: Q, caller: Caller) -> A:
         """Answer with what the caller may see."""
         return answer(request, EVERYTHING if caller.may(Scope.LAPS_ALL) else self._seats.viewer(caller))
 
@@ -125,9 +131,10 @@ class AnalysisService:
         answer.file = encoded(circuit)
         return analysis_pb2.GetCircuitResponse(circuit=answer)
 
-    def _list_corners(
+    def list_corners(
         self, request: analysis_pb2.ListCornersRequest, viewer: Viewer
     ) -> analysis_pb2.ListCornersResponse:
+        """Return what a lap did in the corners of its circuit. Raises as the call does."""
         if kept := self._kept(request.lap, viewer):
             return analysis_pb2.ListCornersResponse(
                 circuit=kept.circuit, corners=kept.corners, fingerprint=kept.fingerprint
@@ -157,9 +164,10 @@ class AnalysisService:
                 return kept if kept.fingerprint == fingerprint(newest) else None
         return None
 
-    def _compare(
+    def compare(
         self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer
     ) -> analysis_pb2.CompareLapsResponse:
+        """Return laps against a reference. Raises as the call does."""
         _check(request)
         wanted = chosen(request.channels)
         found = self._compared(request, viewer, wanted.formulas)
@@ -172,7 +180,8 @@ class AnalysisService:
             answer.circuit.CopyFrom(_circuit(circuit))
         return answer
 
-    def _coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
+    def coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
+        """Return what costs a lap time, and tips. Raises as the call does."""
         if len(request.given) > MAX_GIVEN:
             raise BadRequest(
                 f"{len(request.given)} findings that were given before", hint=f"{MAX_GIVEN} at most"
@@ -205,7 +214,7 @@ class AnalysisService:
     def _reference(self, name: str, word: str, viewer: Viewer) -> Reference:
         """Return the lap of that name, or what the word or the rule gives for a lap."""
         if "/" in word:
-            return Reference((self._facts(word, viewer),), False, "")
+            return Reference((self.lap_facts(word, viewer),), False, "")
 
         def ask(wanted: WantedLaps) -> Iterable[lap_pb2.Lap]:
             request = laps_pb2.ListLapsRequest(
@@ -222,7 +231,7 @@ class AnalysisService:
             )
             return self._store.index.list_laps(request, viewer).laps
 
-        return reference(self._facts(name, viewer), ask, word)
+        return reference(self.lap_facts(name, viewer), ask, word)
 
     def _against(
         self,
@@ -248,13 +257,18 @@ class AnalysisService:
 
     def _lap(self, name: str, viewer: Viewer) -> Lap:
         """Return a lap. Raises NotFound, also where there is none for the viewer, Corrupt, Newer."""
-        self._facts(name, viewer)
+        self.lap_facts(name, viewer)
         try:
             return Lap.open(self._store.folder.path(name))
         except FileNotFoundError as error:
             raise NotFound(f"there is no lap {name!r}", name=name) from error
 
-    def _facts(self, name: str, viewer: Viewer) -> lap_pb2.Lap:
+    def list_laps(self, request: laps_pb2.ListLapsRequest, viewer: Viewer) -> Sequence[lap_pb2.Lap]:
+        """Return a page of the laps that the viewer sees. Raises BadRequest."""
+        return self._store.index.list_laps(request, viewer).laps
+
+    def lap_facts(self, name: str, viewer: Viewer) -> lap_pb2.Lap:
+        """Return what the index knows of a lap. Raises NotFound, also where there is none for the viewer."""
         if (lap := self._store.index.lap(name, viewer)) is None:
             raise NotFound(f"there is no lap {name!r}", name=name)
         return lap

@@ -6,6 +6,7 @@ Whoever goes beyond one is told `RESOURCE_EXHAUSTED` and the limit, but where an
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from rigclient.assistant import bounds
 from rigd.config import settings
 from rigd.store.paging import MAX_PAGE
 
@@ -36,6 +37,8 @@ MAX_PENDING_MARKS: Final = 1000
 MAX_MARK_S: Final = 600.0
 MAX_MARK_CARS: Final = 128
 MAX_NOTE: Final = 1000
+MAX_QUESTIONS: Final = 2
+"""Each has up to 30 s, and looks at laps in between."""
 
 
 class Fixed(NamedTuple):
@@ -63,6 +66,10 @@ FIXED: Final = (
     Fixed("marks that wait to be kept", MAX_PENDING_MARKS),
     Fixed("seconds before, and after, a mark", MAX_MARK_S, "`INVALID_ARGUMENT`"),
     Fixed("cars of a mark", MAX_MARK_CARS, "`INVALID_ARGUMENT`"),
+    Fixed("questions to the assistant answered at once", MAX_QUESTIONS),
+    Fixed("calls of the language model for a question", bounds.MAX_CALLS, "no answer, but the tips"),
+    Fixed("seconds for a question", bounds.MAX_SECONDS, "no answer, but the tips"),
+    Fixed("characters of a question", bounds.MAX_QUESTION, "`INVALID_ARGUMENT`"),
     Fixed("characters of the note of a mark", MAX_NOTE, "`INVALID_ARGUMENT`"),
 )
 """For the pages."""

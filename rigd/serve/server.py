@@ -21,7 +21,7 @@ from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import access, analysis, connections, laps, seats, status, telemetry
+from rigd.serve import access, analysis, chat, connections, laps, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.feed import Feed
@@ -76,6 +76,8 @@ class Settings:
     """Address of the figures on loopback; empty: nowhere."""
     limits: Quotas = field(default_factory=Quotas)
     """What callers may take."""
+    assistant: chat.Assistant = field(default_factory=chat.Assistant)
+    """Whom questions about laps are put to."""
 
     @property
     def plain(self) -> tuple[str, ...]:
@@ -135,7 +137,13 @@ class Server:
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
         self._analysis = analysis.AnalysisService(settings.data, who)
-        handlers = (self.streams.handler(), self._laps.handler(), self._analysis.handler())
+        questions = chat.ChatService(self._analysis, lambda: self._latest().assistant)
+        handlers = (
+            self.streams.handler(),
+            self._laps.handler(),
+            self._analysis.handler(),
+            questions.handler(),
+        )
         self._server.add_generic_rpc_handlers(handlers)
         rig = status.RigService(self._feed, self.streams, who)
         rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)

@@ -12,6 +12,7 @@ from rigclient.cli.terminal import streams
 
 _HERE: Final = "rigclient.cli.commands"
 COMMANDS: Final = {
+    "ask": (f"{_HERE}.ask:ask", "Ask the assistant of the rig about laps"),
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
     "circuit": (f"{_HERE}.circuit:circuit", "Show the circuits that the rig has surveyed, and their corners"),
     "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
@@ -26,6 +27,7 @@ COMMANDS: Final = {
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
     "mark": (f"{_HERE}.mark:mark", "Keep the seconds around a moment, whatever lap they lie in"),
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
+    "plan": (f"{_HERE}.plan:plan", "Approve, item by item, what the assistant has proposed"),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
@@ -48,7 +50,7 @@ COMMANDS: Final = {
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
-    "Where the time went": ("compare", "coach", "circuit"),
+    "Where the time went": ("compare", "coach", "ask", "plan", "circuit"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
     "Warehouse": ("sync", "warehouse"),

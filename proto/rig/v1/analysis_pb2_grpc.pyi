@@ -51,6 +51,15 @@ class AnalysisServiceStub:
     """
     Coach: _grpc.UnaryUnaryMultiCallable[_analysis_pb2.CoachRequest, _analysis_pb2.CoachResponse]
     """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+    GetAssistant: _grpc.UnaryUnaryMultiCallable[_analysis_pb2.GetAssistantRequest, _analysis_pb2.GetAssistantResponse]
+    """Whether the rig has an assistant, and who reads what it is asked."""
+    Chat: _grpc.UnaryStreamMultiCallable[_analysis_pb2.ChatRequest, _analysis_pb2.ChatResponse]
+    """A question about laps, answered by the language model that the rig's configuration names: in words of the
+    model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+    where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+    NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+    not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+    """
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -75,6 +84,15 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     """
     Coach: _aio.UnaryUnaryMultiCallable[_analysis_pb2.CoachRequest, _analysis_pb2.CoachResponse]  # type: ignore[assignment]
     """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+    GetAssistant: _aio.UnaryUnaryMultiCallable[_analysis_pb2.GetAssistantRequest, _analysis_pb2.GetAssistantResponse]  # type: ignore[assignment]
+    """Whether the rig has an assistant, and who reads what it is asked."""
+    Chat: _aio.UnaryStreamMultiCallable[_analysis_pb2.ChatRequest, _analysis_pb2.ChatResponse]  # type: ignore[assignment]
+    """A question about laps, answered by the language model that the rig's configuration names: in words of the
+    model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+    where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+    NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+    not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+    """
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """What laps show: circuits with their corners, laps against each other, findings and tips. All of it is
@@ -126,5 +144,26 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_pb2.CoachResponse, _abc.Awaitable[_analysis_pb2.CoachResponse]]:
         """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+
+    @_abc_1.abstractmethod
+    def GetAssistant(
+        self,
+        request: _analysis_pb2.GetAssistantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_pb2.GetAssistantResponse, _abc.Awaitable[_analysis_pb2.GetAssistantResponse]]:
+        """Whether the rig has an assistant, and who reads what it is asked."""
+
+    @_abc_1.abstractmethod
+    def Chat(
+        self,
+        request: _analysis_pb2.ChatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_analysis_pb2.ChatResponse], _abc.AsyncIterator[_analysis_pb2.ChatResponse]]:
+        """A question about laps, answered by the language model that the rig's configuration names: in words of the
+        model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+        where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+        NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+        not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+        """
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
