@@ -20,6 +20,7 @@ from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Console, Text
 
 if TYPE_CHECKING:
+    from rigclient.blocking import Rig
     from rigclient.queries import Progress
     from riglap.formulas import Chosen
     from riglap.lap import Lap
@@ -91,17 +92,20 @@ class Formulas(NamedTuple):
         plain = [name for name in wanted.channels if name not in wanted.formulas]
         return (*plain, *(f"{name} = {expression}" for name, expression in wanted.formulas.items()))
 
-    def chosen(self, channels: Iterable[str]) -> "Chosen | None":
-        """Return the channels with the formulas: all of --formula, of a file those that are named. None where
-        there are none. Raises BadRequest.
+    def chosen(self, channels: Iterable[str], rig: "Rig | None" = None) -> "Chosen | None":
+        """Return the channels with the formulas: all of --formula, of a file and of those saved on the rig
+        those that are named. None where there are none. Raises BadRequest.
         """
+        from rigclient.cli.commands.garage.formula import saved_formulas
+
         names = tuple(channels)
-        if not self.own and self.file is None and not any("=" in name for name in names):
+        saved = saved_formulas(rig, names) if rig is not None else {}
+        if not self.own and self.file is None and not saved and not any("=" in name for name in names):
             return None
         from riglap.formulas import chosen, defined, read_formulas
 
         own = [f"{name} = {expression}" for name, expression in map(defined, self.own)]
-        return chosen((*names, *own), read_formulas(self.file) if self.file else None)
+        return chosen((*names, *own), saved | (read_formulas(self.file) if self.file else {}))
 
 
 def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -140,6 +144,18 @@ def console() -> Console:
     is cut.
     """
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNCUT)
+
+
+def confirmed(question: str) -> bool:
+    """Return what somebody answers to a question on standard error. Raises click's error where nobody is
+    there to ask.
+    """
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("there is nobody to ask; --yes goes on without asking") from None
 
 
 def show_json(messages: Message | Sequence[Message]) -> None:
