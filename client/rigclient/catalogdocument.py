@@ -35,6 +35,7 @@ _MESSAGE_BYTES: Final = 128 << 10
 _FIELDS: Final = {
     field.message_type.full_name: field.name
     for field in catalog_pb2.Resource.DESCRIPTOR.oneofs_by_name["body"].fields
+    if field.message_type is not None
 }
 
 
@@ -45,9 +46,8 @@ def field_of(body: Body) -> str:
 
 def resource(body: Body | None = None, **own: Any) -> catalog_pb2.Resource:
     """Return a resource with this body and these fields of its own."""
-    if body is None:
-        return catalog_pb2.Resource(**own)
-    return catalog_pb2.Resource(**{field_of(body): body}, **own)
+    said: dict[str, Any] = {} if body is None else {field_of(body): body}
+    return catalog_pb2.Resource(**said, **own)
 
 
 def body_of(found: catalog_pb2.Resource) -> Any:
