@@ -60,8 +60,8 @@ def export(
       rig export best --channels "speed,push = derivative(speed) [G]" --out push.csv
     """
     form = _format(out, form)
+    wanted = formulas.chosen(channels, address)
     with connect(address) as rig:
-        wanted = formulas.chosen(channels, rig)
         found = rig.find_laps(names)
         if form == "ld":
             files = _write_log(rig, found, out, channels, wanted)

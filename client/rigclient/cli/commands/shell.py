@@ -20,7 +20,6 @@ from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Console, Text
 
 if TYPE_CHECKING:
-    from rigclient.blocking import Rig
     from rigclient.queries import Progress
     from riglap.formulas import Chosen
     from riglap.lap import Lap
@@ -92,14 +91,14 @@ class Formulas(NamedTuple):
         plain = [name for name in wanted.channels if name not in wanted.formulas]
         return (*plain, *(f"{name} = {expression}" for name, expression in wanted.formulas.items()))
 
-    def chosen(self, channels: Iterable[str], rig: "Rig | None" = None) -> "Chosen | None":
+    def chosen(self, channels: Iterable[str], address: str) -> "Chosen | None":
         """Return the channels with the formulas: all of --formula, of a file and of those saved on the rig
         those that are named. None where there are none. Raises BadRequest.
         """
         from rigclient.cli.commands.garage.formula import saved_formulas
 
         names = tuple(channels)
-        saved = saved_formulas(rig, names) if rig is not None else {}
+        saved = saved_formulas(address, names)
         if not self.own and self.file is None and not saved and not any("=" in name for name in names):
             return None
         from riglap.formulas import chosen, defined, read_formulas

@@ -1,15 +1,18 @@
 """`rig formula`: formulas that are kept, and taken by their names."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
 
 from rig.channels import LAP, PHYSICS
+from rig.errors import BadRequest, Unavailable
 from rig.v1 import catalog_pb2
-from rigclient.blocking import Rig, connect
+from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
+from rigclient.cli.commands.garage.about import readable
 from rigclient.cli.commands.garage.longtext import LongText, description
 from rigclient.cli.commands.garage.resources import FORMULAS, Sharing, cells
 from rigclient.cli.terminal.text import Text
@@ -93,19 +96,22 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
             resources.told_gone(one, gone, as_json)
 
 
-def saved_formulas(rig: Rig, names: Iterable[str]) -> dict[str, str]:
-    """Return the formulas that are saved on the rig, by name; none where all `names` are those of channels
-    or formulas themselves. Raises nothing where the rig has no catalog that can be read.
+def saved_formulas(address: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the formulas that are saved on the rig, by name. It is asked where a name is none of a channel
+    and no formula itself; where it does not answer there are none.
     """
-    from rigclient.cli.commands.garage.about import readable
-    from riglap.formulas.aliases import COMPONENTS
-    from riglap.lap import channel_of
-
-    known = {channel.name for channel in (*LAP.channels, *PHYSICS.channels)} | set(COMPONENTS)
-    if all("=" in name or name in known or channel_of(name) in known for name in names):
+    if all("=" in name or _is_channel(name) for name in names):
         return {}
     found: dict[str, str] = {}
-    with readable():
+    with contextlib.suppress(Unavailable, BadRequest), readable(), connect(address) as rig:
         for one in rig.catalog.list("channels", page_size=resources.PAGE):
             found.setdefault(one.channel.channel, one.channel.expression)
     return found
+
+
+def _is_channel(name: str) -> bool:
+    from riglap.formulas.aliases import COMPONENTS
+    from riglap.lap import channel_of
+
+    names = {channel.name for channel in (*LAP.channels, *PHYSICS.channels)}
+    return name in COMPONENTS or name in names or channel_of(name) in names
