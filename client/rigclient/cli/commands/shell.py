@@ -91,14 +91,14 @@ class Formulas(NamedTuple):
         plain = [name for name in wanted.channels if name not in wanted.formulas]
         return (*plain, *(f"{name} = {expression}" for name, expression in wanted.formulas.items()))
 
-    def chosen(self, channels: Iterable[str], address: str) -> "Chosen | None":
-        """Return the channels with the formulas: all of --formula, of a file and of those saved on the rig
-        those that are named. None where there are none. Raises BadRequest.
+    def chosen(self, channels: Iterable[str], address: str | None = None) -> "Chosen | None":
+        """Return the channels with the formulas: all of --formula, of a file and of those saved on the rig at
+        `address` those that are named. None where there are none. Raises BadRequest.
         """
         from rigclient.cli.commands.garage.formula import saved_formulas
 
         names = tuple(channels)
-        saved = saved_formulas(address, names)
+        saved = {} if address is None else saved_formulas(address, names)
         if not self.own and self.file is None and not saved and not any("=" in name for name in names):
             return None
         from riglap.formulas import chosen, defined, read_formulas
