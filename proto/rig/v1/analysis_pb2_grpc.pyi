@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from grpc import aio as _aio
 from rig.v1 import analysis_pb2 as _analysis_pb2
+from rig.v1 import season_pb2 as _season_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -51,6 +52,11 @@ class AnalysisServiceStub:
     """
     Coach: _grpc.UnaryUnaryMultiCallable[_analysis_pb2.CoachRequest, _analysis_pb2.CoachResponse]
     """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+    GetSeason: _grpc.UnaryUnaryMultiCallable[_season_pb2.GetSeasonRequest, _season_pb2.GetSeasonResponse]
+    """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+    figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+    INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
+    """
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -75,6 +81,11 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     """
     Coach: _aio.UnaryUnaryMultiCallable[_analysis_pb2.CoachRequest, _analysis_pb2.CoachResponse]  # type: ignore[assignment]
     """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+    GetSeason: _aio.UnaryUnaryMultiCallable[_season_pb2.GetSeasonRequest, _season_pb2.GetSeasonResponse]  # type: ignore[assignment]
+    """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+    figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+    INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
+    """
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """What laps show: circuits with their corners, laps against each other, findings and tips. All of it is
@@ -126,5 +137,16 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_pb2.CoachResponse, _abc.Awaitable[_analysis_pb2.CoachResponse]]:
         """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+
+    @_abc_1.abstractmethod
+    def GetSeason(
+        self,
+        request: _season_pb2.GetSeasonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_season_pb2.GetSeasonResponse, _abc.Awaitable[_season_pb2.GetSeasonResponse]]:
+        """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+        figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+        INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
+        """
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
