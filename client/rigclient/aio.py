@@ -15,7 +15,7 @@ from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
 
 if TYPE_CHECKING:
-    from rig.v1 import analysis_pb2
+    from rig.v1 import analysis_pb2, season_pb2
     from riglap.circuits.circuit import Circuit
 
 __all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
@@ -290,6 +290,26 @@ class AsyncRig(AsyncConnection):
         request = analysis_pb2.CoachRequest(lap=await self.find_lap(lap), reference=against, given=given)
         answer: analysis_pb2.CoachResponse = await self._ask(stub.Coach, request)
         return answer
+
+    async def season(
+        self,
+        points: "season_pb2.PointsRule | None" = None,
+        *,
+        by_car: bool = False,
+        **wanted: Unpack[queries.SeasonFilter],
+    ) -> "season_pb2.Season":
+        """Return what sessions add up to, races unless another kind is wanted: results, standings by a rule
+        of points, figures and factors of drivers, forecasts. With `by_car` numbers of cars stand in place of
+        drivers. Raises NotFound where no lap passes, BadRequest.
+        """
+        from rig.v1 import analysis_pb2_grpc, season_pb2
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        request = season_pb2.GetSeasonRequest(
+            filter=queries.season_filter(**wanted), points=points, by_car=by_car
+        )
+        answer: season_pb2.GetSeasonResponse = await self._ask(stub.GetSeason, request)
+        return answer.season
 
     async def find_laps(self, laps: Iterable[str | LapInfo]) -> list[str]:
         """Return the whole names of laps, each once, all found before anything is done with one."""

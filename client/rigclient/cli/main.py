@@ -29,6 +29,10 @@ COMMANDS: Final = {
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
+    "season": (
+        f"{_HERE}.season.group:season",
+        "Add up a season: results, points, drivers, factors, forecasts",
+    ),
     "seat": (f"{_HERE}.seat:seat", "Show who is in the seat, or put somebody into it"),
     "sessions": (f"{_HERE}.sessions:sessions", "List sessions, newest first"),
     "status": (f"{_HERE}.status:status", "Show how the rig is: game, seat, recorder, ring, laps, who reads"),
@@ -48,7 +52,7 @@ COMMANDS: Final = {
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
-    "Where the time went": ("compare", "coach", "circuit"),
+    "Where the time went": ("compare", "coach", "circuit", "season"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
     "Warehouse": ("sync", "warehouse"),

@@ -1,6 +1,6 @@
 """How good forecasts are: every session is forecast from all others, and compared with what was driven."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -83,7 +83,8 @@ def _of_session(seen: Observed, session: int) -> _Compared:
 
 
 def _centred(values: Array) -> Array:
-    return values - values.mean()
+    apart: Array = values - values.mean()
+    return apart
 
 
 def _naive(others: Observed, driven: Observed, circuit: int) -> Array:

@@ -59,7 +59,7 @@ def _driver(found: Sequence[Drive], bests: set[tuple[int, str, float]]) -> seaso
         fastest_laps=sum((one.round, found[0].vehicle_class, one.best) in bests for one in told),
         retirements=sum(one.retired for one in told),
         best_finish=min(one.place for one in told),
-        mean_finish=mean(one.place for one in told),
+        mean_finish=sum(one.place for one in told) / len(told),
         mean_class_finish=mean(one.class_place for one in told if one.class_place),
         laps=sum(one.laps for one in told),
         laps_led=sum(one.result.laps_led for one in found),

@@ -11,13 +11,13 @@ Each part is a figure of the season; its score is the share of the class that is
                   0.3 gained        places gained from the end of lap 3 to the finish
                   0.2 incidents     laps that did not count or were lost, in a hundred
     tyre care     1.0 fade          mean growth of the lap time within stints, less the class's median [%/lap]
-    starts        1.0 gained        places gained up to the end of lap 3, from the grid where it is known, else
-                                    from the end of lap 1
+    starts        1.0 gained        places gained up to the end of lap 3, from the grid; where that is not
+                                    known from the end of lap 1
 
-Places are counted against what the class gains from such a place on average, which a line through all its races
-says: who leads can gain none, who is last can lose none. Races that were not finished count in neither part of
-racecraft that is of places: a broken car is not the driver's craft. A part that is not known leaves its weight to
-the others. A factor takes two drivers, and of its driver ten laps at pace.
+Places are counted against what the class gains from such a place on average, which a line through all its
+races says: who leads can gain none, who is last can lose none. Races that were not finished count in neither
+part of racecraft that is of places: a broken car is not the driver's craft. A part that is not known leaves
+its weight to the others. A factor takes two drivers, and of its driver ten laps at pace.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,11 +4,11 @@ The logarithm of a driver's pace (mean of the laps at pace) in a session is the 
 asks of an average driver; what the driver is faster or slower everywhere; what the driver is on this circuit;
 and chance. The second and third are drawn towards 0 as far as the season's own scatter says (the best linear
 forecast of normal quantities with these variances): who has driven once is expected nearer to the field than
-who has driven ten times. A circuit asks what its sessions asked on average, give or take what two sessions of a
-circuit differ by.
+who has driven ten times. A circuit asks what its sessions asked on average, give or take what two sessions of
+a circuit differ by.
 
-Classes are forecast by themselves. The interval is meant for four of five cases; `quality` counts how many there
-really were, each session forecast from all others.
+Classes are forecast by themselves. The interval is meant for four of five cases; `quality` counts how many
+there really were, each session forecast from all others.
 """
 
 import math
@@ -26,10 +26,10 @@ FOUR_OF_FIVE: Final = 1.2816
 _LEAST_SESSIONS: Final = 3
 _LEAST_DRIVERS: Final = 3
 _ROUNDS_OF_FITTING: Final = 30
-"""After which nothing moves by more than 1e-6 with the fourteen races of 30 drivers that this was tried on."""
+"""After which nothing moves by more than 1e-6: tried on fourteen races of 30 drivers."""
 _UNKNOWN_SESSION: Final = 0.01
-"""Standard deviation between sessions of one circuit, where no circuit has two: 1 %, of rain and rubber nobody
-knows.
+"""Standard deviation between sessions of one circuit, where no circuit has two: 1 %, of rain and rubber
+nobody knows.
 """
 _LEAST_CHANCE: Final = 1e-4
 """Standard deviation of chance at the least, 0.01 %: no season proves that there is none."""
@@ -125,14 +125,14 @@ class PaceModel:
         """Return what the sessions ask; find the variances."""
         seen, rows = self._seen, self._session_of_row
         drives = np.bincount(seen.driver, minlength=len(seen.drivers))
-        share = drives / (drives + 1.0)
         asked, driver = np.zeros(len(self._session)), np.zeros(len(drives))
+        raw = driver
         for _ in range(_ROUNDS_OF_FITTING):
             asked = _means(seen.log_pace - driver[seen.driver], rows, len(asked))
             raw = _means(seen.log_pace - asked[rows], seen.driver, len(drives))
             self._find_variances(seen.log_pace - asked[rows] - raw[seen.driver], raw, drives)
-            share = self.of_driver / (self.of_driver + (self.of_pair + self.chance) / np.maximum(drives, 1))
-            driver = share * raw
+            own = (self.of_pair + self.chance) / np.maximum(drives, 1)
+            driver = raw * self.of_driver / (self.of_driver + own)
         self.reach = self._reach(seen.log_pace - asked[rows] - raw[seen.driver])
         self.of_session = self._between_sessions(asked)
         return asked
@@ -160,7 +160,8 @@ class PaceModel:
         groups = [asked[self._sessions_of(at)] for at in range(len(self._seen.circuits))]
         apart = [one - one.mean() for one in groups if len(one) > 1]
         free = sum(len(one) - 1 for one in apart)
-        return sum(float(one @ one) for one in apart) / free if free else _UNKNOWN_SESSION**2
+        total = math.fsum(float(one @ one) for one in apart)
+        return total / free if free else _UNKNOWN_SESSION**2
 
     reach: float = FOUR_OF_FIVE
     """Standard deviations of a gap to either side, for four of five cases."""

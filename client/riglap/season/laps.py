@@ -6,7 +6,7 @@ nobody knows does not speak against a lap. The warehouse's views say the same (`
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -67,6 +67,10 @@ class SeasonSession:
         """Return whether it is a race."""
         return self.kind == session_pb2.SESSION_KIND_RACE
 
+    def by_car(self) -> "SeasonSession":
+        """Return the session with numbers of cars in place of drivers, #7; what begins so stays, as #7.2."""
+        return replace(self, laps=tuple(map(_numbered, self.laps)))
+
     @cached_property
     def cars(self) -> dict[int, list[SeasonLap]]:
         """The laps of every car in the order they ended."""
@@ -88,6 +92,11 @@ class SeasonSession:
             for number, laps in numbered.items()
             for lap, place in zip(laps, _places(laps), strict=True)
         }
+
+
+def _numbered(lap: SeasonLap) -> SeasonLap:
+    number = f"#{lap.car_number}"
+    return lap if not lap.car_number or lap.driver.startswith(number) else lap._replace(driver=number)
 
 
 def _places(laps: list[SeasonLap]) -> list[int]:

@@ -31,7 +31,8 @@ class SessionPace:
     """How many laps fly."""
     at_pace: tuple[SeasonLap, ...]
     slow: int
-    """Laps lost to a spin, an off or the like: after the first, without a yellow or the pits, beyond 107 %."""
+    """Laps lost to a spin, an off or the like: after the first, without a yellow or the pits, beyond 107 %.
+    """
 
     @property
     def mean(self) -> float | None:

@@ -34,8 +34,8 @@ PRESETS: Final = {
         ),
     )
 }
-"""Rules by name. The default is the ten places of Formula 1 without its extras; f1 adds the point for the fastest
-lap, as from 2019 to 2024.
+"""Rules by name. The default is the ten places of Formula 1 without its extras; f1 adds the point for the
+fastest lap, as from 2019 to 2024.
 """
 MOST_PLACES: Final = 100
 _MOST_POINTS: Final = 1e6

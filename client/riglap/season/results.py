@@ -2,8 +2,8 @@
 
 A car of a race has retired when it did not take the chequered flag. Where the timekeeper has marked any lap
 with the flag a car without such a lap did not take it. Where there are no marks a car has retired when it did
-not cross the line for two of its usual laps before the first car's last crossing. Retired cars keep their place
-by laps and time.
+not cross the line for two of its usual laps before the first car's last crossing. Retired cars keep their
+place by laps and time.
 """
 
 from collections import Counter

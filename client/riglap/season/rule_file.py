@@ -22,8 +22,8 @@ _USUAL: Final[dict[str, Any]] = {"by_class": True}
 
 
 def points_rule(text: str) -> season_pb2.PointsRule:
-    """Return the rule of a name or of a file. What a file does not say is 0; each class has its table unless it
-    says `by_class = false`. Raises BadRequest.
+    """Return the rule of a name or of a file. What a file does not say is 0; each class has its table unless
+    it says `by_class = false`. Raises BadRequest.
     """
     return preset(text) if text in PRESETS or not Path(text).is_file() else read(Path(text))
 

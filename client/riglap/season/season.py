@@ -24,11 +24,14 @@ def season(
     sessions: Sequence[SeasonSession],
     rule: season_pb2.PointsRule = PRESETS[DEFAULT],
     kind: int = RACE,
+    *,
+    by_car: bool = False,
 ) -> season_pb2.Season:
     """Return the season of the sessions of a kind (a SessionKind), which are in the order of time; qualifying
-    among the others gives races their grid. Raises BadRequest for a rule by which nobody can count.
+    among the others gives races their grid. With `by_car` numbers stand in place of drivers. Raises BadRequest for a rule by which nobody can count.
     """
     check(rule)
+    sessions = [one.by_car() for one in sessions] if by_car else sessions
     counted = [one for one in sessions if one.kind == kind and one.laps]
     rounds = [_round(number, one, sessions) for number, one in enumerate(counted, start=1)]
     driven = [drives(told.round, one, told.results) for told, one in zip(rounds, counted, strict=True)]
@@ -50,7 +53,7 @@ def _round(number: int, one: SeasonSession, sessions: Sequence[SeasonSession]) -
         round=number,
         session=one.name,
         track_name=one.track,
-        kind=one.kind,
+        kind=one.kind,  # type: ignore[arg-type]
         number=one.number,
         start_time_ns=one.start_time_ns,
         results=results(one, grid_of(one, sessions) if one.race else {}),

@@ -156,6 +156,9 @@ class GetSeasonRequest(_message.Message):
 
     FILTER_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
+    BY_CAR_FIELD_NUMBER: _builtins.int
+    by_car: _builtins.bool
+    """Cars by their numbers stand in place of drivers, #7; a car without a number keeps its driver."""
     @_builtins.property
     def filter(self) -> Global___SeasonFilter:
         """Which laps; absent: all of races."""
@@ -169,10 +172,11 @@ class GetSeasonRequest(_message.Message):
         *,
         filter: Global___SeasonFilter | None = ...,
         points: Global___PointsRule | None = ...,
+        by_car: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "points", b"points"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "points", b"points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_car", b"by_car", "filter", b"filter", "points", b"points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
