@@ -140,7 +140,7 @@ class PaceModel:
     def _find_variances(self, rest: Array, raw: Array, drives: Array) -> None:
         """Set the variances: of drivers, of drivers on a circuit, of chance."""
         seen = self._seen
-        free = max(len(rest) - len(self._session) - np.count_nonzero(drives) + 1, 1)
+        free = max(len(rest) - len(self._session) - int(np.count_nonzero(drives)) + 1, 1)
         within = float(rest @ rest) / free
         self.of_pair = min(max(_shared(rest, seen.driver, seen.circuit), 0.0), 0.9 * within)
         self.chance = max(within - self.of_pair, _LEAST_CHANCE**2)

@@ -28,7 +28,8 @@ def season(
     by_car: bool = False,
 ) -> season_pb2.Season:
     """Return the season of the sessions of a kind (a SessionKind), which are in the order of time; qualifying
-    among the others gives races their grid. With `by_car` numbers stand in place of drivers. Raises BadRequest for a rule by which nobody can count.
+    among the others gives races their grid. With `by_car` numbers stand in place of drivers. Raises
+    BadRequest for a rule by which nobody can count.
     """
     check(rule)
     sessions = [one.by_car() for one in sessions] if by_car else sessions

@@ -84,8 +84,14 @@ def _bar(score: float | None, cells: int) -> Text:
 
 def _print_parts(rows: Sequence[season_pb2.SeasonDriver]) -> None:
     console = shell.console()
-    heads = (("", "left"), ("figure", "right"), ("", "left"), ("score", "default"), ("weight", "right"))
-    heads += (("brings", "right"),)
+    heads = (
+        ("", "left"),
+        ("figure", "right"),
+        ("", "left"),
+        ("score", "default"),
+        ("weight", "right"),
+        ("brings", "right"),
+    )
     for row in rows:
         console.print(name_text(row.driver, row.player))
         console.print(table(heads, [list(cells) for cells in _parts(row)], console.width))

@@ -1,6 +1,6 @@
 """`rig season forecast`: what pace to expect at a circuit, and how sure that is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -12,6 +12,7 @@ from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.commands.season.source import chosen, name_text, of_season, players, print_notes
 from rigclient.cli.terminal.palette import BLUE, DIM, FAINT, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
+from riglap.season.page import quality
 from riglap.times import lap_time
 
 _RANGE: Final = 24
@@ -63,8 +64,9 @@ def forecast(season: season_pb2.Season, /, circuit: str, driver: str, as_json: b
         high = max(each.gap + each.gap_error for each in one.drivers)
         rows = [_row(each, (low, high), each.driver in own) for each in shown[id(one)]]
         drawn = console.width >= _WIDE_FROM
-        kept = [[cell for at, cell in enumerate(row) if drawn or at != _DRAWN] for row in (_HEADS, *rows)]
-        console.print(table(kept[0], kept[1:], console.width))
+        columns = [at for at in range(len(_HEADS)) if drawn or at != _DRAWN]
+        kept = [[row[at] for at in columns] for row in rows]
+        console.print(table([_HEADS[at] for at in columns], kept, console.width))
     for line in quality(season):
         console.print(Text(line, DIM))
     print_notes(console, season)
@@ -102,21 +104,3 @@ def _range(one: season_pb2.PaceForecast, ends: tuple[float, float]) -> Text:
     ]
     cells = Text("·" * at[0], FAINT).append("━" * (at[1] - at[0]), BLUE).append("●", TEXT)
     return cells.append("━" * (at[2] - at[1]), BLUE).append("·" * (_RANGE - 1 - at[2]), FAINT)
-
-
-def quality(season: season_pb2.Season) -> Iterator[str]:
-    """Yield how good the forecasts were, in sentences."""
-    if not season.HasField("quality"):
-        yield "too few sessions to tell how good this is: four and more"
-        return
-    told = season.quality
-    yield (
-        f"tried on {told.sessions} sessions, each forecast from all others: the gap to the field was wrong "
-        f"by {told.gap_error:.2f} % on average ({told.naive_gap_error:.2f} % with that of the session "
-        f"before), and within its interval {100 * told.gap_coverage:.0f} of 100 times; 80 are meant"
-    )
-    if told.forecasts:
-        yield (
-            f"the lap time itself was wrong by {told.error:.2f} % ({told.naive_error:.2f} % with the mean of "
-            f"other sessions there), and within its interval {100 * told.coverage:.0f} of 100 times"
-        )

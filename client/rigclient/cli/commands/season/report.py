@@ -8,10 +8,10 @@ import click
 from rig.v1 import season_pb2
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.season import drivers, factors, standings
-from rigclient.cli.commands.season.forecast import quality
 from rigclient.cli.commands.season.source import classes, of_season, print_head, print_notes
 from rigclient.cli.terminal.palette import DIM, TITLE
-from rigclient.cli.terminal.text import Text
+from rigclient.cli.terminal.text import Console, Text
+from riglap.season.page import quality, write
 
 _SHOWN: Final = 10
 """Drivers of each table; the page and the other commands have all."""
@@ -37,8 +37,6 @@ def report(season: season_pb2.Season, /, page: Path | None, as_json: bool) -> No
       rig season report --html season.html --points f1
     """
     if page:
-        from riglap.season.page import write
-
         write(page, season)
         shell.show_files([page], as_json)
         return
@@ -48,17 +46,26 @@ def report(season: season_pb2.Season, /, page: Path | None, as_json: bool) -> No
     console = shell.console()
     print_head(console, season, f"season, {season.points.name} points")
     for name in classes(season.drivers):
-        field = [one for one in season.drivers if one.vehicle_class == name]
-        table = [one for one in season.standings if one.vehicle_class in ("", name)]
-        for title, show in (
-            ("championship", lambda table=table: standings.print_table(season, table[:_SHOWN])),
-            ("drivers", lambda field=field: drivers.print_table(field[:_SHOWN])),
-            ("factors", lambda field=field: factors.print_table(field[:_SHOWN])),
-        ):
-            console.print()
-            console.print(Text(f"{' '.join(filter(None, [name, title]))}", TITLE))
-            show()
+        _print_class(console, season, name)
     console.print()
     for line in quality(season):
         console.print(Text(line, DIM))
     print_notes(console, season)
+
+
+def _print_class(console: Console, season: season_pb2.Season, name: str) -> None:
+    """Print the first of a class in each table."""
+    points = [one for one in season.standings if one.vehicle_class in ("", name)][:_SHOWN]
+    field = [one for one in season.drivers if one.vehicle_class == name][:_SHOWN]
+    if points:
+        _print_title(console, name, "championship")
+        standings.print_table(season, points)
+    _print_title(console, name, "drivers")
+    drivers.print_table(field)
+    _print_title(console, name, "factors")
+    factors.print_table(field)
+
+
+def _print_title(console: Console, *words: str) -> None:
+    console.print()
+    console.print(Text(" ".join(filter(None, words)), TITLE))
