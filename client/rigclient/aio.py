@@ -15,7 +15,7 @@ from riglap.lap import DataFrame, Lap, ScoringAssembler, ScoringRows
 from riglap.names import session_name
 
 if TYPE_CHECKING:
-    from rig.v1 import analysis_pb2
+    from rig.v1 import analysis_pb2, season_pb2
     from rigclient.asynccatalog import AsyncCatalog
     from riglap.circuits.circuit import Circuit
 
@@ -329,6 +329,26 @@ class AsyncRig(AsyncConnection):
 
         text = reference if isinstance(reference, str) else reference.name
         return text if not text or text in WORDS else await self.find_lap(text)
+
+    async def season(
+        self,
+        points: "season_pb2.PointsRule | None" = None,
+        *,
+        by_car: bool = False,
+        **wanted: Unpack[queries.SeasonFilter],
+    ) -> "season_pb2.Season":
+        """Return what sessions add up to, races unless another kind is wanted: results, standings by a rule
+        of points, figures and factors of drivers, forecasts. With `by_car` numbers of cars stand in place of
+        drivers. Raises NotFound where no lap passes, BadRequest.
+        """
+        from rig.v1 import analysis_pb2_grpc, season_pb2
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        request = season_pb2.GetSeasonRequest(
+            filter=queries.season_filter(**wanted), points=points, by_car=by_car
+        )
+        answer: season_pb2.GetSeasonResponse = await self._ask(stub.GetSeason, request)
+        return answer.season
 
     async def find_laps(self, laps: Iterable[str | LapInfo]) -> list[str]:
         """Return the whole names of laps, each once, all found before anything is done with one."""

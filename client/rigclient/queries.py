@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple, TypedDict, Unpack
 from rig.errors import BadRequest, Corrupt, NotFound
 from rig.info import misspelt
 from rig.infos import LapKind, SessionKind, SessionSource
-from rig.v1 import lap_pb2, laps_pb2, session_pb2
+from rig.v1 import lap_pb2, laps_pb2, season_pb2, session_pb2
 from rigclient.requests import WallClock, slots, time_ns
 from riglap.lap import Lap
 
@@ -88,6 +88,24 @@ class LapFilter(TypedDict, total=False):
     page_size: int
 
 
+class SeasonFilter(TypedDict, total=False):
+    """Which sessions make a season. What is not given does not restrict."""
+
+    track: str
+    """Part of the track's name."""
+    vehicle_class: str
+    """Part of the class."""
+    kind: SessionKind
+    """Default: races."""
+    source: SessionSource
+    since: WallClock
+    """Began then or later."""
+    until: WallClock
+    """Began before."""
+    sessions: Iterable[str]
+    """These alone, by their whole names."""
+
+
 class ReadOptions(TypedDict, total=False):
     """Which part of a lap."""
 
@@ -137,6 +155,20 @@ def list_laps(session: str = ALL, **wanted: Unpack[LapFilter]) -> laps_pb2.ListL
         best_of=enum_number(laps_pb2.BestOf, wanted.get("best_of", "")),
         order_by=wanted.get("order_by", ""),
         page_size=wanted.get("page_size", PAGE),
+    )
+
+
+def season_filter(**wanted: Unpack[SeasonFilter]) -> season_pb2.SeasonFilter:
+    """Return which sessions make a season. Raises BadRequest as `list_sessions` does."""
+    _check(wanted, SeasonFilter, "seasons")
+    return season_pb2.SeasonFilter(
+        track=wanted.get("track", ""),
+        vehicle_class=wanted.get("vehicle_class", ""),
+        session_kind=enum_number(session_pb2.SessionKind, wanted.get("kind", "")),
+        source=enum_number(session_pb2.SessionSource, wanted.get("source", "")),
+        from_time_ns=time_ns(wanted.get("since", 0.0)),
+        until_time_ns=time_ns(wanted.get("until", 0.0)),
+        sessions=wanted.get("sessions", ()),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from rigclient.assistant import bounds
 from rigd.config import settings
 from rigd.store.paging import MAX_PAGE
+from riglap.season import MOST_LAPS
 
 MAX_REQUEST_BYTES: Final = 64 << 10
 MAX_CALLS_PER_CLIENT: Final = 256
@@ -39,6 +40,8 @@ MAX_MARK_CARS: Final = 128
 MAX_NOTE: Final = 1000
 MAX_QUESTIONS: Final = 2
 """Each has up to 30 s, and looks at laps in between."""
+MAX_SEASON_SESSIONS: Final = 200
+"""Of one kind; a page of them is read in a tenth of a second."""
 
 
 class Fixed(NamedTuple):
@@ -71,6 +74,8 @@ FIXED: Final = (
     Fixed("seconds for a question", bounds.MAX_SECONDS, "no answer, but the tips"),
     Fixed("characters of a question", bounds.MAX_QUESTION, "`INVALID_ARGUMENT`"),
     Fixed("characters of the note of a mark", MAX_NOTE, "`INVALID_ARGUMENT`"),
+    Fixed("sessions of one kind in a season", MAX_SEASON_SESSIONS, "`INVALID_ARGUMENT`"),
+    Fixed("laps of a season", MOST_LAPS, "`INVALID_ARGUMENT`"),
 )
 """For the pages."""
 

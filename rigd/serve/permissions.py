@@ -44,6 +44,7 @@ PERMISSIONS: Final = {
     "/rig.v1.AnalysisService/CompareLaps": LAPS,
     "/rig.v1.AnalysisService/GetAssistant": LAPS,
     "/rig.v1.AnalysisService/GetCircuit": LAPS,
+    "/rig.v1.AnalysisService/GetSeason": LAPS,
     "/rig.v1.AnalysisService/ListCircuits": LAPS,
     "/rig.v1.AnalysisService/ListCorners": LAPS,
     "/rig.v1.LapService/DeleteLap": LAPS,

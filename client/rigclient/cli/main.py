@@ -37,6 +37,10 @@ COMMANDS: Final = {
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
+    "season": (
+        f"{_HERE}.season.group:season",
+        "Add up a season: results, points, drivers, factors, forecasts",
+    ),
     "seat": (f"{_HERE}.seat:seat", "Show who is in the seat, or put somebody into it"),
     "sessions": (f"{_HERE}.sessions:sessions", "List sessions, newest first"),
     "setup": (f"{_HERE}.garage.groups:setup", "Keep setups, compare them, say which laps had them"),
@@ -60,7 +64,7 @@ COMMANDS: Final = {
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
-    "Where the time went": ("compare", "coach", "ask", "plan", "circuit"),
+    "Where the time went": ("compare", "coach", "ask", "plan", "circuit", "season"),
     "The garage": ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user", "catalog"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
