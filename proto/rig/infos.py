@@ -216,6 +216,10 @@ class LapInfo(Info):
     """
     corners_bytes: int
     """Size of the file of the corners, bytes."""
+    green: bool | None
+    """There was no yellow during the lap; absent: nobody knows."""
+    chequered: bool
+    """The car took the chequered flag at its end. False where nobody marks it."""
 
     @classmethod
     def of(cls, message: lap_pb2.Lap) -> "LapInfo":
@@ -269,6 +273,8 @@ class LapInfo(Info):
             newer=message.newer,
             corners=message.corners,
             corners_bytes=message.corners_bytes,
+            green=message.green if message.HasField("green") else None,
+            chequered=message.chequered,
         )
         object.__setattr__(made, "_message", message)
         return made

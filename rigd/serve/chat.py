@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import grpc
@@ -21,13 +21,17 @@ from rig.v1 import analysis_pb2
 from rigclient.assistant.endpoint import Endpoint
 from rigclient.assistant.exchange import Exchange
 from rigclient.assistant.facts import Facts
-from rigclient.assistant.prompt import messages, request, shown
+from rigclient.assistant.prompt import Messages, messages, request, shown
+from rigclient.assistant.tool import Toolbox, Toolboxes
 from rigd import log
 from rigd.auth.lease import LEASE
 from rigd.auth.private import read_private
 from rigd.config import settings
 from rigd.config.kinds import SecretText, on_loopback
 from rigd.serve import analysis
+from rigd.serve.catalogcalls import CatalogCalls, Resource
+from rigd.serve.conversations import Conversations
+from rigd.serve.garagetools import GarageTools
 from rigd.serve.laptools import LapTools
 from rigd.serve.limits import MAX_QUESTIONS
 from riglap.extras import need
@@ -81,8 +85,11 @@ class Assistant:
 class ChatService:
     """Answers questions. `assistant` gives the settings in force. Lives on the event loop."""
 
-    def __init__(self, laps: analysis.AnalysisService, assistant: Callable[[], Assistant]) -> None:
-        self._laps, self._assistant = laps, assistant
+    def __init__(
+        self, laps: analysis.AnalysisService, calls: CatalogCalls, assistant: Callable[[], Assistant]
+    ) -> None:
+        self._laps, self._calls, self._assistant = laps, calls, assistant
+        self._conversations = Conversations(calls)
         self._open = 0
         self._asked: deque[float] = deque()
         """When, monotonic seconds; those of the last hour."""
@@ -111,33 +118,79 @@ class ChatService:
             host=place.netloc,
             model=assistant.model,
             local=on_loopback(place.hostname or ""),
+            asked_before=await self._asked_before(),
         )
+
+    async def _asked_before(self) -> bool:
+        try:
+            return await self._conversations.asked_before()
+        except RigError:  # a catalog that cannot be read: it is said once more than needed
+            return False
 
     async def _chat(self, asked: analysis_pb2.ChatRequest, _: Context) -> Events:
         endpoint = await asyncio.to_thread(self._assistant().endpoint)
-        if not asked.lap:
-            raise BadRequest("a question is about a lap", hint="name one, or go on with a conversation")
-        facts = Facts()
-        tools = LapTools(self._laps, facts)
-        about = analysis_pb2.CoachRequest(lap=asked.lap, reference=asked.reference)
-        known = await self._laps.computed(tools.begin, about)
-        said = messages(asked.question, known, (), planning=asked.plan)
+        question = await self._prepared(asked)
         if asked.dry_run:
-            yield analysis_pb2.ChatResponse(request=shown(request(endpoint.model, said, tools.tools)))
+            told = request(endpoint.model, question.said, question.toolbox.tools)
+            yield analysis_pb2.ChatResponse(request=shown(told))
             yield analysis_pb2.ChatResponse(done=analysis_pb2.ChatDone())
             return
         began = time.monotonic()
+        exchange = Exchange(endpoint, question.toolbox, question.facts, shows_requests=asked.show_requests)
         with self._counted():
-            exchange = Exchange(endpoint, tools, facts, shows_requests=asked.show_requests)
-            async with aclosing(exchange.run(said)) as events:
+            async with aclosing(exchange.run(question.said)) as events:
                 async for event in events:
                     LEASE.get().check()
                     yield event
-        for event in _told(exchange, tools):
+        for event in _told(exchange, question.laps):
             yield event
+        kept, plan = await self._keep(asked.question, question, exchange)
+        if plan:
+            yield analysis_pb2.ChatResponse(plan=plan)
         log.say(log.QUESTION, calls=exchange.calls, refused=exchange.refused)
-        done = analysis_pb2.ChatDone(calls=exchange.calls, time=time.monotonic() - began)
+        took = time.monotonic() - began
+        done = analysis_pb2.ChatDone(conversation=kept, calls=exchange.calls, time=took)
         yield analysis_pb2.ChatResponse(done=done)
+
+    async def _prepared(self, asked: analysis_pb2.ChatRequest) -> "_Question":
+        """Return what the model is to be told, and may use. Raises as the call does."""
+        if asked.plan:
+            self._calls.check("a plan")
+        found = self._conversations
+        conversation = await found.get(asked.conversation) if asked.conversation else None
+        lap = asked.lap or (conversation.conversation.lap if conversation else "")
+        if not lap:
+            raise BadRequest("a question is about a lap", hint="name one, or go on with a conversation")
+        facts = Facts()
+        laps = LapTools(self._laps, facts)
+        garage = GarageTools(self._calls, laps, facts, planning=asked.plan)
+        history = await found.history(conversation) if conversation else ()
+        known = await self._laps.computed(
+            laps.begin, analysis_pb2.CoachRequest(lap=lap, reference=asked.reference)
+        )
+        said = messages(asked.question, known, history, planning=asked.plan)
+        boxes = (laps, garage) if self._calls.allowed() else (laps,)
+        return _Question(said, facts, laps, garage, Toolboxes(*boxes), conversation)
+
+    async def _keep(self, asked: str, question: "_Question", exchange: Exchange) -> tuple[str, str]:
+        """Return the names of the conversation and of a plan; empty where they are not kept. A catalog that
+        cannot be written takes nobody's answer away.
+        """
+        if not self._calls.allowed():
+            return "", ""
+        try:
+            answer, ids = _kept(exchange, question.laps)
+            kept = await self._conversations.keep(
+                question.conversation, question.laps.lap, asked.strip(), answer, ids
+            )
+            garage = question.garage
+            if exchange.refused or not garage.items:
+                return kept.name, ""
+            plan = await self._conversations.keep_plan(kept, garage.title, garage.items)
+        except RigError as error:
+            log.say(log.TROUBLE, daemon="serve", what=f"a conversation could not be kept: {error}")
+            return "", ""
+        return kept.name, plan.name
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -159,16 +212,37 @@ class ChatService:
             self._open -= 1
 
 
-def _told(exchange: Exchange, tools: LapTools) -> Iterator[analysis_pb2.ChatResponse]:
+class _Question(NamedTuple):
+    """What one question is answered with."""
+
+    said: Messages
+    facts: Facts
+    laps: LapTools
+    garage: GarageTools
+    toolbox: Toolbox
+    conversation: Resource | None
+
+
+def _told(exchange: Exchange, laps: LapTools) -> Iterator[analysis_pb2.ChatResponse]:
     """Yield what stands behind an answer; in place of a refused one the tips of the rules."""
     if exchange.refused:
         yield analysis_pb2.ChatResponse(refused=exchange.refused)
-        found = [analysis_pb2.ChatFinding(id=tip.id, text=tip.text) for tip in tools.tips]
-    else:
-        cited = (fact for fact in exchange.cited if fact.sentence)
-        found = [analysis_pb2.ChatFinding(id=fact.id, text=fact.sentence) for fact in cited]
-    for one in found:
+    for one in _findings(exchange, laps):
         yield analysis_pb2.ChatResponse(finding=one)
+
+
+def _findings(exchange: Exchange, laps: LapTools) -> list[analysis_pb2.ChatFinding]:
+    if exchange.refused:
+        return [analysis_pb2.ChatFinding(id=f"finding:{tip.id}", text=tip.text) for tip in laps.tips]
+    cited = (fact for fact in exchange.cited if fact.sentence)
+    return [analysis_pb2.ChatFinding(id=fact.id, text=fact.sentence) for fact in cited]
+
+
+def _kept(exchange: Exchange, laps: LapTools) -> tuple[str, list[str]]:
+    """Return the text of an answer as it is kept, with the findings behind it, and their ids."""
+    found = _findings(exchange, laps)
+    said = f"No answer of the model: {exchange.refused}." if exchange.refused else exchange.text
+    return "\n".join([said, *(one.text for one in found)]), [one.id for one in found]
 
 
 def _serialized(response: Any) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from rig.errors import BadRequest, NotFound
+from rig.errors import BadRequest, NotFound, RigError
 from rig.v1 import analysis_pb2, lap_pb2, laps_pb2
 from rigclient.assistant.facts import Facts
 from rigclient.assistant.tool import Arguments, Tool, ToolResult
@@ -75,6 +75,8 @@ class LapTools:
         self._laps: dict[str, lap_pb2.Lap] = {}
         self.tips: Sequence[analysis_pb2.Tip] = ()
         """Of the comparison that was looked at last: they stand for an answer that is refused."""
+        self.lap: str = ""
+        """Name of the lap that was looked at last."""
 
     async def call(self, name: str, arguments: Arguments) -> ToolResult:
         """Return what a tool gives. Raises NotFound, BadRequest, and as the calls of AnalysisService do."""
@@ -89,14 +91,18 @@ class LapTools:
         return await self._analysis.computed(answers[name], arguments)
 
     def begin(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> dict[str, Any]:
-        """Return what is known of the lap of a question, and of what it is compared with; where that cannot
-        be, why. Raises NotFound for no lap that the viewer sees.
+        """Return what is known of the lap of a question, and of what it is compared with; where nobody said
+        with what and there is nothing, why. Raises NotFound for no lap that the viewer sees, and as `coach`
+        does for a reference that was named.
         """
         lap = self._analysis.lap_facts(request.lap, viewer)
         known: dict[str, Any] = {"lap": self._row(lap)}
+        self.lap = lap.name
         try:
             return known | dict(self._coach(request, lap, viewer).data)
-        except (NotFound, BadRequest) as error:
+        except RigError as error:
+            if request.reference:
+                raise
             return known | {"findings": f"none: {error.message}"}
 
     def named(self, handle: str) -> lap_pb2.Lap:
@@ -135,7 +141,7 @@ class LapTools:
 
     def _coach(self, request: analysis_pb2.CoachRequest, lap: lap_pb2.Lap, viewer: Viewer) -> ToolResult:
         told = self._analysis.coach(request, viewer)
-        self.tips = told.tips
+        self.tips, self.lap = told.tips, lap.name
         against = self._held(told.reference, told.reference_about, viewer)
         sentences = {tip.id: tip.text for tip in told.tips}
         data = {
@@ -145,8 +151,8 @@ class LapTools:
             "findings": [self._finding(one, sentences.get(one.id, "")) for one in told.findings],
             "notes": list(told.notes),
         }
-        about = told.reference_about or _title(self._analysis.lap_facts(told.reference, viewer))
-        return ToolResult(data, f"{_title(lap)} against {about}")
+        about = told.reference_about or title_of(self._analysis.lap_facts(told.reference, viewer))
+        return ToolResult(data, f"{title_of(lap)} against {about}")
 
     def _compare(self, arguments: Arguments, viewer: Viewer) -> ToolResult:
         lap = self.named(arguments.text("lap", "L1"))
@@ -167,13 +173,13 @@ class LapTools:
             "sectors": self._parts(other.sectors),
             "parts": self._parts(other.parts),
         }
-        return ToolResult(data, f"{_title(lap)} against {against_what['name']}")
+        return ToolResult(data, f"{title_of(lap)} against {against_what['name']}")
 
     def _corners(self, arguments: Arguments, viewer: Viewer) -> ToolResult:
         lap = self.named(arguments.text("lap", "L1"))
         told = self._analysis.list_corners(analysis_pb2.ListCornersRequest(lap=lap.name), viewer)
         passes = [self._pass(lap, one) for one in told.corners if one.clear]
-        return ToolResult({"lap": self._row(lap), "corners": passes}, f"corners of {_title(lap)}")
+        return ToolResult({"lap": self._row(lap), "corners": passes}, f"corners of {title_of(lap)}")
 
     # What they tell of.
 
@@ -186,14 +192,14 @@ class LapTools:
         if not name:
             return {"name": about, "cite": self._facts.add("reference", about.removeprefix("the "))}
         lap = self._analysis.lap_facts(name, viewer)
-        return self._row(lap) | {"name": _title(lap)} | ({"about": about} if about else {})
+        return self._row(lap) | {"name": title_of(lap)} | ({"about": about} if about else {})
 
     def _row(self, lap: lap_pb2.Lap) -> dict[str, Any]:
         handle = self._handle(lap)
         began = datetime.fromtimestamp(lap.start_time_ns / 1e9).astimezone()
         row: dict[str, Any] = {
             "handle": handle,
-            "cite": self._facts.add(f"lap:{handle}", f"{_title(lap)} {lap_time(lap.lap_time)}".strip()),
+            "cite": self._facts.add(f"lap:{handle}", f"{title_of(lap)} {lap_time(lap.lap_time)}".strip()),
             "number": lap.number + 1,
             "driver": lap.driver[:64],
             "class": lap.vehicle_class[:64],
@@ -247,8 +253,8 @@ class LapTools:
         return {"corner": self._corner(one.corner, f"T{one.corner}"), "cite": cite, **known}
 
 
-def _title(lap: lap_pb2.Lap) -> str:
-    """Return lap 7, of somebody: as people count, from 1."""
+def title_of(lap: lap_pb2.Lap) -> str:
+    """Return lap 7 of somebody: as people count, from 1."""
     return f"lap {lap.number + 1} of {lap.driver[:64]}" if lap.driver else f"lap {lap.number + 1}"
 
 

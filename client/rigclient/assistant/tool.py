@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from rig.errors import BadRequest
+from rig.errors import BadRequest, NotFound
 from rigclient.assistant.bounds import MAX_WORD
 
 
@@ -39,7 +39,9 @@ class ToolResult(NamedTuple):
 class Toolbox(Protocol):
     """The tools of one question."""
 
-    tools: Sequence[Tool]
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """Which there are."""
 
     async def call(self, name: str, arguments: "Arguments") -> ToolResult:
         """Return what a tool gives. Raises an error of the tree: the model is told what it says."""
@@ -78,3 +80,17 @@ class Arguments:
         if not isinstance(found, list) or not 0 < len(found) <= most:
             raise BadRequest(f"{name} is no list of 1 to {most}")
         return [Arguments(one) for one in found]
+
+
+class Toolboxes:
+    """Several toolboxes as one. No two have a tool of the same name."""
+
+    def __init__(self, *toolboxes: Toolbox) -> None:
+        self._toolboxes = {tool.name: one for one in toolboxes for tool in one.tools}
+        self.tools: Sequence[Tool] = [tool for one in toolboxes for tool in one.tools]
+
+    async def call(self, name: str, arguments: Arguments) -> ToolResult:
+        """Return what a tool gives. Raises NotFound, and as the tool does."""
+        if name not in self._toolboxes:
+            raise NotFound(f"there is no tool {name!r}", hint=", ".join(self._toolboxes))
+        return await self._toolboxes[name].call(name, arguments)

@@ -26,9 +26,9 @@ from rigclient.queries import LAST
 _FRAMES: Final = 8
 """A second."""
 _SENT: Final = (
-    "Sent are the question and the conversation so far, and what the model asks for of laps that you may see: "
-    "times, corners, findings, setups and notes, with names of drivers, cars and tracks. Never sent are samples, "
-    "files and keys. --show-request shows all of it, --dry-run what would be sent first."
+    "Sent are the question and the conversation so far, and what the model asks for of laps that you may "
+    "see: times, corners, findings, setups and notes, with names of drivers, cars and tracks. Never sent are "
+    "samples, files and keys. --show-request shows all of it, --dry-run what would be sent first."
 )
 
 

@@ -1,0 +1,387 @@
+"""`rig setup`: how vehicles are set up, what differs, and which laps were driven with it."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from rig.errors import BadRequest, Denied, NotFound, Taken
+from rig.v1 import catalog_pb2
+from rigclient.blocking import Rig, connect
+from rigclient.cli.commands import shell
+from rigclient.cli.commands.garage import resources, setup_table
+from rigclient.cli.commands.garage.longtext import LongText, description
+from rigclient.cli.commands.garage.resources import CONFIGURATIONS, SETUPS, VEHICLES, cells
+from rigclient.cli.commands.garage.setup_table import messages, parameters_of
+from rigclient.cli.commands.messages import numbers
+from rigclient.cli.terminal.palette import DIM, TEXT, TITLE
+from rigclient.cli.terminal.plain import say
+from rigclient.cli.terminal.text import Text
+from riglap.setups import Difference, Parameter, diff, parameter_title, read_svm, section_title
+from riglap.setups.setup import parsed_value
+
+_HEADS: Final = (
+    ("setup", "default"),
+    ("title", "left"),
+    ("for", "left"),
+    ("parameters", "right"),
+    ("changed", "default"),
+)
+
+
+@click.command("list")
+@click.argument("vehicle", metavar="[VEHICLE]", default="")
+@shell.as_json
+@click.pass_obj
+def list_(address: str, vehicle: str, as_json: bool) -> None:
+    """List setups, of a vehicle or of all.
+
+    \b
+    Example:
+      rig setup list copper
+    """
+    with connect(address) as rig:
+        of = resources.find(rig.catalog, VEHICLES, vehicle).name if vehicle else "vehicles/-"
+        found = list(rig.catalog.list(f"{of}/setups"))
+    resources.show(found, _HEADS, _row, as_json, "no setup is there yet; see `rig setup import`")
+
+
+def _row(one: catalog_pb2.Resource) -> Sequence[Text]:
+    of = one.setup
+    built = of.configuration.rpartition("/")[2]
+    told = (of.title, built, str(len(of.parameters)), resources.when(one.update_time_ns))
+    return (resources.identifier(one), *cells(*told))
+
+
+@click.command()
+@click.argument("name", metavar="SETUP")
+@click.option("--all", "everything", is_flag=True, help="Also what cannot be adjusted.")
+@shell.as_json
+@click.pass_obj
+def show(address: str, name: str, everything: bool, as_json: bool) -> None:
+    """Show a setup by its sections and wheels.
+
+    \b
+    Example:
+      rig setup show sprint
+      rig setup show copper-12/sprint --json
+    """
+    with connect(address) as rig:
+        found = resources.find(rig.catalog, SETUPS, name)
+        assigned = list(rig.catalog.list("assignments", page_size=resources.PAGE))
+    laps = [one.assignment.lap for one in assigned if one.assignment.setup == found.name]
+    if as_json:
+        click.echo(shell.json_text(numbers(found) | {"laps": laps}))
+        return
+    console = shell.console()
+    for line in _head(found, laps):
+        console.print(line)
+    for part in setup_table.report(parameters_of(found.setup), console.width, everything):
+        console.print(part)
+
+
+def _head(found: catalog_pb2.Resource, laps: Sequence[str]) -> list[Text]:
+    of = found.setup
+    facts = [f"for {of.configuration.rpartition('/')[2]}"] * bool(of.configuration)
+    facts += [f"from {of.file_name}"] * bool(of.file_name)
+    head = [Text(of.title, TITLE), Text(resources.short(found.name), DIM), Text(", ".join(facts), DIM)]
+    lines = [Text("  ").join(head), *(Text(line, TEXT) for line in of.description.splitlines())]
+    if laps:
+        driven = ", ".join(map(resources.target_text, laps))
+        lines.append(Text.assemble(("driven in ", DIM), (driven, TEXT)))
+    return lines
+
+
+class Setting(click.ParamType[Parameter]):
+    """SECTION/KEY=VALUE UNIT on a command line: front left/spring=65 N/mm."""
+
+    name: str = "setting"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parameter; without = what it is called."""
+        where, _, what = str(value).partition("=")
+        section, is_in, key = where.rpartition("/")
+        if not key.strip() or (is_in and not section.strip()):
+            self.fail(f"{value!r} is no setting such as 'front left/spring=65 N/mm'", param, ctx)
+        return Parameter(section.strip(), key.strip(), *parsed_value(what))
+
+
+_set = click.option(
+    "--set",
+    "settings",
+    type=Setting(),
+    metavar="SECTION/KEY=VALUE",
+    multiple=True,
+    help="A parameter, such as 'front left/spring=65 N/mm'; as often as needed.",
+)
+_config = click.option("--config", metavar="CONFIG", help="Configuration of the vehicle that it is for.")
+
+
+@click.command()
+@click.argument("title")
+@click.option("--vehicle", metavar="VEHICLE", help="Whose setup it is; default: the only one there is.")
+@_config
+@_set
+@description
+@shell.as_json
+@click.pass_obj
+def add(
+    address: str,
+    title: str,
+    vehicle: str | None,
+    config: str | None,
+    settings: tuple[Parameter, ...],
+    description: LongText,
+    as_json: bool,
+) -> None:
+    """Add a setup by hand.
+
+    \b
+    Example:
+      rig setup add wet --vehicle copper --set 'front wing/FW=3' --set 'front left/spring=65 N/mm'
+    """
+    written = description.read() or ""
+    with connect(address) as rig:
+        of = vehicle_of(rig, vehicle)
+        body = catalog_pb2.Setup(
+            title=title, description=written, configuration=_built(rig, of, config) or ""
+        )
+        body.parameters.extend(messages(_with((), settings, ())))
+        made = rig.catalog.create(f"{of.name}/setups", body)
+    resources.told(made, "added", as_json)
+
+
+def vehicle_of(rig: Rig, wanted: str | None) -> catalog_pb2.Resource:
+    """Return the vehicle that is named, else the only one there is. Raises NotFound, BadRequest."""
+    if wanted:
+        return resources.find(rig.catalog, VEHICLES, wanted)
+    known = list(rig.catalog.list("vehicles", page_size=resources.PAGE))
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise NotFound("there is no vehicle yet", hint="`rig vehicle add 'Copper #12'` adds one")
+    raise BadRequest(
+        f"there are {len(known)} vehicles", hint=f"--vehicle says which: {', '.join(map(_short, known[:5]))}"
+    )
+
+
+def _short(one: catalog_pb2.Resource) -> str:
+    return resources.short(one.name)
+
+
+def _built(rig: Rig, vehicle: catalog_pb2.Resource, config: str | None) -> str | None:
+    """Return the whole name of a configuration; "" for none, None where nothing is given."""
+    if not config:
+        return config
+    return resources.find(rig.catalog, CONFIGURATIONS.below(vehicle.name), config).name
+
+
+@click.command()
+@click.argument("name", metavar="SETUP")
+@click.option("--title", metavar="TEXT", help="What to call it.")
+@_config
+@_set
+@click.option(
+    "--unset", type=Setting(), metavar="SECTION/KEY", multiple=True, help="A parameter to take out."
+)
+@description
+@shell.as_json
+@click.pass_obj
+def edit(
+    address: str,
+    name: str,
+    title: str | None,
+    config: str | None,
+    settings: tuple[Parameter, ...],
+    unset: tuple[Parameter, ...],
+    description: LongText,
+    as_json: bool,
+) -> None:
+    """Change a setup, or its parameters.
+
+    Sections and keys are those that `rig setup show` prints, or those of the file. A value without a unit
+    keeps the one it had. What came of it is shown.
+
+    \b
+    Example:
+      rig setup edit sprint --set 'front left/spring=65' --set 'front right/spring=65'
+    """
+    with connect(address) as rig:
+        found = resources.find(rig.catalog, SETUPS, name)
+        before = parameters_of(found.setup)
+        written = description.read(found.setup.description)
+        fields = resources.given({"title": title, "description": written})
+        if config is not None:
+            vehicle = rig.catalog.get("/".join(found.name.split("/")[:2]))
+            fields["configuration"] = _built(rig, vehicle, config)
+        if settings or unset:
+            fields["parameters"] = messages(_with(before, settings, unset))
+        changed = resources.change(rig.catalog, found, fields)
+    resources.told(changed, "changed", as_json)
+    if not as_json:
+        _show_differences(diff(before, parameters_of(changed.setup)), "before", "now")
+
+
+def _with(
+    known: Sequence[Parameter], settings: Sequence[Parameter], unset: Sequence[Parameter]
+) -> list[Parameter]:
+    """Return parameters with some set and some taken out. Raises NotFound for one to take out that is not
+    there.
+    """
+    made = {(one.section, one.key): one for one in known}
+    for one in unset:
+        if _named(made, one) is None:
+            raise NotFound(
+                f"the setup has no {one.section}/{one.key}", hint="`rig setup show` lists what it has"
+            )
+        del made[_named(made, one)]  # type: ignore[arg-type]
+    for one in settings:
+        name = _named(made, one) or (one.section, one.key)
+        before = made.get(name)
+        unit = one.unit or (before.unit if before and one.number is not None else "")
+        made[name] = Parameter(*name, one.value, unit)
+    return list(made.values())
+
+
+def _named(made: dict[tuple[str, str], Parameter], one: Parameter) -> tuple[str, str] | None:
+    """Return the section and key that are meant, None where there is no such parameter."""
+    for section, key in made:
+        named = (section.lower(), section_title(section)), (key.lower(), parameter_title(key).lower())
+        if one.section.lower() in named[0] and one.key.lower() in named[1]:
+            return section, key
+    return None
+
+
+@click.command()
+@click.argument("name", metavar="SETUP")
+@click.option("--force", is_flag=True, help="Also where laps were driven with it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@shell.as_json
+@click.pass_obj
+def delete(address: str, name: str, force: bool, yes: bool, as_json: bool) -> None:
+    """Delete a setup.
+
+    \b
+    Example:
+      rig setup delete sprint --yes
+    """
+    with connect(address) as rig:
+        found = resources.find(rig.catalog, SETUPS, name)
+        gone = resources.delete(rig.catalog, found, yes, force)
+    resources.told_gone(found, gone, as_json)
+
+
+@click.command("diff")
+@click.argument("first", metavar="SETUP|FILE")
+@click.argument("second", metavar="SETUP|FILE")
+@shell.as_json
+@click.pass_obj
+def diff_(address: str, first: str, second: str, as_json: bool) -> None:
+    """Show what is different between two setups.
+
+    Each is one of the rig's, or a .svm file.
+
+    \b
+    Example:
+      rig setup diff sprint endurance
+      rig setup diff sprint new.svm
+    """
+    with contextlib.ExitStack() as stack:
+        rig = None if is_file(first) and is_file(second) else stack.enter_context(connect(address))
+        titles, sides = zip(*(_side(rig, one) for one in (first, second)), strict=True)
+    found = diff(*sides)
+    if as_json:
+        click.echo(shell.json_text([_plain(one) for one in found]))
+    else:
+        _show_differences(found, *titles)
+
+
+def is_file(name: str) -> bool:
+    """Return whether a file is meant, not a setup of the rig."""
+    return name.lower().endswith(".svm") or Path(name).is_file()
+
+
+def _side(rig: Rig | None, name: str) -> tuple[str, Sequence[Parameter]]:
+    """Return title and parameters."""
+    if is_file(name):
+        return Path(name).name, read_svm(name)[0].parameters
+    assert rig is not None
+    found = resources.find(rig.catalog, SETUPS, name)
+    return found.setup.title, parameters_of(found.setup)
+
+
+def _show_differences(found: Sequence[Difference], first: str, second: str) -> None:
+    console = shell.console()
+    if found:
+        console.print(setup_table.differences(found, first, second, console.width))
+    else:
+        console.print(Text("no parameter is different", DIM))
+
+
+def _plain(one: Difference) -> dict[str, Any]:
+    sides = {"a": one.a, "b": one.b}
+    told = {word: side and {"value": side.value, "unit": side.unit} for word, side in sides.items()}
+    return {"section": one.section, "key": one.key, **told, "change": one.change}
+
+
+@click.command()
+@click.argument("name", metavar="SETUP")
+@click.argument("laps", metavar="LAP...", nargs=-1, required=True)
+@shell.as_json
+@click.pass_obj
+def use(address: str, name: str, laps: tuple[str, ...], as_json: bool) -> None:
+    """Say which setup laps were driven with.
+
+    LAP is what `rig lap` takes; it shows the setup from then on.
+
+    \b
+    Example:
+      rig setup use sprint best car012-0003
+    """
+    with connect(address) as rig:
+        found = resources.find(rig.catalog, SETUPS, name)
+        made = [_assign(rig, lap, found.name) for lap in rig.find_laps(laps)]
+    if as_json:
+        shell.show_json(made)
+        return
+    for one in made:
+        say(f"{resources.target_text(one.assignment.lap)} was driven with {found.setup.title}")
+
+
+def _assign(rig: Rig, lap: str, setup: str) -> catalog_pb2.Resource:
+    """Say it of a lap; what was said before no longer holds."""
+    rig.lap_info(lap)  # a whole name is not looked up before
+    body = catalog_pb2.Assignment(lap=lap, setup=setup)
+    try:
+        return rig.catalog.create("assignments", body)
+    except Taken:
+        for one in rig.catalog.list("assignments", target=lap):
+            with contextlib.suppress(Denied):  # another's
+                return rig.catalog.update(one.name, body, ("setup",))
+        raise
+
+
+@click.command()
+@click.argument("laps", metavar="LAP...", nargs=-1, required=True)
+@shell.as_json
+@click.pass_obj
+def clear(address: str, laps: tuple[str, ...], as_json: bool) -> None:
+    """Forget which setup laps were driven with.
+
+    \b
+    Example:
+      rig setup clear car012-0003
+    """
+    with connect(address) as rig:
+        found = [one for lap in rig.find_laps(laps) for one in rig.catalog.list("assignments", target=lap)]
+        for one in found:
+            rig.catalog.delete(one.name, etag=one.etag)
+    if as_json:
+        shell.show_json(found)
+        return
+    for one in found:
+        say(f"nobody says any more which setup {resources.target_text(one.assignment.lap)} was driven with")
+    if not found:
+        say("nobody has said which setup they were driven with")
