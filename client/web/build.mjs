@@ -19,6 +19,7 @@ const PAGES = [
   ["wall", "rigd pit wall", "", "wall"],
   ["replay", "rigd replay", "", "replay"],
   ["garage", "rigd garage", "", "garage"],
+  ["season", "rigd season", "", "season"],
 ];
 // Modules for pages of one's own: name in /assets, and source.
 const MODULES = [

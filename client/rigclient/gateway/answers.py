@@ -92,8 +92,11 @@ CHANGES: Final = {
     "delete": PageCall(
         _CATALOG + "DeleteResource", catalog_pb2.DeleteResourceRequest, catalog_pb2.DeleteResourceResponse
     ),
+    "decide": PageCall(
+        _CATALOG + "DecidePlanItem", catalog_pb2.DecidePlanItemRequest, catalog_pb2.DecidePlanItemResponse
+    ),
 }
-"""What pages may change: marks, and what people enter. Their fields come as the body, in JSON."""
+"""What pages may change: marks, what people enter, and whether what is proposed is done. Their fields come as the body, in JSON."""
 
 HTTP: Final = {
     "INVALID_ARGUMENT": 400,

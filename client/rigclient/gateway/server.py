@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from rig.errors import BadRequest, Busy, Denied, RigError
-from rigclient.gateway import answers, chat, page, setup_files
+from rigclient.gateway import answers, chat, page, report, setup_files
 from rigclient.gateway.comparison import Comparing
 from rigclient.gateway.files import PAGES, Files
 from rigclient.gateway.guard import HEADERS, Guard
@@ -101,7 +101,7 @@ class Gateway:
             )
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
         app.router.add_get("/", self._page("index"))
-        for name in ("wall", "replay", "laps", "compare", "garage"):
+        for name in ("wall", "replay", "laps", "compare", "garage", "season"):
             app.router.add_get(f"/{name}", self._page(name))
         app.router.add_get("/overlay/{widget}", self._page(WIDGET_PAGE))
         app.router.add_get("/assets/{name:.+}", self._asset)
@@ -112,6 +112,7 @@ class Gateway:
         app.router.add_post("/api/{rig}/setup-file", self._setup_file)
         app.router.add_post("/api/{rig}/chat", self._chat)
         app.router.add_post("/api/{rig}/{change}", self._change)
+        app.router.add_get("/report/{rig}", self._report)
         app.router.add_get("/live/{rig}", self._live)
         app.on_response_prepare.append(_add_headers)
         self._runner = web.AppRunner(
@@ -238,6 +239,10 @@ class Gateway:
         response.enable_compression()
         return response
 
+    async def _report(self, request: web.Request) -> web.Response:
+        rig = await self.rigs.get(request.match_info["rig"])
+        return await report.report(rig.connection, request.query.items())
+
     async def _change(self, request: web.Request) -> web.Response:
         call = answers.CHANGES.get(request.match_info["change"])
         if call is None:
@@ -292,7 +297,8 @@ def _busy(what: str) -> web.Response:
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
 
 

@@ -4,7 +4,7 @@
 import { html, nothing, render, type TemplateResult } from "lit";
 
 import { ask, post, stream, words } from "../parts/api.ts";
-import type { Plan, PlanItem, Resource } from "../parts/catalog.ts";
+import type { PlanItem, Resource } from "../parts/catalog.ts";
 
 interface Assistant { configured?: boolean; host?: string; model?: string; local?: boolean; asked_before?: boolean }
 interface Told {
@@ -44,7 +44,7 @@ export class Chat {
   private conversation = "";
   private exchanges: Exchange[] = [];
   private asking = false;
-  private ticked = new Set<string>();
+  private readonly ticked = new Set<string>();
 
   constructor(rig: string, root: HTMLElement, acted: () => void = () => undefined) {
     [this.rig, this.root, this.acted] = [rig, root, acted];
@@ -105,15 +105,18 @@ export class Chat {
 
   private async decide(one: Exchange): Promise<void> {
     const items = (one.plan!.plan.items ?? []).filter(proposed).map(({ id }) => id);
+    one.wrong = "";
     try {
-      const body = { plan: one.plan!.name, approved: items.filter((id) => this.ticked.has(id)), rejected: items.filter((id) => !this.ticked.has(id)) };
-      const told = await post<{ plan: Plan }>(`${encodeURIComponent(this.rig)}/decide`, body);
-      one.plan = { ...one.plan!, plan: told.plan };
-      [one.wrong, this.ticked] = ["", new Set()];
-      this.acted();
+      for (const item of items) {
+        const body = { name: one.plan!.name, item, approve: this.ticked.has(item) };
+        one.plan = (await post<{ plan: Resource<"plan"> }>(`${encodeURIComponent(this.rig)}/decide`, body)).plan;
+        this.draw();
+      }
     } catch (error) {
       one.wrong = words(error);
     }
+    this.ticked.clear();
+    this.acted();
     this.draw();
   }
 
