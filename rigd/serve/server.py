@@ -24,6 +24,7 @@ from rigd.process import stop_signals
 from rigd.serve import access, analysis, chat, connections, laps, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
+from rigd.serve.catalogcalls import CatalogCalls
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.health import Health
@@ -137,7 +138,7 @@ class Server:
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
         self._analysis = analysis.AnalysisService(settings.data, who)
-        questions = chat.ChatService(self._analysis, lambda: self._latest().assistant)
+        questions = chat.ChatService(self._analysis, CatalogCalls(None), lambda: self._latest().assistant)
         handlers = (
             self.streams.handler(),
             self._laps.handler(),
