@@ -14,7 +14,7 @@ from rig.regular import read_regular
 from rig.v1 import catalog_pb2
 from rigclient import catalogdocument
 from rigclient.blocking import connect
-from rigclient.cli.commands import shell
+from rigclient.cli.commands import exits, shell
 from rigclient.cli.commands.garage.resources import cells
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import GOOD, RED
@@ -33,7 +33,7 @@ _SHELL: Final = "sqlite3"
 def check(address: str, as_json: bool) -> None:
     """Check the catalog: damage, references to what is gone.
 
-    Ends with 8 where something is wrong.
+    Ends with 1 where something is wrong.
 
     \b
     Example:
@@ -46,10 +46,7 @@ def check(address: str, as_json: bool) -> None:
     else:
         _show(found)
     if found.problems:
-        raise SystemExit(_DAMAGED)
-
-
-_DAMAGED: Final = 8
+        raise SystemExit(exits.OTHER)
 
 
 def _show(found: catalog_pb2.CheckCatalogResponse) -> None:

@@ -94,7 +94,7 @@ def _head(found: catalog_pb2.Resource, laps: Sequence[str]) -> list[Text]:
     return lines
 
 
-class Setting(click.ParamType[Parameter]):
+class _Setting(click.ParamType[Parameter]):
     """SECTION/KEY=VALUE UNIT on a command line: front left/spring=65 N/mm."""
 
     name: str = "setting"
@@ -111,7 +111,7 @@ class Setting(click.ParamType[Parameter]):
 _set = click.option(
     "--set",
     "settings",
-    type=Setting(),
+    type=_Setting(),
     metavar="SECTION/KEY=VALUE",
     multiple=True,
     help="A parameter, such as 'front left/spring=65 N/mm'; as often as needed.",
@@ -184,7 +184,7 @@ def _built(rig: Rig, vehicle: catalog_pb2.Resource, config: str | None) -> str |
 @_config
 @_set
 @click.option(
-    "--unset", type=Setting(), metavar="SECTION/KEY", multiple=True, help="A parameter to take out."
+    "--unset", type=_Setting(), metavar="SECTION/KEY", multiple=True, help="A parameter to take out."
 )
 @description
 @shell.as_json
