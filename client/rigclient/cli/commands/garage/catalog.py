@@ -182,7 +182,12 @@ def _path(address: str) -> Path:
     if not _is_here(address):
         raise NotFound(f"the catalog of {address} lies on another machine", hint="`rig catalog export FILE`")
     with connect(address) as rig:
-        path = Path(rig.status().ring.path).parent / _FILE
+        ring = rig.status().ring.path
+    if not ring:
+        raise NotFound(
+            "the rig has no ring yet, which its catalog lies beside", hint="`rigd record` makes it"
+        )
+    path = Path(ring).parent / _FILE
     if not path.is_file():
         raise NotFound(f"there is no catalog at {path}", hint="`rigd serve` makes it when it starts")
     return path
