@@ -188,6 +188,7 @@ def _serving(effective: Effective) -> "server.Settings":
         name=effective[settings.NAME] or "",
         metrics=effective[settings.METRICS],
         limits=Quotas(**limits),
+        drivers=effective.drivers,
     )
 
 
