@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 
 import rigd
@@ -31,12 +31,19 @@ _TABLES: Final = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: S
 class RigService(rig_pb2_grpc.RigServiceServicer):
     """Answers from what the feed and the telemetry service know."""
 
-    def __init__(self, feed: Feed, telemetry: TelemetryService, seats: Seats) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        telemetry: TelemetryService,
+        seats: Seats,
+        catalog: Callable[[], rig_pb2.Trouble | None] = lambda: None,
+    ) -> None:
+        """Give what keeps the server from the catalog, too."""
         self._feed = feed
         self._telemetry = telemetry
         self._data, self._losses = feed.path.parent, Losses(feed.path.parent)
         self._checks, self._backups = Exclusive("check"), Exclusive("backup")
-        self._seats = seats
+        self._seats, self._catalog = seats, catalog
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
@@ -51,7 +58,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             version=rigd.__version__,
             recorder=self._feed.recorder(),
             archiver=words["archive"].archiver if "archive" in words else None,
-            troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
+            troubles=_troubles(words, self._catalog()),
             ring=self._ring(),
             followers=[one.status() for one in self._telemetry.followers if _seen(one.caller, caller)],
             process=self._meter.status(),
@@ -121,6 +128,14 @@ async def _sent(responses: AsyncGenerator[Any], context: Any) -> None:
         async for response in responses:
             LEASE.get().check()
             await connections.write(response, context)
+def _troubles(
+    words: Mapping[str, rig_pb2.DaemonStatus], catalog: rig_pb2.Trouble | None
+) -> list[rig_pb2.Trouble]:
+    """Return what keeps daemons from their work, one each: the catalog is the server's."""
+    found = {name: word.trouble for name, word in words.items() if word.HasField("trouble")}
+    if catalog is not None:
+        found.setdefault(catalog.daemon, catalog)
+    return list(found.values())
 
 
 def _seen(follower: Caller, caller: Caller) -> bool:
