@@ -1,7 +1,7 @@
 """The catalog's own calls, made inside the server for who calls it: the same checks, the same turns."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -9,7 +9,9 @@ from rig.errors import Denied
 from rig.v1 import catalog_pb2
 from rigclient.catalogdocument import Body, field_of, resource
 from rigd.auth.caller import CALLER, Scope
-from rigd.serve.catalog import CatalogService
+
+if TYPE_CHECKING:
+    from rigd.serve.catalog import CatalogService
 
 Resource = catalog_pb2.Resource
 _FEW: Final = 50
@@ -18,18 +20,16 @@ _FEW: Final = 50
 class CatalogCalls:
     """Gets, lists, adds and changes resources as the caller of the moment. Raises as CatalogService does."""
 
-    def __init__(self, service: CatalogService) -> None:
-        self._service = service
+    def __init__(self, service: "CatalogService | None") -> None:
+        self._service: Any = service
 
-    @staticmethod
-    def allowed() -> bool:
+    def allowed(self) -> bool:
         """Return whether the caller has the scope that the catalog takes."""
-        return CALLER.get().may(Scope.CATALOG)
+        return self._service is not None and CALLER.get().may(Scope.CATALOG)
 
-    @classmethod
-    def check(cls, what: str) -> None:
+    def check(self, what: str) -> None:
         """Raise Denied where the caller has not got it."""
-        if not cls.allowed():
+        if not self.allowed():
             raise Denied(f"{what} takes the scope {Scope.CATALOG}", hint="pair again with it")
 
     async def get(self, name: str) -> Resource:

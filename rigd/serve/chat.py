@@ -135,6 +135,8 @@ class ChatService:
             yield analysis_pb2.ChatResponse(request=shown(told))
             yield analysis_pb2.ChatResponse(done=analysis_pb2.ChatDone())
             return
+        looked = analysis_pb2.ChatToolCall(tool="findings", about=question.about)
+        yield analysis_pb2.ChatResponse(tool_call=looked)
         began = time.monotonic()
         exchange = Exchange(endpoint, question.toolbox, question.facts, shows_requests=asked.show_requests)
         with self._counted():
@@ -168,9 +170,9 @@ class ChatService:
         known = await self._laps.computed(
             laps.begin, analysis_pb2.CoachRequest(lap=lap, reference=asked.reference)
         )
-        said = messages(asked.question, known, history, planning=asked.plan)
+        said = messages(asked.question, known.data, history, planning=asked.plan)
         boxes = (laps, garage) if self._calls.allowed() else (laps,)
-        return _Question(said, facts, laps, garage, Toolboxes(*boxes), conversation)
+        return _Question(said, known.about, facts, laps, garage, Toolboxes(*boxes), conversation)
 
     async def _keep(self, asked: str, question: "_Question", exchange: Exchange) -> tuple[str, str]:
         """Return the names of the conversation and of a plan; empty where they are not kept. A catalog that
@@ -216,6 +218,8 @@ class _Question(NamedTuple):
     """What one question is answered with."""
 
     said: Messages
+    about: str
+    """What the model was told with the question, for people."""
     facts: Facts
     laps: LapTools
     garage: GarageTools
@@ -233,7 +237,8 @@ def _told(exchange: Exchange, laps: LapTools) -> Iterator[analysis_pb2.ChatRespo
 
 def _findings(exchange: Exchange, laps: LapTools) -> list[analysis_pb2.ChatFinding]:
     if exchange.refused:
-        return [analysis_pb2.ChatFinding(id=f"finding:{tip.id}", text=tip.text) for tip in laps.tips]
+        tips = ((tip.id and f"finding:{tip.id}", tip.text) for tip in laps.tips)
+        return [analysis_pb2.ChatFinding(id=name, text=text) for name, text in tips]
     cited = (fact for fact in exchange.cited if fact.sentence)
     return [analysis_pb2.ChatFinding(id=fact.id, text=fact.sentence) for fact in cited]
 
@@ -242,7 +247,7 @@ def _kept(exchange: Exchange, laps: LapTools) -> tuple[str, list[str]]:
     """Return the text of an answer as it is kept, with the findings behind it, and their ids."""
     found = _findings(exchange, laps)
     said = f"No answer of the model: {exchange.refused}." if exchange.refused else exchange.text
-    return "\n".join([said, *(one.text for one in found)]), [one.id for one in found]
+    return "\n".join([said, *(one.text for one in found)]), [one.id for one in found if one.id]
 
 
 def _serialized(response: Any) -> bytes:

@@ -14,7 +14,6 @@ from rigclient.assistant.facts import Facts
 from rigclient.assistant.tool import Arguments, Tool, ToolResult
 from rigd.serve.analysis import AnalysisService
 from rigd.store.viewer import Viewer
-from riglap.names import session_id
 from riglap.references import WORDS
 from riglap.times import gap, lap_time
 
@@ -74,7 +73,9 @@ class LapTools:
         self._analysis, self._facts = analysis, facts
         self._laps: dict[str, lap_pb2.Lap] = {}
         self.tips: Sequence[analysis_pb2.Tip] = ()
-        """Of the comparison that was looked at last: they stand for an answer that is refused."""
+        """Of the comparison that was looked at last, where it has none its notes: they stand for an answer
+        that is refused.
+        """
         self.lap: str = ""
         """Name of the lap that was looked at last."""
 
@@ -90,7 +91,7 @@ class LapTools:
             raise NotFound(f"there is no tool {name[:40]!r}", hint=", ".join(answers))
         return await self._analysis.computed(answers[name], arguments)
 
-    def begin(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> dict[str, Any]:
+    def begin(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> ToolResult:
         """Return what is known of the lap of a question, and of what it is compared with; where nobody said
         with what and there is nothing, why. Raises NotFound for no lap that the viewer sees, and as `coach`
         does for a reference that was named.
@@ -99,11 +100,11 @@ class LapTools:
         known: dict[str, Any] = {"lap": self._row(lap)}
         self.lap = lap.name
         try:
-            return known | dict(self._coach(request, lap, viewer).data)
+            return self._coach(request, lap, viewer)
         except RigError as error:
             if request.reference:
                 raise
-            return known | {"findings": f"none: {error.message}"}
+            return ToolResult(known | {"findings": f"none: {error.message}"}, title_of(lap))
 
     def named(self, handle: str) -> lap_pb2.Lap:
         """Return the lap of a handle. Raises NotFound."""
@@ -141,7 +142,8 @@ class LapTools:
 
     def _coach(self, request: analysis_pb2.CoachRequest, lap: lap_pb2.Lap, viewer: Viewer) -> ToolResult:
         told = self._analysis.coach(request, viewer)
-        self.tips, self.lap = told.tips, lap.name
+        notes = (analysis_pb2.Tip(text=note) for note in told.notes)
+        self.tips, self.lap = list(told.tips or notes), lap.name
         against = self._held(told.reference, told.reference_about, viewer)
         sentences = {tip.id: tip.text for tip in told.tips}
         data = {
@@ -204,7 +206,6 @@ class LapTools:
             "driver": lap.driver[:64],
             "class": lap.vehicle_class[:64],
             "track": lap.track_name[:64],
-            "session": session_id(lap.name),
             "began": f"{began:%Y-%m-%d %H:%M}",
             "valid": lap.valid,
             "place": lap.place,

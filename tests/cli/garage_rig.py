@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from rig.lapfile import LapFile
 from rigclient.cli.main import rig
+from rigd.ring import RingWriter
 from rigd.store.folder import LapFolder
 from rigd.store.reindex import reindex
 from tests.rigclient import field
@@ -52,6 +53,7 @@ def garage_rig() -> Iterator[GarageRig]:
     """Serve it."""
     with stage() as here:
         _keep(here.data)
+        here.address = f"unix:{here.data}/socket"  # where everybody is the administrator
         here.serve()
         yield GarageRig(here)
 
@@ -63,3 +65,4 @@ def _keep(data: Path) -> None:
     for file in field.files():
         folder.write(LapFile(file).header.lap.name, file)
     reindex(data)
+    RingWriter(data / "ring", 1 << 24).close()

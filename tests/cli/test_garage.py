@@ -145,7 +145,7 @@ class TestSetups:
         told = garage.printed("setup", "show", "sprint")
         assert ["spring", "62.0", "N/mm", "62.0", "N/mm", "-", "-"] in rows(told)
         assert ["rear", "wing", "RW", "P6"] in rows(told)
-        assert "1 that cannot be adjusted are not shown" in told
+        assert "not shown: 1 that cannot be adjusted" in told
         assert "Non-adjustable" in garage.printed("setup", "show", "sprint", "--all")
         assert "for 20 minutes" in told
 
@@ -212,6 +212,28 @@ class TestSetups:
         assert garage.plain("setup", "show", "sprint")["laps"] == [f"{driven.SESSION}/laps/{LAP}"]
         assert "driven in" in garage.printed("setup", "show", "sprint")
         garage.printed("setup", "clear", LAP)
+        assert garage.plain("lap", LAP)["setup"] is None
+
+    def test_a_parameter_is_named_as_the_tables_name_it(self, garage: GarageRig, setups: Path) -> None:
+        told = garage.printed(
+            "setup", "edit", "endurance", "--set", "front/spring=66", "--set", "FL/pressure=141"
+        )
+        assert ["FL", "FR", "spring", "65.5", "N/mm", "66", "N/mm", "+0.5"] in rows(told)
+        assert ["FL", "pressure", "140", "kPa", "141", "kPa", "+1"] in rows(told)
+        wrong = garage.refused("setup", "edit", "endurance", "--set", "FL/sprng=66")
+        assert "did you mean 'front left/spring'? --new adds one" in wrong
+        garage.printed("setup", "edit", "endurance", "--new", "rear/spring=80 N/mm")
+        assert ["spring", "66", "N/mm", "66", "N/mm", "80", "N/mm", "80", "N/mm"] in rows(
+            garage.printed("setup", "show", "endurance")
+        )
+
+    def test_a_setup_that_laps_were_driven_with_goes_by_force_alone(
+        self, garage: GarageRig, copper: str
+    ) -> None:
+        garage.printed("setup", "add", "once", "--vehicle", copper)
+        garage.printed("setup", "use", "once", LAP)
+        assert "--force" in garage.refused("setup", "delete", "once", "--yes")
+        garage.printed("setup", "delete", "once", "--yes", "--force")
         assert garage.plain("lap", LAP)["setup"] is None
 
 
@@ -287,7 +309,7 @@ class TestUsers:
     def test_a_user_has_names_in_the_game(self, garage: GarageRig) -> None:
         garage.printed("user", "add", "birch", "--driver", "M. Birch")
         garage.printed("user", "edit", "birch", "--driver", "M. Birch", "--driver", "Mo Birch")
-        assert ["birch", "-", "M.", "Birch,", "Mo", "Birch"] in rows(garage.printed("user", "list"))
+        assert ["birch", "M.", "Birch,", "Mo", "Birch"] in rows(garage.printed("user", "list"))
         garage.printed("user", "edit", "birch", "--no-driver", "--title", "Mo")
         (user,) = [one for one in garage.plain("user", "list") if one["name"] == "users/birch"]
         assert user["user"] == {"title": "Mo", "drivers": []}
@@ -318,8 +340,9 @@ class TestNames:
 
 def test_every_list_fits_in_80_columns(garage: GarageRig, setups: Path) -> None:
     """Also with long titles, which give way; and in 120."""
-    garage.printed("event", "add", "Long " * 20, "--location", "Far away " * 10, "--from", "2026-01-01")
-    garage.printed("note", "add", LAP, "word " * 60)
+    far = ("--location", "-far-away" * 20, "--from", "2026-01-01")
+    garage.printed("event", "add", "Long-" * 20, *far)
+    garage.printed("note", "add", LAP, "many words " * 60)
     for noun in ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user"):
         for columns in (NARROW, WIDE):
             assert fits(garage.printed(noun, "list", columns=columns), columns), noun

@@ -20,8 +20,8 @@ _LONGEST_VALUE: Final = 60
 _TEXT: Final = {"type": "string"}
 PROPOSE: Final = Tool(
     "propose",
-    "Proposes a plan to the driver, who approves each item or not: notes and tags on laps, changes of a setup "
-    "(kept as a new setup), runs of some laps with a task. Texts follow the rules of answers.",
+    "Proposes a plan to the driver, who approves each item or not: notes and tags on laps, changes of a "
+    "setup (kept as a new setup), runs of some laps with a task. Texts follow the rules of answers.",
     {
         "title": {"type": "string", "description": "what the plan is for, a few words"},
         "items": {
@@ -109,7 +109,7 @@ def _run(one: Arguments, facts: Facts, handles: Handles) -> Proposal:
     return Proposal(RUN, {"target": target, "text": said, "laps": count}, said)
 
 
-def _setup_change(one: Arguments, facts: Facts, handles: Handles) -> Proposal:
+def _setup_change(one: Arguments, _: Facts, handles: Handles) -> Proposal:
     now = handles.parameter(one.text("setup", "S1"), one.text("section"), one.text("key"))
     value = one.text("value", most=_LONGEST_VALUE)
     if not value or not value.isprintable() or value == now.value:

@@ -106,8 +106,8 @@ class Wording:
         if found := _MEASURE.search(own):
             raise AnswerRefused(f"says “{_shown(found[0])}”, a number of its own")
         if number := next((sign for sign in own if unicodedata.category(sign) in ("Nd", "Nl", "No")), ""):
-            around = own[max(own.index(number) - 10, 0) :].split("\n")[0].strip()
-            raise AnswerRefused(f"says “{_shown(around[:25])}”, a number of its own")
+            around = " ".join(own[max(own.index(number) - 10, 0) :][:25].split())
+            raise AnswerRefused(f"says “{_shown(around)}”, a number of its own")
 
 
 def _whole(text: str) -> int:

@@ -15,6 +15,10 @@ COMMANDS: Final = {
     "ask": (f"{_HERE}.ask:ask", "Ask the assistant of the rig about laps"),
     "car": (f"{_HERE}.garage.groups:car", "Keep car models and their classes"),
     "catalog": (f"{_HERE}.garage.groups:catalog", "Look after the catalog: all that people enter"),
+    "backup": (
+        f"{_HERE}.backup:backup",
+        "Copy everything that the rig keeps into one file",
+    ),
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
     "circuit": (f"{_HERE}.circuit:circuit", "Show the circuits that the rig has surveyed, and their corners"),
     "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
@@ -66,7 +70,7 @@ SECTIONS: Final = {
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
     "Where the time went": ("compare", "coach", "ask", "plan", "circuit", "season"),
     "The garage": ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user", "catalog"),
-    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
+    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete", "backup"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
     "Warehouse": ("sync", "warehouse"),
 }

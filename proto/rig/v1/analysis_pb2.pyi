@@ -1018,7 +1018,7 @@ class ChatResponse(_message.Message):
     """A plan is in the catalog, `plans/{plan}`: nothing of it is done until a person has approved it."""
     @_builtins.property
     def tool_call(self) -> Global___ChatToolCall:
-        """A tool that the model has used."""
+        """A tool that the model has used; the first is what it is told with the question."""
 
     @_builtins.property
     def finding(self) -> Global___ChatFinding:
@@ -1093,7 +1093,7 @@ class ChatFinding(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Its id, as in LapFinding, or of another fact that was cited."""
+    """Its id, `finding:` and that of LapFinding, or of another fact that was cited; empty for a note."""
     text: _builtins.str
     """One sentence with its numbers."""
     def __init__(

@@ -178,9 +178,7 @@ def _show(console: Console, heard: Heard) -> None:
         console.print(part)
     if heard.refused:
         console.print(Text(f"no answer of the model: {heard.refused}", YELLOW))
-        console.print(
-            Text("What the rules found instead:" if heard.findings else "The rules found nothing.", DIM)
-        )
+        console.print(Text("The rules found:" if heard.findings else "The rules found nothing.", DIM))
     for part in _lines(heard.text.strip()):
         console.print(part)
     if heard.findings and not heard.refused:

@@ -19,7 +19,7 @@ _HEADS: Final = (("car", "default"), ("title", "left"), ("class", "left"), ("veh
 def _fields(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command what a car has; it gets it as `fields`."""
 
-    @click.option("--title", metavar="TEXT", help="Its model, as people write it.")
+    @click.option("--title", metavar="TEXT", help="Its model, as people write it; default: that name.")
     @click.option("--class", "vehicle_class", metavar="CLASS", help="Class that it belongs to.")
     @resources.sharing
     @functools.wraps(command)
@@ -66,7 +66,8 @@ def add(address: str, vehicle: str, fields: dict[str, Any], sharing: Sharing, as
       rig car add 'Copper Racing #12' --title 'Copper GT3' --class GT3
     """
     with connect(address) as rig:
-        made = resources.create(rig.catalog, "cars", catalog_pb2.Car(vehicle=vehicle, **fields), sharing)
+        body = catalog_pb2.Car(vehicle=vehicle, **({"title": vehicle} | fields))
+        made = resources.create(rig.catalog, "cars", body, sharing)
     resources.told(made, "added", as_json)
 
 

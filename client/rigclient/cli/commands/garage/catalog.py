@@ -14,7 +14,7 @@ from rig.regular import read_regular
 from rig.v1 import catalog_pb2
 from rigclient import catalogdocument
 from rigclient.blocking import connect
-from rigclient.cli.commands import shell
+from rigclient.cli.commands import exits, shell
 from rigclient.cli.commands.garage.resources import cells
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import GOOD, RED
@@ -33,7 +33,7 @@ _SHELL: Final = "sqlite3"
 def check(address: str, as_json: bool) -> None:
     """Check the catalog: damage, references to what is gone.
 
-    Ends with 8 where something is wrong.
+    Ends with 1 where something is wrong.
 
     \b
     Example:
@@ -46,10 +46,7 @@ def check(address: str, as_json: bool) -> None:
     else:
         _show(found)
     if found.problems:
-        raise SystemExit(_DAMAGED)
-
-
-_DAMAGED: Final = 8
+        raise SystemExit(exits.OTHER)
 
 
 def _show(found: catalog_pb2.CheckCatalogResponse) -> None:
@@ -185,7 +182,12 @@ def _path(address: str) -> Path:
     if not _is_here(address):
         raise NotFound(f"the catalog of {address} lies on another machine", hint="`rig catalog export FILE`")
     with connect(address) as rig:
-        path = Path(rig.status().ring.path).parent / _FILE
+        ring = rig.status().ring.path
+    if not ring:
+        raise NotFound(
+            "the rig has no ring yet, which its catalog lies beside", hint="`rigd record` makes it"
+        )
+    path = Path(ring).parent / _FILE
     if not path.is_file():
         raise NotFound(f"there is no catalog at {path}", hint="`rigd serve` makes it when it starts")
     return path

@@ -105,8 +105,10 @@ def show(address: str, name: str, as_json: bool) -> None:
         console.print(line)
     if sessions:
         console.print(_sessions(sessions, recorded, console.width))
+    titles = {one.event_session.session: one.event_session.title for one in sessions}
     for note in notes:
-        console.print(_note(note))
+        where = titles[note.note.target] or resources.target_text(note.note.target)
+        console.print(Text.assemble((f"{where}: ", DIM), (" ".join(note.note.text.split()), TEXT)))
 
 
 def _recorded(rig: Rig, sessions: Sequence[catalog_pb2.Resource]) -> dict[str, session_pb2.Session]:
@@ -145,11 +147,6 @@ def _sessions(
         name = Text(resources.target_text(of.session), STRONG if known else DIM)
         rows.append((name, *cells(of.title, *told, ", ".join(of.tags))))
     return table(heads, rows, width)
-
-
-def _note(note: catalog_pb2.Resource) -> Text:
-    where = resources.target_text(note.note.target)
-    return Text.assemble((f"{where}: ", DIM), (" ".join(note.note.text.split()), TEXT))
 
 
 @click.command()

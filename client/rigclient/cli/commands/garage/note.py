@@ -13,6 +13,7 @@ from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.longtext import LongText
 from rigclient.cli.commands.garage.resources import NOTES, cells
 from rigclient.cli.commands.garage.target import on_session, target_name
+from rigclient.cli.commands.sessions import WIDE_FROM
 from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Text
 
@@ -86,16 +87,25 @@ def list_(address: str, name: str, text: str, limit: int, of_session: bool, as_j
         target = target_name(rig, name, of_session) if name else ""
         listed = rig.catalog.list("notes", target=target, text=text, order_by="create_time desc")
         found, more = shell.first(listed, limit)
-    resources.show(found, _HEADS, _row, as_json, "no note is there; see `rig note add`")
+    without = {"on"} if name else set()
+    without |= set() if shell.console().width >= WIDE_FROM else {"written"}
+    heads = [head for head in _HEADS if head[0] not in without]
+
+    def row(one: catalog_pb2.Resource) -> Sequence[Text]:
+        told = _row(one)
+        return [told[word] for word, _ in heads]
+
+    resources.show(found, heads, row, as_json, "no note is there; see `rig note add`")
     if more and not as_json:
         shell.console().print(shell.more(len(found), "notes"))
 
 
-def _row(one: catalog_pb2.Resource) -> Sequence[Text]:
+def _row(one: catalog_pb2.Resource) -> dict[str, Text]:
     note = one.note
     place = f"{note.place:.0f}" if note.HasField("place") else ""
-    written = (" ".join(note.text.split()), resources.when(one.create_time_ns))
-    return (resources.identifier(one), *cells(resources.target_text(note.target), place, *written))
+    text = " ".join(note.text.split())
+    told = cells(resources.target_text(note.target), place, text, resources.when(one.create_time_ns))
+    return dict(zip((word for word, _ in _HEADS), (resources.identifier(one), *told), strict=True))
 
 
 @click.command()

@@ -2,13 +2,14 @@
 
 import difflib
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
+from rich.table import Table as Grid
 
-from rig.errors import BadRequest, NotFound
+from rig.errors import BadRequest, InUse, NotFound
 from rig.v1 import catalog_pb2
 from rigclient.catalogdocument import Body, body_of
 from rigclient.cli.commands import shell
@@ -25,6 +26,7 @@ PAGE: Final = 1000
 """Resources asked for at a time."""
 _SEVERAL: Final = 5
 """That an error names."""
+_NOTHING: Final = "-"
 _TITLES: Final = ("title", "channel", "vehicle", "text")
 """Fields that have what people call a resource."""
 
@@ -128,7 +130,7 @@ def _has_part(one: catalog_pb2.Resource, wanted: str) -> bool:
 
 def _none(of: Collection, wanted: str, known: Sequence[catalog_pb2.Resource]) -> NotFound:
     if not known:
-        return NotFound(f"there is no {of.word} yet", hint=f"`{of.listed.rpartition(' ')[0]} --help`")
+        return NotFound(f"there is no {of.word} yet", hint=f"see `{of.listed.rpartition(' ')[0]} --help`")
     names = {name.casefold(): name for one in known for name in (short(one.name), title(one))}
     near = difflib.get_close_matches(wanted.casefold(), names, 1)
     hint = f"did you mean {names[near[0]]!r}? " if near else ""
@@ -169,7 +171,12 @@ def delete(catalog: "Catalog", found: catalog_pb2.Resource, yes: bool, force: bo
     """
     if not (yes or shell.confirmed(f"delete {title(found)} ({short(found.name)}) for good?")):
         return 0
-    return catalog.delete(found.name, etag=found.etag, force=force)
+    try:
+        return catalog.delete(found.name, etag=found.etag, force=force)
+    except InUse as error:
+        raise InUse(
+            f"{title(found)} is in use: {error.message}", hint="--force deletes all the same"
+        ) from None
 
 
 def told(found: catalog_pb2.Resource, what: str, as_json: bool) -> None:
@@ -177,7 +184,7 @@ def told(found: catalog_pb2.Resource, what: str, as_json: bool) -> None:
     if as_json:
         shell.show_json(found)
     else:
-        say(f"{short(found.name)}: {title(found)} is {what}")
+        say(f"{_called(found)} is {what}")
 
 
 def told_gone(found: catalog_pb2.Resource, gone: int, as_json: bool) -> None:
@@ -186,12 +193,17 @@ def told_gone(found: catalog_pb2.Resource, gone: int, as_json: bool) -> None:
         click.echo(shell.json_text({"deleted": gone}))
     elif gone:
         more = f", and {gone - 1} that belonged to it" if gone > 1 else ""
-        say(f"{short(found.name)}: {title(found)} is deleted{more}")
+        say(f"{_called(found)} is deleted{more}")
+
+
+def _called(found: catalog_pb2.Resource) -> str:
+    own, told = short(found.name), title(found)
+    return told if own == told else f"{own}: {told}"
 
 
 def show(
     found: Sequence[catalog_pb2.Resource],
-    heads: Iterable[tuple[str, Any]],
+    heads: Sequence[tuple[str, Any]],
     row: Callable[[catalog_pb2.Resource], Sequence[Text]],
     as_json: bool,
     nothing: str,
@@ -204,14 +216,20 @@ def show(
     if not found:
         console.print(Text(nothing, DIM))
         return
-    whose = any(one.owner for one in found)
+    whose = any(one.owner for one in found if not one.HasField("user"))
     rows = [(*row(one), *[Text(_whose(one), DIM)] * whose) for one in found]
-    console.print(table((*heads, *[("whose", "default")] * whose), rows, console.width))
+    console.print(_table((*heads, *[("whose", "default")] * whose), rows, console.width))
+
+
+def _table(heads: Sequence[tuple[str, Any]], rows: Sequence[Sequence[Text]], width: int) -> Grid:
+    """Return a table without the columns that say nothing."""
+    kept = [at for at in range(len(heads)) if any(row[at].plain != _NOTHING for row in rows)]
+    return table([heads[at] for at in kept], ([row[at] for at in kept] for row in rows), width)
 
 
 def _whose(one: catalog_pb2.Resource) -> str:
     shared = ", ".join("all" if user == "*" else user for user in one.shared_with)
-    return f"{one.owner or '-'} (+ {shared})" if shared else one.owner or "-"
+    return f"{one.owner or _NOTHING} (+ {shared})" if shared else one.owner or _NOTHING
 
 
 def identifier(found: catalog_pb2.Resource) -> Text:
@@ -221,9 +239,10 @@ def identifier(found: catalog_pb2.Resource) -> Text:
 
 def cells(*texts: str) -> tuple[Text, ...]:
     """Return cells of a table, a dash for nothing."""
-    return tuple(Text(text, TEXT) if text else Text("-", DIM) for text in texts)
+    return tuple(Text(text, TEXT) if text else Text(_NOTHING, DIM) for text in texts)
 
 
 def when(time_ns: int) -> str:
-    """Return a local date and time."""
-    return f"{datetime.fromtimestamp(time_ns / 1e9).astimezone():%d %b %Y %H:%M}"
+    """Return a local date, with the time for one of this year."""
+    then = datetime.fromtimestamp(time_ns / 1e9).astimezone()
+    return f"{then:%d %b %H:%M}" if then.year == datetime.now().year else f"{then:%d %b %Y}"

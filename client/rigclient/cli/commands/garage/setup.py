@@ -14,13 +14,13 @@ from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources, setup_table
 from rigclient.cli.commands.garage.longtext import LongText, description
 from rigclient.cli.commands.garage.resources import CONFIGURATIONS, SETUPS, VEHICLES, cells
+from rigclient.cli.commands.garage.settings import changed, settings_option
 from rigclient.cli.commands.garage.setup_table import messages, parameters_of
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.terminal.palette import DIM, TEXT, TITLE
 from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Text
-from riglap.setups import Difference, Parameter, diff, parameter_title, read_svm, section_title
-from riglap.setups.setup import parsed_value
+from riglap.setups import Difference, Parameter, diff, read_svm
 
 _HEADS: Final = (
     ("setup", "default"),
@@ -94,28 +94,6 @@ def _head(found: catalog_pb2.Resource, laps: Sequence[str]) -> list[Text]:
     return lines
 
 
-class Setting(click.ParamType[Parameter]):
-    """SECTION/KEY=VALUE UNIT on a command line: front left/spring=65 N/mm."""
-
-    name: str = "setting"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the parameter; without = what it is called."""
-        where, _, what = str(value).partition("=")
-        section, is_in, key = where.rpartition("/")
-        if not key.strip() or (is_in and not section.strip()):
-            self.fail(f"{value!r} is no setting such as 'front left/spring=65 N/mm'", param, ctx)
-        return Parameter(section.strip(), key.strip(), *parsed_value(what))
-
-
-_set = click.option(
-    "--set",
-    "settings",
-    type=Setting(),
-    metavar="SECTION/KEY=VALUE",
-    multiple=True,
-    help="A parameter, such as 'front left/spring=65 N/mm'; as often as needed.",
-)
 _config = click.option("--config", metavar="CONFIG", help="Configuration of the vehicle that it is for.")
 
 
@@ -123,7 +101,7 @@ _config = click.option("--config", metavar="CONFIG", help="Configuration of the 
 @click.argument("title")
 @click.option("--vehicle", metavar="VEHICLE", help="Whose setup it is; default: the only one there is.")
 @_config
-@_set
+@settings_option
 @description
 @shell.as_json
 @click.pass_obj
@@ -148,7 +126,7 @@ def add(
         body = catalog_pb2.Setup(
             title=title, description=written, configuration=_built(rig, of, config) or ""
         )
-        body.parameters.extend(messages(_with((), settings, ())))
+        body.parameters.extend(messages(changed((), (), settings, ())))
         made = rig.catalog.create(f"{of.name}/setups", body)
     resources.told(made, "added", as_json)
 
@@ -182,10 +160,11 @@ def _built(rig: Rig, vehicle: catalog_pb2.Resource, config: str | None) -> str |
 @click.argument("name", metavar="SETUP")
 @click.option("--title", metavar="TEXT", help="What to call it.")
 @_config
-@_set
+@settings_option
 @click.option(
-    "--unset", type=Setting(), metavar="SECTION/KEY", multiple=True, help="A parameter to take out."
+    "--new", "added", type=SettingType(), metavar="SECTION/KEY=VALUE", multiple=True, help="One to add."
 )
+@click.option("--unset", type=SettingType(), metavar="SECTION/KEY", multiple=True, help="One to take out.")
 @description
 @shell.as_json
 @click.pass_obj
@@ -195,18 +174,19 @@ def edit(
     title: str | None,
     config: str | None,
     settings: tuple[Parameter, ...],
+    added: tuple[Parameter, ...],
     unset: tuple[Parameter, ...],
     description: LongText,
     as_json: bool,
 ) -> None:
     """Change a setup, or its parameters.
 
-    Sections and keys are those that `rig setup show` prints, or those of the file. A value without a unit
-    keeps the one it had. What came of it is shown.
+    Sections and keys are those that `rig setup show` prints, or those of the file; front and rear stand for
+    both wheels there. A value without a unit keeps the one it had. What came of it is shown.
 
     \b
     Example:
-      rig setup edit sprint --set 'front left/spring=65' --set 'front right/spring=65'
+      rig setup edit sprint --set front/spring=65 --set 'RL/slow bump=4'
     """
     with connect(address) as rig:
         found = resources.find(rig.catalog, SETUPS, name)
@@ -216,42 +196,12 @@ def edit(
         if config is not None:
             vehicle = rig.catalog.get("/".join(found.name.split("/")[:2]))
             fields["configuration"] = _built(rig, vehicle, config)
-        if settings or unset:
-            fields["parameters"] = messages(_with(before, settings, unset))
-        changed = resources.change(rig.catalog, found, fields)
-    resources.told(changed, "changed", as_json)
-    if not as_json:
-        _show_differences(diff(before, parameters_of(changed.setup)), "before", "now")
-
-
-def _with(
-    known: Sequence[Parameter], settings: Sequence[Parameter], unset: Sequence[Parameter]
-) -> list[Parameter]:
-    """Return parameters with some set and some taken out. Raises NotFound for one to take out that is not
-    there.
-    """
-    made = {(one.section, one.key): one for one in known}
-    for one in unset:
-        if _named(made, one) is None:
-            raise NotFound(
-                f"the setup has no {one.section}/{one.key}", hint="`rig setup show` lists what it has"
-            )
-        del made[_named(made, one)]  # type: ignore[arg-type]
-    for one in settings:
-        name = _named(made, one) or (one.section, one.key)
-        before = made.get(name)
-        unit = one.unit or (before.unit if before and one.number is not None else "")
-        made[name] = Parameter(*name, one.value, unit)
-    return list(made.values())
-
-
-def _named(made: dict[tuple[str, str], Parameter], one: Parameter) -> tuple[str, str] | None:
-    """Return the section and key that are meant, None where there is no such parameter."""
-    for section, key in made:
-        named = (section.lower(), section_title(section)), (key.lower(), parameter_title(key).lower())
-        if one.section.lower() in named[0] and one.key.lower() in named[1]:
-            return section, key
-    return None
+        if settings or added or unset:
+            fields["parameters"] = messages(changed(before, settings, added, unset))
+        now = resources.change(rig.catalog, found, fields)
+    resources.told(now, "changed", as_json)
+    if "parameters" in fields and not as_json:
+        _show_differences(diff(before, parameters_of(now.setup)), "before", "now")
 
 
 @click.command()

@@ -15,7 +15,8 @@ from riglap.setups import Difference, Parameter, parameter_title, section_title
 _WHEELS: Final = {"FRONTLEFT": "FL", "FRONTRIGHT": "FR", "REARLEFT": "RL", "REARRIGHT": "RR"}
 _FIXED: Final = ("", "N/A", "Non-adjustable", "None Available")
 """What a game writes where there is nothing to set."""
-_WIDEST_HEAD: Final = 18
+_BESIDE_VALUES: Final = 46
+"""Cells of a table of differences that places, parameters and changes take."""
 
 
 def parameters_of(setup: catalog_pb2.Setup) -> tuple[Parameter, ...]:
@@ -40,7 +41,7 @@ def report(parameters: Sequence[Parameter], width: int, everything: bool) -> Ite
         heads = (("parameter", "left"), *((wheel, "right") for wheel in _WHEELS.values()))
         yield table(heads, _wheel_rows(wheels), width)
     if hidden := len(parameters) - len(kept):
-        yield Text(f"{hidden} that cannot be adjusted are not shown; --all shows them", DIM)
+        yield Text(f"not shown: {hidden} that cannot be adjusted; --all shows them", DIM)
 
 
 def _car_rows(parameters: Sequence[Parameter]) -> Iterator[Sequence[Text]]:
@@ -67,10 +68,11 @@ def _value(one: Parameter | None) -> Text:
 
 def differences(found: Sequence[Difference], first: str, second: str, width: int) -> RenderableType:
     """Return differences as a table; wheels that differ alike stand in one row."""
+    widest = max((width - _BESIDE_VALUES) // 2, 6)
     heads: Sequence[tuple[str, Any]] = (
         ("", "default"),
         ("parameter", "left"),
-        *((fitted(title, min(len(title), _WIDEST_HEAD)), "right") for title in (first, second)),
+        *((fitted(title, min(len(title), widest)), "right") for title in (first, second)),
         ("change", "right"),
     )
     return table(heads, _difference_rows(found), width)
