@@ -96,7 +96,9 @@ CHANGES: Final = {
         _CATALOG + "DecidePlanItem", catalog_pb2.DecidePlanItemRequest, catalog_pb2.DecidePlanItemResponse
     ),
 }
-"""What pages may change: marks, what people enter, and whether what is proposed is done. Their fields come as the body, in JSON."""
+"""What pages may change: marks, what people enter, whether what is proposed is done. Their fields come as the
+body, in JSON.
+"""
 
 HTTP: Final = {
     "INVALID_ARGUMENT": 400,

@@ -1,4 +1,4 @@
-"""The report of a season for the season page: `GET /report/{rig}`, the one that `rig season report` writes."""
+"""The report of a season, for its page: `GET /report/{rig}`, as `rig season report` writes it."""
 
 import asyncio
 from collections.abc import Iterable

@@ -47,7 +47,7 @@ export function eventPanel(shown: Shown, event: Resource<"event">, sessions: Res
 }
 
 function sessionTable(shown: Shown, sessions: Resource<"event_session">[]): TemplateResult {
-  return html`<div class="wide-table"><table><thead><tr><th>Session</th><th>Track</th><th>When</th><th class="num">Laps</th><th class="num">Best</th><th>Tags</th><th><span class="hidden">Actions</span></th></tr></thead>
+  return html`<div class="wide-table"><table><thead><tr><th>Session</th><th>Track</th><th class="num">When</th><th class="num">Laps</th><th class="num">Best</th><th>Tags</th><th><span class="hidden">Actions</span></th></tr></thead>
     <tbody>${sessions.map((one) => {
       const recorded = shown.sessions.find(({ name }) => name === one.event_session.session);
       return html`<tr><th scope="row"><a href=${lapsOf(shown.rig, one.event_session.session)}>${one.event_session.title || (recorded ? kindOf(recorded) : one.event_session.session.replace("sessions/", ""))}</a></th>

@@ -72,7 +72,7 @@ function configuration(shown: Shown, vehicle: string, one: Resource<"configurati
 
 function setupTable(shown: Shown, { setups, configurations, assignments, picked, pick }: Garage): TemplateResult {
   const called = (name: string | undefined): string => configurations.find((one) => one.name === name)?.configuration.title ?? "";
-  return html`<div class="wide-table"><table><thead><tr><th><span class="hidden">Pick</span></th><th>Setup</th><th>Configuration</th><th class="num">Settings</th><th class="num">Laps</th><th>Entered</th><th><span class="hidden">Actions</span></th></tr></thead>
+  return html`<div class="wide-table"><table><thead><tr><th><span class="hidden">Pick</span></th><th>Setup</th><th>Configuration</th><th class="num">Settings</th><th class="num">Laps</th><th class="num">Entered</th><th><span class="hidden">Actions</span></th></tr></thead>
     <tbody>${[...setups].sort((a, b) => byTitle(a.setup.title, b.setup.title)).map((one) => html`<tr class=${picked.includes(one.name) ? "chosen" : ""}>
       <td><input type="checkbox" aria-label="Pick ${one.setup.title}" .checked=${picked.includes(one.name)} @change=${() => pick(one.name)}></td>
       <th scope="row">${one.setup.title}${one.setup.description ? html` <small>${one.setup.description}</small>` : nothing}</th><td>${called(one.setup.configuration)}</td>

@@ -55,8 +55,11 @@ export function enter({ title, fields, values = {}, save, word = "Save" }: Form)
   const draw = (): void => {
     render(
       html`<form @submit=${(event: Event) => void submit(event)}><h2>${title}</h2>
-        ${fields.map((field) => html`<label class=${field.kind ?? "line"}><span>${field.title}</span>${control(field, values, pairs, draw)}
-          ${field.hint ? html`<small>${field.hint}</small>` : nothing}</label>`)}
+        ${fields.map((field) => {
+          const inside = html`<span>${field.title}</span>${control(field, values, pairs, draw)}${field.hint ? html`<small>${field.hint}</small>` : nothing}`;
+          // A label is of one control; there are many of pairs.
+          return field.kind === "pairs" ? html`<div class="field" role="group" aria-label=${field.title}>${inside}</div>` : html`<label class="field">${inside}</label>`;
+        })}
         ${wrong ? html`<p class="trouble" role="alert">${wrong}</p>` : nothing}
         <p class="ends"><button type="button" @click=${() => box.close()}>Cancel</button><button class="main" ?disabled=${busy}>${word}</button></p></form>`,
       box,
