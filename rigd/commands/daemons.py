@@ -189,6 +189,7 @@ def _serving(effective: Effective) -> "server.Settings":
         metrics=effective[settings.METRICS],
         limits=Quotas(**limits),
         assistant=_assistant(effective),
+        drivers=effective.drivers,
     )
 
 

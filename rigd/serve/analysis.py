@@ -112,7 +112,7 @@ class AnalysisService:
         self, _: analysis_pb2.ListCircuitsRequest, __: Viewer
     ) -> analysis_pb2.ListCircuitsResponse:
         newest = (self._shelf.newest(layout) for layout in self._shelf.layouts())
-        return analysis_pb2.ListCircuitsResponse(circuits=[_circuit(circuit) for circuit in newest])
+        return analysis_pb2.ListCircuitsResponse(circuits=[circuit_message(circuit) for circuit in newest])
 
     def _get_circuit(
         self, request: analysis_pb2.GetCircuitRequest, viewer: Viewer
@@ -127,7 +127,7 @@ class AnalysisService:
                 f"the track of {request.lap} has not been surveyed yet",
                 hint="the archiver does so after four to nine laps",
             )
-        answer = _circuit(circuit)
+        answer = circuit_message(circuit)
         answer.file = encoded(circuit)
         return analysis_pb2.GetCircuitResponse(circuit=answer)
 
@@ -177,7 +177,7 @@ class AnalysisService:
         laps = [_compared(found, at, wanted.channels, rows) for at in range(len(found.traces))]
         answer = analysis_pb2.CompareLapsResponse(places=found.places[rows], laps=laps, notes=found.notes)
         if circuit is not None:
-            answer.circuit.CopyFrom(_circuit(circuit))
+            answer.circuit.CopyFrom(circuit_message(circuit))
         return answer
 
     def coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
@@ -300,7 +300,8 @@ def _check(request: analysis_pb2.CompareLapsRequest) -> None:
         raise BadRequest(f"a step of {request.step:g} m", hint=f"0, or {_LEAST_STEP_M:g} and more")
 
 
-def _circuit(circuit: Circuit) -> analysis_pb2.Circuit:
+def circuit_message(circuit: Circuit) -> analysis_pb2.Circuit:
+    """Return what the contract says of a circuit, without its file."""
     return analysis_pb2.Circuit(
         name=circuit.name if circuit.version else "",
         track_name=circuit.track_name,

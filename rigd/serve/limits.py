@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 
 from rigclient.assistant import bounds
 from rigd.config import settings
+from rigd.drivers import MAX_DRIVERS
+from rigd.store.catalog import limits as catalog
 from rigd.store.paging import MAX_PAGE
 
-MAX_REQUEST_BYTES: Final = 64 << 10
+MAX_REQUEST_BYTES: Final = 256 << 10
+"""A setup of the catalog with its file and all its parameters fits."""
 MAX_CALLS_PER_CLIENT: Final = 256
 """Streams among them. Clients are told to begin no more than twice as many, so that those beyond the limit
 are refused by name and do not wait without a word.
@@ -39,6 +42,8 @@ MAX_MARK_CARS: Final = 128
 MAX_NOTE: Final = 1000
 MAX_QUESTIONS: Final = 2
 """Each has up to 30 s, and looks at laps in between."""
+MAX_EXPORTS: Final = 4
+"""Each holds a state of the catalog's file, whose journal grows meanwhile."""
 
 
 class Fixed(NamedTuple):
@@ -71,6 +76,16 @@ FIXED: Final = (
     Fixed("seconds for a question", bounds.MAX_SECONDS, "no answer, but the tips"),
     Fixed("characters of a question", bounds.MAX_QUESTION, "`INVALID_ARGUMENT`"),
     Fixed("characters of the note of a mark", MAX_NOTE, "`INVALID_ARGUMENT`"),
+    Fixed("characters of a title, a key or a word of the catalog", catalog.MAX_NAME, "`INVALID_ARGUMENT`"),
+    Fixed("bytes of a text of the catalog", catalog.MAX_TEXT_BYTES, "`INVALID_ARGUMENT`"),
+    Fixed("bytes of a resource of the catalog", catalog.MAX_RESOURCE_BYTES, "`INVALID_ARGUMENT`"),
+    Fixed("parameters of a setup", catalog.MAX_ROWS, "`INVALID_ARGUMENT`"),
+    Fixed("parts, items, tags, drivers of one resource", catalog.MAX_FEW, "`INVALID_ARGUMENT`"),
+    Fixed("users that a resource is shared with by name", catalog.MAX_SHARED, "`INVALID_ARGUMENT`"),
+    Fixed("drivers of all users together", MAX_DRIVERS),
+    Fixed("bytes of the catalog", catalog.MAX_CATALOG_BYTES),
+    Fixed("bytes of an import into the catalog", catalog.MAX_IMPORT_BYTES),
+    Fixed("exports of the catalog at once; imports: 1", MAX_EXPORTS),
 )
 """For the pages."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import rigd
@@ -28,11 +29,18 @@ _TABLES: Final = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: S
 class RigService(rig_pb2_grpc.RigServiceServicer):
     """Answers from what the feed and the telemetry service know."""
 
-    def __init__(self, feed: Feed, telemetry: TelemetryService, seats: Seats) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        telemetry: TelemetryService,
+        seats: Seats,
+        catalog: Callable[[], rig_pb2.Trouble | None] = lambda: None,
+    ) -> None:
+        """Give what keeps the server from the catalog, too."""
         self._feed = feed
         self._telemetry = telemetry
         self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
-        self._seats = seats
+        self._seats, self._catalog = seats, catalog
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
@@ -47,7 +55,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             version=rigd.__version__,
             recorder=self._feed.recorder(),
             archiver=words["archive"].archiver if "archive" in words else None,
-            troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
+            troubles=_troubles(words, self._catalog()),
             ring=self._ring(),
             followers=[one.status() for one in self._telemetry.followers if _seen(one.caller, caller)],
             process=self._meter.status(),
@@ -107,6 +115,16 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     def _time_ns(self, stream: bytes, seq: int) -> int:
         value = self._feed.ring.get(stream, seq)
         return capture_ns(value) if value else 0
+
+
+def _troubles(
+    words: Mapping[str, rig_pb2.DaemonStatus], catalog: rig_pb2.Trouble | None
+) -> list[rig_pb2.Trouble]:
+    """Return what keeps daemons from their work, one each: the catalog is the server's."""
+    found = {name: word.trouble for name, word in words.items() if word.HasField("trouble")}
+    if catalog is not None:
+        found.setdefault(catalog.daemon, catalog)
+    return list(found.values())
 
 
 def _seen(follower: Caller, caller: Caller) -> bool:

@@ -410,7 +410,7 @@ class TestReloading:
             '[users.elm]\ndrivers = ["A"]\n',
         )
         assert changes(before, after, "record") == (["log_level", "users"], ["record.ring_size"])
-        assert changes(before, after, "serve") == (["log_level", "limits.reads"], [])
+        assert changes(before, after, "serve") == (["log_level", "limits.reads", "users"], [])
         held = taken_up(before, after)
         assert (held[settings.READS], held[settings.RING_SIZE]) == (3, 4 << 30)
         assert changes(held, after, "record") == ([], ["record.ring_size"])

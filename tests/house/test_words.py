@@ -10,7 +10,7 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("rigd", "client/riglap", "client/rigclient", "proto/rig")
-GENERATED: Final = ("rig/infos.py", "rigclient/blocking.py")
+GENERATED: Final = ("rig/infos.py", "rigclient/blocking.py", "rigclient/catalog.py")
 
 _VERBS: Final = """
 Acknowledge Add Advance Allocate Allow Append Apply Approve Archive Ask Attach Begin Bind Bring Build Call

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from rig.errors import BadRequest, InUse, NotFound, Raced, Taken
+from rig.errors import BadRequest, Exhausted, InUse, NotFound, Raced, Taken
 from rig.v1 import catalog_pb2
+from rigd.drivers import MAX_DRIVERS
 from rigd.store.catalog import file, values
 from rigd.store.catalog.actor import ADMIN, Actor
 from rigd.store.catalog.listing import Listing
@@ -280,7 +281,17 @@ class Catalog:
         if alike:
             fields = " and ".join(noun.unique)
             raise Taken(f"{alike[0]} has the same {fields}", hint="change that one", name=alike[0])
-        for driver in resource.user.drivers if noun.kind == "user" else ():
+        if noun.kind == "user":
+            self._check_drivers(resource)
+
+    def _check_drivers(self, resource: Resource) -> None:
+        """Raise Taken for a driver of another user, Exhausted for too many."""
+        (others,) = self.db.execute(
+            "SELECT count(*) FROM user_drivers WHERE resource <> ?", (resource.name,)
+        ).fetchone()
+        if others + len(resource.user.drivers) > MAX_DRIVERS:
+            raise Exhausted(f"more than {MAX_DRIVERS} drivers, which is the limit", limit=MAX_DRIVERS)
+        for driver in resource.user.drivers:
             row = self.db.execute(
                 "SELECT resource FROM user_drivers WHERE value = ? AND resource <> ?", (driver, resource.name)
             ).fetchone()

@@ -4,7 +4,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from rig.errors import BadRequest, RigError, Taken
@@ -17,7 +17,7 @@ from rigd.store.catalog.nouns import NOUNS, Noun, Resource, above, noun_of, user
 from rigd.store.catalog.rows import HEAD, resource_of
 
 
-def export(path: Path, actor: Actor) -> Iterator[catalog_pb2.ExportCatalogResponse]:
+def export(path: Path, actor: Actor) -> Generator[catalog_pb2.ExportCatalogResponse]:
     """Yield what there is for the actor, as it is at one moment, in any thread. What another belongs or
     refers to comes before it. Raises Corrupt, Unavailable.
     """
