@@ -390,7 +390,7 @@ BAD: Final[dict[str, tuple[str, Resource, type[RigError]]]] = {
     "shared with nobody": ("notes", note("x", shared_with=["nobody"]), NotFound),
     "an owner below": (
         "vehicles/v/setups",
-        Resource(setup=catalog_pb2.Setup(title="x"), owner="ann"),
+        Resource(setup=catalog_pb2.Setup(title="x"), owner="bob"),
         BadRequest,
     ),
     "another owner": ("notes", note("x", owner="bob"), Denied),
@@ -526,6 +526,11 @@ def test_two_owners_see_their_own_and_what_is_shared(full: Catalog) -> None:
             add(full, "vehicles/v/setups", "", setup, actor)
     change(full, Resource(name="vehicles/v", shared_with=["*"]))
     assert full.get("vehicles/v", Actor("cem")).shared_with == ["*"]
+    new = add(full, "vehicles/v/setups", "new", Resource(setup=catalog_pb2.Setup(title="New")))
+    change(full, Resource(name=new.name), "shared_with")
+    assert full.get(new.name, Actor("cem")).owner == "ann", "it is what its vehicle says"
+    with pytest.raises(BadRequest, match="vehicles/v says whose"):
+        change(full, Resource(name=new.name, shared_with=["ann"]))
     with pytest.raises(Denied, match="give away"):
         change(full, Resource(name="vehicles/v", owner="bob"))
     change(full, Resource(name="vehicles/v", owner="bob"), "owner", "shared_with", actor=ADMIN)
@@ -541,7 +546,7 @@ def test_drivers_are_said_by_the_administrator_and_are_one_user_each(full: Catal
     assert change(full, drivers, "user.title").user.title == "Ann"
     change(full, drivers, actor=ADMIN)
     assert full.drivers() == {"A. Alder": "ann"}
-    with pytest.raises(Taken, match="A. Alder"):
+    with pytest.raises(Taken, match=r"A\. Alder"):
         add(full, "users", "b", Resource(user=drivers.user), ADMIN)
     assert problems(full, there, {"A. Alder": "bob"}).problems[0].resource == "users/ann"
 
