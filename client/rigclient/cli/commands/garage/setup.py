@@ -14,7 +14,7 @@ from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources, setup_table
 from rigclient.cli.commands.garage.longtext import LongText, description
 from rigclient.cli.commands.garage.resources import CONFIGURATIONS, SETUPS, VEHICLES, cells
-from rigclient.cli.commands.garage.settings import changed, settings_option
+from rigclient.cli.commands.garage.settings import SettingType, changed, settings_option
 from rigclient.cli.commands.garage.setup_table import messages, parameters_of
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.terminal.palette import DIM, TEXT, TITLE
@@ -239,7 +239,7 @@ def diff_(address: str, first: str, second: str, as_json: bool) -> None:
       rig setup diff sprint new.svm
     """
     with contextlib.ExitStack() as stack:
-        rig = None if is_file(first) and is_file(second) else stack.enter_context(connect(address))
+        rig = None if _is_file(first) and _is_file(second) else stack.enter_context(connect(address))
         titles, sides = zip(*(_side(rig, one) for one in (first, second)), strict=True)
     found = diff(*sides)
     if as_json:
@@ -248,14 +248,14 @@ def diff_(address: str, first: str, second: str, as_json: bool) -> None:
         _show_differences(found, *titles)
 
 
-def is_file(name: str) -> bool:
+def _is_file(name: str) -> bool:
     """Return whether a file is meant, not a setup of the rig."""
-    return name.lower().endswith(".svm") or Path(name).is_file()
+    return name.lower().endswith(".svm")
 
 
 def _side(rig: Rig | None, name: str) -> tuple[str, Sequence[Parameter]]:
     """Return title and parameters."""
-    if is_file(name):
+    if _is_file(name):
         return Path(name).name, read_svm(name)[0].parameters
     assert rig is not None
     found = resources.find(rig.catalog, SETUPS, name)
