@@ -136,7 +136,7 @@ def angle_unit(values: Array, stated: str) -> ColumnUnit:
         return ColumnUnit("deg", np.pi / 180, note=_labelled(stated, "deg"))
     if degrees and most <= 2 * np.pi and _turns(finite):
         return ColumnUnit("rad", 1.0, note=_labelled(stated, "rad"))
-    return ColumnUnit("deg", np.pi / 180) if degrees else Unit("rad", 1.0)
+    return ColumnUnit("deg", np.pi / 180) if degrees else ColumnUnit("rad", 1.0)
 
 
 def _turns(values: Array) -> bool:

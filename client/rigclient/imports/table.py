@@ -25,7 +25,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 CHUNK_ROWS: Final = 4096
 """Rows that are read together: of 110 columns they are 50 MB as text."""
-_BEFORE_HEADER: Final = 256
+_BEFORE_HEADER: Final = 1100
 """Lines before the header at most; one program pads them up to byte 1024."""
 _BELOW_HEADER: Final = 4
 """Lines below the header among which the units stand, and the first row."""
