@@ -69,9 +69,7 @@ def _second_name(path: Path) -> str:
     with path.open("rb") as file:
         found = _COLUMNS.search(file.read(_LINES_BYTES).replace(b"\0", b"").decode("latin-1"))
     if found is None:
-        raise BadRequest(
-            "it has no line of names that begins with Time", hint="export it from RaceStudio again"
-        )
+        raise BadRequest("it has no line of names that begins with Time", hint="export it again")
     return found["second"].strip()
 
 

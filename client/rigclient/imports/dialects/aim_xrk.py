@@ -50,7 +50,7 @@ class AimXrk:
         except zlib.error:
             return False
 
-    def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
+    def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:  # noqa: ARG002
         """Return the recording; laps as the logger timed them. Raises Unavailable without libxrk, Corrupt
         for what it cannot read, BadRequest for a file of more than 256 MiB.
         """
@@ -88,16 +88,14 @@ def _parsed(library: Any, data: bytes) -> Any:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             return library.aim_xrk(data)
-    except Exception as error:  # noqa: BLE001: whatever it raises, the file is none that it can read
+    except Exception as error:  # noqa: BLE001
         raise Corrupt(f"libxrk cannot read it: {type(error).__name__}: {error}") from None
 
 
 def _log(library: Any, found: Any) -> tuple[Log, tuple[str, ...]]:
     """Return the channels that are of the registry on one clock, and the names of the others."""
-    named = [
-        (name, library.ChannelMetadata.from_channel_table(table).units)
-        for name, table in found.channels.items()
-    ]
+    metadata = library.ChannelMetadata.from_channel_table
+    named = [(name, metadata(table).units) for name, table in found.channels.items()]
     sources = naming.sources(named)
     ground = Ground.among([name for name, _ in named])
     used = list(dict.fromkeys([*(one.column for one in sources), *filter(None, ground or ())]))
@@ -142,24 +140,17 @@ def _cuts(log: Log, laps: Any) -> tuple[list[LapCut], dict[int, Stated]]:
     lines = sorted({*map(float, begins), *map(float, ends)})
     if not len(begins):
         return whole_run(log), {}
-    cuts = laps_by_times(lines, log.times)
-    whole = {(begin, end) for begin, end, kind in zip(begins, ends, kinds, strict=True) if kind == "full"}
-    found = []
-    for cut in cuts:
-        nearest = min(
-            whole, key=lambda lap: abs(lap[0] - cut.begin_s) + abs(lap[1] - cut.end_s), default=None
-        )
-        same = nearest is not None and _same(cut, nearest, 2 / log.rate_hz)
-        found.append(
-            cut._replace(begin_s=nearest[0], end_s=nearest[1], complete=True)
-            if nearest is not None and same
-            else cut._replace(complete=False)
-        )
+    whole = [(begin, end) for begin, end, kind in zip(begins, ends, kinds, strict=True) if kind == "full"]
+    found = [_timed(cut, whole, 2 / log.rate_hz) for cut in laps_by_times(lines, log.times)]
     return found, {at: Stated(round(cut.end_s - cut.begin_s, 3)) for at, cut in enumerate(found)}
 
 
-def _same(cut: LapCut, lap: tuple[float, float], reach_s: float) -> bool:
-    return abs(cut.begin_s - lap[0]) <= reach_s and abs(cut.end_s - lap[1]) <= reach_s
+def _timed(cut: LapCut, laps: list[tuple[float, float]], reach_s: float) -> LapCut:
+    """Return the cut as the lap that the logger timed; a piece where it is none."""
+    for begin, end in laps:
+        if abs(cut.begin_s - begin) <= reach_s and abs(cut.end_s - end) <= reach_s:
+            return cut._replace(begin_s=float(begin), end_s=float(end), complete=True)
+    return cut._replace(complete=False)
 
 
 def _session(about: dict[str, str]) -> RecordedSession:

@@ -68,7 +68,7 @@ class Variable(NamedTuple):
     unit: str
     dtype: np.dtype[Any]
     offset: int
-    count: int
+    values: int
 
 
 class Ibt(NamedTuple):
@@ -79,7 +79,7 @@ class Ibt(NamedTuple):
     records: int
     """Where the first begins."""
     record_bytes: int
-    count: int
+    rows: int
     rate: int
     start_ns: int
 
@@ -137,7 +137,7 @@ def _opened(file: BinaryIO, size: int) -> Ibt:
     count = int(head["count"])
     if begin < _HEAD.itemsize or count < 0 or begin + count * record_bytes > size:
         raise Corrupt(
-            f"its head says {count} records of {record_bytes} bytes from {begin} on, the file has {size} bytes",
+            f"its head says {count} records of {record_bytes} bytes from {begin} on; the file has {size}",
             hint="the file was cut",
         )
     return Ibt(
@@ -176,7 +176,7 @@ def _text(field: bytes) -> str:
 
 def _sources(ibt: Ibt) -> list[Source]:
     """Return the variables that become channels."""
-    single = [one for one in ibt.variables.values() if one.count == 1 and one.dtype.kind != "S"]
+    single = [one for one in ibt.variables.values() if one.values == 1 and one.dtype.kind != "S"]
     own = {**NAMES, **(DRIVEN if "ThrottleRaw" in ibt.variables else APPLIED)}
     units = {"%": "", "revs/min": "rpm", "N*m": "Nm"}
     known = [(one.name, units.get(one.unit, one.unit)) for one in single if one.name in own]
@@ -188,7 +188,7 @@ def _sources(ibt: Ibt) -> list[Source]:
 
 def _spooled(file: BinaryIO, ibt: Ibt, names: Sequence[str], progress: Progress) -> SpooledColumns:
     """Return columns of the records, read some at a time."""
-    used = [ibt.variables[name] for name in names if ibt.variables[name].count == 1]
+    used = [ibt.variables[name] for name in names if ibt.variables[name].values == 1]
     dtype = np.dtype(
         {
             "names": [one.name for one in used],
@@ -199,7 +199,7 @@ def _spooled(file: BinaryIO, ibt: Ibt, names: Sequence[str], progress: Progress)
     )
     columns = SpooledColumns([one.name for one in used])
     file.seek(ibt.records)
-    left = ibt.count
+    left = ibt.rows
     while left:
         rows = min(max(_CHUNK_BYTES // ibt.record_bytes, 1), left)
         chunk = np.frombuffer(file.read(rows * ibt.record_bytes), dtype, rows)

@@ -39,7 +39,7 @@ _CHANNEL: Final = np.dtype(
     ]
 )  # fmt: skip
 _MARKER: Final = 0x40
-_TYPES: Final = {
+_TYPES: Final[dict[tuple[int, int], np.dtype[Any]]] = {
     (7, 2): np.dtype("<f2"),
     (7, 4): np.dtype("<f4"),
     **{(kind, size): np.dtype(f"<i{size}") for kind in (0, 3, 5) for size in (2, 4)},
@@ -249,8 +249,9 @@ def _beacons(path: Path) -> list[float]:
         data = file.read(_LDX_BYTES + 1)
     if len(data) > _LDX_BYTES or b"<!" in data.replace(b"<!--", b""):
         raise BadRequest(f"{beside.name} is no list of beacons", hint="without it the file is one piece")
+    # It is small, and has no document type.
     try:
-        root = ET.fromstring(data)  # noqa: S314: small, and without a document type
+        root = ET.fromstring(data)  # noqa: S314
     except ET.ParseError as error:
         raise BadRequest(
             f"{beside.name} is broken: {error}", hint="without it the file is one piece"

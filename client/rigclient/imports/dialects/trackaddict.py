@@ -68,7 +68,7 @@ class TrackAddict:
         return head.text.lstrip().startswith(_HEAD)
 
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
-        """Return a recording for every run of the clock; laps by their numbers, ending when their times say."""
+        """Return a recording for every run of the clock; laps by their numbers and times."""
         with path.open("rb") as file:
             told = _comments(file)
             file.seek(0)

@@ -168,7 +168,7 @@ def _cuts(log: Log, gates: Sequence[Gate]) -> tuple[list[LapCut], dict[int, Stat
     return cuts, {at: _stated(cut, splits, crossed) for at, cut in enumerate(cuts) if cut.complete}
 
 
-def _line(log: Log, gate: Gate, flat: Array) -> tuple[Array, Array]:
+def _line(log: Log, gate: Gate, flat: Array) -> tuple[list[float], list[float]]:
     """Return the ends of a line [m]. Most programs write longitude first; where that is nowhere near, it is
     the other way round.
     """
@@ -180,7 +180,7 @@ def _line(log: Log, gate: Gate, flat: Array) -> tuple[Array, Array]:
         off = np.hypot(*(flat - ends.mean(axis=0)).T)
         ways.append((float(np.nanmin(off)) if np.isfinite(off).any() else np.inf, ends))
     ends = min(ways, key=lambda way: way[0])[1]
-    return ends[0], ends[1]
+    return ends[0].tolist(), ends[1].tolist()
 
 
 def _stated(cut: LapCut, splits: Sequence[Gate], crossed: Sequence[Sequence[float]]) -> Stated:
