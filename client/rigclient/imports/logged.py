@@ -31,9 +31,15 @@ MOST_ROWS: Final = 120_000
 """Of one lap: 20 minutes at 100 Hz. What is longer, a day without a line say, becomes several pieces."""
 _AT_LINE_M: Final = 30.0
 _ROLLING_MPS: Final = 5.0
+_FALL_M: Final = 1.0
+"""Where the distance falls back by more, it is that of the lap; else it is of the whole drive."""
+_LOCKS: Final = ("physical_steering_range", "visual_steering_range")
+"""Lock to lock of the driver's wheel, of the one on screen."""
 _PEDALS: Final = ("throttle", "brake", "clutch", "throttle_applied", "brake_applied", "clutch_applied")
 _FEW: Final = 50
 """Rows at least that a sign is judged by."""
+_CALM: Final = 98
+"""Percentile of what is compared: a place that jumps makes a turn that nobody drove."""
 _SURE: Final = 0.3
 """Least correlation that tells a sign."""
 _LATITUDE: Final = ("latitude", "gps latitude", "lat", "gps lat")
@@ -86,9 +92,11 @@ class Log:
     rows: Array
     """Positions of its rows among those of the columns."""
     times: Array
-    """Clock of these [s]."""
+    """Clock of these [s], from 0 where the file's is a wall clock."""
     sources: Sequence[Source] = ()
     ground: Ground | None = None
+    since: float = 0.0
+    """What the file's clock showed at 0 [s]."""
     origin: Origin | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -99,6 +107,9 @@ class Log:
                 self.column(self.ground.latitude), self.column(self.ground.longitude)
             )
         self.sources = _checked(self)
+        self._odometer = next((one for one in self.sources if one.channel.name == "distance"), None)
+        if self._odometer is not None and (np.diff(self.column(self._odometer.column)) < -_FALL_M).any():
+            self._odometer = None
 
     @property
     def rate_hz(self) -> float:
@@ -158,9 +169,12 @@ class Log:
         low, high = max(cut.first - _MARGIN_ROWS, 0), min(cut.end + _MARGIN_ROWS, len(self.rows))
         inner = slice(cut.first - low, cut.end - low)
         found = {"lap_time": self.times[cut.rows] - cut.begin_s}
-        values = {one: self._values(one, low, high)[inner] for one in self.sources}
+        values = {one: self._values(one, low, high) for one in self.sources}
+        if self._odometer is not None and cut.first:
+            way = values[self._odometer]
+            values[self._odometer] = way - np.interp(cut.begin_s, self.times[low:high], way)
         for channel in dict.fromkeys(one.channel for one in self.sources):
-            parts = {one.place: part for one, part in values.items() if one.channel == channel}
+            parts = {one.place: part[inner] for one, part in values.items() if one.channel == channel}
             found[channel.name] = _shaped(channel, parts, cut.end - cut.first)
         if self.origin is not None and (places := self.places(low, high)) is not None:
             found["position"] = places[inner].astype(np.float32)
@@ -221,7 +235,7 @@ def _checked(log: Log) -> list[Source]:
     times, places = log.times[rows], log.places(rows.start, rows.stop)
     flat = None if places is None else places[:, ::2]
     found = []
-    for one in log.sources:
+    for one in _locked(log, rows):
         values = log.column(one.column, rows.start, rows.stop)
         if one.channel.name == "speed":
             one = _checked_speed(log, one, values, flat)
@@ -231,6 +245,23 @@ def _checked(log: Log) -> list[Source]:
             one = _checked_share(one, values)
         found.append(one)
     return _turned(found, log, rows, flat, times) if flat is not None else found
+
+
+def _locked(log: Log, rows: slice) -> list[Source]:
+    """Return the sources, the steering as a share of the wheel's lock where the file tells this."""
+    for name in _LOCKS:
+        lock = next((one for one in log.sources if one.channel.name == name), None)
+        if lock is None:
+            continue
+        known = log.column(lock.column, rows.start, rows.stop) * lock.factor
+        known = known[np.isfinite(known) & (known > 0)]
+        if len(known):
+            turn = TURN_RAD / (float(np.median(known)) / 2)
+            return [
+                one._replace(factor=one.factor * turn, note="") if one.note == TURN_NOTE else one
+                for one in log.sources
+            ]
+    return [one for one in log.sources if one.channel.name not in _LOCKS]
 
 
 def _checked_speed(log: Log, one: Source, values: Array, flat: Array | None) -> Source:
@@ -285,7 +316,10 @@ def _turned(found: list[Source], log: Log, rows: slice, flat: Array, times: Arra
 
 def _against(values: Array, wanted: Array) -> bool:
     """Return whether the two go against each other."""
-    both = np.isfinite(values) & np.isfinite(wanted) & (np.abs(wanted) < np.nanpercentile(np.abs(wanted), 98))
+    both = np.isfinite(values) & np.isfinite(wanted)
+    if both.sum() < _FEW:
+        return False
+    both &= np.abs(wanted) < np.percentile(np.abs(wanted[both]), _CALM)
     if both.sum() < _FEW or not values[both].std() or not wanted[both].std():
         return False
     return bool(np.corrcoef(values[both], wanted[both])[0, 1] < -_SURE)
@@ -341,6 +375,7 @@ def recorded_laps(
     """
     every = list(cuts)
     told = stated or {}
+    base = min([1, *(cut.number for cut in every if cut.number >= 0)])
     index = 0
     for at, cut in enumerate(every):
         said = told.get(at, Stated(cut.lap_time_s, official=False))
@@ -352,7 +387,7 @@ def recorded_laps(
                 index=index,
                 start_s=piece.begin_s,
                 end_s=piece.begin_s + said.lap_time_s if whole and said.lap_time_s else piece.end_s,
-                number=max(cut.number - 1, 0) if counted else at,
+                number=max(cut.number - base, 0) if counted else at,
                 lap_time_s=said.lap_time_s if whole else None,
                 official=whole and said.official,
                 sectors_s=said.sectors_s if whole else (None, None, None),
@@ -401,6 +436,11 @@ def by_beacons(log: Log, beacons: Sequence[float], trusted: bool = False) -> lis
     if closing is not None and last:
         cuts[-1] = cuts[-1]._replace(end_s=closing, complete=True)
     return cuts
+
+
+def by_their_ends(cuts: Sequence[LapCut]) -> dict[int, Stated]:
+    """Return what beacons state of the laps: their times, to the microsecond."""
+    return {at: Stated(round(cut.end_s - cut.begin_s, 6)) for at, cut in enumerate(cuts) if cut.complete}
 
 
 def lap_numbers(column: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rigclient.imports.geography import metres, origin_of
 from rigclient.imports.recording import Refuse
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -40,8 +41,6 @@ _FALL_S: Final = 1.0
 """A clock that falls back by more, and stays there, is another run; by less, rows in the wrong order."""
 _LOOK: Final = 3
 """Rows after which a clock that fell back must be where it was, so that they alone are wrong."""
-_EARTH_M: Final = 6_371_008.8
-"""Mean radius of the earth."""
 
 
 class ColumnUnit(NamedTuple):
@@ -325,15 +324,11 @@ def _cuts(begins: Array, times: Array, lines: Array) -> list[LapCut]:
 
 
 def local_metres(latitude: Array, longitude: Array) -> Array:
-    """Return positions [m] of degrees, shape (rows, 2): x east and z south, as the game's axes lie (y is up).
+    """Return positions [m] of degrees, shape (rows, 2): x east and z north, as the game's axes lie (y is up).
 
-    They count from the tenth of a degree nearest to the middle of them, so that files of one circuit have the
-    same; lengths are good to a part in a thousand.
+    They count from a place that files of one circuit have in common: `geography`.
     """
-    known = np.isfinite(latitude) & np.isfinite(longitude)
-    if not known.any():
+    origin = origin_of(latitude, longitude)
+    if origin is None:
         return np.full((len(latitude), 2), np.nan)
-    north, east = (round(float(np.median(one[known])) * 10) / 10 for one in (latitude, longitude))
-    metre = np.pi / 180 * _EARTH_M
-    across = (longitude - east) * metre * np.cos(np.radians(latitude))
-    return np.stack([across, (north - latitude) * metre], axis=1)
+    return metres(latitude, longitude, origin)

@@ -126,12 +126,12 @@ class SampleTable:
     def _units(self) -> dict[str, str]:
         """Return the units, and read the line of them and blank ones before the first row."""
         units = {name: found["unit"] for name in self.columns if (found := _UNIT.match(name))}
-        for _ in range(2):  # blank lines stand before the units and after them
+        for told in (False, True):  # blank lines stand before the units and after them
             below = list(islice(self._lines, _BELOW_HEADER))
             filled = (at for at, (_, text) in enumerate(below) if any(self._header_cells(text)))
             at = next(filled, None)
             cells = self._header_cells(below[at][1]) if at is not None else []
-            if at is None or len(cells) < len(self.columns) or any(map(_is_number, cells)):
+            if at is None or told or len(cells) < len(self.columns) or any(map(_is_number, cells)):
                 self._lines.put_back(below[at or 0 :])
                 break
             units |= {name: cell for name, cell in zip(self.columns, cells, strict=False) if cell}

@@ -46,10 +46,12 @@ def logs(
     convert: Convert | None = None,
     made: Sequence[str] = (),
     second: float = 1.0,
+    wall: bool = False,
     ground: Ground | None = None,
     no_rows: Collection[int] = (),
 ) -> Logs:
-    """Return what a table has, by its clock in the column `time`, of which `second` make a second.
+    """Return what a table has, by its clock in the column `time`, of which `second` make a second; a `wall`
+    clock counts from its first row.
 
     `own` are names of the dialect, `used` further columns of numbers that it wants. `convert` makes the
     columns `made` of each chunk, with those of `texts`. Raises BadRequest where no rows can be used.
@@ -67,7 +69,14 @@ def logs(
         if not runs:
             raise BadRequest("no two rows of it follow each other in time", rows=len(columns))
         left = naming.left(table.columns, sources, [*wanted, *texts])
-        return Logs([Log(columns, rows, times[rows], sources, ground) for rows in runs], left)
+        begins = [float(times[rows[0]]) if wall else 0.0 for rows in runs]
+        return Logs(
+            [
+                Log(columns, rows, times[rows] - begin, sources, ground, begin)
+                for rows, begin in zip(runs, begins, strict=True)
+            ],
+            left,
+        )
     except BaseException:
         columns.close()
         raise

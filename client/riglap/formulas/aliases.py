@@ -22,7 +22,9 @@ _OTHERS: Final = {
     **dict.fromkeys(("Throttle", "Throttle Position", "Throttle Pedal", "TPS"), "Throttle Pos"),
     **dict.fromkeys(("Brake", "Brake Position", "Brake Pedal", "Brake Pedal Pos"), "Brake Pos"),
     **dict.fromkeys(("Clutch", "Clutch Position", "Clutch Pedal"), "Clutch Pos"),
-    **dict.fromkeys(("Steering", "Steering Pos", "Steering Wheel"), "Steering Wheel Position"),
+    **dict.fromkeys(
+        ("Steering", "Steering Pos", "Steering Wheel", "Steering Angle"), "Steering Wheel Position"
+    ),
     **dict.fromkeys(("Corr Lap Dist", "Lap Dist", "Distance"), "Lap Distance"),
     **dict.fromkeys(("Lap Time Running", "Current Lap Time"), "Running Lap Time"),
     **dict.fromkeys(

@@ -18,7 +18,7 @@ import numpy as np
 
 from rig.errors import BadRequest
 from rigclient.imports.log_times import NO_ZONE, seconds_of, wall_clock_ns
-from rigclient.imports.logged import Driven, Log, Stated, by_beacons, recorded_laps, session_kind
+from rigclient.imports.logged import Driven, Log, by_beacons, by_their_ends, recorded_laps, session_kind
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.table import SampleTable
@@ -30,7 +30,7 @@ _COLUMNS: Final = re.compile(
 )
 """The header: names behind Time. Above it stands the time of day, alone."""
 _LINES_BYTES: Final = 1 << 16
-_FACTS: Final = ("Championship", "Comment", "Date", "Time", "Segment", "Segment Times", "Sample Rate")
+_FACTS: Final = ("Championship", "Comment", "Date", "Time", "Segment", "Sample Rate")
 _BEACONS: Final = "Beacon Markers"
 _SEGMENTS: Final = "Segment Times"
 
@@ -56,9 +56,8 @@ class AimCsv:
         recordings = []
         for at, log in enumerate(found.logs):
             cuts = _cuts(rows, log)
-            stated = {place: Stated(cut.lap_time_s) for place, cut in enumerate(cuts)}
             driven = Driven(about.get("Racer", ""), about.get("Vehicle", ""))
-            laps = found.laps(at, recorded_laps(log, cuts, driven, stated))
+            laps = found.laps(at, recorded_laps(log, cuts, driven, by_their_ends(cuts)))
             session = _session(about, at + 1)
             recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
         return recordings

@@ -16,6 +16,7 @@ from rig.errors import BadRequest, Corrupt
 from rigclient.imports import naming
 from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
 from rigclient.imports.logged import Driven, Ground, Log, Stated, recorded_laps, session_kind, whole_run
+from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_times
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.spooled import HeldColumns
@@ -27,6 +28,12 @@ _PLAIN: Final = b"<hCNF"
 _PACKED: Final = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _LARGEST: Final = 256 << 20
 """Bytes, unpacked: ten hours of a hundred channels. libxrk takes the whole file into memory."""
+_NAMES: Final = {
+    "gps inlineacc": Named("local_acceleration_z", "g", -1.0),
+    "gps lateralacc": Named("local_acceleration_x", "g", -1.0),
+    "gps yaw rate": Named("local_rotation_y", "deg/s"),
+}
+"""What libxrk makes of the receiver's velocities."""
 _FASTEST_MS: Final = 10
 _MOST_HOURS: Final = 48
 _MS: Final = 1000.0
@@ -96,7 +103,7 @@ def _log(library: Any, found: Any) -> tuple[Log, tuple[str, ...]]:
     """Return the channels that are of the registry on one clock, and the names of the others."""
     metadata = library.ChannelMetadata.from_channel_table
     named = [(name, metadata(table).units) for name, table in found.channels.items()]
-    sources = naming.sources(named)
+    sources = naming.sources(named, _NAMES)
     ground = Ground.among([name for name, _ in named])
     used = list(dict.fromkeys([*(one.column for one in sources), *filter(None, ground or ())]))
     clocks = {name: _numbers(found.channels[name], "timecodes") for name in used}

@@ -60,7 +60,7 @@ class DoveX:
         """Return a recording for every run of the clock; laps by the times above the table."""
         with path.open("rb") as file:
             table = SampleTable("it", file, (_TIME, "lat", "lng"))
-            found = logs(table, _TIME, refuse, progress, own=_NAMES, second=_MS)
+            found = logs(table, _TIME, refuse, progress, own=_NAMES, second=_MS, wall=True)
         filled = [cells for cells in table.before if any(cells)]
         about = dict(zip(filled[0], filled[1], strict=False)) if len(filled) > 1 else {}
         times = _lap_times(filled)
@@ -130,7 +130,7 @@ def _session(about: dict[str, str], log: Log, number: int) -> RecordedSession:
     return RecordedSession(
         track=about.get("course", ""),
         number=number,
-        start_time_ns=round(float(log.times[0]) * _MS) * 1_000_000,
+        start_time_ns=round(log.since * _MS) * 1_000_000,
         facts={name: about[name] for name in _FACTS if about.get(name)},
     )
 

@@ -11,10 +11,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rig.channels import LAP
 from rig.errors import BadRequest
 from rigclient.imports.iracing_names import APPLIED, NAMES
 from rigclient.imports.logged import Driven, Log, Stated, recorded_laps
-from rigclient.imports.naming import Named
+from rigclient.imports.naming import Source
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.table import SampleTable, TableChunk
@@ -28,7 +29,7 @@ _TIME: Final = "#time"
 _SHARE: Final = "LapDistPct"
 _AT_LINE: Final = 0.01
 """Share of the lap within which the first and the last row lie of one that is whole."""
-_NAMES: Final = {**NAMES, **APPLIED, _SHARE: Named("distance", "", 1.0)}
+_NAMES: Final = {**NAMES, **APPLIED}
 
 
 class Whole(NamedTuple):
@@ -62,6 +63,7 @@ class Garage61:
             )  # fmt: skip
         (log,) = found.logs
         whole = _whole(log)
+        log.sources = [*log.sources, Source(_SHARE, "", LAP.by_name["distance"], 0, whole.length_m)]
         cut = LapCut(0, len(log.times), 0, whole.begin_s, whole.end_s, whole.complete)
         stated = {0: Stated(cut.lap_time_s, official=False)}
         laps = found.laps(0, recorded_laps(log, [cut], Driven(), stated))

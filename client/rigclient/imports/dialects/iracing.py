@@ -54,6 +54,7 @@ _SESSION: Final = "SessionNum"
 _STEERING_MAX: Final = "SteeringWheelAngleMax"
 _OTHERS: Final = (_TIME, _LAP, _RUNNING, _LAST, _SESSION, _STEERING_MAX)
 _GROUND: Final = Ground("Lat", "Lon", "Alt")
+_SHARE_NOTE: Final = "labelled %, holds 0 to 1"
 _SETTLE_S: Final = 5.0
 """After the line, until which the game tells the time of the lap before."""
 _AGREE_S: Final = 0.25
@@ -183,7 +184,11 @@ def _sources(ibt: Ibt) -> list[Source]:
     if ibt.variables.get(_STEERING_MAX) in single:
         own = own | {_STEERING_MAX: Named("physical_steering_range", "rad", 2.0)}
         known.append((_STEERING_MAX, "rad"))
-    return naming.sources(known, own)
+    shares = {one.name for one in single if one.unit == "%"}
+    return [
+        one._replace(unit="%", note=_SHARE_NOTE) if one.column in shares else one
+        for one in naming.sources(known, own)
+    ]
 
 
 def _spooled(file: BinaryIO, ibt: Ibt, names: Sequence[str], progress: Progress) -> SpooledColumns:
@@ -224,7 +229,7 @@ def _recordings(
     if not runs:
         raise BadRequest("no two of its records follow each other in time", records=len(times))
     ground = _GROUND if set(_GROUND) <= ibt.variables.keys() else None
-    logs = [Log(columns, rows, times[rows], _locked(columns, sources), ground) for rows in runs]
+    logs = [Log(columns, rows, times[rows], sources, ground) for rows in runs]
     used = {one.column for one in logs[0].mapped} | set(_OTHERS)
     left = tuple(name for name in ibt.variables if name not in used)
     return [
@@ -237,18 +242,6 @@ def _recordings(
             left,
         )
         for at, log in enumerate(logs, start=1)
-    ]
-
-
-def _locked(columns: SpooledColumns, sources: Sequence[Source]) -> list[Source]:
-    """Return the sources with the steering as a share of the wheel's lock, which the file has."""
-    if not any(one.column == _STEERING_MAX for one in sources):
-        return list(sources)
-    most = float(np.nan_to_num(columns.values(_STEERING_MAX, 0, 1)[0]))
-    if most <= 0:
-        return [one for one in sources if one.column != _STEERING_MAX]
-    return [
-        one._replace(factor=-1 / most, note="") if one.channel.name == "steering" else one for one in sources
     ]
 
 

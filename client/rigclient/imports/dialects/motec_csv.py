@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import Driven, Log, Stated, by_beacons, recorded_laps, session_kind, whole_run
+from rigclient.imports.logged import (
+    Driven,
+    Log,
+    Stated,
+    by_beacons,
+    by_their_ends,
+    recorded_laps,
+    session_kind,
+    whole_run,
+)
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.table import SampleTable
@@ -77,7 +86,7 @@ def _cuts(about: Mapping[str, str], log: Log) -> tuple[list[LapCut], dict[int, S
         cut = whole._replace(number=int(lap[1]), complete=duration is not None)
         return [cut], {0: Stated(duration)}
     cuts = by_beacons(log, beacons)
-    return cuts, {at: Stated(cut.lap_time_s) for at, cut in enumerate(cuts)}
+    return cuts, by_their_ends(cuts)
 
 
 def _numbers(text: str) -> list[float]:

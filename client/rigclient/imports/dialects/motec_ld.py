@@ -16,7 +16,15 @@ import numpy as np
 from rig.errors import BadRequest, Corrupt
 from rigclient.imports import naming
 from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import Driven, Ground, Log, Stated, by_beacons, recorded_laps, session_kind
+from rigclient.imports.logged import (
+    Driven,
+    Ground,
+    Log,
+    by_beacons,
+    by_their_ends,
+    recorded_laps,
+    session_kind,
+)
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -146,8 +154,8 @@ class MotecLd:
         event = _event(file, int(head["event"]), size)
         whole = _END_TO_END in event.get("comment", "")
         cuts = by_beacons(log, _beacons(path), trusted=whole)
-        stated = {at: Stated(cut.lap_time_s) for at, cut in enumerate(cuts)}
-        laps = recorded_laps(log, cuts, Driven(_text(head["driver"]), _text(head["vehicle"])), stated)
+        driven = Driven(_text(head["driver"]), _text(head["vehicle"]))
+        laps = recorded_laps(log, cuts, driven, by_their_ends(cuts))
         ground = [one.column for one in log.mapped]
         left = tuple(dict.fromkeys(one.name for one in channels if one.name not in ground))
         return Recording(self.name, _session(head, event), _closing(laps, log), log.rate_hz, log.mapped, left)

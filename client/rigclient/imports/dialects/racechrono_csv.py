@@ -58,7 +58,7 @@ class RaceChronoCsv:
                 raise BadRequest(f"its format is {about['Format']}", hint=f"known are {', '.join(_FORMATS)}")
             header = len(table.before) + 1
             below = range(header + 1, header + 1 + _BELOW)
-            found = logs(table, _TIME, refuse, progress, own=_NAMES, used=(_LAP,), no_rows=below)
+            found = logs(table, _TIME, refuse, progress, own=_NAMES, used=(_LAP,), no_rows=below, wall=True)
         recordings = []
         for at, log in enumerate(found.logs):
             driven = Driven(about.get("Driver name", ""))
@@ -66,7 +66,7 @@ class RaceChronoCsv:
             session = RecordedSession(
                 track=about.get("Track name", ""),
                 number=at + 1,
-                start_time_ns=round(float(log.times[0]) * 1e3) * 1_000_000,
+                start_time_ns=round(log.since * 1e3) * 1_000_000,
                 facts={name: about[name] for name in _FACTS if about.get(name)},
             )
             recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))

@@ -47,7 +47,7 @@ _NAMES: Final = {
     "longacc": Named("local_acceleration_z", "G", -1.0),
     "latacc": Named("local_acceleration_x", "G", -1.0),
 }
-_MADE: Final = ("#time", "#latitude", "#longitude")
+_TIME: Final = "#time"
 _MOST_GATES: Final = 32
 
 
@@ -77,10 +77,11 @@ class Vbo:
             latitude, longitude = _one_of(names, _LATITUDES), _one_of(names, _LONGITUDES)
             file.seek(0)
             table = SampleTable("it", file, ("time", latitude, longitude), " ")
+            height = "height" if "height" in names else ""
             found = logs(
-                table, "#time", refuse, progress, own=_NAMES, used=(latitude, longitude), texts=("time",),
-                convert=_Converter(latitude, longitude), made=_MADE, no_rows=(data_line,),
-                ground=Ground("#latitude", "#longitude", "height" if "height" in names else ""),
+                table, _TIME, refuse, progress, own=_NAMES, texts=("time",), made=(_TIME,), wall=True,
+                convert=_Converter(latitude, longitude), no_rows=(data_line,),
+                ground=Ground(latitude, longitude, height),
             )  # fmt: skip
         gates = list(_gates(sections.get("laptiming", "")))
         recordings = []
@@ -127,9 +128,9 @@ class _Converter:
     def __call__(self, chunk: TableChunk) -> dict[str, Array]:
         clocks = np.array([seconds_of_day(text) for text in chunk.texts["time"]], np.float64)
         return {
-            "#time": self._going_on(clocks),
-            "#latitude": chunk.numbers[self._latitude] / _MINUTES,
-            "#longitude": -chunk.numbers[self._longitude] / _MINUTES,
+            _TIME: self._going_on(clocks),
+            self._latitude: chunk.numbers[self._latitude] / _MINUTES,
+            self._longitude: -chunk.numbers[self._longitude] / _MINUTES,
         }
 
     def _going_on(self, clocks: Array) -> Array:
@@ -210,7 +211,7 @@ def _session(sections: Mapping[str, str], log: Log, number: int) -> RecordedSess
     return RecordedSession(
         track=circuit[1].strip() if circuit else "",
         number=number,
-        start_time_ns=day + round(float(log.times[0]) * 1e3) * 1_000_000 if day else 0,
+        start_time_ns=day + round(log.since * 1e3) * 1_000_000 if day else 0,
         facts={"created": created[0]} if created else {},
     )
 
