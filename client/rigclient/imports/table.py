@@ -172,7 +172,7 @@ def _check_row(cells: Sequence[str], columns: Sequence[str]) -> None:
         raise Malformed("an empty row", "every cell is empty")
     if len(cells) != len(columns):
         raise Malformed("wrong number of cells", f"{len(cells)} cells, the header has {len(columns)}")
-    if cells[0] == columns[0] and [cell.strip() for cell in cells] == [*columns]:
+    if cells[0] == columns[0] and tuple(_told_apart([cell.strip() for cell in cells])) == tuple(columns):
         raise Malformed("a repeated header", "the names of the columns once more")
 
 

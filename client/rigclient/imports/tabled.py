@@ -1,7 +1,7 @@
 """Text tables of loggers: read once, chunk by chunk, into columns of numbers."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 Convert = Callable[[TableChunk], Mapping[str, Array]]
 """Columns by name, of a chunk."""
+
+
+def opened(file: BinaryIO, needed: Collection[str], separator: str = "") -> SampleTable:
+    """Return the table of a file whose header has these names; where they differ in case alone they are
+    spelled so. Raises BadRequest without such a header.
+    """
+    table = SampleTable("it", file, needed, separator)
+    spelled = {name.lower(): name for name in needed}
+    table.units = {spelled.get(name.lower(), name): unit for name, unit in table.units.items()}
+    table.columns = tuple(spelled.get(name.lower(), name) for name in table.columns)
+    return table
 
 
 class Logs(NamedTuple):

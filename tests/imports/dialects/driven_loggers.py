@@ -49,6 +49,9 @@ class Drive:
         columns = {
             one.name: getattr(self, one.name)[rows] for one in dataclasses.fields(self) if one.name != "lines"
         }
+        return self.replaced(**columns)
+
+    def replaced(self, **columns: Array) -> "Drive":
         return dataclasses.replace(self, **columns)
 
 

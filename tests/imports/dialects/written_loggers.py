@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -317,7 +318,7 @@ def garage61(drive: Drive, length_m: float) -> str:
 
 
 FASTF1 = """driver,team,lap_time,lap_time_seconds,compound,tyre_life,sector_1,sector_2,sector_3
-ALD,Copper,0 days 00:01:15.227000,75.227,SOFT,2.0,0 days 00:00:27.606000,0 days 00:00:26.382000,0 days 00:00:21.239000
+ALD,C,0 days 00:01:15.227000,75.227,SOFT,2.0,0 days 00:00:27.606000,0 days 00:00:26.382,0 days 00:00:21.239
 BIR,Zinc,0 days 00:01:15.311000,75.311,MEDIUM,5.0,0 days 00:00:27.700000,,0 days 00:00:21.211000
 ALD,Copper,0 days 00:01:16.001000,76.001,SOFT,3.0,NaT,NaT,NaT
 CED,Tin,NaT,,HARD,1.0,NaT,NaT,NaT
@@ -359,13 +360,16 @@ SplitTimeInfo:
 """
 
 
-def ibt(drive: Drive, *, rate: int = 60, session: int = 1, begin_s: float = 932.0) -> bytes:
+def ibt(
+    drive: Drive, *, rate: int = 60, session: int = 1, begin_s: float = 932.0, told: bool = True
+) -> bytes:
     """A file of iRacing's: its head, the session info, a list of variables, records."""
     running = drive.time - np.concatenate([[0.0], drive.lines])[drive.lap]
     spans = (-1.0, -1.0, *drive.lap_times)
     last = np.array([spans[lap] for lap in drive.lap])
     settled = running > 0.5
     last = np.where(settled, last, np.concatenate([[-1.0], [spans[lap - 1] for lap in drive.lap[1:]]]))
+    last = last if told else np.full(len(drive), -1.0)
     columns: list[tuple[str, str, int, Array]] = [
         ("SessionTime", "s", 5, begin_s + drive.time),
         ("SessionNum", "", 2, np.full(len(drive), session)),
@@ -455,7 +459,7 @@ def xrk(drive: Drive, begin_ms: int = 5000) -> bytes:
         _xrk_message("TMT", b"13:34:00\0"),
     ]
     lines = [0, *(round(line * 1000) for line in drive.lines)]
-    for lap, (begin, end) in enumerate(zip(lines[:-1], lines[1:], strict=True)):
+    for lap, (begin, end) in enumerate(pairwise(lines)):
         parts.append(_xrk_message("LAP", struct.pack("<BBHI8xI", 0, 0, lap, end - begin, begin_ms + end)))
     places = _earth_centred(drive) * 100
     speeds = np.gradient(places, drive.time, axis=0)

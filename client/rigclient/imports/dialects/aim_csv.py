@@ -17,12 +17,12 @@ from typing import Final
 import numpy as np
 
 from rig.errors import BadRequest
+from rigclient.imports import encoding
 from rigclient.imports.log_times import NO_ZONE, seconds_of, wall_clock_ns
 from rigclient.imports.logged import Driven, Log, by_beacons, by_their_ends, recorded_laps, session_kind
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import SampleTable
-from rigclient.imports.tabled import keyed, logs
+from rigclient.imports.tabled import keyed, logs, opened
 
 _HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?AiM CSV File')
 _COLUMNS: Final = re.compile(
@@ -50,7 +50,7 @@ class AimCsv:
         times.
         """
         with path.open("rb") as file:
-            table = SampleTable("it", file, ("Time", _second_name(path)))
+            table = opened(file, ("Time", _second_name(path)))
             found = logs(table, "Time", refuse, progress)
         about, rows = keyed(table.before), {cells[0]: cells[1:] for cells in table.before if cells}
         recordings = []
@@ -66,7 +66,7 @@ class AimCsv:
 def _second_name(path: Path) -> str:
     """Return the name beside Time in the header. Raises BadRequest without a header."""
     with path.open("rb") as file:
-        found = _COLUMNS.search(file.read(_LINES_BYTES).replace(b"\0", b"").decode("latin-1"))
+        found = _COLUMNS.search(encoding.opened(file).read(_LINES_BYTES).replace("\0", ""))
     if found is None:
         raise BadRequest("it has no line of names that begins with Time", hint="export it again")
     return found["second"].strip()

@@ -30,8 +30,7 @@ from rigclient.imports.recording import (
     Recording,
     Refuse,
 )
-from rigclient.imports.table import SampleTable
-from rigclient.imports.tabled import logs
+from rigclient.imports.tabled import logs, opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -59,7 +58,7 @@ class DoveX:
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
         """Return a recording for every run of the clock; laps by the times above the table."""
         with path.open("rb") as file:
-            table = SampleTable("it", file, (_TIME, "lat", "lng"))
+            table = opened(file, (_TIME, "lat", "lng"))
             found = logs(table, _TIME, refuse, progress, own=_NAMES, second=_MS, wall=True)
         filled = [cells for cells in table.before if any(cells)]
         about = dict(zip(filled[0], filled[1], strict=False)) if len(filled) > 1 else {}

@@ -18,8 +18,8 @@ from rigclient.imports.logged import Driven, Log, Stated, recorded_laps
 from rigclient.imports.naming import Source
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import SampleTable, TableChunk
-from rigclient.imports.tabled import logs
+from rigclient.imports.table import TableChunk
+from rigclient.imports.tabled import logs, opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -56,7 +56,7 @@ class Garage61:
         """Return the one lap of the file. Raises BadRequest where the place on the lap falls back."""
         rows = _Rows()
         with path.open("rb") as file:
-            table = SampleTable("it", file, _NEEDED)
+            table = opened(file, _NEEDED)
             found = logs(
                 table, _TIME, refuse, progress,
                 own=_NAMES, used=(_SHARE,), convert=rows, made=(_TIME,),

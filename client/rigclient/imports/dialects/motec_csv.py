@@ -25,8 +25,7 @@ from rigclient.imports.logged import (
 )
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import SampleTable
-from rigclient.imports.tabled import logs
+from rigclient.imports.tabled import logs, opened
 
 _HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?MoTeC CSV File')
 _LAP: Final = re.compile(r"Lap\s+([0-9]{1,4})", re.IGNORECASE)
@@ -51,7 +50,7 @@ class MotecCsv:
         names.
         """
         with path.open("rb") as file:
-            table = SampleTable("it", file, ("Time",))
+            table = opened(file, ("Time",))
             time = table.named("Time") or "Time"
             found = logs(table, time, refuse, progress)
         about = _about(table.before)

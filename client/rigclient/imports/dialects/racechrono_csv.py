@@ -21,8 +21,7 @@ from rigclient.imports.logged import Driven, Log, lap_numbers, recorded_laps, wh
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_number
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import SampleTable
-from rigclient.imports.tabled import keyed, logs
+from rigclient.imports.tabled import keyed, logs, opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,7 +51,7 @@ class RaceChronoCsv:
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
         """Return a recording for every run of the clock; laps by their numbers."""
         with path.open("rb") as file:
-            table = SampleTable("it", file, (_TIME, _LAP))
+            table = opened(file, (_TIME, _LAP))
             about = keyed(table.before)
             if about.get("Format", "3") not in _FORMATS:
                 raise BadRequest(f"its format is {about['Format']}", hint=f"known are {', '.join(_FORMATS)}")

@@ -16,13 +16,14 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
+from rigclient.imports import encoding
 from rigclient.imports.log_times import seconds_of
 from rigclient.imports.logged import Driven, Log, Stated, lap_numbers, recorded_laps, whole_run
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_number, laps_by_times
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import SampleTable, TableChunk
-from rigclient.imports.tabled import logs
+from rigclient.imports.table import TableChunk
+from rigclient.imports.tabled import logs, opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -72,7 +73,7 @@ class TrackAddict:
         with path.open("rb") as file:
             told = _comments(file)
             file.seek(0)
-            table = SampleTable("it", file, ("Time", "Lap"))
+            table = opened(file, ("Time", "Lap"))
             used = [name for name in (_FIX, _WALL, "Lap") if name in table.columns]
             found = logs(
                 table, "Time", refuse, progress,
@@ -94,11 +95,12 @@ def _comments(file: BinaryIO) -> Comments:
     lines, laps, vehicle = list[int](), dict[int, float](), ""
     sectors, running = dict[int, list[float]](), list[float]()
     at = 0
-    while line := file.readline(_LONGEST):
-        at += 1
-        if not line.startswith(b"#") or len(lines) == _MOST_COMMENTS:
+    rows = encoding.opened(file)
+    while line := rows.readline(_LONGEST):
+        at += line.endswith("\n")
+        text = line.strip()
+        if not text.startswith("#") or len(lines) == _MOST_COMMENTS:
             continue
-        text = line.decode("utf-8", "replace").strip()
         lines.append(at)
         if lap := _LAP.fullmatch(text):
             seconds = seconds_of(lap[2])

@@ -29,8 +29,8 @@ from rigclient.imports.logged import Driven, Ground, Log, Stated, recorded_laps,
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_at_line
 from rigclient.imports.recording import Head, Progress, Reading, RecordedSession, Recording, Refuse
-from rigclient.imports.table import SampleTable, TableChunk
-from rigclient.imports.tabled import logs
+from rigclient.imports.table import TableChunk
+from rigclient.imports.tabled import logs, opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -76,7 +76,7 @@ class Vbo:
             names = sections.get("column names", "").split()
             latitude, longitude = _one_of(names, _LATITUDES), _one_of(names, _LONGITUDES)
             file.seek(0)
-            table = SampleTable("it", file, ("time", latitude, longitude), " ")
+            table = opened(file, ("time", latitude, longitude), " ")
             height = "height" if "height" in names else ""
             found = logs(
                 table, _TIME, refuse, progress, own=_NAMES, texts=("time",), made=(_TIME,), wall=True,
