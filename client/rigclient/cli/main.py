@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "formula": (f"{_HERE}.garage.groups:formula", "Keep formulas, to take them by their names"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
     "gateway": (f"{_HERE}.gateway:gateway", "Serve pages for browsers: the pit wall, overlays for OBS, laps"),
+    "import": (f"{_HERE}.import_laps:import_laps", "Import laps of other programs"),
     "lap": (f"{_HERE}.lap:lap_command", "Show a lap: facts, speed over the distance, channels, events"),
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
     "layout": (f"{_HERE}.garage.groups:layout", "Keep layouts of plots and of the pit wall"),
@@ -67,7 +68,7 @@ COMMANDS: Final = {
 
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
-    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
+    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import"),
     "Where the time went": ("compare", "coach", "ask", "plan", "circuit", "season"),
     "The garage": ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user", "catalog"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete", "backup"),
