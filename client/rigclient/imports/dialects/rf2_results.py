@@ -130,7 +130,8 @@ class Rf2Results:
                 if not driver.laps:
                     refuse(driver.line, "a driver without a lap", f"{driver.said.get('Name', '')} drove none")
         return [
-            Recording(self.name, _session(found.said, one), iter(list(_laps(one, refuse)))) for one in sessions
+            Recording(self.name, _session(found.said, one), iter(list(_laps(one, refuse))))
+            for one in sessions
         ]
 
 
@@ -203,7 +204,13 @@ class _Reader:
         _notation: str | None,
     ) -> None:
         self._entities += 1
-        if is_parameter or value is None or len(value) > _ENTITY or "&" in value or self._entities > _ENTITIES:
+        if (
+            is_parameter
+            or value is None
+            or len(value) > _ENTITY
+            or "&" in value
+            or self._entities > _ENTITIES
+        ):
             raise BadRequest(f"line {self._line} declares an entity {name!r} that no game writes")
 
     def _other(self, data: str) -> None:
