@@ -41,7 +41,8 @@ def leftward_acceleration(plane: Array, times: Array) -> Array:
     velocity = np.stack([_slope(plane[:, 0], times), _slope(plane[:, 1], times)], axis=1)
     change = np.stack([_slope(velocity[:, 0], times), _slope(velocity[:, 1], times)], axis=1)
     pace = np.maximum(np.linalg.norm(velocity, axis=1), 1.0)
-    return (change[:, 1] * velocity[:, 0] - change[:, 0] * velocity[:, 1]) / pace
+    left = change[:, 1] * velocity[:, 0] - change[:, 0] * velocity[:, 1]
+    return np.asarray(left / pace, np.float64)
 
 
 def _slope(values: Array, times: Array) -> Array:

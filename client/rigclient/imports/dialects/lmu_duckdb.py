@@ -4,8 +4,9 @@
     "Ground Speed"(value), "Susp Pos"(value1, value2, value3, value4), ...     rows at the channel's frequency
     "Lap"(ts, value), "Lap Time"(ts, value), "Gear"(ts, value), ...            a row when it changes
 
-The clock of row n of a channel is that of "GPS Time" there. Laps lie between two rows of "Lap"; the lap distance
-tells none, for it falls back also where no lap ends. The file is opened read-only, and nothing of it is run.
+The clock of row n of a channel is that of "GPS Time" there. Laps lie between two rows of "Lap"; the lap
+distance tells none, for it falls back also where no lap ends. The file is opened read-only, and nothing of it
+is run.
 """
 
 import contextlib
@@ -212,8 +213,9 @@ class _File:
         self._connection = connection
         found: dict[str, list[str]] = {}
         for table, column in connection.execute(
-            "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
-            " USING (table_schema, table_name) WHERE t.table_schema = 'main' AND t.table_type = 'BASE TABLE'"
+            "SELECT c.table_name, c.column_name FROM information_schema.columns c"
+            " JOIN information_schema.tables t USING (table_schema, table_name)"
+            " WHERE t.table_schema = 'main' AND t.table_type = 'BASE TABLE'"
             " ORDER BY c.table_name, c.ordinal_position LIMIT 10000"
         ).fetchall():
             found.setdefault(table, []).append(column)
@@ -336,10 +338,10 @@ class _Session:
         clocks, numbers = self._file.events("Lap")
         last = float(self._times[-1])
         ends = [*clocks[1:].tolist(), last]
-        found = []
+        found: list[RecordedLap] = []
         for at, (start, end) in enumerate(zip(clocks.tolist(), ends, strict=True)):
             final = at == len(clocks) - 1
-            if end > start and (not final or end - start >= _SHORTEST_S):
+            if end - start > 3 / self.hertz and (not final or end - start >= _SHORTEST_S):
                 found.append(self._lap(len(found), int(numbers[at]), start, end, complete=not final))
         if not found:
             raise BadRequest("it has no lap: the car did not leave the garage")

@@ -1,4 +1,4 @@
-"""Telemetry of the PERRINN 424 simulator: names, a line of units, then rows with a clock of the lap and one of all.
+"""Telemetry of the PERRINN 424 simulator: names, units, then rows with a clock of the lap and one of all.
 
     FRAME,TIME,DISTANCE,TOTALTIME,TOTALDISTANCE,SEGMENTNUM,SECTOR,...
     n/a,s,m,s,m,n/a,n/a,...
@@ -7,6 +7,7 @@
 TIME is 0 at the line, and starts a fraction of a sample below it.
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -81,7 +82,7 @@ def _mapped(columns: Columns) -> ChannelBuilder:
     builder.put("SPEED", values["SPEED"], To("speed", unit.unit, note=unit.note))
     builder.put("TIME", np.maximum(values["TIME"], 0.0), To("lap_time", "s"))
     builder.put_all(values, _COLUMNS)
-    pedal = values["THROTTLE"] if "THROTTLE" in values else None
+    pedal = values.get("THROTTLE")
     if pedal is not None and np.isfinite(pedal).any():
         share = np.nanmax(pedal) <= 1
         note = "labelled %, holds 0 to 1" if share else ""
@@ -93,7 +94,7 @@ def _laps(columns: Columns, samples: dict[str, Array]) -> Iterator[RecordedLap]:
     """Yield the laps, each from where TIME falls back to where it does the next time."""
     time, total = columns.values["TIME"], columns.values["TOTALTIME"]
     begins = [0, *(np.flatnonzero(np.diff(time) < 0) + 1).tolist(), len(time)]
-    for index, (first, end) in enumerate(zip(begins[:-1], begins[1:], strict=True), start=1):
+    for index, (first, end) in enumerate(itertools.pairwise(begins), start=1):
         if end - first < 2:
             continue
         rows = {name: values[first:end] for name, values in samples.items()}

@@ -3,8 +3,8 @@
     <rFactorXML version="1.0"><RaceResults>...<Race>...<Driver><Name>A. Alder</Name>...
     <Lap num="2" p="4" et="304.3290" s1="28.5282" s2="28.8937" s3="25.6581" fuel="0.686">83.0800</Lap>
 
-The game writes names in the machine's 8-bit encoding and leaves ampersands bare, so that such a file is no XML:
-both are mended as the file is read. What is not mended refuses the file as a whole.
+The game writes names in the machine's 8-bit encoding and leaves ampersands bare, so that such a file is no
+XML: both are mended as the file is read. What is not mended refuses the file as a whole.
 """
 
 import re
@@ -117,8 +117,8 @@ class Rf2Results:
         return first is not None and first[1] == _ROOT
 
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
-        """Return a recording for every session that has laps. Raises BadRequest for a file without any, and for
-        one that breaks off or whose elements do not fit.
+        """Return a recording for every session that has laps. Raises BadRequest for a file without any, and
+        for one that breaks off or whose elements do not fit.
         """
         with path.open("rb") as file:
             found = _Reader(refuse).read(file, progress)
@@ -129,9 +129,10 @@ class Rf2Results:
             for driver in session.drivers:
                 if not driver.laps:
                     refuse(driver.line, "a driver without a lap", f"{driver.said.get('Name', '')} drove none")
+        laps = [list(_laps(session, refuse)) for session in sessions]
         return [
-            Recording(self.name, _session(found.said, one), iter(list(_laps(one, refuse))))
-            for one in sessions
+            Recording(self.name, _session(found.said, session), iter(driven))
+            for session, driven in zip(sessions, laps, strict=True)
         ]
 
 

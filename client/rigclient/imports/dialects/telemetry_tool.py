@@ -6,9 +6,9 @@
     LapDistance [m],LapTime [s],Sector [int],Speed [km/h],...
     0.71162486,0.025,0.0,256.24097,...
 
-A file is a lap. Three traps, all under the same header: hundredths of a second and centimetres as whole numbers
-without a mark, found by the lap's time and the track's length; blank cells for what has not changed; and a speed
-labelled m/s that holds km/h, which positions show.
+A file is a lap. Three traps, all under the same header: hundredths of a second and centimetres as whole
+numbers without a mark, found by the lap's time and the track's length; blank cells for what has not changed;
+and a speed labelled m/s that holds km/h, which positions show.
 """
 
 from collections.abc import Mapping, Sequence
