@@ -216,6 +216,14 @@ class LapInfo(Info):
     """
     corners_bytes: int
     """Size of the file of the corners, bytes."""
+    file_digest: str
+    """First 16 hexadecimal digits of the SHA-256 of the file of another program that the lap was made
+    of; empty for a lap that was recorded here.
+    """
+    car_number: str
+    """Number as it is painted on the car, 021 say, where a file of another program tells it; empty:
+    nobody does.
+    """
 
     @classmethod
     def of(cls, message: lap_pb2.Lap) -> "LapInfo":
@@ -269,6 +277,8 @@ class LapInfo(Info):
             newer=message.newer,
             corners=message.corners,
             corners_bytes=message.corners_bytes,
+            file_digest=message.file_digest,
+            car_number=message.car_number,
         )
         object.__setattr__(made, "_message", message)
         return made

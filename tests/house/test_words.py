@@ -29,8 +29,10 @@ Yield
 VERBS: Final = frozenset(_VERBS.split())
 """A new one is added when it is a verb."""
 
-SAME: Final = {"Settings"}
-"""Classes that mean the same of different things: the archiver's, the recorder's, the server's."""
+SAME: Final = {"Settings", "Dialect", "Head", "Reading"}
+"""Classes that mean the same of different things: settings of the archiver, the recorder, the server; dialects of
+SQL and of files; heads of columns and of files; a sensor's reading and a timing line's.
+"""
 
 
 def modules() -> Iterator[Path]:

@@ -135,6 +135,9 @@ class TestLaps:
         assert (cut.rows, cut.complete, cut.lap_time_s) == (slice(0, 300), False, None)
 
 
-def test_degrees_become_metres() -> None:
-    found = plausible.local_metres(np.array([50.0, 50.001]), np.array([6.0, 6.001]))
-    np.testing.assert_allclose(found, [[0, 0], [71.47, -111.19]], atol=0.05)
+def test_degrees_become_metres_from_the_same_place_in_every_file() -> None:
+    latitude, longitude = np.array([50.02, 50.021]), np.array([6.01, 6.011])
+    found = plausible.local_metres(latitude, longitude)
+    np.testing.assert_allclose(np.diff(found, axis=0), np.array([[71.47, -111.19]]), atol=0.05)
+    later = plausible.local_metres(latitude[1:], longitude[1:])
+    np.testing.assert_allclose(later[0], found[1], atol=1e-6)

@@ -136,7 +136,7 @@ def angle_unit(values: Array, stated: str) -> ColumnUnit:
         return ColumnUnit("deg", np.pi / 180, note=_labelled(stated, "deg"))
     if degrees and most <= 2 * np.pi and _turns(finite):
         return ColumnUnit("rad", 1.0, note=_labelled(stated, "rad"))
-    return ColumnUnit("deg", np.pi / 180) if degrees else Unit("rad", 1.0)
+    return ColumnUnit("deg", np.pi / 180) if degrees else ColumnUnit("rad", 1.0)
 
 
 def _turns(values: Array) -> bool:
@@ -325,13 +325,15 @@ def _cuts(begins: Array, times: Array, lines: Array) -> list[LapCut]:
 
 
 def local_metres(latitude: Array, longitude: Array) -> Array:
-    """Return positions [m] of degrees, shape (rows, 2): x east and z south of the first finite one, as the
-    game's axes lie (y is up). Good to a part in ten thousand on a circuit.
+    """Return positions [m] of degrees, shape (rows, 2): x east and z south, as the game's axes lie (y is up).
+
+    They count from the tenth of a degree nearest to the middle of them, so that files of one circuit have the
+    same; lengths are good to a part in a thousand.
     """
-    known = np.flatnonzero(np.isfinite(latitude) & np.isfinite(longitude))
-    if not len(known):
+    known = np.isfinite(latitude) & np.isfinite(longitude)
+    if not known.any():
         return np.full((len(latitude), 2), np.nan)
-    here, there = float(latitude[known[0]]), float(longitude[known[0]])
+    north, east = (round(float(np.median(one[known])) * 10) / 10 for one in (latitude, longitude))
     metre = np.pi / 180 * _EARTH_M
-    east = (longitude - there) * metre * np.cos(np.radians(here))
-    return np.stack([east, -(latitude - here) * metre], axis=1)
+    across = (longitude - east) * metre * np.cos(np.radians(latitude))
+    return np.stack([across, (north - latitude) * metre], axis=1)
