@@ -43,6 +43,7 @@ _NEEDED: Final = {
 }
 _WHEELS: Final = ("value1", "value2", "value3", "value4")
 _CLOCK: Final = "GPS Time"
+_PLACE: Final = ("GPS Latitude", "GPS Longitude")
 _MOST_ROWS: Final = 20_000_000
 """Of one channel: two days at 100 Hz."""
 _MOST_HZ: Final = 1000
@@ -279,6 +280,8 @@ class _Session:
             )
         self.hertz: int = max(used)
         self._times = self._clock()
+        self._plane: Array | None = None
+        """Positions at all rows, once they are asked for."""
 
     def names(self) -> list[str]:
         """Return the names of all channels and events."""
@@ -473,17 +476,14 @@ class _Session:
 
     def _put_way(self, builder: ChannelBuilder, rows: Array, times: Array) -> None:
         """Put positions: metres east, and south, of where the recording began."""
-        if not {"GPS Latitude", "GPS Longitude"} <= self._channels.keys():
+        if not set(_PLACE) <= self._channels.keys():
             return
-        latitude, longitude = self._values("GPS Latitude", rows)[0], self._values("GPS Longitude", rows)[0]
-        origin = [self._file.numbers(name, ("value",), 0, 1)[0] for name in ("GPS Latitude", "GPS Longitude")]
-        plane = plausible.local_metres(np.append(origin[0], latitude), np.append(origin[1], longitude))[1:]
-        builder.put(
-            "GPS Longitude", plane[:, 0], To("position", "m", X, note="metres east of the first sample")
-        )
-        builder.put(
-            "GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres south of the first sample")
-        )
+        if self._plane is None:
+            degrees = (self._values(name, np.arange(len(self._times)))[0] for name in _PLACE)
+            self._plane = plausible.local_metres(*degrees)
+        plane = self._plane[rows]
+        builder.put("GPS Longitude", plane[:, 0], To("position", "m", X, note="metres east"))
+        builder.put("GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres south"))
         builder.put(
             "GPS Latitude", np.zeros(len(times)), To("position", "m", Y, note="the file has no height")
         )
