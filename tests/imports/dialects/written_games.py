@@ -45,8 +45,8 @@ SOME: Final = (
     "BrakePercentage [%],Steer [%],Gear [int],X [m],Y [m],Z [m]"
 )
 OPPONENT: Final = (
-    "sector [int],laptime [s],lapdistance [m],speed [m/s],throttle [%],brake [%],steer [%],clutch [%],gear [int],"
-    "drs,revs [int],x [m],y [m],z [m],glat [G],glon [G],erslevel [kj],mguk [kj],mguh [kj]"
+    "sector [int],laptime [s],lapdistance [m],speed [m/s],throttle [%],brake [%],steer [%],clutch [%],"
+    "gear [int],drs,revs [int],x [m],y [m],z [m],glat [G],glon [G],erslevel [kj],mguk [kj],mguh [kj]"
 )
 _CORNERS: Final = (("FrontLeft", 0), ("FrontRight", 1), ("RearLeft", 2), ("RearRight", 3))
 
@@ -71,13 +71,14 @@ def preamble(lap: Known, who: str = "player", valid: str = "true") -> str:
         f"{who},{version},{DRIVER},0,2025111417168338\n"
         "Game,version,date,track,car,event,laptime [s],S1 [s],S2 [s],S3 [s],S4+ [s]\n"
         f"LMU,0.9,2025-11-14 07:20:40,{TRACK},{VEHICLE},Practice,{lap.time_s:.3f},{sectors}\n"
-        "TrackID [int],Tracklen [m],EventID [int],EventID2 [int],Weather [txt],TeamID [int],Tyre [txt],Valid [b],"
-        "Pitlap [b],Online [b],Lap [int],LapsInRace [int],Fuel at Start [kg],MaxGears [int],MaxRevs [rpm],"
-        "IdleRevs [rpm},TrackTemp [C],AmbientTemp [C],Windspeed [m/s],WindDirection [ ]\n"
-        f"3,{LENGTH_M},1,121,Clear,6,Hard,{valid},false,true,{lap.number + 1},101,40.2,7,8400.0,1680.0,41.8,24.0,0.0,0.0\n"
-        "FWing,RWing,OnThrottle,OffThrottle,FrontCamber,RearCamber,FrontToe,RearToe,FrontSusp,RearSusp,FrontAntiRoll,"
-        "RearAntiRoll,FrontSuspH,RearSuspH,BrakePressure,BrakeBias,FLTyrePressure,FRTyrePressure,RLTyrePressure,"
-        "RRTyrePressure,Ballast,FuelLoad\n"
+        "TrackID [int],Tracklen [m],EventID [int],EventID2 [int],Weather [txt],TeamID [int],Tyre [txt],"
+        "Valid [b],Pitlap [b],Online [b],Lap [int],LapsInRace [int],Fuel at Start [kg],MaxGears [int],"
+        "MaxRevs [rpm],IdleRevs [rpm},TrackTemp [C],AmbientTemp [C],Windspeed [m/s],WindDirection [ ]\n"
+        f"3,{LENGTH_M},1,121,Clear,6,Hard,{valid},false,true,{lap.number + 1},101,40.2,"
+        "7,8400.0,1680.0,41.8,24.0,0.0,0.0\n"
+        "FWing,RWing,OnThrottle,OffThrottle,FrontCamber,RearCamber,FrontToe,RearToe,FrontSusp,RearSusp,"
+        "FrontAntiRoll,RearAntiRoll,FrontSuspH,RearSuspH,BrakePressure,BrakeBias,FLTyrePressure,"
+        "FRTyrePressure,RLTyrePressure,RRTyrePressure,Ballast,FuelLoad\n"
         "0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,43.5,0.0,0.0,0.0,0.0,0.0,0.0,\n"
     )
 
@@ -196,10 +197,11 @@ def lmu_telemetry_3(lap: Known) -> str:
     columns = ",".join(name for name in SOME.split(",") if name not in ("LapTime [s]", "Y [m]"))
     values = some_columns(lap) | {"X [m]": lap.position[:, 0], "Z [m]": lap.position[:, 2]}
     head = (
-        f"Format,LMUTelemetry v3\nVersion,1\nPlayer,{DRIVER}\nTrackName,{TRACK}\nCarClass,GTE\nCarName,{VEHICLE}\n"
-        f"SessionUTC,2025-11-21T10:50:24Z\nLapTime [s],0.000\nTrackLen [m],{LENGTH_M:.6f}\nNumSectors,3\n"
-        f"Sector1End [m],{LENGTH_M / 3:.6f}\nSector2End [m],{LENGTH_M * 2 / 3:.6f}\nSector3End [m],{LENGTH_M:.6f}\n"
-        "GameVersion,1.0\nEvent,Practice\n\n"
+        f"Format,LMUTelemetry v3\nVersion,1\nPlayer,{DRIVER}\nTrackName,{TRACK}\nCarClass,GTE\n"
+        f"CarName,{VEHICLE}\nSessionUTC,2025-11-21T10:50:24Z\nLapTime [s],0.000\n"
+        f"TrackLen [m],{LENGTH_M:.6f}\nNumSectors,3\n"
+        f"Sector1End [m],{LENGTH_M / 3:.6f}\nSector2End [m],{LENGTH_M * 2 / 3:.6f}\n"
+        f"Sector3End [m],{LENGTH_M:.6f}\nGameVersion,1.0\nEvent,Practice\n\n"
     )
     return head + table(columns, {name: values[name] for name in columns.split(",")})
 
@@ -214,9 +216,10 @@ def only_commas(rows: int = 6600) -> str:
 def perrinn(laps: Sequence[Known]) -> str:
     """Two clocks, and a line of units."""
     names = (
-        "FRAME,TIME,DISTANCE,TOTALTIME,TOTALDISTANCE,SEGMENTNUM,SECTOR,MARKERS,MARKERTIME,MARKERFLAG,POSITIONX,"
-        "POSITIONY,POSITIONZ,ROTATIONX,ROTATIONY,ROTATIONZ,STEERINGANGLE,THROTTLE,BRAKEPRESSURE,GEAR,SPEED"
+        "FRAME,TIME,DISTANCE,TOTALTIME,TOTALDISTANCE,SEGMENTNUM,SECTOR,MARKERS,MARKERTIME,MARKERFLAG,"
+        "POSITIONX,POSITIONY,POSITIONZ,ROTATIONX,ROTATIONY,ROTATIONZ,STEERINGANGLE,THROTTLE,BRAKEPRESSURE,GEAR,SPEED"
     )
+    position = np.concatenate([lap.position for lap in laps])
     units = "n/a,s,m,s,m,n/a,n/a,n/a,n/a,n/a,m,m,m,°,°,°,°,%,bar,,km/h"
     values = {
         "TIME": np.concatenate([lap.lap_time for lap in laps]) - 0.00026,
@@ -224,10 +227,7 @@ def perrinn(laps: Sequence[Known]) -> str:
         "TOTALTIME": np.concatenate([lap.clock for lap in laps]),
         "TOTALDISTANCE": np.concatenate([lap.distance + lap.number * LENGTH_M for lap in laps]),
         "SEGMENTNUM": np.concatenate([np.full(len(lap), lap.number + 1) for lap in laps]),
-        **{
-            f"POSITION{axis}": np.concatenate([lap.position[:, at] for lap in laps])
-            for at, axis in enumerate("XYZ")
-        },
+        **{f"POSITION{axis}": position[:, at] for at, axis in enumerate("XYZ")},
         "THROTTLE": np.concatenate([lap.throttle for lap in laps]),
         "GEAR": np.concatenate([lap.gear for lap in laps]),
         "SPEED": np.concatenate([lap.speed * 3.6 for lap in laps]),

@@ -157,10 +157,16 @@ _PEDALS: Final = ("throttle", "brake", "clutch", "steering")
 _AVERAGES: Final = (("surface_temperature", "tyre_temp"), ("inner_temperature", "tyre_inner_temp"))
 _ADDED: Final = {"sector_index": 1.0, "sector": 1.0}
 _LENGTHS: Final = {"mm": 1.0, "cm": 2.0}
-"""By the unit that a length at a wheel should be in: half of its values are beyond, unless they are metres."""
+"""By the unit of a length at a wheel: half of its values are beyond, unless they are metres."""
 
-KNOWN: Final = frozenset(_COLUMNS) | frozenset(_BRAKES) | frozenset(_MOTOR)
-"""Names that a file of the collector may have, of those that become channels."""
+_WITHOUT_CHANNEL: Final = (
+    *("behind_leader", "behind_next", "best_laptime", "best_sector1", "best_sector2", "current_laptime"),
+    *("current_sector1", "current_sector2", "elapsed", "estimated_laptime", "estimated_time_into"),
+    *("last_laptime", "last_sector1", "last_sector2", "maximum", "progress", "track_length", "path_lateral"),
+    *("track_edge", "in_garage", "lap_valid", "force_feedback", "session_elapsed"),
+)
+KNOWN: Final = frozenset((*_COLUMNS, *_BRAKES, *_MOTOR, *_WITHOUT_CHANNEL, *TEXTS))
+"""Names by which a file of the collector is recognised."""
 
 
 def known_columns(columns: Collection[str]) -> dict[str, list[To]]:
@@ -193,6 +199,13 @@ def as_channel(name: str, values: Array) -> Array:
     if name == "bias_front":
         return 1.0 - values
     return values + _ADDED.get(name, 0.0)
+
+
+def as_column(name: str, values: Array) -> Array:
+    """Return the values of a channel as its column counts them: the reverse of `as_channel`."""
+    if name == "bias_front":
+        return 1.0 - values
+    return values - _ADDED.get(name, 0.0)
 
 
 def stated(to: To, values: Array) -> To:

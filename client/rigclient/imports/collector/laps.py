@@ -24,7 +24,7 @@ _OFFICIAL_S: Final = 0.25
 """The game's lap time and the clocks at its two ends differ by less: the scoring is up to 0.2 s late."""
 _AT_LINE_S: Final = 1.0
 """A lap whose first row is later has lost its beginning."""
-_STALE: Final = 1.5
+_STALE: Final = 0.5
 """Steps of a file with a row for most samples: a row that is older stands where others are lost."""
 _PLACES: Final = ("position_xyz_0", "pos_x")
 _RESULT: Final = ("qualification", "number_pitstops", "number_penalties", "finish_state", "lap_valid")
@@ -247,8 +247,8 @@ def mapped(lap: CollectedLap, refuse: Refuse) -> tuple[ChannelBuilder, dict[str,
 
 
 def _rows(base: _Block, block: _Block, refuse: Refuse) -> Array:
-    """Return the row of a file for each sample, -1 where it has none: of the same clock, and of a file that is
-    written on changes the one before.
+    """Return the row of a file for each sample, -1 where it has none: of the same clock, and of a file that
+    is written on changes the one before.
     """
     if block is base:
         return np.arange(len(base.lines))
