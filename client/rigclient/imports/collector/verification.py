@@ -1,8 +1,8 @@
 """Whether laps that came over from the old collector are what its files say, read anew and by other means.
 
-Each old file is read as plain CSV, its laps by their number and its rows by their clock, and every column that
-became a channel is compared with the channel in the lap file, in the column's own unit. A channel holds seven
-digits: a greater difference is none of rounding.
+Each old file is read as plain CSV, its laps by their number and its rows by their clock, and every column
+that became a channel is compared with the channel in the lap file, in the column's own unit. A channel holds
+seven digits: a greater difference is none of rounding.
 """
 
 import csv
