@@ -96,6 +96,7 @@ def load(
       rig warehouse load Data/ --refused refused.csv
     """
     from rigclient.imports import discovery, import_file, job
+    from rigclient.imports.keeping import WarehouseKeeper
     from rigclient.warehouse import connect
 
     refused_rows = RefusedRows()
@@ -105,7 +106,10 @@ def load(
         progress = stack.enter_context(_progress(found))
         destination = stack.enter_context(connect(where))
         work = job.ImportJob(
-            destination, import_file.ImportOptions(track, race or 0, date, replace), tell, progress
+            WarehouseKeeper(destination),
+            import_file.ImportOptions(track, race or 0, date, replace),
+            tell,
+            progress,
         )
         reports = list(work.run(found))
     if as_json:
