@@ -26,6 +26,10 @@ COMMANDS: Final = {
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
     "mark": (f"{_HERE}.mark:mark", "Keep the seconds around a moment, whatever lap they lie in"),
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
+    "migrate": (
+        f"{_HERE}.migrate:migrate",
+        "Bring the laps of the old collector over, and prove that nothing was lost",
+    ),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),

@@ -174,7 +174,7 @@ def _and_none(laps: Iterator[CollectedLap]) -> Iterator[CollectedLap | None]:
 
 
 def _recorded(lap: CollectedLap, after: CollectedLap | None, refuse: Refuse) -> RecordedLap:
-    builder, _ = mapped(lap, refuse)
+    builder, others = mapped(lap, refuse)
     samples = builder.samples()
     start, last = lap.start_s, float(lap.base.clock[-1])
     follows = after is not None and after.lap == lap.lap + 1 and after.base.clock[0] - last <= _AT_LINE_S
@@ -206,6 +206,7 @@ def _recorded(lap: CollectedLap, after: CollectedLap | None, refuse: Refuse) -> 
         compounds=(lap.said("compound_name_front"), lap.said("compound_name_rear")),
         facts=_facts(lap),
         samples=samples,
+        others=others,
     )
 
 

@@ -22,6 +22,7 @@ _COLUMNS: Final = (
     "greatest difference",
     "",
 )
+_ENDINGS: Final = (".md", ".html")
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Migration</title><style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
@@ -145,12 +146,16 @@ def verdict(lap: LapVerification) -> str:
     return "differs" if next(lap.troubles(), None) else "same"
 
 
+def check(path: Path) -> None:
+    """Raise BadRequest unless a report can have this name."""
+    if path.suffix.lower() not in _ENDINGS:
+        raise BadRequest(f"a report ends with .md or .html, {path.name} does not")
+
+
 def write(report: MigrationReport, path: Path) -> None:
     """Write the report: .md or .html. Raises BadRequest for another ending, OSError."""
-    makers = {".md": _markdown, ".html": _html}
-    if path.suffix.lower() not in makers:
-        raise BadRequest(f"a report ends with .md or .html, {path.name} does not")
-    text = "\n".join(makers[path.suffix.lower()](report))
+    check(path)
+    text = "\n".join(_html(report) if path.suffix.lower() == ".html" else _markdown(report))
     with atomic_write(path) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
 

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from rig.errors import BadRequest
+from rig.errors import BadRequest, Unavailable
 from rig.lapfile import ROWS_LIMIT
 from rigclient.imports import cells, directions, plausible
 from rigclient.imports.cells import Malformed
@@ -136,7 +136,7 @@ class LmuDuckDB:
     program = "Le Mans Ultimate"
 
     def recognises(self, head: Head) -> bool:
-        """Return whether it is a DuckDB file with the game's tables. Raises Unavailable without duckdb."""
+        """Return whether it is a DuckDB file with the game's tables; by its name where it does not open."""
         if head.first[_MAGIC] != _DUCK:
             return False
         try:
@@ -147,7 +147,7 @@ class LmuDuckDB:
 
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
         """Return a recording of all laps. Raises BadRequest for a file without a lap, or without tables that
-        it needs; Unavailable without duckdb.
+        it needs, and where duckdb is not installed.
         """
         with _opened(path) as file:
             if missing := file.missing():
@@ -194,7 +194,10 @@ def _read_laps(path: Path, refuse: Refuse, progress: Progress) -> Iterator[Recor
 
 @contextlib.contextmanager
 def _opened(path: Path) -> "Iterator[_File]":
-    duckdb = need("duckdb", "warehouse")
+    try:
+        duckdb = need("duckdb", "warehouse")
+    except Unavailable as error:
+        raise BadRequest(error.message, hint=error.hint) from None
     try:
         connection = duckdb.connect(str(path), read_only=True, config=_CONFIG)
     except duckdb.Error as error:

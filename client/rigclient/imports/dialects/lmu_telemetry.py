@@ -76,6 +76,7 @@ class LmuTelemetry:
         left = tuple(name for name in table.columns if name not in {one.column for one in builder.mapped})
         rate = rate_hz(samples["lap_time"])
         lap = _lap(said, samples)
+        lap.others = {name: moving.values[name] for name in left}
         return [Recording(self.name, _session(said), iter([lap]), rate, tuple(builder.mapped), left)]
 
 

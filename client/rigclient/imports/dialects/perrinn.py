@@ -70,7 +70,8 @@ class Perrinn:
         builder = _mapped(columns)
         left = tuple(name for name in table.columns if name not in {one.column for one in builder.mapped})
         rate = rate_hz(columns.values["TOTALTIME"])
-        laps = _laps(columns, builder.samples())
+        others = {name: columns.values[name] for name in left}
+        laps = _laps(columns, builder.samples(), others)
         return [Recording(self.name, RecordedSession(track=""), laps, rate, tuple(builder.mapped), left)]
 
 
@@ -90,7 +91,7 @@ def _mapped(columns: Columns) -> ChannelBuilder:
     return builder
 
 
-def _laps(columns: Columns, samples: dict[str, Array]) -> Iterator[RecordedLap]:
+def _laps(columns: Columns, samples: dict[str, Array], others: dict[str, Array]) -> Iterator[RecordedLap]:
     """Yield the laps, each from where TIME falls back to where it does the next time."""
     time, total = columns.values["TIME"], columns.values["TOTALTIME"]
     begins = [0, *(np.flatnonzero(np.diff(time) < 0) + 1).tolist(), len(time)]
@@ -113,6 +114,7 @@ def _laps(columns: Columns, samples: dict[str, Array]) -> Iterator[RecordedLap]:
             lap_time_s=stop - start if complete else None,
             complete=bool(complete),
             samples=rows,
+            others={name: values[first:end] for name, values in others.items()},
         )
 
 

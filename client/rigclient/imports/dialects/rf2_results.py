@@ -307,6 +307,7 @@ def _session(settings: dict[str, str], session: _Session) -> RecordedSession:
         kind=session.kind,
         number=session.number,
         start_time_ns=seconds * 1_000_000_000,
+        whole=True,
         track_length_m=float(length) if _TIME.fullmatch(length) else 0.0,
         facts={name: said[name] for name in _OF_SESSION if said.get(name)},
     )

@@ -116,8 +116,8 @@ class TelemetryTool:
             columns = all_rows(table, refuse, progress)
         lap = _Lap(said, who, columns)
         samples, builder = lap.samples(refuse)
-        driven = lap.driven(samples)
-        session = _session(said)
+        driven = lap.driven(samples, builder)
+        session = _session(said, driven.driver)
         left = tuple(name for name in table.columns if name not in {one.column for one in builder.mapped})
         setup = {name: (value, "") for name, value in lap.setup.items()}
         rate = rate_hz(samples["lap_time"])
@@ -134,7 +134,8 @@ def _said(before: Sequence[Sequence[str]]) -> tuple[dict[str, str], list[str]]:
     return said, list(lines[0]) if lines else []
 
 
-def _session(said: Mapping[str, str]) -> RecordedSession:
+def _session(said: Mapping[str, str], driver: str) -> RecordedSession:
+    """Return the session. Nobody tells the slots of cars: one of each driver is by itself."""
     try:
         began = cells.moment_ns("date", said.get("date", ""))
     except Malformed:
@@ -143,6 +144,7 @@ def _session(said: Mapping[str, str]) -> RecordedSession:
         track=said.get("track", ""),
         kind=_KINDS.get(said.get("event", "").lower(), "practice"),
         start_time_ns=began,
+        identity=("telemetry tool", began, driver) if began else (),
         track_length_m=_positive(said.get("Tracklen", "")) or 0.0,
         facts={
             name: said[name]
@@ -194,8 +196,10 @@ class _Lap:
         self._columns = self._columns.picked(rows)
         return self._mapped()
 
-    def driven(self, samples: Mapping[str, Array]) -> RecordedLap:
+    def driven(self, samples: Mapping[str, Array], builder: ChannelBuilder) -> RecordedLap:
         """Return the lap."""
+        used = {one.column for one in builder.mapped}
+        others = {name: values for name, values in self._columns.values.items() if name not in used}
         said, time_s = self._said, self._time_s
         index = max(int(_positive(said.get("Lap", "")) or 1), 1)
         pits = samples.get("in_pit_lane")
@@ -222,6 +226,7 @@ class _Lap:
                 name: said[name] for name in ("Fuel at Start", "Pitlap", "Online", "Valid") if name in said
             },
             samples=samples,
+            others=others,
         )
 
     def _of(self, name: str) -> Array:
