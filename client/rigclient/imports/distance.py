@@ -61,11 +61,10 @@ def distance_of(samples: Mapping[str, Array], track_length_m: float, *, complete
 
 
 def _summed(steps: Array, first: Array) -> Array:
-    way: Array = np.cumsum(np.concatenate([first, steps]))
-    return way
+    return np.asarray(np.cumsum(np.concatenate([first, steps])))
 
 
 def _drawn_out(way: Array, length_m: float) -> Array:
     if length_m > 0 and len(way) and way[-1] > 0 and abs(length_m / way[-1] - 1) <= _NEAR:
-        return way * (length_m / way[-1])
+        return np.asarray(way * (length_m / way[-1]))
     return way

@@ -1,6 +1,8 @@
 """Where imported laps are kept: a folder in the layout of a rig's store, or a rig."""
 
 import contextlib
+import hashlib
+import re
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -20,6 +22,9 @@ from rigclient.imports.races import date_told, digits, variant
 _LISTED_AT_ONCE: Final = 1000
 _MOST_BYTES: Final = 1 << 20
 """Of what is known of a session."""
+_LEAST: Final = 8
+"""Digits of a checksum that may stand for it."""
+_HEX: Final = re.compile("[0-9a-f]+")
 _ALIKE: Final = 10
 """Races that are alike in all but their cars."""
 
@@ -263,3 +268,14 @@ def _of_race(session: str, own: list[str], name: str) -> bool:
     head, _, number = session.rpartition("-")
     head, _, key = head.rpartition("-")
     return key in own and f"{head}--{number}".endswith(f"-{name.partition('-')[2]}")
+
+
+def laps_of_file(sink: LapSink, path: Path) -> list[str]:
+    """Return the names of the laps that came from a file, or from the file with a checksum that begins so."""
+    sha256 = str(path).lower()
+    if path.is_file():
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(sha256) < _LEAST or not _HEX.fullmatch(sha256):
+        raise NotFound(f"there is no file {path}", hint="a file, or its checksum")
+    return [lap.name for lap in SinkFiles(sink).laps_of_file(sha256)]

@@ -85,7 +85,7 @@ def spooled(
         return _older(source, error), []
     finally:
         for recording in recordings:
-            if isinstance(recording.laps, Iterator) and hasattr(recording.laps, "close"):
+            if hasattr(recording.laps, "close"):
                 recording.laps.close()
     laps = [lap for session in sessions for lap in session.laps]
     _finish(source, sessions, len(laps))

@@ -4,10 +4,9 @@ Rows come as they were received: late, in bursts, backwards in time. They are so
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +94,7 @@ class GrCupTelemetry:
         return Recording(
             self.name,
             session,
-            _laps(sorter, folder, refuse),
+            _SortedLaps(sorter, folder, refuse),
             rate_hz=sorter.rate_hz(),
             mapped=tuple(_mapped(names)),
             left=tuple(name for name in names if name not in TARGETS and name != LAP),
@@ -140,20 +139,39 @@ class _Driven:
         return bool(0 <= other.times_ns[0] - self.times_ns[-1] <= _CLOSE_NS)
 
 
-def _laps(
-    sorter: SampleSorter, folder: "tempfile.TemporaryDirectory[str]", refuse: Refuse
-) -> Iterator[RecordedLap]:
+class _SortedLaps:
+    """The laps of a file, out of the folder in which its values are sorted."""
+
+    def __init__(
+        self, sorter: SampleSorter, folder: "tempfile.TemporaryDirectory[str]", refuse: Refuse
+    ) -> None:
+        self._sorter, self._folder = sorter, folder
+        self._laps = _laps(sorter, refuse)
+
+    def __iter__(self) -> Iterator[RecordedLap]:
+        return self
+
+    def __next__(self) -> RecordedLap:
+        return next(self._laps)
+
+    def close(self) -> None:
+        """Delete the folder."""
+        self._laps.close()
+        self._sorter.close()
+        self._folder.cleanup()
+
+
+def _laps(sorter: SampleSorter, refuse: Refuse) -> Generator[RecordedLap]:
     """Yield the laps by car; one between two others is complete, until the next one's first sample."""
-    with folder, closing(sorter):
-        slots: dict[str, int] = {}
-        begins = sorter.begins_ns()
-        before: _Driven | None = None
-        this: _Driven | None = None
-        for after in (*_driven(sorter.samples(), refuse), None):
-            if this is not None:
-                slot = slots.setdefault(this.car, len(slots))
-                yield _lap(slot, begins[this.car], before, this, after)
-            before, this = this, after
+    slots: dict[str, int] = {}
+    begins = sorter.begins_ns()
+    before: _Driven | None = None
+    this: _Driven | None = None
+    for after in chain(_driven(sorter.samples(), refuse), [None]):
+        if this is not None:
+            slot = slots.setdefault(this.car, len(slots))
+            yield _lap(slot, begins[this.car], before, this, after)
+        before, this = this, after
 
 
 def _driven(samples: Iterable[Sample | RefusedLine], refuse: Refuse) -> Iterator[_Driven]:
