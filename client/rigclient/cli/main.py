@@ -39,6 +39,10 @@ COMMANDS: Final = {
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
     "plan": (f"{_HERE}.plan:plan", "Approve, item by item, what the assistant has proposed"),
     "note": (f"{_HERE}.garage.groups:note", "Keep notes on laps and sessions"),
+    "migrate": (
+        f"{_HERE}.migrate:migrate",
+        "Bring the laps of the old collector over, and prove that nothing was lost",
+    ),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
@@ -68,7 +72,7 @@ COMMANDS: Final = {
 
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
-    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import"),
+    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import", "migrate"),
     "Where the time went": ("compare", "coach", "ask", "plan", "circuit", "season"),
     "The garage": ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user", "catalog"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete", "backup"),

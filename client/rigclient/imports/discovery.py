@@ -44,6 +44,7 @@ _SHAPES: Final = {
     stat.S_ISCHR: "a device",
     stat.S_ISBLK: "a device",
 }
+_CHUNK: Final = 1 << 20
 _TABLE: Final = ".csv"
 """A file in a folder that ends so is to be a table; any other is taken where it is recognised."""
 
@@ -59,6 +60,8 @@ class Found(NamedTuple):
     """First sound row of beacons."""
     dialect: Dialect | None
     """None for beacons, which date charts and have no laps of their own."""
+    together: tuple[Path, ...] = ()
+    """All files that make the recording, where that is more than one; checksum and size are of them all."""
 
 
 class Odd(NamedTuple):
@@ -83,7 +86,10 @@ def search(paths: Sequence[Path]) -> Search:
     files: dict[Path, Found] = {}
     odd: dict[Path, Odd] = {}
     others: dict[Path, None] = {}
+    taken: set[Path] = set()
     for path, named in _expanded(paths):
+        if path in taken:
+            continue
         is_table = named or path.suffix.lower() == _TABLE
         try:
             found = recognised(path) if is_table else _of_a_dialect(path)
@@ -92,7 +98,8 @@ def search(paths: Sequence[Path]) -> Search:
                 odd[path] = Odd(path, _reason(error))
             continue
         if found is not None:
-            files[path] = found
+            files[found.path] = found
+            taken.update(found.together)
         elif named:
             odd[path] = Odd(path, _unknown())
         elif is_table:
@@ -126,7 +133,10 @@ def _of_a_dialect(path: Path) -> Found | None:
     dialect = dialect_of(head)
     if dialect is None:
         return None
-    return Found(path, _KINDS.get(dialect.name, dialect.name), *_checksum(path), None, dialect)
+    together = _together(dialect, path)
+    kind = _KINDS.get(dialect.name, dialect.name)
+    others = tuple(together) if len(together) > 1 else ()
+    return Found(together[0], kind, *_checksum(*together), None, dialect, others)
 
 
 def _head(path: Path) -> Head:
@@ -139,9 +149,21 @@ def _head(path: Path) -> Head:
     return Head(path, first, text)
 
 
-def _checksum(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+def _together(dialect: Dialect, path: Path) -> list[Path]:
+    """Return the files that make one recording with this one, the first of them first."""
+    together = getattr(dialect, "together", None)
+    return list(together(path)) if together is not None else [path]
+
+
+def _checksum(*paths: Path) -> tuple[str, int]:
+    """Return checksum and size of files, one after the other."""
+    digest, size = hashlib.sha256(), 0
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    return digest.hexdigest(), size
 
 
 def _check_shape(path: Path) -> None:

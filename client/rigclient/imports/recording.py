@@ -144,7 +144,11 @@ class Recording:
 
 
 class Dialect(Protocol):
-    """How the files of one program are read. A module in `dialects` has one as DIALECT."""
+    """How the files of one program are read. A module in `dialects` has one as DIALECT.
+
+    Where several files make one recording it also has `together(path)`, which returns all of them for any of
+    them, in a fixed order; `read` is given the first.
+    """
 
     name: str
     """As people call it: "MoTeC CSV"."""

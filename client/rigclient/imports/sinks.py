@@ -13,7 +13,7 @@ from google.protobuf import json_format
 
 from rig.disk import beside
 from rig.errors import Corrupt, NotFound
-from rig.lapfile import LapFile
+from rig.lapfile import FILE_LIMIT, LapFile
 from rig.regular import read_regular
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigclient.imports.loaded_files import CarLap, LoadedFile, may_be
@@ -43,6 +43,9 @@ class LapSink(Protocol):
 
     def recording(self, lap: str) -> archive_pb2.Recording:
         """Return what a lap was made of. Raises NotFound, Corrupt."""
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file. Raises NotFound."""
 
     def put(self, session: session_pb2.Session, data: bytes) -> None:
         """Keep a lap file, and its session. The same once more changes nothing."""
@@ -80,6 +83,13 @@ class FolderSink:
         if header is None:
             raise NotFound(f"there is no lap {lap} in {self.place}", name=lap)
         return header.recording
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file. Raises NotFound, Corrupt."""
+        try:
+            return read_regular(self._path(lap), FILE_LIMIT)
+        except FileNotFoundError:
+            raise NotFound(f"there is no lap {lap} in {self.place}", name=lap) from None
 
     def put(self, session: session_pb2.Session, data: bytes) -> None:
         """Write a lap file and its session's."""
@@ -165,6 +175,10 @@ class RigSink:
     def recording(self, lap: str) -> archive_pb2.Recording:
         """Return what a lap was made of."""
         return LapFile(self._rig.lap_file(lap)).header.recording
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file."""
+        return bytes(self._rig.lap_file(lap))
 
     def put(self, session: session_pb2.Session, data: bytes) -> None:
         """Send a lap file, with its session."""
