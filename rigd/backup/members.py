@@ -137,6 +137,8 @@ class MemberReader:
         while (member := self._read_header()) is not None:
             if member.name == MANIFEST:
                 self._check(found, self._read_json(member, _MOST_MANIFEST))
+                if any(self._read(2 * _BLOCK)):
+                    raise Corrupt("the backup goes on after its manifest")
                 return
             if not is_name(member.name):
                 raise Corrupt(f"the backup has a file {member.name[:200]!r}, which no backup has")

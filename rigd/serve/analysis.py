@@ -122,7 +122,7 @@ class AnalysisService:
         if bool(request.name) == bool(request.lap):
             raise BadRequest("a circuit is asked for by its name or by a lap", hint="give one of them")
         circuit = (
-            self._named(request.name) if request.name else self._surveyed(self._lap(request.lap, viewer))
+            self.circuit(request.name) if request.name else self._surveyed(self._lap(request.lap, viewer))
         )
         if circuit is None:
             raise NotFound(
@@ -280,7 +280,8 @@ class AnalysisService:
             raise NotFound(f"there is no lap {name!r}", name=name)
         return lap
 
-    def _named(self, name: str) -> Circuit:
+    def circuit(self, name: str) -> Circuit:
+        """Return a circuit by its name, `{layout}` or `{layout}/{version}`. Raises NotFound."""
         layout, _, version = name.partition("/")
         if (
             layout not in self._shelf.layouts()

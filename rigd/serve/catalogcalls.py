@@ -1,7 +1,7 @@
 """The catalog's own calls, made inside the server for who calls it: the same checks, the same turns."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -9,9 +9,7 @@ from rig.errors import Denied
 from rig.v1 import catalog_pb2
 from rigclient.catalogdocument import Body, field_of, resource
 from rigd.auth.caller import CALLER, Scope
-
-if TYPE_CHECKING:
-    from rigd.serve.catalog import CatalogService
+from rigd.serve.catalog import CatalogService
 
 Resource = catalog_pb2.Resource
 _FEW: Final = 50
@@ -20,12 +18,12 @@ _FEW: Final = 50
 class CatalogCalls:
     """Gets, lists, adds and changes resources as the caller of the moment. Raises as CatalogService does."""
 
-    def __init__(self, service: "CatalogService | None") -> None:
-        self._service: Any = service
+    def __init__(self, service: CatalogService) -> None:
+        self._service = service
 
     def allowed(self) -> bool:
         """Return whether the caller has the scope that the catalog takes."""
-        return self._service is not None and CALLER.get().may(Scope.CATALOG)
+        return CALLER.get().may(Scope.CATALOG)
 
     def check(self, what: str) -> None:
         """Raise Denied where the caller has not got it."""

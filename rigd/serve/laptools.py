@@ -150,6 +150,7 @@ class LapTools:
             "lap": self._row(lap),
             "against": against,
             "lost": self._lost("lost", told.lost),
+            "corners": self._corners_of(told.circuit),
             "findings": [self._finding(one, sentences.get(one.id, "")) for one in told.findings],
             "notes": list(told.notes),
         }
@@ -228,8 +229,15 @@ class LapTools:
         numbers = _finite({"lost_s": finding.lost, "sure": finding.confidence})
         return {"cite": cite, "says": told, **corner, **numbers}
 
+    def _corners_of(self, circuit: str) -> list[str]:
+        """Return ids of all corners; none for a track that nobody has surveyed."""
+        found = self._analysis.circuit(circuit).corners if circuit else ()
+        return [self._corner(corner.number, corner.title) for corner in found]
+
     def _corner(self, number: int, title: str) -> str:
-        return self._facts.add(f"corner:{number}", title)
+        """Return the id of a corner: all laps of a question are of one circuit."""
+        cite = f"corner:{number}"
+        return cite if self._facts.get(cite) else self._facts.add(cite, title)
 
     def _parts(self, parts: Iterable[analysis_pb2.ComparedPart]) -> list[dict[str, Any]]:
         """Return the parts of a lap that are compared, the most lost first."""

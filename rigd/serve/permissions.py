@@ -50,6 +50,7 @@ PERMISSIONS: Final = {
     "/rig.v1.AnalysisService/ListCorners": LAPS,
     "/rig.v1.CatalogService/CheckCatalog": ADMIN,
     "/rig.v1.CatalogService/CreateResource": CATALOG,
+    "/rig.v1.CatalogService/DecidePlanItem": CATALOG,
     "/rig.v1.CatalogService/DeleteResource": CATALOG,
     "/rig.v1.CatalogService/DiffSetups": CATALOG,
     "/rig.v1.CatalogService/ExportCatalog": CATALOG,

@@ -11,6 +11,7 @@ from rig.errors import BadRequest, Busy, NotFound, Raced, RigError, Taken
 from rig.v1 import catalog_pb2
 from rigclient.assistant.proposal import NOTE, RUN, SETUP_CHANGE, TAG
 from rigd import log
+from rigd.serve import catalog
 from rigd.serve.catalogcalls import CatalogCalls, Resource
 
 _LONGEST_RESULT: Final = 1000
@@ -44,7 +45,7 @@ class PlanItems:
             catalog_pb2.DecidePlanItemRequest.FromString,
             catalog_pb2.DecidePlanItemResponse.SerializeToString,
         )
-        return grpc.method_handlers_generic_handler("rig.v1.CatalogService", {"DecidePlanItem": method})
+        return grpc.method_handlers_generic_handler(catalog.SERVICE, {"DecidePlanItem": method})
 
     async def _decide(
         self, request: catalog_pb2.DecidePlanItemRequest, _: Context

@@ -21,18 +21,7 @@ from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import (
-    access,
-    analysis,
-    catalog,
-    chat,
-    connections,
-    laps,
-    planitems,
-    seats,
-    status,
-    telemetry,
-)
+from rigd.serve import access, analysis, catalog, chat, connections, laps, planitems, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
 from rigd.serve.catalogcalls import CatalogCalls

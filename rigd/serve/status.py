@@ -128,6 +128,8 @@ async def _sent(responses: AsyncGenerator[Any], context: Any) -> None:
         async for response in responses:
             LEASE.get().check()
             await connections.write(response, context)
+
+
 def _troubles(
     words: Mapping[str, rig_pb2.DaemonStatus], catalog: rig_pb2.Trouble | None
 ) -> list[rig_pb2.Trouble]:

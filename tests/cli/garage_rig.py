@@ -9,15 +9,17 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from rig.lapfile import LapFile
 from rigclient.cli.main import rig
 from rigd.ring import RingWriter
 from rigd.store.folder import LapFolder
 from rigd.store.reindex import reindex
 from tests.rigclient import field
+from tests.riglap import driven
 from tests.stage import Stage, stage
 
 NARROW, WIDE = 80, 120
+OWN = 12
+"""Slot of the rig's own car."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,14 @@ def garage_rig() -> Iterator[GarageRig]:
 
 
 def _keep(data: Path) -> None:
+    """Keep the short race, in which car 12 is the rig's own, and the practice before it."""
     folder = LapFolder(data / "laps")
     for session in field.sessions():
         folder.put_session(session)
-    for file in field.files():
-        folder.write(LapFile(file).header.lap.name, file)
+    old = driven.info(1, name=f"{field.OLD}/laps/car001-0001", car=1, valid=False)
+    for lap in (*field.laps(), old):
+        lap.player = lap.car == OWN
+        samples = driven.samples(lap.end_time - lap.start_time, rate=10)
+        folder.write(lap.name, driven.data(lap, samples))
     reindex(data)
     RingWriter(data / "ring", 1 << 24).close()

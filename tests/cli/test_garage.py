@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tests.cli.garage_rig import NARROW, WIDE, GarageRig, garage_rig
+from tests.cli.garage_rig import NARROW, OWN, WIDE, GarageRig, garage_rig
 from tests.riglap import driven
 
 RACE = driven.SESSION.removeprefix("sessions/")
@@ -236,6 +236,14 @@ class TestSetups:
         garage.printed("setup", "delete", "once", "--yes", "--force")
         assert garage.plain("lap", LAP)["setup"] is None
 
+    def test_a_session_stands_for_the_laps_of_the_own_car(self, garage: GarageRig, copper: str) -> None:
+        garage.printed("setup", "add", "all day", "--vehicle", copper)
+        garage.printed("setup", "use", "all day", "--session", RACE)
+        laps = garage.plain("setup", "show", "all day")["laps"]
+        assert [lap.rpartition("/")[2] for lap in laps] == [f"car{OWN:03}-000{at}" for at in (1, 2, 3)]
+        garage.printed("setup", "clear", "--session", RACE)
+        assert garage.plain("setup", "show", "all day")["laps"] == []
+
 
 class TestNotesAndTags:
     def test_notes_stand_beside_their_lap(self, garage: GarageRig) -> None:
@@ -259,6 +267,7 @@ class TestNotesAndTags:
 
     def test_laps_are_found_by_a_tag(self, garage: GarageRig) -> None:
         garage.printed("tag", "add", "slippery", "car012-0002", LAP)
+        assert "give it or --tag" in garage.refused("laps", "--tag", "slippery", "--best-of", "car")
         assert garage.printed("tag", "add", "slippery", LAP).endswith("has the tag slippery\n")
         found = garage.plain("laps", RACE, "--tag", "slippery")
         assert {lap["name"].rpartition("/")[2] for lap in found} == {"car012-0002", LAP}

@@ -65,12 +65,14 @@ def test_a_setup_is_what_the_garage_shows() -> None:
 
 def test_what_is_no_setting_is_told_with_its_line() -> None:
     text = "[A]\nXSetting=1//2 mm\nnonsense\n\nXSetting=1//3 mm\n; a comment\nYSetting=1//" + "y" * 300
+    text += "\nZSetting=1//\x9b31m"
     setup = setup_of(text)
     assert setup.parameters == (Parameter("A", "XSetting", "2", "mm"),)
     assert [str(one) for one in setup.left] == [
         "line 3: neither [SECTION] nor KEY=VALUE",
         "line 5: [A] has XSetting already",
         "line 7: longer than 200 characters",
+        "line 8: characters that cannot be printed",
     ]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from rig.errors import BadRequest, NotFound, Unavailable
-from rig.v1 import analysis_pb2
+from rig.errors import BadRequest, Busy, NotFound, Unavailable
+from rig.v1 import analysis_pb2, catalog_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.main import rig as rig_command
 from tests.assistant.scripted import ScriptedEndpoint, call, cut, say, scripted
@@ -237,3 +237,221 @@ def test_without_a_configuration_there_is_no_assistant(tmp_path_factory: pytest.
 def test_who_reads_questions_is_told(rig: Rig, model: ScriptedEndpoint) -> None:
     told = rig.assistant()
     assert (told.configured, told.host, told.model, told.local) == (True, model.url[7:-3], "model-1", True)
+
+
+class TestCatalog:
+    """Conversations and plans, and what approved items do."""
+
+    @pytest.fixture
+    def setup(self, rig: Rig, lap: str) -> str:
+        """A setup that the lap was driven with."""
+        vehicles = [one.name for one in rig.catalog.list("vehicles")]
+        if not vehicles:
+            rig.catalog.create("vehicles", catalog_pb2.Vehicle(title="Prototype"))
+            wing = catalog_pb2.Parameter(section="REARWING", key="RWSetting", value="12", unit="clicks")
+            body = catalog_pb2.Setup(title="sprint", parameters=[wing], file_name="a.svm", source="x")
+            made = rig.catalog.create("vehicles/prototype/setups", body)
+            rig.catalog.create("assignments", catalog_pb2.Assignment(lap=lap, setup=made.name))
+        return "vehicles/prototype/setups/sprint"
+
+    def planned(self, rig: Rig, lap: str, model: ScriptedEndpoint, *items: Any) -> catalog_pb2.Resource:
+        """A plan of these items."""
+        model.play(
+            call("setup", lap="L1"),
+            call("propose", title="Try in [corner:1]", items=list(items)),
+            say("Try that."),
+        )
+        happened = asked(rig, lap, plan=True)
+        (name,) = of(happened, "plan")
+        return rig.catalog.get(name)
+
+    def test_a_conversation_is_kept_and_goes_on(self, rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+        tip = rig.coach(lap).tips[0]
+        model.play(say(f"Brake later. [finding:{tip.id}]"))
+        (done,) = of(asked(rig, lap), "done")
+        kept = rig.catalog.get(done.conversation)
+        assert (kept.conversation.title, kept.conversation.lap) == (
+            "Why is this lap slower than my best?",
+            lap,
+        )
+        question, answer = (
+            one.message for one in rig.catalog.list(f"{kept.name}/messages", order_by="create_time")
+        )
+        assert question.text == "Why is this lap slower than my best?"
+        assert answer.text.startswith("Brake later. T")
+        assert answer.text.endswith(tip.text)
+        assert list(answer.finding_ids) == [f"finding:{tip.id}"]
+        model.play(say("Yes."))
+        (done,) = of(list(rig.chat("Really?", "", conversation=kept.name)), "done")
+        assert done.conversation == kept.name
+        said = model.asked[0]["messages"]
+        assert [one["role"] for one in said] == ["system", "user", "assistant", "user"]
+        assert said[2]["content"] == answer.text
+        assert len(list(rig.catalog.list(f"{kept.name}/messages"))) == 4
+        assert rig.assistant().asked_before
+
+    def test_what_is_refused_is_kept_as_well(self, rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+        model.play(say("You lose 5 s."))
+        (done,) = of(asked(rig, lap), "done")
+        *_, answer = rig.catalog.list(f"{done.conversation}/messages", order_by="create_time")
+        assert answer.message.text.startswith("No answer of the model: the answer was refused")
+
+    def test_only_a_conversation_goes_on(self, rig: Rig, lap: str) -> None:
+        with pytest.raises(NotFound):
+            list(rig.chat("Why?", lap, conversation="conversations/none"))
+        with pytest.raises(BadRequest):
+            list(rig.chat("Why?", lap, conversation="../laps"))
+
+    def test_a_plan_is_proposed_and_nothing_done(
+        self, rig: Rig, lap: str, setup: str, model: ScriptedEndpoint
+    ) -> None:
+        plan = self.planned(
+            rig,
+            lap,
+            model,
+            {"kind": "setup_change", "setup": "S1", "section": "REARWING", "key": "RWSetting", "value": "14"},
+            {"kind": "note", "lap": "L1", "text": "Too slow in [corner:1]."},
+            {"kind": "tag", "lap": "L1", "text": "look at this"},
+            {"kind": "run", "laps": 3, "text": "brake later in T1"},
+        )
+        assert plan.plan.title == "Try in T1"
+        texts = [item.text for item in plan.plan.items]
+        assert texts[0] == "setup sprint: REARWING.RWSetting from 12 to 14 clicks"
+        assert texts[1].endswith(": Too slow in T1.")
+        assert texts[3] == "drive 3 laps: brake later in T1"
+        assert {item.state for item in plan.plan.items} == {catalog_pb2.PLAN_ITEM_STATE_PROPOSED}
+        assert list(rig.catalog.list("notes", target=lap)) == []
+        assert [one.name for one in rig.catalog.list("vehicles/-/setups")] == [setup]
+
+        wing, note, tag, run = plan.plan.items
+        for item in (wing, note, tag, run):
+            plan = rig.catalog.decide(plan.name, item.id, approve=True)
+        assert [item.state for item in plan.plan.items] == [catalog_pb2.PLAN_ITEM_STATE_DONE] * 4
+        made = rig.catalog.get(plan.plan.items[0].result)
+        assert made.setup.title == "sprint, Try in T1"
+        assert (made.setup.parameters[0].value, made.setup.source) == ("14", "")
+        assert rig.catalog.get(setup).setup.parameters[0].value == "12"
+        assert sorted(one.note.text for one in rig.catalog.list("notes", target=lap)) == [
+            "Too slow in T1.",
+            "drive 3 laps: brake later in T1",
+        ]
+        assert [one.tag.text for one in rig.catalog.list("tags", target=lap)] == ["look at this"]
+        with pytest.raises(Busy):
+            rig.catalog.decide(plan.name, "1", approve=True)
+
+    @pytest.mark.parametrize(
+        ("item", "why"),
+        [
+            ({"kind": "delete_lap", "lap": "L1"}, "no item 'delete_lap'"),
+            ({"kind": "note", "lap": "L9", "text": "x"}, "no lap 'L9'"),
+            ({"kind": "note", "lap": "L1", "text": "You lose 5 s."}, "a number of its own"),
+            ({"kind": "note", "lap": "L1", "text": ""}, "says nothing"),
+            ({"kind": "run", "laps": 500, "text": "x"}, "1 to 50"),
+            ({"kind": "setup_change", "setup": "S1", "section": "A", "key": "B", "value": "1"}, "has no A.B"),
+            ({"kind": "setup_change", "setup": "S7", "section": "A", "key": "B", "value": "1"}, "no setup"),
+            (
+                {
+                    "kind": "setup_change",
+                    "setup": "S1",
+                    "section": "REARWING",
+                    "key": "RWSetting",
+                    "value": "12",
+                },
+                "another one than 12",
+            ),
+            ("nothing", "no object"),
+        ],
+    )
+    def test_odd_proposals_are_none(
+        self, rig: Rig, lap: str, setup: str, model: ScriptedEndpoint, item: Any, why: str
+    ) -> None:
+        model.play(call("setup", lap="L1"), call("propose", title="Try", items=[item]), say("Sorry."))
+        happened = asked(rig, lap, plan=True)
+        assert of(happened, "plan") == []
+        assert why in of(happened, "tool_call")[-1].error + json.dumps(result(model, 2))
+
+    def test_nobody_proposes_who_was_not_asked_to(self, rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+        model.play(call("propose", title="x", items=[{"kind": "tag", "text": "x"}]), say("Sorry."))
+        happened = asked(rig, lap)
+        assert of(happened, "plan") == []
+        assert "no tool 'propose'" in of(happened, "tool_call")[-1].error
+
+    def test_a_rejected_item_is_never_done(self, rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+        plan = self.planned(rig, lap, model, {"kind": "tag", "lap": "L1", "text": "never"})
+        plan = rig.catalog.decide(plan.name, "1", approve=False)
+        assert plan.plan.items[0].state == catalog_pb2.PLAN_ITEM_STATE_REJECTED
+        with pytest.raises(Busy):
+            rig.catalog.decide(plan.name, "1", approve=True)
+        with pytest.raises(NotFound):
+            rig.catalog.decide(plan.name, "2", approve=True)
+        assert "never" not in [one.tag.text for one in rig.catalog.list("tags")]
+
+    def test_what_was_broken_off_is_made_once(self, rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+        """The server died behind the note, and before the plan said so."""
+        plan = self.planned(rig, lap, model, {"kind": "note", "lap": "L1", "text": "once"})
+        done = rig.catalog.decide(plan.name, "1", approve=True)
+        broken = catalog_pb2.Plan()
+        broken.CopyFrom(done.plan)
+        broken.items[0].state, broken.items[0].result = catalog_pb2.PLAN_ITEM_STATE_APPROVED, ""
+        rig.catalog.update(plan.name, broken, ["items"])
+        again = rig.catalog.decide(plan.name, "1", approve=True)
+        assert again.plan.items[0].result == done.plan.items[0].result
+        assert [one.note.text for one in rig.catalog.list("notes")].count("once") == 1
+
+    @pytest.mark.parametrize(
+        ("kind", "arguments", "why"),
+        [
+            ("format_disk", "{}", "no item of the kind"),
+            ("note", "", "has no target"),
+            ("note", "[]", "no JSON object"),
+            ("note", '{"target": "sessions/x/laps/y", "text": "x"}', "there is no"),
+            ("note", '{"target": "../../etc", "text": "x"}', "note.target"),
+            ("setup_change", '{"setup": "tags/x", "key": "a", "value": "1"}', "there is no"),
+            (
+                "setup_change",
+                '{"setup": "vehicles/prototype/setups/sprint", "key": "a", "value": "1"}',
+                "has no",
+            ),
+        ],
+    )
+    def test_a_plan_that_somebody_wrote_fails_with_why(
+        self, rig: Rig, setup: str, kind: str, arguments: str, why: str
+    ) -> None:
+        item = catalog_pb2.PlanItem(id="1", kind=kind, arguments=arguments, text="x")
+        plan = rig.catalog.create("plans", catalog_pb2.Plan(title="x", items=[item]))
+        plan = rig.catalog.decide(plan.name, "1", approve=True)
+        assert plan.plan.items[0].state == catalog_pb2.PLAN_ITEM_STATE_FAILED
+        assert why in plan.plan.items[0].result
+
+    def test_commands_go_through_a_plan(self, run: Any, rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+        plan = self.planned(
+            rig,
+            lap,
+            model,
+            {"kind": "tag", "lap": "L1", "text": "first"},
+            {"kind": "tag", "lap": "L1", "text": "second"},
+        )
+        short = plan.name.removeprefix("plans/")
+        assert short in run("plan", "list").output
+        shown = run("plan", "show", short).output
+        assert "[ ] 1. tag lap" in shown
+        assert run("plan", "approve", "last").exit_code == 2
+        done = run("plan", "approve", short, "1")
+        assert done.exit_code == 0, done.output
+        assert "[✓] 1. tag lap" in done.output
+        assert "[-] 2. tag lap" in run("plan", "reject", short, "--all").output
+        assert run("plan", "approve", short, "7").exit_code == 5
+        told = json.loads(run("plan", "show", short, "--json").stdout)
+        assert [item["state"] for item in told["plan"]["items"]] == [
+            "PLAN_ITEM_STATE_DONE",
+            "PLAN_ITEM_STATE_REJECTED",
+        ]
+
+    def test_ask_goes_on_with_the_last_conversation(
+        self, run: Any, lap: str, model: ScriptedEndpoint
+    ) -> None:
+        model.play(say("Brake later."))
+        run("ask", "why?", "--lap", lap)
+        done = run("ask", "--continue", "really?")
+        assert done.exit_code == 0, done.output
+        assert len(model.asked[-1]["messages"]) >= 4

@@ -13,12 +13,12 @@ from rigclient.cli.terminal import streams
 _HERE: Final = "rigclient.cli.commands"
 COMMANDS: Final = {
     "ask": (f"{_HERE}.ask:ask", "Ask the assistant of the rig about laps"),
-    "car": (f"{_HERE}.garage.groups:car", "Keep car models and their classes"),
-    "catalog": (f"{_HERE}.garage.groups:catalog", "Look after the catalog: all that people enter"),
     "backup": (
         f"{_HERE}.backup:backup",
         "Copy everything that the rig keeps into one file",
     ),
+    "car": (f"{_HERE}.garage.groups:car", "Keep car models and their classes"),
+    "catalog": (f"{_HERE}.garage.groups:catalog", "Look after the catalog: all that people enter"),
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
     "circuit": (f"{_HERE}.circuit:circuit", "Show the circuits that the rig has surveyed, and their corners"),
     "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
@@ -31,14 +31,19 @@ COMMANDS: Final = {
     "formula": (f"{_HERE}.garage.groups:formula", "Keep formulas, to take them by their names"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
     "gateway": (f"{_HERE}.gateway:gateway", "Serve pages for browsers: the pit wall, overlays for OBS, laps"),
+    "import": (f"{_HERE}.import_laps:import_laps", "Import laps of other programs"),
     "lap": (f"{_HERE}.lap:lap_command", "Show a lap: facts, speed over the distance, channels, events"),
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
     "layout": (f"{_HERE}.garage.groups:layout", "Keep layouts of plots and of the pit wall"),
     "mark": (f"{_HERE}.mark:mark", "Keep the seconds around a moment, whatever lap they lie in"),
     "marks": (f"{_HERE}.mark:marks", "List moments that were marked, newest first"),
-    "plan": (f"{_HERE}.plan:plan", "Approve, item by item, what the assistant has proposed"),
+    "migrate": (
+        f"{_HERE}.migrate:migrate",
+        "Bring the laps of the old collector over, and prove that nothing was lost",
+    ),
     "note": (f"{_HERE}.garage.groups:note", "Keep notes on laps and sessions"),
     "pin": (f"{_HERE}.mark:pin", "Keep laps whatever else has to go"),
+    "plan": (f"{_HERE}.plan:plan", "Approve, item by item, what the assistant has proposed"),
     "plot": (f"{_HERE}.plot:plot", "Draw laps over the distance, and what each loses to the first"),
     "rigs": (f"{_HERE}.rigs:rigs", "List the rigs of this machine, and those it is paired with"),
     "season": (
@@ -67,7 +72,7 @@ COMMANDS: Final = {
 
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
-    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
+    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import", "migrate"),
     "Where the time went": ("compare", "coach", "ask", "plan", "circuit", "season"),
     "The garage": ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user", "catalog"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete", "backup"),

@@ -10,7 +10,7 @@ COLOURED: Final = 6
 """Drivers whose lines have a colour and a name; those of all others are thin."""
 _WIDTH: Final = 760
 _HEIGHT: Final = 320
-_LEFT: Final = 40
+_LEFT: Final = 56
 _RIGHT: Final = 150
 _TOP: Final = 12
 _BOTTOM: Final = 28
@@ -38,6 +38,12 @@ def championship(season: season_pb2.Season, rows: Sequence[season_pb2.Standing])
         role="img",
         aria_label="Points over the rounds; the table below has the numbers",
     )
+
+
+def legend(rows: Sequence[season_pb2.Standing]) -> str:
+    """Return the names of the coloured lines, for where there is no room beside them."""
+    names = [tag("li", text(row.driver), class_=f"c{at}") for at, row in enumerate(rows[:COLOURED], start=1)]
+    return tag("ul", *names, class_="legend")
 
 
 def _sums(row: season_pb2.Standing, rounds: Sequence[int]) -> list[float]:
@@ -79,7 +85,10 @@ def _grid(most: float, rounds: int) -> list[str]:
         made.append(tag("path", d=f"M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}", class_="grid"))
         made.append(tag("text", f"{n * step:g}", x=_LEFT - 6, y=f"{y + 4:.1f}", class_="end"))
     shown = range(1, rounds + 1, max(rounds // 15, 1))
-    made += [tag("text", str(n), x=f"{_x(n, rounds):.1f}", y=_HEIGHT - 8, class_="middle") for n in shown]
+    made += [
+        tag("text", str(n), x=f"{_x(n, rounds):.1f}", y=_HEIGHT - 8, class_=f"middle{' odd' * (n % 2)}")
+        for n in shown
+    ]
     return made
 
 

@@ -53,12 +53,7 @@ def table(
     ]
     body = [_row(columns, cells, driver) for cells, driver in zip(rows, drivers, strict=True)]
     made = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body))
-    return scrolling(about, made)
-
-
-def scrolling(about: str, inside: str) -> str:
-    """Return a box that scrolls by itself where what is in it is too wide; `about` names it."""
-    return tag("div", inside, class_="scroll", tabindex="0", role="region", aria_label=about)
+    return tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=about)
 
 
 def _row(columns: Sequence[Column], cells: Sequence[str], driver: str) -> str:

@@ -9,7 +9,7 @@ from rig.v1 import season_pb2
 from riglap.atomic import atomic_write
 from riglap.season import drawings
 from riglap.season.fields import grouped
-from riglap.season.markup import NONE, Column, bar, names, scrolling, table, tag, text
+from riglap.season.markup import NONE, Column, bar, names, table, tag, text
 from riglap.times import clock, gap, lap_time
 
 _HERE: Final = Path(__file__)
@@ -45,7 +45,13 @@ def page(season: season_pb2.Season, theme: str = "") -> str:
     """Return the page, in the `theme` light or dark; "": as the browser likes it."""
     drivers = list(dict.fromkeys(one.driver for one in season.drivers))
     body = [
-        tag("header", tag("h1", text(_title(season))), tag("p", text(_facts(season))), _navigation(drivers)),
+        tag(
+            "header",
+            tag("h1", text(_title(season))),
+            tag("p", text(_facts(season))),
+            *(tag("p", text(note)) for note in season.notes),
+            _navigation(drivers),
+        ),
         _cards(season),
         *(_section(name, title, season) for name, title in _PARTS),
         tag("script", _HERE.with_suffix(".js").read_text(encoding="utf-8")),
@@ -101,10 +107,13 @@ def _navigation(drivers: Sequence[str]) -> str:
 
 def _cards(season: season_pb2.Season) -> str:
     made = []
-    for name, field in grouped(season.drivers, lambda one: one.vehicle_class).items():
+    fields = grouped(season.drivers, lambda one: one.vehicle_class)
+    for name, field in fields.items():
         leader = next((one for one in season.standings if one.vehicle_class in ("", name)), None)
         if leader is not None:
-            made.append(_card(f"{name} leader", leader.driver, f"{leader.points:g} points"))
+            made.append(
+                _card(f"{name if len(fields) > 1 else ''} leader", leader.driver, f"{leader.points:g} points")
+            )
         wins = max(field, key=lambda one: one.class_wins or one.wins)
         made.append(_card("most wins", wins.driver, _count(wins.class_wins or wins.wins, "win")))
         made += [
@@ -148,7 +157,8 @@ def _championship(season: season_pb2.Season) -> Iterator[str]:
     for name, rows in tables.items():
         yield _classed(name, len(tables) > 1)
         drawn = drawings.championship(season, rows)
-        yield scrolling(f"Points over the rounds {name}", drawn)
+        yield drawings.legend(rows)
+        yield drawn
         yield _standings(season, name, rows)
 
 
@@ -184,7 +194,8 @@ def _round_points(row: season_pb2.Standing, season: season_pb2.Season) -> Iterat
         elif told.dropped:
             yield tag("s", f"{told.points:g}", class_="dim")
         else:
-            yield tag("span", f"{told.points:g}", class_="win" if told.place == 1 else None)
+            rank = "win" if told.place == 1 else None if told.points else "dim"
+            yield tag("span", f"{told.points:g}", class_=rank)
 
 
 def _round_title(one: season_pb2.SeasonRound) -> str:
@@ -392,7 +403,6 @@ def _forecast(season: season_pb2.Season) -> Iterator[str]:
         told = f" {one.vehicle_class} · {_count(one.sessions, 'session')} here"
         summary = tag("summary", tag("b", text(one.track_name)), tag("span", text(told), class_="dim"))
         yield tag("details", summary, _circuit(one))
-    yield from (tag("p", text(note)) for note in season.notes)
 
 
 def quality(season: season_pb2.Season) -> Iterator[str]:

@@ -1,12 +1,9 @@
 """What two setups do not have in common."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from riglap.setups.setup import Parameter
-
-_Name = tuple[str, str]
-"""Section and key."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +31,16 @@ class Difference:
 
 
 def diff(a: Iterable[Parameter], b: Iterable[Parameter]) -> list[Difference]:
-    """Return where two setups differ, sections and keys in the order of `a`, then those of `b` alone.
+    """Return where two setups differ: in the order of `a`, then what `b` alone has.
 
     62 and 62.0 are the same number. Raises nothing: a parameter that is there twice counts by its last.
     """
     first, second = ({(one.section, one.key): one for one in side} for side in (a, b))
     return [
         Difference(*name, first.get(name), second.get(name))
-        for name in _ordered(first, second)
+        for name in dict.fromkeys((*first, *second))
         if not _same(first.get(name), second.get(name))
     ]
-
-
-def _ordered(
-    first: Iterable[tuple[str, str]], second: Iterable[tuple[str, str]]
-) -> Iterator[tuple[str, str]]:
-    """Yield all names, those of one section together."""
-    names = tuple(dict.fromkeys((*first, *second)))
-    for section in dict.fromkeys(section for section, _ in names):
-        yield from (name for name in names if name[0] == section)
 
 
 def _same(a: Parameter | None, b: Parameter | None) -> bool:

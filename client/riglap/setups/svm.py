@@ -100,6 +100,8 @@ class _Reading:
         name = (one.section, one.key)
         if name in self.found:
             self.left.append(LeftOut(number, f"[{one.section}] has {one.key} already"))
+        elif not all(text.isprintable() for text in one):
+            self.left.append(LeftOut(number, "characters that cannot be printed"))
         elif any(len(text) > _LONGEST for text in one):
             self.left.append(LeftOut(number, f"longer than {_LONGEST} characters"))
         else:

@@ -90,6 +90,8 @@ def laps(
       rig laps --best-of driver
       rig laps - --track meander --class GT3 --valid --order-by lap_time --limit 10
     """
+    if tag and best_of:
+        raise click.UsageError("--best-of looks at all laps: give it or --tag")
     asked = bool(best_of or tag) or filters["synced"] is not None or any(filters.values())
     filters |= {} if everything else {"complete": True, "kind": "lap"}
     order_by = order_by or ("lap_time" if best_of else "start_time desc")

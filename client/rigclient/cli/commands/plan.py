@@ -1,6 +1,7 @@
 """`rig plan`: what the assistant has proposed, approved or not item by item."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +35,11 @@ def plan() -> None:
       rig plan list
       rig plan approve last
     """
+
+
+_every: Callable[[shell.Command], shell.Command] = click.option(
+    "--all", "every", is_flag=True, help="All that are open."
+)
 
 
 @plan.command("list")
@@ -83,7 +89,7 @@ def show(address: str, name: str, as_json: bool) -> None:
 @plan.command("approve")
 @click.argument("name", metavar="PLAN")
 @click.argument("items", metavar="[ITEM...]", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that are open.")
+@_every
 @shell.as_json
 @click.pass_obj
 def approve(address: str, name: str, items: tuple[str, ...], every: bool, as_json: bool) -> None:
@@ -100,7 +106,7 @@ def approve(address: str, name: str, items: tuple[str, ...], every: bool, as_jso
         found = _found(rig, name)
         if items or every:
             found = _decide(rig, found, items or _open(found), approve=True)
-        elif click.get_text_stream("stdin").isatty():
+        elif sys.stdin.isatty():
             found = decide_all(rig, shell.console(), found)
         else:
             raise click.UsageError("name items, or give --all")
@@ -110,7 +116,7 @@ def approve(address: str, name: str, items: tuple[str, ...], every: bool, as_jso
 @plan.command("reject")
 @click.argument("name", metavar="PLAN")
 @click.argument("items", metavar="[ITEM...]", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that are open.")
+@_every
 @shell.as_json
 @click.pass_obj
 def reject(address: str, name: str, items: tuple[str, ...], every: bool, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from rig.errors import NotFound
+from rig.errors import NotFound, Taken
 from rig.v1 import catalog_pb2, session_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
@@ -17,6 +17,7 @@ from rigclient.cli.commands.garage.resources import EVENTS, Sharing, cells
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, TITLE
+from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Text
 from riglap.times import lap_time
 
@@ -239,10 +240,13 @@ def add_session(
     with connect(address) as rig:
         found = resources.find(rig.catalog, EVENTS, name)
         whole = dict.fromkeys(rig.session(session).name for session in sessions)
-        for session in whole:
-            body = catalog_pb2.EventSession(session=session, title=title, tags=tags)
-            made = rig.catalog.create(f"{found.name}/sessions", body)
-            _told(made, found, "in", as_json)
+        there = {one.event_session.session for one in rig.catalog.list(f"{found.name}/sessions")}
+        if taken := [session for session in whole if session in there]:
+            told = f"{resources.title(found)} has {resources.target_text(taken[0])} already"
+            raise Taken(told, hint="`rig event remove-session` takes it out")
+        bodies = [catalog_pb2.EventSession(session=one, title=title, tags=tags) for one in whole]
+        made = [rig.catalog.create(f"{found.name}/sessions", body) for body in bodies]
+    _told(made, found, "in", as_json)
 
 
 @click.command("remove-session")
@@ -264,7 +268,7 @@ def remove_session(address: str, name: str, sessions: tuple[str, ...], as_json: 
         held = [_held(rig, of, session) for session in sessions]
         for one in held:
             rig.catalog.delete(one.name, etag=one.etag)
-            _told(one, found, "no longer in", as_json)
+    _told(held, found, "no longer in", as_json)
 
 
 def _held(rig: Rig, of: resources.Collection, wanted: str) -> catalog_pb2.Resource:
@@ -274,9 +278,11 @@ def _held(rig: Rig, of: resources.Collection, wanted: str) -> catalog_pb2.Resour
     return found[0] if len(found) == 1 else resources.find(rig.catalog, of, wanted)
 
 
-def _told(one: catalog_pb2.Resource, event: catalog_pb2.Resource, how: str, as_json: bool) -> None:
+def _told(
+    changed: Sequence[catalog_pb2.Resource], event: catalog_pb2.Resource, how: str, as_json: bool
+) -> None:
     if as_json:
-        shell.show_json(one)
-    else:
-        session = resources.target_text(one.event_session.session)
-        shell.console().print(Text(f"{session} is {how} {resources.title(event)}"), soft_wrap=True)
+        shell.show_json(changed)
+        return
+    for one in changed:
+        say(f"{resources.target_text(one.event_session.session)} is {how} {resources.title(event)}")

@@ -91,9 +91,12 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
     """
     with connect(address) as rig:
         found = [resources.find(rig.catalog, FORMULAS, name) for name in names]
-        for one in found:
-            gone = resources.delete(rig.catalog, one, yes)
-            resources.told_gone(one, gone, as_json)
+        gone = [one for one in found if resources.delete(rig.catalog, one, yes)]
+    if as_json:
+        click.echo(shell.json_text([one.name for one in gone]))
+        return
+    for one in gone:
+        resources.told_gone(one, 1, as_json)
 
 
 def saved_formulas(address: str, names: Iterable[str]) -> dict[str, str]:

@@ -92,6 +92,9 @@ def config() -> None:
         edit="Change a setup, or its parameters",
         delete="Delete a setup",
         diff_="Show what is different between two setups",
+    )
+    | _of(
+        "setup_use",
         use="Say which setup laps were driven with",
         clear="Forget which setup laps were driven with",
     )

@@ -67,9 +67,19 @@ def changed(
             unit = one.unit or (made[name].unit if one.number is not None else "")
             made[name] = Parameter(*name, one.value, unit)
     for one in added:
-        for section in _SECTIONS.get(one.section.lower(), (one.section,)):
-            made[section, one.key] = one._replace(section=section)
+        for section in _SECTIONS.get(one.section.lower(), (_raw_section(made, one.section),)):
+            key = _raw_key(made, one.key)
+            made[section, key] = one._replace(section=section, key=key)
     return list(made.values())
+
+
+def _raw_section(made: _Made, told: str) -> str:
+    """Return what the setup calls a section, where it has it."""
+    return next((section for section, _ in made if _is_section(section, told)), told)
+
+
+def _raw_key(made: _Made, told: str) -> str:
+    return next((key for _, key in made if _is_key(key, told)), told)
 
 
 def _meant(made: _Made, one: Parameter) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`rig setup`: how vehicles are set up, what differs, and which laps were driven with it."""
+"""`rig setup`: how vehicles are set up, and what differs."""
 
 import contextlib
 from collections.abc import Sequence
@@ -7,18 +7,17 @@ from typing import Any, Final
 
 import click
 
-from rig.errors import BadRequest, Denied, NotFound, Taken
+from rig.errors import BadRequest, NotFound
 from rig.v1 import catalog_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources, setup_table
 from rigclient.cli.commands.garage.longtext import LongText, description
 from rigclient.cli.commands.garage.resources import CONFIGURATIONS, SETUPS, VEHICLES, cells
-from rigclient.cli.commands.garage.settings import changed, settings_option
+from rigclient.cli.commands.garage.settings import SettingType, changed, settings_option
 from rigclient.cli.commands.garage.setup_table import messages, parameters_of
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.terminal.palette import DIM, TEXT, TITLE
-from rigclient.cli.terminal.plain import say
 from rigclient.cli.terminal.text import Text
 from riglap.setups import Difference, Parameter, diff, read_svm
 
@@ -239,7 +238,7 @@ def diff_(address: str, first: str, second: str, as_json: bool) -> None:
       rig setup diff sprint new.svm
     """
     with contextlib.ExitStack() as stack:
-        rig = None if is_file(first) and is_file(second) else stack.enter_context(connect(address))
+        rig = None if _is_file(first) and _is_file(second) else stack.enter_context(connect(address))
         titles, sides = zip(*(_side(rig, one) for one in (first, second)), strict=True)
     found = diff(*sides)
     if as_json:
@@ -248,14 +247,14 @@ def diff_(address: str, first: str, second: str, as_json: bool) -> None:
         _show_differences(found, *titles)
 
 
-def is_file(name: str) -> bool:
+def _is_file(name: str) -> bool:
     """Return whether a file is meant, not a setup of the rig."""
-    return name.lower().endswith(".svm") or Path(name).is_file()
+    return name.lower().endswith(".svm")
 
 
 def _side(rig: Rig | None, name: str) -> tuple[str, Sequence[Parameter]]:
     """Return title and parameters."""
-    if is_file(name):
+    if _is_file(name):
         return Path(name).name, read_svm(name)[0].parameters
     assert rig is not None
     found = resources.find(rig.catalog, SETUPS, name)
@@ -274,64 +273,3 @@ def _plain(one: Difference) -> dict[str, Any]:
     sides = {"a": one.a, "b": one.b}
     told = {word: side and {"value": side.value, "unit": side.unit} for word, side in sides.items()}
     return {"section": one.section, "key": one.key, **told, "change": one.change}
-
-
-@click.command()
-@click.argument("name", metavar="SETUP")
-@click.argument("laps", metavar="LAP...", nargs=-1, required=True)
-@shell.as_json
-@click.pass_obj
-def use(address: str, name: str, laps: tuple[str, ...], as_json: bool) -> None:
-    """Say which setup laps were driven with.
-
-    LAP is what `rig lap` takes; it shows the setup from then on.
-
-    \b
-    Example:
-      rig setup use sprint best car012-0003
-    """
-    with connect(address) as rig:
-        found = resources.find(rig.catalog, SETUPS, name)
-        made = [_assign(rig, lap, found.name) for lap in rig.find_laps(laps)]
-    if as_json:
-        shell.show_json(made)
-        return
-    for one in made:
-        say(f"{resources.target_text(one.assignment.lap)} was driven with {found.setup.title}")
-
-
-def _assign(rig: Rig, lap: str, setup: str) -> catalog_pb2.Resource:
-    """Say it of a lap; what was said before no longer holds."""
-    rig.lap_info(lap)  # a whole name is not looked up before
-    body = catalog_pb2.Assignment(lap=lap, setup=setup)
-    try:
-        return rig.catalog.create("assignments", body)
-    except Taken:
-        for one in rig.catalog.list("assignments", target=lap):
-            with contextlib.suppress(Denied):  # another's
-                return rig.catalog.update(one.name, body, ("setup",))
-        raise
-
-
-@click.command()
-@click.argument("laps", metavar="LAP...", nargs=-1, required=True)
-@shell.as_json
-@click.pass_obj
-def clear(address: str, laps: tuple[str, ...], as_json: bool) -> None:
-    """Forget which setup laps were driven with.
-
-    \b
-    Example:
-      rig setup clear car012-0003
-    """
-    with connect(address) as rig:
-        found = [one for lap in rig.find_laps(laps) for one in rig.catalog.list("assignments", target=lap)]
-        for one in found:
-            rig.catalog.delete(one.name, etag=one.etag)
-    if as_json:
-        shell.show_json(found)
-        return
-    for one in found:
-        say(f"nobody says any more which setup {resources.target_text(one.assignment.lap)} was driven with")
-    if not found:
-        say("nobody has said which setup they were driven with")

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import click
 
 from rig.errors import BadRequest, Taken
+from rig.regular import shown
 from rig.v1 import catalog_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
@@ -31,7 +32,7 @@ class _File(NamedTuple):
     text: str
 
     def message(self, title: str) -> catalog_pb2.Setup:
-        made = catalog_pb2.Setup(title=title, file_name=self.path.name, source=self.text)
+        made = catalog_pb2.Setup(title=title, file_name=shown(self.path.name), source=self.text)
         made.description = self.setup.notes
         made.parameters.extend(messages(self.setup.parameters))
         return made
@@ -86,7 +87,7 @@ def _import(
     """Return setups and what became of each. Raises Taken before anything is done."""
     known = list(rig.catalog.list(f"{vehicle.name}/setups"))
     titles = {one.setup.title: one for one in known}
-    wanted = [(one.message(title or one.path.stem), _same(known, one.text)) for one in read]
+    wanted = [(one.message(title or shown(one.path.stem)), _same(known, one.text)) for one in read]
     for body, there in wanted:
         if there is None and body.title in titles and not replace:
             raise Taken(

@@ -80,11 +80,18 @@ def differences(found: Sequence[Difference], first: str, second: str, width: int
 
 def _difference_rows(found: Sequence[Difference]) -> Iterator[Sequence[Text]]:
     before = ""
-    for place, one in _placed(found):
+    for place, one in _together(_placed(found)):
         change = Text("" if one.change is None else f"{one.change:+.6g}", YELLOW)
         parameter = Text(parameter_title(one.key), STRONG)
         yield Text(place if place != before else "", DIM), parameter, _value(one.a), _value(one.b), change
         before = place
+
+
+def _together(placed: Iterable[tuple[str, Difference]]) -> list[tuple[str, Difference]]:
+    """Return what is at one place together, the places in the order in which they came."""
+    kept = list(placed)
+    order = list(dict.fromkeys(place for place, _ in kept))
+    return sorted(kept, key=lambda one: order.index(one[0]))
 
 
 def _placed(found: Sequence[Difference]) -> Iterator[tuple[str, Difference]]:
