@@ -241,16 +241,25 @@ def test_the_wall_keeps_its_layouts_there_too(page: Page, clean: House) -> None:
 def test_a_question_is_answered_and_what_is_ticked_is_done(page: Page, clean: House) -> None:
     lap = a_lap(clean)
     tip = clean.rig.coach(lap).tips[0]
-    plan = call("propose", items=[{"kind": "tag", "text": "slow in"}, {"kind": "note", "text": "brake later"}])
-    clean.model.play(say(f"You lose it here: [finding:{tip.id}]."), plan)
+    items = [{"kind": "tag", "text": "slow in"}, {"kind": "note", "text": "turn in earlier"}]
+    plan = call("propose", title="Next run", items=items)
+    clean.model.play(plan, say(f"You lose it here: [finding:{tip.id}]."))
     opened(page, clean.page("compare", a="best", b=lap))
     chat = page.locator("#chatbox")
     chat.get_by_label("Question about this lap").fill("Where is the time?")
+    chat.get_by_label("Propose what to do").check()
     chat.get_by_role("button", name="Ask").click()
-    browser.wait(page, lambda: chat.locator(".cited li").count() == 1)
-    assert chat.locator(".cited li").get_attribute("data-finding") == tip.id
+    browser.wait(page, lambda: chat.locator(".plan input").count() == 2)
+    assert chat.locator(".cited li").get_attribute("data-finding") == f"finding:{tip.id}"
     assert "model-1" in chat.inner_text()
+    assert not list(clean.rig.catalog.list("tags"))
+    chat.locator(".plan").get_by_text("slow in").click()
     looked_at(page)
+    chat.get_by_role("button", name="Do what is ticked").click()
+    browser.wait(page, lambda: "rejected" in chat.locator(".plan").inner_text())
+    assert [(one.tag.target, one.tag.text) for one in clean.rig.catalog.list("tags")] == [(lap, "slow in")]
+    assert not list(clean.rig.catalog.list("notes"))
+    browser.wait(page, lambda: "slow in" in page.locator("#notebox").inner_text())
 
 
 def test_an_answer_of_invented_findings_gives_the_rig_s_own_tips(page: Page, clean: House) -> None:
