@@ -131,7 +131,7 @@ def test_two_setups_of_a_vehicle_are_compared(page: Page, clean: House, tmp_path
     page.locator("input[type=file]").set_input_files([tmp_path / "soft.svm", tmp_path / "hard.svm"])
     setups = page.get_by_label("Setups", exact=True)
     browser.wait(page, lambda: setups.locator("tbody tr").count() == 2)
-    assert "1 lines left out" in setups.get_by_role("status").inner_text()
+    assert "1 line left out" in setups.get_by_role("status").inner_text()
     page.get_by_label("Pick soft").check()
     assert "62.0 N/mm" in page.get_by_label("Setup", exact=True).inner_text()
     page.get_by_label("Pick hard").check()

@@ -64,7 +64,7 @@ export function vehiclePanel(shown: Shown, vehicle: Resource<"vehicle">, garage:
 
 function configuration(shown: Shown, vehicle: string, one: Resource<"configuration">): TemplateResult {
   const { title = "", description, parts = [] } = one.configuration;
-  return html`<details><summary><b>${title}</b> <span class="dim">${parts.length} parts${description ? `, ${description}` : ""}</span></summary>
+  return html`<details><summary><b>${title}</b> <span class="dim">${parts.length} ${parts.length === 1 ? "part" : "parts"}${description ? `, ${description}` : ""}</span></summary>
     <dl>${parts.map(({ key, value }) => html`<dt>${key}</dt><dd>${value}</dd>`)}</dl>
     <span class="tools"><button @click=${() => editConfiguration(shown, vehicle, one)}>Edit</button>
       <button @click=${() => drop(shown, one, `Delete the configuration ${title}?`)}>Delete</button></span></details>`;
@@ -173,7 +173,7 @@ async function files(shown: Shown, vehicle: string, garage: Garage, input: HTMLI
     try {
       const { resource, left_out } = await enterSetup(shown.rig, vehicle, file);
       const settings = resource.setup.parameters?.length ?? 0;
-      said.push(`${file.name}: ${settings} settings${left_out.length ? `, ${left_out.length} lines left out (${left_out[0]})` : ""}`);
+      said.push(`${file.name}: ${settings} settings${left_out.length ? `, ${left_out.length} ${left_out.length === 1 ? "line" : "lines"} left out (${left_out[0]})` : ""}`);
     } catch (error) {
       said.push(`${file.name}: ${words(error)}`);
     }

@@ -45,8 +45,8 @@ export class LapNotes {
     const { tags, notes, wrong } = this;
     render(
       html`<div class="said">
-        <p class="tags">${tags.map((tag) => html`<span class="tag">${tag.tag.text}<button aria-label="Remove the tag ${tag.tag.text}" @click=${() => this.do(() => remove(this.rig, tag))}>×</button></span>`)}
-          <form @submit=${(event: Event) => this.tag(event)}><input name="tag" maxlength="60" placeholder="tag" aria-label="New tag" autocomplete="off"><button>Add</button></form></p>
+        <div class="tags">${tags.map((tag) => html`<span class="tag">${tag.tag.text}<button aria-label="Remove the tag ${tag.tag.text}" @click=${() => this.do(() => remove(this.rig, tag))}>×</button></span>`)}
+          <form @submit=${(event: Event) => this.tag(event)}><input name="tag" maxlength="60" placeholder="tag" aria-label="New tag" autocomplete="off"><button>Add</button></form></div>
         ${this.setup()}
         ${notes.length ? html`<ul class="said-notes">${notes.map((note) => this.note(note))}</ul>` : nothing}
         <form class="write" @submit=${(event: Event) => this.write(event)}>
