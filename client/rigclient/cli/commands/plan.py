@@ -26,7 +26,17 @@ _MARKS: Final = {
 _OPEN: Final = (catalog_pb2.PLAN_ITEM_STATE_PROPOSED, catalog_pb2.PLAN_ITEM_STATE_APPROVED)
 
 
-@click.group(cls=exits.Commands)
+_HERE: Final = "rigclient.cli.commands.plan"
+COMMANDS: Final = {
+    "approve": (f"{_HERE}:approve", "Approve items of a plan: each is done at once"),
+    "list": (f"{_HERE}:list_plans", "List plans, newest first"),
+    "reject": (f"{_HERE}:reject", "Reject items of a plan: nothing of them is done"),
+    "show": (f"{_HERE}:show", "Show a plan with its items, and what came of them"),
+}
+"""Where each command is, and the first line of its docstring."""
+
+
+@click.group(cls=exits.Commands, lazy=COMMANDS)
 def plan() -> None:
     """Approve, item by item, what the assistant has proposed.
 
@@ -42,7 +52,7 @@ _every: Callable[[shell.Command], shell.Command] = click.option(
 )
 
 
-@plan.command("list")
+@click.command("list")
 @shell.as_json
 @click.pass_obj
 def list_plans(address: str, as_json: bool) -> None:
@@ -65,7 +75,7 @@ def list_plans(address: str, as_json: bool) -> None:
     console.print(table(heads, [_row(one) for one in found], console.width))
 
 
-@plan.command("show")
+@click.command("show")
 @click.argument("name", metavar="[PLAN]", default="last")
 @shell.as_json
 @click.pass_obj
@@ -86,7 +96,7 @@ def show(address: str, name: str, as_json: bool) -> None:
         show_plan(shell.console(), found)
 
 
-@plan.command("approve")
+@click.command("approve")
 @click.argument("name", metavar="PLAN")
 @click.argument("items", metavar="[ITEM...]", nargs=-1)
 @_every
@@ -113,7 +123,7 @@ def approve(address: str, name: str, items: tuple[str, ...], every: bool, as_jso
     _report(found, as_json)
 
 
-@plan.command("reject")
+@click.command("reject")
 @click.argument("name", metavar="PLAN")
 @click.argument("items", metavar="[ITEM...]", nargs=-1)
 @_every
