@@ -154,7 +154,8 @@ def show_plan(console: Console, found: Plan) -> None:
 
 def decide_all(rig: Rig, console: Console, found: Plan) -> Plan:
     """Ask for each item that is open whether it is wanted, and do what is. Returns the plan afterwards."""
-    console.print(Text("y does it, n rejects it, Enter leaves it for later", DIM))
+    told = "y does it, n rejects it, Enter leaves it for later" if _open(found) else "nothing of it is open"
+    console.print(Text(told, DIM))
     for item in list(found.plan.items):
         if item.state not in _OPEN:
             continue
@@ -189,7 +190,10 @@ def _report(found: Plan, as_json: bool) -> None:
 def _found(rig: Rig, name: str) -> Plan:
     """Return a plan by its name, the last part of it, or last. Raises NotFound."""
     if name != "last":
-        return rig.catalog.get(name if "/" in name else f"plans/{name}")
+        try:
+            return rig.catalog.get(name if "/" in name else f"plans/{name}")
+        except NotFound as error:
+            raise NotFound(error.message, hint="`rig plan list` lists them") from None
     for found in rig.catalog.list("plans", order_by="create_time desc", page_size=1):
         return found
     raise NotFound("there is no plan yet", hint='`rig ask --plan "what do I try next?"` makes one')
