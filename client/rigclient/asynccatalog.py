@@ -150,7 +150,7 @@ class AsyncCatalog:
         return answer
 
     async def reset(self) -> catalog_pb2.ResetCatalogResponse:
-        """Empty the catalog. Returns the file on the rig that has what was in it."""
+        """Clear the catalog. Returns the file on the rig that has what was in it."""
         answer: catalog_pb2.ResetCatalogResponse = await self._rig._ask(
             self._stub.ResetCatalog, catalog_pb2.ResetCatalogRequest()
         )

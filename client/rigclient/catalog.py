@@ -148,7 +148,7 @@ class Catalog:
         return answer
 
     def reset(self) -> catalog_pb2.ResetCatalogResponse:
-        """Empty the catalog. Returns the file on the rig that has what was in it."""
+        """Clear the catalog. Returns the file on the rig that has what was in it."""
         answer: catalog_pb2.ResetCatalogResponse = self._rig._ask(
             self._stub.ResetCatalog, catalog_pb2.ResetCatalogRequest()
         )

@@ -16,8 +16,9 @@ import grpc
 
 from rig.errors import BadRequest, Exhausted, NotFound, RigError
 from rig.regular import is_regular
-from rig.v1 import analysis_pb2, archive_pb2, lap_pb2, laps_pb2
+from rig.v1 import analysis_pb2, archive_pb2, lap_pb2, laps_pb2, season_pb2
 from rigd.auth.caller import CALLER, Caller, Scope
+from rigd.serve.season import season_of
 from rigd.serve.seats import Seats
 from rigd.store.corners import pass_messages, read_corners
 from rigd.store.store import StoreReader, circuits_path
@@ -69,6 +70,7 @@ class AnalysisService:
             "ListCorners": (self.list_corners, analysis_pb2.ListCornersRequest),
             "CompareLaps": (self.compare, analysis_pb2.CompareLapsRequest),
             "Coach": (self.coach, analysis_pb2.CoachRequest),
+            "GetSeason": (self._get_season, season_pb2.GetSeasonRequest),
         }
         methods: dict[str, Any] = {
             name: grpc.unary_unary_rpc_method_handler(
@@ -201,6 +203,11 @@ class AnalysisService:
             reference_about=held.about,
             lost=compared.lost(),
         )
+
+    def _get_season(
+        self, request: season_pb2.GetSeasonRequest, viewer: Viewer
+    ) -> season_pb2.GetSeasonResponse:
+        return season_pb2.GetSeasonResponse(season=season_of(self._store.index, request, viewer))
 
     def _compared(
         self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer, formulas: Mapping[str, str]

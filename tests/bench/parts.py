@@ -23,6 +23,7 @@ from tests.bench.paint import page_growth, paint
 from tests.bench.peers.append import peers_append
 from tests.bench.peers.fanout import peers_fanout
 from tests.bench.peers.laps import peers_laps
+from tests.bench.season import season_figures
 from tests.bench.subscribers import TWELVE
 from tests.bench.warehouse import warehouse
 from tests.bench.warehouse_reads import warehouse_reads
@@ -208,6 +209,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "costs": costs,
     "warehouse_reads": warehouse_reads,
     "warehouse": warehouse,
+    "season": season_figures,
 }
 
 TARGETS: Final = {
@@ -247,6 +249,8 @@ TARGETS: Final = {
     "warehouse_compare_s": 2.0,
     "warehouse_compare_rss_mb": 50.0,
     "keyset_rss_mb": 260.0,
+    "season_laps_7214_ms": 1000.0,
+    "season_warehouse_7214_ms": 1000.0,
     "load_vs_write_pandas": 1.0,
     "load_vs_by_hand": 0.8,
     "load_rss_over_idle_mb": 300.0,

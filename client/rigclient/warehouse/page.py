@@ -61,6 +61,9 @@ _VIEWS: Final = {
     "RESULTS_V": "The cars of a session in their order, of a race by laps and time, of all else by the best lap; "
     "CLASS_PLACE, and RETIRED: no chequered flag, or where a chart marks none, two usual laps without a crossing "
     "before the first car's last one.",
+    "SEASON_RESULTS_V": "RESULTS_V of all races, with the session's number, source, date and start.",
+    "SEASON_DRIVERS_V": "The races of every driver in every class: starts, wins, podiums, places, laps; everybody "
+    "who completed a lap in a car has its place.",
 }
 
 

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from rig.v1 import analysis_pb2 as rig_dot_v1_dot_analysis__pb2
+from rig.v1 import season_pb2 as rig_dot_v1_dot_season__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -71,6 +72,11 @@ class AnalysisServiceStub(object):
                 request_serializer=rig_dot_v1_dot_analysis__pb2.ChatRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_analysis__pb2.ChatResponse.FromString,
                 _registered_method=True)
+        self.GetSeason = channel.unary_unary(
+                '/rig.v1.AnalysisService/GetSeason',
+                request_serializer=rig_dot_v1_dot_season__pb2.GetSeasonRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_season__pb2.GetSeasonResponse.FromString,
+                _registered_method=True)
 
 
 class AnalysisServiceServicer(object):
@@ -134,6 +140,15 @@ class AnalysisServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSeason(self, request, context):
+        """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+        figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+        INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -171,6 +186,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.Chat,
                     request_deserializer=rig_dot_v1_dot_analysis__pb2.ChatRequest.FromString,
                     response_serializer=rig_dot_v1_dot_analysis__pb2.ChatResponse.SerializeToString,
+            ),
+            'GetSeason': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeason,
+                    request_deserializer=rig_dot_v1_dot_season__pb2.GetSeasonRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_season__pb2.GetSeasonResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -364,6 +384,33 @@ class AnalysisService(object):
             '/rig.v1.AnalysisService/Chat',
             rig_dot_v1_dot_analysis__pb2.ChatRequest.SerializeToString,
             rig_dot_v1_dot_analysis__pb2.ChatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeason(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.AnalysisService/GetSeason',
+            rig_dot_v1_dot_season__pb2.GetSeasonRequest.SerializeToString,
+            rig_dot_v1_dot_season__pb2.GetSeasonResponse.FromString,
             options,
             channel_credentials,
             insecure,

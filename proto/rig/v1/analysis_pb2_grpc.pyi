@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from grpc import aio as _aio
 from rig.v1 import analysis_pb2 as _analysis_pb2
+from rig.v1 import season_pb2 as _season_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -60,6 +61,11 @@ class AnalysisServiceStub:
     NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
     not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
     """
+    GetSeason: _grpc.UnaryUnaryMultiCallable[_season_pb2.GetSeasonRequest, _season_pb2.GetSeasonResponse]
+    """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+    figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+    INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
+    """
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -92,6 +98,11 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
     NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
     not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+    """
+    GetSeason: _aio.UnaryUnaryMultiCallable[_season_pb2.GetSeasonRequest, _season_pb2.GetSeasonResponse]  # type: ignore[assignment]
+    """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+    figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+    INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
     """
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -164,6 +175,17 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
         NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
         not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSeason(
+        self,
+        request: _season_pb2.GetSeasonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_season_pb2.GetSeasonResponse, _abc.Awaitable[_season_pb2.GetSeasonResponse]]:
+        """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
+        figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
+        INVALID_ARGUMENT for a bad filter or rule, and for more laps than a season may have.
         """
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

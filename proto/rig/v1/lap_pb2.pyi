@@ -134,6 +134,10 @@ class Lap(_message.Message):
     NEWER_FIELD_NUMBER: _builtins.int
     CORNERS_FIELD_NUMBER: _builtins.int
     CORNERS_BYTES_FIELD_NUMBER: _builtins.int
+    FILE_DIGEST_FIELD_NUMBER: _builtins.int
+    CAR_NUMBER_FIELD_NUMBER: _builtins.int
+    GREEN_FIELD_NUMBER: _builtins.int
+    CHEQUERED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`sessions/{session}/laps/{lap}`. Empty in the ring, where a lap has no name yet."""
     kind: Global___LapKind.ValueType
@@ -245,6 +249,19 @@ class Lap(_message.Message):
     """
     corners_bytes: _builtins.int
     """Size of the file of the corners, bytes."""
+    file_digest: _builtins.str
+    """First 16 hexadecimal digits of the SHA-256 of the file of another program that the lap was made of; empty for
+    a lap that was recorded here.
+    """
+    car_number: _builtins.str
+    """Number as it is painted on the car, 021 say, where a file of another program tells it; empty: nobody does."""
+    green: _builtins.bool
+    """What the timekeeper says of the flags, of a lap out of a file of another program.
+
+    There was no yellow during the lap; absent: nobody knows.
+    """
+    chequered: _builtins.bool
+    """The car took the chequered flag at its end. False where nobody marks it."""
     @_builtins.property
     def pit_visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PitVisit]:
         """Stays in the pit lane that touch this lap."""
@@ -304,11 +321,17 @@ class Lap(_message.Message):
         newer: _builtins.bool = ...,
         corners: _builtins.int = ...,
         corners_bytes: _builtins.int = ...,
+        file_digest: _builtins.str = ...,
+        car_number: _builtins.str = ...,
+        green: _builtins.bool | None = ...,
+        chequered: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "lap_time", b"lap_time", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "green", b"green", "lap_time", b"lap_time", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "complete", b"complete", "corners", b"corners", "corners_bytes", b"corners_bytes", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "newer", b"newer", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "car_number", b"car_number", "chequered", b"chequered", "complete", b"complete", "corners", b"corners", "corners_bytes", b"corners_bytes", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "file_digest", b"file_digest", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "green", b"green", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "newer", b"newer", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__green: _TypeAlias = _typing.Literal["green"]  # noqa: Y015
+    _WhichOneofArgType__green: _TypeAlias = _typing.Literal["_green", b"_green"]  # noqa: Y015
     _WhichOneofReturnType__lap_time: _TypeAlias = _typing.Literal["lap_time"]  # noqa: Y015
     _WhichOneofArgType__lap_time: _TypeAlias = _typing.Literal["_lap_time", b"_lap_time"]  # noqa: Y015
     _WhichOneofReturnType__sector1: _TypeAlias = _typing.Literal["sector1"]  # noqa: Y015
@@ -317,6 +340,8 @@ class Lap(_message.Message):
     _WhichOneofArgType__sector2: _TypeAlias = _typing.Literal["_sector2", b"_sector2"]  # noqa: Y015
     _WhichOneofReturnType__sector3: _TypeAlias = _typing.Literal["sector3"]  # noqa: Y015
     _WhichOneofArgType__sector3: _TypeAlias = _typing.Literal["_sector3", b"_sector3"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__green) -> _WhichOneofReturnType__green | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lap_time) -> _WhichOneofReturnType__lap_time | None: ...
     @_typing.overload

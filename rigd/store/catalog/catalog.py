@@ -126,7 +126,6 @@ class Catalog:
         resource = _given(noun, request.resource)
         if bool(noun.above) != bool(over):
             raise BadRequest(f"{request.parent} is all of them", hint="name the one that it is to be below")
-        _check_own(noun, resource)
         if request.id:
             check_id(noun, request.id)
         if noun.kind == "user":
@@ -149,10 +148,13 @@ class Catalog:
         if over:
             parent = self.find(over, actor)
             actor.check_owns(over, user_name(parent.owner) or None)
-            resource.owner = parent.owner
+            _check_own(noun, resource, parent)
+            say_own(resource, parent)
         elif noun.kind == "user":
-            resource.owner = identifier or resource.user.title
-            check_id(noun, resource.owner)
+            user = identifier or resource.user.title
+            check_id(noun, user)
+            _check_own(noun, resource, Resource(owner=user))
+            resource.owner = user
         else:
             if resource.owner not in ("", actor.user):
                 actor.check_admin("add what is another's")
@@ -412,20 +414,26 @@ def _given(noun: Noun, given: Resource) -> Resource:
     return resource
 
 
-def _check_own(noun: Noun, resource: Resource) -> None:
-    """Raise BadRequest where it names an owner or users that are those of what it is below."""
-    if (noun.above or noun.kind == "user") and (resource.owner or resource.shared_with):
-        what = noun.above.replace("/", " ") or "users"
-        raise BadRequest(
-            f"{noun.collection} have no owner of their own", hint=f"that of its {what} is theirs"
-        )
+def _check_own(noun: Noun, given: Resource, there: Resource) -> None:
+    """Raise BadRequest where it is given another owner or other users than are said by what is there."""
+    owner, shared = given.owner or there.owner, list(given.shared_with) or list(there.shared_with)
+    if (owner, shared) != (there.owner, list(there.shared_with)):
+        what = above(there.name) or there.name if noun.above else "its user"
+        raise BadRequest(f"{noun.collection} have no owner of their own", hint=f"{what} says whose they are")
+
+
+def say_own(resource: Resource, there: Resource) -> None:
+    """Have a resource say the owner and the users that another says."""
+    resource.owner = there.owner
+    del resource.shared_with[:]
+    resource.shared_with.extend(there.shared_with)
 
 
 def _check_change(noun: Noun, before: Resource, after: Resource, actor: Actor) -> None:
     """Raise Denied, BadRequest for changes of owner and drivers that cannot be."""
-    same = before.owner == after.owner and list(before.shared_with) == list(after.shared_with)
-    if (noun.above or noun.kind == "user") and not same:
-        _check_own(noun, Resource(owner="-"))
+    if noun.above or noun.kind == "user":
+        _check_own(noun, after, before)
+        say_own(after, before)
     if before.owner != after.owner:
         actor.check_admin("give away what is yours")
     if noun.kind == "user" and list(before.user.drivers) != list(after.user.drivers):

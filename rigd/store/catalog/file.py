@@ -128,11 +128,13 @@ def backup(db: sqlite3.Connection, path: Path, why: str) -> Path:
     """Copy the catalog, as it is at one moment, beside it, and forget the oldest copies. Returns the copy,
     which is a catalog. Raises OSError, sqlite3.Error; nothing is left then.
     """
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    names = (f"{path.stem}-{why}-{stamp}{tail}.sqlite" for tail in ("", *(f"-{n}" for n in range(2, 1000))))
-    target = next(one for name in names if not (one := path.with_name(name)).exists())
+    now_ns = time.time_ns()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now_ns // 1_000_000_000))
+    target = path.with_name(f"{path.stem}-{why}-{stamp}.{now_ns % 1_000_000_000:09d}Z.sqlite")
     copy(db, target)
-    kept = sorted(path.parent.glob(f"{path.stem}-before-*.sqlite"), key=lambda one: one.stat().st_mtime_ns)
+    kept = sorted(
+        path.parent.glob(f"{path.stem}-before-*.sqlite"), key=lambda one: one.name.rpartition("-")[2]
+    )
     for old in kept[:-MAX_BACKUPS]:
         old.unlink(missing_ok=True)
     return target

@@ -11,7 +11,7 @@ from rig.errors import BadRequest, RigError, Taken
 from rig.v1 import catalog_pb2
 from rigd.store.catalog import file, values
 from rigd.store.catalog.actor import ADMIN, Actor
-from rigd.store.catalog.catalog import Catalog
+from rigd.store.catalog.catalog import Catalog, say_own
 from rigd.store.catalog.limits import PAGE_BYTES
 from rigd.store.catalog.nouns import NOUNS, Noun, Resource, above, noun_of, user_of
 from rigd.store.catalog.rows import HEAD, resource_of
@@ -96,9 +96,7 @@ def _prepared(catalog: Catalog, noun: Noun, given: Resource) -> Resource:
     resource.update_time_ns = resource.update_time_ns or now_ns
     if noun.above:
         over = catalog.find(above(resource.name), ADMIN)
-        resource.owner = over.owner
-        del resource.shared_with[:]
-        resource.shared_with.extend(over.shared_with)
+        say_own(resource, over)
     elif noun.kind == "user":
         resource.owner = user_of(resource.name)
         del resource.shared_with[:]
@@ -130,7 +128,7 @@ def _said(resource: Resource) -> Resource:
 
 
 def reset(catalog: Catalog, users: Iterable[str]) -> catalog_pb2.ResetCatalogResponse:
-    """Empty the catalog but for these users, once a backup is written. Raises OSError where it cannot be."""
+    """Clear the catalog but for these users, once a backup is written. Raises OSError where it cannot be."""
     with catalog.reading():
         kept = file.backup(catalog.db, catalog.path, "before-reset")
     with catalog.turn():

@@ -10,6 +10,7 @@ from rigclient.cli.terminal.line import Line
 from rigclient.cli.terminal.palette import FAINT, SECTORS, TEXT
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_RISING: Final = "▁▂▃▄▅▆▇█"
 _GROOVE: Final = Style.parse("on #20262d")
 
 
@@ -21,6 +22,17 @@ def bar(share: float, cells: int, style: Style) -> Line:
     if rest:
         line.put(_EIGHTHS[rest], style + _GROOVE)
     return line.to(cells, _GROOVE)
+
+
+def spark(shares: Sequence[float | None], style: Style) -> Line:
+    """Return a bar of a cell for each share of 0 to 1, from the bottom; None is a dot."""
+    line = Line()
+    for share in shares:
+        if share is None:
+            line.put("·", FAINT)
+        else:
+            line.put(_RISING[round(min(max(share, 0.0), 1.0) * (len(_RISING) - 1))], style)
+    return line
 
 
 def centred(value: float, cells: int, style: Style) -> Line:

@@ -1,0 +1,1 @@
+"""`rig season`: what sessions add up to."""
