@@ -6,7 +6,7 @@ from typing import Any, Final
 from rig.errors import BadRequest, NotFound
 from rig.v1 import catalog_pb2
 from rigclient.assistant.facts import Facts
-from rigclient.assistant.proposal import PROPOSE, Parameter, Proposal, proposals
+from rigclient.assistant.proposal import PROPOSE, Proposal, SetupValue, proposals
 from rigclient.assistant.tool import Arguments, Tool, ToolResult
 from rigd.serve.catalogcalls import CatalogCalls
 from rigd.serve.laptools import LapTools, title_of
@@ -51,14 +51,14 @@ class GarageTools:
         lap = self._laps.named(handle)
         return lap.name, title_of(lap)
 
-    def parameter(self, setup: str, section: str, key: str) -> Parameter:
+    def parameter(self, setup: str, section: str, key: str) -> SetupValue:
         """Return a value of a setup. Raises NotFound."""
         found = self._setups.get(setup)
         if found is None:
             raise NotFound(f"no setup {setup[:40]!r} was told of", hint="ask for the setup of a lap first")
         for one in found.setup.parameters:
             if (one.section, one.key) == (section, key):
-                return Parameter(found.name, found.setup.title, section, key, one.value, one.unit)
+                return SetupValue(found.name, found.setup.title, section, key, one.value, one.unit)
         raise NotFound(f"the setup has no {section[:60]}.{key[:60]}", hint="section and key as it has them")
 
     # The tools.

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ Send = Callable[[BaseHTTPRequestHandler], None]
 class ScriptedEndpoint:
     """Answers one request after the other as `script` says; the last answer goes on for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.script: list[Send] = [say("Nothing.")]
         self.asked: list[dict[str, Any]] = []
         """Requests, as they came."""
@@ -21,12 +22,15 @@ class ScriptedEndpoint:
         self.over = threading.Event()
         """Those who hang end."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._scheme = "https" if context else "http"
+        if context:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/v1"
 
     def play(self, *script: Send) -> None:
         """Begin another script, and forget what was asked."""
@@ -134,8 +138,8 @@ def huge() -> Send:
 
 
 @contextlib.contextmanager
-def scripted() -> Iterator[ScriptedEndpoint]:
-    made = ScriptedEndpoint()
+def scripted(context: ssl.SSLContext | None = None) -> Iterator[ScriptedEndpoint]:
+    made = ScriptedEndpoint(context)
     try:
         yield made
     finally:

@@ -1,6 +1,8 @@
 """One question over real HTTP: what a model may do to it, and what comes of that."""
 
 import json
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from rigclient.assistant.exchange import Exchange
 from rigclient.assistant.facts import Facts
 from rigclient.assistant.prompt import messages
 from rigclient.assistant.tool import Arguments, Tool, ToolResult
+from rigd.auth.certificate import Certificates
 from tests.assistant.scripted import (
     ScriptedEndpoint,
     call,
@@ -24,6 +27,7 @@ from tests.assistant.scripted import (
     raw,
     say,
     say_whole,
+    scripted,
 )
 from tests.stage import free_port
 
@@ -209,3 +213,13 @@ async def test_a_proxy_of_the_environment_is_not_used(
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
     endpoint.play(say("Brake later."))
     assert (await ask(model)).refused == ""
+
+
+async def test_a_certificate_that_nobody_trusts_gets_no_key(tmp_path: Path) -> None:
+    Certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls/certificate.pem")
+    with scripted(context) as secure:
+        asked = await ask(Endpoint(secure.url, "model-1", KEY))
+        assert "certificate that is not trusted" in asked.refused
+        assert secure.asked == []

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from rig.errors import BadRequest, Busy, NotFound, Unavailable
+from rig.errors import BadRequest, Busy, Exhausted, NotFound, Unavailable
 from rig.v1 import analysis_pb2, catalog_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.main import rig as rig_command
-from tests.assistant.scripted import ScriptedEndpoint, call, cut, say, scripted
+from rigd.serve.limits import MAX_QUESTIONS
+from tests.assistant.scripted import ScriptedEndpoint, call, cut, hang, say, scripted
 from tests.once import once
 from tests.riglap.conftest import real_drive
-from tests.stage import Stage, stage
+from tests.stage import Stage, stage, until
 
 KEY = "sk-very-secret"
 
@@ -173,6 +174,24 @@ def test_a_dry_run_sends_nothing(rig: Rig, lap: str, model: ScriptedEndpoint) ->
     assert KEY not in happened[0].request
     asked(rig, lap)
     assert model.asked[0] == would
+
+
+def test_who_goes_away_leaves_no_question_open(rig: Rig, lap: str, model: ScriptedEndpoint) -> None:
+    model.play(hang("Well. "))
+
+    def begun() -> bool:
+        happening = rig.chat("Why?", lap)
+        try:
+            while not next(happening).text:
+                pass
+        except Exhausted:  # the rig has not seen yet that another went away
+            return False
+        finally:
+            happening.close()
+        return True
+
+    for _ in range(MAX_QUESTIONS + 1):
+        until(begun)
 
 
 def test_odd_questions_are_refused(rig: Rig, lap: str) -> None:

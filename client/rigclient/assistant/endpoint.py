@@ -50,6 +50,8 @@ class Endpoint:
                 async for part in _read(response):
                     yield part
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
+            if isinstance(error, ssl.CertificateError):
+                raise Unavailable(f"{self.host} shows a certificate that is not trusted") from None
             raise self._unreached(error) from None
 
     def _headers(self) -> dict[str, str]:

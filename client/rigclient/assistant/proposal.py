@@ -47,7 +47,7 @@ PROPOSE: Final = Tool(
 )
 
 
-class Parameter(NamedTuple):
+class SetupValue(NamedTuple):
     """A value of a setup, as it is now."""
 
     setup: str
@@ -66,7 +66,7 @@ class Handles(Protocol):
     def lap(self, handle: str) -> tuple[str, str]:
         """Return name and title of a lap."""
 
-    def parameter(self, setup: str, section: str, key: str) -> Parameter:
+    def parameter(self, setup: str, section: str, key: str) -> SetupValue:
         """Return a value of a setup."""
 
 

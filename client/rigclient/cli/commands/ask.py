@@ -141,7 +141,8 @@ def _introduce(assistant: analysis_pb2.GetAssistantResponse) -> None:
     if assistant.local:
         say(f"{assistant.model} answers, on the rig itself: nothing leaves it.", err=True)
         return
-    say(f"Questions go to {assistant.host}, to be answered by {assistant.model}. {_SENT}", err=True)
+    sent = f"Questions go to {assistant.host}, to be answered by {assistant.model}. {_SENT}"
+    Console(stderr=True).print(Text(sent, YELLOW))
     if sys.stdin.isatty():
         click.confirm("Go on?", abort=True, err=True)
 
@@ -189,7 +190,8 @@ def _show(console: Console, heard: Heard) -> None:
 def _looked(heard: Heard) -> Iterator[RenderableType]:
     """Yield what the model has looked at."""
     for call in heard.tools:
-        what = f"{call.tool}: {call.error}" if call.error else f"looked at {call.about}"
+        did = "proposed" if call.tool == "propose" else "looked at"
+        what = f"{call.tool}: {call.error}" if call.error else f"{did} {call.about}"
         yield Text(what, DIM)
 
 

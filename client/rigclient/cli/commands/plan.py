@@ -26,7 +26,17 @@ _MARKS: Final = {
 _OPEN: Final = (catalog_pb2.PLAN_ITEM_STATE_PROPOSED, catalog_pb2.PLAN_ITEM_STATE_APPROVED)
 
 
-@click.group(cls=exits.Commands)
+_HERE: Final = "rigclient.cli.commands.plan"
+COMMANDS: Final = {
+    "approve": (f"{_HERE}:approve", "Approve items of a plan: each is done at once"),
+    "list": (f"{_HERE}:list_plans", "List plans, newest first"),
+    "reject": (f"{_HERE}:reject", "Reject items of a plan: nothing of them is done"),
+    "show": (f"{_HERE}:show", "Show a plan with its items, and what came of them"),
+}
+"""Where each command is, and the first line of its docstring."""
+
+
+@click.group(cls=exits.Commands, lazy=COMMANDS)
 def plan() -> None:
     """Approve, item by item, what the assistant has proposed.
 
@@ -42,7 +52,7 @@ _every: Callable[[shell.Command], shell.Command] = click.option(
 )
 
 
-@plan.command("list")
+@click.command("list")
 @shell.as_json
 @click.pass_obj
 def list_plans(address: str, as_json: bool) -> None:
@@ -65,7 +75,7 @@ def list_plans(address: str, as_json: bool) -> None:
     console.print(table(heads, [_row(one) for one in found], console.width))
 
 
-@plan.command("show")
+@click.command("show")
 @click.argument("name", metavar="[PLAN]", default="last")
 @shell.as_json
 @click.pass_obj
@@ -86,7 +96,7 @@ def show(address: str, name: str, as_json: bool) -> None:
         show_plan(shell.console(), found)
 
 
-@plan.command("approve")
+@click.command("approve")
 @click.argument("name", metavar="PLAN")
 @click.argument("items", metavar="[ITEM...]", nargs=-1)
 @_every
@@ -113,7 +123,7 @@ def approve(address: str, name: str, items: tuple[str, ...], every: bool, as_jso
     _report(found, as_json)
 
 
-@plan.command("reject")
+@click.command("reject")
 @click.argument("name", metavar="PLAN")
 @click.argument("items", metavar="[ITEM...]", nargs=-1)
 @_every
@@ -144,7 +154,8 @@ def show_plan(console: Console, found: Plan) -> None:
 
 def decide_all(rig: Rig, console: Console, found: Plan) -> Plan:
     """Ask for each item that is open whether it is wanted, and do what is. Returns the plan afterwards."""
-    console.print(Text("y does it, n rejects it, Enter leaves it for later", DIM))
+    told = "y does it, n rejects it, Enter leaves it for later" if _open(found) else "nothing of it is open"
+    console.print(Text(told, DIM))
     for item in list(found.plan.items):
         if item.state not in _OPEN:
             continue
@@ -179,7 +190,10 @@ def _report(found: Plan, as_json: bool) -> None:
 def _found(rig: Rig, name: str) -> Plan:
     """Return a plan by its name, the last part of it, or last. Raises NotFound."""
     if name != "last":
-        return rig.catalog.get(name if "/" in name else f"plans/{name}")
+        try:
+            return rig.catalog.get(name if "/" in name else f"plans/{name}")
+        except NotFound as error:
+            raise NotFound(error.message, hint="`rig plan list` lists them") from None
     for found in rig.catalog.list("plans", order_by="create_time desc", page_size=1):
         return found
     raise NotFound("there is no plan yet", hint='`rig ask --plan "what do I try next?"` makes one')
