@@ -21,7 +21,7 @@ Go Hand Handle Have Hold Ignore Import Insert Install Issue Join Keep Learn Leav
 Lock Log Look Lower Make Map Mark Match Measure Meet Merge Move Name Note Open Pack Pad Pair Parse Pass
 Pause Pin Place Plan Play Plot Poll Post Prepare Print Process Publish Put Raise Read Receive Record Refuse
 Register Release Reload Remember Remove Rename Render Repair Replace Replay Report Request Reset Resolve
-Restart Resume Return Revoke Roll Run Save Say Scan Search Select Send Serve Set Share Shift Shorten Show
+Restart Resume Return Revoke Roll Run Say Scan Search Select Send Serve Set Share Shift Shorten Show
 Simulate Sleep Sort Split Spoil Spool Start Stay Step Stop Store Stream Sync Tabulate Take Tell Trace
 Truncate Turn Undo Unload Unpack Unpin Update Upload Use Verify Wait Wake Walk Warn Watch Work Wrap Write
 Yield
