@@ -381,3 +381,11 @@ class TestWhole:
         for text in ("", "[]", '{"format": "x"}', "\x00"):
             (tmp_path / "x.json").write_text(text)
             assert "rig catalog export" in garage.refused("catalog", "import", str(tmp_path / "x.json"))
+
+
+def test_a_damaged_catalog_hides_no_lap() -> None:
+    with garage_rig(b"neither this nor that " * 400) as damaged:
+        shown = damaged.run("lap", LAP)
+        assert (shown.exit_code, "A. Alder" in shown.stdout) == (0, True)
+        assert "warning: what was entered is not shown: the catalog is damaged" in shown.stderr
+        assert damaged.run("note", "list").exit_code == 8
