@@ -185,6 +185,10 @@ class TestSetups:
         assert taken.exit_code == 2
         (tmp_path / "sprint.svm").write_text(ENDURANCE.replace("P6", "P7"))
         assert "--replace" in garage.run("setup", "import", fresh, other, "--vehicle", "copper").stderr
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b/fresh.svm").write_text(ENDURANCE.replace("P6", "P8"))
+        two = ("setup", "import", fresh, str(tmp_path / "b/fresh.svm"), "--vehicle", "copper")
+        assert "two files are called fresh" in garage.refused(*two)
         assert garage.plain("setup", "list") == before
 
     def test_a_setup_that_was_changed_has_no_file(
