@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rig.errors import RigError
 from rigd.check import Check, Level, warning
+from rigd.doctor.catalog import check_catalog
 from rigd.doctor.certificates import check_certificates
 from rigd.doctor.clock import Clock
 from rigd.doctor.permissions import check_permissions
@@ -40,6 +41,7 @@ def examine(patient: Patient, wait: Callable[[float], None] = time.sleep) -> Ite
         "versions": lambda: check_versions(own_servers(), ask),
         "data": lambda: check_permissions(patient.data),
         "certificate": lambda: check_certificates(patient.data),
+        "catalog": lambda: check_catalog(patient.data),
         "disk": lambda: check_storage(patient.data),
         "priority": lambda: check_priorities(processes),
         "socket": lambda: check_ports(patient.instance, patient.addresses, processes),

@@ -18,6 +18,8 @@ from rigd.ring import RingReader
 from rigd.ring.tables import FORMAT
 from rigd.serve import cursor
 from rigd.store import index
+from rigd.store.catalog import file as catalog
+from rigd.store.catalog.schema import STEPS
 from rigd.store.checksummed import load_json
 
 UNREADABLE: Final = "unreadable"
@@ -108,6 +110,13 @@ def formats(data: Path) -> list[Format]:
         *(
             Format(name, _any(data.glob(pattern)), _UNVERSIONED, "", "")
             for name, pattern in (("marks", "marks/*.json"), ("loss journals", "laps/*/losses*"))
+        ),
+        Format(
+            "catalog",
+            _versions([catalog.catalog_path(data)], catalog.version_of),
+            str(len(STEPS)),
+            "is changed by the server when it starts, which keeps a copy; going back takes that copy",
+            "is kept, and cannot be used until rigd is updated; all else goes on",
         ),
         Format(
             "tokens",

@@ -62,6 +62,7 @@ class CatalogService:
         self._file: os.stat_result | None = None
         self._trouble: rig_pb2.Trouble | None = None
         self._exports, self._importing = 0, False
+        self._added: frozenset[str] = frozenset()
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return the service for a server."""
@@ -129,13 +130,21 @@ class CatalogService:
     def _open(self) -> Catalog:
         catalog = Catalog(self._path)
         try:
-            catalog.ensure_users(sorted({*self._users(), *self._drivers().values()}))
+            self._added = frozenset()
+            self._add_users(catalog)
             self._told.put(catalog.drivers())
             self._file = os.stat(self._path)
         except BaseException:
             catalog.close()
             raise
         return catalog
+
+    def _add_users(self, catalog: Catalog) -> None:
+        """Have those be users who got a token, or a driver, since the last time."""
+        users = frozenset((*self._users(), *self._drivers().values()))
+        if new := users - self._added:
+            catalog.ensure_users(sorted(new))
+        self._added = users
 
     def _replaced(self) -> bool:
         try:
@@ -177,6 +186,7 @@ class CatalogService:
         """Answer in the thread. What turns out to be damaged is opened anew the next time, and looked at."""
         catalog = self._opened()
         try:
+            self._add_users(catalog)
             return answer(catalog, request)
         except Corrupt as error:
             self._begin_trouble(error)
@@ -237,7 +247,7 @@ class CatalogService:
         return problems(catalog, self._known, self._drivers())
 
     def _reset(self, catalog: Catalog, _request: catalog_pb2.ResetCatalogRequest) -> Any:
-        answer = transfer.reset(catalog, sorted({*self._users(), *self._drivers().values()}))
+        answer = transfer.reset(catalog, sorted(self._added))
         self._tell_drivers(catalog)
         return answer
 

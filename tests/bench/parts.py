@@ -14,6 +14,7 @@ from tests.bench.analysis import analysis
 from tests.bench.archiver import archive_lap, corners_archive
 from tests.bench.archives import archives
 from tests.bench.busy import busy
+from tests.bench.catalog import catalog
 from tests.bench.costs import costs
 from tests.bench.derived import derived
 from tests.bench.gateway import gateway
@@ -196,6 +197,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "archive_lap": archive_lap,
     "corners_archive": corners_archive,
     "listlaps": listlaps,
+    "catalog": catalog,
     "readlap": readlap,
     "busy": busy,
     "hostile": hostile,
@@ -237,6 +239,7 @@ TARGETS: Final = {
     "corners_archive_s_per_lap": 0.05,
     "readlap_vs_copy": 3.0,
     "listlaps_100k_ms": 20.0,
+    "catalog_list_10k_ms": 20.0,
     "busy_tick_lateness_p99_ms": 1.0,
     "busy_missed": 0.0,
     "healthy_p99_rise_ms": 1.0,

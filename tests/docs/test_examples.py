@@ -26,7 +26,7 @@ def ran(*words: str) -> str:
 
 
 def test_every_example_has_its_test() -> None:
-    tested = {"live_stream", "asyncio_stream", "lap_in_pandas", "warehouse_question"}
+    tested = {"live_stream", "asyncio_stream", "lap_in_pandas", "warehouse_question", "catalog"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
@@ -52,6 +52,11 @@ def test_a_lap_in_pandas(demo_rig: Stage, tmp_path: Path) -> None:
     assert text.split()[:4] == ["lap", "driver", "class", "time"]
     assert "'speed': 'm/s'" in text
     assert "450.0" in text.splitlines()[-1]
+
+
+def test_the_catalog(demo_rig: Stage) -> None:
+    lines = ran(str(EXAMPLES / "catalog.py"), demo_rig.address).splitlines()
+    assert lines == ["RearWing 3 -> 5", "820 m: Understeer."]
 
 
 def test_a_question_to_the_warehouse(demo_rig: Stage, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from rigd import ring as rings
 from rigd.auth.certificate import LIFETIME_DAYS, Certificates
 from rigd.check import Check, Level
 from rigd.doctor import priorities
+from rigd.doctor.catalog import check_catalog
 from rigd.doctor.certificates import check_certificates
 from rigd.doctor.clock import Clock, kernel_says
 from rigd.doctor.examination import _guarded, worst
@@ -30,6 +31,8 @@ from rigd.doctor.processes import Process, of_data, running
 from rigd.doctor.programs import check_programs, check_versions
 from rigd.doctor.storage import check_storage, judged
 from rigd.ring import Record, open_ring
+from rigd.store.catalog.catalog import Catalog
+from rigd.store.catalog.file import catalog_path
 from tests.doctor.steamtree import DLL, Library
 from tests.stage import free_port
 
@@ -451,3 +454,23 @@ class TestCommand:
         path = library.folder / "steamapps/libraryfolders.vdf"
         path.write_text('"libraryfolders" { "0" { "path" "/\x1b[31mred" } }')
         assert "\x1b" not in self.run(tmp_path).stdout
+
+
+class TestCatalog:
+    """Its file is looked at, and never made."""
+
+    def test_none_is_made(self, tmp_path: Path) -> None:
+        assert only(check_catalog(tmp_path), "catalog").level is Level.OK
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_sound_one_a_newer_and_a_damaged_one(self, tmp_path: Path) -> None:
+        path = catalog_path(tmp_path)
+        catalog = Catalog(path)
+        assert only(check_catalog(tmp_path), "catalog").facts == {"version": 1}
+        catalog.db.execute("PRAGMA user_version = 99")
+        catalog.close()
+        found = only(check_catalog(tmp_path), "catalog")
+        assert (found.level, found.way_out) == (Level.WRONG, "update rigd")
+        path.write_bytes(b"no database" * 1000)
+        found = only(check_catalog(tmp_path), "catalog")
+        assert (found.level, "database" in found.what) == (Level.WRONG, True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rig.errors import BadRequest, Corrupt
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
+from rigd.drivers import DriversFile
 from rigd.record.recorder import Recorder, Settings
 from rigd.record.seating import Seating, resumed
 from rigd.seat import NOBODY, Seat, SeatFile, check_user, in_ring, seal
@@ -202,6 +203,22 @@ def test_the_driver_of_the_players_car_decides_where_he_is_a_user(tape: Tape) ->
         assert recorder._follow_driver(records) == user
     recorder._committer.close()
     assert [(one.user, one.by_driver) for one in changes(tape)] == [("bob", True), ("ann", True)]
+
+
+def test_a_driver_is_the_user_that_the_catalog_says_and_else_the_setting(tape: Tape) -> None:
+    recorder, records = started(tape, drivers=DRIVERS), tape._screen.vehicles[:].copy()
+    records["mIsPlayer"] = [True, *[False] * (len(records) - 1)]
+    DriversFile(tape.data).put({"driver1": "cem"})
+    assert recorder._look_at_drivers() == ""
+    for driver, user in ((b"driver2", "bob"), (b"driver1", "cem")):
+        records["mDriverName"][0] = driver
+        assert recorder._follow_driver(records) == user
+    (tape.data / "drivers").write_bytes(b"00000000 {}")
+    assert "the configuration alone" in recorder._look_at_drivers()
+    assert recorder._seating.drivers == DRIVERS
+    DriversFile(tape.data).put({})
+    assert recorder._look_at_drivers() == ""
+    recorder._committer.close()
 
 
 def test_a_ring_that_says_something_else_is_damaged(tape: Tape) -> None:

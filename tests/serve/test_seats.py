@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -14,13 +12,14 @@ import pytest
 from rig.errors import BadRequest, Denied, NotFound, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2, telemetry_pb2
 from rigclient.aio import AsyncRig
-from rigclient.paired import PairedRig
 from rigd.auth.caller import LOCAL, Caller, Scope
 from rigd.seat import Seat, SeatFile
 from rigd.serve.server import Server
 from rigd.store.marks import Marks
+from tests.serve.callers import Call
+from tests.serve.callers import call as call
 from tests.serve.scripted_recorder import IDS, PLAYER, START_NS, STEP_S, RemoteRecorder
-from tests.serve.secured import certificate, settings
+from tests.serve.secured import settings
 from tests.store.lap_store import SESSION, CommandThread, LapStore, lap, session
 
 OTHER = "sessions/20261120-150000-meander-valley-race-5f3a-2"
@@ -45,41 +44,6 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     await server.start()
     yield server
     await server.stop()
-
-
-@pytest.fixture
-async def call(server: Server, tmp_path: Path) -> AsyncIterator[Callable[[Caller], AsyncRig]]:
-    """Connections of callers: with a token of theirs over TLS, or over the socket of the machine."""
-    address = f"127.0.0.1:{server.secure_port}"
-    shown = await asyncio.to_thread(certificate, address)
-    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown.decode())).hexdigest()
-    async with contextlib.AsyncExitStack() as stack:
-        made: dict[Caller, AsyncRig] = {}
-
-        def call(caller: Caller) -> AsyncRig:
-            if caller not in made:
-                made[caller] = AsyncRig(paired(caller) if caller != LOCAL else f"unix:{tmp_path}/socket")
-                stack.push_async_callback(made[caller].close)
-            return made[caller]
-
-        def paired(caller: Caller) -> PairedRig:
-            token, _ = server._tokens.create("laptop", caller.user, caller.scopes, 0)
-            return PairedRig(
-                name="r",
-                rig="r",
-                addresses=(address,),
-                certificates=(shown.decode(),),
-                pins=(pin,),
-                token=token,
-                user=caller.user,
-                scopes=tuple(caller.scopes),
-                expire_ns=0,
-            )
-
-        yield call
-
-
-Call = Callable[[Caller], AsyncRig]
 
 
 @pytest.fixture

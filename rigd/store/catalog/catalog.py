@@ -198,6 +198,7 @@ class Catalog:
             raise Taken(
                 f"there is a {resource.name!r} already", hint="choose another name", name=resource.name
             )
+        self._check_users(resource)
         self.check_unique(noun, resource)
         row = (*_row(noun, resource), resource.create_time_ns)
         self.db.execute(
@@ -209,6 +210,7 @@ class Catalog:
 
     def replace(self, noun: Noun, resource: Resource) -> None:
         """Write a resource that is checked over what it was, within a turn. Raises Taken."""
+        self._check_users(resource)
         self.check_unique(noun, resource)
         owner, everyone, alike, update_ns, name, *_ = _row(noun, resource)
         self.db.execute(
@@ -221,7 +223,6 @@ class Catalog:
     def _put(self, noun: Noun, resource: Resource) -> None:
         put_body(self.db, noun, resource)
         if not noun.above:
-            self._check_users(resource)
             put_shared(self.db, resource)
         if noun.kind == "layout" and resource.layout.is_default:
             self._only_default(resource)
@@ -244,8 +245,9 @@ class Catalog:
     def _check_users(self, resource: Resource) -> None:
         """Raise NotFound for an owner or somebody it is shared with who is no user."""
         for user in (resource.owner, *resource.shared_with):
-            if user and user != _EVERYBODY and not self._there(user_name(user)):
-                raise missing(user_name(user))
+            name = user_name(user)
+            if user not in ("", _EVERYBODY) and name != resource.name and not self._there(name):
+                raise missing(name)
 
     def _check_targets(
         self, noun: Noun, resource: Resource, known: Known, before: Resource | None = None

@@ -72,13 +72,8 @@ def opened(path: Path) -> sqlite3.Connection:
 
 
 def _bring(path: Path, db: sqlite3.Connection) -> None:
-    version = _version(path, db)
-    newest = len(schema.STEPS)
-    if version > newest:
-        raise Newer(
-            f"a newer version wrote {path.name}, which is kept: {version}, this program uses {newest}",
-            hint="update rigd",
-        )
+    version, newest = _version(path, db), len(schema.STEPS)
+    refuse_newer(path, version)
     check(db, "quick_check")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")  # nothing else has what people enter
@@ -89,6 +84,15 @@ def _bring(path: Path, db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     (size,) = db.execute("PRAGMA page_size").fetchone()
     db.execute(f"PRAGMA max_page_count = {MAX_CATALOG_BYTES // size}")
+
+
+def refuse_newer(path: Path, version: int) -> None:
+    """Raise Newer for a version to come."""
+    if version > (newest := len(schema.STEPS)):
+        raise Newer(
+            f"a newer version wrote {path.name}, which is kept: {version}, this program uses {newest}",
+            hint="update rigd",
+        )
 
 
 def _step(db: sqlite3.Connection, version: int) -> None:

@@ -5,9 +5,9 @@
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
 from rig.errors import Corrupt
 from rigd.store.catalog.nouns import BY_KIND, NOUNS, Noun, Resource, user_name, user_of
@@ -21,36 +21,41 @@ _VALUE: Final = "value"
 """Column of a field that repeats and is no message."""
 
 
-class _Table(NamedTuple):
+class _Table:
     """Where a message is, or one of its fields that repeats."""
 
-    name: str
-    fields: tuple[FieldDescriptor, ...]
-    """The message's own that do not repeat; none: its rows are single values."""
-    references: frozenset[str]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(field.name for field in self.fields) or (_VALUE,)
+    def __init__(
+        self, name: str, message: Descriptor | None, references: frozenset[str] = frozenset()
+    ) -> None:
+        """Give the message whose own fields are columns; without one its rows are single values."""
+        self.name = name
+        fields = [one for one in message.fields if not one.is_repeated] if message else []
+        self.columns = tuple(field.name for field in fields) or (_VALUE,)
+        self.single = message is None
+        self._enums = {field.name: field.enum_type for field in fields if field.enum_type is not None}
+        self._present = {field.name for field in fields if field.has_presence}
+        self._references = references
 
     def row(self, said: Any) -> list[Any]:
         """Return what a message, or a value, says as columns."""
-        return [self._cell(field, said) for field in self.fields] or [said]
+        return [said] if self.single else [self._cell(column, said) for column in self.columns]
 
-    def _cell(self, field: FieldDescriptor, said: Any) -> Any:
-        value = getattr(said, field.name)
-        if field.enum_type is not None:
-            return words_of(field.enum_type)[value]
-        if field.name in self.references:
+    def _cell(self, column: str, said: Any) -> Any:
+        value = getattr(said, column)
+        if column in self._enums:
+            return words_of(self._enums[column])[value]
+        if column in self._references:
             return value or None
-        return None if field.has_presence and not said.HasField(field.name) else value
+        return None if column in self._present and not said.HasField(column) else value
 
     def members(self, row: tuple[Any, ...]) -> dict[str, Any]:
         """Return fields of a message by their names, without those that say nothing. Raises Corrupt."""
-        found = {}
-        for field, value in zip(self.fields, row, strict=True):
-            if value is not None:
-                found[field.name] = _numbered(field.enum_type, value) if field.enum_type else value
+        found = dict(zip(self.columns, row, strict=True))
+        for column, kind in self._enums.items():
+            found[column] = _numbered(kind, found[column])
+        for column in (*self._references, *self._present):
+            if found[column] is None:
+                del found[column]
         return found
 
 
@@ -71,21 +76,14 @@ def words_of(kind: EnumDescriptor) -> dict[int, str]:
 @cache
 def _table(kind: str) -> _Table:
     noun = BY_KIND[kind]
-    return _Table(kind, _single(noun.descriptor), frozenset(name for name, _ in noun.references))
+    return _Table(kind, noun.descriptor, frozenset(name for name, _ in noun.references))
 
 
 @cache
 def _repeated(kind: str) -> dict[str, _Table]:
     """The fields of a noun that repeat, by their names."""
-    return {
-        one.name: _Table(f"{kind}_{one.name}", _single(one.message_type), frozenset())
-        for one in BY_KIND[kind].descriptor.fields
-        if one.is_repeated
-    }
-
-
-def _single(message: Descriptor | None) -> tuple[FieldDescriptor, ...]:
-    return tuple(one for one in message.fields if not one.is_repeated) if message else ()
+    fields = [one for one in BY_KIND[kind].descriptor.fields if one.is_repeated]
+    return {one.name: _Table(f"{kind}_{one.name}", one.message_type) for one in fields}
 
 
 def tables() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -158,7 +156,7 @@ def _rows(db: Db, table: _Table, name: str) -> list[Any]:
     rows = db.execute(
         f"SELECT {', '.join(table.columns)} FROM {table.name} WHERE resource = ? ORDER BY position", (name,)
     )
-    return [table.members(row) for row in rows] if table.fields else [value for (value,) in rows]
+    return [value for (value,) in rows] if table.single else [table.members(row) for row in rows]
 
 
 def _shared(db: Db, name: str, everyone: int) -> list[str]:
