@@ -107,7 +107,8 @@ class CatalogService:
 
     def close(self) -> None:
         """Let go of the thread and the file."""
-        self._threads.submit(self._let_go)
+        with contextlib.suppress(RuntimeError):  # a server may be stopped twice
+            self._threads.submit(self._let_go)
         self._threads.shutdown()
 
     @property

@@ -51,10 +51,12 @@ class GarageRig:
 
 
 @contextlib.contextmanager
-def garage_rig() -> Iterator[GarageRig]:
-    """Serve it."""
+def garage_rig(catalog: bytes = b"") -> Iterator[GarageRig]:
+    """Serve it, with these bytes in place of a catalog, if any."""
     with stage() as here:
         _keep(here.data)
+        if catalog:
+            (here.data / "catalog.sqlite").write_bytes(catalog)
         here.address = f"unix:{here.data}/socket"  # where everybody is the administrator
         here.serve()
         yield GarageRig(here)

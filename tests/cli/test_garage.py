@@ -185,6 +185,10 @@ class TestSetups:
         assert taken.exit_code == 2
         (tmp_path / "sprint.svm").write_text(ENDURANCE.replace("P6", "P7"))
         assert "--replace" in garage.run("setup", "import", fresh, other, "--vehicle", "copper").stderr
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b/fresh.svm").write_text(ENDURANCE.replace("P6", "P8"))
+        two = ("setup", "import", fresh, str(tmp_path / "b/fresh.svm"), "--vehicle", "copper")
+        assert "two files are called fresh" in garage.refused(*two)
         assert garage.plain("setup", "list") == before
 
     def test_a_setup_that_was_changed_has_no_file(
@@ -381,3 +385,11 @@ class TestWhole:
         for text in ("", "[]", '{"format": "x"}', "\x00"):
             (tmp_path / "x.json").write_text(text)
             assert "rig catalog export" in garage.refused("catalog", "import", str(tmp_path / "x.json"))
+
+
+def test_a_damaged_catalog_hides_no_lap() -> None:
+    with garage_rig(b"neither this nor that " * 400) as damaged:
+        shown = damaged.run("lap", LAP)
+        assert (shown.exit_code, "A. Alder" in shown.stdout) == (0, True)
+        assert "warning: what was entered is not shown: the catalog is damaged" in shown.stderr
+        assert damaged.run("note", "list").exit_code == 8

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import click
+from rich.console import RenderableType
 
 from rig.errors import NotFound, Taken
 from rig.v1 import catalog_pb2, session_pb2
@@ -27,6 +28,14 @@ _HEADS: Final = (
     ("dates", "default"),
     ("location", "left"),
     ("sessions", "right"),
+)
+
+_SESSION_HEADS: Final = (
+    ("session", "left"),
+    ("title", "left"),
+    ("laps", "right"),
+    ("best", "right"),
+    ("tags", "left"),
 )
 
 
@@ -102,14 +111,8 @@ def show(address: str, name: str, as_json: bool) -> None:
         click.echo(shell.json_text(numbers(found) | plain))
         return
     console = shell.console()
-    for line in _head(found):
-        console.print(line)
-    if sessions:
-        console.print(_sessions(sessions, recorded, console.width))
-    titles = {one.event_session.session: one.event_session.title for one in sessions}
-    for note in notes:
-        where = titles[note.note.target] or resources.target_text(note.note.target)
-        console.print(Text.assemble((f"{where}: ", DIM), (" ".join(note.note.text.split()), TEXT)))
+    for part in (*_head(found), *_sessions(sessions, recorded, console.width), *_notes(notes, sessions)):
+        console.print(part)
 
 
 def _recorded(rig: Rig, sessions: Sequence[catalog_pb2.Resource]) -> dict[str, session_pb2.Session]:
@@ -133,21 +136,23 @@ def _head(found: catalog_pb2.Resource) -> Iterator[Text]:
 
 def _sessions(
     sessions: Sequence[catalog_pb2.Resource], recorded: dict[str, session_pb2.Session], width: int
-) -> Any:
-    heads: Sequence[tuple[str, Any]] = (
-        ("session", "left"),
-        ("title", "left"),
-        ("laps", "right"),
-        ("best", "right"),
-        ("tags", "left"),
-    )
-    rows = []
-    for one in sessions:
-        of, known = one.event_session, recorded.get(one.event_session.session)
-        told = (str(known.laps), lap_time(known.best_lap_time)) if known else ("gone", "")
-        name = Text(resources.target_text(of.session), STRONG if known else DIM)
-        rows.append((name, *cells(of.title, *told, ", ".join(of.tags))))
-    return table(heads, rows, width)
+) -> Iterator[RenderableType]:
+    if sessions:
+        yield table(_SESSION_HEADS, (_session(one.event_session, recorded) for one in sessions), width)
+
+
+def _session(of: catalog_pb2.EventSession, recorded: dict[str, session_pb2.Session]) -> Sequence[Text]:
+    known = recorded.get(of.session)
+    told = (str(known.laps), lap_time(known.best_lap_time)) if known else ("gone", "")
+    name = Text(resources.target_text(of.session), STRONG if known else DIM)
+    return (name, *cells(of.title, *told, ", ".join(of.tags)))
+
+
+def _notes(notes: Sequence[catalog_pb2.Resource], sessions: Sequence[catalog_pb2.Resource]) -> Iterator[Text]:
+    titles = {one.event_session.session: one.event_session.title for one in sessions}
+    for one in notes:
+        where = titles[one.note.target] or resources.target_text(one.note.target)
+        yield Text.assemble((f"{where}: ", DIM), (" ".join(one.note.text.split()), TEXT))
 
 
 @click.command()

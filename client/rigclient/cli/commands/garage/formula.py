@@ -56,7 +56,7 @@ def _row(one: catalog_pb2.Resource) -> Sequence[Text]:
 def save(
     address: str, formula: str, unit: str | None, description: LongText, sharing: Sharing, as_json: bool
 ) -> None:
-    """Save a formula, or another one under its name.
+    """Keep a formula, or another one under its name.
 
     \b
     Example:

@@ -157,7 +157,7 @@ def tag() -> None:
         "layout",
         list_="List saved layouts of plots and of the pit wall",
         show="Print the document of a layout, JSON",
-        save="Save a layout from a file",
+        save="Keep a layout from a file",
         default="Say which layout a page begins with",
         delete="Delete a layout",
     ),
@@ -177,7 +177,7 @@ def layout() -> None:
     lazy=_of(
         "formula",
         list_="List saved formulas",
-        save="Save a formula, or another one under its name",
+        save="Keep a formula, or another one under its name",
         delete="Delete saved formulas",
     ),
 )

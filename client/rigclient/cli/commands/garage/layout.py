@@ -84,7 +84,7 @@ def save(
     sharing: Sharing,
     as_json: bool,
 ) -> None:
-    """Save a layout from a file.
+    """Keep a layout from a file.
 
     One of the same kind and title is replaced.
 

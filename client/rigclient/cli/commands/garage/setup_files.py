@@ -22,6 +22,8 @@ from riglap.atomic import atomic_write
 from riglap.setups import Parameter, Setup, read_svm, setup_of
 
 _FORMATS: Final = (".svm", ".csv")
+_OF_THE_FILE: Final = ("description", "parameters", "file_name", "source")
+"""Fields that an import replaces."""
 
 
 class _File(NamedTuple):
@@ -84,29 +86,41 @@ def import_(
 def _import(
     rig: Rig, vehicle: catalog_pb2.Resource, read: Sequence[_File], title: str | None, replace: bool
 ) -> list[tuple[catalog_pb2.Resource, str]]:
-    """Return setups and what became of each. Raises Taken before anything is done."""
+    """Return setups and what became of each. Raises Taken, BadRequest before anything is done."""
     known = list(rig.catalog.list(f"{vehicle.name}/setups"))
-    titles = {one.setup.title: one for one in known}
-    wanted = [(one.message(title or shown(one.path.stem)), _same(known, one.text)) for one in read]
-    for body, there in wanted:
-        if there is None and body.title in titles and not replace:
-            raise Taken(
-                f"{vehicle.vehicle.title} has a setup {body.title}", hint="--replace, or another --title"
-            )
-    made = []
-    for body, there in wanted:
-        if there is not None:
-            made.append((there, "there already"))
-        elif body.title in titles:
-            changed = ("description", "parameters", "file_name", "source")
-            made.append((rig.catalog.update(titles[body.title].name, body, changed), "replaced"))
-        else:
-            made.append((rig.catalog.create(f"{vehicle.name}/setups", body), "imported"))
-    return made
+    bodies = [one.message(title or shown(one.path.stem)) for one in read]
+    _check(known, bodies, replace)
+    return [_put(rig, vehicle, known, body) for body in bodies]
 
 
-def _same(known: Sequence[catalog_pb2.Resource], text: str) -> catalog_pb2.Resource | None:
-    return next((one for one in known if one.setup.source == text), None)
+def _check(known: Sequence[catalog_pb2.Resource], bodies: Sequence[catalog_pb2.Setup], replace: bool) -> None:
+    """Raise Taken for a title that another setup has, BadRequest for one that two files have."""
+    sources: dict[str, str] = {}
+    for body in bodies:
+        if sources.setdefault(body.title, body.source) != body.source:
+            raise BadRequest(f"two files are called {body.title}", hint="import one of them with --title")
+        if not replace and _called(known, body.title) and not _same(known, body):
+            raise Taken(f"there is a setup {body.title} already", hint="--replace, or another --title")
+
+
+def _put(
+    rig: Rig, vehicle: catalog_pb2.Resource, known: list[catalog_pb2.Resource], body: catalog_pb2.Setup
+) -> tuple[catalog_pb2.Resource, str]:
+    """Put a setup among those that are `known`. Returns it, and what became of it."""
+    if there := _same(known, body):
+        return there, "there already"
+    if there := _called(known, body.title):
+        return rig.catalog.update(there.name, body, _OF_THE_FILE), "replaced"
+    known.append(rig.catalog.create(f"{vehicle.name}/setups", body))
+    return known[-1], "imported"
+
+
+def _same(known: Sequence[catalog_pb2.Resource], body: catalog_pb2.Setup) -> catalog_pb2.Resource | None:
+    return next((one for one in known if one.setup.source == body.source), None)
+
+
+def _called(known: Sequence[catalog_pb2.Resource], title: str) -> catalog_pb2.Resource | None:
+    return next((one for one in known if one.setup.title == title), None)
 
 
 @click.command()
