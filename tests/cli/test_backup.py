@@ -67,7 +67,7 @@ def test_a_folder_is_copied_and_brought_back(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.output
     restored = rigd("restore", str(file), "--data", str(back))
     assert restored.exit_code == 0, restored.output
-    assert f"{back}: 1 laps of 1 sessions, without a ring" in restored.stdout
+    assert f"{back}: sessions 1, laps 1, without a ring" in restored.stdout
     again = rigd("restore", str(file), "--data", str(back))
     assert again.exit_code == 2
     assert "is not empty" in again.stderr
