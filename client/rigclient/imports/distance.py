@@ -67,8 +67,10 @@ def length_of(samples: Mapping[str, Array], end_s: float) -> float | None:
     it agree on; None where they do not tell. `end_s` is its lap time.
     """
     found = distance_of(samples, 0.0, complete=False)
-    known = np.flatnonzero(np.isfinite(found)) if found is not None else []
-    if found is None or len(known) < _LEAST_ROWS:
+    if found is None:
+        return None
+    known = np.flatnonzero(np.isfinite(found))
+    if len(known) < _LEAST_ROWS:
         return None
     times, last = samples["lap_time"], known[-1]
     before = known[-_LEAST_ROWS]
