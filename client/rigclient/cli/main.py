@@ -52,7 +52,7 @@ COMMANDS: Final = {
 
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
-    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import"),
+    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import", "migrate"),
     "Where the time went": ("compare", "coach", "circuit"),
     "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
