@@ -12,6 +12,10 @@ from rigclient.cli.terminal import streams
 
 _HERE: Final = "rigclient.cli.commands"
 COMMANDS: Final = {
+    "backup": (
+        f"{_HERE}.backup:backup",
+        "Copy everything that the rig keeps into one file",
+    ),
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
     "circuit": (f"{_HERE}.circuit:circuit", "Show the circuits that the rig has surveyed, and their corners"),
     "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
@@ -54,7 +58,7 @@ SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
     "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import", "migrate"),
     "Where the time went": ("compare", "coach", "circuit"),
-    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
+    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete", "backup"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
     "Warehouse": ("sync", "warehouse"),
 }

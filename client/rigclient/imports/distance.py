@@ -11,6 +11,8 @@ _LONGEST_S: Final = 1.0
 """Between two distances that are joined by a line; loggers tell it five times a second."""
 _SETTLED_S: Final = 3.0
 """Since the first sample of a lap: until then the distance may be the previous lap's still, and jump back."""
+_LEAST_ROWS: Final = 10
+"""At the end of a lap, whose speed leads to the line."""
 _NEAR: Final = 0.1
 """How far integrated speed may be from the length of the track to be drawn out to it."""
 
@@ -58,6 +60,22 @@ def distance_of(samples: Mapping[str, Array], track_length_m: float, *, complete
         steps = np.linalg.norm(np.diff(samples["position"].astype(np.float64), axis=0), axis=1)
         return _summed(np.nan_to_num(steps), np.zeros(1))
     return None
+
+
+def length_of(samples: Mapping[str, Array], end_s: float) -> float | None:
+    """Return the length of the track by the samples of a complete lap [m], to ten metres, on which laps of
+    it agree on; None where they do not tell. `end_s` is its lap time.
+    """
+    found = distance_of(samples, 0.0, complete=False)
+    if found is None:
+        return None
+    known = np.flatnonzero(np.isfinite(found))
+    if len(known) < _LEAST_ROWS:
+        return None
+    times, last = samples["lap_time"], known[-1]
+    before = known[-_LEAST_ROWS]
+    speed = (found[last] - found[before]) / max(float(times[last] - times[before]), 1e-9)
+    return round(float(found[last] + speed * max(end_s - times[last], 0.0)) / 10) * 10.0
 
 
 def _summed(steps: Array, first: Array) -> Array:

@@ -194,6 +194,7 @@ def finished(
     header = archive_pb2.LapHeader()
     header.CopyFrom(file.header)
     header.session.CopyFrom(session)
+    header.lap.track_length = session.track_length
     header.recording.laps, header.recording.refused = laps, refused
     header.recording.replaced.extend(replaced)
     return file.with_header(header)

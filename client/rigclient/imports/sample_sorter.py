@@ -9,9 +9,9 @@ from rigclient.imports.longform import LoggedValue
 from rigclient.imports.sheet import RefusedLine
 from riglap.extras import need
 
-_BATCH: Final = 50_000
-"""Values that are written together: 5 MB."""
-_MEMORY: Final = "256MB"
+_BATCH: Final = 10_000
+"""Values that are written together: 3 MB."""
+_MEMORY: Final = "64MB"
 """What the sort may use; the rest is on the disk."""
 
 _TABLE: Final = """
@@ -49,6 +49,8 @@ class SampleSorter:
         self._arrow: Any = need("pyarrow", "warehouse")
         self._db: Any = duckdb.connect(str(folder / "readings.duckdb"))
         self._db.execute(f"SET memory_limit = '{_MEMORY}'")
+        self._db.execute("SET threads = 1")  # each takes memory of its own
+        self._db.execute("SET preserve_insertion_order = false")
         self._db.execute(_TABLE)
         self._some: list[LoggedValue] = []
         self._laps_logged = True

@@ -13,6 +13,7 @@ from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigclient.imports import races
 from rigclient.imports.dating import Clocks, first_midnight
+from rigclient.imports.distance import length_of
 from rigclient.imports.import_file import EMPTY, LOADED, OLDER, ImportFile, ImportOptions, ImportReport
 from rigclient.imports.lap_files import finished, lap_file, recording_message, session_message
 from rigclient.imports.loaded_files import CarLap, LoadedFile, conflict
@@ -137,13 +138,18 @@ def _spooled(source: ImportFile, recording: Recording, folder: Path, clocks: Bea
     of.sha256, of.bytes = source.file.sha256, source.file.bytes
     of.race, of.local_date = placed.key, placed.race.date
     folder.mkdir()
+    lengths: list[float | None] = []
     for lap in _checked(source, placed, laps):
         path = folder / f"car{lap.car:03d}-{lap.index:04d}.lap"
+        if lap.complete and lap.samples and not recording.session.track_length_m:
+            lengths.append(length_of(lap.samples, lap.lap_time_s or lap.end_s - lap.start_s))
         data = lap_file(lap, session, of)
         path.write_bytes(data)
         made.files.append(path)
         made.laps.append(LapFile(data).header.lap)
     _end(made)
+    if known := [one for one in lengths if one is not None]:
+        session.track_length = session.state.track_length = float(np.median(known))
     return made
 
 

@@ -45,9 +45,9 @@ def import_laps(
 ) -> None:
     """Import laps of other programs.
 
-    They become laps like any other: listed, compared, plotted, exported, synced. A file is known by its content,
-    whatever its name; folders are searched. All laps of a file are kept or none; imported again it changes
-    nothing. --dry-run asks no rig.
+    They become laps like any other: listed, compared, plotted, exported, synced. A file is known by its
+    content, whatever its name; folders are searched. All laps of a file are kept or none; imported again it
+    changes nothing. --dry-run asks no rig.
 
     \b
     Example:

@@ -47,7 +47,8 @@ _THERE: Final = "there already"
 _REFUSED: Final = "refused"
 _EMPTY: Final = "no laps"
 _OLDER: Final = "older"
-_OUTCOMES: Final = {"loaded": GOOD, "understood": GOOD, _REFUSED: RED, _EMPTY: RED}
+_UNDERSTOOD: Final = "understood"
+_OUTCOMES: Final = {"loaded": GOOD, _UNDERSTOOD: GOOD, _REFUSED: RED, _EMPTY: RED}
 """How what became of a file is shown; all else is dim."""
 
 
@@ -209,7 +210,8 @@ def _first(refused_rows: RefusedRows) -> Iterator[Text]:
 def _sum(reports: "Sequence[ImportReport]", found: "Search") -> Text:
     """Return the sum in words: 15 files loaded, 7214 laps; ..."""
     loaded = [report for report in reports if report.laps]
-    words = [f"{len(loaded)} file{'s' * (len(loaded) != 1)} loaded, {sum(one.laps for one in loaded)} laps"]
+    done = "understood" if any(one.outcome == _UNDERSTOOD for one in loaded) else "loaded"
+    words = [f"{len(loaded)} file{'s' * (len(loaded) != 1)} {done}, {sum(one.laps for one in loaded)} laps"]
     there = sum(report.outcome == _THERE for report in reports)
     dates = sum(report.kind == _BEACONS for report in reports)
     undated = sum("undated" in report.session for report in loaded)
@@ -271,7 +273,10 @@ def understood(report: "ImportReport", width: int) -> Iterator[RenderableType]:
         facts += [(column.channel, _column(column)) for column in one.mapped]
         facts += [("left", ", ".join(one.left))] if one.left else []
     yield table((("", "left"), ("", "left")), [(Text(name, DIM), Text(text)) for name, text in facts], width)
-    rows = [(Text(name.partition("/laps/")[2]), Text(lap_time(time or 0.0))) for name, time in report.times]
+    rows = [
+        (Text(name.partition("/laps/")[2]), Text(lap_time(time) if time else "-"))
+        for name, time in report.times
+    ]
     yield table((("lap", "left"), ("time", "right")), rows[:_MOST_SHOWN], width)
     if len(rows) > _MOST_SHOWN:
         yield Text(f"and {len(rows) - _MOST_SHOWN} more; --json tells them all", DIM)

@@ -97,7 +97,7 @@ class GrCupTelemetry:
             _SortedLaps(sorter, folder, refuse),
             rate_hz=sorter.rate_hz(),
             mapped=tuple(_mapped(names)),
-            left=tuple(name for name in names if name not in TARGETS and name != LAP),
+            left=tuple(name for name in names if name not in (*TARGETS, LAP, _LATITUDE, _LONGITUDE)),
         )
 
 

@@ -25,9 +25,10 @@ def load(
 ) -> None:
     """Load lap charts and telemetry of other programs.
 
-    The same files as `rig import` takes, straight into the warehouse, each once: lap charts, telemetry, and lap
-    beacons, which tell the dates of charts of the same race. Folders are searched. A row that is not sound is refused with its line, its neighbours are loaded; so is a
-    file among others. A corrected chart is refused until --replace says that it is the right one.
+    The files that `rig import` takes, straight into the warehouse, each once; lap beacons tell the dates of
+    charts of the same race. Folders are searched. A row that is not sound is refused with its line, its
+    neighbours are loaded; so is a file among others. A corrected chart is refused until --replace says that
+    it is the right one.
 
     \b
     Example:
