@@ -325,7 +325,7 @@ def _cuts(begins: Array, times: Array, lines: Array) -> list[LapCut]:
 
 
 def local_metres(latitude: Array, longitude: Array) -> Array:
-    """Return positions [m] of degrees, shape (rows, 2): x east and z south, as the game's axes lie (y is up).
+    """Return positions [m] of degrees, shape (rows, 2): x east and z north, as the game's axes lie (y is up).
 
     They count from the tenth of a degree nearest to the middle of them, so that files of one circuit have the
     same; lengths are good to a part in a thousand.
@@ -336,4 +336,4 @@ def local_metres(latitude: Array, longitude: Array) -> Array:
     north, east = (round(float(np.median(one[known])) * 10) / 10 for one in (latitude, longitude))
     metre = np.pi / 180 * _EARTH_M
     across = (longitude - east) * metre * np.cos(np.radians(latitude))
-    return np.stack([across, (north - latitude) * metre], axis=1)
+    return np.stack([across, (latitude - north) * metre], axis=1)

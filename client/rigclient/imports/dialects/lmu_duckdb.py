@@ -509,7 +509,7 @@ class _Session:
             self._plane = plausible.local_metres(*degrees)
         plane = self._plane[rows]
         builder.put("GPS Longitude", plane[:, 0], To("position", "m", X, note="metres east"))
-        builder.put("GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres south"))
+        builder.put("GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres north"))
         builder.put(
             "GPS Latitude", np.zeros(len(times)), To("position", "m", Y, note="the file has no height")
         )
