@@ -77,7 +77,8 @@ def _way(fine: Array, count: int) -> Array:
     metres = np.arange(0.0, LENGTH_M * (count + 2), 0.5)
     paces = _pace(metres)
     times = np.concatenate([[0.0], np.cumsum(0.5 * 2 / (paces[1:] + paces[:-1]))])
-    return np.interp(fine, times, metres)
+    way: Array = np.interp(fine, times, metres)
+    return way
 
 
 def _pace(metres: Array) -> Array:

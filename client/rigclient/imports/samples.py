@@ -15,6 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _RATES: Final = (1, 2, 4, 5, 10, 20, 25, 40, 50, 60, 90, 100, 120, 200, 250, 333, 360, 400, 500, 1000)
 """Hertz at which loggers run."""
 _NEAR: Final = 0.04
+_ABSURD: Final = 1e12
 _CLOSES_S: Final = 2.0
 """Of a lap that may be missing between its last row and its first."""
 _CRAWL_MPS: Final = 1.0
@@ -54,8 +55,13 @@ def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> Columns:
             raise Exhausted(f"more than {ROWS_LIMIT} rows, and it is to be one lap", limit=ROWS_LIMIT)
     if not rows:
         raise BadRequest(f"it has no row to read: {left_out} are left out, all the recorder wrote")
-    values = {name: np.concatenate([one.numbers[name] for one in chunks]) for name in table.columns}
+    values = {name: sane(np.concatenate([one.numbers[name] for one in chunks])) for name in table.columns}
     return Columns(np.concatenate([one.lines for one in chunks]), values, table.units)
+
+
+def sane(values: Array) -> Array:
+    """Return numbers, NaN where one is beyond all that a car can tell."""
+    return np.where(np.abs(values) < _ABSURD, values, np.nan)
 
 
 def rate_hz(times: Array) -> float | None:

@@ -243,7 +243,7 @@ def lmu_duckdb(path: Path, laps: Sequence[Known], *, steering: str = "", without
     clock = np.concatenate([lap.clock for lap in laps])
     whole = {name: np.concatenate([getattr(lap, name) for lap in laps]) for name in _OF_LAPS}
     metre = np.pi / 180 * 6_371_008.8
-    latitude = 45.6 - whole["position"][:, 2] / metre
+    latitude = 45.6 + whole["position"][:, 2] / metre
     longitude = 9.3 + whole["position"][:, 0] / metre / np.cos(np.radians(latitude))
     share = 100.0 if steering == "%" else 1.0
     channels: dict[str, tuple[int, str, Array]] = {

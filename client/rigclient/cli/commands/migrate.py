@@ -9,8 +9,7 @@ import click
 from rich.console import Group, RenderableType
 
 from rig.errors import Refused
-from rigclient.cli.commands import shell
-from rigclient.cli.commands.questions.load import RefusedRows, _date, _progress
+from rigclient.cli.commands import import_report, shell
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.text import Text
@@ -50,7 +49,7 @@ _COLUMNS: Final = (
     "--date",
     metavar="YYYY-MM-DD",
     default="",
-    callback=lambda _context, _option, text: _date(text),
+    callback=lambda _context, _option, text: import_report.date_or_year(text),
     help="Of all sessions, at the track.",
 )
 @click.option(
@@ -82,9 +81,9 @@ def migrate(
     if report is not None:
         reports.check(report)
     found = migration.found_in(folder)
-    with closing(_sink(address, into)) as sink, _progress(found) as progress:
+    with closing(_sink(address, into)) as sink, import_report.progress_bar(found) as progress:
         named = ImportOptions(track, 0, date, replace=False)
-        made = migration.migrate(folder, found, sink, named, RefusedRows(), progress)
+        made = migration.migrate(folder, found, sink, named, import_report.RefusedRows(), progress)
     if report is not None:
         reports.write(made, report)
     if as_json:

@@ -16,6 +16,7 @@ from rigclient.imports.collector.columns import CLOCK, LAP, TEXTS, as_channel, k
 from rigclient.imports.collector.files import CollectorFile, LapGroup
 from rigclient.imports.mapping import ChannelBuilder, To
 from rigclient.imports.recording import MappedColumn, Progress, RecordedLap, RecordedSession, Refuse
+from rigclient.imports.samples import sane
 from rigclient.imports.table import SampleTable
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -84,13 +85,18 @@ class CollectedLap(NamedTuple):
         return float(self.base.clock[0])
 
 
+def _sound_blocks(file: CollectorFile, refuse: Refuse) -> Iterator[_Block]:
+    """Yield the rows of a file lap by lap; none of a lap whose rows all have no clock."""
+    return (block for block in _blocks(file, refuse) if len(block.lines))
+
+
 def collected_laps(groups: Sequence[LapGroup], refuse: Refuse, progress: Progress) -> Iterator[CollectedLap]:
     """Yield the laps of a session in their order, one in memory. Raises BadRequest where a clock starts again
     within a file, Exhausted for a lap with more rows than one can have.
     """
     done = 0
     for group in groups:
-        waiting = {file: _blocks(file, refuse) for file in group.files}
+        waiting = {file: _sound_blocks(file, refuse) for file in group.files}
         current = {file: block for file, blocks in waiting.items() if (block := next(blocks, None))}
         while current:
             lap = min(block.lap for block in current.values())
@@ -146,7 +152,7 @@ def _block(
     refuse: Refuse,
 ) -> _Block:
     lines = np.concatenate([one for one, _ in parts])
-    numbers = {name: np.concatenate([one[name] for _, one in parts]) for name in parts[0][1]}
+    numbers = {name: sane(np.concatenate([one[name] for _, one in parts])) for name in parts[0][1]}
     sound = plausible.clock(numbers[CLOCK])
     if len(sound.begins) > 1:
         line = int(lines[sound.rows[sound.begins[1]]])

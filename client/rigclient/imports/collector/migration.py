@@ -1,4 +1,4 @@
-"""The migration from the old collector: its folder imported, and then every lap compared with its old files."""
+"""The migration from the old collector: its folder imported, then every lap compared with its old files."""
 
 from pathlib import Path
 from typing import Final
@@ -34,8 +34,8 @@ def found_in(folder: Path) -> Search:
 def migrate(
     folder: Path, found: Search, sink: LapSink, named: ImportOptions, tell: OnRefused, progress: Progress
 ) -> MigrationReport:
-    """Import what was found in a folder of the collector, and compare every lap of it with the old files. Laps
-    that are there already are compared all the same.
+    """Import what was found in a folder of the collector, and compare every lap of it with the old files.
+    Laps that are there already are compared all the same.
     """
     wanted = Search(found.files, [], [])
     reports = {one.path: one for one in ImportJob(SinkKeeper(sink), named, tell, progress).run(wanted)}

@@ -105,6 +105,7 @@ class _OldLap:
     """The rows of a lap in one old file."""
 
     file: CollectorFile
+    number: int
     rows: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     clocks: list[float] = field(default_factory=list)
@@ -149,28 +150,35 @@ def _and_none(laps: Iterator[list[_OldLap]]) -> Iterator[list[_OldLap]]:
 
 
 def _old_laps(groups: Sequence[LapGroup]) -> Iterator[list[_OldLap]]:
-    """Yield what the files have of each lap, in the order of the laps."""
+    """Yield what the files have of each lap, in the order of the laps, one in memory."""
     for group in groups:
-        found: dict[int, list[_OldLap]] = {}
-        for file in group.files:
-            for number, lap in _read(file).items():
-                found.setdefault(number, []).append(lap)
-        yield from (found[number] for number in sorted(found))
+        waiting = [_read(file) for file in group.files]
+        current = [next(laps, None) for laps in waiting]
+        while any(current):
+            number = min(lap.number for lap in current if lap is not None)
+            yield [lap for lap in current if lap is not None and lap.number == number]
+            current = [
+                next(laps, None) if lap is not None and lap.number == number else lap
+                for lap, laps in zip(current, waiting, strict=True)
+            ]
 
 
-def _read(file: CollectorFile) -> dict[int, _OldLap]:
-    """Return the rows of a file by lap; those that are no row are counted with the lap before them."""
-    laps: dict[int, _OldLap] = {}
+def _read(file: CollectorFile) -> Iterator[_OldLap]:
+    """Yield the rows of a file lap by lap; those that are no row are counted with the lap before them."""
     at_lap, at_clock = file.columns.index(LAP), file.columns.index(CLOCK)
-    lap = laps.setdefault(file.first_lap, _OldLap(file))
+    lap = _OldLap(file, file.first_lap)
     with file.path.open(newline="", encoding="utf-8", errors="replace") as opened:
-        for row in list(csv.reader(opened))[1:]:
+        rows = csv.reader(opened)
+        next(rows, None)
+        for row in rows:
             if not any(row):
                 continue
-            if len(row) == len(file.columns) and np.isfinite(_number(row[at_lap])):
-                lap = laps.setdefault(int(_number(row[at_lap])), _OldLap(file))
+            number = _number(row[at_lap]) if len(row) == len(file.columns) else np.nan
+            if np.isfinite(number) and int(number) != lap.number:
+                yield lap
+                lap = _OldLap(file, int(number))
             _take(lap, row, at_clock)
-    return laps
+    yield lap
 
 
 def _take(lap: _OldLap, row: list[str], at_clock: int) -> None:
@@ -189,12 +197,11 @@ def _take(lap: _OldLap, row: list[str], at_clock: int) -> None:
 
 def _verified(files: Sequence[_OldLap], following: Sequence[_OldLap], lap_of: LapOf) -> LapVerification:
     base = _base(files)
-    number = base.file.first_lap if len(base.cells) == 0 else int(base.column(LAP)[0])
+    number = base.number
     new = lap_of(number)
     found = LapVerification(number, tuple(one.file.path.name for one in files), rows=base.rows)
     found.left_out = base.left_out
-    follows = bool(following) and int(_base(following).column(LAP)[0]) == number + 1
-    if follows:
+    if following and following[0].number == number + 1:
         found.old_time_s, found.old_sectors_s = _told(following)
     if new is None:
         return found

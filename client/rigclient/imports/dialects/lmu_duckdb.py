@@ -23,6 +23,7 @@ from rigclient.imports import cells, directions, plausible
 from rigclient.imports.cells import Malformed
 from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z, has_unit
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
+from rigclient.imports.samples import sane
 from riglap.extras import need
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -47,11 +48,16 @@ _PLACE: Final = ("GPS Latitude", "GPS Longitude")
 _MOST_ROWS: Final = 20_000_000
 """Of one channel: two days at 100 Hz."""
 _MOST_HZ: Final = 1000
+_UNEVEN: Final = 0.01
+_UNEVEN_S: Final = 1.0
+"""By which share, and by how long besides, a channel may be longer or shorter than the clock."""
 _MOST_EVENTS: Final = 1_000_000
 _MOST_TEXT: Final = 1 << 20
 _MOST_SETTINGS: Final = 500
 _OFFICIAL_S: Final = 0.1
 """The game's lap time and the lap's two ends differ by less: rows come a hundredth of a second apart."""
+_FEWEST: Final = 2
+"""Samples of a lap."""
 _SHORTEST_S: Final = 1.0
 """What is driven after the last line counts as a piece of a lap from here on."""
 _AFTER_S: Final = 1.0
@@ -152,7 +158,7 @@ class LmuDuckDB:
         with _opened(path) as file:
             if missing := file.missing():
                 raise BadRequest(f"it is a DuckDB file without {missing[0]}, which Le Mans Ultimate writes")
-            session = _Session(file, refuse)
+            session = _Session(file, _quiet)
             laps = session.laps()
             first = next((lap for lap in laps if lap.complete), laps[0])
             mapped = tuple(session.samples(first)[1].mapped)
@@ -170,6 +176,10 @@ class LmuDuckDB:
                 session.setup(),
             )
         ]
+
+
+def _quiet(_line: int, _reason: str, _detail: str) -> None:
+    """Do nothing: what is refused is told when the laps are read."""
 
 
 def _read_laps(path: Path, refuse: Refuse, progress: Progress) -> Iterator[RecordedLap]:
@@ -249,14 +259,14 @@ class _File:
         wanted = ", ".join(f"CAST({_quoted(name)} AS DOUBLE) AS {_quoted(name)}" for name in columns)
         sql = f"SELECT {wanted} FROM {_quoted(table)} WHERE rowid >= {first} AND rowid < {end} ORDER BY rowid"  # noqa: S608
         found = self._connection.execute(sql).fetchnumpy()
-        return [np.ma.filled(np.ma.asarray(found[name], np.float64), np.nan) for name in columns]
+        return [sane(np.ma.filled(np.ma.asarray(found[name], np.float64), np.nan)) for name in columns]
 
     def events(self, table: str) -> tuple[Array, Array]:
         """Return clocks [s] and values of what changes; none where there is no such table."""
         if not {"ts", "value"} <= set(self.tables.get(table, ())):
             return np.zeros(0), np.zeros(0)
         sql = f"SELECT CAST(ts AS DOUBLE), CAST(value AS DOUBLE) FROM {_quoted(table)} ORDER BY ts, rowid"  # noqa: S608
-        rows = np.array(self.rows(sql, _MOST_EVENTS), np.float64).reshape(-1, 2)
+        rows = sane(np.array(self.rows(sql, _MOST_EVENTS), np.float64).reshape(-1, 2))
         rows = rows[np.isfinite(rows).all(axis=1)]
         return rows[:, 0], rows[:, 1]
 
@@ -283,6 +293,7 @@ class _Session:
             )
         self.hertz: int = max(used)
         self._times = self._clock()
+        self._channels = {name: one for name, one in self._channels.items() if self._is_whole(one)}
         self._plane: Array | None = None
         """Positions at all rows, once they are asked for."""
 
@@ -304,16 +315,26 @@ class _Session:
 
     def _clock(self) -> Array:
         """Return the session's clock at every row of the fastest channels [s]."""
-        rows = max(one.rows * self.hertz // one.hertz for one in self._channels.values())
+        told = self._channels.get(_CLOCK)
+        timed = [told] if told is not None else list(self._channels.values())
+        rows = max(one.rows * self.hertz // one.hertz for one in timed)
         if rows > _MOST_ROWS:
             raise BadRequest(f"it has {rows} rows, more than {_MOST_ROWS}")
-        told = self._channels.get(_CLOCK)
         steps = np.arange(rows) / self.hertz
         if told is None:
             began, _ = self._file.events("Lap")
             return steps + (float(began[0]) if len(began) else 0.0)
         (clock,) = self._file.numbers(_CLOCK, ("value",), 0, told.rows)
         return np.interp(steps, np.arange(told.rows) / told.hertz, clock)
+
+    def _is_whole(self, channel: _Channel) -> bool:
+        """Return whether a channel has as many rows as its frequency wants; others are told."""
+        wanted = len(self._times) * channel.hertz // self.hertz
+        whole = abs(channel.rows - wanted) <= _UNEVEN * wanted + _UNEVEN_S * channel.hertz
+        if not whole:
+            detail = f"{channel.name} has {channel.rows} rows, at {channel.hertz} Hz it would have {wanted}"
+            self._refuse(0, "a channel of another length", detail)
+        return whole
 
     def recorded(self) -> RecordedSession:
         """Return what the file says of the session."""
@@ -342,15 +363,17 @@ class _Session:
     def laps(self) -> list[RecordedLap]:
         """Return the laps, without samples. Raises BadRequest where there is none."""
         clocks, numbers = self._file.events("Lap")
-        last = float(self._times[-1])
-        ends = [*clocks[1:].tolist(), last]
+        if not len(clocks):
+            raise BadRequest("it has no lap: the car did not leave the garage")
+        ends = [*clocks[1:].tolist(), float(self._times[-1])]
         found: list[RecordedLap] = []
         for at, (start, end) in enumerate(zip(clocks.tolist(), ends, strict=True)):
             final = at == len(clocks) - 1
-            if end - start > 3 / self.hertz and (not final or end - start >= _SHORTEST_S):
+            first, last = np.searchsorted(self._times, [start, end])
+            if last - first > _FEWEST and (not final or end - start >= _SHORTEST_S):
                 found.append(self._lap(len(found), int(numbers[at]), start, end, complete=not final))
         if not found:
-            raise BadRequest("it has no lap: the car did not leave the garage")
+            raise BadRequest("no lap lies in the time of its channels")
         return found
 
     def _lap(self, at: int, number: int, start: float, end: float, *, complete: bool) -> RecordedLap:
@@ -486,7 +509,7 @@ class _Session:
             self._plane = plausible.local_metres(*degrees)
         plane = self._plane[rows]
         builder.put("GPS Longitude", plane[:, 0], To("position", "m", X, note="metres east"))
-        builder.put("GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres south"))
+        builder.put("GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres north"))
         builder.put(
             "GPS Latitude", np.zeros(len(times)), To("position", "m", Y, note="the file has no height")
         )

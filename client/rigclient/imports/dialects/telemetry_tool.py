@@ -29,6 +29,7 @@ from riglap.formulas.units import known
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _WHO: Final = ("player", "opponent")
+_NEEDED: Final = ("lapdistance", "laptime", "speed", "x", "z")
 _FIRST: Final = ("lapdistance [m]", "laptime [s]", "x [m]", "z [m]")
 """Names that make a line the header: the speed has another unit in each of the two kinds."""
 _KINDS: Final = {
@@ -178,6 +179,7 @@ class _Lap:
 
     def samples(self, refuse: Refuse) -> tuple[dict[str, Array], ChannelBuilder]:
         """Return the channels, and how they were made."""
+        self._check()
         self._unpack()
         times = self._of("laptime")
         sound = plausible.clock(times)
@@ -232,6 +234,12 @@ class _Lap:
     def _of(self, name: str) -> Array:
         return self._columns.values[self._by_name[name]]
 
+    def _check(self) -> None:
+        """Raise BadRequest for a column without which there is no lap."""
+        for name in _NEEDED:
+            if not self._has(name) or not np.isfinite(self._of(name)).any():
+                raise BadRequest(f"no row of it has a number as {name}")
+
     def _has(self, name: str) -> bool:
         return name in self._by_name
 
@@ -265,8 +273,7 @@ class _Lap:
         for name, to in _COLUMNS.items():
             if self._has(name):
                 self._put(builder, name, to)
-        if self._has("sector"):
-            sector = self._of("sector")
+        if self._has("sector") and np.isfinite(sector := self._of("sector")).any():
             builder.put(self._by_name["sector"], sector + (np.nanmin(sector) == 0), To("sector"))
         return builder.samples(), builder
 
