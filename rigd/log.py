@@ -51,6 +51,9 @@ SESSION_ENDED: Final = LogEvent(
 )
 SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
+LAP_IMPORTED: Final = LogEvent(
+    "lap_imported", ("lap", "bytes", "user"), "a lap of another program's file stands under its name"
+)
 CIRCUIT_KEPT: Final = LogEvent(
     "circuit_kept", ("circuit", "corners", "updates"), "the line of a layout is good, and kept"
 )

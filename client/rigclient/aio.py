@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from rig.errors import NotFound, RigError
 from rig.infos import LapInfo, SessionInfo
-from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2, telemetry_pb2
+from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2, session_pb2, telemetry_pb2
 from rigclient import losses, paired, queries, requests
 from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
@@ -133,6 +133,16 @@ class AsyncRig(AsyncConnection):
         while pages.take(await self._ask(self._rig.GetLosses, pages.request)):
             pass
         return pages.answer
+
+    def backup(
+        self, *, without_ring: bool = False, with_secrets: bool = False
+    ) -> AsyncGenerator[rig_pb2.BackupResponse]:
+        """Have everything copied that the rig keeps, while it goes on: the bytes of a file for `rigd
+        restore`, and how far that is. `with_secrets` also what proves who somebody is. Raises NotFound,
+        Denied, Exhausted.
+        """
+        request = rig_pb2.BackupRequest(without_ring=without_ring, with_secrets=with_secrets)
+        return self._parts(self._rig.Backup, request)
 
     def verify(self, *, deep: bool = False) -> AsyncGenerator[rig_pb2.VerifyResponse]:
         """Check everything that the rig keeps, `deep` with every lap that its ring still holds: how far that
@@ -296,15 +306,17 @@ class AsyncRig(AsyncConnection):
         return list(dict.fromkeys([await self.find_lap(lap) for lap in laps]))
 
     async def find_session(self, session: str | SessionInfo = "") -> str:
-        """Return `sessions/{session}` by a part of its name, or that itself; "": the newest, "-": all. Raises
-        NotFound with the nearest name, BadRequest for several.
+        """Return `sessions/{session}` by a part of its name, or that itself; "": the newest that the rig
+        recorded, where there is none the newest import, "-": all. Raises NotFound with the nearest name,
+        BadRequest for several.
         """
         session = session if isinstance(session, str) else session.name
         if session in ("-", queries.ALL):
             return queries.ALL
         if not session:
-            async for newest in self.sessions(page_size=1):
-                return newest.name
+            for imported in (False, None):
+                async for newest in self.sessions(page_size=1, imported=imported):
+                    return newest.name
             raise NotFound("no session has been kept yet", hint=queries.KEPT_LATER)
         if session.startswith("sessions/"):
             return session
@@ -443,6 +455,21 @@ class AsyncRig(AsyncConnection):
     async def delete_lap(self, lap: str | LapInfo) -> None:
         """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         await self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=await self.find_lap(lap)))
+
+    async def import_lap(
+        self, session: session_pb2.Session, data: bytes, *, replace: bool = False
+    ) -> laps_pb2.ImportLapResponse:
+        """Have the rig keep a lap file that was made of another program's recording, with the session it is
+        of: source IMPORT, status COMPLETED. Its lap's `user` is the caller's, but with the scope `laps:all`.
+        Returns the lap's name, and whether that very file was there.
+
+        `replace` lets it take the place of another file of that lap. Raises Raced where there is one,
+        BadRequest, Corrupt, Denied, Exhausted, Unavailable.
+        """
+        messages = queries.import_lap(session, data, replace=replace)
+        sending = queries.sending(self._lap.ImportLap, len(data))
+        answer: laps_pb2.ImportLapResponse = await self._ask(sending, messages)
+        return answer
 
     async def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
         """Tell that a warehouse has these laps, by name with their digests, at most 200 at a time.

@@ -345,6 +345,12 @@ PINS_PER_USER: Final = _limit("pins_per_user", Count(0, 1_000_000), 500, "Laps t
 PINNED_BYTES_PER_USER: Final = _limit(
     "pinned_bytes_per_user", Size(0), 5 << 30, "Bytes of the laps that one user has pinned."
 )
+IMPORTED_BYTES_PER_USER: Final = _limit(
+    "imported_bytes_per_user",
+    Size(0),
+    5 << 30,
+    "Bytes of the laps that one user has imported; 2 MB are a lap of 100 s.",
+)
 
 SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(
     one for one in globals().values() if isinstance(one, Setting)

@@ -38,6 +38,13 @@ MAX_MARK_CARS: Final = 128
 MAX_NOTE: Final = 1000
 
 
+MAX_IMPORTS: Final = 8
+"""Laps that are being imported: each is a file in the inbox, and its next mebibyte in memory."""
+MAX_IMPORTS_PER_TOKEN: Final = 4
+MAX_IMPORT_BYTES: Final = 1 << 29
+"""Of all of them together. The longest laps have some 60 MB."""
+
+
 class Fixed(NamedTuple):
     """A limit that is no setting."""
 
@@ -60,6 +67,10 @@ FIXED: Final = (
     Fixed("running laps read at once", MAX_RUNNING),
     Fixed("seconds until a message of a lap or a check is taken", MAX_SILENCE_S, "its connection is closed"),
     Fixed("laps noted as synced in one call", MAX_SYNCED),
+    Fixed("laps imported at once", MAX_IMPORTS),
+    Fixed("laps that one token imports at once", MAX_IMPORTS_PER_TOKEN),
+    Fixed("bytes of the laps that are imported at once", MAX_IMPORT_BYTES),
+    Fixed("seconds until the next piece of an import comes", MAX_SILENCE_S, "`UNAVAILABLE`"),
     Fixed("marks that wait to be kept", MAX_PENDING_MARKS),
     Fixed("seconds before, and after, a mark", MAX_MARK_S, "`INVALID_ARGUMENT`"),
     Fixed("cars of a mark", MAX_MARK_CARS, "`INVALID_ARGUMENT`"),
@@ -91,6 +102,7 @@ class Quotas:
     marks_per_user: int = settings.MARKS_PER_USER.default
     pins_per_user: int = settings.PINS_PER_USER.default
     pinned_bytes_per_user: int = settings.PINNED_BYTES_PER_USER.default
+    imported_bytes_per_user: int = settings.IMPORTED_BYTES_PER_USER.default
 
 
 USUAL: Final = Quotas()

@@ -30,8 +30,8 @@ VERBS: Final = frozenset(_VERBS.split())
 """A new one is added when it is a verb."""
 
 SAME: Final = {"Settings", "Dialect", "Head", "Reading"}
-"""Classes that mean the same of different things: settings of the archiver, the recorder, the server; dialects of
-SQL and of files; heads of columns and of files; a sensor's reading and a timing line's.
+"""Classes that mean the same of different things: settings of archiver, recorder and server; dialects of SQL
+and of files; heads of columns and of files; reading a lap from the rig, and at a timing line.
 """
 
 

@@ -12,6 +12,10 @@ from rigclient.cli.terminal import streams
 
 _HERE: Final = "rigclient.cli.commands"
 COMMANDS: Final = {
+    "backup": (
+        f"{_HERE}.backup:backup",
+        "Copy everything that the rig keeps into one file",
+    ),
     "channels": (f"{_HERE}.channels:channels", "List the channels: names, units, fields of the game"),
     "circuit": (f"{_HERE}.circuit:circuit", "Show the circuits that the rig has surveyed, and their corners"),
     "coach": (f"{_HERE}.coach:coach", "Tell where a lap loses time, and what to do about it"),
@@ -22,6 +26,7 @@ COMMANDS: Final = {
     "forget": (f"{_HERE}.rigs:forget", "Forget a paired rig"),
     "gaps": (f"{_HERE}.losses:gaps", "Show what is missing of a session, and why"),
     "gateway": (f"{_HERE}.gateway:gateway", "Serve pages for browsers: the pit wall, overlays for OBS, laps"),
+    "import": (f"{_HERE}.import_laps:import_laps", "Import laps of other programs"),
     "lap": (f"{_HERE}.lap:lap_command", "Show a lap: facts, speed over the distance, channels, events"),
     "laps": (f"{_HERE}.laps:laps", "List the laps of a session, or of all"),
     "mark": (f"{_HERE}.mark:mark", "Keep the seconds around a moment, whatever lap they lie in"),
@@ -47,9 +52,9 @@ COMMANDS: Final = {
 
 SECTIONS: Final = {
     "The race and the rig": ("watch", "gateway", "status", "seat", "tail", "channels"),
-    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify"),
+    "Sessions and laps": ("sessions", "laps", "lap", "plot", "export", "gaps", "verify", "import"),
     "Where the time went": ("compare", "coach", "circuit"),
-    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete"),
+    "Keep and delete": ("mark", "marks", "pin", "unpin", "delete", "backup"),
     "Other machines": ("connect", "rigs", "forget", "whoami"),
     "Warehouse": ("sync", "warehouse"),
 }

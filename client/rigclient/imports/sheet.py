@@ -6,6 +6,7 @@ cannot be a row of the header is refused, with its line.
 """
 
 import csv
+import io
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -153,6 +154,14 @@ class Sheet:
         except Malformed:
             return False
         return len(cells) - (not cells[-1]) <= len(self.columns) <= len(cells)
+
+
+def columns_of(first: bytes, known: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the columns of a file by its first bytes; none for what is no table."""
+    try:
+        return Sheet("it", io.BytesIO(first), known).columns
+    except BadRequest:
+        return ()
 
 
 def parsed(
