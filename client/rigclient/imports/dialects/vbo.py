@@ -188,12 +188,12 @@ def _line(log: LoggedRun, gate: TimingGate, flat: Array) -> tuple[list[float], l
 def _stated(cut: LapCut, splits: Sequence[TimingGate], crossed: Sequence[Sequence[float]]) -> Stated:
     """Return a lap's sectors, where there are two splits or fewer, and when it passed each."""
     passed = [next((when for when in whens if cut.begin_s < when < cut.end_s), None) for whens in crossed]
+    ends = [cut.begin_s, *passed, cut.end_s]
     readings = tuple(
-        Reading(gate.name or f"Split {at}", when - cut.begin_s)
+        Reading(gate.name or f"Split {at}", when - cut.begin_s, _between(ends[at - 1], when))
         for at, (gate, when) in enumerate(zip(splits, passed, strict=True), start=1)
         if when is not None
     )
-    ends = [cut.begin_s, *passed, cut.end_s]
     sectors: tuple[float | None, float | None, float | None] = (None, None, None)
     if len(passed) == 2:
         first, second, third = (_between(ends[at], ends[at + 1]) for at in range(3))
