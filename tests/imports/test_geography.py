@@ -13,11 +13,11 @@ def test_two_recordings_of_one_circuit_lie_on_each_other(
     latitude: float, longitude: float, north: float, east: float
 ) -> None:
     places = np.array([[latitude, longitude], [latitude + north, longitude + east]])
-    whole = geography.origin_of(*places.T)
+    whole = geography.origin_of(places[:, 0], places[:, 1])
     assert whole is not None
     assert max(abs(whole.latitude - latitude), abs(whole.longitude - longitude)) <= 0.16
-    first = geography.metres(*places.T, whole)
-    again = geography.metres(*places[1:].T, whole)
+    first = geography.metres(places[:, 0], places[:, 1], whole)
+    again = geography.metres(places[1:, 0], places[1:, 1], whole)
     np.testing.assert_allclose(first[1], again[0], atol=1e-6)
     assert np.sign(first[1, 1] - first[0, 1]) == np.sign(north) or abs(north) < 1e-4
 

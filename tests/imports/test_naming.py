@@ -37,7 +37,9 @@ def one(name: str, unit: str = "", own: dict[str, Named] | None = None) -> tuple
 def test_a_name_and_a_unit_make_a_channel(
     name: str, unit: str, expected: tuple[str, int, float, float]
 ) -> None:
-    assert one(name, unit) == (*expected[:2], pytest.approx(expected[2]), pytest.approx(expected[3]))
+    channel, place, factor, offset = one(name, unit)
+    assert (channel, place) == expected[:2]
+    assert (factor, offset) == pytest.approx(expected[2:])
 
 
 @pytest.mark.parametrize(

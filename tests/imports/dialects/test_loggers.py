@@ -399,7 +399,7 @@ class TestBadInput:
 
 
 def _steps(places: Array) -> Array:
-    return np.hypot(*np.diff(places[:, [0, 2]].astype(float), axis=0).T)
+    return np.asarray(np.hypot(*np.diff(places[:, [0, 2]].astype(float), axis=0).T))
 
 
 def _is_row(line: str) -> bool:
