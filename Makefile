@@ -37,7 +37,7 @@ $(BIN)/.ready: pyproject.toml $(PINS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv (half a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,gateway,plot,snowflake]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group dev --editable '.[daemon,export,gateway,plot,snowflake,xrk]'
 	@touch $@
 
 demo: $(BIN)/.ready $(PAGES) ## the simulated game, recorded, served and watched; FOR=20 stops after 20 s

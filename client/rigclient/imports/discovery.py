@@ -203,8 +203,13 @@ def _expanded(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
             raise NotFound(f"there is no file {path}", hint="name files, or folders to search")
         if path.is_dir():
             yield from ((one, False) for one in sorted(path.rglob("*")) if _may_be_recording(one))
-        else:
+        elif not _is_beside(path):
             yield path, True
+
+
+def _is_beside(path: Path) -> bool:
+    """Return whether the file belongs to a log, which is read with it: the beacons of MoTeC's."""
+    return path.suffix.lower() == ".ldx" and path.with_suffix(".ld").is_file()
 
 
 def _may_be_recording(path: Path) -> bool:

@@ -21,7 +21,7 @@ _FAR_M: Final = 50_000.0
 """From the origin: no circuit is so long; what lies beyond is no place of it."""
 
 
-class Origin(NamedTuple):
+class MapOrigin(NamedTuple):
     """A place on earth, in degrees."""
 
     latitude: float
@@ -37,16 +37,16 @@ def known_places(latitude: Array, longitude: Array) -> Array:
     return np.asarray(inside & ((latitude != 0) | (longitude != 0)))
 
 
-def origin_of(latitude: Array, longitude: Array) -> Origin | None:
+def origin_of(latitude: Array, longitude: Array) -> MapOrigin | None:
     """Return the origin for a circuit at these degrees, shape (rows,); None without a place."""
     there = known_places(latitude, longitude)
     if not there.any():
         return None
     middles = (np.percentile(degrees[there], _MIDDLE).mean() for degrees in (latitude, longitude))
-    return Origin(*(round(float(middle) / _GRID_DEG) * _GRID_DEG for middle in middles))
+    return MapOrigin(*(round(float(middle) / _GRID_DEG) * _GRID_DEG for middle in middles))
 
 
-def metres(latitude: Array, longitude: Array, origin: Origin) -> Array:
+def metres(latitude: Array, longitude: Array, origin: MapOrigin) -> Array:
     """Return x and z [m], shape (rows, 2), of degrees, shape (rows,). What is no place near the origin is
     NaN.
     """
@@ -69,7 +69,7 @@ def _earth_centred(latitude: Array | np.float64, longitude: Array | np.float64) 
     )
 
 
-def _axes(origin: Origin) -> tuple[Array, Array]:
+def _axes(origin: MapOrigin) -> tuple[Array, Array]:
     phi, lam = np.radians(origin.latitude), np.radians(origin.longitude)
     east = np.array([-np.sin(lam), np.cos(lam), 0.0])
     north = np.array([-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)])

@@ -37,7 +37,7 @@ class Named(NamedTuple):
     """Added in the channel's unit: 1, where the file counts a pedal from the other end."""
 
 
-class Source(NamedTuple):
+class ChannelSource(NamedTuple):
     """A column of the file behind a channel: value * factor + offset is in the channel's unit and sign."""
 
     column: str
@@ -67,11 +67,13 @@ def plain_name(name: str) -> str:
     return _BRACKETS.sub("", name).replace("_", " ").strip().lower()
 
 
-def sources(columns: Iterable[tuple[str, str]], own: Mapping[str, Named] | None = None) -> list[Source]:
+def sources(
+    columns: Iterable[tuple[str, str]], own: Mapping[str, Named] | None = None
+) -> list[ChannelSource]:
     """Return the columns, of name and unit, that become channels; `own` are the dialect's names. Of two that
     are the same value the first stays.
     """
-    found: dict[tuple[str, int], Source] = {}
+    found: dict[tuple[str, int], ChannelSource] = {}
     for name, unit in columns:
         one = _source(name, unit, own or {})
         if one is not None:
@@ -79,7 +81,7 @@ def sources(columns: Iterable[tuple[str, str]], own: Mapping[str, Named] | None 
     return list(found.values())
 
 
-def _source(name: str, unit: str, own: Mapping[str, Named]) -> Source | None:
+def _source(name: str, unit: str, own: Mapping[str, Named]) -> ChannelSource | None:
     named = own.get(name) or own.get(plain_name(name))
     if named is not None:
         one = _converted(name, unit or named.unit, named.column, named.times)
@@ -94,22 +96,24 @@ def _source(name: str, unit: str, own: Mapping[str, Named]) -> Source | None:
     return _converted(name, unit or alias.unit.name, alias.column, -1.0 if alias.factor < 0 else 1.0)
 
 
-def _converted(name: str, unit: str, column: str, sign: float) -> Source | None:
+def _converted(name: str, unit: str, column: str, sign: float) -> ChannelSource | None:
     channel, place = _COLUMNS[column]
     stated, wanted = units.known(unit), units.known(channel.unit)
     if stated is None or wanted is None or not stated.like(wanted):
         return None
     if channel.name in STEERING and _is_angle(unit):
-        return Source(name, unit, channel, place, sign * stated.scale / TURN_RAD, note=TURN_NOTE)
+        return ChannelSource(name, unit, channel, place, sign * stated.scale / TURN_RAD, note=TURN_NOTE)
     factor = sign * stated.scale / wanted.scale
-    return Source(name, unit, channel, place, factor, stated.offset)
+    return ChannelSource(name, unit, channel, place, factor, stated.offset)
 
 
 def _is_angle(unit: str) -> bool:
     return unit.lower() in ("rad", "deg", "°", "degrees")
 
 
-def left(columns: Iterable[str], mapped: Iterable[Source], used: Iterable[str] = ()) -> tuple[str, ...]:
+def left(
+    columns: Iterable[str], mapped: Iterable[ChannelSource], used: Iterable[str] = ()
+) -> tuple[str, ...]:
     """Return the columns without a channel that served for nothing else either."""
     taken = {one.column for one in mapped} | set(used)
     return tuple(name for name in columns if name and name not in taken)

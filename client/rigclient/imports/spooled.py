@@ -1,4 +1,4 @@
-"""Columns of any length: in a temporary file while they come, and a stretch of one at a time back."""
+"""RecordedColumns of any length: in a temporary file while they come, and a stretch of one at a time back."""
 
 import tempfile
 from bisect import bisect_right
@@ -15,8 +15,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _FLOAT: Final = np.dtype("<f8")
 
 
-class Columns(Protocol):
-    """Columns of a recording, all of as many rows."""
+class RecordedColumns(Protocol):
+    """RecordedColumns of a recording, all of as many rows."""
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -29,7 +29,7 @@ class Columns(Protocol):
 
 
 class HeldColumns:
-    """Columns in memory."""
+    """RecordedColumns in memory."""
 
     def __init__(self, columns: Mapping[str, Array], rows: int) -> None:
         self._columns, self._rows = columns, rows
@@ -46,7 +46,7 @@ class HeldColumns:
 
 
 class SpooledColumns:
-    """Columns in a temporary file: chunk after chunk, in a chunk column after column."""
+    """RecordedColumns in a temporary file: chunk after chunk, in a chunk column after column."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._place: Final = {name: at for at, name in enumerate(names)}

@@ -7,7 +7,7 @@ import numpy as np
 
 from rig.errors import BadRequest
 from rigclient.imports import naming
-from rigclient.imports.logged import Ground, Log
+from rigclient.imports.logged import Ground, LoggedRun
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import clock
 from rigclient.imports.recording import Progress, RecordedLap, Refuse
@@ -17,7 +17,7 @@ from rigclient.imports.table import SampleTable, TableChunk
 Array = np.ndarray[Any, np.dtype[Any]]
 
 Convert = Callable[[TableChunk], Mapping[str, Array]]
-"""Columns by name, of a chunk."""
+"""RecordedColumns by name, of a chunk."""
 
 
 def opened(file: BinaryIO, needed: Collection[str], separator: str = "") -> SampleTable:
@@ -34,9 +34,9 @@ def opened(file: BinaryIO, needed: Collection[str], separator: str = "") -> Samp
 class Logs(NamedTuple):
     """The runs of a table's clock."""
 
-    logs: list[Log]
+    logs: list[LoggedRun]
     left: tuple[str, ...]
-    """Columns that became no channel and served for nothing else."""
+    """RecordedColumns that became no channel and served for nothing else."""
 
     def laps(self, at: int, laps: Iterator[RecordedLap]) -> Iterator[RecordedLap]:
         """Yield the laps of a log; after those of the last the columns are closed."""
@@ -83,7 +83,7 @@ def logs(
         begins = [float(times[rows[0]]) if wall else 0.0 for rows in runs]
         return Logs(
             [
-                Log(columns, rows, times[rows] - begin, sources, ground, begin)
+                LoggedRun(columns, rows, times[rows] - begin, sources, ground, begin)
                 for rows, begin in zip(runs, begins, strict=True)
             ],
             left,

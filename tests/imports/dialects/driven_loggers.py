@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Drive:
         }
         return self.replaced(**columns)
 
-    def replaced(self, **columns: Array) -> "Drive":
+    def replaced(self, **columns: Any) -> "Drive":
         return dataclasses.replace(self, **columns)
 
 

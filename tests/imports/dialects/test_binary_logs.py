@@ -4,7 +4,7 @@ import contextlib
 import functools
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from riglap.export import motec
 from tests.imports.dialects import written_loggers as written
 from tests.imports.dialects.driven_loggers import Drive, drive
 from tests.imports.dialects.reading import head_of, near, read
+from tests.imports.known import Array
 from tests.riglap import driven
 
 SHARED: Final = Path(__file__).resolve().parents[4] / "shared/data/iracing-ibt"
@@ -120,7 +121,7 @@ class TestMotec:
             read(motec_ld.DIALECT, tmp_path / "run.ld")
 
 
-def ld(channels: list[tuple[str, str, int, tuple[int, int], tuple[int, ...], np.ndarray]]) -> bytes:
+def ld(channels: Sequence[tuple[str, str, int, tuple[int, int], tuple[int, ...], Array]]) -> bytes:
     """A .ld with an event and these channels: name, unit, rate, type, shift to decimals, raw values."""
     types = {(7, 2): "<f2", (7, 4): "<f4"}
     head = bytearray(1762 + 1048 + 124 * len(channels))
@@ -254,7 +255,7 @@ def _small_xrk() -> bytes:
     return written.xrk(rows.replaced(lines=(line, line + 90, line + 180)))
 
 
-MUTATED: Final = {
+MUTATED: Final[dict[str, tuple[Dialect, Callable[[], bytes]]]] = {
     "ld": (motec_ld.DIALECT, _small_ld),
     "ibt": (iracing.DIALECT, _small_ibt),
     "xrk": (aim_xrk.DIALECT, _small_xrk),

@@ -27,6 +27,7 @@ from tests.imports import known
 from tests.imports.dialects import written_loggers as written
 from tests.imports.dialects.driven_loggers import Drive, drive
 from tests.imports.dialects.reading import Read, head_of, near, read
+from tests.imports.known import Array
 
 SAMPLE_S: Final = 0.05
 RACECHRONO_9: Final = "This file is created using RaceChrono\nFormat,9\ntimestamp,lap_number\n"
@@ -110,7 +111,7 @@ class TestLaps:
         (laps,) = taken(name).laps
         assert [lap.complete for lap in laps] == [False, True, True, False]
         lines = [round(one, 3) for one in drive().lines]
-        spans = {"beacons": np.diff(lines), "times": drive().lap_times}[exact]
+        spans = np.diff(lines) if exact == "beacons" else drive().lap_times
         assert [text_of(lap) for lap in laps[1:3]] == [f"{span:.3f}" for span in spans]
         assert all(lap.official and lap.valid for lap in laps[1:3])
         assert not any(lap.official or lap.valid or lap.lap_time_s for lap in (laps[0], laps[3]))
@@ -195,7 +196,7 @@ def check_samples(lap: RecordedLap, truth: Drive, begin_s: float) -> None:
     check_places(lap.samples["position"], known.places(truth.distance[rows]))
 
 
-def check_places(found: np.ndarray, expected: np.ndarray) -> None:
+def check_places(found: Array, expected: Array) -> None:
     """The same way, laid elsewhere and not mirrored: north at the origin, 8 km away, is 0.08° from its."""
     away = (found - expected)[:, [0, 2]].astype(float)
     assert np.ptp(away, axis=0).max() < 1.4
@@ -397,8 +398,8 @@ class TestBadInput:
             dialect.read(written.write(tmp_path, "a.csv", text), lambda *_: None, lambda _: None)
 
 
-def _steps(places: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(np.diff(places[:, [0, 2]].astype(float), axis=0), axis=1)
+def _steps(places: Array) -> Array:
+    return np.asarray(np.hypot(*np.diff(places[:, [0, 2]].astype(float), axis=0).T))
 
 
 def _is_row(line: str) -> bool:

@@ -107,7 +107,7 @@ def aim_csv(drive: Drive, *, beacons: bool = True) -> str:
     names = "Time,GPS Speed,GPS Nsat,GPS LatAcc,GPS LonAcc,GPS Altitude,GPS Latitude,GPS Longitude"
     names += ",Engine RPM,Water Temp"
     units = "s,km/h, ,g,g,m,deg,deg,rpm,C"
-    columns = [
+    columns: list[tuple[str, Array]] = [
         ("g", np.round(drive.time, 3)),
         (".4f", drive.speed * 3.6),
         (".0f", np.full(len(drive), 13)),

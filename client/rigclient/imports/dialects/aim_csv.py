@@ -18,8 +18,9 @@ import numpy as np
 
 from rig.errors import BadRequest
 from rigclient.imports import encoding
+from rigclient.imports.log_laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
 from rigclient.imports.log_times import NO_ZONE, seconds_of, wall_clock_ns
-from rigclient.imports.logged import Driven, Log, by_beacons, by_their_ends, recorded_laps, session_kind
+from rigclient.imports.logged import LoggedRun
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.tabled import keyed, logs, opened
@@ -72,7 +73,7 @@ def _second_name(path: Path) -> str:
     return found["second"].strip()
 
 
-def _cuts(rows: dict[str, list[str]], log: Log) -> list[LapCut]:
+def _cuts(rows: dict[str, list[str]], log: LoggedRun) -> list[LapCut]:
     beacons = [one for cell in rows.get(_BEACONS, []) if (one := seconds_of(cell)) is not None]
     if not beacons:
         times = [one for cell in rows.get(_SEGMENTS, []) if (one := seconds_of(cell)) is not None]

@@ -14,8 +14,9 @@ import numpy as np
 
 from rig.errors import BadRequest, Corrupt
 from rigclient.imports import naming
+from rigclient.imports.log_laps import Driven, Stated, recorded_laps, session_kind, whole_run
 from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import Driven, Ground, Log, Stated, recorded_laps, session_kind, whole_run
+from rigclient.imports.logged import Ground, LoggedRun
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_times
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
@@ -99,7 +100,7 @@ def _parsed(library: Any, data: bytes) -> Any:
         raise Corrupt(f"libxrk cannot read it: {type(error).__name__}: {error}") from None
 
 
-def _log(library: Any, found: Any) -> tuple[Log, tuple[str, ...]]:
+def _log(library: Any, found: Any) -> tuple[LoggedRun, tuple[str, ...]]:
     """Return the channels that are of the registry on one clock, and the names of the others."""
     metadata = library.ChannelMetadata.from_channel_table
     named = [(name, metadata(table).units) for name, table in found.channels.items()]
@@ -114,7 +115,7 @@ def _log(library: Any, found: Any) -> tuple[Log, tuple[str, ...]]:
     rows = _rows(base if base is not None else max(clocks.values(), key=len))
     columns = {name: _laid(found.channels[name], name, clocks.get(name), rows) for name in used}
     whole = HeldColumns(columns, len(rows))
-    log = Log(whole, np.arange(len(rows)), rows / _MS, sources, ground)
+    log = LoggedRun(whole, np.arange(len(rows)), rows / _MS, sources, ground)
     return log, naming.left([name for name, _ in named], sources, ground or ())
 
 
@@ -140,7 +141,7 @@ def _laid(table: Any, name: str, clock_ms: Array | None, rows: Array) -> Array:
     return np.interp(rows, clock_ms[order], values[order], left=np.nan, right=np.nan)
 
 
-def _cuts(log: Log, laps: Any) -> tuple[list[LapCut], dict[int, Stated]]:
+def _cuts(log: LoggedRun, laps: Any) -> tuple[list[LapCut], dict[int, Stated]]:
     """Return the laps as the logger timed them, to the millisecond."""
     begins, ends = (_numbers(laps, name) / _MS for name in ("start_time", "end_time"))
     kinds = laps.column("lap_type").to_pylist()

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports.logged import Driven, Log, Stated, recorded_laps, whole_run
+from rigclient.imports.log_laps import Driven, Stated, recorded_laps, whole_run
+from rigclient.imports.logged import LoggedRun
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_times
 from rigclient.imports.recording import (
@@ -80,7 +81,7 @@ def _lap_times(above: Sequence[Sequence[str]]) -> list[float]:
     return []
 
 
-def _laps(log: Log, driven: Driven, times: Sequence[float]) -> Iterator[RecordedLap]:
+def _laps(log: LoggedRun, driven: Driven, times: Sequence[float]) -> Iterator[RecordedLap]:
     begin = _begin(log, times)
     if begin is None:
         return recorded_laps(log, whole_run(log), driven)
@@ -99,7 +100,7 @@ def _stated(cuts: Sequence[LapCut], begin: float, times: Sequence[float]) -> dic
     }  # fmt: skip
 
 
-def _begin(log: Log, times: Sequence[float]) -> float | None:
+def _begin(log: LoggedRun, times: Sequence[float]) -> float | None:
     """Return the clock at which the first of the laps began [s]; None where no moment fits."""
     places = log.places()
     total = float(np.sum(times))
@@ -125,7 +126,7 @@ def _apart(flat: Array, clocks: Array, starts: Array, ends: Array) -> Array:
     return np.asarray(np.median([np.hypot(*(place - at[0]).T) for place in at[1:]], axis=0))
 
 
-def _session(about: dict[str, str], log: Log, number: int) -> RecordedSession:
+def _session(about: dict[str, str], log: LoggedRun, number: int) -> RecordedSession:
     return RecordedSession(
         track=about.get("course", ""),
         number=number,

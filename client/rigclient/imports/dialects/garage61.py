@@ -14,8 +14,9 @@ import numpy as np
 from rig.channels import LAP
 from rig.errors import BadRequest
 from rigclient.imports.iracing_names import APPLIED, NAMES
-from rigclient.imports.logged import Driven, Log, Stated, recorded_laps
-from rigclient.imports.naming import Source
+from rigclient.imports.log_laps import Driven, Stated, recorded_laps
+from rigclient.imports.logged import LoggedRun
+from rigclient.imports.naming import ChannelSource
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.table import TableChunk
@@ -63,7 +64,7 @@ class Garage61:
             )  # fmt: skip
         (log,) = found.logs
         whole = _whole(log)
-        log.sources = [*log.sources, Source(_SHARE, "", LAP.by_name["distance"], 0, whole.length_m)]
+        log.sources = [*log.sources, ChannelSource(_SHARE, "", LAP.by_name["distance"], 0, whole.length_m)]
         cut = LapCut(0, len(log.times), 0, whole.begin_s, whole.end_s, whole.complete)
         stated = {0: Stated(cut.lap_time_s, official=False)}
         laps = found.laps(0, recorded_laps(log, [cut], Driven(), stated))
@@ -83,7 +84,7 @@ class _Rows:
         return {_TIME: rows / _HZ}
 
 
-def _whole(log: Log) -> Whole:
+def _whole(log: LoggedRun) -> Whole:
     """Return the length of the track and the lap's ends. The clock of the line lies before the first row and
     behind the last, in proportion to the way.
     """

@@ -17,8 +17,9 @@ import numpy as np
 from rig.errors import BadRequest, Corrupt
 from rigclient.imports import naming
 from rigclient.imports.iracing_names import APPLIED, DRIVEN, NAMES
-from rigclient.imports.logged import Driven, Ground, Log, Stated, recorded_laps, session_kind
-from rigclient.imports.naming import Named, Source
+from rigclient.imports.log_laps import Driven, Stated, recorded_laps, session_kind
+from rigclient.imports.logged import Ground, LoggedRun
+from rigclient.imports.naming import ChannelSource, Named
 from rigclient.imports.plausible import LapCut, clock, laps_by_number
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.spooled import SpooledColumns
@@ -175,7 +176,7 @@ def _text(field: bytes) -> str:
     return bytes(field).split(b"\0")[0].decode("latin-1").strip()
 
 
-def _sources(ibt: Ibt) -> list[Source]:
+def _sources(ibt: Ibt) -> list[ChannelSource]:
     """Return the variables that become channels."""
     single = [one for one in ibt.variables.values() if one.values == 1 and one.dtype.kind != "S"]
     own = {**NAMES, **(DRIVEN if "ThrottleRaw" in ibt.variables else APPLIED)}
@@ -215,7 +216,7 @@ def _spooled(file: BinaryIO, ibt: Ibt, names: Sequence[str], progress: Progress)
 
 
 def _recordings(
-    ibt: Ibt, columns: SpooledColumns, sources: Sequence[Source], refuse: Refuse
+    ibt: Ibt, columns: SpooledColumns, sources: Sequence[ChannelSource], refuse: Refuse
 ) -> list[Recording]:
     """Return a recording for every run of the clock. Raises BadRequest without one."""
     if _TIME not in ibt.variables or not len(columns):
@@ -229,7 +230,7 @@ def _recordings(
     if not runs:
         raise BadRequest("no two of its records follow each other in time", records=len(times))
     ground = _GROUND if set(_GROUND) <= ibt.variables.keys() else None
-    logs = [Log(columns, rows, times[rows], sources, ground) for rows in runs]
+    logs = [LoggedRun(columns, rows, times[rows], sources, ground) for rows in runs]
     used = {one.column for one in logs[0].mapped} | set(_OTHERS)
     left = tuple(name for name in ibt.variables if name not in used)
     return [
@@ -245,12 +246,12 @@ def _recordings(
     ]
 
 
-def _laps(ibt: Ibt, log: Log) -> Iterator[RecordedLap]:
+def _laps(ibt: Ibt, log: LoggedRun) -> Iterator[RecordedLap]:
     cuts, stated = _cuts(ibt, log)
     yield from recorded_laps(log, cuts, _driven(ibt.info), stated, counted=True)
 
 
-def _cuts(ibt: Ibt, log: Log) -> tuple[list[LapCut], dict[int, Stated]]:
+def _cuts(ibt: Ibt, log: LoggedRun) -> tuple[list[LapCut], dict[int, Stated]]:
     """Return the laps by their numbers, from where their running time began."""
     if _LAP not in ibt.variables:
         return [LapCut(0, len(log.times), 0, float(log.times[0]), float(log.times[-1]), False)], {}
@@ -265,13 +266,13 @@ def _cuts(ibt: Ibt, log: Log) -> tuple[list[LapCut], dict[int, Stated]]:
     return cuts, stated
 
 
-def _began(log: Log, cut: LapCut, most_s: float) -> float:
+def _began(log: LoggedRun, cut: LapCut, most_s: float) -> float:
     """Return the clock at the line [s]: that of the lap's first row, less the time it has run by then."""
     ran = float(log.column(_RUNNING, cut.first, cut.first + 1)[0])
     return cut.begin_s - ran if 0 <= ran <= most_s else cut.begin_s
 
 
-def _stated(ibt: Ibt, log: Log, cut: LapCut) -> Stated:
+def _stated(ibt: Ibt, log: LoggedRun, cut: LapCut) -> Stated:
     """Return the game's time of a lap, told soon after its end; without it that of the clocks."""
     measured = cut.end_s - cut.begin_s
     if _LAST in ibt.variables:
@@ -282,7 +283,7 @@ def _stated(ibt: Ibt, log: Log, cut: LapCut) -> Stated:
     return Stated(measured, official=False)
 
 
-def _session(ibt: Ibt, log: Log, number: int) -> RecordedSession:
+def _session(ibt: Ibt, log: LoggedRun, number: int) -> RecordedSession:
     which = int(np.nan_to_num(log.column(_SESSION, 0, 1)[0])) if _SESSION in ibt.variables else 0
     kinds = re.findall(r"^ - SessionNum: (\d+)(?:\n   .*)*?\n   SessionType: (.*)$", ibt.info, re.MULTILINE)
     length = re.search(r"^ TrackLength: ([0-9.]+) km", ibt.info, re.MULTILINE)

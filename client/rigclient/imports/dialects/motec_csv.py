@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import (
+from rigclient.imports.log_laps import (
     Driven,
-    Log,
     Stated,
     by_beacons,
     by_their_ends,
@@ -23,6 +21,8 @@ from rigclient.imports.logged import (
     session_kind,
     whole_run,
 )
+from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
+from rigclient.imports.logged import LoggedRun
 from rigclient.imports.plausible import LapCut
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.tabled import logs, opened
@@ -74,7 +74,7 @@ def _about(before: Sequence[Sequence[str]]) -> dict[str, str]:
     return found
 
 
-def _cuts(about: Mapping[str, str], log: Log) -> tuple[list[LapCut], dict[int, Stated]]:
+def _cuts(about: Mapping[str, str], log: LoggedRun) -> tuple[list[LapCut], dict[int, Stated]]:
     """Return the laps by the beacons, or the lap that the range names."""
     begin, end, step = log.times[0], log.times[-1], 1 / log.rate_hz
     beacons = [one for one in _numbers(about.get("Beacon Markers", "")) if one > begin + step]

@@ -15,16 +15,9 @@ import numpy as np
 
 from rig.errors import BadRequest, Corrupt
 from rigclient.imports import naming
+from rigclient.imports.log_laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
 from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import (
-    Driven,
-    Ground,
-    Log,
-    by_beacons,
-    by_their_ends,
-    recorded_laps,
-    session_kind,
-)
+from rigclient.imports.logged import Ground, LoggedRun
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -208,7 +201,7 @@ def _channel(record: Any, size: int) -> LoggedChannel | str:
     )
 
 
-def _log(file: BinaryIO, channels: Sequence[LoggedChannel]) -> Log:
+def _log(file: BinaryIO, channels: Sequence[LoggedChannel]) -> LoggedRun:
     """Return the channels that are of the registry on one clock. Raises BadRequest without one."""
     usable = [one for one in channels if one.rate <= _FASTEST_HZ]
     sources = naming.sources((one.name, one.unit) for one in usable)
@@ -223,7 +216,7 @@ def _log(file: BinaryIO, channels: Sequence[LoggedChannel]) -> Log:
     rate = max(one.rate for one in used)
     held = {one.column for one in sources if one.channel.dtype.kind != "f"}
     columns = MotecColumns(file, used, rate, held)
-    return Log(columns, np.arange(len(columns)), np.arange(len(columns)) / rate, sources, ground)
+    return LoggedRun(columns, np.arange(len(columns)), np.arange(len(columns)) / rate, sources, ground)
 
 
 def _event(file: BinaryIO, at: int, size: int) -> dict[str, str]:
@@ -281,7 +274,7 @@ def _text(field: bytes) -> str:
     return bytes(field).split(b"\0")[0].decode("latin-1").strip()
 
 
-def _closing(laps: Iterator[RecordedLap], log: Log) -> Iterator[RecordedLap]:
+def _closing(laps: Iterator[RecordedLap], log: LoggedRun) -> Iterator[RecordedLap]:
     """Yield the laps, and close the file after the last."""
     try:
         yield from laps

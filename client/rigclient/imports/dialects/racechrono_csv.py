@@ -17,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.logged import Driven, Log, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.log_laps import Driven, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.logged import LoggedRun
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_number
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
@@ -72,7 +73,7 @@ class RaceChronoCsv:
         return recordings
 
 
-def _cuts(log: Log) -> list[LapCut]:
+def _cuts(log: LoggedRun) -> list[LapCut]:
     """Return the laps; rows without a number are of none."""
     numbers = lap_numbers(log.column(_LAP))
     if (numbers < 0).all():

@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import numpy as np
 
 from rigclient.imports import encoding
+from rigclient.imports.log_laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
 from rigclient.imports.log_times import seconds_of
-from rigclient.imports.logged import Driven, Log, Stated, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.logged import LoggedRun
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_by_number, laps_by_times
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
@@ -125,7 +126,7 @@ def _fixes_alone(chunk: TableChunk) -> dict[str, Array]:
     }
 
 
-def _cuts(log: Log, told: Comments) -> tuple[list[LapCut], dict[int, Stated]]:
+def _cuts(log: LoggedRun, told: Comments) -> tuple[list[LapCut], dict[int, Stated]]:
     """Return the laps by their numbers; where the times agree with these, they end when the times say."""
     cuts = laps_by_number(lap_numbers(log.column("Lap")), log.times)
     if len(cuts) < 2:
@@ -140,7 +141,7 @@ def _cuts(log: Log, told: Comments) -> tuple[list[LapCut], dict[int, Stated]]:
     return cuts, {at: _stated(cut, told) for at, cut in enumerate(cuts) if cut.number in told.laps}
 
 
-def _lines(log: Log, cuts: Sequence[LapCut], told: Comments) -> list[float] | None:
+def _lines(log: LoggedRun, cuts: Sequence[LapCut], told: Comments) -> list[float] | None:
     """Return when the line was crossed [s], by the times of all laps that end; None where these disagree."""
     times = [told.laps.get(cut.number) for cut in cuts[:-1]]
     if None in times:
@@ -156,7 +157,7 @@ def _stated(cut: LapCut, told: Comments) -> Stated:
     return Stated(told.laps[cut.number], three)
 
 
-def _start_ns(log: Log, columns: Sequence[str]) -> int:
+def _start_ns(log: LoggedRun, columns: Sequence[str]) -> int:
     if _WALL not in columns:
         return 0
     first = float(np.nan_to_num(log.column(_WALL, 0, 1)[0]))

@@ -24,8 +24,9 @@ import numpy as np
 from rig.errors import BadRequest
 from rigclient.imports import encoding
 from rigclient.imports.geography import metres
+from rigclient.imports.log_laps import Driven, Stated, recorded_laps, whole_run
 from rigclient.imports.log_times import seconds_of_day, wall_clock_ns
-from rigclient.imports.logged import Driven, Ground, Log, Stated, recorded_laps, whole_run
+from rigclient.imports.logged import Ground, LoggedRun
 from rigclient.imports.naming import Named
 from rigclient.imports.plausible import LapCut, laps_at_line
 from rigclient.imports.recording import Head, Progress, Reading, RecordedSession, Recording, Refuse
@@ -51,7 +52,7 @@ _TIME: Final = "#time"
 _MOST_GATES: Final = 32
 
 
-class Gate(NamedTuple):
+class TimingGate(NamedTuple):
     """A line across the track, by its ends in minutes of arc as the file has them."""
 
     kind: str
@@ -141,7 +142,7 @@ class _Converter:
         return np.asarray(clocks + _DAY_S * days)
 
 
-def _gates(text: str) -> Iterator[Gate]:
+def _gates(text: str) -> Iterator[TimingGate]:
     """Yield the start and the splits of the section laptiming."""
     for line in text.splitlines()[:_MOST_GATES]:
         found = re.match(r"(Start|Split)\s+((?:[+-]?[0-9.]+\s+){3}[+-]?[0-9.]+)(.*)", line, re.IGNORECASE)
@@ -151,10 +152,10 @@ def _gates(text: str) -> Iterator[Gate]:
             ends = np.array(found[2].split(), np.float64).reshape(2, 2)
         except ValueError:
             continue
-        yield Gate(found[1].lower(), re.sub(r"^[^\w]*", "", found[3]).strip(), ends)
+        yield TimingGate(found[1].lower(), re.sub(r"^[^\w]*", "", found[3]).strip(), ends)
 
 
-def _cuts(log: Log, gates: Sequence[Gate]) -> tuple[list[LapCut], dict[int, Stated]]:
+def _cuts(log: LoggedRun, gates: Sequence[TimingGate]) -> tuple[list[LapCut], dict[int, Stated]]:
     """Return the laps by the start, with sectors and readings by the splits."""
     places = log.places()
     start = next((gate for gate in gates if gate.kind == "start"), None)
@@ -169,7 +170,7 @@ def _cuts(log: Log, gates: Sequence[Gate]) -> tuple[list[LapCut], dict[int, Stat
     return cuts, {at: _stated(cut, splits, crossed) for at, cut in enumerate(cuts) if cut.complete}
 
 
-def _line(log: Log, gate: Gate, flat: Array) -> tuple[list[float], list[float]]:
+def _line(log: LoggedRun, gate: TimingGate, flat: Array) -> tuple[list[float], list[float]]:
     """Return the ends of a line [m]. Most programs write longitude first; where that is nowhere near, it is
     the other way round.
     """
@@ -184,15 +185,15 @@ def _line(log: Log, gate: Gate, flat: Array) -> tuple[list[float], list[float]]:
     return ends[0].tolist(), ends[1].tolist()
 
 
-def _stated(cut: LapCut, splits: Sequence[Gate], crossed: Sequence[Sequence[float]]) -> Stated:
+def _stated(cut: LapCut, splits: Sequence[TimingGate], crossed: Sequence[Sequence[float]]) -> Stated:
     """Return a lap's sectors, where there are two splits or fewer, and when it passed each."""
     passed = [next((when for when in whens if cut.begin_s < when < cut.end_s), None) for whens in crossed]
+    ends = [cut.begin_s, *passed, cut.end_s]
     readings = tuple(
-        Reading(gate.name or f"Split {at}", when - cut.begin_s)
+        Reading(gate.name or f"Split {at}", when - cut.begin_s, _between(ends[at - 1], when))
         for at, (gate, when) in enumerate(zip(splits, passed, strict=True), start=1)
         if when is not None
     )
-    ends = [cut.begin_s, *passed, cut.end_s]
     sectors: tuple[float | None, float | None, float | None] = (None, None, None)
     if len(passed) == 2:
         first, second, third = (_between(ends[at], ends[at + 1]) for at in range(3))
@@ -204,7 +205,7 @@ def _between(begin: float | None, end: float | None) -> float | None:
     return end - begin if begin is not None and end is not None and end > begin else None
 
 
-def _session(sections: Mapping[str, str], log: Log, number: int) -> RecordedSession:
+def _session(sections: Mapping[str, str], log: LoggedRun, number: int) -> RecordedSession:
     created = _CREATED.search(sections.get("", ""))
     circuit = re.search(r"^circuit\s+(.+)$", sections.get("circuit details", ""), re.MULTILINE)
     day = wall_clock_ns(created[1], "00:00") if created else 0
