@@ -12,7 +12,19 @@ from rigclient.cli.commands import exits
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
-from rigd.commands import access, certificate, circuit, config, daemons, doctor, game, kept, run, setup
+from rigd.commands import (
+    access,
+    backup,
+    certificate,
+    circuit,
+    config,
+    daemons,
+    doctor,
+    game,
+    kept,
+    run,
+    setup,
+)
 from rigd.supervisor import REFUSED
 
 FAILED: Final = 1
@@ -28,7 +40,7 @@ SECTIONS: Final = {
     "Run it": ("run", "doctor"),
     "As services": ("install", "uninstall", "upgrade-check", "config"),
     "Other machines": ("pair", "token", "certificate"),
-    "What is kept": ("verify", "reindex", "circuit"),
+    "What is kept": ("verify", "reindex", "circuit", "backup", "restore"),
     "A daemon alone": ("record", "archive", "serve"),
     "Without the game": ("demo-game", "capture", "replay"),
 }
@@ -88,6 +100,7 @@ def rigd_command() -> None:
 for command in (
     *(run.run, daemons.record, daemons.archive, daemons.serve),
     *(config.config, kept.reindex, kept.verify, circuit.circuit),
+    *(backup.backup, backup.restore),
     *(access.pair, access.token, certificate.certificate),
     *(setup.install, setup.uninstall, setup.upgrade_check),
     *(doctor.doctor, game.demo_game, game.capture, game.replay),

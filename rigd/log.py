@@ -51,6 +51,9 @@ SESSION_ENDED: Final = LogEvent(
 )
 SEAT: Final = LogEvent("seat", ("user", "by_driver"), "another user is in the seat; none: nobody")
 LAP_ARCHIVED: Final = LogEvent("lap_archived", ("lap", "bytes"), "a lap stands under its name")
+LAP_IMPORTED: Final = LogEvent(
+    "lap_imported", ("lap", "bytes", "user"), "a lap of another program's file stands under its name"
+)
 CIRCUIT_KEPT: Final = LogEvent(
     "circuit_kept", ("circuit", "corners", "updates"), "the line of a layout is good, and kept"
 )
@@ -79,6 +82,12 @@ CONNECTIONS_CLOSED: Final = LogEvent(
     ("address", "count", "limit"),
     "an address had more than it may; the newest were closed",
     logging.WARNING,
+)
+QUESTION: Final = LogEvent(
+    "question", ("calls", "refused"), "the assistant was asked; calls of the model, and why it has no answer"
+)
+PLAN_ITEM: Final = LogEvent(
+    "plan_item", ("plan", "item", "kind", "state"), "somebody has decided on what the assistant proposed"
 )
 CALL_FAILED: Final = LogEvent(
     "call_failed", ("method",), "a defect of the server; the trace follows", logging.ERROR

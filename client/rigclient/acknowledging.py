@@ -46,6 +46,7 @@ class Acknowledger:
         with self._turn:
             self._closed = True
             self._words.put(None)
+            self._call = None  # kept until Python ends it could keep that from ending
 
 
 class AsyncAcknowledger:

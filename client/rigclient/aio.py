@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from rig.errors import NotFound, RigError
 from rig.infos import LapInfo, SessionInfo
-from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2, telemetry_pb2
+from rig.v1 import access_pb2, event_pb2, laps_pb2, rig_pb2, session_pb2, telemetry_pb2
 from rigclient import losses, paired, queries, requests
 from rigclient.asynchronous import AsyncConnection, AsyncStream
 from rigclient.frames import Decoder, PhysicsFrame, ScoringFrame
@@ -16,6 +16,7 @@ from riglap.names import session_name
 
 if TYPE_CHECKING:
     from rig.v1 import analysis_pb2, season_pb2
+    from rigclient.asynccatalog import AsyncCatalog
     from riglap.circuits.circuit import Circuit
 
 __all__ = ["AsyncLaps", "AsyncRig", "AsyncStream", "connect"]
@@ -134,6 +135,16 @@ class AsyncRig(AsyncConnection):
             pass
         return pages.answer
 
+    def backup(
+        self, *, without_ring: bool = False, with_secrets: bool = False
+    ) -> AsyncGenerator[rig_pb2.BackupResponse]:
+        """Have everything copied that the rig keeps, while it goes on: the bytes of a file for `rigd
+        restore`, and how far that is. `with_secrets` also what proves who somebody is. Raises NotFound,
+        Denied, Exhausted.
+        """
+        request = rig_pb2.BackupRequest(without_ring=without_ring, with_secrets=with_secrets)
+        return self._parts(self._rig.Backup, request)
+
     def verify(self, *, deep: bool = False) -> AsyncGenerator[rig_pb2.VerifyResponse]:
         """Check everything that the rig keeps, `deep` with every lap that its ring still holds: how far that
         is, and what is found. Raises Exhausted while another check runs.
@@ -151,6 +162,13 @@ class AsyncRig(AsyncConnection):
         """
         answer = await self._ask(self._access.TakeSeat, access_pb2.TakeSeatRequest(user=user))
         return str(answer.user)
+
+    @property
+    def catalog(self) -> "AsyncCatalog":
+        """What people have entered at the rig: events, vehicles, setups, notes and more."""
+        from rigclient.asynccatalog import AsyncCatalog  # most callers do without
+
+        return AsyncCatalog(self)
 
     # Sessions and laps.
 
@@ -282,14 +300,45 @@ class AsyncRig(AsyncConnection):
         what. Raises NotFound, Mismatch, Unavailable and BadRequest for what cannot be compared.
         """
         from rig.v1 import analysis_pb2, analysis_pb2_grpc
-        from riglap.references import WORDS
 
-        text = reference if isinstance(reference, str) else reference.name
-        against = text if not text or text in WORDS else await self.find_lap(text)
+        against = await self._reference(reference)
         stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
         request = analysis_pb2.CoachRequest(lap=await self.find_lap(lap), reference=against, given=given)
         answer: analysis_pb2.CoachResponse = await self._ask(stub.Coach, request)
         return answer
+
+    async def assistant(self) -> "analysis_pb2.GetAssistantResponse":
+        """Return whether the rig has an assistant, and to whom questions go."""
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        answer: analysis_pb2.GetAssistantResponse = await self._ask(
+            stub.GetAssistant, analysis_pb2.GetAssistantRequest()
+        )
+        return answer
+
+    async def chat(
+        self, question: str, lap: str | LapInfo = queries.LAST, reference: str | LapInfo = "", **more: Any
+    ) -> AsyncGenerator["analysis_pb2.ChatResponse"]:
+        """Ask the rig's assistant about a lap; yields what happens until the answer is whole. `more` are
+        other fields of ChatRequest. Raises Unavailable where there is no assistant, NotFound, BadRequest,
+        Exhausted.
+        """
+        from rig.v1 import analysis_pb2, analysis_pb2_grpc
+
+        stub: Any = analysis_pb2_grpc.AnalysisServiceStub(self._channel)
+        name = await self.find_lap(lap) if lap else ""
+        against = await self._reference(reference)
+        request = analysis_pb2.ChatRequest(question=question, lap=name, reference=against, **more)
+        async for event in self._parts(stub.Chat, request):
+            yield event
+
+    async def _reference(self, reference: str | LapInfo) -> str:
+        """Return a word of `riglap.references`, or the whole name of a lap."""
+        from riglap.references import WORDS
+
+        text = reference if isinstance(reference, str) else reference.name
+        return text if not text or text in WORDS else await self.find_lap(text)
 
     async def season(
         self,
@@ -316,15 +365,17 @@ class AsyncRig(AsyncConnection):
         return list(dict.fromkeys([await self.find_lap(lap) for lap in laps]))
 
     async def find_session(self, session: str | SessionInfo = "") -> str:
-        """Return `sessions/{session}` by a part of its name, or that itself; "": the newest, "-": all. Raises
-        NotFound with the nearest name, BadRequest for several.
+        """Return `sessions/{session}` by a part of its name, or that itself; "": the newest that the rig
+        recorded, where there is none the newest import, "-": all. Raises NotFound with the nearest name,
+        BadRequest for several.
         """
         session = session if isinstance(session, str) else session.name
         if session in ("-", queries.ALL):
             return queries.ALL
         if not session:
-            async for newest in self.sessions(page_size=1):
-                return newest.name
+            for imported in (False, None):
+                async for newest in self.sessions(page_size=1, imported=imported):
+                    return newest.name
             raise NotFound("no session has been kept yet", hint=queries.KEPT_LATER)
         if session.startswith("sessions/"):
             return session
@@ -463,6 +514,21 @@ class AsyncRig(AsyncConnection):
     async def delete_lap(self, lap: str | LapInfo) -> None:
         """Delete a lap for good. Raises NotFound, Denied, Pinned, Unavailable."""
         await self._ask(self._lap.DeleteLap, laps_pb2.DeleteLapRequest(name=await self.find_lap(lap)))
+
+    async def import_lap(
+        self, session: session_pb2.Session, data: bytes, *, replace: bool = False
+    ) -> laps_pb2.ImportLapResponse:
+        """Have the rig keep a lap file that was made of another program's recording, with the session it is
+        of: source IMPORT, status COMPLETED. Its lap's `user` is the caller's, but with the scope `laps:all`.
+        Returns the lap's name, and whether that very file was there.
+
+        `replace` lets it take the place of another file of that lap. Raises Raced where there is one,
+        BadRequest, Corrupt, Denied, Exhausted, Unavailable.
+        """
+        messages = queries.import_lap(session, data, replace=replace)
+        sending = queries.sending(self._lap.ImportLap, len(data))
+        answer: laps_pb2.ImportLapResponse = await self._ask(sending, messages)
+        return answer
 
     async def mark_synced(self, digests: Mapping[str, str]) -> list[str]:
         """Tell that a warehouse has these laps, by name with their digests, at most 200 at a time.

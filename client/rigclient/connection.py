@@ -1,5 +1,6 @@
 """The blocking connection: calls, pages and streams, whatever they are about."""
 
+import atexit
 import contextlib
 import time
 import weakref
@@ -82,8 +83,10 @@ class Stream(Generic[T]):
     def close(self) -> None:
         """End the stream."""
         self._closed = True
-        if self._running is not None:
-            self._running.cancel()
+        if (running := self._running) is not None:
+            running.cancel()
+        with contextlib.suppress(ValueError):  # another thread waits in it, and is let go now
+            self._items.close()
 
     def _follow(self) -> Generator[T]:
         while not self._closed:
@@ -93,36 +96,51 @@ class Stream(Generic[T]):
                 if self._closed:
                     return  # and the channel as well
                 raise
+            why = None
             try:
-                for data in self._running:
-                    items = self._reception.take(data)
-                    for item, cursor in zip(items, self._reception.cursors(len(items)), strict=True):
-                        self._cursor = cursor
-                        yield item
-                    self._cursor = self._reception.cursor
-                    if items:
-                        self._silence.end()
-                    elif self._silence.overdue():
-                        self._say_what_is_awaited()
-                    if (done := self._reception.acknowledgement()) is not None:
-                        self._acknowledger.tell(done)
-                        if self._rig._route.due():
-                            self._rig._learn()
+                yield from self._received(self._running)
             except grpc.RpcError as error:
-                if self._closed:
-                    return
-                if (why := self._rig._route.explained(error)) is None:
-                    continue
+                why = None if self._closed else self._rig._route.explained(error)
+            finally:
+                self._running.cancel()
+                # In a cycle of objects the call would be alive when Python ends, and is waited for then: its
+                # lock may be held by a thread of gRPC's that is no more. One `rig sync` of 150 hung so.
+                self._running = None
+            if why is not None:
                 time.sleep(self._reception.recover(why))
                 if self._silence.overdue():
                     waiting.disconnected(self._rig.address)
-            finally:
-                self._running.cancel()
+
+    def _received(self, responses: Iterator[Any]) -> Generator[T]:
+        for data in responses:
+            items = self._reception.take(data)
+            for item, cursor in zip(items, self._reception.cursors(len(items)), strict=True):
+                self._cursor = cursor
+                yield item
+            self._cursor = self._reception.cursor
+            if items:
+                self._silence.end()
+            elif self._silence.overdue():
+                self._say_what_is_awaited()
+            if (done := self._reception.acknowledgement()) is not None:
+                self._acknowledger.tell(done)
+                if self._rig._route.due():
+                    self._rig._learn()
 
     def _say_what_is_awaited(self) -> None:
         with contextlib.suppress(RigError):
             withheld = self._reception.withheld
             waiting.connected(self._rig.address, self._rig.status(), withheld=withheld)
+
+
+_OPEN: Final["weakref.WeakSet[Connection]"] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what nobody has closed, while the threads of gRPC's that it takes are alive."""
+    for connection in list(_OPEN):
+        connection.close()
 
 
 class Connection:
@@ -138,6 +156,7 @@ class Connection:
         telemetry: Any = telemetry_pb2_grpc.TelemetryServiceStub(self._channel)
         self._acknowledger = Acknowledger(telemetry.StreamAcknowledgements)
         self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
+        _OPEN.add(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.address}>"

@@ -1,7 +1,7 @@
 """Sessions, laps and marks: what a caller asks for, as the contract's messages."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypedDict, Unpack
 
 from rig.errors import BadRequest, Corrupt, NotFound
@@ -42,6 +42,8 @@ class SessionFilter(TypedDict, total=False):
     """Part of the track's name."""
     kind: SessionKind
     source: SessionSource
+    imported: bool | None
+    """Made of files of other programs; False: recorded by the rig."""
     since: WallClock
     """Began then or later."""
     until: WallClock
@@ -70,6 +72,8 @@ class LapFilter(TypedDict, total=False):
     damaged: bool | None
     player: bool | None
     synced: bool | None
+    imported: bool | None
+    """Made of files of other programs; False: recorded by the rig."""
     since: WallClock
     """Began then or later."""
     until: WallClock
@@ -127,6 +131,7 @@ def list_sessions(**wanted: Unpack[SessionFilter]) -> laps_pb2.ListSessionsReque
         source=enum_number(session_pb2.SessionSource, wanted.get("source", "")),
         from_time_ns=time_ns(wanted.get("since", 0.0)),
         until_time_ns=time_ns(wanted.get("until", 0.0)),
+        imported=wanted.get("imported"),
         page_size=wanted.get("page_size", PAGE),
     )
 
@@ -225,6 +230,39 @@ def mark_synced(digests: Mapping[str, str]) -> laps_pb2.MarkLapsSyncedRequest:
     """Return a request that tells which laps a warehouse has."""
     synced = [laps_pb2.SyncedLap(name=name, digest=digest) for name, digest in digests.items()]
     return laps_pb2.MarkLapsSyncedRequest(laps=synced)
+
+
+IMPORT_PIECE_BYTES: Final = 60_000
+"""Of a lap file that is sent, in one message: a rig takes requests of 64 KiB."""
+_SLOWEST_BYTES_S: Final = 100_000
+_LEAST_S: Final = 60.0
+
+
+def import_lap(
+    session: session_pb2.Session, data: bytes, *, replace: bool = False
+) -> Callable[[], Iterator[laps_pb2.ImportLapRequest]]:
+    """Return what gives the messages that bring a lap file to a rig. Raises Corrupt for what is no lap
+    file.
+    """
+    from rig.lapfile import LapFile  # loads zstandard, which those who only follow streams do without
+
+    file = LapFile(data)
+    name, digest = file.header.lap.name, file.digest
+    start = laps_pb2.LapImport(session=session, lap=name, size=len(data), digest=digest, replace=replace)
+
+    def messages() -> Iterator[laps_pb2.ImportLapRequest]:
+        yield laps_pb2.ImportLapRequest(start=start)
+        for at in range(0, len(data), IMPORT_PIECE_BYTES):
+            yield laps_pb2.ImportLapRequest(data=data[at : at + IMPORT_PIECE_BYTES])
+
+    return messages
+
+
+def sending(method: Any, size: int) -> Callable[..., Any]:
+    """Return a call that sends what its request gives, anew in every try, with the time that so many bytes
+    may take.
+    """
+    return lambda request, timeout: method(request(), timeout=max(timeout, _LEAST_S, size / _SLOWEST_BYTES_S))
 
 
 class WantedChannels(NamedTuple):

@@ -24,6 +24,8 @@ _BY_STATUS: Final = {cls.status: cls for cls in _TREE}
 
 def translated(error: Any, address: str) -> RigError:
     """Return the error of the tree behind a gRPC error."""
+    # The error is the call itself; through its frames it would be in a cycle, and alive when Python ends.
+    error.__traceback__ = None
     code = error.code() or grpc.StatusCode.UNKNOWN
     info = _info(error)
     if info is not None and info.reason in _CLASSES:

@@ -162,6 +162,10 @@ class _Aligning:
         info = lap.info
         if not info.complete or not info.lap_time or not math.isfinite(info.lap_time):
             raise BadRequest(f"{name_of(lap)} is no complete lap", hint="only whole laps are compared")
+        if not len(lap):
+            raise Unavailable(
+                f"{name_of(lap)} has no samples", hint="its times alone are known, compare those"
+            )
         if not LEAST_M <= info.track_length <= MOST_M:
             raise Unavailable(f"{name_of(lap)} does not say how long its track is ({info.track_length:g} m)")
         self._lap, self._circuit = lap, circuit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from rig.channels import DTYPES, LAP, PHYSICS, SCORING, WHEELS, components
-from rig.errors import Corrupt, MissingChannel
+from rig.errors import BadRequest, Corrupt, MissingChannel
 from rig.info import no_attribute
 from rig.infos import LapInfo, SessionInfo
 from rig.regular import read_regular
@@ -237,6 +237,16 @@ class Lap(ChannelRows, PhysicsColumns, LapColumns):
         from rig.lapfile import LapFile  # loads zstandard, which those who only follow streams do without
 
         return cls(LapFile(data))
+
+    def __getitem__(self, name: str) -> Array:
+        if not len(self) and name not in self:
+            raise MissingChannel(f"{self.info.name or 'the lap'} has no samples, and so no channel {name!r}")
+        return super().__getitem__(name)
+
+    def check_samples(self) -> None:
+        """Raise BadRequest for a lap that has times and no samples, as timing sheets tell of it."""
+        if not len(self):
+            raise BadRequest(f"{self.info.name or 'the lap'} has no samples", hint="leave it out")
 
     def __repr__(self) -> str:
         info = self.info

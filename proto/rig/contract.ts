@@ -405,6 +405,8 @@ export const MESSAGES: Record<string, Record<number, string>> = {
     53: "newer b1",
     54: "corners varint",
     55: "corners_bytes varint",
+    56: "file_digest text",
+    57: "car_number text",
     60: "green b1",
     61: "chequered b1",
   },

@@ -15,7 +15,9 @@
     ├── Pinned                  FAILED_PRECONDITION  kept on purpose
     ├── Mismatch                FAILED_PRECONDITION  two sides that must agree do not
     │   └── WrongPin                                 another certificate than the one that was pinned
+    ├── InUse                   FAILED_PRECONDITION  others belong to it, or refer to it
     ├── Refused                 FAILED_PRECONDITION  a part of it is not taken, the rest is done
+    ├── Taken                   ALREADY_EXISTS       the name is another's, or the same is there
     ├── Unauthenticated         UNAUTHENTICATED      who asks could not prove it
     │   ├── WrongPassword
     │   ├── WrongKey
@@ -129,6 +131,18 @@ class Mismatch(RigError):
 
 class WrongPin(Mismatch):
     """Who answers there shows another certificate than the rig that was paired: it may be anyone."""
+
+
+class InUse(RigError):
+    """Others belong to it or refer to it; the message says which. Nothing was changed."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class Taken(RigError):
+    """Something else has that name already, or says the same. Nothing was changed."""
+
+    status = "ALREADY_EXISTS"
 
 
 class Refused(RigError):

@@ -216,6 +216,14 @@ class LapInfo(Info):
     """
     corners_bytes: int
     """Size of the file of the corners, bytes."""
+    file_digest: str
+    """First 16 hexadecimal digits of the SHA-256 of the file of another program that the lap was made
+    of; empty for a lap that was recorded here.
+    """
+    car_number: str
+    """Number as it is painted on the car, 021 say, where a file of another program tells it; empty:
+    nobody does.
+    """
     green: bool | None
     """There was no yellow during the lap; absent: nobody knows."""
     chequered: bool
@@ -273,6 +281,8 @@ class LapInfo(Info):
             newer=message.newer,
             corners=message.corners,
             corners_bytes=message.corners_bytes,
+            file_digest=message.file_digest,
+            car_number=message.car_number,
             green=message.green if message.HasField("green") else None,
             chequered=message.chequered,
         )

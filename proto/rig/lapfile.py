@@ -26,6 +26,7 @@ Read = Callable[[int, int], bytes]
 
 SAMPLES: Final = archive_pb2.SECTION_SAMPLES
 SCORINGS: Final = archive_pb2.SECTION_SCORING
+RECORDED: Final = archive_pb2.SECTION_RECORDED
 
 MAGIC: Final = b"\x89rigLAP"
 VERSION: Final = 1
@@ -67,6 +68,7 @@ def pack(
     header: archive_pb2.LapHeader,
     samples: Mapping[str, Array],
     scoring: Mapping[str, Array],
+    recorded: Mapping[str, Array] | None = None,
     *,
     plain: bool = False,
 ) -> bytes:
@@ -74,8 +76,9 @@ def pack(
 
     `header` brings lap, session, events, gaps and version; row counts and columns are filled in. `samples`
     are channels of PHYSICS and LAP, `scoring` of SCORING and LAP: shape (rows,) or (rows, width), bit for bit
-    what comes back. `plain` takes no time to make anything small. Raises UnknownChannel, BadRequest for
-    columns that do not fit together, Exhausted beyond ROWS_LIMIT and HEAD_LIMIT.
+    what comes back. `recorded` are columns that no channel holds, float64 with a row for every sample.
+    `plain` takes no time to make anything small. Raises UnknownChannel, BadRequest for columns that do not
+    fit together, Exhausted beyond ROWS_LIMIT, COLUMNS_LIMIT and HEAD_LIMIT.
     """
     head = archive_pb2.LapHeader()
     head.CopyFrom(header)
@@ -83,6 +86,9 @@ def pack(
     head.samples, head.scorings = _rows(samples), _rows(scoring)
     parts = _pack_section(head, SAMPLES, PHYSICS, samples, plain)
     parts += _pack_section(head, SCORINGS, SCORING, scoring, plain)
+    parts += _pack_recorded(head, recorded or {}, plain)
+    if len(head.columns) > COLUMNS_LIMIT:
+        raise Exhausted(f"{len(head.columns)} columns, a lap file holds {COLUMNS_LIMIT}")
     return _joined(head, parts)
 
 
@@ -117,6 +123,20 @@ def _pack_section(
         parts = enumerate(split[channel.name])
         coded = (trial.encode(channel, at) if trial else untried(values) for at, values in parts)
         packed.append(_pack_column(column, coded, plain))
+        head.columns.append(column)
+    return packed
+
+
+def _pack_recorded(head: archive_pb2.LapHeader, columns: Mapping[str, Array], plain: bool) -> list[bytes]:
+    """Add the columns that no channel holds to the head; their blocks."""
+    packed = []
+    for name, values in columns.items():
+        if values.shape != (head.samples,) or values.dtype != np.float64:
+            raise BadRequest(
+                f"{name} is {values.dtype} of shape {values.shape}", hint=f"float64 of {(head.samples,)}"
+            )
+        column = archive_pb2.Column(name=name, section=RECORDED, dtype="<f8", width=1)
+        packed.append(_pack_column(column, [untried(values)], plain))
         head.columns.append(column)
     return packed
 
@@ -323,11 +343,20 @@ class LapFile:
         yield self._read(0, self._base)
         yield from map(self._block, self.header.columns)
 
+    def with_header(self, header: archive_pb2.LapHeader) -> bytes:
+        """Return a lap file of the same columns that says something else of the lap. Raises Corrupt."""
+        head = archive_pb2.LapHeader()
+        head.CopyFrom(header)
+        del head.columns[:]
+        head.columns.extend(self.header.columns)
+        head.samples, head.scorings = self.header.samples, self.header.scorings
+        return _joined(head, list(map(self._block, head.columns)))
+
     def verify(self) -> None:
         """Read and decode everything, a part at a time. Raises Corrupt."""
         for _ in self.pieces():
             pass
-        for section in (SAMPLES, SCORINGS):
+        for section in (SAMPLES, SCORINGS, RECORDED):
             for names in self._apart(section):
                 self.columns(names, section)
 

@@ -252,9 +252,10 @@ class Archiver:
         """Do a share of the commands, then laps, and without any a piece of a mark, of a circuit or of
         corners: none of them holds up laps.
         """
-        waiting = process(self._queue, self.store)
+        waiting = process(self._queue, self.store, imported=self._corners.add)
         followed = self._opened()
         if followed is None:
+            self._enforce()
             return waiting or self._corners.work()
         more = self._follow(followed)
         if not more:
@@ -262,9 +263,14 @@ class Archiver:
             followed.journals.attend()
         if not more and not waiting:
             waiting = self._circuits.work() or self._corners.work()
+        self._enforce()
+        return more or waiting
+
+    def _enforce(self) -> None:
+        """Delete what has to go now and then, and uploads that nobody goes on with."""
         if self._retention.enforce_sometimes():
             self.store.folder.hold_reserve()
-        return more or waiting
+            self._queue.sweep()
 
     def _keep_marks(self, followed: _Followed) -> bool:
         """Do a piece of the work on marks; return whether there was one. It looks for more once a second."""

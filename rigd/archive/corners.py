@@ -105,6 +105,8 @@ class Corners:
         row = self._store.index.lap(name)
         if row is None or not row.complete or row.damage or row.kind == lap_pb2.LAP_KIND_EXCERPT:
             return False
+        if not row.samples:
+            return False  # an import of times alone
         layouts = [one for one in self._shelf.named(row.track_name) if _as_long(one, row)]
         if not layouts:
             return False

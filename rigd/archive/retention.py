@@ -10,6 +10,8 @@ from rigd import log
 from rigd.config import settings
 from rigd.store.commands import REQUESTED
 from rigd.store.folder import LapFolder
+from rigd.store.imports import FLOOR_BYTES
+from rigd.store.index import IndexedLap
 from rigd.store.marks import BYTES_LIMIT
 from rigd.store.store import Store
 
@@ -127,13 +129,15 @@ class Retention:
         self.adopt(limits)
 
     def adopt(self, limits: Limits) -> None:
-        """Keep what these limits say, from the next look on, and leave that of marks for a server while no
-        archiver runs.
+        """Keep what these limits say, from the next look on, and leave those of marks and of the disk for a
+        server while no archiver runs.
         """
         self._limits = limits
         self._next = self._age_at = 0.0
         if self._store.index.meta(BYTES_LIMIT) != str(limits.mark_bytes):
             self._store.index.set_meta(BYTES_LIMIT, str(limits.mark_bytes))
+        if self._store.index.meta(FLOOR_BYTES) != str(limits.hard_floor_bytes):
+            self._store.index.set_meta(FLOOR_BYTES, str(limits.hard_floor_bytes))
 
     def status(self, status: rig_pb2.ArchiverStatus) -> None:
         """Tell what went, what marks may take, and what is wrong with the limits here."""
@@ -181,9 +185,15 @@ class Retention:
     def _kept(self) -> list[Candidate]:
         now = time.time_ns()
         return [
-            Candidate(lap.name, lap.bytes, (now - lap.start_time_ns) / 1e9, lap.pinned, lap.synced, lap.best)
+            Candidate(
+                lap.name, lap.bytes, (now - self._since_ns(lap)) / 1e9, lap.pinned, lap.synced, lap.best
+            )
             for lap in self._store.index.laps_by_age()
         ]
+
+    def _since_ns(self, lap: IndexedLap) -> int:
+        """Return since when there is a lap. An imported one may be years old, and came just now."""
+        return self._store.folder.written_ns(lap.name) if lap.imported else lap.start_time_ns
 
     def _delete(self, one: Eviction) -> None:
         facts = {"why": one.why, "forced": one.forced, "bytes": one.lap.bytes, "time_ns": time.time_ns()}

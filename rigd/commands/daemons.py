@@ -13,7 +13,7 @@ from rigd.reload import Reload
 
 if TYPE_CHECKING:
     from rigd.archive import archiver
-    from rigd.serve import server
+    from rigd.serve import chat, server
 
 
 @click.command()
@@ -188,7 +188,26 @@ def _serving(effective: Effective) -> "server.Settings":
         name=effective[settings.NAME] or "",
         metrics=effective[settings.METRICS],
         limits=Quotas(**limits),
+        assistant=_assistant(effective),
+        drivers=effective.drivers,
     )
+
+
+def _assistant(effective: Effective) -> "chat.Assistant":
+    """Return what the assistant gets of the configuration. Raises BadRequest for two keys, Denied for one in
+    a file that others can read.
+    """
+    from rig.errors import BadRequest
+    from rigd.auth.private import check_private
+    from rigd.serve.chat import Assistant
+
+    section = {one.name: effective[one] for one in settings.SETTINGS if one.section == "assistant"}
+    found = Assistant(**section)
+    if found.key and found.key_file:
+        raise BadRequest("assistant.key and assistant.key_file both say the key", hint="give one of them")
+    if found.key and effective.origin(settings.ASSISTANT_KEY) is Origin.FILE and effective.path:
+        check_private(effective.path)
+    return found
 
 
 def _report(serving: "server.Settings") -> None:

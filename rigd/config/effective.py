@@ -15,7 +15,7 @@ from rig.errors import BadRequest
 from rig.signs import visible
 from rigd.config.file import ConfigFile
 from rigd.config.kinds import Wrong, shown
-from rigd.config.settings import BY_KEY, RECORD, SECTIONS, SETTINGS, Setting
+from rigd.config.settings import BY_KEY, RECORD, SECTIONS, SERVE, SETTINGS, Setting
 from rigd.seat import MAX_USER, check_user
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class _Check:
         try:
             found[one.key] = Value(read(given), origin, place)
         except Wrong as wrong:
-            self._mistake(place, f"{one.key} is {shown(given)}, which {wrong.why} ({wrong.hint})")
+            self._mistake(place, f"{one.key} is {one.kind.told(given)}, which {wrong.why} ({wrong.hint})")
 
     def drivers(self) -> dict[str, str]:
         """Return the users by the names of their drivers."""
@@ -210,7 +210,7 @@ def changes(before: Effective, after: Effective, daemon: str) -> tuple[list[str]
     """
     different = [one for one in SETTINGS if daemon in one.daemons and before[one] != after[one]]
     taken = [one.key for one in different if one.reload]
-    if daemon == RECORD and before.drivers != after.drivers:
+    if daemon in (RECORD, SERVE) and before.drivers != after.drivers:
         taken.append(USERS)
     return taken, [one.key for one in different if not one.reload]
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from rig import sockets
 from rig.errors import BadRequest
@@ -19,6 +20,8 @@ _WORDS: Final = {"true": True, "yes": True, "on": True, "1": True}
 _NOT_WORDS: Final = {"false": False, "no": False, "off": False, "0": False}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _MOST_ADDRESSES: Final = 16
+_LONGEST_SECRET: Final = 500
+_PRINTED: Final = re.compile(rf"[!-~]{{1,{_LONGEST_SECRET}}}")
 
 
 class Wrong(Exception):
@@ -49,6 +52,10 @@ class Kind(Generic[T_co]):
     def toml(self, value: Any) -> str:
         """Return the value as it stands in a file."""
         return json.dumps(value, ensure_ascii=False)
+
+    def told(self, given: object) -> str:
+        """Return what was given as a mistake shows it."""
+        return _shown(given)
 
 
 @dataclass(frozen=True)
@@ -301,6 +308,104 @@ def on_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+@dataclass(frozen=True)
+class WebAddress(Kind[str]):
+    """The address of a service that is asked over HTTPS, on this machine also over HTTP; or nothing."""
+
+    @property
+    def bounds(self) -> str:
+        """The form."""
+        return 'https://host/path, on loopback also http://; "": none'
+
+    def take(self, given: object) -> str:
+        """Return the address without a slash at its end."""
+        if given == "":
+            return ""
+        if not isinstance(given, str) or not _PRINTED.fullmatch(given):
+            raise Wrong("is no address", self.bounds)
+        try:
+            parts = urlsplit(given)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            raise Wrong("is no address", self.bounds) from None
+        if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            raise Wrong("is no address", self.bounds)
+        if "@" in parts.netloc:
+            raise Wrong("holds a password", "a key has a setting of its own")
+        if parts.scheme == "http" and not on_loopback(host):
+            raise Wrong("would be read on the way", f"https://{parts.netloc}{parts.path}")
+        return given.rstrip("/")
+
+    def told(self, given: object) -> str:
+        """Return it without what may be a password."""
+        return re.sub(r"//[^/@]*@", "//***@", _shown(given))
+
+
+@dataclass(frozen=True)
+class ModelName(Kind[str]):
+    """The name of a model, or nothing."""
+
+    @property
+    def bounds(self) -> str:
+        """The signs."""
+        return "up to 100 signs of ASCII without blanks"
+
+    def take(self, given: object) -> str:
+        """Return the name."""
+        if given != "" and not (isinstance(given, str) and _PRINTED.fullmatch(given) and len(given) <= 100):
+            raise Wrong("is no name of a model", self.bounds)
+        return str(given)
+
+
+class SecretText:
+    """A secret: only `reveal` gives it."""
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret."""
+        return self._text
+
+    def __str__(self) -> str:
+        return "***" if self._text else ""
+
+    __repr__ = __str__
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretText) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True)
+class Secret(Kind[SecretText]):
+    """A secret, which is shown nowhere."""
+
+    @property
+    def bounds(self) -> str:
+        """The signs."""
+        return f"up to {_LONGEST_SECRET} signs of ASCII without blanks"
+
+    def take(self, given: object) -> SecretText:
+        """Return the secret."""
+        if given != "" and not (isinstance(given, str) and _PRINTED.fullmatch(given)):
+            raise Wrong("is no key", self.bounds)
+        return SecretText(str(given))
+
+    def toml(self, value: Any) -> str:
+        """Return stars in its place."""
+        return json.dumps(str(value))
+
+    def told(self, _given: object) -> str:
+        """Return stars in its place."""
+        return "***"
 
 
 def _shown(given: object) -> str:

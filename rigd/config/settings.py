@@ -18,11 +18,15 @@ from rigd.config.kinds import (
     Kind,
     Location,
     Loopback,
+    ModelName,
     Name,
     Number,
     OneOf,
+    Secret,
+    SecretText,
     Size,
     Switch,
+    WebAddress,
     sized,
 )
 
@@ -345,6 +349,60 @@ PINS_PER_USER: Final = _limit("pins_per_user", Count(0, 1_000_000), 500, "Laps t
 PINNED_BYTES_PER_USER: Final = _limit(
     "pinned_bytes_per_user", Size(0), 5 << 30, "Bytes of the laps that one user has pinned."
 )
+IMPORTED_BYTES_PER_USER: Final = _limit(
+    "imported_bytes_per_user",
+    Size(0),
+    5 << 30,
+    "Bytes of the laps that one user has imported; 2 MB are a lap of 100 s.",
+)
+
+ASSISTANT_URL: Final = Setting[str](
+    "assistant.url",
+    WebAddress(),
+    "",
+    "Whoever answers questions (`rig ask`): a service that speaks chat/completions as OpenAI does, "
+    "http://127.0.0.1:11434/v1 for example; empty: nobody.",
+    (SERVE,),
+    reload=True,
+    variable="RIGD_ASSISTANT_URL",
+)
+ASSISTANT_MODEL: Final = Setting[str](
+    "assistant.model",
+    ModelName(),
+    "",
+    "The model that it is to use, by the service's name for it.",
+    (SERVE,),
+    reload=True,
+    variable="RIGD_ASSISTANT_MODEL",
+)
+ASSISTANT_KEY: Final = Setting[SecretText](
+    "assistant.key",
+    Secret(),
+    SecretText(),
+    "The key that it takes. A configuration file with one may be read by its owner alone.",
+    (SERVE,),
+    reload=True,
+    variable="RIGD_ASSISTANT_KEY",
+)
+ASSISTANT_KEY_FILE: Final = Setting[Path | None](
+    "assistant.key_file",
+    Location(),
+    None,
+    "File with the key, which nobody else may read; instead of the key itself.",
+    (SERVE,),
+    reload=True,
+    variable="RIGD_ASSISTANT_KEY_FILE",
+    default_text="none",
+)
+QUESTIONS_PER_HOUR: Final = Setting[int](
+    "assistant.questions_per_hour",
+    Count(1, 10_000),
+    60,
+    "Questions in an hour, of all callers: a service may take money for each.",
+    (SERVE,),
+    reload=True,
+    variable="RIGD_ASSISTANT_QUESTIONS_PER_HOUR",
+)
 
 SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(
     one for one in globals().values() if isinstance(one, Setting)
@@ -357,6 +415,7 @@ SECTIONS: Final = MappingProxyType(
         "record": "The recorder.",
         "archive": "The archiver: which laps stay.",
         "serve": "The server.",
+        "assistant": "The assistant, a language model; off until it has a url and a model.",
         "limits": "What callers may take of the server. The local administrator has what the server has.",
         "users": "Who drives: a section for each user, with the names of the driver in the game.",
     }

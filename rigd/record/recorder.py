@@ -20,6 +20,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
+from rigd.drivers import DriversFile
 from rigd.process import ProcessMeter
 from rigd.record.absence import Absence
 from rigd.record.committer import Bundle, Committer
@@ -148,7 +149,7 @@ class Recorder:
         self._clock_s = 0.0
         self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
-        self._asked = SeatFile(settings.data)
+        self._asked, self._drivers = SeatFile(settings.data), DriversFile(settings.data)
         self._epoch = -1
         self._resume(trouble)
 
@@ -230,6 +231,7 @@ class Recorder:
     def _resume_seat(self) -> None:
         self._seat_saved = self.ring.meta(META) or b""
         self._seating = resumed(self.settings.drivers, self._seat_saved)
+        self._look_at_drivers()
         self._look_at_seat()
 
     def _resume_terrains(self) -> None:
@@ -420,6 +422,15 @@ class Recorder:
         self._note_seat(former)
         return ""
 
+    def _look_at_drivers(self) -> str:
+        """Take which drivers are which users; returns what keeps us from it."""
+        self._seating.drivers = configured = self._latest().drivers
+        try:
+            self._seating.drivers = self._drivers.over(configured)
+        except (Corrupt, OSError) as error:
+            return str(error)
+        return ""
+
     def _follow_driver(self, records: Any) -> str:
         """Who is in the seat, by the driver of the player's car as well."""
         former, mine = self._seating.seat, records["mDriverName"][records["mIsPlayer"]]
@@ -478,10 +489,9 @@ class Recorder:
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
-        self._seating.drivers = self._latest().drivers
-        seat_trouble = self._look_at_seat()
+        drivers_trouble, seat_trouble = self._look_at_drivers(), self._look_at_seat()
         away = _AWAY if self._committer.away else ""
-        self._watchdog.trouble(self._committer.error or away or seat_trouble)
+        self._watchdog.trouble(self._committer.error or away or seat_trouble or drivers_trouble)
         if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
             self._tell(*news)
         if self._committer.replaced:

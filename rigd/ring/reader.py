@@ -64,6 +64,13 @@ class RingReader(Environment):
                 self.env.set_mapsize(0)
                 self._mapped = []
 
+    def copy(self, descriptor: int) -> None:
+        """Write the ring as it is now, without its free pages, to an open file, from where that stands on.
+        One long read: until it is done, no page is used again.
+        """
+        with self._turn:
+            self._grown(partial(self.env.copyfd, descriptor, compact=True))
+
     def close(self) -> None:
         """Close the environment, once nobody reads."""
         with self._turn:

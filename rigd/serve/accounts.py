@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rig.errors import Exhausted
 from rigd.auth.caller import CALLER
-from rigd.serve.limits import USUAL, Quotas
+from rigd.serve.limits import MAX_IMPORTS_PER_TOKEN, USUAL, Quotas
 
 _LONGEST_IDLE_S: Final = 1.0
 """Messages of a second may come at once."""
@@ -18,7 +18,7 @@ class TokenUsage:
     """Of one token."""
 
     def __init__(self) -> None:
-        self.streams = self.channels = self.reads = 0
+        self.streams = self.channels = self.reads = self.imports = 0
         self._spent = 0.0
         """Messages that are not yet made up for by time."""
         self._since = time.monotonic()
@@ -74,10 +74,26 @@ class Accounts:
         finally:
             account.reads -= 1
 
-    def counted(self, request: Any) -> Any:
-        """Return a request, or a stream of them, counted. Raises Exhausted for one too many in a second."""
+    @contextlib.contextmanager
+    def importing(self) -> Iterator[None]:
+        """Count a lap that is imported. Raises Exhausted."""
+        account = self._mine()
+        if account is None:
+            yield
+            return
+        _check("laps that it imports", account.imports + 1, MAX_IMPORTS_PER_TOKEN)
+        account.imports += 1
+        try:
+            yield
+        finally:
+            account.imports -= 1
+
+    def counted(self, request: Any, *, upload: bool = False) -> Any:
+        """Return a request, or a stream of them, counted; an `upload`, whose bytes are limited, is one.
+        Raises Exhausted for one too many in a second.
+        """
         self._message()
-        return self._each(request) if isinstance(request, AsyncIterator) else request
+        return self._each(request) if isinstance(request, AsyncIterator) and not upload else request
 
     async def _each(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for request in requests:

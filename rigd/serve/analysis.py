@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -48,6 +48,8 @@ _UNSURVEYED: Final = "the track has not been surveyed yet: corner numbers are th
 _NO_FORMULAS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Context = Any
+A = TypeVar("A")
+Q = TypeVar("Q")
 
 
 class AnalysisService:
@@ -65,9 +67,9 @@ class AnalysisService:
         answers: dict[str, tuple[Callable[[Any, Viewer], Any], Any]] = {
             "ListCircuits": (self._list_circuits, analysis_pb2.ListCircuitsRequest),
             "GetCircuit": (self._get_circuit, analysis_pb2.GetCircuitRequest),
-            "ListCorners": (self._list_corners, analysis_pb2.ListCornersRequest),
-            "CompareLaps": (self._compare, analysis_pb2.CompareLapsRequest),
-            "Coach": (self._coach, analysis_pb2.CoachRequest),
+            "ListCorners": (self.list_corners, analysis_pb2.ListCornersRequest),
+            "CompareLaps": (self.compare, analysis_pb2.CompareLapsRequest),
+            "Coach": (self.coach, analysis_pb2.CoachRequest),
             "GetSeason": (self._get_season, season_pb2.GetSeasonRequest),
         }
         methods: dict[str, Any] = {
@@ -86,21 +88,25 @@ class AnalysisService:
         """Return a handler that answers in a thread, and refuses where too many wait."""
 
         async def handle(request: Any, _: Context) -> Any:
-            if self._waiting >= MAX_WAITING:
-                raise Exhausted(
-                    f"{MAX_WAITING} analyses are under way, which is the limit", limit=MAX_WAITING
-                )
-            self._waiting += 1
-            try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._answer, answer, request, CALLER.get()
-                )
-            finally:
-                self._waiting -= 1
+            return await self.computed(answer, request)
 
         return handle
 
-    def _answer(self, answer: Callable[[Any, Viewer], Any], request: Any, caller: Caller) -> Any:
+    async def computed(self, answer: Callable[[Q, Viewer], A], request: Q) -> A:
+        """Return what `answer` makes of a request of the caller, in a thread. Raises Exhausted where too many
+        wait.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise Exhausted(f"{MAX_WAITING} analyses are under way, which is the limit", limit=MAX_WAITING)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._answer, answer, request, CALLER.get()
+            )
+        finally:
+            self._waiting -= 1
+
+    def _answer(self, answer: Callable[[Q, Viewer], A], request: Q, caller: Caller) -> A:
         """Answer with what the caller may see."""
         return answer(request, EVERYTHING if caller.may(Scope.LAPS_ALL) else self._seats.viewer(caller))
 
@@ -108,7 +114,7 @@ class AnalysisService:
         self, _: analysis_pb2.ListCircuitsRequest, __: Viewer
     ) -> analysis_pb2.ListCircuitsResponse:
         newest = (self._shelf.newest(layout) for layout in self._shelf.layouts())
-        return analysis_pb2.ListCircuitsResponse(circuits=[_circuit(circuit) for circuit in newest])
+        return analysis_pb2.ListCircuitsResponse(circuits=[circuit_message(circuit) for circuit in newest])
 
     def _get_circuit(
         self, request: analysis_pb2.GetCircuitRequest, viewer: Viewer
@@ -116,20 +122,21 @@ class AnalysisService:
         if bool(request.name) == bool(request.lap):
             raise BadRequest("a circuit is asked for by its name or by a lap", hint="give one of them")
         circuit = (
-            self._named(request.name) if request.name else self._surveyed(self._lap(request.lap, viewer))
+            self.circuit(request.name) if request.name else self._surveyed(self._lap(request.lap, viewer))
         )
         if circuit is None:
             raise NotFound(
                 f"the track of {request.lap} has not been surveyed yet",
                 hint="the archiver does so after four to nine laps",
             )
-        answer = _circuit(circuit)
+        answer = circuit_message(circuit)
         answer.file = encoded(circuit)
         return analysis_pb2.GetCircuitResponse(circuit=answer)
 
-    def _list_corners(
+    def list_corners(
         self, request: analysis_pb2.ListCornersRequest, viewer: Viewer
     ) -> analysis_pb2.ListCornersResponse:
+        """Return what a lap did in the corners of its circuit. Raises as the call does."""
         if kept := self._kept(request.lap, viewer):
             return analysis_pb2.ListCornersResponse(
                 circuit=kept.circuit, corners=kept.corners, fingerprint=kept.fingerprint
@@ -159,9 +166,10 @@ class AnalysisService:
                 return kept if kept.fingerprint == fingerprint(newest) else None
         return None
 
-    def _compare(
+    def compare(
         self, request: analysis_pb2.CompareLapsRequest, viewer: Viewer
     ) -> analysis_pb2.CompareLapsResponse:
+        """Return laps against a reference. Raises as the call does."""
         _check(request)
         wanted = chosen(request.channels)
         found = self._compared(request, viewer, wanted.formulas)
@@ -171,10 +179,11 @@ class AnalysisService:
         laps = [_compared(found, at, wanted.channels, rows) for at in range(len(found.traces))]
         answer = analysis_pb2.CompareLapsResponse(places=found.places[rows], laps=laps, notes=found.notes)
         if circuit is not None:
-            answer.circuit.CopyFrom(_circuit(circuit))
+            answer.circuit.CopyFrom(circuit_message(circuit))
         return answer
 
-    def _coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
+    def coach(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> analysis_pb2.CoachResponse:
+        """Return what costs a lap time, and tips. Raises as the call does."""
         if len(request.given) > MAX_GIVEN:
             raise BadRequest(
                 f"{len(request.given)} findings that were given before", hint=f"{MAX_GIVEN} at most"
@@ -212,7 +221,7 @@ class AnalysisService:
     def _reference(self, name: str, word: str, viewer: Viewer) -> Reference:
         """Return the lap of that name, or what the word or the rule gives for a lap."""
         if "/" in word:
-            return Reference((self._facts(word, viewer),), False, "")
+            return Reference((self.lap_facts(word, viewer),), False, "")
 
         def ask(wanted: WantedLaps) -> Iterable[lap_pb2.Lap]:
             request = laps_pb2.ListLapsRequest(
@@ -229,7 +238,7 @@ class AnalysisService:
             )
             return self._store.index.list_laps(request, viewer).laps
 
-        return reference(self._facts(name, viewer), ask, word)
+        return reference(self.lap_facts(name, viewer), ask, word)
 
     def _against(
         self,
@@ -255,18 +264,24 @@ class AnalysisService:
 
     def _lap(self, name: str, viewer: Viewer) -> Lap:
         """Return a lap. Raises NotFound, also where there is none for the viewer, Corrupt, Newer."""
-        self._facts(name, viewer)
+        self.lap_facts(name, viewer)
         try:
             return Lap.open(self._store.folder.path(name))
         except FileNotFoundError as error:
             raise NotFound(f"there is no lap {name!r}", name=name) from error
 
-    def _facts(self, name: str, viewer: Viewer) -> lap_pb2.Lap:
+    def list_laps(self, request: laps_pb2.ListLapsRequest, viewer: Viewer) -> Sequence[lap_pb2.Lap]:
+        """Return a page of the laps that the viewer sees. Raises BadRequest."""
+        return self._store.index.list_laps(request, viewer).laps
+
+    def lap_facts(self, name: str, viewer: Viewer) -> lap_pb2.Lap:
+        """Return what the index knows of a lap. Raises NotFound, also where there is none for the viewer."""
         if (lap := self._store.index.lap(name, viewer)) is None:
             raise NotFound(f"there is no lap {name!r}", name=name)
         return lap
 
-    def _named(self, name: str) -> Circuit:
+    def circuit(self, name: str) -> Circuit:
+        """Return a circuit by its name, `{layout}` or `{layout}/{version}`. Raises NotFound."""
         layout, _, version = name.partition("/")
         if (
             layout not in self._shelf.layouts()
@@ -293,7 +308,8 @@ def _check(request: analysis_pb2.CompareLapsRequest) -> None:
         raise BadRequest(f"a step of {request.step:g} m", hint=f"0, or {_LEAST_STEP_M:g} and more")
 
 
-def _circuit(circuit: Circuit) -> analysis_pb2.Circuit:
+def circuit_message(circuit: Circuit) -> analysis_pb2.Circuit:
+    """Return what the contract says of a circuit, without its file."""
     return analysis_pb2.Circuit(
         name=circuit.name if circuit.version else "",
         track_name=circuit.track_name,

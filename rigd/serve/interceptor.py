@@ -31,6 +31,9 @@ _LONGEST_TEXT: Final = 400
 _LONGEST_FACT: Final = 100
 """Characters. What a caller sent stands in the message, and all that goes back must fit headers of 8 kB."""
 
+_UPLOADS: Final = frozenset({"/rig.v1.LapService/ImportLap"})
+"""Calls whose requests are pieces of one file."""
+
 Behavior = Callable[[Any, Any], Awaitable[Any]]
 Reading = Callable[[Any, Lease], Any]
 """Of a request, or of a stream of them."""
@@ -82,7 +85,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: Any, context: Any) -> Any:
             try:
                 with self._counted(context.peer()), self._gate.admit(method, context) as lease:
-                    opened = self._pages.open(self._accounts.counted(read(request, lease)))
+                    counted = self._accounts.counted(read(request, lease), upload=method in _UPLOADS)
+                    opened = self._pages.open(counted)
                     return self._pages.close(await behavior(opened, context))
             except RigError as error:
                 await _abort(context, error)

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -33,6 +33,7 @@ from rigd.ring import RingReader
 from rigd.serve import connections, lapdata
 from rigd.serve.accounts import Accounts
 from rigd.serve.feed import Feed, capture_ns
+from rigd.serve.imports import Imports
 from rigd.serve.limits import (
     MAX_MARK_CARS,
     MAX_MARK_S,
@@ -86,6 +87,7 @@ class LapService:
         self._marks = Marks(data)
         self._queue = CommandQueue(data)
         self._threads = ThreadPoolExecutor(THREADS, "laps")
+        self._imports = Imports(data, self._queue, self._accounts, self._work)
         self._reads = self._commands = 0
         self._marked_ns = 0
         self._marking = threading.Lock()
@@ -117,6 +119,7 @@ class LapService:
             "ReadLap": (self._read_lap, laps_pb2.ReadLapRequest),
             "ReadScoring": (self._read_scoring, laps_pb2.ReadScoringRequest),
         }
+        uploads: dict[str, tuple[Any, Any]] = {"ImportLap": (self._import, laps_pb2.ImportLapRequest)}
         unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         methods: dict[str, Any] = {
             name: unary(behavior, request.FromString, lambda response: response.SerializeToString())
@@ -124,6 +127,11 @@ class LapService:
         }
         methods |= {
             name: stream(behavior, request.FromString) for name, (behavior, request) in streams.items()
+        }
+        upload = grpc.stream_unary_rpc_method_handler
+        methods |= {
+            name: upload(behavior, request.FromString, lambda response: response.SerializeToString())
+            for name, (behavior, request) in uploads.items()
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
@@ -448,6 +456,14 @@ class LapService:
         await self._ask("delete", request.name, viewer)
         return laps_pb2.DeleteLapResponse()
 
+    async def _import(
+        self, requests: AsyncIterator[laps_pb2.ImportLapRequest], _: Context
+    ) -> laps_pb2.ImportLapResponse:
+        async with self._imports.taken(requests, await self._viewer()) as found:
+            if found.command:
+                await self._settle(found.command, found.within_s)
+        return laps_pb2.ImportLapResponse(lap=found.lap, existed=not found.command)
+
     async def _mark_synced(
         self, request: laps_pb2.MarkLapsSyncedRequest, _: Context
     ) -> laps_pb2.MarkLapsSyncedResponse:
@@ -467,9 +483,9 @@ class LapService:
         await self._work(self._listed, name, viewer)
         await self._settle(await self._work(self._queue.post, kind, name, user=CALLER.get().user))
 
-    async def _settle(self, command: str) -> None:
-        """Wait until a command is carried out."""
-        deadline = time.monotonic() + _ANSWER_WITHIN_S
+    async def _settle(self, command: str, within_s: float = 0.0) -> None:
+        """Wait until a command is carried out, by default as long as small ones take."""
+        deadline = time.monotonic() + (within_s or _ANSWER_WITHIN_S)
         self._commands += 1
         try:
             while not await self._work(self._queue.settled, command):

@@ -53,7 +53,8 @@ class Losses:
         entries = self._entries(session, ring)
         account = Account(entries)
         if not account.begun:
-            raise NotFound(f"no account was kept of {session.name}", name=session.name)
+            hint = "it was imported" if session.source == session_pb2.SESSION_SOURCE_IMPORT else ""
+            raise NotFound(f"no account was kept of {session.name}", hint=hint, name=session.name)
         streams = [stream for stream in STREAMS if request.stream in (0, stream)]
         gaps, token = _page(entries, streams, paging)
         return rig_pb2.GetLossesResponse(
@@ -72,7 +73,9 @@ class Losses:
             if session is None:
                 raise NotFound(f"there is no session {name!r}", name=name)
             return session
-        for session in index.list_sessions(laps_pb2.ListSessionsRequest(page_size=1), viewer).sessions:
+        for session in index.list_sessions(
+            laps_pb2.ListSessionsRequest(page_size=1, imported=False), viewer
+        ).sessions:
             return session
         raise NotFound("no session has been kept yet", hint="is `rigd archive` running?")
 

@@ -24,6 +24,7 @@ LIVE: Final = Need((Scope.LIVE,))
 LAPS: Final = Need((Scope.LAPS,))
 ALL_LAPS: Final = Need((Scope.LAPS_ALL,))
 LIVE_OR_LAPS: Final = Need((Scope.LIVE, Scope.LAPS))
+CATALOG: Final = Need((Scope.CATALOG,))
 ADMIN: Final = Need((Scope.ADMIN,))
 
 PERMISSIONS: Final = {
@@ -39,15 +40,29 @@ PERMISSIONS: Final = {
     "/rig.v1.AccessService/RevokeToken": ADMIN,
     "/rig.v1.AccessService/RotateCertificate": ADMIN,
     "/rig.v1.AccessService/TakeSeat": LIVE_OR_LAPS,
+    "/rig.v1.AnalysisService/Chat": LAPS,
     "/rig.v1.AnalysisService/Coach": LAPS,
     "/rig.v1.AnalysisService/CompareLaps": LAPS,
+    "/rig.v1.AnalysisService/GetAssistant": LAPS,
     "/rig.v1.AnalysisService/GetCircuit": LAPS,
     "/rig.v1.AnalysisService/GetSeason": LAPS,
     "/rig.v1.AnalysisService/ListCircuits": LAPS,
     "/rig.v1.AnalysisService/ListCorners": LAPS,
+    "/rig.v1.CatalogService/CheckCatalog": ADMIN,
+    "/rig.v1.CatalogService/CreateResource": CATALOG,
+    "/rig.v1.CatalogService/DecidePlanItem": CATALOG,
+    "/rig.v1.CatalogService/DeleteResource": CATALOG,
+    "/rig.v1.CatalogService/DiffSetups": CATALOG,
+    "/rig.v1.CatalogService/ExportCatalog": CATALOG,
+    "/rig.v1.CatalogService/GetResource": CATALOG,
+    "/rig.v1.CatalogService/ImportCatalog": ADMIN,
+    "/rig.v1.CatalogService/ListResources": CATALOG,
+    "/rig.v1.CatalogService/ResetCatalog": ADMIN,
+    "/rig.v1.CatalogService/UpdateResource": CATALOG,
     "/rig.v1.LapService/DeleteLap": LAPS,
     "/rig.v1.LapService/GetLap": LAPS,
     "/rig.v1.LapService/GetSession": LAPS,
+    "/rig.v1.LapService/ImportLap": LAPS,
     "/rig.v1.LapService/ListLaps": LAPS,
     "/rig.v1.LapService/ListMarks": LAPS,
     "/rig.v1.LapService/ListSessions": LAPS,
@@ -57,6 +72,7 @@ PERMISSIONS: Final = {
     "/rig.v1.LapService/ReadLap": LAPS,
     "/rig.v1.LapService/ReadScoring": LAPS,
     "/rig.v1.LapService/UnpinLap": LAPS,
+    "/rig.v1.RigService/Backup": ADMIN,
     "/rig.v1.RigService/GetLosses": LAPS,
     "/rig.v1.RigService/GetStatus": ANY_TOKEN,
     "/rig.v1.RigService/ListChannels": ANY_TOKEN,
@@ -67,4 +83,6 @@ PERMISSIONS: Final = {
     "/rig.v1.TelemetryService/StreamPhysics": LIVE,
     "/rig.v1.TelemetryService/StreamScoring": LIVE,
 }
-"""By full name. Within these a caller sees its own laps, or its own car, unless its scope ends in `:all`."""
+"""By full name. Within these a caller sees its own laps, or its own car, unless its scope ends in `:all`, and
+of the catalog what it owns and what is shared with it.
+"""

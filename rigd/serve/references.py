@@ -183,7 +183,7 @@ class SessionReferences:
         return reference_of(trace(align(lap, circuit)))
 
     def _found(self) -> session_pb2.Session | None:
-        request = laps_pb2.ListSessionsRequest(page_size=_PAGE)
+        request = laps_pb2.ListSessionsRequest(page_size=_PAGE, imported=False)
         for session in self._store.index.list_sessions(request).sessions:
             if (session.ring, session.ring_session) == (self._ring, self._number):
                 return session

@@ -72,7 +72,8 @@ class Seats:
     def _running_session(self) -> str:
         """The session that is being driven, empty without one."""
         ring = self._feed.opened
-        for session in self._store.index.list_sessions(ListSessionsRequest(page_size=1)).sessions:
+        newest = ListSessionsRequest(page_size=1, imported=False)
+        for session in self._store.index.list_sessions(newest).sessions:
             running = session.status == session_pb2.SESSION_STATUS_RECORDING
             if ring is not None and running and session.ring == ring.id.hex():
                 return session.name

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -21,9 +21,10 @@ from rigd.auth.tokens import TokenStore
 from rigd.config.settings import METRICS
 from rigd.durable import make_private
 from rigd.process import stop_signals
-from rigd.serve import access, analysis, connections, laps, seats, status, telemetry
+from rigd.serve import access, analysis, catalog, chat, connections, laps, planitems, seats, status, telemetry
 from rigd.serve.accounts import Accounts
 from rigd.serve.binding import ensure_free, is_local, protect, reachable
+from rigd.serve.catalogcalls import CatalogCalls
 from rigd.serve.feed import Feed
 from rigd.serve.gate import Gate
 from rigd.serve.health import Health
@@ -43,7 +44,14 @@ _DRAIN_S: Final = 5.0
 `rigd run` grants a daemon.
 """
 
-_SERVICES: Final = (telemetry.SERVICE, laps.SERVICE, analysis.SERVICE, status.SERVICE, access.SERVICE)
+_SERVICES: Final = (
+    telemetry.SERVICE,
+    laps.SERVICE,
+    analysis.SERVICE,
+    catalog.SERVICE,
+    status.SERVICE,
+    access.SERVICE,
+)
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -76,6 +84,10 @@ class Settings:
     """Address of the figures on loopback; empty: nowhere."""
     limits: Quotas = field(default_factory=Quotas)
     """What callers may take."""
+    assistant: chat.Assistant = field(default_factory=chat.Assistant)
+    """Whom questions about laps are put to."""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    """Users by the names of their drivers, of the configuration."""
 
     @property
     def plain(self) -> tuple[str, ...]:
@@ -135,9 +147,15 @@ class Server:
         self.streams = telemetry.TelemetryService(self._feed, who, accounts)
         self._laps = laps.LapService(self._feed, settings.data, who, accounts)
         self._analysis = analysis.AnalysisService(settings.data, who)
-        handlers = (self.streams.handler(), self._laps.handler(), self._analysis.handler())
-        self._server.add_generic_rpc_handlers(handlers)
-        rig = status.RigService(self._feed, self.streams, who)
+        self._catalog = catalog.CatalogService(
+            settings.data, who, lambda: self._known_users(who), lambda: self._latest().drivers
+        )
+        calls = CatalogCalls(self._catalog)
+        questions = chat.ChatService(self._analysis, calls, lambda: self._latest().assistant)
+        plans = planitems.PlanItems(calls)
+        served = (self.streams, self._laps, self._analysis, self._catalog, questions, plans)
+        self._server.add_generic_rpc_handlers([service.handler() for service in served])
+        rig = status.RigService(self._feed, self.streams, who, lambda: self._catalog.trouble)
         rig_pb2_grpc.add_RigServiceServicer_to_server(rig, self._server)
         self._monitor = Monitor(settings.metrics, lambda: rig.status(LOCAL)) if settings.metrics else None
         access_pb2_grpc.add_AccessServiceServicer_to_server(self._access(who), self._server)
@@ -159,6 +177,10 @@ class Server:
     def secure_port(self) -> int:
         """Of the first address with TLS."""
         return next(iter(self._secure_ports.values()))
+
+    def _known_users(self, who: seats.Seats) -> Iterable[str]:
+        """Users of tokens, and who is in the seat."""
+        return [*(token.user for token in self._tokens.all()), who.now().user]
 
     def _access(self, who: seats.Seats) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None
@@ -191,6 +213,7 @@ class Server:
             await self._monitor.start()
         await self._server.start()
         self.gate.start()
+        self._catalog.start()
         self._each_second()
         if self._tls:
             self._tls.start()
@@ -223,6 +246,7 @@ class Server:
         self.streams.close()
         self._laps.close()
         self._analysis.close()
+        self._catalog.close()
         self._feed.close()
         self._tokens.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 
 import rigd
@@ -11,14 +12,16 @@ from rig.v1 import event_pb2, rig_pb2, rig_pb2_grpc
 from rigd import ring as rings
 from rigd.auth.caller import CALLER, NOBODY, Caller, Scope
 from rigd.auth.lease import LEASE
+from rigd.backup.run import BackupRun
 from rigd.process import ProcessMeter
 from rigd.serve import connections
+from rigd.serve.exclusive import Exclusive
 from rigd.serve.feed import Feed, capture_ns
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
 from rigd.serve.seats import Seats
 from rigd.serve.telemetry import TelemetryService
-from rigd.serve.verification import Verification
+from rigd.verify.run import DataCheck
 
 SERVICE: Final = "rig.v1.RigService"
 
@@ -28,11 +31,19 @@ _TABLES: Final = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: S
 class RigService(rig_pb2_grpc.RigServiceServicer):
     """Answers from what the feed and the telemetry service know."""
 
-    def __init__(self, feed: Feed, telemetry: TelemetryService, seats: Seats) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        telemetry: TelemetryService,
+        seats: Seats,
+        catalog: Callable[[], rig_pb2.Trouble | None] = lambda: None,
+    ) -> None:
+        """Give what keeps the server from the catalog, too."""
         self._feed = feed
         self._telemetry = telemetry
-        self._losses, self._verification = Losses(feed.path.parent), Verification(feed.path.parent)
-        self._seats = seats
+        self._data, self._losses = feed.path.parent, Losses(feed.path.parent)
+        self._checks, self._backups = Exclusive("check"), Exclusive("backup")
+        self._seats, self._catalog = seats, catalog
         self._meter = ProcessMeter()
         self._rig_id = identity(feed.path.parent)
 
@@ -47,7 +58,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             version=rigd.__version__,
             recorder=self._feed.recorder(),
             archiver=words["archive"].archiver if "archive" in words else None,
-            troubles=[word.trouble for word in words.values() if word.HasField("trouble")],
+            troubles=_troubles(words, self._catalog()),
             ring=self._ring(),
             followers=[one.status() for one in self._telemetry.followers if _seen(one.caller, caller)],
             process=self._meter.status(),
@@ -77,10 +88,12 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
 
     async def Verify(self, request: rig_pb2.VerifyRequest, context: Any) -> None:  # type: ignore[override]
         """Check everything that is kept, finding by finding."""
-        async with contextlib.aclosing(self._verification.run(request.deep)) as responses:
-            async for response in responses:
-                LEASE.get().check()
-                await connections.write(response, context)
+        await _sent(self._checks.run(DataCheck(self._data, request.deep)), context)
+
+    async def Backup(self, request: rig_pb2.BackupRequest, context: Any) -> None:  # type: ignore[override]
+        """Copy everything that is kept, piece by piece."""
+        backup = BackupRun(self._data, without_ring=request.without_ring, with_secrets=request.with_secrets)
+        await _sent(self._backups.run(backup), context)
 
     def _ring(self) -> rig_pb2.RingStatus | None:
         ring = self._feed.opened
@@ -107,6 +120,24 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
     def _time_ns(self, stream: bytes, seq: int) -> int:
         value = self._feed.ring.get(stream, seq)
         return capture_ns(value) if value else 0
+
+
+async def _sent(responses: AsyncGenerator[Any], context: Any) -> None:
+    """Send what a process says, as it says it."""
+    async with contextlib.aclosing(responses):
+        async for response in responses:
+            LEASE.get().check()
+            await connections.write(response, context)
+
+
+def _troubles(
+    words: Mapping[str, rig_pb2.DaemonStatus], catalog: rig_pb2.Trouble | None
+) -> list[rig_pb2.Trouble]:
+    """Return what keeps daemons from their work, one each: the catalog is the server's."""
+    found = {name: word.trouble for name, word in words.items() if word.HasField("trouble")}
+    if catalog is not None:
+        found.setdefault(catalog.daemon, catalog)
+    return list(found.values())
 
 
 def _seen(follower: Caller, caller: Caller) -> bool:

@@ -11,14 +11,18 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig import parse
 from rig.errors import BadRequest, Corrupt, Exhausted, NotFound, Pinned, RigError, by_reason
 from rig.regular import is_regular, read_regular
+from rig.v1 import session_pb2
+from rigd import log
 from rigd.durable import make_folder, replace
+from rigd.store.checksummed import dump_message, load_message
+from rigd.store.imports import place
 from rigd.store.store import Store
 from rigd.wake import Bell
 
@@ -37,11 +41,15 @@ MAX_COMMANDS: Final = 1000
 """Commands that may wait. An archiver that runs takes them within a tenth of a second."""
 
 _WAITING, _TAKEN, _REFUSED = ".order", ".taken", ".refused"
+_UPLOAD: Final = ".upload"
+"""Of the lap file that an import is about; it is there before the command."""
 _ID: Final = re.compile(r"[0-9]+-[0-9]+-[0-9]+")
 _MOST_BYTES: Final = 1 << 20
 """Of a command: 200 laps with their digests are 20 kB."""
 _FORGOTTEN_NS: Final = 60_000_000_000
 """Nobody waits a minute for an answer: the server that asked is gone."""
+_ABANDONED_S: Final = 600.0
+"""A server waits a tenth of this for the next piece of a file: it is gone."""
 
 
 class Command(NamedTuple):
@@ -49,13 +57,17 @@ class Command(NamedTuple):
 
     id: str
     kind: str
-    """pin, unpin, delete, examine, sync."""
+    """pin, unpin, delete, examine, sync, import."""
     name: str
     """Of the lap; empty where there are several."""
     laps: dict[str, str]
     """Digests by name, for sync."""
     user: str = ""
-    """Who asks, for pin; empty: the administrator."""
+    """Who asks, for pin and import; empty: whoever may do it with every lap."""
+    session: str = ""
+    """Of an import, as checksummed JSON."""
+    replaces: bool = False
+    """Whether an import may take the place of another file."""
 
 
 class CommandQueue:
@@ -77,17 +89,35 @@ class CommandQueue:
         """Release the bell."""
         self._bell.close()
 
+    def new_id(self) -> str:
+        """Return the id of a command that is still to be posted."""
+        return f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
+
+    def upload(self, command: str) -> Path:
+        """Return where the lap file lies, or is to lie, that an import is about."""
+        return self._path(command, _UPLOAD)
+
+    def post_import(
+        self, command: str, name: str, session: session_pb2.Session, *, user: str, replaces: bool
+    ) -> None:
+        """Ask for an uploaded lap to be placed. Raises Exhausted when too many wait."""
+        text = dump_message(session).decode()
+        self._post(Command(command, "import", name, {}, user, text, replaces))
+
     def post(self, kind: str, name: str, laps: Mapping[str, str] | None = None, *, user: str = "") -> str:
         """Ask for something; returns the command's id. Raises Exhausted when too many wait."""
+        command = self.new_id()
+        self._post(Command(command, kind, name, dict(laps or {}), user))
+        return command
+
+    def _post(self, command: Command) -> None:
         if len(self._ids(_WAITING)) >= MAX_COMMANDS:
             raise Exhausted(
                 f"{MAX_COMMANDS} commands wait for the archiver, which is the limit", limit=MAX_COMMANDS
             )
-        command = f"{time.time_ns():019d}-{os.getpid()}-{next(self._numbers)}"
-        words = {"kind": kind, "name": name, "laps": dict(laps or {}), "user": user}
-        replace(self._path(command, _WAITING), json.dumps(words).encode())
+        words = {word: value for word, value in command._asdict().items() if word != "id"}
+        replace(self._path(command.id, _WAITING), json.dumps(words).encode())
         self.ring()
-        return command
 
     def settled(self, command: str) -> bool:
         """Return whether the command was carried out. Raises the error that it was refused with."""
@@ -107,7 +137,17 @@ class CommandQueue:
             self._path(command, _WAITING).unlink()
         except FileNotFoundError:
             return False
+        self.upload(command).unlink(missing_ok=True)
         return True
+
+    def sweep(self) -> None:
+        """Remove uploads that no command is about and that have not grown for ten minutes."""
+        before_s = time.time() - _ABANDONED_S
+        for command in self._ids(_UPLOAD):
+            wanted = any(self._path(command, suffix).exists() for suffix in (_WAITING, _TAKEN))
+            with contextlib.suppress(FileNotFoundError):
+                if not wanted and self.upload(command).stat().st_mtime < before_s:
+                    self.upload(command).unlink()
 
     def take(self, most: int = MAX_COMMANDS) -> list[Command]:
         """Take some of what waits, oldest first; first what was taken before, also by one that was killed."""
@@ -121,6 +161,7 @@ class CommandQueue:
     def done(self, command: Command) -> None:
         """Note that the command was carried out."""
         self._path(command.id, _TAKEN).unlink(missing_ok=True)
+        self.upload(command.id).unlink(missing_ok=True)
 
     def refuse(self, command: Command, error: RigError) -> None:
         """Note that the command was not carried out, and why."""
@@ -149,10 +190,11 @@ class CommandQueue:
         try:
             words = parse.json_object(read_regular(self._path(command, _TAKEN), _MOST_BYTES))
             laps = dict(words.get("laps", {}))
-            user = words.get("user", "")
-            for word in (words["kind"], words["name"], user, *laps, *laps.values()):
+            user, session = words.get("user", ""), words.get("session", "")
+            for word in (words["kind"], words["name"], user, session, *laps, *laps.values()):
                 word.encode()  # a text, and one that the index can look for
-            return Command(command, words["kind"], words["name"], laps, user)
+            replaces = words.get("replaces") is True
+            return Command(command, words["kind"], words["name"], laps, user, session, replaces)
         except (Corrupt, KeyError, TypeError, ValueError, AttributeError):
             self.refuse(
                 Command(command, "", "", {}), Corrupt("the command cannot be read", hint="give it again")
@@ -173,15 +215,24 @@ def _error(text: bytes) -> RigError:
     return error
 
 
-def process(queue: CommandQueue, store: Store, share_s: float = SHARE_S) -> bool:
-    """Carry out waiting commands, oldest first, for about `share_s` seconds, and answer them. Return
-    whether some may be left.
+def process(
+    queue: CommandQueue,
+    store: Store,
+    share_s: float = SHARE_S,
+    imported: Callable[[str], None] = lambda _: None,
+) -> bool:
+    """Carry out waiting commands, oldest first, for about `share_s` seconds, and answer them; `imported` is
+    told the laps that came. Return whether some may be left.
     """
     until = time.monotonic() + share_s
     commands = queue.take(_TOGETHER)
     for command in commands:
         try:
-            _carry_out(command, store)
+            if command.kind == "import":
+                _import(command, queue, store)
+                imported(command.name)
+            else:
+                _carry_out(command, store)
         except RigError as error:
             queue.refuse(command, error)
         else:
@@ -211,6 +262,21 @@ def _carry_out(command: Command, store: Store) -> None:
             store.examine(lap)
         case _:
             raise BadRequest(f"there is no command {command.kind!r}", hint="pin, unpin, delete, examine")
+
+
+def _import(command: Command, queue: CommandQueue, store: Store) -> None:
+    """Place the lap that was uploaded."""
+    session = load_message(session_pb2.Session, command.session.encode())
+    lap = place(
+        store,
+        queue.upload(command.id),
+        command.name,
+        session,
+        user=command.user,
+        replaces=command.replaces,
+    )
+    if lap is not None:
+        log.say(log.LAP_IMPORTED, lap=lap.name, bytes=lap.bytes, user=lap.user)
 
 
 def _sync(name: str, digest: str, store: Store) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rig.disk import UNFINISHED, sync_folder
+from rig.disk import UNFINISHED, beside, finish, sync_folder
 from rig.errors import Corrupt, NotFound
 from rig.lapfile import LapFile
-from rig.regular import is_regular, read_regular
+from rig.regular import is_regular, open_regular, read_regular
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
-from rigd.durable import make_folder, rename, replace
+from rigd.durable import add_folder, make_folder, open_to_write, rename, replace
 from rigd.store.checksummed import dump_message, load_message
 from rigd.store.corners import read_corners, stated
 from rigd.store.tombstones import Tombstones
@@ -30,6 +30,7 @@ _SESSION: Final = "session.json"
 _JOURNAL: Final = "losses.log"
 _MOST_BYTES: Final = 1 << 20
 """Of what is known of a session."""
+_COPIED_BYTES: Final = 1 << 20
 _RESERVE: Final = ".reserve"
 RESERVE_BYTES: Final = 4 << 20
 """Enough for the index to write its journal and for the names of a thousand laps."""
@@ -103,9 +104,36 @@ class LapFolder:
             rename(path, self._aside(lap.rpartition("/laps/")[0], f"{path.name}.foreign"))
         self._replace(path, data)
 
+    def place(self, lap: str, file: Path) -> None:
+        """Copy a file to be that of a lap: whole and durable, or not there at all. What stood beside another
+        file of the lap goes before it, but its pin. OSError when the disk refuses.
+        """
+        path = self.path(lap)
+        self._tombstones(lap.rpartition("/laps/")[0]).forget(lap)
+        for suffix in (_SYNCED, _CORNERS):
+            _remove(_with(path, suffix))
+        self._copy(file, path)
+        _remove(self.damaged_path(lap))
+
+    def _copy(self, file: Path, path: Path) -> None:
+        add_folder(path.parent)
+        try:
+            with open(open_regular(file), "rb") as source, open_to_write(beside(path), os.O_TRUNC) as target:
+                shutil.copyfileobj(source, target, _COPIED_BYTES)
+            finish(path)
+        except OSError:
+            _remove(beside(path))
+            raise
+
     def damaged_path(self, lap: str) -> Path:
         """Return where the file of that lap lies if it was set aside."""
         return _with(self.path(lap), DAMAGED)
+
+    def written_ns(self, lap: str) -> int:
+        """Return when a lap's file was written, unix nanoseconds; 0 without one."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.path(lap).stat().st_mtime_ns
+        return 0
 
     def settled(self, lap: str) -> bool:
         """Return whether there is nothing to write: the file is there, was set aside, or was deleted."""
@@ -162,9 +190,11 @@ class LapFolder:
                 yield name
 
     def sweep(self) -> None:
-        """Remove what an archiver that was killed left half written."""
+        """Remove what an archiver that was killed left half written, or half removed."""
         for path in self.root.glob(f"*/{UNFINISHED}*"):
             _remove(path)
+        for name in list(self.folders()):
+            _remove_folder(self._beside(name, ""))
 
     # What stands beside a lap.
 
@@ -252,6 +282,28 @@ class LapFolder:
         """Write what is known of a session beside its laps."""
         (_,) = _parts(session.name, 1)
         self._replace(self._beside(session.name, _SESSION), dump_message(session))
+
+    def session(self, name: str) -> session_pb2.Session | None:
+        """Return a session; None where there is none that can be read."""
+        with contextlib.suppress(FileNotFoundError, Corrupt):
+            return self._session(name)
+        return None
+
+    def remove_session(self, name: str) -> bool:
+        """Remove a session that has nothing left but its own file; return whether it is gone. What was to be
+        kept and had to go remains told, and the session with it.
+        """
+        folder = self._beside(name, "")
+        forced = any(facts.get("forced") for facts in self.tombstones(name).values())
+        if forced or not {path.name for path in folder.iterdir()} <= {_SESSION, _TOMBSTONES}:
+            return False
+        for file in (
+            _TOMBSTONES,
+            _SESSION,
+        ):  # a crash between the two leaves a session, which is removed later
+            _remove(folder / file)
+        _remove_folder(folder)
+        return True
 
     def sessions(self) -> Iterator[session_pb2.Session]:
         """Yield all sessions that have a folder, and in it a file that can be read."""
@@ -363,6 +415,13 @@ def _size(path: Path) -> int:
 
 def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder, if nothing is in it."""
+    with contextlib.suppress(OSError):
+        path.rmdir()
+        sync_folder(path.parent)
 
 
 def _remove(path: Path) -> None:

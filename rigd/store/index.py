@@ -101,12 +101,21 @@ _OF_SESSION: Final = """
 SELECT total(laps), count(DISTINCT car), total(bytes) FROM seat WHERE session = ?
 """
 _MARKED: Final = "SELECT total(bytes) FROM lap WHERE kind = ? AND pinned"
-_UNSYNCED: Final = "SELECT count(*), min(start_ns) FROM lap WHERE NOT synced"
+_IMPORTED: Final = f"""
+SELECT seat.id FROM seat JOIN session ON session.name = seat.session
+WHERE session.source = {int(session_pb2.SESSION_SOURCE_IMPORT)}
+"""
+_UNSYNCED: Final = f"""
+SELECT count(*), min(start_ns) FILTER (WHERE seat NOT IN ({_IMPORTED})) FROM lap WHERE NOT synced
+"""
+_BYTES_OF_USER: Final = (
+    f"SELECT total(bytes) FROM lap WHERE user = ? AND user <> '' AND seat IN ({_IMPORTED})"
+)
 _BY_AGE: Final = f"""
 SELECT name, bytes + corners_bytes, pinned, synced,
     id IN (SELECT id FROM ({query.best("seat.session, seat.car")}) WHERE rank = 1
         UNION ALL SELECT id FROM ({query.best("seat.track, seat.class")}) WHERE rank = 1),
-    start_ns
+    start_ns, seat IN ({_IMPORTED})
 FROM lap ORDER BY start_ns, name
 """
 
@@ -121,6 +130,8 @@ class IndexedLap(NamedTuple):
     best: bool
     """The fastest that counts of its car in its session, or of its track and class."""
     start_time_ns: int
+    imported: bool
+    """Of a file of another program: it began long before it came."""
 
 
 def _lap(db: sqlite3.Connection, name: str, viewer: Viewer = EVERYTHING) -> lap_pb2.Lap | None:
@@ -345,6 +356,10 @@ class Index:
         """Forget a lap; one that is not there is forgotten already."""
         self._db.execute("DELETE FROM lap WHERE name = ?", (name,))
 
+    def remove_session(self, name: str) -> None:
+        """Forget a session, which has no laps any more."""
+        self._db.execute("DELETE FROM session WHERE name = ?", (name,))
+
     def set_pinned(self, name: str, pinned: bool) -> None:
         """Note whether a lap is pinned. Raises NotFound, as do the others that change a lap."""
         self._change(name, pinned=pinned)
@@ -374,14 +389,14 @@ class Index:
         """Return the lap of that name."""
         return _lap(self._db, name)
 
-    def session(self, name: str) -> session_pb2.Session | None:
-        """Return the session of that name, with what is known of its laps."""
-        return _session(self._db, name)
+    def session(self, name: str, viewer: Viewer = EVERYTHING) -> session_pb2.Session | None:
+        """Return the session of that name, if there is one for the viewer, with what is known of its laps."""
+        return _session(self._db, name, viewer)
 
     def laps_by_age(self) -> Iterator[IndexedLap]:
         """Yield all laps, oldest first. Taken at once, so laps may be removed on the way."""
-        for name, size, pinned, synced, is_best, start_ns in self._db.execute(_BY_AGE).fetchall():
-            yield IndexedLap(name, size, bool(pinned), bool(synced), bool(is_best), start_ns)
+        for name, size, pinned, synced, best, start_ns, imported in self._db.execute(_BY_AGE).fetchall():
+            yield IndexedLap(name, size, bool(pinned), bool(synced), bool(best), start_ns, bool(imported))
 
     def states(self) -> dict[str, LapFileState]:
         """Return all laps listed, with what is known of their files."""
@@ -410,8 +425,8 @@ class Index:
         return [name for (name,) in rows]
 
     def unsynced(self) -> tuple[int, int]:
-        """Return how many laps no warehouse has, and when the oldest of them began, unix nanoseconds, 0 when
-        there is none.
+        """Return how many laps no warehouse has, and when the oldest of them that was recorded here began,
+        unix nanoseconds, 0 when there is none: imports are of any age.
         """
         count, since = self._db.execute(_UNSYNCED).fetchone()
         return int(count), int(since or 0)
@@ -485,6 +500,11 @@ class IndexReader:
         """Return the bytes of the pinned excerpts of marks."""
         with self._reading() as db:
             return _mark_bytes(db) if db else 0
+
+    def imported_bytes(self, user: str) -> int:
+        """Return the bytes of the imported laps of a user."""
+        with self._reading(asks=True) as db:
+            return int(db.execute(_BYTES_OF_USER, (user,)).fetchone()[0]) if db else 0
 
     def lap_names(self) -> list[str]:
         """Return the names of all laps."""

@@ -11,7 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from rig.errors import BadRequest
-from rig.v1 import laps_pb2
+from rig.v1 import laps_pb2, session_pb2
 from rigd.store.paging import Paging
 from rigd.store.viewer import EVERYTHING, Viewer
 from rigd.store.where import Value, Where
@@ -154,6 +154,7 @@ class SessionQuery:
         self._where = Where()
         self._where.part("track", request.track)
         _among(self._where, request.kind, request.source)
+        _imported(self._where, request)
         _between(self._where, request.from_time_ns, request.until_time_ns)
         self._where.also(viewer.sessions("session.name"))
         if self.paging.after:
@@ -206,6 +207,7 @@ def _seats(request: laps_pb2.ListLapsRequest) -> Where:
         where.add("car IN (SELECT value FROM json_each(?))", json.dumps(list(wanted.cars)))
     sessions = Where()
     _among(sessions, wanted.session_kind, wanted.source)
+    _imported(sessions, wanted)
     if sessions.terms:
         where.add(f"session IN (SELECT name FROM session WHERE {sessions})", *sessions.values)
     return where
@@ -216,6 +218,12 @@ def _among(where: Where, kind: int, source: int) -> None:
         where.add("kind = ?", kind)
     if source:
         where.add("source = ?", source)
+
+
+def _imported(where: Where, wanted: laps_pb2.ListSessionsRequest | laps_pb2.LapFilter) -> None:
+    """Ask for imports, or for what was recorded, where a filter says which."""
+    if wanted.HasField("imported"):
+        where.add(f"source {'=' if wanted.imported else '<>'} ?", session_pb2.SESSION_SOURCE_IMPORT)
 
 
 def _laps(wanted: laps_pb2.LapFilter) -> Where:

@@ -119,6 +119,18 @@ class Store:
         self.folder.add_tombstone(lap, tombstone)
         self.folder.delete(lap)
         self.index.remove_lap(lap)
+        self.tidy(self.folder.session(lap.rpartition("/laps/")[0]))
+
+    def place(self, lap: str, file: Path) -> None:
+        """Make a file that of an imported lap, and list it. Raises OSError."""
+        self.folder.place(lap, file)
+        self.relist(lap)
+
+    def tidy(self, session: session_pb2.Session | None) -> None:
+        """Remove an imported session whose last lap is gone: nothing else says that it was there."""
+        imported = session is not None and session.source == session_pb2.SESSION_SOURCE_IMPORT
+        if session is not None and imported and self.folder.remove_session(session.name):
+            self.index.remove_session(session.name)
 
     # Folder and index against each other.
 
@@ -138,6 +150,7 @@ class Store:
                 folder.delete(lap)
                 if facts.get("forced"):
                     index.put_loss(lap, str(facts.get("why", "")))
+            self.tidy(session)
         there, listed = folder.states(), index.states()
         for lap in listed.keys() - there.keys():
             index.remove_lap(lap)
@@ -145,7 +158,7 @@ class Store:
             if stop():
                 return
             if listed.get(lap) != state:
-                self._list(lap)
+                self.relist(lap)
 
     def examine(self, lap: str) -> None:
         """Check a lap's file to its last byte. A damaged file is set aside; a lap without a file leaves the
@@ -164,9 +177,9 @@ class Store:
         except Corrupt as error:
             self._set_aside(lap, error)
             return
-        self._list(lap)
+        self.relist(lap)
 
-    def _list(self, lap: str) -> None:
+    def relist(self, lap: str) -> None:
         """List a lap by its file's head; without a readable head by its name alone."""
         path = self.folder.path(lap)
         if not path.exists():

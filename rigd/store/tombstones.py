@@ -34,6 +34,12 @@ class Tombstones:
         """
         return {facts["lap"]: facts for line in self._lines() if (facts := self._read(line)) is not None}
 
+    def forget(self, lap: str) -> None:
+        """Take the lines of a lap out, for good: it comes back."""
+        if lap in self.read():
+            kept = [line for line in self._lines() if (facts := self._read(line)) and facts["lap"] != lap]
+            replace(self._path, b"".join(line + b"\n" for line in kept))
+
     def mend(self, aside: Path) -> None:
         """Keep the lines that can be read. If there are others, all of it as it was is kept at `aside`; so is
         what has the file's name and is none.

@@ -12,7 +12,7 @@ from rigd.verify.walk import Findings
 
 _OURS: Final = {
     "marks": re.compile(r"[a-zA-Z0-9-]+\.(json|damaged)"),
-    "inbox": re.compile(r"[0-9]+-[0-9]+-[0-9]+\.(order|taken|refused)"),
+    "inbox": re.compile(r"[0-9]+-[0-9]+-[0-9]+\.(order|taken|refused|upload)"),
 }
 
 

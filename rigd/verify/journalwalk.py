@@ -30,7 +30,9 @@ class JournalWalk:
         self._store, self._index = LapFolder(data / "laps"), index
 
     def check(self, session: session_pb2.Session) -> Findings:
-        """Yield what is wrong with the journal of a session."""
+        """Yield what is wrong with the journal of a session; an imported one has none."""
+        if session.source == session_pb2.SESSION_SOURCE_IMPORT:
+            return
         try:
             account = Account(read_journal(self._store.journal_path(session.name), session.name))
         except Corrupt as error:

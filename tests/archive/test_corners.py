@@ -80,12 +80,10 @@ def test_what_is_served_is_what_would_be_computed(raced: Path, monkeypatch: pyte
     names = [name for name in LapFolder(raced / "laps").laps() if service._kept(name, EVERYTHING)]
     assert len(names) > 3
     requests = [analysis_pb2.ListCornersRequest(lap=name) for name in names]
-    served = [
-        service._list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests
-    ]
+    served = [service.list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests]
     monkeypatch.setattr(service, "_kept", lambda *_: None)
     assert served == [
-        service._list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests
+        service.list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests
     ]
     monkeypatch.undo()
     assert service._kept(names[0], Viewer("someone")) is None  # another user's corners are not seen

@@ -57,6 +57,7 @@ class Server(rig_pb2_grpc.RigServiceServicer):
         self.status = rig_pb2.GetStatusResponse()
         self.losses = rig_pb2.GetLossesResponse()
         self.checks: list[rig_pb2.VerifyResponse] = []
+        self.backup: list[rig_pb2.BackupResponse] = []
         self.requests: list[Any] = []
         self._stop = threading.Event()
         self._server = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
@@ -83,6 +84,10 @@ class Server(rig_pb2_grpc.RigServiceServicer):
 
     def Verify(self, request: Any, context: Any) -> Iterator[rig_pb2.VerifyResponse]:
         yield from self.checks
+
+    def Backup(self, request: Any, context: Any) -> Iterator[rig_pb2.BackupResponse]:
+        self.requests.append(request)
+        yield from self.backup
 
     def ListChannels(self, request: Any, context: Any) -> rig_pb2.ListChannelsResponse:
         tables = {event_pb2.STREAM_PHYSICS: PHYSICS, event_pb2.STREAM_SCORING: SCORING}

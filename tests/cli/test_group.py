@@ -68,7 +68,7 @@ def test_completion_of_a_command_knows_its_options() -> None:
     assert "--driver" in done.stdout
     asked |= {"COMP_WORDS": "rig la", "COMP_CWORD": "1"}
     done = subprocess.run(words, capture_output=True, text=True, env=asked, check=True)
-    assert done.stdout.split() == ["plain,lap", "plain,laps"]
+    assert done.stdout.split() == ["plain,lap", "plain,laps", "plain,layout"]
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("record", "--help")])

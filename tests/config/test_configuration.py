@@ -11,12 +11,16 @@ from click.testing import CliRunner, Result
 
 from rig.errors import BadRequest, Denied, FileMissing, RigError
 from rigd.__main__ import rigd_command
+from rigd.commands.daemons import _serving as serving
 from rigd.config import settings
 from rigd.config.annotated import default_file
 from rigd.config.effective import Effective, Origin, changes, merged, taken_up
 from rigd.config.file import find, read
+from rigd.config.kinds import Location, ModelName, Secret, SecretText
 from rigd.config.settings import BY_KEY, SETTINGS, Setting
 
+FREE = (Location, ModelName, Secret)
+"""Kinds that take nearly every word."""
 NAMES = pytest.mark.parametrize("one", SETTINGS, ids=lambda one: one.key)
 
 
@@ -167,19 +171,19 @@ drivers = "A"
                 assert line.endswith(")")
             except RigError as error:  # nan is TOML, 1e400 is inf
                 pytest.fail(repr(error))
-        assert wrong >= len(self.WRONG) - 10
+        assert wrong >= len(self.WRONG) - (12 if isinstance(one.kind, FREE) else 10)
 
     @NAMES
     def test_so_does_its_variable(self, one: Setting[Any]) -> None:
         for text in ("nan ", "-1e999", "9" * 40, "\x1b[31m", "a b\0", "²"):
             try:
-                found = merged(None, {one.variable: text})
+                merged(None, {one.variable: text})
             except BadRequest as error:
                 said = str(error)
                 assert said.startswith(f"environment {one.variable}: {one.key} is ")
                 assert said.isprintable()
             else:
-                assert isinstance(found[one], Path)
+                assert isinstance(one.kind, FREE)
 
     @NAMES
     def test_so_does_its_flag(self, one: Setting[Any]) -> None:
@@ -230,6 +234,64 @@ drivers = "A"
     def test_a_long_key_is_shortened(self, tmp_path: Path) -> None:
         (said,) = mistakes(tmp_path, f"{'x' * 5000} = '{'y' * 5000}'\n")
         assert len(said) < 500
+
+
+class TestTheAssistant:
+    @pytest.mark.parametrize(
+        ("given", "why"),
+        [
+            ("http://models.example/v1", "would be read on the way (https://models.example/v1)"),
+            ("http://127.0.0.1.evil.example/v1", "would be read on the way"),
+            ("https://a:pass@models.example/v1", "holds a password"),
+            ("ftp://models.example", "is no address"),
+            ("https://", "is no address"),
+            ("https://models.example:99999/v1", "is no address"),
+            ("https://models.example/v1?key=x", "is no address"),
+            ("https://models.example/\u00e4", "is no address"),
+            ("models.example", "is no address"),
+        ],
+    )
+    def test_an_address_is_https_or_loopback(self, tmp_path: Path, given: str, why: str) -> None:
+        (said,) = mistakes(tmp_path, f'assistant.url = "{given}"\n')
+        assert why in said
+        assert "pass" not in said.partition("which")[0]
+
+    @pytest.mark.parametrize(
+        "given", ["https://models.example/v1/", "http://localhost:11434/v1", "http://[::1]:1/v1", ""]
+    )
+    def test_such_are_taken_without_a_slash_at_the_end(self, tmp_path: Path, given: str) -> None:
+        found = told(tmp_path, f'assistant.url = "{given}"\n')
+        assert found[settings.ASSISTANT_URL] == given.rstrip("/")
+
+    def test_the_key_is_shown_nowhere(self, tmp_path: Path) -> None:
+        path = written(tmp_path, 'assistant.key = "sk-secret"\n')
+        found = merged(read(path), {})
+        assert found[settings.ASSISTANT_KEY].reveal() == "sk-secret"
+        assert "sk-" not in repr(found)
+        for words in ((), ("--json",)):
+            done = ran("--config", str(path), *words)
+            assert "***" in done.output
+            assert "sk-" not in done.output
+        (said,) = mistakes(tmp_path, 'assistant.key = "sk-secret with blanks"\n')
+        assert "assistant.key is ***, which is no key" in said
+
+    def test_another_key_is_a_change(self, tmp_path: Path) -> None:
+        before, after = (merged(None, {"RIGD_ASSISTANT_KEY": key}) for key in ("a", "b"))
+        assert changes(before, after, "serve") == (["assistant.key"], [])
+        assert SecretText("a") == before[settings.ASSISTANT_KEY]
+
+    def test_a_key_in_a_file_that_others_read_is_refused(self, tmp_path: Path) -> None:
+        path = written(tmp_path, '[assistant]\nkey = "sk-secret"\n')
+        path.chmod(0o644)
+        with pytest.raises(Denied, match="mode 0644"):
+            serving(merged(read(path), {}))
+        path.chmod(0o600)
+        assert serving(merged(read(path), {})).assistant.key.reveal() == "sk-secret"
+
+    def test_two_keys_are_one_too_many(self, tmp_path: Path) -> None:
+        both = {"RIGD_ASSISTANT_KEY": "a", "RIGD_ASSISTANT_KEY_FILE": "/k"}
+        with pytest.raises(BadRequest, match="give one of them"):
+            serving(merged(None, both))
 
 
 class TestTheFile:
@@ -348,7 +410,7 @@ class TestReloading:
             '[users.elm]\ndrivers = ["A"]\n',
         )
         assert changes(before, after, "record") == (["log_level", "users"], ["record.ring_size"])
-        assert changes(before, after, "serve") == (["log_level", "limits.reads"], [])
+        assert changes(before, after, "serve") == (["log_level", "limits.reads", "users"], [])
         held = taken_up(before, after)
         assert (held[settings.READS], held[settings.RING_SIZE]) == (3, 4 << 30)
         assert changes(held, after, "record") == ([], ["record.ring_size"])

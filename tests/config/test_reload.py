@@ -80,6 +80,8 @@ def test_a_daemon_says_what_holds_now_and_what_after_a_restart(daemon: Daemon, n
     words = "changed=log_level restart=nothing"  # --data stands on the command line
     if name == "record":
         words = "changed=log_level,users restart=record.cars"
+    if name == "serve":
+        words = "changed=log_level,users restart=nothing"
     assert f"configuration_read daemon={name} {words}" in said
     said = daemon.reread('log_level = "loud"\nkeep = 1\n')
     assert f'configuration_refused daemon={name} what="the configuration has 2 mistakes:' in said

@@ -10,18 +10,18 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("rigd", "client/riglap", "client/rigclient", "proto/rig")
-GENERATED: Final = ("rig/infos.py", "rigclient/blocking.py")
+GENERATED: Final = ("rig/infos.py", "rigclient/blocking.py", "rigclient/catalog.py")
 
 _VERBS: Final = """
-Acknowledge Add Advance Allocate Allow Append Apply Archive Ask Attach Begin Bind Bring Build Call Cancel
-Capture Carry Change Check Choose Clean Clear Close Collect Come Comment Commit Compare Complete Compute
-Connect Convert Copy Count Create Decide Declare Decode Decompress Delete Detect Die Do Draw Drop Encode
-End Enforce Ensure Enter Export Fetch Fill Find Finish Fit Fix Follow Forget Format Free Freeze Get Give
-Go Hand Handle Have Hold Ignore Import Insert Install Issue Join Keep Learn Leave Let List Listen Load
+Acknowledge Add Advance Allocate Allow Append Apply Approve Archive Ask Attach Begin Bind Bring Build Call
+Cancel Capture Carry Change Check Choose Clean Clear Close Collect Come Comment Commit Compare Complete
+Compute Connect Convert Copy Count Create Decide Declare Decode Decompress Delete Detect Die Do Draw Drop
+Encode End Enforce Ensure Enter Export Fetch Fill Find Finish Fit Fix Follow Forget Format Free Freeze Get
+Give Go Hand Handle Have Hold Ignore Import Insert Install Issue Join Keep Learn Leave Let List Listen Load
 Lock Log Look Lower Make Map Mark Match Measure Meet Merge Move Name Note Open Pack Pad Pair Parse Pass
 Pause Pin Place Plan Play Plot Poll Post Prepare Print Process Publish Put Raise Read Receive Record Refuse
-Register Release Reload Remember Remove Rename Render Repair Replace Replay Report Request Reset Resolve
-Restart Resume Return Revoke Roll Run Say Scan Search Select Send Serve Set Share Shift Shorten Show
+Register Reject Release Reload Remember Remove Rename Render Repair Replace Replay Report Request Reset
+Resolve Restart Resume Return Revoke Roll Run Say Scan Search Select Send Serve Set Share Shift Shorten Show
 Simulate Sleep Sort Split Spoil Spool Start Stay Step Stop Store Stream Sync Tabulate Take Tell Trace
 Truncate Turn Undo Unload Unpack Unpin Update Upload Use Verify Wait Wake Walk Warn Watch Work Wrap Write
 Yield
@@ -29,8 +29,10 @@ Yield
 VERBS: Final = frozenset(_VERBS.split())
 """A new one is added when it is a verb."""
 
-SAME: Final = {"Settings"}
-"""Classes that mean the same of different things: the archiver's, the recorder's, the server's."""
+SAME: Final = {"Settings", "Dialect", "Head", "Reading"}
+"""Classes that mean the same of different things: settings of archiver, recorder and server; dialects of SQL
+and of files; heads of columns and of files; reading a lap from the rig, and at a timing line.
+"""
 
 
 def modules() -> Iterator[Path]:

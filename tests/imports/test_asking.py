@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from rigclient.cli.main import rig
 from rigclient.imports import discovery, import_file, job
+from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.warehouse import connect, schema
 from rigclient.warehouse.spool import Spool
 from tests.imports import driven
@@ -32,7 +33,10 @@ def where(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         schema.prepare(destination)
         driven.load(destination, Spool(folder / "spool"))
         work = job.ImportJob(
-            destination, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+            WarehouseKeeper(destination),
+            import_file.ImportOptions(),
+            lambda _row: None,
+            lambda _path, _bytes: None,
         )
         paths = [chart(recordings, "barber", 1), chart(recordings, "Sebring", 2)]
         assert [report.outcome for report in work.run(discovery.search(paths))] == ["loaded", "loaded"]

@@ -15,10 +15,10 @@ CAR = "GR86-002-000"
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("compare {0} {1}", "gr86-002-000-0002 is no complete lap\nhint: only whole laps are compared"),
+        ("compare {0} {1}", "car000-0002 is no complete lap\nhint: only whole laps are compared"),
         (
             "coach {0} --against {1}",
-            "gr86-002-000-0003 is no complete lap\nhint: only whole laps are compared",
+            "car000-0003 is no complete lap\nhint: only whole laps are compared",
         ),
         ("coach {0}", f"no other clean lap of {CAR} at barber\nhint: name the lap to compare with"),
         (f"warehouse compare {CAR} {CAR}", f"are both {CAR}\nhint: name two drivers"),

@@ -13,6 +13,7 @@ import pytest
 
 from rig.errors import NotFound
 from rigclient.imports import discovery, import_file, job, unloading
+from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.warehouse import Destination, check, schema
 from tests.imports.written import race, write
 from tests.warehouse.empty import EmptyWarehouse
@@ -32,7 +33,10 @@ def charts(tmp_path: Path) -> tuple[Path, Path]:
 
 def load(there: Destination, path: Path, **named: Any) -> import_file.ImportReport:
     work = job.ImportJob(
-        there, import_file.ImportOptions(**named), lambda _row: None, lambda _path, _bytes: None
+        WarehouseKeeper(there),
+        import_file.ImportOptions(**named),
+        lambda _row: None,
+        lambda _path, _bytes: None,
     )
     (report,) = work.run(discovery.search([path]))
     return report
@@ -78,7 +82,7 @@ class TestReplacing:
         with duck.open() as there:
             for replace in (False, True):
                 work = job.ImportJob(
-                    there,
+                    WarehouseKeeper(there),
                     import_file.ImportOptions(replace=replace),
                     lambda _row: None,
                     lambda _path, _bytes: None,
@@ -96,7 +100,9 @@ class TestReplacing:
         with duck.open() as there:
             for first in ("loaded", "there already"):
                 named = import_file.ImportOptions(replace=True)
-                work = job.ImportJob(there, named, lambda _row: None, lambda _path, _bytes: None)
+                work = job.ImportJob(
+                    WarehouseKeeper(there), named, lambda _row: None, lambda _path, _bytes: None
+                )
                 reports = list(work.run(discovery.search(charts)))
                 assert [report.outcome for report in reports] == [first, "refused"]
                 assert "with the right one alone" in reports[1].why
@@ -107,7 +113,10 @@ class TestReplacing:
         write(tmp_path / "in/spa/Race/Hour 12/23_Analysis_Race_Hour 12.CSV", SECOND)
         with duck.open() as there:
             work = job.ImportJob(
-                there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+                WarehouseKeeper(there),
+                import_file.ImportOptions(),
+                lambda _row: None,
+                lambda _path, _bytes: None,
             )
             outcomes = [report.outcome for report in work.run(discovery.search([tmp_path / "in"]))]
             assert (outcomes, times(there)) == (["loaded", "older"], NEW)
@@ -212,7 +221,7 @@ class TestTakingBack:
             named = {"track": "Barber", "race": 1}
             sessions = {load(there, path, **named).session for path in (two, three)}
             assert len(list(unloading.unload(there, str(two)))) == 1
-            assert there.rows("SELECT SESSION, LAP FROM LAPS") == [(*sessions, "gr86-002-000-0003")]
+            assert there.rows("SELECT SESSION, LAP FROM LAPS") == [(*sessions, "car000-0003")]
             assert there.rows("SELECT SESSION FROM SESSIONS") == [tuple(sessions)]
             assert ill(there) == []
 

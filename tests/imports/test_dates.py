@@ -9,9 +9,10 @@ import pytest
 
 from rigclient.imports import discovery, import_file, job
 from rigclient.imports.beacons import Beacon, beacons, together
-from rigclient.imports.dating import midnight
+from rigclient.imports.dating import first_midnight, midnight
+from rigclient.imports.dialects.endurance import Overview
+from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.imports.sheet import RefusedLine
-from rigclient.imports.timing import Overview
 from rigclient.warehouse import connect
 from tests.imports.recorded import Chart, chart, sheet
 from tests.warehouse.empty import EmptyWarehouse
@@ -94,7 +95,7 @@ class TestDates:
     ) -> None:
         date, hours = DATES[track, race]
         shown = map(clocks, beacon_files(recordings, track, race))
-        found = overview(official[chart(recordings, track, race)]).midnight(shown)
+        found = first_midnight(overview(official[chart(recordings, track, race)]).crossings, shown)
         wanted = int(np.datetime64(date, "ns").astype(np.int64)) + hours * HOUR_NS
         assert found == wanted
 
@@ -103,8 +104,13 @@ class TestDates:
     ) -> None:
         """The lap times of VIR's second race are a copy of the first one's."""
         times = recordings / "virginia-international-raceway/VIR/Race 2/vir_lap_time_R2.csv"
-        assert overview(official[chart(recordings, "VIR", 2)]).midnight([clocks(times)]) is None
-        assert overview(official[chart(recordings, "VIR", 1)]).midnight([clocks(times)]) is not None
+        assert (
+            first_midnight(overview(official[chart(recordings, "VIR", 2)]).crossings, [clocks(times)]) is None
+        )
+        assert (
+            first_midnight(overview(official[chart(recordings, "VIR", 1)]).crossings, [clocks(times)])
+            is not None
+        )
 
     def test_nothing_is_told_by_nothing(self) -> None:
         none, some = np.array([], np.int64), np.array([HOUR_NS], np.int64)
@@ -166,7 +172,10 @@ class TestWrongDates:
         (folder / "R1_barber_lap_time.csv").write_text("\n".join(lines))
         with connect(duck.where) as there:
             work = job.ImportJob(
-                there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+                WarehouseKeeper(there),
+                import_file.ImportOptions(),
+                lambda _row: None,
+                lambda _path, _bytes: None,
             )
             shown, loaded = work.run(discovery.search([folder]))
             assert (shown.outcome, shown.refused.total()) == ("dates", len(self.WRONG))

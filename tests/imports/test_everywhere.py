@@ -12,6 +12,7 @@ import pytest
 
 from rig.errors import BadRequest, NotFound, UnknownChannel
 from rigclient.imports import discovery, import_file, job
+from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.imports.refusals import RefusedRow
 from rigclient.warehouse import Destination, schema
 from rigclient.warehouse.questions import compare, drivers, laps, lookup, samples, standings
@@ -46,7 +47,10 @@ def filled(
             [one for path in files(folder, recordings) if (one := discovery.recognised(path))], [], []
         )
         work = job.ImportJob(
-            destination, import_file.ImportOptions(), shown.append, lambda _path, _bytes: None
+            WarehouseKeeper(destination),
+            import_file.ImportOptions(),
+            shown.append,
+            lambda _path, _bytes: None,
         )
         reports = {str(report.path.relative_to(folder)): report for report in work.run(found)}
         yield Filled(destination, reports, shown)
@@ -87,13 +91,13 @@ class TestFiles:
         assert (two.session, two.samples, three.samples) == (three.session, 965, 56)
         sql = "SELECT LAP, CAR, SAMPLES FROM LAPS WHERE SESSION = ? ORDER BY LAP"
         assert filled.destination.rows(sql, [two.session]) == [
-            ("gr86-002-000-0002", 0, 965),
-            ("gr86-002-000-0003", 0, 56),
+            ("car000-0002", 0, 965),
+            ("car000-0003", 0, 56),
         ]
 
     def test_laps_that_are_there_are_refused_with_both_named(self, filled: Filled) -> None:
         report = filled.reports["Barber/whole.csv"]
-        assert (report.outcome, "gr86-002-000-0002" in report.why) == ("refused", True)
+        assert (report.outcome, "car000-0002" in report.why) == ("refused", True)
 
     def test_the_ledger_has_a_number_for_every_file(self, filled: Filled) -> None:
         sql = (
@@ -133,7 +137,7 @@ class TestLaps:
 
     def test_a_car_s_number_is_text(self, there: Destination) -> None:
         choice = Choice(track="austin", cars=("3",), race=1)
-        assert names(there, choice)[:2] == ["car3-0001", "car3-0002"]
+        assert [lap.rpartition("-")[2] for lap in names(there, choice)][:2] == ["0001", "0002"]
         assert len({lap.rpartition("-")[0] for lap in names(there, choice)}) == 2
         assert names(there, replace(choice, cars=("03",))) == []
 
@@ -238,7 +242,7 @@ class TestTwoLaps:
         assert lookup.find_lap(there, "5f3a-2/best").lap == "car003-0002"
         assert lookup.find_lap(there, f"sessions/{driven.SESSION}/laps/car012-0001").session == driven.SESSION
         with pytest.raises(BadRequest, match=r"may be .*barber.*austin"):
-            lookup.find_lap(there, "car3-0001")
+            lookup.find_lap(there, "car000-0002")
         with pytest.raises(NotFound):
             lookup.find_lap(there, "5f3a-2/car999-0001")
 

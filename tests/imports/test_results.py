@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from rigclient.cli.main import rig
 from rigclient.imports import discovery, import_file, job
+from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.warehouse import Destination, connect
 from rigclient.warehouse.questions import standings
 from rigclient.warehouse.questions.choice import Choice
@@ -44,7 +45,9 @@ def chart(*, flags: bool) -> bytes:
 
 
 def load(there: Destination, path: Path) -> None:
-    work = job.ImportJob(there, import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None)
+    work = job.ImportJob(
+        WarehouseKeeper(there), import_file.ImportOptions(), lambda _row: None, lambda _path, _bytes: None
+    )
     assert [report.outcome for report in work.run(discovery.search([path]))] == ["loaded"]
 
 

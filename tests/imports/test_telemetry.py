@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigclient.imports.distance import DISTANCE, with_distance
+from rigclient.imports.distance import along
 from rigclient.imports.longform import LoggedValue, readings
 from rigclient.imports.sample_sorter import Sample, SampleSorter
 from rigclient.imports.sheet import RefusedLine
@@ -125,13 +126,11 @@ class TestAFileOfOneCar:
         assert [(row.line, row.reason) for row in refused] == [(4, "a second value at the same moment")]
 
 
-def lap_of(*shown: tuple[int, float | None]) -> list[Sample]:
-    """Samples of one lap: milliseconds, and the distance where it is told."""
-    return [Sample("car", 1, ms * MS, ms * MS, {} if at is None else {DISTANCE: at}) for ms, at in shown]
-
-
 def where(*shown: tuple[int, float | None]) -> list[float | None]:
-    return [row.distance for row in with_distance(lap_of(*shown))]
+    """The distance at samples of a lap: milliseconds, and the distance where it is told."""
+    told = np.array([np.nan if at is None else at for _, at in shown], np.float64)
+    found = along(np.array([ms / 1000 for ms, _ in shown]), told)
+    return [None if np.isnan(at) else round(float(at), 9) for at in found]
 
 
 class TestDistance:
@@ -160,11 +159,8 @@ class TestDistance:
         for step, at in steps:
             clock += step
             shown.append((clock, at))
-        lap = lap_of(*shown)
-        rows = list(with_distance(lap))
-        assert [row.sample for row in rows] == lap
+        found = where(*shown)
+        assert len(found) == len(shown)
         assert all(
-            row.distance in (None, row.sample.values[DISTANCE])
-            for row in rows
-            if DISTANCE in row.sample.values
+            at is None or one in (None, round(at, 9)) for one, (_, at) in zip(found, shown, strict=True)
         )

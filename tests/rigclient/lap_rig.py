@@ -9,7 +9,7 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from rig.errors import MalformedToken, NotFound, Pinned, RigError
+from rig.errors import MalformedToken, NotFound, Pinned, Raced, RigError
 from rig.lapfile import LapFile
 from rig.v1 import archive_pb2, lap_pb2, laps_pb2, laps_pb2_grpc, rig_pb2, session_pb2
 
@@ -27,6 +27,20 @@ def _answering(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], A
         self.requests.append(type(request).FromString(request.SerializeToString()))
         try:
             return method(self, request)
+        except RigError as error:
+            _abort(context, error)
+
+    return answer
+
+
+def _answering_all(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """The same of a method that takes a stream."""
+
+    def answer(self: "LapRig", requests: Iterator[Any], context: Any) -> Any:
+        came = list(requests)
+        self.requests += came
+        try:
+            return method(self, came)
         except RigError as error:
             _abort(context, error)
 
@@ -153,6 +167,18 @@ class LapRig(laps_pb2_grpc.LapServiceServicer):
             raise Pinned(f"{request.name} is pinned", hint="unpin it first")
         del self.laps[request.name]
         return laps_pb2.DeleteLapResponse()
+
+    @_answering_all
+    def ImportLap(self, requests: Any) -> laps_pb2.ImportLapResponse:
+        start, *parts = requests
+        data = b"".join(part.data for part in parts)
+        existed = self.files.get(start.start.lap) == data
+        if start.start.lap in self.files and not existed and not start.start.replace:
+            raise Raced(f"{start.start.lap} is there and is another file", hint="replace it")
+        if start.start.session.name not in [one.name for one in self.sessions]:
+            self.sessions.append(start.start.session)
+        self.keep(data)
+        return laps_pb2.ImportLapResponse(lap=start.start.lap, existed=existed)
 
     @_answering
     def MarkLapsSynced(self, request: Any) -> laps_pb2.MarkLapsSyncedResponse:

@@ -1,6 +1,9 @@
 """A connection that is closed ends what it has open: streams stop, and nobody waits for ever."""
 
 import asyncio
+import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent import futures
@@ -10,8 +13,10 @@ import grpc
 import pytest
 
 import rigclient
+from rig.errors import RigError
 from rig.v1 import event_pb2, telemetry_pb2, telemetry_pb2_grpc
 from rigclient import aio
+from tests.stage import until
 
 
 class Endless(telemetry_pb2_grpc.TelemetryServiceServicer):
@@ -92,3 +97,45 @@ async def test_closed_twice_is_closed(endless: tuple[Endless, str]) -> None:
         rig.close()
     async with aio.connect(address) as other:
         await other.close()
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No collection of cycles: only what nothing refers to goes."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def calls() -> list[Any]:
+    """Calls of gRPC's blocking client that are alive."""
+    return [one for one in gc.get_objects() if type(one).__name__ == "_MultiThreadedRendezvous"]
+
+
+def test_calls_of_closed_streams_are_gone_at_once(endless: tuple[Endless, str], uncollected: None) -> None:
+    # One that lives until Python ends, in a cycle, may keep it from ending.
+    _, address = endless
+    before = len(calls())
+    with rigclient.connect(address) as rig:
+        stream = rig.events()
+        assert next(stream).seq == 7
+        stream.close()
+        assert list(stream) == []
+        with pytest.raises(RigError):
+            list(rig.verify())
+        with pytest.raises(RigError):
+            list(rig.scoring(reconnect=False))
+        open_stream = rig.events()
+        next(open_stream)
+    until(lambda: len(calls()) == before)
+
+
+def test_a_connection_that_nobody_closes_is_closed_at_the_end(endless: tuple[Endless, str]) -> None:
+    service, address = endless
+    script = f"import rigclient; rig = rigclient.connect({address!r}); s = rig.events(); print(next(s).seq)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "7\n", "")
+    assert service.left.acquire(timeout=60)

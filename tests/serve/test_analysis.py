@@ -167,10 +167,10 @@ def test_a_lap_that_a_token_does_not_see_is_not_there(here: Stage, laps: list[La
     service = AnalysisService(here.data, None)  # type: ignore[arg-type]
     request = analysis_pb2.CompareLapsRequest(laps=[lap.info.name for lap in laps[:2]])
     try:
-        assert service._compare(request, EVERYTHING).laps
+        assert service.compare(request, EVERYTHING).laps
         for viewer in (Viewer(), Viewer("someone")):
             with pytest.raises(NotFound):
-                service._compare(request, viewer)
+                service.compare(request, viewer)
             with pytest.raises(NotFound):
                 service._get_circuit(analysis_pb2.GetCircuitRequest(lap=laps[0].info.name), viewer)
     finally:

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 import rigclient
-from rig.v1 import access_pb2, analysis_pb2, laps_pb2, rig_pb2, telemetry_pb2
+from rig.v1 import access_pb2, analysis_pb2, catalog_pb2, laps_pb2, rig_pb2, telemetry_pb2
 from rigclient.wire import translated
 from rigd.auth import throttle
 from rigd.auth.caller import Scope
@@ -24,7 +24,16 @@ from rigd.serve.permissions import ADMIN, ANY_TOKEN, OPEN, PERMISSIONS, Need
 from rigd.serve.server import Server
 from tests.serve.secured import HOUR_NS, Secured, certificate, made, settings
 
-_FILES: Final = (access_pb2, analysis_pb2, laps_pb2, rig_pb2, telemetry_pb2, health_pb2, reflection_pb2)
+_FILES: Final = (
+    access_pb2,
+    analysis_pb2,
+    catalog_pb2,
+    laps_pb2,
+    rig_pb2,
+    telemetry_pb2,
+    health_pb2,
+    reflection_pb2,
+)
 METHODS: Final = {
     f"/{service.full_name}/{method.name}": method
     for file in _FILES

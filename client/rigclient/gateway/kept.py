@@ -118,7 +118,7 @@ class _KeptLaps:
             self._forget(name)
         since, until = (begin_ns - _LONGEST_NS) / SECOND_NS, (begin_ns + _WINDOW_NS) / SECOND_NS
         async for info in self._rig.laps(
-            since=max(since, 0.0), until=until, kind="lap", order_by="start_time desc"
+            since=max(since, 0.0), until=until, kind="lap", imported=False, order_by="start_time desc"
         ):
             if len(self.laps) < _MOST_LAPS and info.end_time_ns > begin_ns and _is_in(info, self._wanted):
                 await self._read(info)
@@ -128,7 +128,8 @@ class _KeptLaps:
         None where there is no later lap.
         """
         end_ns = begin_ns + _WINDOW_NS
-        async for info in self._rig.laps(since=end_ns / SECOND_NS, kind="lap", order_by="start_time"):
+        later = self._rig.laps(since=end_ns / SECOND_NS, kind="lap", imported=False, order_by="start_time")
+        async for info in later:
             if _is_in(info, self._wanted):
                 return max(info.start_time_ns, end_ns)
         return None

@@ -5,6 +5,7 @@ crossings together is the race's: on real charts half to all of them agree with 
 any other midnight, and a tenth with the beacons of another race that go under the name of this one.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +39,11 @@ def midnight(crossings: Clocks, beacons: Clocks) -> int | None:
     if fits[best] < _SHARE * len(crossings) or fits[best] < _LEAD * max(others):
         return None
     return int(midnights[best])
+
+
+def first_midnight(crossings: Clocks, beacons: Iterable[Clocks]) -> int | None:
+    """Return the same by the first of several files of beacons that is of the race."""
+    return next((found for one in beacons if (found := midnight(crossings, one)) is not None), None)
 
 
 def _midnights(beacons: Clocks) -> Clocks:

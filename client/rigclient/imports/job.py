@@ -1,26 +1,27 @@
-"""Files into the warehouse, each in one transaction, each once.
+"""Files of other programs become laps, each file whole or not at all, each once.
 
-A file is known by its checksum: loaded again it changes nothing. A race whose laps are there from
-another file is refused, because nobody can tell which of the two is right, unless the caller can: then the
-later chart replaces the earlier one. Of charts that say how final they are the most final one comes first.
+A file is known by its checksum: imported again it changes nothing. A race whose laps are there from another
+file is refused, because nobody can tell which of the two is right, unless the caller can: then the later
+chart replaces the earlier one. Of charts that say how final they are the most final one comes first.
 """
 
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from rig.errors import BadRequest, Mismatch, Raced
+from rig.errors import BadRequest, Corrupt, Exhausted, Mismatch, Raced
 from rigclient.imports import beacons, discovery, ledger
 from rigclient.imports.dating import Clocks
-from rigclient.imports.discovery import Found, Search
+from rigclient.imports.discovery import KNOWN, Found, Search
 from rigclient.imports.import_file import (
     LOADED,
-    OLDER,
     REFUSED,
     THERE,
+    UNDERSTOOD,
     USED,
     ImportFile,
     ImportOptions,
@@ -31,51 +32,81 @@ from rigclient.imports.import_file import (
 from rigclient.imports.loaded_files import LoadedFiles
 from rigclient.imports.races import RIG_ID, ImportedRace, standing
 from rigclient.imports.refusals import OnRefused, RefusalLog
-from rigclient.imports.telemetry import read_telemetry
-from rigclient.imports.timing import read_chart
-from rigclient.warehouse import loading, schema, tables
-from rigclient.warehouse.destination import Destination
-from rigclient.warehouse.spool import Spool
+from rigclient.imports.sheet import RefusedLine, Sheet
+from rigclient.imports.spooling import SpooledSession, spooled
+
+
+class Coming(Protocol):
+    """A file on its way to where laps are kept."""
+
+    def declare(self, gaps: list[dict[str, Any]]) -> None:
+        """Note rows that were refused."""
+
+    def keep(self, file: Found, report: ImportReport, sessions: list[SpooledSession]) -> None:
+        """Keep all its laps, or none. Raises Raced when somebody else was faster."""
+
+
+class Keeper(Protocol):
+    """Where laps are kept: a sink, or a warehouse."""
+
+    files: LoadedFiles
+    """What is there."""
+
+    def prepare(self) -> None:
+        """Make what is needed before the first file."""
+
+    def coming(self, folder: Path) -> Coming:
+        """Return what takes the next file; `folder` is its own until it is kept."""
 
 
 class ImportJob:
     """One run over some files."""
 
     def __init__(
-        self, destination: Destination, named: ImportOptions, tell: OnRefused, progress: Progress
+        self,
+        keeper: Keeper,
+        named: ImportOptions,
+        tell: OnRefused,
+        progress: Progress,
+        *,
+        dry: bool = False,
     ) -> None:
-        self._destination = destination
+        self._keeper = keeper
         self._named = named
         self._tell = tell
         self._progress = progress
-        self._loaded_files = LoadedFiles(destination)
+        self._dry = dry
         self._beside = frozenset[str]()
         self._clocks: dict[tuple[str, str, int], list[Clocks]] = defaultdict(list)
 
     def run(self, found: Search) -> Iterator[ImportReport]:
-        """Load the files; yield a report of each as soon as it is done, and of each that cannot be read."""
-        schema.prepare(self._destination)
+        """Import the files; yield a report of each as soon as it is done, and of each that cannot be read."""
+        self._keeper.prepare()
         self._beside = frozenset(file.sha256 for file in found.files)
         for file in sorted(found.files, key=_order):
             try:
                 yield self._read_beacons(file) if file.kind == discovery.BEACONS else self._retried(file)
-            except (Mismatch, BadRequest, OSError) as error:
+            except (Mismatch, BadRequest, Corrupt, Exhausted, OSError) as error:
                 race = _race(file.path, self._named)
-                yield ImportReport(
-                    file.path, file.kind, REFUSED, race=race, why=_with_path(file.path, str(error))
-                )
+                why = _with_path(file.path, str(error))
+                yield ImportReport(file.path, file.kind, REFUSED, race=race, why=why)
         for odd in found.odd:
             yield ImportReport(odd.path, "", REFUSED, why=_with_path(odd.path, odd.why))
 
     def _read_beacons(self, file: Found) -> ImportReport:
         """Read a file of beacons and keep its clocks: they date the charts of the same race."""
-        with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
-            source = self._source(file, Spool(Path(folder)))
-            race = source.race(source.said("meta_session"))
-            crossings = source.refusals.kept(beacons.together(source.rows(beacons.beacons)))
-            times = [beacon.time_ns for beacon in crossings]
+        refusals = RefusalLog(file.path, file.sha256, RIG_ID, lambda _: None, self._tell)
+        race = race_named(file.path, self._named, file.first.get("meta_session") if file.first else "")
+        times = []
+        with file.path.open("rb") as opened:
+            for row in beacons.together(beacons.beacons(Sheet(str(file.path), opened, KNOWN))):
+                if isinstance(row, RefusedLine):
+                    refusals.add(row)
+                else:
+                    times.append(row.time_ns)
+        self._progress(file.path, file.bytes)
         self._clocks[race.slug, race.kind, race.number].append(np.array(times, np.int64))
-        return ImportReport(file.path, file.kind, USED, race=race, refused=source.refusals.by_reason)
+        return ImportReport(file.path, file.kind, USED, race=race, refused=refusals.by_reason)
 
     def _retried(self, file: Found) -> ImportReport:
         for attempt in range(1, ledger.ATTEMPTS + 1):
@@ -87,56 +118,27 @@ class ImportJob:
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, file: Found) -> ImportReport:
-        number = loading.next_n(self._destination, RIG_ID, ledger.STREAM)
-        session = self._loaded_files.session_of_file(file.sha256)
-        if session is not None:
-            race = _race(file.path, self._named)
-            own = race is None or race.slug in session
-            why = "" if own else f"{file.path} is there as {session}, which has the same content"
-            return ImportReport(file.path, file.kind, THERE, session, race, why=why)
-        if (by := self._loaded_files.replaced_by(file.sha256)) is not None:
-            why = f"{file.path} was replaced by {by} (`rig warehouse unload` takes that back)"
-            return ImportReport(file.path, file.kind, OLDER, race=_race(file.path, self._named), why=why)
-        self._destination.release()  # reading may take minutes
-        with tempfile.TemporaryDirectory(prefix="rig-load-") as folder:
-            source = self._source(file, Spool(Path(folder)))
-            report = self._spooled(source, Path(folder))
-            if report.outcome == LOADED:
-                self._load(source, report, number)
+        with tempfile.TemporaryDirectory(prefix="rig-import-") as folder:
+            coming = self._keeper.coming(Path(folder))
+            session = self._keeper.files.session_of_file(file.sha256)
+            if session is not None:
+                return self._there(file, session)
+            refusals = RefusalLog(file.path, file.sha256, RIG_ID, coming.declare, self._tell)
+            source = ImportFile(file, self._named, self._keeper.files, refusals, self._progress, self._beside)
+            report, sessions = spooled(source, Path(folder), self._clocks)
+            self._progress(file.path, file.bytes)
+            if report.outcome == LOADED and self._dry:
+                report.outcome = UNDERSTOOD
+            elif report.outcome == LOADED:
+                refusals.flush()
+                coming.keep(file, report, sessions)
         return report
 
-    def _source(self, file: Found, spool: Spool) -> ImportFile:
-        refusals = RefusalLog(file.path, file.sha256, RIG_ID, spool, self._tell)
-        return ImportFile(
-            file, self._named, self._loaded_files, spool, refusals, self._progress, self._beside
-        )
-
-    def _spooled(self, source: ImportFile, folder: Path) -> ImportReport:
-        if source.file.kind == discovery.CHART:
-            race = source.race()
-            return read_chart(source, race, self._clocks[race.slug, race.kind, race.number])
-        return read_telemetry(source, folder)
-
-    def _load(self, source: ImportFile, report: ImportReport, number: int) -> None:
-        source.refusals.flush()
-        row = {
-            "RIG_ID": RIG_ID,
-            "SHA256": source.file.sha256,
-            "PATH": str(source.file.path),
-            "KIND": source.file.kind,
-            "SESSION": report.session,
-            "BYTES": source.file.bytes,
-            "LAPS": report.laps,
-            "REFUSED": report.refused.total(),
-        }
-        source.spool.put(tables.FILES, [row])
-        parts = source.spool.parts()
-        gone = tuple(session.load for session in report.replaces)
-        note = ledger.note(str(source.file.path), source.file.sha256, replaces=report.replaces)
-        loading.load(
-            self._destination,
-            loading.Load(source.spool.id, RIG_ID, ledger.STREAM, number, number + 1, parts, gone, note),
-        )
+    def _there(self, file: Found, session: str) -> ImportReport:
+        race = _race(file.path, self._named)
+        own = race is None or race.slug in session
+        why = "" if own else f"{file.path} is there as {session}, which has the same content"
+        return ImportReport(file.path, file.kind, THERE, session, race, why=why)
 
 
 def _order(file: Found) -> tuple[bool, tuple[int, ...]]:

@@ -1,7 +1,8 @@
-"""The files that are in the warehouse already."""
+"""The files that are there already: in a warehouse, or among the laps of a rig or a folder."""
 
 import datetime
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple, Protocol
 
 from rig.errors import Mismatch, Raced, RigError
 from rigclient.imports.discovery import Found
@@ -15,19 +16,54 @@ class LoadedFile(NamedTuple):
     name: str
     """Name of the session."""
     sha256: str
-    """Checksum of the file."""
+    """Checksum of the file; of laps on a rig its first digits."""
     path: str
-    load: str
-    """LOAD_ID of the load that brought it."""
+    load: str = ""
+    """LOAD_ID of the load that brought it into a warehouse."""
 
 
-class LoadedFiles:
-    """Questions about loaded files. Answers hold until somebody else loads; the load itself finds that
-    out.
-    """
+CarLap = tuple[int, int]
+"""Slot and index of a lap."""
+
+
+class LoadedFiles(Protocol):
+    """Questions about the files that are there. Answers hold until somebody else loads."""
+
+    place: str
+    """Where they are, as in `is in the warehouse`."""
+
+    def session_of_file(self, sha256: str) -> str | None:
+        """Return the session that all laps of the file with this checksum are in; None where one is not
+        there.
+        """
+
+    def sessions_of_race(self, key: str, name: str, date: str) -> list[LoadedFile]:
+        """Return the sessions that can be of a race, each with the first file that it came from; `name` ends
+        the names of its sessions, less the digits of the key.
+
+        A race of conflict date is conflict. Where one of the two dates is not known nobody can tell.
+        """
+
+    def numbers(self, session: str) -> set[str]:
+        """Return the numbers painted on the cars of a session."""
+
+    def replaced(self, sha256: str, session: str) -> bool:
+        """Return whether the files of a session have taken the place of the one with this checksum."""
+
+    def cars(self, session: str) -> dict[str, int]:
+        """Return the slot ids of a session's cars, by vehicle."""
+
+    def laps(self, session: str) -> dict[CarLap, str]:
+        """Return the checksum of the file that each lap of a session came from."""
+
+
+class WarehouseFiles:
+    """The files in a warehouse. The load itself finds out when somebody else was faster."""
+
+    place: str = "the warehouse"
 
     def __init__(self, destination: Destination) -> None:
-        self._destination = destination
+        self._destination: Final = destination
 
     def session_of_file(self, sha256: str) -> str | None:
         """Return the session that the file with this checksum brought; None when it was not loaded."""
@@ -35,11 +71,8 @@ class LoadedFiles:
         found = self._destination.rows(sql, [RIG_ID, sha256])
         return str(found[0][0]) if found else None
 
-    def sessions_of_race(self, key: str, date: str = "") -> list[LoadedFile]:
-        """Return the sessions that can be of a race, each with the first file that it came from.
-
-        A race of conflict date is conflict. Where one of the two dates is not known nobody can tell.
-        """
+    def sessions_of_race(self, key: str, name: str, date: str) -> list[LoadedFile]:  # noqa: ARG002
+        """Return the sessions whose RING is the key of the race, whatever its date."""
         found = self._destination.rows(
             "SELECT S.SESSION, F.SHA256, F.PATH, F.LOAD_ID, S.LOCAL_DATE, S.START_TIME_NS FROM SESSIONS S "
             "JOIN FILES F ON F.RIG_ID = S.RIG_ID AND F.SESSION = S.SESSION "
@@ -48,7 +81,7 @@ class LoadedFiles:
         )
         fitting: dict[str, LoadedFile] = {}
         for *session, local_date, start_ns in found:
-            if any(same_date(date, one) for one in _dates(local_date, start_ns)):
+            if may_be(date, local_date or "", start_ns or 0):
                 fitting.setdefault(str(session[0]), LoadedFile(*session))
         return list(fitting.values())
 
@@ -57,46 +90,53 @@ class LoadedFiles:
         sql = "SELECT DISTINCT CAR_NUMBER FROM LAPS WHERE RIG_ID = ? AND SESSION = ?"
         return {str(number) for (number,) in self._destination.rows(sql, [RIG_ID, session])}
 
-    def replaced_by(self, sha256: str) -> str | None:
-        """Return the path of a file that has replaced the one with this checksum, and is there."""
+    def replaced(self, sha256: str, session: str) -> bool:
+        """Return whether a file that is there has taken the place of the one with this checksum."""
         found = self._destination.rows(
             "SELECT F.PATH FROM RIG_LOADS R JOIN FILES F ON F.RIG_ID = R.RIG_ID AND F.LOAD_ID = R.LOAD_ID "
-            "WHERE R.RIG_ID = ? AND R.REMOVED IS NOT NULL AND CONTAINS(R.NOTE, ?) LIMIT 1",
-            [RIG_ID, sha256],
+            "WHERE R.RIG_ID = ? AND R.REMOVED IS NOT NULL AND F.SESSION = ? AND CONTAINS(R.NOTE, ?) LIMIT 1",
+            [RIG_ID, session, sha256],
         )
-        return str(found[0][0]) if found else None
+        return bool(found)
 
     def cars(self, session: str) -> dict[str, int]:
         """Return the slot ids of a session's cars, by vehicle."""
         sql = "SELECT VEHICLE, MAX(CAR) FROM LAPS WHERE RIG_ID = ? AND SESSION = ? GROUP BY VEHICLE"
         return {str(vehicle): int(car) for vehicle, car in self._destination.rows(sql, [RIG_ID, session])}
 
-    def laps(self, session: str) -> dict[str, str]:
-        """Return the checksum of the file that each lap came from, by the lap's name."""
-        sql = "SELECT LAP, DIGEST FROM LAPS WHERE RIG_ID = ? AND SESSION = ?"
-        return {str(lap): str(digest) for lap, digest in self._destination.rows(sql, [RIG_ID, session])}
+    def laps(self, session: str) -> dict[CarLap, str]:
+        """Return the checksum of the file that each lap of a session came from: that of its load."""
+        sql = (
+            "SELECT L.CAR, L.LAP_INDEX, F.SHA256 FROM LAPS L JOIN FILES F "
+            "ON F.RIG_ID = L.RIG_ID AND F.LOAD_ID = L.LOAD_ID WHERE L.RIG_ID = ? AND L.SESSION = ?"
+        )
+        rows = self._destination.rows(sql, [RIG_ID, session])
+        return {(int(car), int(index)): str(sha256) for car, index, sha256 in rows}
 
 
-def _dates(local_date: str | None, start_ns: int | None) -> list[str]:
+def may_be(date: str, local_date: str, start_ns: int) -> bool:
+    """Return whether a session of a date at its track, or of a start in UTC, can be of another date."""
+    return any(same_date(date, one) for one in _dates(local_date, start_ns))
+
+
+def _dates(local_date: str, start_ns: int) -> Iterable[str]:
     """Return the dates that a session can have at its track; an empty one is any."""
-    if local_date is not None or start_ns is None:
-        return [local_date or ""]
+    if local_date or not start_ns:
+        return [local_date]
     day = datetime.datetime.fromtimestamp(start_ns / 1e9, datetime.UTC).date()
     return [str(day + datetime.timedelta(days)) for days in (-1, 0, 1)]
 
 
-def conflict(file: Found, what: str, loaded: LoadedFile, hint: str) -> RigError:
+def conflict(file: Found, what: str, loaded: LoadedFile, place: str, hint: str) -> RigError:
     """Return the error that refuses a file, both sides named; Raced where somebody has loaded the same one
     just now.
     """
-    if loaded.sha256 == file.sha256:
+    if file.sha256.startswith(loaded.sha256):
         return Raced(f"{file.path} was loaded by somebody else just now")
     theirs = (
         f"{loaded.path}, {_short(loaded.sha256)}" if loaded.path else f"a file with {_short(loaded.sha256)}"
     )
-    return Mismatch(
-        f"{what} is in the warehouse from {theirs}; {file.path} has {_short(file.sha256)}", hint=hint
-    )
+    return Mismatch(f"{what} is in {place} from {theirs}; {file.path} has {_short(file.sha256)}", hint=hint)
 
 
 def _short(sha256: str) -> str:

@@ -29,26 +29,27 @@ _NAME: Final = re.compile("[^\\s\x00-\x1f][^\x00-\x1f]{0,63}")
 
 
 class Target(NamedTuple):
-    """Where a value goes: a column of PHYSICS, and the factor from its unit to the registry's."""
+    """Where a value goes: a channel, and the factor from its unit to the registry's."""
 
-    column: str
+    channel: str
+    unit: str
     factor: float = 1.0
     whole: bool = False
-    """The column counts."""
+    """The channel counts."""
 
 
 TARGETS: Final = {
     # g, forward and to the left positive; the car frame has +x left and +z rear.
-    "accx_can": Target("LOCAL_ACCELERATION_Z", -_G),
-    "accy_can": Target("LOCAL_ACCELERATION_X", _G),
-    "aps": Target("THROTTLE", 1 / 100),
-    "ath": Target("THROTTLE_APPLIED", 1 / 100),
-    "gear": Target("GEAR", whole=True),
-    "nmot": Target("ENGINE_RPM"),
-    "speed": Target("SPEED", 1 / 3.6),
-    "Laptrigger_lapdist_dls": Target("GAME_DISTANCE"),
+    "accx_can": Target("local_acceleration", "g", -_G),
+    "accy_can": Target("local_acceleration", "g", _G),
+    "aps": Target("throttle", "%", 1 / 100),
+    "ath": Target("throttle_applied", "%", 1 / 100),
+    "gear": Target("gear", "", whole=True),
+    "nmot": Target("engine_rpm", "rpm"),
+    "speed": Target("speed", "km/h", 1 / 3.6),
+    "Laptrigger_lapdist_dls": Target("game_distance", "m"),
 }
-"""Names of loggers that have a channel here. What has none stays a row of READINGS, as it was logged: a
+"""Names of loggers that have a channel here. What has none stays as it was logged: a
 brake's pressure in bar is no share of the pedal, degrees of a wheel no share of its lock.
 """
 
@@ -90,6 +91,30 @@ def readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | RefusedLine]:
     return parsed(sheet.rows(), reading)
 
 
+def wide_readings(sheet: Sheet, car: str) -> Iterator[LoggedValue | RefusedLine]:
+    """Yield the values of a file in wide form, a row per moment with a cell per value, most of them blank."""
+    whose = next((name for name in ("vehicle_id", "vehicle_number") if name in sheet.columns), None)
+    names = [name for name in sheet.columns if name not in _NO_VALUES]
+    for row in sheet.rows():
+        if isinstance(row, RefusedLine):
+            yield row
+            continue
+        try:
+            lap = cells.lap_number(LAP, row[LAP].removesuffix(".0"), first=0)
+            time_ns = cells.moment_ns("timestamp", row["timestamp"])
+            own = _car(row, whose) if whose else car
+            told = [(name, _number(name, row[name])) for name in names if row[name]]
+        except Malformed as error:
+            yield RefusedLine(row.line, error.reason, error.detail)
+            continue
+        for name, value in told:
+            yield LoggedValue(row.line, own, lap, time_ns, time_ns, name, value)
+
+
+_NO_VALUES: Final = frozenset({LAP, "timestamp", "vehicle_id", "vehicle_number", "meta_time", "outing"})
+"""Columns of the wide form that tell when and whose."""
+
+
 def _car(row: SheetRow, whose: str) -> str:
     text = row[whose]
     if not _CAR.fullmatch(text):
@@ -119,7 +144,10 @@ def _name(row: SheetRow) -> str:
 
 def _value(row: SheetRow) -> float:
     """Return the value. Raises Malformed also for what the column of its name cannot hold."""
-    name, text = row["telemetry_name"], row["telemetry_value"]
+    return _number(row["telemetry_name"], row["telemetry_value"])
+
+
+def _number(name: str, text: str) -> float:
     value = cells.number(name, text)
     target = TARGETS.get(name)
     if target is not None and abs(value) > _MOST:

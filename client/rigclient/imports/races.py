@@ -13,7 +13,6 @@ import datetime
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -101,35 +100,6 @@ class ImportedRace(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
-class Imported:
-    """The session that a file becomes, or adds to."""
-
-    session: str
-    key: str
-    """Of the race, in place of a ring's identity."""
-    race: ImportedRace
-    sha256: str
-    """Of the file."""
-
-    def session_row(self, begin_ns: int | None, end_ns: int | None) -> dict[str, str | int | None]:
-        """Return its row of SESSIONS; wall clocks are unix nanoseconds."""
-        return {
-            "RIG_ID": RIG_ID,
-            "SESSION": self.session,
-            "TRACK": self.race.track,
-            "KIND": self.race.kind,
-            "SESSION_NUMBER": session_number(self.race.number, self.race.kind),
-            "SOURCE": "import",
-            "STATUS": "completed",
-            "LOCAL_DATE": self.race.date or None,
-            "START_TIME_NS": begin_ns,
-            "END_TIME_NS": end_ns,
-            "RING": self.key,
-            "RING_SESSION": self.race.number,
-        }
-
-
 def session_number(number: int, kind: str = RACE) -> int:
     """Return the game's number of the first, second, ... session of its kind."""
     return _SESSIONS[kind][0] - 1 + number
@@ -158,6 +128,21 @@ def standing(path: Path) -> tuple[int, int]:
     final = sum(sign for sign, words in _STANDINGS if any(words.search(part) for part in parts))
     hours = (int(found[1]) for part in parts if (found := _HOUR.search(part)))
     return final, next(hours, _WHOLE)
+
+
+def variant(key: str, nth: int) -> str:
+    """Return the key of a race that is like `nth` others in all but its cars."""
+    return f"{key}-{nth}" if nth else key
+
+
+def digits(key: str) -> str:
+    """Return the digits of a key that tell it from those that begin alike."""
+    return hashlib.sha256(key.encode()).hexdigest() if "-" in key else key
+
+
+def date_told(session: str) -> str:
+    """Return the date or year in the name of a session that was imported; empty where it has none."""
+    return date_of(session.removeprefix("sessions/").partition("-")[0])
 
 
 def dated(key: str, date: str) -> str:

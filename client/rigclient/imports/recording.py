@@ -47,6 +47,8 @@ class Reading(NamedTuple):
 
     point: str
     time_s: float
+    since_s: float | None = None
+    """Since the point before; None where one of the two did not see the car."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,17 @@ class RecordedSession:
 
     track: str
     kind: str = "practice"
-    """test_day, practice, qualifying, warmup or race."""
+    """test_day, practice, qualifying, warmup or race; empty: the path of the file has to tell it."""
     number: int = 1
     """First, second, ... of its kind."""
     start_time_ns: int = 0
     """Wall clock of its beginning, unix nanoseconds."""
+    local_clock_s: float | None = None
+    """Clock of its beginning at the track, seconds since midnight, where the file has clocks and no date."""
+    identity: tuple[str | int, ...] = ()
+    """What the file says that all files of the session say and no other; empty: its start, or the file."""
+    whole: bool = False
+    """The file has all of the session: a later one of it takes its place, and never adds to it."""
     track_length_m: float = 0.0
     facts: Mapping[str, str] = field(default_factory=dict)
     """What else the file says of it, by the file's own words."""
@@ -101,13 +109,21 @@ class RecordedLap:
     compounds: tuple[str, str] = ("", "")
     """Tyres at front and rear."""
     readings: tuple[Reading, ...] = ()
+    flag: str = ""
+    """Shown at the line when it ended, in the timekeeper's letters: GF, FCY, FF."""
+    green: bool | None = None
+    """No yellow at either end; None where nobody knows."""
+    top_speed_mps: float | None = None
+    """As the file states it."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What else the file says of the lap, by the file's own words: TOP_SPEED, FLAG_AT_FL."""
+    """What else the file says of the lap, by the file's own words."""
     samples: Mapping[str, Array] = field(default_factory=dict)
     """By channel of the registry, in its unit and type, `(rows,)` or `(rows, 4)` by wheel (FL, FR, RL, RR).
     With samples there is `lap_time`, seconds since the line, growing. A value the file left out is NaN, or
-    the one before where the channel holds no NaN.
+    the one before where the channel holds no NaN. With `capture_time_ns` it says the wall clock of each.
     """
+    others: Mapping[str, Array] = field(default_factory=dict)
+    """Columns that no channel holds, by their names in the file and as they stand there: float64, (rows,)."""
 
 
 @dataclass
@@ -128,7 +144,11 @@ class Recording:
 
 
 class Dialect(Protocol):
-    """How the files of one program are read. A module in `dialects` has one as DIALECT."""
+    """How the files of one program are read. A module in `dialects` has one as DIALECT.
+
+    Where several files make one recording it also has `together(path)`, which returns all of them for any of
+    them, in a fixed order; `read` is given the first.
+    """
 
     name: str
     """As people call it: "MoTeC CSV"."""

@@ -1,19 +1,15 @@
 """Rows that were refused: counted by reason, reported one by one, and declared in GAPS."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from rigclient.imports.sheet import RefusedLine
-from rigclient.warehouse import tables
-from rigclient.warehouse.spool import Spool
 
 _AT_A_TIME: Final = 1000
 _STREAM: Final = "rows"
 _REASON: Final = "refused"
-
-T = TypeVar("T")
 
 
 class RefusedRow(NamedTuple):
@@ -33,26 +29,27 @@ OnRefused = Callable[[RefusedRow], None]
 
 
 class RefusalLog:
-    """The refused rows of one file, as rows of GAPS: adjacent lines with one reason are one gap."""
+    """The refused rows of one file, as rows of GAPS: adjacent lines with one reason are one gap. `declare`
+    gets a thousand of those at a time.
+    """
 
-    def __init__(self, path: Path, sha256: str, rig_id: str, spool: Spool, tell: OnRefused) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sha256: str,
+        rig_id: str,
+        declare: Callable[[list[dict[str, Any]]], None],
+        tell: OnRefused,
+    ) -> None:
         self._path = path
         self._constant = {"RIG_ID": rig_id, "RING": sha256, "STREAM": _STREAM, "REASON": _REASON}
-        self._spool = spool
+        self._declare = declare
         self._tell = tell
         self._open: list[dict[str, Any]] = []
         self._last = ""
         self._n = 0
         self.by_reason: Final = Counter[str]()
         """Refused rows by reason."""
-
-    def kept(self, rows: Iterable[T | RefusedLine]) -> Iterator[T]:
-        """Yield the rows that are not refused, and log the others."""
-        for row in rows:
-            if isinstance(row, RefusedLine):
-                self.add(row)
-            else:
-                yield row
 
     def add(self, row: RefusedLine) -> None:
         """Log one refused row."""
@@ -69,8 +66,8 @@ class RefusalLog:
         self._last = row.reason
 
     def flush(self) -> None:
-        """Write the open gaps to the spool."""
-        self._spool.put(tables.GAPS, self._open)
+        """Declare the gaps that are still open."""
+        self._declare(self._open)
         self._open = []
 
     def _gap(self, refusal: RefusedRow) -> dict[str, Any]:

@@ -62,12 +62,6 @@ class SampleSorter:
                 self._flush()
         self._flush()
 
-    def laps(self) -> list[tuple[str, int]]:
-        """Return cars and their laps, in the order of `samples`."""
-        # ruff: noqa: S608  what is put into statements are the two above
-        rows = f"SELECT DISTINCT CAR, LAP FROM ({self._readings}) WHERE LAP IS NOT NULL ORDER BY CAR, LAP"
-        return [(str(car), int(lap)) for car, lap in self._db.execute(rows).fetchall()]
-
     def begins_ns(self) -> dict[str, int]:
         """Return the logger's clock at the first value of every car, in nanoseconds."""
         return dict(self._db.execute("SELECT CAR, MIN(TIME_NS) FROM READINGS GROUP BY CAR").fetchall())
@@ -76,6 +70,21 @@ class SampleSorter:
         """Return the wall clock at which the first value arrived, unix nanoseconds; 0 where there is none."""
         ((first,),) = self._db.execute("SELECT COALESCE(MIN(RECEIVED_NS), 0) FROM READINGS").fetchall()
         return int(first)
+
+    def names(self) -> list[str]:
+        """Return the names of the values, in the order of the alphabet."""
+        rows = self._db.execute("SELECT DISTINCT NAME FROM READINGS ORDER BY NAME").fetchall()
+        return [str(name) for (name,) in rows]
+
+    def rate_hz(self) -> float | None:
+        """Return samples a second, by the usual step of the logger's clock; None for fewer than two."""
+        steps = (
+            "SELECT MEDIAN(STEP) FROM ("
+            "SELECT TIME_NS - LAG(TIME_NS) OVER (PARTITION BY CAR ORDER BY TIME_NS) AS STEP FROM "
+            "(SELECT DISTINCT CAR, TIME_NS FROM READINGS LIMIT 100000)) WHERE STEP > 0"
+        )
+        ((step,),) = self._db.execute(steps).fetchall()
+        return round(1e9 / float(step), 3) if step else None
 
     def samples(self) -> Iterator[Sample | RefusedLine]:
         """Yield samples by car, lap and time. A second value of one name at one time is refused."""

@@ -6,6 +6,7 @@ cannot be a row of the header is refused, with its line.
 """
 
 import csv
+import io
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Sheet:
         self._name = name
         self._known = {one.lower(): one for one in known}
         self._file = file
-        self._lines = _Lines(encoding.opened(file))
+        self._lines = Lines(encoding.opened(file))
         self._delimiter = ";"
         self.columns: tuple[str, ...] = self._header()
 
@@ -93,7 +94,7 @@ class Sheet:
             raise BadRequest(f"{self._name} has no header", hint="its first line names the columns")
         self._lines.put_back(first[at + 1 :])
         text = first[at][1]
-        self._delimiter = _delimiter(text)
+        self._delimiter = delimiter_of(text)
         names = [self._known.get(cell.lower(), cell) for cell in self._names(text)]
         while names and not names[-1]:
             names.pop()
@@ -114,15 +115,15 @@ class Sheet:
 
     def _names(self, text: str) -> list[str]:
         try:
-            return [cell.strip() for cell in _split(_sound(text), _delimiter(text))]
+            return [cell.strip() for cell in split(sound(text), delimiter_of(text))]
         except Malformed:
             return []
 
     def _cells(self, text: str) -> list[str] | None:
         if not text.strip():
             return None
-        text = self._whole(_sound(text))
-        cells = [cell.strip() for cell in _split(text, self._delimiter)]
+        text = self._whole(sound(text))
+        cells = [cell.strip() for cell in split(text, self._delimiter)]
         wanted = len(self.columns)
         if len(cells) == wanted + 1 and not cells[-1]:
             cells.pop()  # a delimiter ends the line
@@ -149,10 +150,18 @@ class Sheet:
 
     def _is_row(self, text: str) -> bool:
         try:
-            cells = _split(_sound(text), self._delimiter)
+            cells = split(sound(text), self._delimiter)
         except Malformed:
             return False
         return len(cells) - (not cells[-1]) <= len(self.columns) <= len(cells)
+
+
+def columns_of(first: bytes, known: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the columns of a file by its first bytes; none for what is no table."""
+    try:
+        return Sheet("it", io.BytesIO(first), known).columns
+    except BadRequest:
+        return ()
 
 
 def parsed(
@@ -169,8 +178,8 @@ def parsed(
             yield RefusedLine(row.line, error.reason, error.detail)
 
 
-class _Lines:
-    """Number and text of every line; of one that is too long the beginning, which `_sound` refuses."""
+class Lines:
+    """Number and text of every line; of one that is too long the beginning, which `sound` refuses."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -197,7 +206,7 @@ class _Lines:
         self._waiting.extendleft(reversed(lines))
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
     """Return the text. Raises Malformed for what is no text, or too much of it."""
     if len(text) > _LONGEST_LINE:
         raise Malformed("too long a line", f"longer than {_LONGEST_LINE} characters")
@@ -206,11 +215,12 @@ def _sound(text: str) -> str:
     return text
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """Return what most likely parts the cells of a line."""
     return max(_DELIMITERS, key=text.count)
 
 
-def _split(text: str, delimiter: str) -> list[str]:
+def split(text: str, delimiter: str) -> list[str]:
     """Return the cells of one row, which may have line breaks within quotes."""
     if '"' not in text:
         return text.split(delimiter)

@@ -9,7 +9,7 @@ from rig.v1 import analysis_pb2
 from rigclient.warehouse import table_rows, tables
 from rigclient.warehouse.iteration import prefetch
 from rigclient.warehouse.layout import ChannelColumns, LayoutCache
-from rigclient.warehouse.loading import Load
+from rigclient.warehouse.loading import Load, LoadPart
 from rigclient.warehouse.plan import STREAM, Plan, PlannedLap
 from rigclient.warehouse.rig_reader import FetchedLap, RigReader
 from rigclient.warehouse.spool import Spool
@@ -20,6 +20,10 @@ LOAD_ROWS: Final = 250_000
 
 _CORNERS_AT_ONCE: Final = 500
 """Laps of a load that brings corners alone: some 5,000 rows."""
+
+
+_READINGS_AT_ONCE: Final = 20_000
+"""Rows of READINGS that are written together."""
 
 
 class PreparedLoad(NamedTuple):
@@ -35,22 +39,24 @@ class PreparedLoad(NamedTuple):
     spool: Spool
 
 
-class _OpenLoad:
+class OpenLoad:
     """A load that still takes laps."""
 
     def __init__(self, rig_id: str, folder: Path, layout: ChannelColumns | None) -> None:
         self._rig_id, self.layout = rig_id, layout
-        self._spool = Spool(folder)
+        self.spool: Final = Spool(folder)
         self._digests: dict[str, str] = {}
         self._newest_ns = 0
         self._laps: list[table_rows.NamedRow] = []
         self._gaps: list[table_rows.NamedRow] = []
         self._corners: list[table_rows.NamedRow] = []
+        self._readings: list[table_rows.NamedRow] = []
         self.sessions: list[table_rows.NamedRow] = []
+        self.files: list[table_rows.NamedRow] = []
 
     def has_room(self, layout: ChannelColumns, rows: int, limit: int) -> bool:
         """Return whether a lap of so many rows fits: one load has one layout and at most `limit` samples."""
-        return self.layout == layout and self._spool.rows(tables.SAMPLES) + rows <= limit
+        return self.layout == layout and self.spool.rows(tables.SAMPLES) + rows <= limit
 
     def add(self, read: FetchedLap, layout: ChannelColumns) -> None:
         """Spool the samples and scoring updates of a lap, and note its rows of LAPS and GAPS."""
@@ -66,11 +72,18 @@ class _OpenLoad:
         }
         for table, columns in ((tables.SAMPLES, samples), (tables.UPDATES, scoring)):
             if columns:
-                self._spool.add(table, constants, layout.arrays(table, columns))
+                self.spool.add(table, constants, layout.arrays(table, columns))
         self._laps.append(table_rows.lap_of_file(self._rig_id, file, read.size, samples, scoring))
         self._gaps += table_rows.gaps_of_lap(self._rig_id, file)
+        self._readings += table_rows.readings(constants, file)
+        if len(self._readings) >= _READINGS_AT_ONCE:
+            self._put_readings()
         self._digests[lap.name] = file.digest
         self._newest_ns = max(self._newest_ns, lap.end_time_ns)
+
+    def _put_readings(self) -> None:
+        self.spool.put(tables.READINGS, self._readings)
+        self._readings = []
 
     def add_corners(self, lap: str, kept: analysis_pb2.ListCornersResponse | None) -> None:
         """Note the rows of CORNERS of a lap; none come later."""
@@ -82,14 +95,20 @@ class _OpenLoad:
         """Whether it brings nothing."""
         return not (self._laps or self._corners or self.sessions)
 
+    def parts(self) -> tuple[LoadPart, ...]:
+        """Return what it brings, once all laps are added."""
+        self._put_readings()
+        self.spool.put(tables.LAPS, self._laps)
+        self.spool.put(tables.GAPS, table_rows.numbered(self._gaps))
+        self.spool.put(tables.CORNERS, self._corners)
+        self.spool.put(tables.SESSIONS, self.sessions)
+        self.spool.put(tables.FILES, self.files)
+        return self.spool.parts()
+
     def finished(self, number: int) -> PreparedLoad:
         """Return the finished load, as number `number` of the stream of laps."""
-        self._spool.put(tables.LAPS, self._laps)
-        self._spool.put(tables.GAPS, table_rows.numbered(self._gaps))
-        self._spool.put(tables.CORNERS, self._corners)
-        self._spool.put(tables.SESSIONS, self.sessions)
-        load = Load(self._spool.id, self._rig_id, STREAM, number, number + 1, self._spool.parts())
-        return PreparedLoad(load, self.layout, self._digests, self._newest_ns, self._spool)
+        load = Load(self.spool.id, self._rig_id, STREAM, number, number + 1, self.parts())
+        return PreparedLoad(load, self.layout, self._digests, self._newest_ns, self.spool)
 
 
 ReadLap = tuple[FetchedLap, ChannelColumns, analysis_pb2.ListCornersResponse | None]
@@ -109,6 +128,7 @@ class LoadBuilder:
     def loads(self, plan: Plan, read: Callable[[int], None], limit: int) -> Iterator[PreparedLoad]:
         """Yield the loads, of at most `limit` samples each. `read` is called with the rows of every lap."""
         number, open_load, sessions = plan.next_n, None, dict(plan.sessions)
+        there = set(plan.files)
         for wanted, lap in prefetch((wanted, self._read(wanted)) for wanted in plan.laps):
             if self.stopped:
                 return
@@ -121,6 +141,10 @@ class LoadBuilder:
                 open_load.add_corners(wanted.name, lap[2])
                 session = sessions.pop(wanted.name.partition("/laps/")[0], None)
                 open_load.sessions += [session] if session else []
+                recording = lap[0].file.header.recording
+                if recording.sha256 and recording.sha256 not in there:
+                    there.add(recording.sha256)
+                    open_load.files.append(table_rows.file(self._rig.rig_id, lap[0].file))
             read(wanted.rows)
         if sessions and open_load is None:
             open_load = self._new_load(None)
@@ -142,8 +166,8 @@ class LoadBuilder:
                 yield open_load.finished(number)
                 number += 1
 
-    def _new_load(self, layout: ChannelColumns | None) -> _OpenLoad:
-        return _OpenLoad(self._rig.rig_id, self._folder, layout)
+    def _new_load(self, layout: ChannelColumns | None) -> OpenLoad:
+        return OpenLoad(self._rig.rig_id, self._folder, layout)
 
     def _read(self, wanted: PlannedLap) -> ReadLap | None:
         """Return a lap with its layout and corners; None for one that was removed meanwhile or is refused."""

@@ -47,6 +47,8 @@ class Plan:
     """Digests of laps that the warehouse has and that are not marked as synced on the rig, by name."""
     corners: list[str] = field(default_factory=list)
     """Laps that are there, and whose corners are not, or were computed from something else."""
+    files: set[str] = field(default_factory=set)
+    """Checksums of the files of other programs of which the warehouse has laps of this rig."""
     there: int = 0
     """Laps that the warehouse has."""
     refused: list[RigError] = field(default_factory=list)
@@ -110,6 +112,7 @@ def _compare(made: Plan, session: str, rig: RigReader, destination: Destination)
             how = "of a newer version" if lap.newer else "damaged on the rig"
             made.damaged.append(f"{lap.name} is {how} and stays there: {lap.damage}")
         elif digest is None:
+            made.files = made.files or (_files(destination, rig.rig_id) if lap.file_digest else set())
             made.laps.append(PlannedLap(lap.name, lap.digest, lap.samples + lap.scorings, lap.corners))
         elif lap.digest and lap.digest != digest:
             made.refused.append(_other(lap, rig.address, digest, destination.name))
@@ -129,6 +132,11 @@ def _digests(destination: Destination, rig_id: str, session: str) -> dict[str, s
     """Return the digests of the laps of a session that the warehouse has, by lap."""
     sql = "SELECT LAP, DIGEST FROM LAPS WHERE RIG_ID = ? AND SESSION = ?"
     return dict(destination.rows(sql, [rig_id, session.removeprefix("sessions/")]))
+
+
+def _files(destination: Destination, rig_id: str) -> set[str]:
+    rows = destination.rows("SELECT SHA256 FROM FILES WHERE RIG_ID = ?", [rig_id])
+    return {str(sha256) for (sha256,) in rows}
 
 
 def _sums(

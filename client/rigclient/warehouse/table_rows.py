@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 from google.protobuf import json_format
 
-from rig.lapfile import SAMPLES, SCORINGS, LapFile
-from rig.v1 import analysis_pb2, event_pb2, lap_pb2, session_pb2
+from rig.lapfile import RECORDED, SAMPLES, SCORINGS, LapFile
+from rig.v1 import analysis_pb2, archive_pb2, event_pb2, lap_pb2, session_pb2
 from rigclient.queries import words
 from rigclient.warehouse import flags
 from rigclient.warehouse.tables import parted
@@ -35,7 +35,7 @@ def session(rig_id: str, message: session_pb2.Session) -> NamedRow:
         "SESSION_NUMBER": message.number,
         "SOURCE": _word(session_pb2.SessionSource, message.source),
         "STATUS": _word(session_pb2.SessionStatus, message.status),
-        "START_TIME_NS": message.start_time_ns,
+        "START_TIME_NS": message.start_time_ns or None,
         "END_TIME_NS": message.end_time_ns or None,
         "RING": message.ring or None,
         "RING_SESSION": message.ring_session,
@@ -58,6 +58,7 @@ def lap(rig_id: str, lap: lap_pb2.Lap) -> NamedRow:
         "LAP": own,
         "KIND": _word(lap_pb2.LapKind, lap.kind),
         "CAR": lap.car,
+        "CAR_NUMBER": lap.car_number or None,
         "LAP_INDEX": lap.index,
         "LAP_NUMBER": lap.number,
         "STINT": lap.stint or None,
@@ -85,8 +86,8 @@ def lap(rig_id: str, lap: lap_pb2.Lap) -> NamedRow:
         "REAR_COMPOUND": lap.rear_compound or None,
         "TRACK": lap.track_name,
         "TRACK_LENGTH": lap.track_length or None,
-        "START_TIME_NS": lap.start_time_ns,
-        "END_TIME_NS": lap.end_time_ns,
+        "START_TIME_NS": lap.start_time_ns or None,
+        "END_TIME_NS": lap.end_time_ns or None,
         "SAMPLES": lap.samples,
         "MISSING": lap.missing,
         "TORN_SAMPLES": lap.torn_samples,
@@ -108,6 +109,48 @@ def lap_of_file(
         "GREEN": flags.green(file.header, scoring),
         "TOP_SPEED": float(moving.max()) if len(moving) else None,
         "SCHEMA_CRC": schema_crc(file),
+        **_recorded(file.header),
+    }
+
+
+def _recorded(header: archive_pb2.LapHeader) -> NamedRow:
+    """Return what only the file of another program tells of a lap; nothing of one that was recorded here."""
+    told = header.recording
+    if not header.HasField("recording"):
+        return {}
+    row = {"FLAG": told.flag or None, "GREEN": _given(told, "green"), "PIT_TIME": _given(told, "pit_time")}
+    return row | ({"TOP_SPEED": told.top_speed} if told.HasField("top_speed") else {})
+
+
+def readings(constants: Mapping[str, str | int], file: LapFile) -> Iterator[NamedRow]:
+    """Yield the rows of READINGS: timing lines within a lap, and what no channel holds of its samples."""
+    for at, point in enumerate(file.header.recording.points, start=1):
+        times = {"LAP_TIME": point.time, "VALUE": _given(point, "since")}
+        yield {**constants, "SEQ": at, "NAME": point.name, **times}
+    names = file.channels(RECORDED)
+    if not names:
+        return
+    clock = file.columns(("seq", "lap_time"))
+    for name in names:
+        values = file.column(name, RECORDED)
+        told = np.flatnonzero(~np.isnan(values))
+        columns = (clock["seq"][told].tolist(), clock["lap_time"][told].tolist(), values[told].tolist())
+        for seq, lap_time, value in zip(*columns, strict=True):
+            yield {**constants, "SEQ": seq, "NAME": name, "LAP_TIME": lap_time, "VALUE": value}
+
+
+def file(rig_id: str, lap: LapFile) -> NamedRow:
+    """Return the row of FILES of the file of another program that a lap was made of."""
+    told = lap.header.recording
+    return {
+        "RIG_ID": rig_id,
+        "SHA256": told.sha256,
+        "PATH": told.file,
+        "KIND": told.dialect,
+        "SESSION": parted(lap.header.lap.name)[0],
+        "BYTES": told.bytes,
+        "LAPS": told.laps,
+        "REFUSED": told.refused,
     }
 
 

@@ -22,8 +22,9 @@ def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
     """Write the columns of `Lap.flat` in UTF-8, below comment lines about the lap. Raises MissingChannel.
 
     Numbers have the fewest digits that read back as the same float32 or float64; missing ones are empty.
-    Programs skip the comments when told that # begins one.
+    Programs skip the comments when told that # begins one. Raises BadRequest for a lap without samples.
     """
+    lap.check_samples()
     asked = tuple(channels)
     columns = list(lap.flat(asked))
     with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:

@@ -100,8 +100,7 @@ def _check(laps: Sequence[Lap]) -> None:
             f"the laps are of {len(cars)} cars or sessions", hint="a .ld file holds those of one car in one"
         )
     for lap in laps:
-        if not len(lap):
-            raise BadRequest(f"{lap.info.name} has no samples", hint="leave it out")
+        lap.check_samples()
 
 
 def nominal_rate_hz(lap: Lap) -> int:

@@ -15,8 +15,10 @@ def write(lap: Lap, path: Path, channels: Iterable[str] = ()) -> None:
     """Write the columns of `Lap.flat`, zstd inside. Raises MissingChannel, Unavailable without pyarrow.
 
     The file's metadata hold `rig.lap` and `rig.session`, the contract's messages as JSON, and
-    `rig.not_available`, the channels without values, with commas between.
+    `rig.not_available`, the channels without values, with commas between. Raises BadRequest for a lap without
+    samples.
     """
+    lap.check_samples()
     parquet = need("pyarrow.parquet", "export")
     asked = tuple(channels)
     metadata = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from rig.channels import LAP, PHYSICS, components
+from rig.channels import LAP, PHYSICS, WHEELS, components
 from riglap.export.signals import motec_names
 from riglap.formulas.units import NONE, Unit, known
 
@@ -22,17 +22,35 @@ _OTHERS: Final = {
     **dict.fromkeys(("Throttle", "Throttle Position", "Throttle Pedal", "TPS"), "Throttle Pos"),
     **dict.fromkeys(("Brake", "Brake Position", "Brake Pedal", "Brake Pedal Pos"), "Brake Pos"),
     **dict.fromkeys(("Clutch", "Clutch Position", "Clutch Pedal"), "Clutch Pos"),
-    **dict.fromkeys(("Steering", "Steering Pos", "Steering Wheel"), "Steering Wheel Position"),
+    **dict.fromkeys(
+        ("Steering", "Steering Pos", "Steering Wheel", "Steering Angle"), "Steering Wheel Position"
+    ),
     **dict.fromkeys(("Corr Lap Dist", "Lap Dist", "Distance"), "Lap Distance"),
     **dict.fromkeys(("Lap Time Running", "Current Lap Time"), "Running Lap Time"),
-    **dict.fromkeys(("Lateral G", "G Lat", "Accel Lat"), "G Force Lat"),
-    **dict.fromkeys(("Longitudinal G", "G Long", "Accel Long", "Inline G"), "G Force Long"),
-    **dict.fromkeys(("Vertical G", "G Vert", "Accel Vert"), "G Force Vert"),
-    **dict.fromkeys(("Yaw Rate", "Gyro Yaw"), "Gyro Yaw Velocity"),
-    **dict.fromkeys(("Engine Temp", "Coolant Temp", "Water Temp"), "Eng Water Temp"),
+    **dict.fromkeys(
+        ("Lateral G", "G Lat", "Accel Lat", "LateralAcc", "GPS LatAcc", "CG Accel Lateral"), "G Force Lat"
+    ),
+    **dict.fromkeys(
+        ("Longitudinal G", "G Long", "Accel Long", "Inline G", "InlineAcc", "GPS LonAcc"), "G Force Long"
+    ),
+    "CG Accel Longitudinal": "G Force Long",
+    **dict.fromkeys(("Vertical G", "G Vert", "Accel Vert", "CG Accel Vertical"), "G Force Vert"),
+    **dict.fromkeys(("Yaw Rate", "Gyro Yaw", "GPS Gyro"), "Gyro Yaw Velocity"),
+    **dict.fromkeys(("Engine Temp", "Coolant Temp", "Water Temp", "Engine Coolant Temp"), "Eng Water Temp"),
     **dict.fromkeys(("Engine Oil Temp", "Oil Temp"), "Eng Oil Temp"),
     **dict.fromkeys(("Fuel", "Fuel Remaining"), "Fuel Level"),
     "Gear Pos": "Gear",
+    **{
+        f"{theirs} {wheel.upper()}": f"{ours} {wheel.upper()}"
+        for theirs, ours in (
+            ("Tire Temp Core", "Tyre Carcass Temp"),
+            ("Tire Pressure", "Tyre Pressure"),
+            ("Tire Load", "Tyre Load"),
+            ("Suspension Travel", "Susp Pos"),
+            ("Susp Travel", "Susp Pos"),
+        )
+        for wheel in WHEELS
+    },
 }
 """Names that loggers and other games give the same channels."""
 

@@ -890,3 +890,252 @@ class Tip(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Tip: _TypeAlias = Tip  # noqa: Y015
+
+@_typing.final
+class GetAssistantRequest(_message.Message):
+    """Asks for the assistant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAssistantRequest: _TypeAlias = GetAssistantRequest  # noqa: Y015
+
+@_typing.final
+class GetAssistantResponse(_message.Message):
+    """The assistant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIGURED_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    LOCAL_FIELD_NUMBER: _builtins.int
+    ASKED_BEFORE_FIELD_NUMBER: _builtins.int
+    configured: _builtins.bool
+    """There is one."""
+    host: _builtins.str
+    """Host, and port if any, to which questions, laps' names and times, findings and names of drivers are sent."""
+    model: _builtins.str
+    """The model."""
+    local: _builtins.bool
+    """It is on the rig's own machine: nothing leaves that."""
+    asked_before: _builtins.bool
+    """The caller has asked it before."""
+    def __init__(
+        self,
+        *,
+        configured: _builtins.bool = ...,
+        host: _builtins.str = ...,
+        model: _builtins.str = ...,
+        local: _builtins.bool = ...,
+        asked_before: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_before", b"asked_before", "configured", b"configured", "host", b"host", "local", b"local", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAssistantResponse: _TypeAlias = GetAssistantResponse  # noqa: Y015
+
+@_typing.final
+class ChatRequest(_message.Message):
+    """A question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    LAP_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    SHOW_REQUESTS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    question: _builtins.str
+    """Up to 2,000 characters."""
+    lap: _builtins.str
+    """`sessions/{session}/laps/{lap}`: what it is about. Empty: what the conversation was about."""
+    reference: _builtins.str
+    """What the lap is compared with, as in CoachRequest."""
+    conversation: _builtins.str
+    """The conversation that it goes on with, by its name in the catalog; empty: a new one."""
+    plan: _builtins.bool
+    """A plan is wanted. It takes the scope `catalog`."""
+    show_requests: _builtins.bool
+    """Every request to the model is in the answer."""
+    dry_run: _builtins.bool
+    """Nothing is sent: the answer is the request that would have been."""
+    def __init__(
+        self,
+        *,
+        question: _builtins.str = ...,
+        lap: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        conversation: _builtins.str = ...,
+        plan: _builtins.bool = ...,
+        show_requests: _builtins.bool = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "dry_run", b"dry_run", "lap", b"lap", "plan", b"plan", "question", b"question", "reference", b"reference", "show_requests", b"show_requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChatRequest: _TypeAlias = ChatRequest  # noqa: Y015
+
+@_typing.final
+class ChatResponse(_message.Message):
+    """What happens, in its order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The next sentences of the answer."""
+    withdrawn: _builtins.str
+    """The text so far was taken back, the end of a sentence that says why: forget it."""
+    request: _builtins.str
+    """A request to the model: the JSON that is sent. The key, in a header, is no part of it."""
+    refused: _builtins.str
+    """There is no answer of the model, a sentence that says why: forget its text."""
+    plan: _builtins.str
+    """A plan is in the catalog, `plans/{plan}`: nothing of it is done until a person has approved it."""
+    @_builtins.property
+    def tool_call(self) -> Global___ChatToolCall:
+        """A tool that the model has used; the first is what it is told with the question."""
+
+    @_builtins.property
+    def finding(self) -> Global___ChatFinding:
+        """What the answer cites, or after `refused` a tip: behind the answer, in the order to be told."""
+
+    @_builtins.property
+    def done(self) -> Global___ChatDone:
+        """The end."""
+
+    def __init__(
+        self,
+        *,
+        tool_call: Global___ChatToolCall | None = ...,
+        text: _builtins.str = ...,
+        withdrawn: _builtins.str = ...,
+        finding: Global___ChatFinding | None = ...,
+        request: _builtins.str = ...,
+        refused: _builtins.str = ...,
+        plan: _builtins.str = ...,
+        done: Global___ChatDone | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "finding", b"finding", "plan", b"plan", "refused", b"refused", "request", b"request", "text", b"text", "tool_call", b"tool_call", "withdrawn", b"withdrawn"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "finding", b"finding", "plan", b"plan", "refused", b"refused", "request", b"request", "text", b"text", "tool_call", b"tool_call", "withdrawn", b"withdrawn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["tool_call", "text", "withdrawn", "finding", "request", "refused", "plan", "done"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___ChatResponse: _TypeAlias = ChatResponse  # noqa: Y015
+
+@_typing.final
+class ChatToolCall(_message.Message):
+    """A tool that the model has used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    tool: _builtins.str
+    """Its name."""
+    arguments: _builtins.str
+    """Its arguments, as the model wrote them."""
+    about: _builtins.str
+    """What was looked at, for people."""
+    error: _builtins.str
+    """Why it gave nothing; empty: it did."""
+    def __init__(
+        self,
+        *,
+        tool: _builtins.str = ...,
+        arguments: _builtins.str = ...,
+        about: _builtins.str = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "arguments", b"arguments", "error", b"error", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChatToolCall: _TypeAlias = ChatToolCall  # noqa: Y015
+
+@_typing.final
+class ChatFinding(_message.Message):
+    """A finding told in a chat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Its id, `finding:` and that of LapFinding, or of another fact that was cited; empty for a note."""
+    text: _builtins.str
+    """One sentence with its numbers."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChatFinding: _TypeAlias = ChatFinding  # noqa: Y015
+
+@_typing.final
+class ChatDone(_message.Message):
+    """How a chat ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    conversation: _builtins.str
+    """Where it is kept in the catalog; empty: nowhere, which takes the scope `catalog`."""
+    calls: _builtins.int
+    """Calls of the model."""
+    time: _builtins.float
+    """Seconds."""
+    def __init__(
+        self,
+        *,
+        conversation: _builtins.str = ...,
+        calls: _builtins.int = ...,
+        time: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "conversation", b"conversation", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChatDone: _TypeAlias = ChatDone  # noqa: Y015

@@ -62,6 +62,16 @@ class AnalysisServiceStub(object):
                 request_serializer=rig_dot_v1_dot_analysis__pb2.CoachRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_analysis__pb2.CoachResponse.FromString,
                 _registered_method=True)
+        self.GetAssistant = channel.unary_unary(
+                '/rig.v1.AnalysisService/GetAssistant',
+                request_serializer=rig_dot_v1_dot_analysis__pb2.GetAssistantRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_analysis__pb2.GetAssistantResponse.FromString,
+                _registered_method=True)
+        self.Chat = channel.unary_stream(
+                '/rig.v1.AnalysisService/Chat',
+                request_serializer=rig_dot_v1_dot_analysis__pb2.ChatRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_analysis__pb2.ChatResponse.FromString,
+                _registered_method=True)
         self.GetSeason = channel.unary_unary(
                 '/rig.v1.AnalysisService/GetSeason',
                 request_serializer=rig_dot_v1_dot_season__pb2.GetSeasonRequest.SerializeToString,
@@ -112,6 +122,24 @@ class AnalysisServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAssistant(self, request, context):
+        """Whether the rig has an assistant, and who reads what it is asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Chat(self, request, context):
+        """A question about laps, answered by the language model that the rig's configuration names: in words of the
+        model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+        where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+        NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+        not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSeason(self, request, context):
         """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
         figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
@@ -148,6 +176,16 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.Coach,
                     request_deserializer=rig_dot_v1_dot_analysis__pb2.CoachRequest.FromString,
                     response_serializer=rig_dot_v1_dot_analysis__pb2.CoachResponse.SerializeToString,
+            ),
+            'GetAssistant': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAssistant,
+                    request_deserializer=rig_dot_v1_dot_analysis__pb2.GetAssistantRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_analysis__pb2.GetAssistantResponse.SerializeToString,
+            ),
+            'Chat': grpc.unary_stream_rpc_method_handler(
+                    servicer.Chat,
+                    request_deserializer=rig_dot_v1_dot_analysis__pb2.ChatRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_analysis__pb2.ChatResponse.SerializeToString,
             ),
             'GetSeason': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSeason,
@@ -292,6 +330,60 @@ class AnalysisService(object):
             '/rig.v1.AnalysisService/Coach',
             rig_dot_v1_dot_analysis__pb2.CoachRequest.SerializeToString,
             rig_dot_v1_dot_analysis__pb2.CoachResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAssistant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.AnalysisService/GetAssistant',
+            rig_dot_v1_dot_analysis__pb2.GetAssistantRequest.SerializeToString,
+            rig_dot_v1_dot_analysis__pb2.GetAssistantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Chat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rig.v1.AnalysisService/Chat',
+            rig_dot_v1_dot_analysis__pb2.ChatRequest.SerializeToString,
+            rig_dot_v1_dot_analysis__pb2.ChatResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,15 @@ class AnalysisServiceStub:
     """
     Coach: _grpc.UnaryUnaryMultiCallable[_analysis_pb2.CoachRequest, _analysis_pb2.CoachResponse]
     """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+    GetAssistant: _grpc.UnaryUnaryMultiCallable[_analysis_pb2.GetAssistantRequest, _analysis_pb2.GetAssistantResponse]
+    """Whether the rig has an assistant, and who reads what it is asked."""
+    Chat: _grpc.UnaryStreamMultiCallable[_analysis_pb2.ChatRequest, _analysis_pb2.ChatResponse]
+    """A question about laps, answered by the language model that the rig's configuration names: in words of the
+    model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+    where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+    NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+    not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+    """
     GetSeason: _grpc.UnaryUnaryMultiCallable[_season_pb2.GetSeasonRequest, _season_pb2.GetSeasonResponse]
     """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
     figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
@@ -81,6 +90,15 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     """
     Coach: _aio.UnaryUnaryMultiCallable[_analysis_pb2.CoachRequest, _analysis_pb2.CoachResponse]  # type: ignore[assignment]
     """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+    GetAssistant: _aio.UnaryUnaryMultiCallable[_analysis_pb2.GetAssistantRequest, _analysis_pb2.GetAssistantResponse]  # type: ignore[assignment]
+    """Whether the rig has an assistant, and who reads what it is asked."""
+    Chat: _aio.UnaryStreamMultiCallable[_analysis_pb2.ChatRequest, _analysis_pb2.ChatResponse]  # type: ignore[assignment]
+    """A question about laps, answered by the language model that the rig's configuration names: in words of the
+    model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+    where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+    NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+    not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+    """
     GetSeason: _aio.UnaryUnaryMultiCallable[_season_pb2.GetSeasonRequest, _season_pb2.GetSeasonResponse]  # type: ignore[assignment]
     """What many sessions add up to, of the laps that ListLaps shows the caller: with the scope `laps` results and
     figures are those among the laps that it sees. Fails with NOT_FOUND where no lap passes, with
@@ -137,6 +155,27 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_pb2.CoachResponse, _abc.Awaitable[_analysis_pb2.CoachResponse]]:
         """What costs a lap time against a reference, and three to five tips. Fails as CompareLaps does."""
+
+    @_abc_1.abstractmethod
+    def GetAssistant(
+        self,
+        request: _analysis_pb2.GetAssistantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_pb2.GetAssistantResponse, _abc.Awaitable[_analysis_pb2.GetAssistantResponse]]:
+        """Whether the rig has an assistant, and who reads what it is asked."""
+
+    @_abc_1.abstractmethod
+    def Chat(
+        self,
+        request: _analysis_pb2.ChatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_analysis_pb2.ChatResponse], _abc.AsyncIterator[_analysis_pb2.ChatResponse]]:
+        """A question about laps, answered by the language model that the rig's configuration names: in words of the
+        model, with numbers of the rig. What the model may look at is what the caller may see. Fails with UNAVAILABLE
+        where no assistant is configured, with INVALID_ARGUMENT for a question that is empty or too long, with
+        NOT_FOUND for an unknown lap or conversation, with RESOURCE_EXHAUSTED beyond the limits. A model that does
+        not answer, or not by the rules, is no failure: `refused` says why, and the tips follow that Coach gives.
+        """
 
     @_abc_1.abstractmethod
     def GetSeason(

@@ -35,6 +35,10 @@ class _SectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Section.Value
     """Telemetry samples of the car: channels of Physics and LapTable."""
     SECTION_SCORING: _Section.ValueType  # 2
     """Scoring updates of the car: channels of Scoring and LapTable."""
+    SECTION_RECORDED: _Section.ValueType  # 3
+    """As many rows as there are samples: columns of a file of another program that no channel holds, by that file's
+    own names and in its own units. Readers that know nothing of it pass over it.
+    """
 
 class Section(_Section, metaclass=_SectionEnumTypeWrapper):
     """Which rows of a lap a column describes."""
@@ -45,6 +49,10 @@ SECTION_SAMPLES: Section.ValueType  # 1
 """Telemetry samples of the car: channels of Physics and LapTable."""
 SECTION_SCORING: Section.ValueType  # 2
 """Scoring updates of the car: channels of Scoring and LapTable."""
+SECTION_RECORDED: Section.ValueType  # 3
+"""As many rows as there are samples: columns of a file of another program that no channel holds, by that file's
+own names and in its own units. Readers that know nothing of it pass over it.
+"""
 Global___Section: _TypeAlias = Section  # noqa: Y015
 
 class _Codec:
@@ -313,6 +321,7 @@ class LapHeader(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    RECORDING_FIELD_NUMBER: _builtins.int
     samples: _builtins.int
     """Rows of SECTION_SAMPLES."""
     scorings: _builtins.int
@@ -341,6 +350,10 @@ class LapHeader(_message.Message):
     def gaps(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Gap]:
         """Declared losses among the samples; empty: none."""
 
+    @_builtins.property
+    def recording(self) -> Global___Recording:
+        """What the lap was made of, where its session is of SESSION_SOURCE_IMPORT; absent for one that was recorded here."""
+
     def __init__(
         self,
         *,
@@ -352,14 +365,232 @@ class LapHeader(_message.Message):
         events: _abc.Iterable[_event_pb2.Event] | None = ...,
         gaps: _abc.Iterable[_event_pb2.Gap] | None = ...,
         version: _builtins.str = ...,
+        recording: Global___Recording | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lap", b"lap", "session", b"session"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lap", b"lap", "recording", b"recording", "session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "events", b"events", "gaps", b"gaps", "lap", b"lap", "samples", b"samples", "scorings", b"scorings", "session", b"session", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "events", b"events", "gaps", b"gaps", "lap", b"lap", "recording", b"recording", "samples", b"samples", "scorings", b"scorings", "session", b"session", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LapHeader: _TypeAlias = LapHeader  # noqa: Y015
+
+@_typing.final
+class RecordedColumn(_message.Message):
+    """A column of a file of another program that became a channel, or a part of one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """Its name in the file."""
+    unit: _builtins.str
+    """Its unit there: as the file says, or as positions and clocks show that it is."""
+    channel: _builtins.str
+    """Name of the channel."""
+    note: _builtins.str
+    """What was found about it, such as `labelled m/s, holds km/h`; empty: nothing."""
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "column", b"column", "note", b"note", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordedColumn: _TypeAlias = RecordedColumn  # noqa: Y015
+
+@_typing.final
+class TimedPoint(_message.Message):
+    """A timing line within the lap."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name in the file, IM1a say."""
+    time: _builtins.float
+    """Time since the lap began, seconds."""
+    since: _builtins.float
+    """Time since the line before, seconds; absent where one of the two did not see the car."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        time: _builtins.float = ...,
+        since: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_since", b"_since", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_since", b"_since", "name", b"name", "since", b"since", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__since: _TypeAlias = _typing.Literal["since"]  # noqa: Y015
+    _WhichOneofArgType__since: _TypeAlias = _typing.Literal["_since", b"_since"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since) -> _WhichOneofReturnType__since | None: ...
+
+Global___TimedPoint: _TypeAlias = TimedPoint  # noqa: Y015
+
+@_typing.final
+class RecordedFact(_message.Message):
+    """Something that a file says, by its own words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What it is."""
+    value: _builtins.str
+    """What the file says."""
+    unit: _builtins.str
+    """Unit of a value of the car's setup; empty: none."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+        unit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordedFact: _TypeAlias = RecordedFact  # noqa: Y015
+
+@_typing.final
+class Recording(_message.Message):
+    """The file of another program that a lap was made of, and what it says that a lap has no field for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIALECT_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    LAPS_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    MAPPED_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    SETUP_FIELD_NUMBER: _builtins.int
+    FLAG_FIELD_NUMBER: _builtins.int
+    GREEN_FIELD_NUMBER: _builtins.int
+    TOP_SPEED_FIELD_NUMBER: _builtins.int
+    PIT_TIME_FIELD_NUMBER: _builtins.int
+    RACE_FIELD_NUMBER: _builtins.int
+    LOCAL_DATE_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
+    dialect: _builtins.str
+    """How the file is written, `MoTeC CSV` say."""
+    program: _builtins.str
+    """What writes such files."""
+    file: _builtins.str
+    """Name of the file, without its folders."""
+    sha256: _builtins.str
+    """SHA-256 of its bytes, hexadecimal: another file of the same is the same file."""
+    bytes: _builtins.int
+    """Its size, bytes."""
+    laps: _builtins.int
+    """Laps that were made of it; of a session whose file has more laps than are there, some were deleted."""
+    refused: _builtins.int
+    """Rows of it that were left out."""
+    rate: _builtins.float
+    """Samples a second as they were recorded; 0 without samples."""
+    flag: _builtins.str
+    """Flag when the lap ended, in the timekeeper's letters: GF, FCY, FF; empty: nobody says."""
+    green: _builtins.bool
+    """No yellow at either end of the lap; absent where nobody knows."""
+    top_speed: _builtins.float
+    """Greatest speed of the lap as the file tells it, m/s."""
+    pit_time: _builtins.float
+    """Time in the pit lane, seconds."""
+    race: _builtins.str
+    """What all files of the same session have in common, hexadecimal."""
+    local_date: _builtins.str
+    """Date at the track, 2025-09-06 or a year; empty: nobody says."""
+    @_builtins.property
+    def mapped(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordedColumn]:
+        """Columns that became channels."""
+
+    @_builtins.property
+    def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Columns that did not; those of SECTION_RECORDED are among them."""
+
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimedPoint]:
+        """Timing lines within the lap, in their order."""
+
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordedFact]:
+        """What else it says of session and lap."""
+
+    @_builtins.property
+    def setup(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordedFact]:
+        """What it says of the car's setup."""
+
+    @_builtins.property
+    def replaced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 of each file whose laps went when those of this one came."""
+
+    def __init__(
+        self,
+        *,
+        dialect: _builtins.str = ...,
+        program: _builtins.str = ...,
+        file: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+        laps: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        rate: _builtins.float = ...,
+        mapped: _abc.Iterable[Global___RecordedColumn] | None = ...,
+        left: _abc.Iterable[_builtins.str] | None = ...,
+        points: _abc.Iterable[Global___TimedPoint] | None = ...,
+        facts: _abc.Iterable[Global___RecordedFact] | None = ...,
+        setup: _abc.Iterable[Global___RecordedFact] | None = ...,
+        flag: _builtins.str = ...,
+        green: _builtins.bool | None = ...,
+        top_speed: _builtins.float | None = ...,
+        pit_time: _builtins.float | None = ...,
+        race: _builtins.str = ...,
+        local_date: _builtins.str = ...,
+        replaced: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_pit_time", b"_pit_time", "_top_speed", b"_top_speed", "green", b"green", "pit_time", b"pit_time", "top_speed", b"top_speed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_pit_time", b"_pit_time", "_top_speed", b"_top_speed", "bytes", b"bytes", "dialect", b"dialect", "facts", b"facts", "file", b"file", "flag", b"flag", "green", b"green", "laps", b"laps", "left", b"left", "local_date", b"local_date", "mapped", b"mapped", "pit_time", b"pit_time", "points", b"points", "program", b"program", "race", b"race", "rate", b"rate", "refused", b"refused", "replaced", b"replaced", "setup", b"setup", "sha256", b"sha256", "top_speed", b"top_speed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__green: _TypeAlias = _typing.Literal["green"]  # noqa: Y015
+    _WhichOneofArgType__green: _TypeAlias = _typing.Literal["_green", b"_green"]  # noqa: Y015
+    _WhichOneofReturnType__pit_time: _TypeAlias = _typing.Literal["pit_time"]  # noqa: Y015
+    _WhichOneofArgType__pit_time: _TypeAlias = _typing.Literal["_pit_time", b"_pit_time"]  # noqa: Y015
+    _WhichOneofReturnType__top_speed: _TypeAlias = _typing.Literal["top_speed"]  # noqa: Y015
+    _WhichOneofArgType__top_speed: _TypeAlias = _typing.Literal["_top_speed", b"_top_speed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__green) -> _WhichOneofReturnType__green | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pit_time) -> _WhichOneofReturnType__pit_time | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_speed) -> _WhichOneofReturnType__top_speed | None: ...
+
+Global___Recording: _TypeAlias = Recording  # noqa: Y015
 
 @_typing.final
 class LapCorners(_message.Message):

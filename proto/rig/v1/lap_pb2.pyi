@@ -134,6 +134,8 @@ class Lap(_message.Message):
     NEWER_FIELD_NUMBER: _builtins.int
     CORNERS_FIELD_NUMBER: _builtins.int
     CORNERS_BYTES_FIELD_NUMBER: _builtins.int
+    FILE_DIGEST_FIELD_NUMBER: _builtins.int
+    CAR_NUMBER_FIELD_NUMBER: _builtins.int
     GREEN_FIELD_NUMBER: _builtins.int
     CHEQUERED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -247,6 +249,12 @@ class Lap(_message.Message):
     """
     corners_bytes: _builtins.int
     """Size of the file of the corners, bytes."""
+    file_digest: _builtins.str
+    """First 16 hexadecimal digits of the SHA-256 of the file of another program that the lap was made of; empty for
+    a lap that was recorded here.
+    """
+    car_number: _builtins.str
+    """Number as it is painted on the car, 021 say, where a file of another program tells it; empty: nobody does."""
     green: _builtins.bool
     """What the timekeeper says of the flags, of a lap out of a file of another program.
 
@@ -313,12 +321,14 @@ class Lap(_message.Message):
         newer: _builtins.bool = ...,
         corners: _builtins.int = ...,
         corners_bytes: _builtins.int = ...,
+        file_digest: _builtins.str = ...,
+        car_number: _builtins.str = ...,
         green: _builtins.bool | None = ...,
         chequered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "green", b"green", "lap_time", b"lap_time", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "chequered", b"chequered", "complete", b"complete", "corners", b"corners", "corners_bytes", b"corners_bytes", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "green", b"green", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "newer", b"newer", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_green", b"_green", "_lap_time", b"_lap_time", "_sector1", b"_sector1", "_sector2", b"_sector2", "_sector3", b"_sector3", "ai_takeover", b"ai_takeover", "bytes", b"bytes", "car", b"car", "car_number", b"car_number", "chequered", b"chequered", "complete", b"complete", "corners", b"corners", "corners_bytes", b"corners_bytes", "damage", b"damage", "digest", b"digest", "driver", b"driver", "end_time", b"end_time", "end_time_ns", b"end_time_ns", "file_digest", b"file_digest", "former_drivers", b"former_drivers", "front_compound", b"front_compound", "green", b"green", "in_lap", b"in_lap", "index", b"index", "kind", b"kind", "lap_time", b"lap_time", "missing", b"missing", "name", b"name", "newer", b"newer", "number", b"number", "official", b"official", "out_lap", b"out_lap", "pinned", b"pinned", "pit_visits", b"pit_visits", "place", b"place", "player", b"player", "rear_compound", b"rear_compound", "running", b"running", "samples", b"samples", "scorings", b"scorings", "sector1", b"sector1", "sector2", b"sector2", "sector3", b"sector3", "session", b"session", "start_time", b"start_time", "start_time_ns", b"start_time_ns", "stint", b"stint", "synced", b"synced", "team", b"team", "torn_samples", b"torn_samples", "track_length", b"track_length", "track_name", b"track_name", "undriven", b"undriven", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__green: _TypeAlias = _typing.Literal["green"]  # noqa: Y015
     _WhichOneofArgType__green: _TypeAlias = _typing.Literal["_green", b"_green"]  # noqa: Y015

@@ -126,6 +126,7 @@ class ListSessionsRequest(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     FROM_TIME_NS_FIELD_NUMBER: _builtins.int
     UNTIL_TIME_NS_FIELD_NUMBER: _builtins.int
+    IMPORTED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most sessions of the answer, at most 1000; 0 means 50."""
     page_token: _builtins.str
@@ -142,6 +143,8 @@ class ListSessionsRequest(_message.Message):
     """Started at or after this wall clock, unix nanoseconds; 0: all."""
     until_time_ns: _builtins.int
     """Started before this wall clock, unix nanoseconds; 0: all."""
+    imported: _builtins.bool
+    """True: sessions made of files of other programs; false: those that the rig recorded."""
     def __init__(
         self,
         *,
@@ -152,12 +155,15 @@ class ListSessionsRequest(_message.Message):
         source: _session_pb2.SessionSource.ValueType = ...,
         from_time_ns: _builtins.int = ...,
         until_time_ns: _builtins.int = ...,
+        imported: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_imported", b"_imported", "imported", b"imported"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_time_ns", b"from_time_ns", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "source", b"source", "track", b"track", "until_time_ns", b"until_time_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_imported", b"_imported", "from_time_ns", b"from_time_ns", "imported", b"imported", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "source", b"source", "track", b"track", "until_time_ns", b"until_time_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__imported: _TypeAlias = _typing.Literal["imported"]  # noqa: Y015
+    _WhichOneofArgType__imported: _TypeAlias = _typing.Literal["_imported", b"_imported"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__imported) -> _WhichOneofReturnType__imported | None: ...
 
 Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
 
@@ -260,6 +266,7 @@ class LapFilter(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     SYNCED_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
+    IMPORTED_FIELD_NUMBER: _builtins.int
     track: _builtins.str
     """Part of the track name, in any case."""
     vehicle: _builtins.str
@@ -296,6 +303,8 @@ class LapFilter(_message.Message):
     """True: laps that the warehouse has; false: others."""
     user: _builtins.str
     """Laps of this user, by the whole name; empty: all."""
+    imported: _builtins.bool
+    """True: laps made of files of other programs; false: those that the rig recorded."""
     @_builtins.property
     def cars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Slot ids."""
@@ -322,15 +331,18 @@ class LapFilter(_message.Message):
         kind: _lap_pb2.LapKind.ValueType = ...,
         synced: _builtins.bool | None = ...,
         user: _builtins.str = ...,
+        imported: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "complete", b"complete", "damaged", b"damaged", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "synced", b"synced", "valid", b"valid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_imported", b"_imported", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "complete", b"complete", "damaged", b"damaged", "imported", b"imported", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "synced", b"synced", "valid", b"valid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "cars", b"cars", "complete", b"complete", "damaged", b"damaged", "driver", b"driver", "from_time_ns", b"from_time_ns", "kind", b"kind", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "session_kind", b"session_kind", "source", b"source", "synced", b"synced", "track", b"track", "until_time_ns", b"until_time_ns", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_complete", b"_complete", "_damaged", b"_damaged", "_imported", b"_imported", "_max_lap_time", b"_max_lap_time", "_min_lap_time", b"_min_lap_time", "_pinned", b"_pinned", "_player", b"_player", "_synced", b"_synced", "_valid", b"_valid", "cars", b"cars", "complete", b"complete", "damaged", b"damaged", "driver", b"driver", "from_time_ns", b"from_time_ns", "imported", b"imported", "kind", b"kind", "max_lap_time", b"max_lap_time", "min_lap_time", b"min_lap_time", "pinned", b"pinned", "player", b"player", "session_kind", b"session_kind", "source", b"source", "synced", b"synced", "track", b"track", "until_time_ns", b"until_time_ns", "user", b"user", "valid", b"valid", "vehicle", b"vehicle", "vehicle_class", b"vehicle_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__complete: _TypeAlias = _typing.Literal["complete"]  # noqa: Y015
     _WhichOneofArgType__complete: _TypeAlias = _typing.Literal["_complete", b"_complete"]  # noqa: Y015
     _WhichOneofReturnType__damaged: _TypeAlias = _typing.Literal["damaged"]  # noqa: Y015
     _WhichOneofArgType__damaged: _TypeAlias = _typing.Literal["_damaged", b"_damaged"]  # noqa: Y015
+    _WhichOneofReturnType__imported: _TypeAlias = _typing.Literal["imported"]  # noqa: Y015
+    _WhichOneofArgType__imported: _TypeAlias = _typing.Literal["_imported", b"_imported"]  # noqa: Y015
     _WhichOneofReturnType__max_lap_time: _TypeAlias = _typing.Literal["max_lap_time"]  # noqa: Y015
     _WhichOneofArgType__max_lap_time: _TypeAlias = _typing.Literal["_max_lap_time", b"_max_lap_time"]  # noqa: Y015
     _WhichOneofReturnType__min_lap_time: _TypeAlias = _typing.Literal["min_lap_time"]  # noqa: Y015
@@ -347,6 +359,8 @@ class LapFilter(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__complete) -> _WhichOneofReturnType__complete | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__damaged) -> _WhichOneofReturnType__damaged | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__imported) -> _WhichOneofReturnType__imported | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_lap_time) -> _WhichOneofReturnType__max_lap_time | None: ...
     @_typing.overload
@@ -1018,6 +1032,104 @@ class DeleteLapResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteLapResponse: _TypeAlias = DeleteLapResponse  # noqa: Y015
+
+@_typing.final
+class LapImport(_message.Message):
+    """What is to be imported."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    LAP_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
+    lap: _builtins.str
+    """`sessions/{session}/laps/{lap}`, as the head of the file has it."""
+    size: _builtins.int
+    """Bytes of the file."""
+    digest: _builtins.str
+    """`digest` of the file: where the rig has that very lap, it answers without waiting for the file. Empty: it waits."""
+    replace: _builtins.bool
+    """Take the place of another file of the same lap."""
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session of the lap: source SESSION_SOURCE_IMPORT, status SESSION_STATUS_COMPLETED, and neither of a ring nor
+        with what the rig counts. It is kept with the first lap; later ones leave it as it is, but with `replace`.
+        """
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+        lap: _builtins.str = ...,
+        size: _builtins.int = ...,
+        digest: _builtins.str = ...,
+        replace: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "lap", b"lap", "replace", b"replace", "session", b"session", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LapImport: _TypeAlias = LapImport  # noqa: Y015
+
+@_typing.final
+class ImportLapRequest(_message.Message):
+    """A part of an import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """The next bytes of the file, at most 60,000."""
+    @_builtins.property
+    def start(self) -> Global___LapImport:
+        """What comes: the first message, and only that."""
+
+    def __init__(
+        self,
+        *,
+        start: Global___LapImport | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "part", b"part", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "part", b"part", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["start", "data"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___ImportLapRequest: _TypeAlias = ImportLapRequest  # noqa: Y015
+
+@_typing.final
+class ImportLapResponse(_message.Message):
+    """The lap is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAP_FIELD_NUMBER: _builtins.int
+    EXISTED_FIELD_NUMBER: _builtins.int
+    lap: _builtins.str
+    """`sessions/{session}/laps/{lap}`."""
+    existed: _builtins.bool
+    """It was there before, byte for byte: nothing was changed."""
+    def __init__(
+        self,
+        *,
+        lap: _builtins.str = ...,
+        existed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["existed", b"existed", "lap", b"lap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportLapResponse: _TypeAlias = ImportLapResponse  # noqa: Y015
 
 @_typing.final
 class SyncedLap(_message.Message):

@@ -94,6 +94,11 @@ class LapServiceStub(object):
                 request_serializer=rig_dot_v1_dot_laps__pb2.DeleteLapRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_laps__pb2.DeleteLapResponse.FromString,
                 _registered_method=True)
+        self.ImportLap = channel.stream_unary(
+                '/rig.v1.LapService/ImportLap',
+                request_serializer=rig_dot_v1_dot_laps__pb2.ImportLapRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_laps__pb2.ImportLapResponse.FromString,
+                _registered_method=True)
         self.MarkLapsSynced = channel.unary_unary(
                 '/rig.v1.LapService/MarkLapsSynced',
                 request_serializer=rig_dot_v1_dot_laps__pb2.MarkLapsSyncedRequest.SerializeToString,
@@ -193,6 +198,18 @@ class LapServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportLap(self, request_iterator, context):
+        """Keeps a lap file that a client made of another program's recording. The first message says what comes, all
+        others bring the file in pieces. The same file again changes nothing. Fails with INVALID_ARGUMENT for what is
+        no lap of an import, with DATA_LOSS for a damaged file, with ABORTED where another file has the lap's name and
+        `replace` is not given, with PERMISSION_DENIED for a lap or a session that is somebody else's, with
+        RESOURCE_EXHAUSTED beyond a limit or without room on the disk, with UNAVAILABLE when no archiver runs.
+        A caller with the scope `laps` imports laps whose `user` is its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MarkLapsSynced(self, request, context):
         """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
         than 200, with UNAVAILABLE when no archiver runs.
@@ -258,6 +275,11 @@ def add_LapServiceServicer_to_server(servicer, server):
                     servicer.DeleteLap,
                     request_deserializer=rig_dot_v1_dot_laps__pb2.DeleteLapRequest.FromString,
                     response_serializer=rig_dot_v1_dot_laps__pb2.DeleteLapResponse.SerializeToString,
+            ),
+            'ImportLap': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportLap,
+                    request_deserializer=rig_dot_v1_dot_laps__pb2.ImportLapRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_laps__pb2.ImportLapResponse.SerializeToString,
             ),
             'MarkLapsSynced': grpc.unary_unary_rpc_method_handler(
                     servicer.MarkLapsSynced,
@@ -567,6 +589,33 @@ class LapService(object):
             '/rig.v1.LapService/DeleteLap',
             rig_dot_v1_dot_laps__pb2.DeleteLapRequest.SerializeToString,
             rig_dot_v1_dot_laps__pb2.DeleteLapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportLap(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/rig.v1.LapService/ImportLap',
+            rig_dot_v1_dot_laps__pb2.ImportLapRequest.SerializeToString,
+            rig_dot_v1_dot_laps__pb2.ImportLapResponse.FromString,
             options,
             channel_credentials,
             insecure,

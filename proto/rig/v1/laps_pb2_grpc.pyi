@@ -72,6 +72,14 @@ class LapServiceStub:
     with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
     any lap.
     """
+    ImportLap: _grpc.StreamUnaryMultiCallable[_laps_pb2.ImportLapRequest, _laps_pb2.ImportLapResponse]
+    """Keeps a lap file that a client made of another program's recording. The first message says what comes, all
+    others bring the file in pieces. The same file again changes nothing. Fails with INVALID_ARGUMENT for what is
+    no lap of an import, with DATA_LOSS for a damaged file, with ABORTED where another file has the lap's name and
+    `replace` is not given, with PERMISSION_DENIED for a lap or a session that is somebody else's, with
+    RESOURCE_EXHAUSTED beyond a limit or without room on the disk, with UNAVAILABLE when no archiver runs.
+    A caller with the scope `laps` imports laps whose `user` is its own.
+    """
     MarkLapsSynced: _grpc.UnaryUnaryMultiCallable[_laps_pb2.MarkLapsSyncedRequest, _laps_pb2.MarkLapsSyncedResponse]
     """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
     than 200, with UNAVAILABLE when no archiver runs.
@@ -120,6 +128,14 @@ class LapServiceAsyncStub(LapServiceStub):
     """Deletes a lap for good. Fails with NOT_FOUND, with PERMISSION_DENIED for a lap that is not the caller's own,
     with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
     any lap.
+    """
+    ImportLap: _aio.StreamUnaryMultiCallable[_laps_pb2.ImportLapRequest, _laps_pb2.ImportLapResponse]  # type: ignore[assignment]
+    """Keeps a lap file that a client made of another program's recording. The first message says what comes, all
+    others bring the file in pieces. The same file again changes nothing. Fails with INVALID_ARGUMENT for what is
+    no lap of an import, with DATA_LOSS for a damaged file, with ABORTED where another file has the lap's name and
+    `replace` is not given, with PERMISSION_DENIED for a lap or a session that is somebody else's, with
+    RESOURCE_EXHAUSTED beyond a limit or without room on the disk, with UNAVAILABLE when no archiver runs.
+    A caller with the scope `laps` imports laps whose `user` is its own.
     """
     MarkLapsSynced: _aio.UnaryUnaryMultiCallable[_laps_pb2.MarkLapsSyncedRequest, _laps_pb2.MarkLapsSyncedResponse]  # type: ignore[assignment]
     """Notes that the warehouse has laps, verified by whoever loaded them. Fails with RESOURCE_EXHAUSTED for more
@@ -232,6 +248,20 @@ class LapServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a lap for good. Fails with NOT_FOUND, with PERMISSION_DENIED for a lap that is not the caller's own,
         with FAILED_PRECONDITION for a pinned lap, with UNAVAILABLE when no archiver runs. The scope `admin` deletes
         any lap.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportLap(
+        self,
+        request_iterator: _MaybeAsyncIterator[_laps_pb2.ImportLapRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_laps_pb2.ImportLapResponse, _abc.Awaitable[_laps_pb2.ImportLapResponse]]:
+        """Keeps a lap file that a client made of another program's recording. The first message says what comes, all
+        others bring the file in pieces. The same file again changes nothing. Fails with INVALID_ARGUMENT for what is
+        no lap of an import, with DATA_LOSS for a damaged file, with ABORTED where another file has the lap's name and
+        `replace` is not given, with PERMISSION_DENIED for a lap or a session that is somebody else's, with
+        RESOURCE_EXHAUSTED beyond a limit or without room on the disk, with UNAVAILABLE when no archiver runs.
+        A caller with the scope `laps` imports laps whose `user` is its own.
         """
 
     @_abc_1.abstractmethod

@@ -55,6 +55,11 @@ class RigServiceStub(object):
                 request_serializer=rig_dot_v1_dot_rig__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_rig__pb2.VerifyResponse.FromString,
                 _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/rig.v1.RigService/Backup',
+                request_serializer=rig_dot_v1_dot_rig__pb2.BackupRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_rig__pb2.BackupResponse.FromString,
+                _registered_method=True)
 
 
 class RigServiceServicer(object):
@@ -93,6 +98,15 @@ class RigServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Backup(self, request, context):
+        """Makes a consistent copy of everything that is kept, while it goes on: the bytes of a file that `rigd restore`
+        brings back. Fails with NOT_FOUND where there is nothing to copy, with RESOURCE_EXHAUSTED while another backup is
+        made or where the disk has no room for a copy of the ring.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RigServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +129,11 @@ def add_RigServiceServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=rig_dot_v1_dot_rig__pb2.VerifyRequest.FromString,
                     response_serializer=rig_dot_v1_dot_rig__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=rig_dot_v1_dot_rig__pb2.BackupRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_rig__pb2.BackupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -226,6 +245,33 @@ class RigService(object):
             '/rig.v1.RigService/Verify',
             rig_dot_v1_dot_rig__pb2.VerifyRequest.SerializeToString,
             rig_dot_v1_dot_rig__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rig.v1.RigService/Backup',
+            rig_dot_v1_dot_rig__pb2.BackupRequest.SerializeToString,
+            rig_dot_v1_dot_rig__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

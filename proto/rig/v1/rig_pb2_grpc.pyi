@@ -48,6 +48,11 @@ class RigServiceStub:
     """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
     after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
     """
+    Backup: _grpc.UnaryStreamMultiCallable[_rig_pb2.BackupRequest, _rig_pb2.BackupResponse]
+    """Makes a consistent copy of everything that is kept, while it goes on: the bytes of a file that `rigd restore`
+    brings back. Fails with NOT_FOUND where there is nothing to copy, with RESOURCE_EXHAUSTED while another backup is
+    made or where the disk has no room for a copy of the ring.
+    """
 
 @_typing.type_check_only
 class RigServiceAsyncStub(RigServiceStub):
@@ -68,6 +73,11 @@ class RigServiceAsyncStub(RigServiceStub):
     Verify: _aio.UnaryStreamMultiCallable[_rig_pb2.VerifyRequest, _rig_pb2.VerifyResponse]  # type: ignore[assignment]
     """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
     after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
+    """
+    Backup: _aio.UnaryStreamMultiCallable[_rig_pb2.BackupRequest, _rig_pb2.BackupResponse]  # type: ignore[assignment]
+    """Makes a consistent copy of everything that is kept, while it goes on: the bytes of a file that `rigd restore`
+    brings back. Fails with NOT_FOUND where there is nothing to copy, with RESOURCE_EXHAUSTED while another backup is
+    made or where the disk has no room for a copy of the ring.
     """
 
 class RigServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -110,6 +120,17 @@ class RigServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_rig_pb2.VerifyResponse], _abc.AsyncIterator[_rig_pb2.VerifyResponse]]:
         """Walks ring, laps and index to the last byte and tells what is wrong with them; changes nothing. Runs
         after all others. Fails with RESOURCE_EXHAUSTED while another one runs.
+        """
+
+    @_abc_1.abstractmethod
+    def Backup(
+        self,
+        request: _rig_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_rig_pb2.BackupResponse], _abc.AsyncIterator[_rig_pb2.BackupResponse]]:
+        """Makes a consistent copy of everything that is kept, while it goes on: the bytes of a file that `rigd restore`
+        brings back. Fails with NOT_FOUND where there is nothing to copy, with RESOURCE_EXHAUSTED while another backup is
+        made or where the disk has no room for a copy of the ring.
         """
 
 def add_RigServiceServicer_to_server(servicer: RigServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

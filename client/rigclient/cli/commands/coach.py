@@ -1,6 +1,7 @@
 """`rig coach`: where a lap loses time to another, and what to do about it."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +107,7 @@ def _plain(found: "Comparison", seen: "list[Finding]", told: "list[Tip]", notes:
 def _show(console: Any, seen: "list[Finding]", told: "list[Tip]", notes: list[str]) -> None:
     from riglap.findings.tips import sentence
 
-    for at, tip in enumerate(told, start=1):
-        rows = textwrap.wrap(tip.text, max(console.width - 3, 20))
-        console.print(Text.assemble((f"{at}. ", STRONG), ("\n   ".join(rows), TEXT)))
+    show_tips(console, [tip.text for tip in told])
     if not told:
         console.print(Text("nothing that is sure enough to tell", DIM))
     others = [one for one in seen if one.id not in {tip.id for tip in told}]
@@ -120,3 +119,10 @@ def _show(console: Any, seen: "list[Finding]", told: "list[Tip]", notes: list[st
         console.print(Text.assemble((f"   {one.place} {one.rule} ", DIM), lost_text(one.lost_s), (sure, DIM)))
     for note in notes:
         console.print(Text(note, YELLOW))
+
+
+def show_tips(console: Any, texts: Sequence[str]) -> None:
+    """Print sentences as a list with numbers."""
+    for at, text in enumerate(texts, start=1):
+        for row, line in enumerate(textwrap.wrap(text, max(console.width - 3, 20))):
+            console.print(Text.assemble(("   " if row else f"{at}. ", STRONG), (line, TEXT)))

@@ -110,7 +110,7 @@ def compare(
     if ideal and against:
         raise click.UsageError("--ideal and --against both name the reference: give one of them")
     usual = not channels
-    wanted = formulas.chosen(channels)
+    wanted = formulas.chosen(channels, address)
     channels = wanted.channels if wanted else channels
     found, about = compared(
         address, names, circuit_file, ideal=ideal, against=against, where=where, wanted=wanted, more=channels

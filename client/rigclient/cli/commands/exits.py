@@ -25,6 +25,8 @@ CODES: Final[dict[type[errors.RigError], int]] = {
     errors.Newer: 6,
     errors.Busy: 7,
     errors.Raced: 7,
+    errors.Taken: 7,
+    errors.InUse: 7,
     errors.Corrupt: 8,
     errors.Exhausted: 9,
     errors.WrongPassword: 10,
@@ -43,7 +45,8 @@ Exit codes, the same in every command:
   0 done, 2 wrong command line or value, 3 rig or warehouse is off,
   4 login or rights refused, 5 something named is not there,
   6 two sides do not agree: another certificate, plain text for TLS,
-  7 somebody else is at it, 8 damaged data, 9 a limit is reached,
+  7 somebody else is at it, a name is taken, something is in use,
+  8 damaged data, 9 a limit is reached,
   13 expired token, 16 no such host, no way there, or no answer,
   130 Ctrl-C, 141 nobody read on, 1 anything else;
   of Snowflake: 10 wrong password, 11 wrong key, 12 wrong passphrase,

@@ -60,7 +60,7 @@ def export(
       rig export best --channels "speed,push = derivative(speed) [G]" --out push.csv
     """
     form = _format(out, form)
-    wanted = formulas.chosen(channels)
+    wanted = formulas.chosen(channels, address)
     with connect(address) as rig:
         found = rig.find_laps(names)
         if form == "ld":

@@ -14,6 +14,7 @@ from rig.v1 import lap_pb2
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.gaps import gap_text
+from rigclient.cli.commands.garage.about import AboutLap, about
 from rigclient.cli.commands.laps import SECTORS, flags
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.commands.records import details, kind_words
@@ -72,11 +73,12 @@ def lap_command(address: str, name: str, as_json: bool) -> None:
         with shell.progress(full.rpartition("/")[2]) as progress:
             lap = rig.lap(full, progress=progress)
         info = rig.lap_info(full).message
+        said = about(rig, full)
     if as_json:
-        click.echo(shell.json_text(plain(lap, info)))
+        click.echo(shell.json_text(plain(lap, info) | said.plain()))
         return
     console = shell.console()
-    for part in report(lap, info, console.width):
+    for part in report(lap, info, console.width, said):
         console.print(part)
 
 
@@ -100,11 +102,11 @@ def _spread(lap: Lap, name: str) -> dict[str, float | None]:
     return dict(zip(("min", "mean", "max"), found, strict=True))
 
 
-def report(lap: Lap, info: lap_pb2.Lap, width: int) -> Iterator[RenderableType]:
-    """Yield what people read of a lap, in `width` cells; `info` as in `plain`."""
+def report(lap: Lap, info: lap_pb2.Lap, width: int, said: AboutLap) -> Iterator[RenderableType]:
+    """Yield what people read of a lap, in `width` cells; `info` as in `plain`, `said` by people."""
     yield _head(info)
     yield _times(info)
-    yield _facts(lap, info)
+    yield _facts(lap, info, said)
     yield Text()
     if "speed" in lap and "distance" in lap:
         yield from _trace(lap, min(width, _WIDEST_TRACE))
@@ -129,9 +131,9 @@ def _times(info: lap_pb2.Lap) -> Text:
     return Text("  ").join([*parts, Text("valid", GOOD) if info.valid else Text(), flags(info)])
 
 
-def _facts(lap: Lap, info: lap_pb2.Lap) -> Grid:
+def _facts(lap: Lap, info: lap_pb2.Lap, said: AboutLap) -> Grid:
     grid = Grid.grid(padding=(0, 2))
-    for name, value in (*_fact_lines(lap, info), *_losses(lap, info)):
+    for name, value in (*_fact_lines(lap, info), *said.lines(), *_losses(lap, info)):
         grid.add_row(Text(name, TITLE), value)
     return grid
 

@@ -56,6 +56,7 @@ def _filtered(command: Any) -> Any:
 @click.argument("session", default="")
 @_filtered
 @click.option("--all", "everything", is_flag=True, help="Pieces of laps and excerpts around marks as well.")
+@click.option("--tag", metavar="WORD", default="", help="Only those with this tag, or of sessions with it.")
 @click.option("--best-of", type=click.Choice(list(words(laps_pb2.BestOf))), help="Only the best of each.")
 @click.option(
     "--order-by",
@@ -71,6 +72,7 @@ def laps(
     /,
     session: str,
     everything: bool,
+    tag: str,
     best_of: str | None,
     order_by: str | None,
     limit: int,
@@ -88,13 +90,16 @@ def laps(
       rig laps --best-of driver
       rig laps - --track meander --class GT3 --valid --order-by lap_time --limit 10
     """
-    asked = bool(best_of) or filters["synced"] is not None or any(filters.values())
+    if tag and best_of:
+        raise click.UsageError("--best-of looks at all laps: give it or --tag")
+    asked = bool(best_of or tag) or filters["synced"] is not None or any(filters.values())
     filters |= {} if everything else {"complete": True, "kind": "lap"}
     order_by = order_by or ("lap_time" if best_of else "start_time desc")
     with connect(address) as rig:
         parent = rig.find_session(session)
         found = rig.laps(parent, best_of=best_of or "", order_by=order_by, **filters)  # type: ignore[arg-type]
-        kept, more = shell.first((lap.message for lap in found), limit)
+        tagged = _tagged(rig, tag)
+        kept, more = shell.first((lap.message for lap in found if tagged(lap.name)), limit)
         bests: Bests = {} if as_json else _bests(rig, parent, filters)
         evicted = 0 if kept or as_json else _evicted(rig, parent)
     if as_json:
@@ -108,6 +113,18 @@ def laps(
     )
     if more:
         console.print(shell.more(len(kept), "laps"))
+
+
+def _tagged(rig: Rig, tag: str) -> Callable[[str], bool]:
+    """Return whether a lap or its session has a tag, by the lap's name; without a tag all have it. Raises
+    NotFound for a tag that nothing has.
+    """
+    if not tag:
+        return lambda _: True
+    from rigclient.cli.commands.garage.tag import tagged
+
+    targets = tagged(rig, tag)
+    return lambda name: name in targets or name.partition("/laps/")[0] in targets
 
 
 def _bests(rig: Rig, parent: str, filters: dict[str, Any]) -> Bests:

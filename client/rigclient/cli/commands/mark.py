@@ -1,6 +1,5 @@
 """`rig mark`, `rig marks`, `rig pin`, `rig unpin`, `rig delete`: what is kept, and what is not."""
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -158,15 +157,6 @@ def _print_kept(lap: lap_pb2.Lap) -> None:
     shell.console().print(Text.assemble((lap.name, STRONG), "  ", flags(lap)), soft_wrap=True)
 
 
-def _confirmed(name: str) -> bool:
-    try:
-        return click.confirm(f"delete {name} for good?", err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise click.UsageError("there is nobody to ask; --yes deletes without asking") from None
-
-
 @click.command()
 @click.argument("names", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -184,7 +174,7 @@ def delete(address: str, names: tuple[str, ...], yes: bool, as_json: bool) -> No
         found = rig.find_laps(names)
         try:
             for name in found:
-                if yes or _confirmed(name):
+                if yes or shell.confirmed(f"delete {name} for good?"):
                     rig.delete_lap(name)
                     deleted.append(name)
                     if not as_json:

@@ -55,7 +55,7 @@ def plot(
     writer = writer_of(out)
     with connect(address) as rig:
         whole = rig.find_laps(names)
-        wanted = formulas.chosen(channels)
+        wanted = formulas.chosen(channels, address)
         channels = wanted.channels if wanted else channels
         needed = wanted.needed() if wanted else channels
         needed = (*needed, *_NEEDED) if needed else ()

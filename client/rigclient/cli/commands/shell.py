@@ -91,17 +91,20 @@ class Formulas(NamedTuple):
         plain = [name for name in wanted.channels if name not in wanted.formulas]
         return (*plain, *(f"{name} = {expression}" for name, expression in wanted.formulas.items()))
 
-    def chosen(self, channels: Iterable[str]) -> "Chosen | None":
-        """Return the channels with the formulas: all of --formula, of a file those that are named. None where
-        there are none. Raises BadRequest.
+    def chosen(self, channels: Iterable[str], address: str | None = None) -> "Chosen | None":
+        """Return the channels with the formulas: all of --formula, of a file and of those saved on the rig at
+        `address` those that are named. None where there are none. Raises BadRequest.
         """
+        from rigclient.cli.commands.garage.formula import saved_formulas
+
         names = tuple(channels)
-        if not self.own and self.file is None and not any("=" in name for name in names):
+        saved = {} if address is None else saved_formulas(address, names)
+        if not self.own and self.file is None and not saved and not any("=" in name for name in names):
             return None
         from riglap.formulas import chosen, defined, read_formulas
 
         own = [f"{name} = {expression}" for name, expression in map(defined, self.own)]
-        return chosen((*names, *own), read_formulas(self.file) if self.file else None)
+        return chosen((*names, *own), saved | (read_formulas(self.file) if self.file else {}))
 
 
 def slots(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -140,6 +143,18 @@ def console() -> Console:
     is cut.
     """
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNCUT)
+
+
+def confirmed(question: str) -> bool:
+    """Return what somebody answers to a question on standard error. Raises click's error where nobody is
+    there to ask.
+    """
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("there is nobody to ask; --yes goes on without asking") from None
 
 
 def show_json(messages: Message | Sequence[Message]) -> None:

@@ -28,7 +28,8 @@ class Group(click.Group):
         **more: Any,
     ) -> None:
         super().__init__(*args, **more)
-        self.lazy, self.sections = lazy or {}, sections or {}
+        self.lazy: Mapping[str, tuple[str, str]] = lazy or {}
+        self.sections: Mapping[str, Sequence[str]] = sections or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line."""

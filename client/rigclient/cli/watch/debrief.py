@@ -92,7 +92,8 @@ class Debrief:
 
     def _newest(self) -> LapInfo | None:
         which: dict[str, Any] = {"player": True} if self._car is None else {"cars": [self._car]}
-        laps = self._rig.laps("", kind="lap", order_by="start_time desc", page_size=1, **which)
+        recorded: dict[str, Any] = {"kind": "lap", "imported": False}
+        laps = self._rig.laps("", order_by="start_time desc", page_size=1, **recorded, **which)
         return next(iter(laps), None)
 
     def _tell(self, lap: LapInfo) -> Told:

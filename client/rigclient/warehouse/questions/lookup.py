@@ -41,14 +41,14 @@ def sessions(destination: Destination, choice: Choice, limit: int) -> list[Sessi
 
 def find_lap(destination: Destination, text: str) -> LapKey:
     """Return a lap by its name, after a part of its session's name and a slash where other sessions have one
-    of that name: 8c3b-1/car13-0008, 8c3b-1/best. Raises NotFound, BadRequest.
+    of that name: 8c3b-1/car013-0008, 8c3b-1/best. Raises NotFound, BadRequest.
     """
     part, _, own = text.removeprefix("sessions/").replace("/laps/", "/").rpartition("/")
     where = LapCondition("CONTAINS(SESSION, ?)", (part,))
     found = _best(destination, where) if own == BEST else _named(destination, where, own)
     if not found:
         raise NotFound(
-            f"no lap is named {text!r}", hint="`rig warehouse laps` lists them, such as 8c3b-1/car13-0008"
+            f"no lap is named {text!r}", hint="`rig warehouse laps` lists them, such as 8c3b-1/car013-0008"
         )
     if len(found) > 1:
         few = ", ".join(f"{session}/{lap}" for _, session, lap in found[:_SHOWN])

@@ -63,7 +63,7 @@ def _over_distance(command: Any) -> Any:
 def grid(first: str, second: str, where: str | None, **options: Any) -> None:
     """Show two laps over the distance.
 
-    LAP is part of a session's name and a lap's, 8c3b-1/car13-0008, or 8c3b-1/best for the session's best.
+    LAP is part of a session's name and a lap's, 8c3b-1/car013-0008, or 8c3b-1/best for the session's best.
 
     \b
     Example:

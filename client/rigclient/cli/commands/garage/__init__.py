@@ -1,0 +1,1 @@
+"""Commands on what people enter: the catalog of a rig."""

@@ -1,0 +1,1 @@
+"""Files of the old collector: which belong together, what their columns are, whether they came over whole."""

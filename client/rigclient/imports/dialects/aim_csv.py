@@ -1,0 +1,95 @@
+"""AiM RaceStudio's CSV: padded with commas, the ends of the laps in one row.
+
+    Format,AiM CSV File,,,
+    Time,1:34 PM,,,
+    Beacon Markers,62.774,117.713,171.05
+    Segment Times,01:02.8,00:54.9,00:53.3
+
+    Time,GPS Speed,...            names, then units, then a blank row
+
+The recording's own end stands among the beacons; whether it is at the line its place tells.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rig.errors import BadRequest
+from rigclient.imports import encoding
+from rigclient.imports.log_times import NO_ZONE, seconds_of, wall_clock_ns
+from rigclient.imports.logged import Driven, Log, by_beacons, by_their_ends, recorded_laps, session_kind
+from rigclient.imports.plausible import LapCut
+from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
+from rigclient.imports.tabled import keyed, logs, opened
+
+_HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?AiM CSV File')
+_COLUMNS: Final = re.compile(
+    r'^\s*"?Time"?[,;\t]"?(?P<second>[^",;\t\r\n]+)"?[,;\t]"?[^",;\t\r\n]', re.MULTILINE
+)
+"""The header: names behind Time. Above it stands the time of day, alone."""
+_LINES_BYTES: Final = 1 << 16
+_FACTS: Final = ("Championship", "Comment", "Date", "Time", "Segment", "Sample Rate")
+_BEACONS: Final = "Beacon Markers"
+_SEGMENTS: Final = "Segment Times"
+
+
+class AimCsv:
+    """AiM RaceStudio's CSV."""
+
+    name: str = "AiM CSV"
+    program: str = "AiM RaceStudio"
+
+    def recognises(self, head: Head) -> bool:
+        """Return whether the first line says so."""
+        return _HEAD.match(head.text) is not None
+
+    def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
+        """Return a recording for every run of the clock; laps by the beacons, without any by the segment
+        times.
+        """
+        with path.open("rb") as file:
+            table = opened(file, ("Time", _second_name(path)))
+            found = logs(table, "Time", refuse, progress)
+        about, rows = keyed(table.before), {cells[0]: cells[1:] for cells in table.before if cells}
+        recordings = []
+        for at, log in enumerate(found.logs):
+            cuts = _cuts(rows, log)
+            driven = Driven(about.get("Racer", ""), about.get("Vehicle", ""))
+            laps = found.laps(at, recorded_laps(log, cuts, driven, by_their_ends(cuts)))
+            session = _session(about, at + 1)
+            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
+        return recordings
+
+
+def _second_name(path: Path) -> str:
+    """Return the name beside Time in the header. Raises BadRequest without a header."""
+    with path.open("rb") as file:
+        found = _COLUMNS.search(encoding.opened(file).read(_LINES_BYTES).replace("\0", ""))
+    if found is None:
+        raise BadRequest("it has no line of names that begins with Time", hint="export it again")
+    return found["second"].strip()
+
+
+def _cuts(rows: dict[str, list[str]], log: Log) -> list[LapCut]:
+    beacons = [one for cell in rows.get(_BEACONS, []) if (one := seconds_of(cell)) is not None]
+    if not beacons:
+        times = [one for cell in rows.get(_SEGMENTS, []) if (one := seconds_of(cell)) is not None]
+        beacons = [float(end) for end in np.cumsum(times)]
+    return by_beacons(log, [log.times[0] + one for one in beacons])
+
+
+def _session(about: dict[str, str], number: int) -> RecordedSession:
+    facts = {name: about[name] for name in _FACTS if about.get(name)}
+    start = wall_clock_ns(about.get("Date", ""), about.get("Time", ""))
+    return RecordedSession(
+        track=about.get("Session", ""),
+        kind=session_kind(about.get("Championship", "")),
+        number=number,
+        start_time_ns=start,
+        facts=facts | ({"time zone": NO_ZONE} if start else {}),
+    )
+
+
+DIALECT: Final = AimCsv()

@@ -1,0 +1,281 @@
+"""Where imported laps are kept: a folder in the layout of a rig's store, or a rig."""
+
+import contextlib
+import hashlib
+import re
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from google.protobuf import json_format
+
+from rig.disk import beside
+from rig.errors import Corrupt, NotFound
+from rig.lapfile import FILE_LIMIT, LapFile
+from rig.regular import read_regular
+from rig.v1 import archive_pb2, lap_pb2, session_pb2
+from rigclient.imports.loaded_files import CarLap, LoadedFile, may_be
+from rigclient.imports.races import date_told, digits, variant
+
+_LISTED_AT_ONCE: Final = 1000
+_MOST_BYTES: Final = 1 << 20
+"""Of what is known of a session."""
+_LEAST: Final = 8
+"""Digits of a checksum that may stand for it."""
+_HEX: Final = re.compile("[0-9a-f]+")
+_ALIKE: Final = 10
+"""Races that are alike in all but their cars."""
+
+
+class LapSink(Protocol):
+    """Laps that were imported, and those that come to them. Not for several threads."""
+
+    place: str
+    """Where they are, as in `is on the rig`."""
+
+    def sessions(self) -> list[session_pb2.Session]:
+        """Return the sessions that were imported."""
+
+    def laps_of(self, session: str) -> list[lap_pb2.Lap]:
+        """Return the laps of a session, `sessions/{session}`."""
+
+    def recording(self, lap: str) -> archive_pb2.Recording:
+        """Return what a lap was made of. Raises NotFound, Corrupt."""
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file. Raises NotFound."""
+
+    def put(self, session: session_pb2.Session, data: bytes) -> None:
+        """Keep a lap file, and its session. The same once more changes nothing."""
+
+    def delete(self, lap: str) -> None:
+        """Delete a lap, and its session with the last one. Raises NotFound."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class FolderSink:
+    """A folder `laps` as a rig's store has it: `laps/{session}/session.json`, `car003-0001.lap`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.place: str = f"{folder}"
+        self._root = folder / "laps"
+        self._known: dict[str, list[lap_pb2.Lap]] = {}
+
+    def sessions(self) -> list[session_pb2.Session]:
+        """Return the sessions that have a file."""
+        found = (self._session(path) for path in sorted(self._root.glob("*/session.json")))
+        return [one for one in found if one is not None and one.source == session_pb2.SESSION_SOURCE_IMPORT]
+
+    def laps_of(self, session: str) -> list[lap_pb2.Lap]:
+        """Return the laps of a session, by the heads of their files."""
+        if session not in self._known:
+            paths = sorted(self._folder(session).glob("[!.]*.lap"))
+            self._known[session] = [header.lap for path in paths if (header := _header(path))]
+        return self._known[session]
+
+    def recording(self, lap: str) -> archive_pb2.Recording:
+        """Return what a lap was made of."""
+        header = _header(self._path(lap))
+        if header is None:
+            raise NotFound(f"there is no lap {lap} in {self.place}", name=lap)
+        return header.recording
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file. Raises NotFound, Corrupt."""
+        try:
+            return read_regular(self._path(lap), FILE_LIMIT)
+        except FileNotFoundError:
+            raise NotFound(f"there is no lap {lap} in {self.place}", name=lap) from None
+
+    def put(self, session: session_pb2.Session, data: bytes) -> None:
+        """Write a lap file and its session's."""
+        header = LapFile(data).header
+        path = self._path(header.lap.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path.parent / "session.json", _dumped(session))
+        _replace(path, data)
+        known = self._known.setdefault(session.name, [])
+        known[:] = [*(lap for lap in known if lap.name != header.lap.name), header.lap]
+
+    def delete(self, lap: str) -> None:
+        """Delete a lap file; the folder of its session with the last one."""
+        path = self._path(lap)
+        if not path.exists():
+            raise NotFound(f"there is no lap {lap} in {self.place}", name=lap)
+        path.unlink()
+        self._known.pop(lap.partition("/laps/")[0], None)
+        if not any(path.parent.glob("*.lap")):
+            shutil.rmtree(path.parent)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _folder(self, session: str) -> Path:
+        return self._root / session.removeprefix("sessions/")
+
+    def _path(self, lap: str) -> Path:
+        session, _, own = lap.partition("/laps/")
+        return self._folder(session) / f"{own}.lap"
+
+    def _session(self, path: Path) -> session_pb2.Session | None:
+        with contextlib.suppress(Corrupt, OSError, json_format.ParseError):
+            text = read_regular(path, _MOST_BYTES).decode(errors="replace")
+            return json_format.Parse(text, session_pb2.Session(), ignore_unknown_fields=True)
+        return None
+
+
+def _header(path: Path) -> archive_pb2.LapHeader | None:
+    with contextlib.suppress(Corrupt, OSError), LapFile.open(path) as file:
+        return file.header
+    return None
+
+
+def _dumped(session: session_pb2.Session) -> bytes:
+    """Return a session as a store keeps it: JSON that ends with the CRC-32 of what is before."""
+    text = json_format.MessageToJson(session, preserving_proto_field_name=True)
+    body = text.rstrip().removesuffix("}").rstrip().encode()
+    return b'%s, "crc32": %d}' % (body, zlib.crc32(body))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Make `data` the file at `path`, whole or not at all."""
+    if path.exists() and path.read_bytes() == data:
+        return
+    beside(path).write_bytes(data)
+    beside(path).replace(path)
+
+
+class RigSink:
+    """A rig, over its connection."""
+
+    place: str = "the rig"
+
+    def __init__(self, rig: Any) -> None:
+        self._rig = rig
+        self._known: dict[str, list[lap_pb2.Lap]] | None = None
+        self._came: dict[str, session_pb2.Session] = {}
+
+    def sessions(self) -> list[session_pb2.Session]:
+        """Return the sessions that were imported, with those that came just now."""
+        listed = self._rig.sessions(source="import", page_size=_LISTED_AT_ONCE)
+        return list(({one.name: one.message for one in listed} | self._came).values())
+
+    def laps_of(self, session: str) -> list[lap_pb2.Lap]:
+        """Return the laps of a session, all of them fetched once."""
+        if self._known is None:
+            self._known = {}
+            for lap in self._rig.laps(source="import", page_size=_LISTED_AT_ONCE):
+                self._known.setdefault(lap.name.partition("/laps/")[0], []).append(lap.message)
+        return self._known.setdefault(session, [])
+
+    def recording(self, lap: str) -> archive_pb2.Recording:
+        """Return what a lap was made of."""
+        return LapFile(self._rig.lap_file(lap)).header.recording
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file."""
+        return bytes(self._rig.lap_file(lap))
+
+    def put(self, session: session_pb2.Session, data: bytes) -> None:
+        """Send a lap file, with its session."""
+        self._rig.import_lap(session, data)
+        lap = LapFile(data).header.lap
+        known = self.laps_of(session.name)
+        known[:] = [*(one for one in known if one.name != lap.name), lap]
+        self._came[session.name] = session
+
+    def delete(self, lap: str) -> None:
+        """Delete a lap."""
+        self._rig.delete_lap(lap)
+        session = lap.partition("/laps/")[0]
+        self.laps_of(session)[:] = [one for one in self.laps_of(session) if one.name != lap]
+        if not self.laps_of(session):
+            self._came.pop(session, None)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._rig.close()
+
+
+class SinkFiles:
+    """The files that the laps of a sink came from."""
+
+    def __init__(self, sink: LapSink) -> None:
+        self._sink: Final = sink
+        self.place: str = sink.place
+
+    def laps_of_file(self, sha256: str) -> list[lap_pb2.Lap]:
+        """Return the laps that came from the file with a checksum, or with one that begins so."""
+        return [lap for lap in self._laps() if lap.file_digest and _same(sha256, lap.file_digest)]
+
+    def session_of_file(self, sha256: str) -> str | None:
+        """Return the session of a file all of whose laps are there; None where one is not: whoever was killed
+        while it came goes on.
+        """
+        laps = self.laps_of_file(sha256)
+        if not laps or len(laps) < self._sink.recording(laps[0].name).laps:
+            return None
+        return laps[0].name.partition("/laps/")[0].removeprefix("sessions/")
+
+    def sessions_of_race(self, key: str, name: str, date: str) -> list[LoadedFile]:
+        """Return the sessions whose names end as those of the race do, with the digits of its key."""
+        own = [digits(variant(key, nth))[:4] for nth in range(_ALIKE)]
+        return [
+            LoadedFile(short, *self._file(session.name))
+            for session in self._sink.sessions()
+            if (short := session.name.removeprefix("sessions/")) and _of_race(short, own, name)
+            if may_be(date, "" if session.start_time_ns else date_told(short), session.start_time_ns)
+            if self._sink.laps_of(session.name)
+        ]
+
+    def _file(self, session: str) -> tuple[str, str]:
+        """Return checksum and name of the first file of a session."""
+        recording = self._sink.recording(self._sink.laps_of(session)[0].name)
+        return recording.sha256, recording.file
+
+    def numbers(self, session: str) -> set[str]:
+        """Return the numbers painted on the cars of a session."""
+        return {lap.car_number for lap in self._sink.laps_of(f"sessions/{session}")}
+
+    def replaced(self, sha256: str, session: str) -> bool:
+        """Return whether the session came in the place of the file with this checksum."""
+        lap = self._sink.laps_of(f"sessions/{session}")[0]
+        return any(_same(sha256, one) for one in self._sink.recording(lap.name).replaced)
+
+    def cars(self, session: str) -> dict[str, int]:
+        """Return the slot ids of a session's cars, by vehicle."""
+        return {lap.vehicle: lap.car for lap in self._sink.laps_of(f"sessions/{session}")}
+
+    def laps(self, session: str) -> dict[CarLap, str]:
+        """Return the checksum of the file that each lap of a session came from."""
+        return {(lap.car, lap.index): lap.file_digest for lap in self._sink.laps_of(f"sessions/{session}")}
+
+    def _laps(self) -> Iterator[lap_pb2.Lap]:
+        for session in self._sink.sessions():
+            yield from self._sink.laps_of(session.name)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _of_race(session: str, own: list[str], name: str) -> bool:
+    """Return whether 20250906-184041-barber-race-5f3a-1 ends as barber-race--1, with digits of the key."""
+    head, _, number = session.rpartition("-")
+    head, _, key = head.rpartition("-")
+    return key in own and f"{head}--{number}".endswith(f"-{name.partition('-')[2]}")
+
+
+def laps_of_file(sink: LapSink, path: Path) -> list[str]:
+    """Return the names of the laps that came from a file, or from the file with a checksum that begins so."""
+    sha256 = str(path).lower()
+    if path.is_file():
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(sha256) < _LEAST or not _HEX.fullmatch(sha256):
+        raise NotFound(f"there is no file {path}", hint="a file, or its checksum")
+    return [lap.name for lap in SinkFiles(sink).laps_of_file(sha256)]
