@@ -50,10 +50,10 @@ _COLUMNS: Final = (
 def drivers(season: season_pb2.Season, /, driver: str, as_json: bool) -> None:
     """Show what the season says of each driver.
 
-    The fastest is first; wins and places are those in the class. pace % and lap % are the mean gaps of laps at
-    pace and of best laps to the best of the class, spread is the deviation of laps at pace, places are those
-    gained from the grid, or from the end of the first lap where no grid is known; out are races that were not
-    finished. A terminal of 110 columns shows more.
+    The fastest is first; wins and places are those in the class. pace % and lap % are the mean gaps of laps
+    at pace and of best laps to the best of the class, spread is the deviation of laps at pace, places are
+    those gained from the grid, or from the end of the first lap where no grid is known; out are races that
+    were not finished. A terminal of 110 columns shows more.
 
     \b
     Example:
