@@ -18,6 +18,8 @@ const PAGES = [
   ["overlay", "rigd overlay", "overlay"],
   ["wall", "rigd pit wall", "", "wall"],
   ["replay", "rigd replay", "", "replay"],
+  ["garage", "rigd garage", "", "garage"],
+  ["season", "rigd season", "", "season"],
 ];
 // Modules for pages of one's own: name in /assets, and source.
 const MODULES = [

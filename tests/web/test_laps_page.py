@@ -56,6 +56,8 @@ class Gateway:
                 "sessions": [{"name": SESSION, "track_name": "Meander Valley", "kind": "SESSION_KIND_RACE"}]
             },
             "/api/left/laps": {"laps": LAPS},
+            "/api/left/resources": {"resources": []},
+            "/api/left/assistant": {"configured": False},
         }
         page.route(f"{HOME}/**", self._answer)
 

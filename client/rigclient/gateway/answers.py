@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from rig.errors import BadRequest, RigError
-from rig.v1 import access_pb2, analysis_pb2, laps_pb2, rig_pb2
+from rig.v1 import access_pb2, analysis_pb2, catalog_pb2, laps_pb2, rig_pb2
 from rigclient import queries
 from rigclient.aio import AsyncRig
 
@@ -30,7 +30,9 @@ class PageCall(NamedTuple):
     """The field that names a session: also a part of it, empty for the newest."""
 
 
-_RIG, _LAP, _ANALYSIS, _ACCESS = (f"rig.v1.{name}Service/" for name in ("Rig", "Lap", "Analysis", "Access"))
+_RIG, _LAP, _ANALYSIS, _ACCESS, _CATALOG = (
+    f"rig.v1.{name}Service/" for name in ("Rig", "Lap", "Analysis", "Access", "Catalog")
+)
 QUESTIONS: Final = {
     "status": PageCall(_RIG + "GetStatus", rig_pb2.GetStatusRequest, rig_pb2.GetStatusResponse),
     "channels": PageCall(_RIG + "ListChannels", rig_pb2.ListChannelsRequest, rig_pb2.ListChannelsResponse),
@@ -62,12 +64,41 @@ QUESTIONS: Final = {
     "coach": PageCall(
         _ANALYSIS + "Coach", analysis_pb2.CoachRequest, analysis_pb2.CoachResponse, ("lap", "reference")
     ),
+    "assistant": PageCall(
+        _ANALYSIS + "GetAssistant", analysis_pb2.GetAssistantRequest, analysis_pb2.GetAssistantResponse
+    ),
+    "resources": PageCall(
+        _CATALOG + "ListResources", catalog_pb2.ListResourcesRequest, catalog_pb2.ListResourcesResponse
+    ),
+    "resource": PageCall(
+        _CATALOG + "GetResource", catalog_pb2.GetResourceRequest, catalog_pb2.GetResourceResponse
+    ),
+    "differences": PageCall(
+        _CATALOG + "DiffSetups", catalog_pb2.DiffSetupsRequest, catalog_pb2.DiffSetupsResponse
+    ),
     "seat": PageCall(_ACCESS + "GetSeat", access_pb2.GetSeatRequest, access_pb2.GetSeatResponse),
     "caller": PageCall(_ACCESS + "GetCaller", access_pb2.GetCallerRequest, access_pb2.GetCallerResponse),
 }
-"""By the last part of the address. They change nothing on the rig."""
+"""By the last part of the address, asked with GET. They change nothing on the rig."""
 
-MARK: Final = PageCall(_LAP + "Mark", laps_pb2.MarkRequest, laps_pb2.MarkResponse)
+CHANGES: Final = {
+    "marks": PageCall(_LAP + "Mark", laps_pb2.MarkRequest, laps_pb2.MarkResponse),
+    "create": PageCall(
+        _CATALOG + "CreateResource", catalog_pb2.CreateResourceRequest, catalog_pb2.CreateResourceResponse
+    ),
+    "update": PageCall(
+        _CATALOG + "UpdateResource", catalog_pb2.UpdateResourceRequest, catalog_pb2.UpdateResourceResponse
+    ),
+    "delete": PageCall(
+        _CATALOG + "DeleteResource", catalog_pb2.DeleteResourceRequest, catalog_pb2.DeleteResourceResponse
+    ),
+    "decide": PageCall(
+        _CATALOG + "DecidePlanItem", catalog_pb2.DecidePlanItemRequest, catalog_pb2.DecidePlanItemResponse
+    ),
+}
+"""What pages may change: marks, what people enter, whether what is proposed is done. Their fields come as the
+body, in JSON.
+"""
 
 HTTP: Final = {
     "INVALID_ARGUMENT": 400,
@@ -98,17 +129,24 @@ async def answer(rig: AsyncRig, question: PageCall, given: Iterable[tuple[str, s
     return await asyncio.to_thread(text, await rig.call(question.method, request, question.answer))
 
 
-async def mark(rig: AsyncRig, body: bytes) -> str:
-    """Keep a moment as a page asks for, as JSON. Raises BadRequest, and what the rig says."""
-    request = MARK.request()
+async def change(rig: AsyncRig, call: PageCall, body: bytes) -> str:
+    """Change something as a page asks for; returns the rig's answer as JSON. Raises BadRequest, and what the
+    rig says.
+    """
+    request = call.request()
+    _fill(request, members(body, call.request.DESCRIPTOR.name))
+    return await asyncio.to_thread(text, await rig.call(call.method, request, call.answer))
+
+
+def members(body: bytes, what: str) -> dict[str, Any]:
+    """Return the members of a JSON object. Raises BadRequest for anything else; `what` is what it is of."""
     try:
-        members = json.loads(body or b"{}")
+        found = json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        raise BadRequest("the body is no JSON", hint="a MarkRequest: before_s, after_s, note") from None
-    if not isinstance(members, dict):
-        raise BadRequest("the body is no object", hint="a MarkRequest: before_s, after_s, note")
-    _fill(request, members)
-    return await asyncio.to_thread(text, await rig.call(MARK.method, request, MARK.answer))
+        raise BadRequest("the body is no JSON", hint=f"the fields of {what}") from None
+    if not isinstance(found, dict):
+        raise BadRequest("the body is no object", hint=f"the fields of {what}")
+    return found
 
 
 def text(message: Message) -> str:

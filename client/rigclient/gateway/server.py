@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from rig.errors import BadRequest, Busy, Denied, RigError
-from rigclient.gateway import answers, page
+from rigclient.gateway import answers, chat, page, report, setup_files
 from rigclient.gateway.comparison import Comparing
 from rigclient.gateway.files import PAGES, Files
 from rigclient.gateway.guard import HEADERS, Guard
@@ -28,6 +28,8 @@ SILENT_S: Final = 10.0
 """Who connects and asks nothing for so long is sent away, at once where there are too many."""
 MAX_WORDS: Final = 64 << 10
 """Bytes of what a page says at once."""
+MAX_BODY: Final = 512 << 10
+"""Bytes of what is entered at once: a setup's file has up to 60 kB."""
 SEND_BUFFER: Final = 128 << 10
 """Bytes of the kernel's for a page that does not read; it doubles them."""
 WRITE_BUFFER: Final = 128 << 10
@@ -97,9 +99,9 @@ class Gateway:
             raise Denied(
                 f"{self.settings.listen} can be reached from other machines", hint="a key and TLS are needed"
             )
-        app = web.Application(middlewares=[self._answer], client_max_size=MAX_WORDS)
+        app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY)
         app.router.add_get("/", self._page("index"))
-        for name in ("wall", "replay", "laps", "compare"):
+        for name in ("wall", "replay", "laps", "compare", "garage", "season"):
             app.router.add_get(f"/{name}", self._page(name))
         app.router.add_get("/overlay/{widget}", self._page(WIDGET_PAGE))
         app.router.add_get("/assets/{name:.+}", self._asset)
@@ -107,7 +109,10 @@ class Gateway:
         app.router.add_get("/api/rigs", self._rigs)
         app.router.add_get("/api/{rig}/comparison", self._comparison)
         app.router.add_get("/api/{rig}/{question}", self._question)
-        app.router.add_post("/api/{rig}/marks", self._mark)
+        app.router.add_post("/api/{rig}/setup-file", self._setup_file)
+        app.router.add_post("/api/{rig}/chat", self._chat)
+        app.router.add_post("/api/{rig}/{change}", self._change)
+        app.router.add_get("/report/{rig}", self._report)
         app.router.add_get("/live/{rig}", self._live)
         app.on_response_prepare.append(_add_headers)
         self._runner = web.AppRunner(
@@ -234,17 +239,26 @@ class Gateway:
         response.enable_compression()
         return response
 
-    async def _mark(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/json":
-            raise BadRequest("the body is no JSON", hint="Content-Type: application/json")
+    async def _report(self, request: web.Request) -> web.Response:
         rig = await self.rigs.get(request.match_info["rig"])
-        try:
-            async with asyncio.timeout(SILENT_S):
-                body = await request.read()
-        except TimeoutError:
-            raise web.HTTPRequestTimeout from None
-        text = await answers.mark(rig.connection, body)
+        return await report.report(rig.connection, request.query.items())
+
+    async def _change(self, request: web.Request) -> web.Response:
+        call = answers.CHANGES.get(request.match_info["change"])
+        if call is None:
+            raise web.HTTPNotFound
+        rig = await self.rigs.get(request.match_info["rig"])
+        text = await answers.change(rig.connection, call, await _body(request))
         return web.Response(text=text, content_type="application/json")
+
+    async def _setup_file(self, request: web.Request) -> web.Response:
+        rig = await self.rigs.get(request.match_info["rig"])
+        text = await setup_files.enter(rig.connection, await _body(request))
+        return web.Response(text=text, content_type="application/json")
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        rig = await self.rigs.get(request.match_info["rig"])
+        return await chat.chat(rig.connection, request, await _body(request))
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if len(self.open) >= MAX_PAGES:
@@ -266,13 +280,25 @@ class Gateway:
         return live
 
 
+async def _body(request: web.Request) -> bytes:
+    """Return what a page sends. Raises BadRequest for what another site's form could send too."""
+    if request.content_type != "application/json":
+        raise BadRequest("the body is no JSON", hint="Content-Type: application/json")
+    try:
+        async with asyncio.timeout(SILENT_S):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+
+
 def _busy(what: str) -> web.Response:
     words = {"code": "EXHAUSTED", "message": what, "hint": "close one, or try again"}
     return web.json_response({"error": words}, status=503, headers={"Retry-After": "1"})
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
 
 

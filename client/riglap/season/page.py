@@ -15,6 +15,7 @@ from riglap.times import clock, gap, lap_time
 
 _HERE: Final = Path(__file__)
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_DARK: Final = "(prefers-color-scheme: dark)"
 _PARTS: Final = (
     ("championship", "Championship"),
     ("rounds", "Rounds"),
@@ -41,8 +42,8 @@ def write(path: Path, season: season_pb2.Season) -> None:
         partial.write_text(made, encoding="utf-8")
 
 
-def page(season: season_pb2.Season) -> str:
-    """Return the page."""
+def page(season: season_pb2.Season, theme: str = "") -> str:
+    """Return the page, in the `theme` light or dark; "": as the browser likes it."""
     drivers = list(dict.fromkeys(one.driver for one in season.drivers))
     body = [
         tag(
@@ -56,11 +57,12 @@ def page(season: season_pb2.Season) -> str:
         *(_section(name, title, season) for name, title in _PARTS),
         tag("script", _HERE.with_suffix(".js").read_text(encoding="utf-8")),
     ]
+    style = _HERE.with_suffix(".css").read_text(encoding="utf-8")
     head = [
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         tag("title", text(_title(season))),
-        tag("style", _HERE.with_suffix(".css").read_text(encoding="utf-8")),
+        tag("style", style.replace(_DARK, {"dark": "all", "light": "not all"}.get(theme, _DARK))),
     ]
     whole = tag("html", tag("head", *head), tag("body", *body), lang="en")
     return f"<!doctype html>\n{whole}\n"

@@ -5,12 +5,15 @@ import { html, nothing, render, type TemplateResult } from "lit";
 import { ask, words } from "../parts/api.ts";
 import { delta as signed, lapTime } from "../parts/format.ts";
 import { header, linked } from "../parts/header.ts";
+import { Layouts } from "../parts/layouts.ts";
 import { type Look, look, wear } from "../parts/look.ts";
 
+import { Chat } from "./chat.ts";
 import { Comparison, type Document, type Lap } from "./comparison.ts";
-import { DELTA, keep, kept, readStrips, strip, usual, type Strip } from "./layout.ts";
+import { DELTA, readStrips, strip, usual, written, type Strip } from "./layout.ts";
 import { TrackMap } from "./map.ts";
 import { Strips, type Shelf } from "./strips.ts";
+import { LapNotes } from "./notes.ts";
 import { lapTable, lost, partTable, sectorTable, tipList, type Shown } from "./tables.ts";
 import { View, type Change } from "./view.ts";
 
@@ -51,6 +54,8 @@ class Page {
   private minis = false;
   private wrong = ""; // what is wrong with a formula
   private part = "";
+  private readonly layouts = new Layouts(held ? "" : rigOf(), "compare", "layouts");
+  private readonly beside: { notes: LapNotes; chat: Chat; of: string } | undefined;
 
   constructor(comparison: Comparison) {
     this.comparison = comparison;
@@ -64,8 +69,35 @@ class Page {
     this.view.watch((changed) => this.change(changed));
     addEventListener("keydown", (event) => this.key(event));
     document.body.dataset.ready = "";
+    if (!held) {
+      const notes = new LapNotes(rigOf(), document.querySelector<HTMLElement>("#notes")!);
+      const chat = new Chat(rigOf(), document.querySelector<HTMLElement>("#chatbox")!, () => void notes.show(this.lap.plain.name));
+      this.beside = { notes, chat, of: "" };
+    }
     this.dress();
     this.drawAll();
+    void this.begin();
+  }
+
+  /** Begin with the layout that somebody made the usual one, where the address says none. */
+  private async begin(): Promise<void> {
+    await this.layouts.load();
+    const { standard } = this.layouts;
+    if (standard && !this.view.chosen.strips) this.view.set({ strips: readStrips(standard) });
+    this.bar();
+  }
+
+  /** Show notes and the assistant beside the lap in focus; a file has neither, and nor has the ideal lap. */
+  private talk(): void {
+    const { beside } = this;
+    const [lap, reference] = [this.lap.plain, this.reference.plain];
+    const of = JSON.stringify([lap.name, reference.name]);
+    if (!beside || beside.of === of) return;
+    beside.of = of;
+    document.querySelector<HTMLElement>("#notebox")!.hidden = Boolean(lap.ideal);
+    if (lap.ideal) return;
+    void beside.notes.show(lap.name);
+    void beside.chat.about(lap.name, reference.ideal || reference === lap ? "" : reference.name);
   }
 
   private lapOf(name: string, instead: Lap): Lap {
@@ -128,6 +160,7 @@ class Page {
     this.tables();
     this.bar();
     this.cursor();
+    this.talk();
   }
 
   private tables(): void {
@@ -173,7 +206,7 @@ class Page {
     const shown = new Set(this.shown.map((one) => one.channel));
     const delta = laps.length > 1 && laps.some((lap) => lap.time) ? [DELTA] : [];
     const missing = [...delta, ...channels.map((channel) => channel.name)].filter((name) => !shown.has(name));
-    const names = [...kept().keys()];
+    const { names } = this.layouts;
     document.title = `${track || "laps"}: ${this.lap.plain.title} to ${this.reference.plain.title}`;
     const about = html`<b class="track">${track || "Laps"}</b> <small>${circuit?.name ?? ""}</small>
       <span class="versus" role="status"><i style="--of:${this.colour(this.lap)}"></i><b>${this.lap.plain.driver || this.lap.plain.title}</b>
@@ -189,6 +222,7 @@ class Page {
         ${chosen.strips ? html`<option value="usual">usual</option>` : ""}
         ${names.map((name) => html`<option value="=${name}">${name}</option>`)}
         <option value="keep">keep as…</option>
+        ${names.map((name) => html`<option value="!${name}">begin with ${name}</option>`)}
         ${names.map((name) => html`<option value="-${name}">forget ${name}</option>`)}</select></label>
       <button title="Keys" aria-label="Keys" @click=${() => this.help()}>?</button>`;
     draw(chosen, (look) => this.view.set(look), about, tools);
@@ -237,10 +271,19 @@ class Page {
     const wish = select.value;
     select.value = "";
     if (wish === "usual") return this.view.set({ strips: null });
-    if (wish.startsWith("=")) return this.view.set({ strips: readStrips(kept().get(wish.slice(1)) ?? "") });
-    const name = wish.startsWith("-") ? wish.slice(1) : prompt("Keep this layout as")?.trim().slice(0, 40);
-    if (name && !keep(name, wish.startsWith("-") ? null : this.shown)) alert("This browser keeps nothing for this page; the address holds the layout.");
-    this.bar();
+    const name = wish.slice(1);
+    if (wish.startsWith("=")) return this.view.set({ strips: readStrips(this.layouts.document(name) ?? "") });
+    this.arrange(wish, name).then(
+      () => this.bar(),
+      (error: unknown) => alert(words(error)),
+    );
+  }
+
+  private async arrange(wish: string, name: string): Promise<void> {
+    if (wish.startsWith("-")) return this.layouts.forget(name);
+    if (wish.startsWith("!")) return this.layouts.save(name, this.layouts.document(name) ?? "", true);
+    const named = prompt("Keep this layout as")?.trim().slice(0, 40);
+    if (named) await this.layouts.save(named, written(this.shown));
   }
 
   private cursor(): void {

@@ -3,10 +3,13 @@
 import { html, nothing, render, type TemplateResult } from "lit";
 
 import { ask, words } from "../parts/api.ts";
+import { list, type Resource } from "../parts/catalog.ts";
 import { sentence } from "../parts/channels.ts";
 import { dateTime, lapTime } from "../parts/format.ts";
 import { header, linked } from "../parts/header.ts";
 import { look, wear } from "../parts/look.ts";
+import { Chat } from "./chat.ts";
+import { LapNotes } from "./notes.ts";
 
 interface Session {
   name: string;
@@ -36,12 +39,12 @@ interface Lap {
   track_name?: string;
 }
 
-type Filters = Record<"session" | "track" | "car" | "class" | "driver" | "valid" | "sort", string>;
+type Filters = Record<"session" | "track" | "car" | "class" | "driver" | "tag" | "valid" | "sort", string>;
 
 const PAGE_SIZE = 1000;
 const MOST_PAGES = 5;
 const MOST_PICKED = 20;
-const NO_FILTERS: Filters = { session: "", track: "", car: "", class: "", driver: "", valid: "", sort: "time" };
+const NO_FILTERS: Filters = { session: "", track: "", car: "", class: "", driver: "", tag: "", valid: "", sort: "time" };
 
 /** Return all of a list that comes in pages, 5,000 at most. */
 async function all<T>(rig: string, name: "sessions" | "laps", query: Record<string, string> = {}): Promise<T[]> {
@@ -78,6 +81,8 @@ class Page {
   private filters: Filters = { ...NO_FILTERS };
   private picked: string[] = [];
   private shown = 200;
+  private notes = new Map<string, number>(); // how many, by lap
+  private tags = new Map<string, string[]>(); // by lap
 
   async start(): Promise<void> {
     const query = new URLSearchParams(location.search);
@@ -100,8 +105,32 @@ class Page {
   private async loadLaps(): Promise<void> {
     const { session } = this.filters;
     this.laps = await all<Lap>(this.rig, "laps", session ? { parent: session } : {});
+    await this.loadNotes();
     document.body.dataset.ready = "";
     this.draw();
+  }
+
+  /** Take what was said of laps; a rig without a catalog has nothing. */
+  private async loadNotes(): Promise<void> {
+    const none = (): never[] => [];
+    const [notes, tags] = await Promise.all([list<"note">(this.rig, "notes").catch(none), list<"tag">(this.rig, "tags").catch(none)]);
+    this.notes = new Map();
+    for (const { note } of notes as Resource<"note">[]) this.notes.set(note.target, (this.notes.get(note.target) ?? 0) + 1);
+    this.tags = new Map();
+    for (const { tag } of tags as Resource<"tag">[]) this.tags.set(tag.target, [...(this.tags.get(tag.target) ?? []), tag.text]);
+  }
+
+  /** Show what was said of a lap, in a dialog, with the assistant below it. */
+  private open(lap: Lap): void {
+    const dialog = document.querySelector<HTMLDialogElement>("#said")!;
+    const title = `${lap.driver ?? ""}, ${short(lap)}, ${lapTime(lap.lap_time ?? NaN)}`;
+    render(html`<header><h2>${title}</h2><button @click=${() => dialog.close()}>Close</button></header>`, dialog.querySelector<HTMLElement>("#said-head")!);
+    const changed = (): void => void this.loadNotes().then(() => this.draw(), say);
+    const notes = new LapNotes(this.rig, dialog.querySelector<HTMLElement>("#said-notes")!, changed);
+    const chat = new Chat(this.rig, dialog.querySelector<HTMLElement>("#said-chat")!, () => void notes.show(lap.name));
+    void notes.show(lap.name);
+    void chat.about(lap.complete ? lap.name : "");
+    if (!dialog.open) dialog.showModal();
   }
 
   private set(some: Partial<Filters>): void {
@@ -118,7 +147,7 @@ class Page {
   }
 
   private get filtered(): Lap[] {
-    const { track, car, class: kind, driver, valid, sort } = this.filters;
+    const { track, car, class: kind, driver, tag, valid, sort } = this.filters;
     const wanted = driver.toLowerCase();
     const found = this.laps.filter(
       (lap) =>
@@ -126,6 +155,7 @@ class Page {
         (!car || lap.vehicle === car) &&
         (!kind || lap.vehicle_class === kind) &&
         (!wanted || (lap.driver ?? "").toLowerCase().includes(wanted)) &&
+        (!tag || this.tags.get(lap.name)?.includes(tag)) &&
         (!valid || counts(lap)),
     );
     const time = (lap: Lap): number => lap.lap_time || Infinity;
@@ -173,13 +203,14 @@ class Page {
   }
 
   private filterRow(): TemplateResult {
-    const options = (name: keyof Filters, of: (lap: Lap) => string | undefined): TemplateResult => {
-      const values = [...new Set([this.filters[name], ...this.laps.map(of)])].filter((value): value is string => Boolean(value)).sort();
+    const options = (name: keyof Filters, of: (lap: Lap) => string | string[] | undefined): TemplateResult => {
+      const values = [...new Set([this.filters[name], ...this.laps.flatMap(of)])].filter((value): value is string => Boolean(value)).sort();
       return html`<label>${sentence(name)} <select aria-label=${sentence(name)} @change=${(event: Event) => this.set({ [name]: (event.target as HTMLSelectElement).value })}>
         <option value="">all</option>${values.map((value) => html`<option ?selected=${value === this.filters[name]}>${value}</option>`)}</select></label>`;
     };
     const enough = this.picked.length >= 2;
     return html`${options("track", (lap) => this.track(lap))} ${options("class", (lap) => lap.vehicle_class)} ${options("car", (lap) => lap.vehicle)}
+      ${this.tags.size ? options("tag", (lap) => this.tags.get(lap.name)) : nothing}
       <label>Driver <input type="search" .value=${this.filters.driver} @input=${(event: Event) => this.set({ driver: (event.target as HTMLInputElement).value })}></label>
       <label><input type="checkbox" ?checked=${Boolean(this.filters.valid)} @change=${(event: Event) => this.set({ valid: (event.target as HTMLInputElement).checked ? "1" : "" })}> Valid only</label>
       ${this.picked.length ? html`<button @click=${() => this.pick([])}>Clear ${this.picked.length}</button>` : nothing}
@@ -248,7 +279,12 @@ class Page {
         @change=${() => this.pick(picked ? this.picked.filter((name) => name !== lap.name) : [...this.picked, lap.name])}></td>
       <td class="word num dim">${short(lap)}</td><td class="word"><b>${lap.driver ?? ""}</b></td><td class="word wide">${lap.vehicle ?? ""}</td>
       <td class="word">${lap.vehicle_class ?? ""}</td>${cell("lap_time")}${cell("sector1")}${cell("sector2")}${cell("sector3")}
-      <td class="word dim">${notes.join(", ")}</td></tr>`;
+      <td class="word dim">${notes.join(", ")}${this.said(lap)}</td></tr>`;
+  }
+
+  private said(lap: Lap): TemplateResult {
+    const count = this.notes.get(lap.name) ?? 0;
+    return html` ${(this.tags.get(lap.name) ?? []).map((tag) => html`<span class="tag">${tag}</span>`)}<button class="open" aria-label="Notes of ${short(lap)}" @click=${() => this.open(lap)}>${count ? `${count} ${count === 1 ? "note" : "notes"}` : "+"}</button>`;
   }
 }
 

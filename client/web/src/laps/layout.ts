@@ -1,7 +1,4 @@
-// Layouts: which strips are shown, in which order and how high. The one in use stands in the address, those that
-// are kept in the browser's store.
-
-import { keep as remember, kept as remembered } from "../parts/kept.ts";
+// A layout: which strips are shown, in which order and how high. The one in use stands in the address.
 
 export interface Strip {
   channel: string;
@@ -12,7 +9,6 @@ export const DELTA = "delta";
 export const LEAST_PX = 48;
 export const MOST_PX = 600;
 const MOST_STRIPS = 30;
-const STORE = "layouts";
 const HEIGHTS: Record<string, number> = { delta: 128, speed: 180, throttle: 84, brake: 84, gear: 72, steering: 84 };
 const USUAL_PX = 96;
 
@@ -53,23 +49,4 @@ export function readStrips(text: string): Strip[] | null {
 
 export function bounded(height: number): number {
   return Math.round(Math.min(Math.max(height, LEAST_PX), MOST_PX));
-}
-
-/** Layouts that were kept, by name. A browser that keeps nothing has none. */
-export function kept(): Map<string, string> {
-  try {
-    const found: unknown = JSON.parse(remembered(STORE) ?? "{}");
-    const pairs = Object.entries(found as Record<string, unknown>);
-    return new Map(pairs.filter((pair): pair is [string, string] => typeof pair[1] === "string"));
-  } catch {
-    return new Map();
-  }
-}
-
-/** Keep a layout under a name, or forget the one of that name. Return whether the browser did. */
-export function keep(name: string, strips: Strip[] | null): boolean {
-  const all = kept();
-  if (strips) all.set(name, written(strips));
-  else all.delete(name);
-  return remember(STORE, JSON.stringify(Object.fromEntries(all)));
 }

@@ -26,6 +26,20 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   return answer<T>(await reached(address(path), { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
+// Ask for what comes bit by bit: an object a line. The gateway ends it with an error as its last line.
+export async function* stream<T>(path: string, body: unknown): AsyncGenerator<T> {
+  const headers = { "Content-Type": "application/json" };
+  const response = await reached(address(path), { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok || !response.body) return void (await answer(response));
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (text + part.value).split("\n");
+    text = lines.pop() ?? "";
+    for (const line of lines) if (line) yield JSON.parse(line) as T;
+  }
+}
+
 function address(path: string, query: Record<string, string | string[]> = {}): URL {
   const url = new URL(`/api/${path}`, location.href);
   for (const [name, values] of Object.entries(query))

@@ -5,7 +5,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { choose, type Look } from "./look.ts";
 import { THEMES } from "./settings.ts";
 
-const PAGES = { index: ["/", "Rigs"], wall: ["/wall", "Pit wall"], replay: ["/replay", "Replay"], laps: ["/laps", "Laps"], compare: ["/compare", "Compare"] } as const;
+const PAGES = { index: ["/", "Rigs"], wall: ["/wall", "Pit wall"], replay: ["/replay", "Replay"], laps: ["/laps", "Laps"], compare: ["/compare", "Compare"], garage: ["/garage", "Garage"], season: ["/season", "Season"] } as const;
 const CARRIED = ["key", "delay", "theme", "units"]; // parts of an address that hold for every page
 
 export type Head = {

@@ -2,10 +2,11 @@
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 
-import { rigs as listRigs } from "../parts/api.ts";
+import { rigs as listRigs, words } from "../parts/api.ts";
 import { clock, fixed, inUnits, lapTime, NONE, timeOfDay } from "../parts/format.ts";
 import { header } from "../parts/header.ts";
 import { keep, kept } from "../parts/kept.ts";
+import { Layouts } from "../parts/layouts.ts";
 import { look } from "../parts/look.ts";
 import { parse as parseRule } from "./alerts.ts";
 import { format, moved, PANELS, parse, STANDARD, TITLES, toggled, widened, type Panel, type Placed } from "./arrangement.ts";
@@ -33,6 +34,9 @@ export class RigWall extends LitElement {
   private channels = stored("channels", "speed,throttle,brake").split(",").filter(Boolean);
   private rules: string[] = JSON.parse(kept("wall.rules") ?? "[]");
   private arranging = false;
+  private layouts: Layouts | undefined;
+  private layout = ""; // name of the one that was chosen
+  private unkept = ""; // why a layout was not kept
   private tab: Panel = "timing";
   private said = ""; // how a mark went
   private wrong = ""; // what is wrong with a rule
@@ -90,6 +94,7 @@ export class RigWall extends LitElement {
     if (!feed) {
       feed = new RigFeed(name);
       this.feeds.set(name, feed);
+      if (!this.layouts) void this.learn(this.rig || name);
       for (const what of ["state", "scoring", "events", "laps"]) feed.addEventListener(what, () => this.ask());
       feed.addEventListener("alert", (event) => this.alert(name, (event as CustomEvent<{ text: string }>).detail.text));
       this.follow();
@@ -172,7 +177,67 @@ export class RigWall extends LitElement {
     return html`<fieldset class="chooser"><legend>Panels</legend>${PANELS.map((panel) => html`
       <label><input type="checkbox" .checked=${this.placed.some((one) => one.panel === panel)}
         @change=${() => this.place(toggled(this.placed, panel))}> ${TITLES[panel]}</label>`)}
-      <button @click=${() => this.place(parse(STANDARD))}>As it was</button></fieldset>`;
+      <button @click=${() => this.place(parse(STANDARD))}>As it was</button>
+      ${this.layoutForm()}</fieldset>`;
+  }
+
+  // Layouts are in the catalog of the rig that the page began with.
+  private async learn(rig: string): Promise<void> {
+    this.layouts = new Layouts(rig, "pitwall", "wall.layouts");
+    await this.layouts.load();
+    const untouched = stored("panels", "") === "" && stored("channels", "") === "";
+    if (untouched && this.layouts.standard) this.lay(this.layouts.standard);
+    this.ask();
+  }
+
+  private lay(document: string): void {
+    try {
+      const { panels, channels, rules } = JSON.parse(document) as { panels?: string; channels?: string[]; rules?: string[] };
+      if (panels) this.placed = parse(panels);
+      if (Array.isArray(channels)) this.channels = channels.map(String).slice(0, 20);
+      if (Array.isArray(rules)) this.rules = rules.map(String).slice(0, 50);
+    } catch {
+      return; // not one of this page's
+    }
+    store("panels", format(this.placed));
+    store("channels", this.channels.join(","));
+    this.ruled(this.rules);
+    this.ask();
+  }
+
+  private async keepLayout(event: Event, standard = false): Promise<void> {
+    event.preventDefault();
+    const form = (event.target as HTMLElement).closest("form")!;
+    const name = String(new FormData(form).get("name") ?? "").trim();
+    if (!name || !this.layouts) return;
+    await this.arrange(async (layouts) => {
+      await layouts.save(name, JSON.stringify({ panels: format(this.placed), channels: this.channels, rules: this.rules }), standard);
+      this.layout = name;
+    });
+  }
+
+  private async arrange(act: (layouts: Layouts) => Promise<void>): Promise<void> {
+    this.unkept = "";
+    if (this.layouts) await act(this.layouts).catch((error: unknown) => (this.unkept = words(error)));
+    this.ask();
+  }
+
+  private pickLayout(name: string): void {
+    this.layout = name;
+    const document = this.layouts?.document(name);
+    if (document) this.lay(document);
+    this.ask();
+  }
+
+  private layoutForm(): TemplateResult {
+    const names = this.layouts?.names ?? [];
+    return html`<form class="layouts" @submit=${(event: Event) => void this.keepLayout(event)}>
+      <label>Layout <select @change=${(event: Event) => this.pickLayout((event.target as HTMLSelectElement).value)}>
+        <option value="">choose…</option>${names.map((name) => html`<option ?selected=${name === this.layout}>${name}</option>`)}</select></label>
+      <label>Name <input name="name" maxlength="40" autocomplete="off" .value=${this.layout}></label>
+      <button>Keep</button><button type="button" @click=${(event: Event) => void this.keepLayout(event, true)}>Keep, and begin with it</button>
+      ${names.includes(this.layout) ? html`<button type="button" @click=${() => void this.arrange((layouts) => layouts.forget(this.layout))}>Forget</button>` : nothing}
+      ${this.unkept ? html`<span class="trouble" role="alert">${this.unkept}</span>` : nothing}</form>`;
   }
 
   private panel({ panel, width }: Placed): TemplateResult {
