@@ -10,9 +10,13 @@ from rig.v1 import season_pb2
 from rigclient.cli.main import rig
 from rigclient.warehouse import Destination, connect
 from rigclient.warehouse.questions.season import sessions_of
+from rigd.serve.season import season_of
+from rigd.store.reindex import reindex
+from rigd.store.store import StoreReader
+from rigd.store.viewer import EVERYTHING
 from riglap.season import SeasonSession, season
 from riglap.season.pace import paces
-from tests.imports.recorded import all_charts
+from tests.imports.recorded import all_charts, chart
 from tests.once import once
 
 
@@ -60,6 +64,18 @@ def test_results_are_those_of_the_view(there: Destination, sessions: list[Season
         for one in told.rounds
         for car in one.results
     ]
+
+
+def test_a_rig_that_imported_a_chart_tells_the_same(
+    there: Destination, recordings: Path, tmp_path: Path
+) -> None:
+    words = ["import", str(chart(recordings, "COTA", 1)), "--into", str(tmp_path)]
+    done = CliRunner().invoke(rig, words)
+    assert done.exit_code == 0, done.output
+    assert reindex(tmp_path).laps == 486
+    found = season_of(StoreReader(tmp_path).index, season_pb2.GetSeasonRequest(), EVERYTHING)
+    (one,) = found.rounds
+    assert found == season(sessions_of(there, season_pb2.SeasonFilter(sessions=[one.session])))
 
 
 def test_pace_is_that_of_the_view(there: Destination, sessions: list[SeasonSession]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rig.errors import BadRequest, NotFound
-from rig.v1 import lap_pb2, season_pb2, session_pb2
+from rig.v1 import catalog_pb2, lap_pb2, season_pb2, session_pb2
 from rigclient.blocking import connect
 from rigclient.cli.main import rig
 from rigd.serve.season import season_of
@@ -174,6 +174,18 @@ def test_a_report_is_one_file(here: Stage, tmp_path: Path) -> None:
     page = tmp_path / "season.html"
     assert run(here, "report", "--html", str(page)).stdout.strip() == str(page)
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_an_event_of_the_catalog_is_a_season(here: Stage) -> None:
+    names = [one.name for one in raced() if one.race][:2]
+    with connect(here.address) as found:
+        event = found.catalog.create("events", catalog_pb2.RacingEvent(title="November Cup"))
+        for name in names:
+            found.catalog.create(f"{event.name}/sessions", catalog_pb2.EventSession(session=name))
+        found.catalog.create("events", catalog_pb2.RacingEvent(title="Without"))
+    rounds = json.loads(run(here, "results", "--event", "november", "--json").stdout)
+    assert [one["session"] for one in rounds] == names
+    assert "has no sessions" in run(here, "results", "--event", "without").stderr
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.riglap.season.driven import NAMED, QUALIFYING, even, laps, race, sess
 from tests.warehouse.empty import EmptyWarehouse
 
 RIG = "a1b2"
-KINDS = {QUALIFYING: "qualifying", session_pb2.SESSION_KIND_RACE: "race"}
+KINDS: dict[int, str] = {QUALIFYING: "qualifying", session_pb2.SESSION_KIND_RACE: "race"}
 A, B, C, D, *_ = NAMED
 
 

@@ -21,7 +21,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_it_can_be_read_on_every_screen_by_day_and_night(page: Page, address: str) -> None:
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         page.goto(address)
         page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert not browser.overflowing(page)

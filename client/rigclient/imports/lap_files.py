@@ -27,6 +27,8 @@ KINDS: Final = {
 _KNOWN: Final = {channel.name: channel for channel in (*channels.PHYSICS.channels, *channels.LAP.channels)}
 _DIGEST: Final = 16
 """Digits of a checksum in `file_digest`."""
+_CHEQUERED: Final = "FF"
+"""Flag that a chart shows at the end of a lap."""
 _COLUMNS: Final = 512
 """Most columns without a channel that are kept; the widest export known has 276."""
 
@@ -144,16 +146,19 @@ def _lap(lap: RecordedLap, session: session_pb2.Session, sha256: str) -> lap_pb2
         end_time_ns=_wall_clock(session, lap.end_s),
         file_digest=sha256[:_DIGEST],
         car_number=lap.car_number,
+        green=lap.green,
+        chequered=lap.flag == _CHEQUERED,
     )
 
 
 def _pit_visits(lap: RecordedLap) -> list[lap_pb2.PitVisit]:
-    """Return the stay in the pit lane that touches the lap, at its line: no sheet has a better moment."""
-    if lap.in_lap:
-        return [lap_pb2.PitVisit(enter_time=lap.end_s)]
+    """Return the stays in the pit lane that touch the lap, at its lines: no sheet has a better moment."""
+    visits = []
     if lap.pit_s is not None:
-        return [lap_pb2.PitVisit(enter_time=lap.start_s, exit_time=lap.start_s + lap.pit_s)]
-    return []
+        visits.append(lap_pb2.PitVisit(enter_time=lap.start_s, exit_time=lap.start_s + lap.pit_s))
+    if lap.in_lap:
+        visits.append(lap_pb2.PitVisit(enter_time=lap.end_s))
+    return visits
 
 
 def _tell(recording: archive_pb2.Recording, lap: RecordedLap) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from rig.v1 import season_pb2
 from riglap.season.drive import Drive
@@ -28,6 +28,23 @@ def season_drivers(rounds: Iterable[Sequence[Drive]]) -> list[season_pb2.SeasonD
     for field in grouped(drivers, lambda one: one.vehicle_class).values():
         add_factors(field)
     return sorted(drivers, key=lambda one: (one.vehicle_class, _pace_gap(one), one.mean_finish, one.driver))
+
+
+class Honours(NamedTuple):
+    """Places of a driver in the class; of all where there are no classes."""
+
+    wins: int
+    podiums: int
+    best: int
+    mean: float
+
+
+def honours(driver: season_pb2.SeasonDriver) -> Honours:
+    """Return the places to show beside others of the class."""
+    if not driver.HasField("mean_class_finish"):
+        return Honours(driver.wins, driver.podiums, driver.best_finish, driver.mean_finish)
+    best = min(one.class_place for one in driver.rounds if one.class_place)
+    return Honours(driver.class_wins, driver.class_podiums, best, driver.mean_class_finish)
 
 
 def _pace_gap(driver: season_pb2.SeasonDriver) -> float:

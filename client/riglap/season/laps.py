@@ -146,7 +146,7 @@ def season_lap(lap: lap_pb2.Lap) -> SeasonLap:
         end_time=lap.end_time,
         vehicle_class=lap.vehicle_class,
         team=lap.team,
-        car_number=getattr(lap, "car_number", ""),
+        car_number=lap.car_number,
         stint=lap.stint,
         place=lap.place,
         valid=lap.valid,
@@ -154,6 +154,12 @@ def season_lap(lap: lap_pb2.Lap) -> SeasonLap:
         through_pits=lap.out_lap or lap.in_lap,
         chequered=lap.chequered,
         pit_visits=len(lap.pit_visits),
-        pit_time=sum(v.exit_time - v.enter_time for v in lap.pit_visits if v.HasField("exit_time")),
+        pit_time=_pit_time(lap),
         player=lap.player,
     )
+
+
+def _pit_time(lap: lap_pb2.Lap) -> float:
+    """Return the time in the pit lane, without what two clocks of the session round off."""
+    stays = (v.exit_time - v.enter_time for v in lap.pit_visits if v.HasField("exit_time"))
+    return round(sum(stays), 6)

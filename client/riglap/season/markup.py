@@ -28,7 +28,7 @@ NONE: Final = "\N{EN DASH}"
 """In place of a figure that is not known."""
 
 
-class Column(NamedTuple):
+class PageColumn(NamedTuple):
     """A column of a table: of numbers, unless it says that it is of text."""
 
     title: str
@@ -37,13 +37,13 @@ class Column(NamedTuple):
     of_text: bool = False
 
 
-def names(title: str) -> Column:
+def names(title: str) -> PageColumn:
     """Return a column of text."""
-    return Column(title, of_text=True)
+    return PageColumn(title, of_text=True)
 
 
 def table(
-    about: str, columns: Sequence[Column], rows: Iterable[Sequence[str]], drivers: Sequence[str]
+    about: str, columns: Sequence[PageColumn], rows: Iterable[Sequence[str]], drivers: Sequence[str]
 ) -> str:
     """Return a table that scrolls in its own box; the first cell of a row is its name. `drivers` are whose
     rows they are, one each.
@@ -56,13 +56,13 @@ def table(
     return tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=about)
 
 
-def _row(columns: Sequence[Column], cells: Sequence[str], driver: str) -> str:
+def _row(columns: Sequence[PageColumn], cells: Sequence[str], driver: str) -> str:
     name, *others = cells
     rest = [tag("td", cell, class_=_side(one)) for one, cell in zip(columns[1:], others, strict=True)]
     return tag("tr", tag("th", name, scope="row"), *rest, data_driver=driver or None)
 
 
-def _side(column: Column) -> str | None:
+def _side(column: PageColumn) -> str | None:
     return "t" if column.of_text else None
 
 

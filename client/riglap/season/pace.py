@@ -7,12 +7,15 @@ somebody drives.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median, stdev
-from typing import Final
+from functools import cached_property
+from statistics import median
+from typing import Any, Final
 
 import numpy as np
 
 from riglap.season.laps import SeasonLap, SeasonSession
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
 
 WITHIN: Final = 1.07
 """Of the driver's best flying lap."""
@@ -37,12 +40,12 @@ class SessionPace:
     @property
     def mean(self) -> float | None:
         """Return the mean of the laps at pace."""
-        return float(np.mean(self._times)) if self.at_pace else None
+        return float(self._times.mean()) if self.at_pace else None
 
     @property
     def spread(self) -> float | None:
-        """Return the standard deviation of the laps at pace."""
-        return stdev(self._times) if len(self.at_pace) > 1 else None
+        """Return the standard deviation of the laps at pace, of n - 1."""
+        return float(self._times.std(ddof=1)) if len(self.at_pace) > 1 else None
 
     @property
     def telling(self) -> bool:
@@ -61,14 +64,14 @@ class SessionPace:
         """
         offsets, losses = _within_stints(self.at_pace)
         apart = float(offsets @ offsets)
-        return 100.0 * float(offsets @ losses) / apart / float(np.mean(self._times)) if apart else None
+        return 100.0 * float(offsets @ losses) / apart / float(self._times.mean()) if apart else None
 
-    @property
-    def _times(self) -> list[float]:
-        return [lap.lap_time for lap in self.at_pace]
+    @cached_property
+    def _times(self) -> Array:
+        return np.array([lap.lap_time for lap in self.at_pace])
 
 
-def _within_stints(laps: Iterable[SeasonLap]) -> tuple[np.ndarray, np.ndarray]:
+def _within_stints(laps: Iterable[SeasonLap]) -> tuple[Array, Array]:
     """Return lap numbers and lap times less the means of their stints."""
     stints: defaultdict[int, list[SeasonLap]] = defaultdict(list)
     for lap in laps:

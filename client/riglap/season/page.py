@@ -8,8 +8,9 @@ from typing import Final
 from rig.v1 import season_pb2
 from riglap.atomic import atomic_write
 from riglap.season import drawings
+from riglap.season.drivers import honours
 from riglap.season.fields import grouped
-from riglap.season.markup import NONE, Column, bar, names, table, tag, text
+from riglap.season.markup import NONE, PageColumn, bar, names, table, tag, text
 from riglap.times import clock, gap, lap_time
 
 _HERE: Final = Path(__file__)
@@ -106,32 +107,33 @@ def _navigation(drivers: Sequence[str]) -> str:
 
 
 def _cards(season: season_pb2.Season) -> str:
-    made = []
     fields = grouped(season.drivers, lambda one: one.vehicle_class)
-    for name, field in fields.items():
-        leader = next((one for one in season.standings if one.vehicle_class in ("", name)), None)
-        if leader is not None:
-            made.append(
-                _card(f"{name if len(fields) > 1 else ''} leader", leader.driver, f"{leader.points:g} points")
-            )
-        wins = max(field, key=lambda one: one.class_wins or one.wins)
-        made.append(_card("most wins", wins.driver, _count(wins.class_wins or wins.wins, "win")))
-        made += [
-            _best_of(field, at, what) for at, what in enumerate(("fastest", "most even", "best racecraft"))
-        ]
+    several = len(fields) > 1
+    made = [
+        _card(f"{name} {title}" if several else title, driver, figure)
+        for name, field in fields.items()
+        for title, driver, figure in _first(season, name, field)
+    ]
     return tag("div", *made, class_="cards")
 
 
 def _card(title: str, driver: str, figure: str) -> str:
-    return tag("div", tag("span", text(title.strip())), tag("b", text(driver)), tag("span", text(figure)))
+    return tag("div", tag("span", text(title)), tag("b", text(driver)), tag("span", text(figure)))
 
 
-def _best_of(field: Sequence[Driver], at: int, title: str) -> str:
-    known = [one for one in field if len(one.factors) > at and one.factors[at].HasField("score")]
-    if not known:
-        return ""
-    best = max(known, key=lambda one: one.factors[at].score)
-    return _card(title, best.driver, f"{best.factors[at].name} {best.factors[at].score:.0f}")
+def _first(season: season_pb2.Season, name: str, field: Sequence[Driver]) -> Iterator[tuple[str, str, str]]:
+    """Yield who is first in what in a class, and with which figure."""
+    leader = next((one for one in season.standings if one.vehicle_class in ("", name)), None)
+    if leader is not None:
+        yield "leader", leader.driver, f"{leader.points:g} points"
+    winner = max(field, key=lambda one: honours(one).wins)
+    if wins := honours(winner).wins:
+        yield "most wins", winner.driver, _count(wins, "win")
+    for at, title in enumerate(("fastest", "most even", "best racecraft")):
+        known = [one for one in field if one.factors[at].HasField("score")]
+        if known:
+            best = max(known, key=lambda one: one.factors[at].score)
+            yield title, best.driver, f"{best.factors[at].name} {best.factors[at].score:.0f}"
 
 
 def _section(name: str, title: str, season: season_pb2.Season) -> str:
@@ -165,11 +167,11 @@ def _championship(season: season_pb2.Season) -> Iterator[str]:
 def _standings(season: season_pb2.Season, name: str, rows: Sequence[season_pb2.Standing]) -> str:
     columns = [
         names("driver"),
-        Column("P"),
-        Column("points"),
-        Column("behind"),
-        Column("wins"),
-        *(Column(str(one.round), _round_title(one)) for one in season.rounds),
+        PageColumn("P"),
+        PageColumn("points"),
+        PageColumn("behind"),
+        PageColumn("wins"),
+        *(PageColumn(str(one.round), _round_title(one)) for one in season.rounds),
     ]
     cells = [
         [
@@ -218,14 +220,14 @@ def _rounds(season: season_pb2.Season) -> Iterator[str]:
 def _results(one: season_pb2.SeasonRound) -> str:
     columns = [
         names("driver"),
-        Column("P"),
+        PageColumn("P"),
         names("class"),
-        Column("laps"),
-        Column("gap"),
-        Column("best lap"),
-        Column("grid"),
-        Column("led"),
-        Column("pit time"),
+        PageColumn("laps"),
+        PageColumn("gap"),
+        PageColumn("best lap"),
+        PageColumn("grid"),
+        PageColumn("led"),
+        PageColumn("pit time"),
     ]
     best = min((car.best for car in one.results if car.HasField("best")), default=0.0)
     cells = [
@@ -256,19 +258,19 @@ def _gap(car: season_pb2.SessionResult) -> str:
 def _drivers(season: season_pb2.Season) -> Iterator[str]:
     columns = [
         names("driver"),
-        Column("starts"),
-        Column("wins"),
-        Column("podiums"),
-        Column("best", "best place"),
-        Column("mean", "mean place"),
-        Column("laps"),
-        Column("pace %", "mean gap of laps at pace to the best of the class"),
-        Column("lap %", "mean gap of best laps to the best of the class"),
-        Column("spread s", "standard deviation of laps at pace"),
-        Column("places", "gained from the grid, or from the end of the first lap"),
-        Column("incidents", "laps that did not count or were lost"),
-        Column("out", "races not finished"),
-        Column("pit time"),
+        PageColumn("starts"),
+        PageColumn("wins"),
+        PageColumn("podiums"),
+        PageColumn("best", "best place in the class"),
+        PageColumn("mean", "mean place in the class"),
+        PageColumn("laps"),
+        PageColumn("pace %", "mean gap of laps at pace to the best of the class"),
+        PageColumn("lap %", "mean gap of best laps to the best of the class"),
+        PageColumn("spread s", "standard deviation of laps at pace"),
+        PageColumn("places", "gained from the grid, or from the end of the first lap"),
+        PageColumn("incidents", "laps that did not count or were lost"),
+        PageColumn("out", "races not finished"),
+        PageColumn("pit time"),
     ]
     fields = grouped(season.drivers, lambda one: one.vehicle_class)
     for name, field in fields.items():
@@ -277,14 +279,15 @@ def _drivers(season: season_pb2.Season) -> Iterator[str]:
 
 
 def _driver(one: Driver) -> list[str]:
+    own = honours(one)
     gained = "good" if one.places_gained > 0 else "bad" if one.places_gained < 0 else None
     return [
         text(one.driver),
         str(one.starts),
-        tag("span", str(one.wins or ""), class_="win"),
-        str(one.podiums or ""),
-        str(one.best_finish),
-        f"{one.mean_finish:.1f}",
+        tag("span", str(own.wins or ""), class_="win"),
+        str(own.podiums or ""),
+        str(own.best),
+        f"{own.mean:.1f}",
         str(one.laps),
         _figure(one, "pace_gap", 2),
         _figure(one, "best_gap", 2),
@@ -319,11 +322,11 @@ def _factors(season: season_pb2.Season) -> Iterator[str]:
 def _breakdown(one: Driver) -> str:
     columns = [
         names("part"),
-        Column("figure"),
+        PageColumn("figure"),
         names("unit"),
         names("score"),
-        Column("weight"),
-        Column("brings"),
+        PageColumn("weight"),
+        PageColumn("brings"),
     ]
     parts = [(factor, part) for factor in one.factors for part in factor.parts]
     cells = [
@@ -353,8 +356,8 @@ def _trend(season: season_pb2.Season) -> Iterator[str]:
         names("driver"),
         names("pace"),
         names("place"),
-        Column("pace %"),
-        Column("a round"),
+        PageColumn("pace %"),
+        PageColumn("a round"),
     ]
     fields = grouped(season.drivers, lambda one: one.vehicle_class)
     for name, field in fields.items():
@@ -426,13 +429,13 @@ def quality(season: season_pb2.Season) -> Iterator[str]:
 def _circuit(one: season_pb2.CircuitForecast) -> str:
     columns = [
         names("driver"),
-        Column("pace"),
-        Column("from"),
-        Column("to"),
-        Column("to the field %"),
+        PageColumn("pace"),
+        PageColumn("from"),
+        PageColumn("to"),
+        PageColumn("to the field %"),
         names(""),
-        Column("driven", "sessions of the driver in the season"),
-        Column("here", "those on this circuit"),
+        PageColumn("driven", "sessions of the driver in the season"),
+        PageColumn("here", "those on this circuit"),
     ]
     low = min((each.gap - each.gap_error for each in one.drivers), default=0.0)
     high = max((each.gap + each.gap_error for each in one.drivers), default=0.0)

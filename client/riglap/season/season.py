@@ -69,9 +69,7 @@ def _notes(
     if kind != RACE:
         yield "there are no points: these sessions are no races"
     elif without:
-        yield (
-            f"{without} of {len(rounds)} races have no qualifying: places gained are counted from the end of "
-            "the first lap"
-        )
+        which = "no race has" if without == len(rounds) else f"{without} of {len(rounds)} races are without"
+        yield f"{which} a qualifying before it: places gained count from the end of the first lap"
     if driven and not any(one.pace.telling for drives in driven for one in drives):
         yield "no driver has five laps at pace in a session, which pace and factors take"

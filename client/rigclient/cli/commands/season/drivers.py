@@ -19,6 +19,7 @@ from rigclient.cli.commands.season.source import (
 )
 from rigclient.cli.terminal.palette import DIM, GOOD, PURPLE, RED, TEXT
 from rigclient.cli.terminal.text import Text
+from riglap.season.drivers import honours
 from riglap.times import clock
 
 _WIDE_FROM: Final = 110
@@ -47,11 +48,12 @@ _COLUMNS: Final = (
 @click.option("--driver", metavar="PART", default="", help="Part of the driver's name.")
 @of_season
 def drivers(season: season_pb2.Season, /, driver: str, as_json: bool) -> None:
-    """Show what the season says of each driver, the fastest first.
+    """Show what the season says of each driver.
 
-    pace % and lap % are the mean gaps of laps at pace and of best laps to the best of the class, spread is
-    the deviation of laps at pace, places are those gained from the grid, or from the end of the first lap
-    where no grid is known; out are races that were not finished. A terminal of 110 columns shows more.
+    The fastest is first; wins and places are those in the class. pace % and lap % are the mean gaps of laps
+    at pace and of best laps to the best of the class, spread is the deviation of laps at pace, places are
+    those gained from the grid, or from the end of the first lap where no grid is known; out are races that
+    were not finished. A terminal of 110 columns shows more.
 
     \b
     Example:
@@ -85,13 +87,14 @@ def print_table(rows: Sequence[season_pb2.SeasonDriver]) -> None:
 
 
 def _cells(row: season_pb2.SeasonDriver) -> Sequence[Text]:
+    own = honours(row)
     return (
         name_text(row.driver, row.player),
         Text(str(row.starts), TEXT),
-        Text(str(row.wins or ""), PURPLE),
-        Text(str(row.podiums or ""), TEXT),
-        Text(str(row.best_finish), TEXT),
-        Text(f"{row.mean_finish:.1f}", TEXT),
+        Text(str(own.wins or ""), PURPLE),
+        Text(str(own.podiums or ""), TEXT),
+        Text(str(own.best), TEXT),
+        Text(f"{own.mean:.1f}", TEXT),
         Text(str(row.laps), DIM),
         Text(str(row.laps_led or ""), PURPLE),
         _number(row, "pace_gap", 2),

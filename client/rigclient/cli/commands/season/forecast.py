@@ -50,7 +50,10 @@ def forecast(season: season_pb2.Season, /, circuit: str, driver: str, as_json: b
     """
     found = [one for one in season.forecasts if circuit.lower() in one.track_name.lower()]
     if not found:
-        raise NotFound(_nothing(season, circuit), hint=_circuits(season))
+        raise NotFound(
+            _nothing(season, circuit),
+            hint=_circuits(season) if season.forecasts else "`rig season results` shows what there is",
+        )
     shown = {id(one): chosen(one.drivers, driver) for one in found}
     if as_json:
         shell.show_json(found)

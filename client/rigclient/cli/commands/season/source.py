@@ -41,6 +41,13 @@ _OPTIONS: Final = (
         help="Only this session, by a part of its name; as often as needed.",
     ),
     click.option(
+        "--event",
+        "events",
+        multiple=True,
+        metavar="EVENT",
+        help="Only sessions of this event of `rig event list`; as often as needed.",
+    ),
+    click.option(
         "--points",
         metavar="RULE",
         default="default",
@@ -57,7 +64,7 @@ _OPTIONS: Final = (
     shell.as_json,
     click.pass_obj,
 )
-_WORDS: Final = ("track", "vehicle_class", "kind", "source", "since", "until", "sessions")
+_WORDS: Final = ("track", "vehicle_class", "kind", "source", "since", "until", "sessions", "events")
 
 
 def of_season(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,6 +97,7 @@ def _season(
     from riglap.season.rule_file import points_rule
 
     rule = points_rule(points)
+    words["sessions"] = [*words["sessions"], *_of_events(address, words.pop("events"))]
     with shell.busy("adding up the season"):
         if from_warehouse:
             return _of_warehouse(where, queries.season_filter(**words), rule, by_car)
@@ -97,6 +105,21 @@ def _season(
             words["sessions"] = [rig.find_session(part) for part in words["sessions"]]
             told: season_pb2.Season = rig.season(rule, by_car=by_car, **words)
             return told
+
+
+def _of_events(address: str, events: Sequence[str]) -> list[str]:
+    """Return the whole names of the sessions of events of the rig's catalog. Raises NotFound, BadRequest."""
+    if not events:
+        return []
+    from rig.errors import NotFound
+    from rigclient.cli.commands.garage.resources import EVENTS, find
+
+    with connect(address) as rig:
+        parents = [find(rig.catalog, EVENTS, event).name for event in events]
+        found = [one for parent in parents for one in rig.catalog.list(f"{parent}/sessions")]
+    if not found:
+        raise NotFound(f"{', '.join(events)} has no sessions", hint="`rig event add-session` adds some")
+    return [one.event_session.session for one in found]
 
 
 def _of_warehouse(
