@@ -32,7 +32,7 @@ Work = Callable[..., asyncio.Future[Any]]
 """Calls something in a thread."""
 
 
-class Taken(NamedTuple):
+class Upload(NamedTuple):
     """An import that the archiver is asked for."""
 
     lap: str
@@ -54,7 +54,7 @@ class Imports:
         """One file is checked at a time: streams want the processor."""
 
     @contextlib.asynccontextmanager
-    async def taken(self, requests: Requests, viewer: Viewer) -> AsyncIterator[Taken]:
+    async def taken(self, requests: Requests, viewer: Viewer) -> AsyncIterator[Upload]:
         """Take a lap, and hold its place until the archiver has it. Raises BadRequest, Corrupt, Denied,
         Exhausted, Unavailable.
         """
@@ -64,12 +64,12 @@ class Imports:
             raise Denied("your token names no user whose the lap would be", hint="`rigd pair --user`")
         await self._work(self._check_session, start, viewer)
         if await self._work(self._is_there, start, start.digest, viewer):
-            yield Taken(start.lap, "", 0.0)
+            yield Upload(start.lap, "", 0.0)
             return
         with self._accounts.importing(), self._place(start.size, viewer):
             await self._work(self._check_room, start.size, viewer)
             command = await self._received(requests, start, viewer)
-            yield Taken(start.lap, command, _WITHIN_S + start.size / _SLOWEST_BYTES_S)
+            yield Upload(start.lap, command, _WITHIN_S + start.size / _SLOWEST_BYTES_S)
 
     def _check_session(self, start: laps_pb2.LapImport, viewer: Viewer) -> None:
         """Refuse what the archiver would, before the file comes. The last word is the archiver's."""

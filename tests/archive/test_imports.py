@@ -98,11 +98,11 @@ def test_a_lap_of_times_alone_says_why_it_has_no_corners_and_is_no_reference(
     timed, name = bring(queue, import_laps.file(fast)), bring(queue, sampled)
     drained(archiver).close()
     service = AnalysisService(raced, None)  # type: ignore[arg-type]
-    assert not service._list_corners(analysis_pb2.ListCornersRequest(lap=timed), EVERYTHING).corners
+    assert not service.list_corners(analysis_pb2.ListCornersRequest(lap=timed), EVERYTHING).corners
     with pytest.raises(RigError):
-        service._compare(analysis_pb2.CompareLapsRequest(laps=[name, timed]), EVERYTHING)
+        service.compare(analysis_pb2.CompareLapsRequest(laps=[name, timed]), EVERYTHING)
     with pytest.raises(NotFound, match="no other clean lap"):
-        service._coach(analysis_pb2.CoachRequest(lap=name), EVERYTHING)
+        service.coach(analysis_pb2.CoachRequest(lap=name), EVERYTHING)
     service.close()
 
 
