@@ -183,8 +183,8 @@ class CatalogService:
         return handle
 
     def _answered(self, answer: Answer, request: Any) -> Any:
-        """Answer in the thread. Where something turns out to be damaged the file is opened anew, and so checked:
-        it may be a lap's index, or one resource.
+        """Answer in the thread. Where something turns out to be damaged the file is opened anew, and so
+        checked: it may be an index, or one resource.
         """
         catalog = self._opened()
         try:
