@@ -107,9 +107,8 @@ class CatalogService:
 
     def close(self) -> None:
         """Let go of the thread and the file."""
-        with contextlib.suppress(RuntimeError):  # a server may be stopped twice
-            self._threads.submit(self._let_go)
         self._threads.shutdown()
+        self._let_go()
 
     @property
     def trouble(self) -> rig_pb2.Trouble | None:
@@ -193,14 +192,16 @@ class CatalogService:
         return handle
 
     def _answered(self, answer: Answer, request: Any) -> Any:
-        """Answer in the thread. What turns out to be damaged is opened anew the next time, and looked at."""
+        """Answer in the thread. Where something turns out to be damaged the file is opened anew, and so
+        checked: it may be an index, or one resource.
+        """
         catalog = self._opened()
         try:
             self._add_users(catalog)
             return answer(catalog, request)
-        except Corrupt as error:
-            self._begin_trouble(error)
+        except Corrupt:
             self._let_go()
+            self._open_first()
             raise
 
     def _known(self, name: str) -> bool:

@@ -101,6 +101,8 @@ FIXED: Final = (
     Fixed("drivers of all users together", MAX_DRIVERS),
     Fixed("bytes of the catalog", catalog.MAX_CATALOG_BYTES),
     Fixed("bytes of an import into the catalog", catalog.MAX_IMPORT_BYTES),
+    Fixed("problems of the catalog that one check tells", catalog.MAX_PROBLEMS, "so many are told"),
+    Fixed("copies of the catalog that the server makes", catalog.MAX_BACKUPS, "the oldest goes"),
     Fixed("exports of the catalog at once; imports: 1", MAX_EXPORTS),
 )
 """For the pages."""

@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from rig import sockets
-from rig.errors import Busy
+from rig.errors import Busy, RigError
 from rig.v1 import access_pb2_grpc, rig_pb2_grpc
 from rigd import log
 from rigd.auth.caller import LOCAL
@@ -179,8 +179,11 @@ class Server:
         return next(iter(self._secure_ports.values()))
 
     def _known_users(self, who: seats.Seats) -> Iterable[str]:
-        """Users of tokens, and who is in the seat."""
-        return [*(token.user for token in self._tokens.all()), who.now().user]
+        """Users of tokens, and who is in the seat. Tokens that cannot be read are the gate's trouble."""
+        found = [who.now().user]
+        with contextlib.suppress(RigError, OSError):
+            found += [token.user for token in self._tokens.all()]
+        return found
 
     def _access(self, who: seats.Seats) -> access.AccessService:
         certificates = self._tls.certificates if self._tls else None

@@ -1,7 +1,9 @@
 """CatalogService over a real server: two users, the administrator, and a file that cannot be read."""
 
 import asyncio
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -233,6 +235,21 @@ async def test_a_newer_or_damaged_catalog_is_trouble_and_nothing_else_fails(
     path.unlink()
     assert await names(rig.catalog.list("users")) == ["users/cem"]
     assert list((await rig.status()).troubles) == []
+
+
+async def test_a_resource_that_is_damaged_is_told_and_the_others_are_there(
+    call: Call, tmp_path: Path
+) -> None:
+    rig = call(LOCAL)
+    for identifier in ("v", "w"):
+        await rig.catalog.create("vehicles", catalog_pb2.Vehicle(title="V"), identifier=identifier)
+    with contextlib.closing(sqlite3.connect(catalog_path(tmp_path))) as db, db:
+        db.execute("DELETE FROM vehicle WHERE resource = 'vehicles/v'")
+    await refused(rig, Corrupt, "has lost what vehicles/v says")
+    assert (await rig.catalog.get("vehicles/w")).vehicle.title == "V"
+    assert list((await rig.status()).troubles) == []
+    (told,) = (await rig.catalog.check()).problems
+    assert told.resource == "vehicles/v"
 
 
 async def test_circuits_are_those_of_the_store(
