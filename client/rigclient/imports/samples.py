@@ -22,8 +22,8 @@ _CRAWL_MPS: Final = 1.0
 """Slower than this a car that has no clock takes no time to speak of."""
 
 
-class Columns(NamedTuple):
-    """Columns of a table."""
+class WholeTable(NamedTuple):
+    """WholeTable of a table."""
 
     lines: Array
     """Line of every row in the file."""
@@ -31,12 +31,14 @@ class Columns(NamedTuple):
     """By name as in the header; float64, NaN where a cell is blank."""
     units: Mapping[str, str]
 
-    def picked(self, rows: Array) -> "Columns":
+    def picked(self, rows: Array) -> "WholeTable":
         """Return these rows."""
-        return Columns(self.lines[rows], {name: one[rows] for name, one in self.values.items()}, self.units)
+        return WholeTable(
+            self.lines[rows], {name: one[rows] for name, one in self.values.items()}, self.units
+        )
 
 
-def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> Columns:
+def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> WholeTable:
     """Return the rows of a table whose columns are all numbers. Raises BadRequest without a row, Exhausted
     beyond what a lap can have.
     """
@@ -56,7 +58,7 @@ def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> Columns:
     if not rows:
         raise BadRequest(f"it has no row to read: {left_out} are left out, all the recorder wrote")
     values = {name: sane(np.concatenate([one.numbers[name] for one in chunks])) for name in table.columns}
-    return Columns(np.concatenate([one.lines for one in chunks]), values, table.units)
+    return WholeTable(np.concatenate([one.lines for one in chunks]), values, table.units)
 
 
 def sane(values: Array) -> Array:
