@@ -22,8 +22,8 @@ _CRAWL_MPS: Final = 1.0
 """Slower than this a car that has no clock takes no time to speak of."""
 
 
-class SampleColumns(NamedTuple):
-    """Columns of a table."""
+class WholeTable(NamedTuple):
+    """The rows of a table that were read."""
 
     lines: Array
     """Line of every row in the file."""
@@ -31,14 +31,14 @@ class SampleColumns(NamedTuple):
     """By name as in the header; float64, NaN where a cell is blank."""
     units: Mapping[str, str]
 
-    def picked(self, rows: Array) -> "SampleColumns":
+    def picked(self, rows: Array) -> "WholeTable":
         """Return these rows."""
-        return SampleColumns(
+        return WholeTable(
             self.lines[rows], {name: one[rows] for name, one in self.values.items()}, self.units
         )
 
 
-def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> SampleColumns:
+def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> WholeTable:
     """Return the rows of a table whose columns are all numbers. Raises BadRequest without a row, Exhausted
     beyond what a lap can have.
     """
@@ -58,7 +58,7 @@ def all_rows(table: SampleTable, refuse: Refuse, progress: Progress) -> SampleCo
     if not rows:
         raise BadRequest(f"it has no row to read: {left_out} are left out, all the recorder wrote")
     values = {name: sane(np.concatenate([one.numbers[name] for one in chunks])) for name in table.columns}
-    return SampleColumns(np.concatenate([one.lines for one in chunks]), values, table.units)
+    return WholeTable(np.concatenate([one.lines for one in chunks]), values, table.units)
 
 
 def sane(values: Array) -> Array:

@@ -23,7 +23,7 @@ from rigclient.imports import cells
 from rigclient.imports.cells import Malformed
 from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import SampleColumns, all_rows, rate_hz, reckoned_times, time_to_first
+from rigclient.imports.samples import WholeTable, all_rows, rate_hz, reckoned_times, time_to_first
 from rigclient.imports.table import SampleTable
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -80,7 +80,7 @@ class LmuTelemetry:
         return [Recording(self.name, _session(said), iter([lap]), rate, tuple(builder.mapped), left)]
 
 
-def _moving(columns: SampleColumns, refuse: Refuse) -> SampleColumns:
+def _moving(columns: WholeTable, refuse: Refuse) -> WholeTable:
     """Return the rows that are somewhere else than the one before. Raises BadRequest for fewer than two."""
     known = (
         np.isfinite(columns.values[_X])
@@ -102,7 +102,7 @@ def _moving(columns: SampleColumns, refuse: Refuse) -> SampleColumns:
     return columns.picked(np.array(rows))
 
 
-def _mapped(columns: SampleColumns) -> ChannelBuilder:
+def _mapped(columns: WholeTable) -> ChannelBuilder:
     builder = ChannelBuilder(len(columns.lines))
     axes = [columns.values[name] for name in (_X, _Y, _Z) if name in columns.values]
     speed = columns.values[_SPEED] / 3.6

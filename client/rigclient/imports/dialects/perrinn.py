@@ -18,7 +18,7 @@ from rig.errors import BadRequest
 from rigclient.imports import plausible
 from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import SampleColumns, all_rows, rate_hz, time_to_first
+from rigclient.imports.samples import WholeTable, all_rows, rate_hz, time_to_first
 from rigclient.imports.table import SampleTable
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -75,7 +75,7 @@ class Perrinn:
         return [Recording(self.name, RecordedSession(track=""), laps, rate, tuple(builder.mapped), left)]
 
 
-def _mapped(columns: SampleColumns) -> ChannelBuilder:
+def _mapped(columns: WholeTable) -> ChannelBuilder:
     values = columns.values
     builder = ChannelBuilder(len(columns.lines))
     plane = np.stack([values["POSITIONX"], values["POSITIONZ"]], axis=1)
@@ -91,9 +91,7 @@ def _mapped(columns: SampleColumns) -> ChannelBuilder:
     return builder
 
 
-def _laps(
-    columns: SampleColumns, samples: dict[str, Array], others: dict[str, Array]
-) -> Iterator[RecordedLap]:
+def _laps(columns: WholeTable, samples: dict[str, Array], others: dict[str, Array]) -> Iterator[RecordedLap]:
     """Yield the laps, each from where TIME falls back to where it does the next time."""
     time, total = columns.values["TIME"], columns.values["TOTALTIME"]
     begins = [0, *(np.flatnonzero(np.diff(time) < 0) + 1).tolist(), len(time)]

@@ -22,7 +22,7 @@ from rigclient.imports import cells, directions, plausible
 from rigclient.imports.cells import Malformed
 from rigclient.imports.mapping import FL, FR, RL, RR, ChannelBuilder, To, X, Y, Z, filled, has_unit
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import SampleColumns, all_rows, rate_hz
+from rigclient.imports.samples import WholeTable, all_rows, rate_hz
 from rigclient.imports.table import SampleTable
 from riglap.formulas.units import known
 
@@ -167,7 +167,7 @@ def _positive(text: str) -> float | None:
 class _Lap:
     """The rows of a file, and what stands above them."""
 
-    def __init__(self, said: Mapping[str, str], who: Sequence[str], columns: SampleColumns) -> None:
+    def __init__(self, said: Mapping[str, str], who: Sequence[str], columns: WholeTable) -> None:
         self._said, self._who, self._columns = said, who, columns
         self._by_name = {name.partition("[")[0].strip().lower(): name for name in columns.values}
         self._time_s = _positive(said.get("laptime", ""))
