@@ -14,7 +14,7 @@ from typing import Final
 
 from rig.channels import LAP, PHYSICS, SCORING, Channel
 from rig.errors import BadRequest, Corrupt, Denied, Exhausted, Raced, RigError, Unavailable
-from rig.lapfile import FILE_LIMIT, SCORINGS, LapFile
+from rig.lapfile import FILE_LIMIT, RECORDED, SCORINGS, LapFile
 from rig.v1 import archive_pb2, lap_pb2, laps_pb2, session_pb2
 from rigd.store.store import Store
 from rigd.store.viewer import Viewer
@@ -167,7 +167,15 @@ def _check_times(lap: lap_pb2.Lap) -> None:
 
 
 def _check_column(column: archive_pb2.Column) -> None:
-    """Raise BadRequest unless a column is as the registry has it: whoever computes with it relies on that."""
+    """Raise BadRequest unless a column is as the registry has it: whoever computes with it relies on that.
+    Nobody does with what no channel holds.
+    """
+    if column.section == RECORDED:
+        if (column.dtype, column.width) != ("<f8", 1):
+            raise BadRequest(
+                f"{column.name[:80]} is {column.dtype[:20]} of width {column.width}", hint="<f8 of width 1"
+            )
+        return
     table = SCORING if column.section == SCORINGS else PHYSICS
     channel: Channel | None = LAP.by_name.get(column.name) or table.by_name.get(column.name)
     if channel is None:

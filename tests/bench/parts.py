@@ -18,6 +18,7 @@ from tests.bench.costs import costs
 from tests.bench.derived import derived
 from tests.bench.gateway import gateway
 from tests.bench.hostile import hostile
+from tests.bench.imports import imports
 from tests.bench.lapservice import listlaps, readlap
 from tests.bench.paint import page_growth, paint
 from tests.bench.peers.append import peers_append
@@ -200,6 +201,7 @@ PARTS: Final[dict[str, Callable[[], Figures]]] = {
     "busy": busy,
     "hostile": hostile,
     "gateway": gateway,
+    "imports": imports,
     "paint": paint,
     "page_growth": page_growth,
     "peers_append": peers_append,
@@ -216,6 +218,9 @@ TARGETS: Final = {
     "recorder_rss_mb": 150.0,
     "missed_400hz": 0.0,
     "gateway_core_pct_60": 15.0,
+    "import_rows_per_min": 1e6,
+    "import_wide_rows_per_min": 3e5,
+    "import_rss_mb": 300.0,
     "paint_p50_ms": 25.0,
     "paint_p95_ms": 50.0,
     "first_paint_ms": 1000.0,
@@ -254,7 +259,14 @@ TARGETS: Final = {
 """What each figure should not exceed, or not fall below."""
 
 AT_LEAST: Final = frozenset(
-    {"decode_vs_protobuf", "lap_decode_mb_s", "load_vs_by_hand", "load_vs_write_pandas"}
+    {
+        "decode_vs_protobuf",
+        "import_rows_per_min",
+        "import_wide_rows_per_min",
+        "lap_decode_mb_s",
+        "load_vs_by_hand",
+        "load_vs_write_pandas",
+    }
 )
 
 BUILD: Final = Path("build")

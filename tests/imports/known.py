@@ -77,12 +77,14 @@ def _way(fine: Array, count: int) -> Array:
     metres = np.arange(0.0, LENGTH_M * (count + 2), 0.5)
     paces = _pace(metres)
     times = np.concatenate([[0.0], np.cumsum(0.5 * 2 / (paces[1:] + paces[:-1]))])
-    return np.interp(fine, times, metres)
+    way: Array = np.interp(fine, times, metres)
+    return way
 
 
 def _pace(metres: Array) -> Array:
     around = 2 * np.pi * metres / LENGTH_M
-    return (48 + 16 * np.cos(3 * around) + 4 * np.sin(around)) * (1 + 0.01 * metres / LENGTH_M)
+    paces: Array = (48 + 16 * np.cos(3 * around) + 4 * np.sin(around)) * (1 + 0.01 * metres / LENGTH_M)
+    return paces
 
 
 @functools.cache
@@ -109,7 +111,8 @@ def _curvature(metres: Array) -> Array:
     before, here, after = (places(metres + step)[:, [0, 2]] for step in (-5.0, 0.0, 5.0))
     one, other = (here - before) / 5, (after - here) / 5
     turn = (other - one) / 5
-    return turn[:, 1] * one[:, 0] - turn[:, 0] * one[:, 1]
+    curvature: Array = turn[:, 1] * one[:, 0] - turn[:, 0] * one[:, 1]
+    return curvature
 
 
 def _lap(number: int, lines: Array, fine: Array, way: Array, rate_hz: float) -> Known:
@@ -126,7 +129,7 @@ def _lap(number: int, lines: Array, fine: Array, way: Array, rate_hz: float) -> 
         number=number,
         start_s=BEGIN_S + float(lines[0]),
         time_s=float(lines[3] - lines[0]),
-        sectors_s=tuple(np.diff(lines).tolist()),  # type: ignore[arg-type]
+        sectors_s=tuple(np.diff(lines).tolist()),
         clock=BEGIN_S + clock,
         distance=metres - number * LENGTH_M,
         position=places(metres),

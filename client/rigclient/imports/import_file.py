@@ -78,6 +78,8 @@ class ImportFile:
     progress: Progress
     beside: frozenset[str] = frozenset()
     """Checksums of the files that were named with it."""
+    user: str = ""
+    """Whose its laps are."""
 
     def refuse(self, line: int, reason: str, detail: str) -> None:
         """Log a refused row."""

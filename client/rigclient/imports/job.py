@@ -51,6 +51,8 @@ class Keeper(Protocol):
 
     files: LoadedFiles
     """What is there."""
+    user: str
+    """Whose the laps are that come; empty: nobody's."""
 
     def prepare(self) -> None:
         """Make what is needed before the first file."""
@@ -124,7 +126,15 @@ class ImportJob:
             if session is not None:
                 return self._there(file, session)
             refusals = RefusalLog(file.path, file.sha256, RIG_ID, coming.declare, self._tell)
-            source = ImportFile(file, self._named, self._keeper.files, refusals, self._progress, self._beside)
+            source = ImportFile(
+                file,
+                self._named,
+                self._keeper.files,
+                refusals,
+                self._progress,
+                self._beside,
+                self._keeper.user,
+            )
             report, sessions = spooled(source, Path(folder), self._clocks)
             self._progress(file.path, file.bytes)
             if report.outcome == LOADED and self._dry:

@@ -1,6 +1,7 @@
 """Keeping the laps of a file: in a sink lap by lap, in a warehouse in one transaction."""
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ class SinkKeeper:
     def __init__(self, sink: LapSink) -> None:
         self._sink = sink
         self.files: LoadedFiles = SinkFiles(sink)
+        self.user: str = sink.user
 
     def prepare(self) -> None:
         """Do nothing."""
@@ -44,29 +46,34 @@ class _SinkFile:
     def declare(self, gaps: list[dict[str, Any]]) -> None:
         """Do nothing: a lap file says how many rows of its file were refused."""
 
-    def keep(self, _file: Found, _report: ImportReport, sessions: list[SpooledSession]) -> None:
-        """Put all laps, and then delete those of files that they replace; what was put goes again where one
+    def keep(self, file: Found, _report: ImportReport, sessions: list[SpooledSession]) -> None:
+        """Put all laps, then delete those of files that they replace; what was put goes again where one
         cannot be. Whoever is killed meanwhile goes on the next time.
         """
         put: list[str] = []
         try:
             for session in sessions:
-                self._clear(session)
-                for lap, path in zip(session.laps, session.files, strict=True):
-                    self._sink.put(session.session, path.read_bytes())
-                    put.append(lap.name)
+                there = self._there(session)
+                for lap, data in zip(session.laps, session.lap_files(), strict=True):
+                    own = file.sha256.startswith(there.get(lap.name) or "none")
+                    self._sink.put(session.session, data, replace=session.whole or own)
+                    put += [] if lap.name in there else [lap.name]
+                self._clear(session, there)
         except BaseException:
             for name in put:
                 with contextlib.suppress(RigError, OSError):
                     self._sink.delete(name)
             raise
 
-    def _clear(self, session: SpooledSession) -> None:
-        """Delete the laps of the files that go."""
-        gone = {one.sha256[: len(lap.file_digest)] for one in session.replaces for lap in session.laps[:1]}
-        for lap in list(self._sink.laps_of(session.session.name)):
-            if lap.file_digest in gone:
-                self._sink.delete(lap.name)
+    def _there(self, session: SpooledSession) -> dict[str, str]:
+        """Return the laps of a session that are there, with the checksums of their files."""
+        return {lap.name: lap.file_digest for lap in self._sink.laps_of(session.session.name)}
+
+    def _clear(self, session: SpooledSession, there: Iterable[str]) -> None:
+        """Delete the laps of a session that the file has not, where it has all of the session."""
+        if session.whole:
+            for name in set(there) - {lap.name for lap in session.laps}:
+                self._sink.delete(name)
 
 
 class WarehouseKeeper:
@@ -75,6 +82,7 @@ class WarehouseKeeper:
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
         self.files: LoadedFiles = WarehouseFiles(destination)
+        self.user: str = ""
         self._layouts: LayoutCache | None = None
 
     def prepare(self) -> None:
@@ -115,11 +123,11 @@ class _WarehouseFile:
 
     def _add(self, session: SpooledSession) -> None:
         """Spool the laps of a session."""
-        for path in session.files:
-            with LapFile.open(path) as lap:
-                layout = self._layouts.of(lap)
-                self._layouts.widen(self._destination, layout)
-                self._load.add(FetchedLap(lap, path.stat().st_size), layout)
+        for data in session.lap_files():
+            lap = LapFile(data)
+            layout = self._layouts.of(lap)
+            self._layouts.widen(self._destination, layout)
+            self._load.add(FetchedLap(lap, len(data)), layout)
         if session.is_new:
             self._load.sessions.append(_session_row(session))
 

@@ -1,8 +1,9 @@
 """Lap files of recorded laps: the same file of another program makes the same bytes."""
 
+import functools
 import importlib.metadata
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def lap_file(lap: RecordedLap, session: session_pb2.Session, of: archive_pb2.Rec
     header = archive_pb2.LapHeader(
         lap=_lap(lap, session, of.sha256),
         session=session,
-        version=f"rigd {importlib.metadata.version('rigd')}",
+        version=_version(),
     )
     header.recording.CopyFrom(of)
     _tell(header.recording, lap)
@@ -97,6 +98,11 @@ def lap_file(lap: RecordedLap, session: session_pb2.Session, of: archive_pb2.Rec
         header.lap.end_time_ns = int(samples["capture_time_ns"][-1])
     others = dict(list(lap.others.items())[:_COLUMNS]) if samples else {}
     return pack(header, samples, {}, {name: values.astype(np.float64) for name, values in others.items()})
+
+
+@functools.cache
+def _version() -> str:
+    return importlib.metadata.version("rigd")
 
 
 def _wall_clock(session: session_pb2.Session, at_s: float) -> int:
@@ -187,14 +193,24 @@ def _samples(lap: RecordedLap, session: session_pb2.Session, begin_ns: int) -> d
     return {name: np.ascontiguousarray(values, _KNOWN[name].dtype) for name, values in columns.items()}
 
 
-def finished(
-    file: LapFile, session: session_pb2.Session, laps: int, refused: int, replaced: list[str]
-) -> bytes:
+class WholeFile(NamedTuple):
+    """What is known of a file of another program once all of it was read."""
+
+    laps: int = 0
+    refused: int = 0
+    """Rows of it that were left out."""
+    replaced: tuple[str, ...] = ()
+    """Checksums of the files in whose place it comes."""
+    user: str = ""
+    """Whose its laps are."""
+
+
+def finished(file: LapFile, session: session_pb2.Session, whole: WholeFile) -> bytes:
     """Return a lap file with what is known once the whole recording was read."""
     header = archive_pb2.LapHeader()
     header.CopyFrom(file.header)
     header.session.CopyFrom(session)
-    header.lap.track_length = session.track_length
-    header.recording.laps, header.recording.refused = laps, refused
-    header.recording.replaced.extend(replaced)
+    header.lap.track_length, header.lap.user = session.track_length, whole.user
+    header.recording.laps, header.recording.refused = whole.laps, whole.refused
+    header.recording.replaced.extend(whole.replaced)
     return file.with_header(header)

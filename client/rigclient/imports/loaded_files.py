@@ -31,6 +31,8 @@ class LoadedFiles(Protocol):
 
     place: str
     """Where they are, as in `is in the warehouse`."""
+    resumed: bool
+    """A file that is there in part is gone on with; else somebody was faster with it."""
 
     def session_of_file(self, sha256: str) -> str | None:
         """Return the session that all laps of the file with this checksum are in; None where one is not
@@ -61,6 +63,7 @@ class WarehouseFiles:
     """The files in a warehouse. The load itself finds out when somebody else was faster."""
 
     place: str = "the warehouse"
+    resumed: bool = False
 
     def __init__(self, destination: Destination) -> None:
         self._destination: Final = destination

@@ -7,15 +7,16 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from google.protobuf import json_format
 
 from rig.disk import beside
-from rig.errors import Corrupt, NotFound
+from rig.errors import Corrupt, NotFound, Raced
 from rig.lapfile import LapFile
 from rig.regular import read_regular
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
+from rigclient.blocking import Rig
 from rigclient.imports.loaded_files import CarLap, LoadedFile, may_be
 from rigclient.imports.races import date_told, digits, variant
 
@@ -34,6 +35,8 @@ class LapSink(Protocol):
 
     place: str
     """Where they are, as in `is on the rig`."""
+    user: str
+    """Whose the laps are that come; empty: nobody's."""
 
     def sessions(self) -> list[session_pb2.Session]:
         """Return the sessions that were imported."""
@@ -44,8 +47,10 @@ class LapSink(Protocol):
     def recording(self, lap: str) -> archive_pb2.Recording:
         """Return what a lap was made of. Raises NotFound, Corrupt."""
 
-    def put(self, session: session_pb2.Session, data: bytes) -> None:
-        """Keep a lap file, and its session. The same once more changes nothing."""
+    def put(self, session: session_pb2.Session, data: bytes, *, replace: bool = False) -> None:
+        """Keep a lap file, and its session. The same once more changes nothing; another one of that lap is
+        refused with Raced but for `replace`.
+        """
 
     def delete(self, lap: str) -> None:
         """Delete a lap, and its session with the last one. Raises NotFound."""
@@ -59,8 +64,10 @@ class FolderSink:
 
     def __init__(self, folder: Path) -> None:
         self.place: str = f"{folder}"
+        self.user: str = ""
         self._root = folder / "laps"
-        self._known: dict[str, list[lap_pb2.Lap]] = {}
+        self._known: dict[str, dict[str, lap_pb2.Lap]] = {}
+        self._written: dict[str, bytes] = {}
 
     def sessions(self) -> list[session_pb2.Session]:
         """Return the sessions that have a file."""
@@ -71,8 +78,9 @@ class FolderSink:
         """Return the laps of a session, by the heads of their files."""
         if session not in self._known:
             paths = sorted(self._folder(session).glob("[!.]*.lap"))
-            self._known[session] = [header.lap for path in paths if (header := _header(path))]
-        return self._known[session]
+            laps = (header.lap for path in paths if (header := _header(path)))
+            self._known[session] = {lap.name: lap for lap in laps}
+        return list(self._known[session].values())
 
     def recording(self, lap: str) -> archive_pb2.Recording:
         """Return what a lap was made of."""
@@ -81,15 +89,19 @@ class FolderSink:
             raise NotFound(f"there is no lap {lap} in {self.place}", name=lap)
         return header.recording
 
-    def put(self, session: session_pb2.Session, data: bytes) -> None:
+    def put(self, session: session_pb2.Session, data: bytes, *, replace: bool = False) -> None:
         """Write a lap file and its session's."""
         header = LapFile(data).header
         path = self._path(header.lap.name)
+        if not replace and path.exists() and path.read_bytes() != data:
+            raise Raced(f"{header.lap.name} is in {self.place}, and is another file", name=header.lap.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path.parent / "session.json", _dumped(session))
+        self.laps_of(session.name)
+        if self._written.get(session.name) != (dumped := _dumped(session)):
+            self._written[session.name] = dumped
+            _replace(path.parent / "session.json", dumped)
         _replace(path, data)
-        known = self._known.setdefault(session.name, [])
-        known[:] = [*(lap for lap in known if lap.name != header.lap.name), header.lap]
+        self._known[session.name][header.lap.name] = header.lap
 
     def delete(self, lap: str) -> None:
         """Delete a lap file; the folder of its session with the last one."""
@@ -98,6 +110,7 @@ class FolderSink:
             raise NotFound(f"there is no lap {lap} in {self.place}", name=lap)
         path.unlink()
         self._known.pop(lap.partition("/laps/")[0], None)
+        self._written.pop(lap.partition("/laps/")[0], None)
         if not any(path.parent.glob("*.lap")):
             shutil.rmtree(path.parent)
 
@@ -144,8 +157,9 @@ class RigSink:
 
     place: str = "the rig"
 
-    def __init__(self, rig: Any) -> None:
+    def __init__(self, rig: Rig, user: str = "") -> None:
         self._rig = rig
+        self.user: str = user
         self._known: dict[str, list[lap_pb2.Lap]] | None = None
         self._came: dict[str, session_pb2.Session] = {}
 
@@ -166,9 +180,9 @@ class RigSink:
         """Return what a lap was made of."""
         return LapFile(self._rig.lap_file(lap)).header.recording
 
-    def put(self, session: session_pb2.Session, data: bytes) -> None:
+    def put(self, session: session_pb2.Session, data: bytes, *, replace: bool = False) -> None:
         """Send a lap file, with its session."""
-        self._rig.import_lap(session, data)
+        self._rig.import_lap(session, data, replace=replace)
         lap = LapFile(data).header.lap
         known = self.laps_of(session.name)
         known[:] = [*(one for one in known if one.name != lap.name), lap]
@@ -189,6 +203,9 @@ class RigSink:
 
 class SinkFiles:
     """The files that the laps of a sink came from."""
+
+    resumed: bool = True
+    """Laps of a file that are there are those of one who was killed: the others come to them."""
 
     def __init__(self, sink: LapSink) -> None:
         self._sink: Final = sink

@@ -15,7 +15,7 @@ from rigclient.imports import races
 from rigclient.imports.dating import Clocks, first_midnight
 from rigclient.imports.distance import length_of
 from rigclient.imports.import_file import EMPTY, LOADED, OLDER, ImportFile, ImportOptions, ImportReport
-from rigclient.imports.lap_files import finished, lap_file, recording_message, session_message
+from rigclient.imports.lap_files import WholeFile, finished, lap_file, recording_message, session_message
 from rigclient.imports.loaded_files import CarLap, LoadedFile, conflict
 from rigclient.imports.races import ImportedRace, race_of, standing
 from rigclient.imports.recording import RecordedLap, Recording
@@ -49,10 +49,20 @@ class SpooledSession:
     """Of the race and its date."""
     is_new: bool
     """No file of it is there."""
+    whole: bool
+    """Laps of other files in it go."""
     replaces: tuple[LoadedFile, ...] = ()
     laps: list[lap_pb2.Lap] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
-    """Where the file of each lap lies."""
+    parts: list[bytes | Path] = field(default_factory=list)
+    """The file of each lap as it was when it was made, or where that lies."""
+    file: WholeFile = field(default_factory=WholeFile)
+    """What is known of the file by now."""
+
+    def lap_files(self) -> Iterator[bytes]:
+        """Yield the lap files, in the order of the laps."""
+        for part in self.parts:
+            data = part if isinstance(part, bytes) else part.read_bytes()
+            yield finished(LapFile(data), self.session, self.file)
 
 
 @dataclass
@@ -130,8 +140,9 @@ def _spooled(source: ImportFile, recording: Recording, folder: Path, clocks: Bea
         laps = list(laps)  # a kilobyte each, and the whole is asked for numbers and clocks
     placed = _placed(source, recording, laps if isinstance(laps, list) else [], clocks)
     session = session_message(placed.name, placed.race, recording.session, placed.start_ns)
-    gone = (placed.other,) if placed.other and recording.session.whole else ()
-    made = SpooledSession(session, placed.race, placed.key, not placed.other or bool(gone), gone)
+    whole = recording.session.whole
+    gone = (placed.other,) if placed.other and whole else ()
+    made = SpooledSession(session, placed.race, placed.key, not placed.other or bool(gone), whole, gone)
     of = recording_message(recording)
     of.file = source.file.path.name
     of.program = source.file.dialect.program if source.file.dialect else ""
@@ -140,17 +151,22 @@ def _spooled(source: ImportFile, recording: Recording, folder: Path, clocks: Bea
     folder.mkdir()
     lengths: list[float | None] = []
     for lap in _checked(source, placed, laps):
-        path = folder / f"car{lap.car:03d}-{lap.index:04d}.lap"
         if lap.complete and lap.samples and not recording.session.track_length_m:
             lengths.append(length_of(lap.samples, lap.lap_time_s or lap.end_s - lap.start_s))
         data = lap_file(lap, session, of)
-        path.write_bytes(data)
-        made.files.append(path)
+        made.parts.append(_spool(data, folder) if lap.samples else data)
         made.laps.append(LapFile(data).header.lap)
     _end(made)
     if known := [one for one in lengths if one is not None]:
         session.track_length = session.state.track_length = float(np.median(known))
     return made
+
+
+def _spool(data: bytes, folder: Path) -> Path:
+    """Return a new file with these bytes: laps with samples are too much for the memory."""
+    path = folder / f"{len(list(folder.iterdir()))}.lap"
+    path.write_bytes(data)
+    return path
 
 
 def _end(made: SpooledSession) -> None:
@@ -182,14 +198,11 @@ def _checked(source: ImportFile, placed: _Placed, laps: Iterable[RecordedLap]) -
 
 
 def _finish(source: ImportFile, sessions: list[SpooledSession], laps: int) -> None:
-    """Note in every lap file what is known once all of them are read."""
+    """Note what is known once all laps are read."""
     refused = source.refusals.by_reason.total()
     for made in sessions:
-        gone = [one.sha256 for one in made.replaces]
-        for path in made.files:
-            with LapFile.open(path) as file:
-                data = finished(file, made.session, laps, refused, gone)
-            path.write_bytes(data)
+        gone = tuple(one.sha256 for one in made.replaces if one.sha256 != source.file.sha256)
+        made.file = WholeFile(laps, refused, gone, source.user)
 
 
 def _placed(
@@ -212,7 +225,8 @@ def _placed(
     name = other.name if other else race.session(began, races.digits(key))
     placed = _Placed(name, races.dated(key, race.date), race, start_ns, other)
     if other:
-        placed.slots, placed.there = source.loaded.cars(name), source.loaded.laps(name)
+        placed.slots, there = source.loaded.cars(name), source.loaded.laps(name)
+        placed.there = {at: sha256 for at, sha256 in there.items() if not _resumed(source, sha256)}
     return placed
 
 
@@ -233,12 +247,19 @@ def _whole(
         key = races.variant(key, len(others))
         name = race.session(began, races.digits(key))
         return _Placed(name, races.dated(key, race.date), race, start_ns, None)
+    if _resumed(source, other.sha256):
+        return _Placed(other.name, races.dated(key, race.date), race, start_ns, other)
     replaced = source.loaded.replaced(source.file.sha256, other.name)
     if replaced or standing(source.file.path) < standing(Path(other.path)):
         raise OlderFile(other, race)
     if not _may_replace(source, other):
         raise conflict(source.file, other.name, other, source.loaded.place, _hint(source, race, other))
     return _Placed(other.name, races.dated(key, race.date), race, start_ns, other)
+
+
+def _resumed(source: ImportFile, sha256: str) -> bool:
+    """Return whether a lap of that file is one of this file, whose import was broken off."""
+    return source.loaded.resumed and source.file.sha256.startswith(sha256)
 
 
 def _identity(source: ImportFile, recording: Recording) -> tuple[str | int, ...]:

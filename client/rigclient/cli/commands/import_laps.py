@@ -93,7 +93,16 @@ def _sink(address: str, folder: Path | None, dry: bool) -> "Iterator[LapSink]":
     with contextlib.ExitStack() as stack:
         if folder is None and dry:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-dry-")))
-        yield FolderSink(folder) if folder else RigSink(stack.enter_context(connect(address)))
+        yield FolderSink(folder) if folder else RigSink(stack.enter_context(connect(address)), _user(address))
+
+
+def _user(address: str) -> str:
+    """Return whose imported laps are: the user of the token; nobody's, where this machine is the rig."""
+    from rigclient import paired
+    from rigclient.connection import Connection
+
+    with Connection(paired.resolve(address)) as connection:
+        return str(connection.caller().user)
 
 
 def _undo(address: str, folder: Path | None, paths: tuple[Path, ...], as_json: bool) -> None:
