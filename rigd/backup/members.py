@@ -26,7 +26,9 @@ PIECE_BYTES: Final = 1 << 20
 
 _BLOCK: Final = tarfile.BLOCKSIZE
 _OCTAL_LIMIT: Final = 8**11
-"""Bytes of a member that the plain header can tell; the ring may have more."""
+"""What a field of the plain header can tell: bytes of a member, of which the ring may have more, and the time
+of its change, to the year 2242.
+"""
 _LEVEL: Final = 3
 """Of zstd. Laps are packed already; the ring becomes half as large, at 200 MB/s."""
 _WINDOW_BYTES: Final = 1 << 23
@@ -58,6 +60,12 @@ class Readable(Protocol):
 def is_name(name: str) -> bool:
     """Return whether a member of a backup can have that name."""
     return bool(_NAMES.fullmatch(name))
+
+
+def _folders(name: str) -> list[str]:
+    """Return the folders that a file of that name lies in."""
+    words = name.split("/")
+    return ["/".join(words[:count]) for count in range(1, len(words))]
 
 
 class MemberWriter:
@@ -101,7 +109,7 @@ class MemberWriter:
 
 def _header(name: str, size: int, mtime_s: int) -> bytes:
     info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = size, max(mtime_s, 0), 0o600
+    info.size, info.mtime, info.mode = size, min(max(mtime_s, 0), _OCTAL_LIMIT - 1), 0o600
     return info.tobuf(tarfile.USTAR_FORMAT if size < _OCTAL_LIMIT else tarfile.GNU_FORMAT)
 
 
@@ -134,6 +142,7 @@ class MemberReader:
         is to be trusted when all were: then the manifest has confirmed them.
         """
         found: dict[str, Noted] = {}
+        folders = set[str]()
         while (member := self._read_header()) is not None:
             if member.name == MANIFEST:
                 self._check(found, self._read_json(member, _MOST_MANIFEST))
@@ -144,6 +153,9 @@ class MemberReader:
                 raise Corrupt(f"the backup has a file {member.name[:200]!r}, which no backup has")
             if member.name in found or len(found) >= _MOST_MEMBERS:
                 raise Corrupt(f"the backup has {member.name} twice, or more than {_MOST_MEMBERS} files")
+            folders.update(above := _folders(member.name))
+            if member.name in folders or not found.keys().isdisjoint(above):
+                raise Corrupt(f"the backup has {member.name} as a file and as a folder, or one above it")
             digest = hashlib.sha256()
             yield member, self._pieces(member, digest.update)
             found[member.name] = Noted(digest.hexdigest(), member.size)
@@ -183,6 +195,8 @@ class MemberReader:
             raise Corrupt(f"the backup is damaged: {error}") from error
         if info.type != tarfile.REGTYPE or info.size < 0:
             raise Corrupt(f"the backup has {info.name[:200]!r}, which is no regular file")
+        if not 0 <= info.mtime < _OCTAL_LIMIT:
+            raise Corrupt(f"the backup says that {info.name[:200]!r} is of the second {info.mtime}")
         return Member(info.name, info.size, int(info.mtime))
 
     def _read(self, size: int) -> bytes:

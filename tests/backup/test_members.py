@@ -146,6 +146,27 @@ def test_a_file_that_comes_twice_or_is_not_in_the_manifest_is_refused() -> None:
         read(raw(HEAD_MEMBER, missing))
 
 
+@pytest.mark.parametrize("names", [("laps/a", "laps/a/b"), ("laps/a/b", "laps/a")])
+def test_a_file_is_no_folder_of_another(names: tuple[str, str]) -> None:
+    first, second = ((name, b"x", dict[str, Any]()) for name in names)
+    with pytest.raises(Corrupt, match="as a file and as a folder"):
+        read(raw(HEAD_MEMBER, first, second, MANIFEST_MEMBER))
+
+
+@pytest.mark.parametrize("mtime", [-1, 2**62, 2**80])
+def test_a_time_that_no_file_has_is_refused(mtime: int) -> None:
+    with pytest.raises(Corrupt, match="of the second"):
+        read(raw(HEAD_MEMBER, ("rig.id", b"x", {"mtime": mtime}), MANIFEST_MEMBER))
+
+
+def test_a_file_of_the_far_future_is_copied() -> None:
+    out = io.BytesIO()
+    writer = MemberWriter(out, {})
+    assert list(writer.add("rig.id", io.BytesIO(b"x"), 1, 2**63 - 1)) == [1]
+    writer.close()
+    assert read(out.getvalue()) == {"rig.id": b"x"}
+
+
 def test_sizes_are_believed_only_as_far_as_bytes_come() -> None:
     with pytest.raises(Corrupt, match="cut off"):
         read(raw(HEAD_MEMBER, ("ring/data.mdb", b"x", {"size": 1 << 50}), end=b""))

@@ -236,6 +236,8 @@ def test_an_import_is_taken_whole_or_not_at_all(full: Catalog) -> None:
         (Resource(name="vehicles/none/setups/s", setup=catalog_pb2.Setup(title="s")), NotFound),
         (Resource(name="events/e", event=catalog_pb2.RacingEvent(title="E", start_date="soon")), BadRequest),
         (Resource(name="events/e", note=catalog_pb2.Note()), BadRequest),
+        (note("x", name="notes/far", owner="ann", update_time_ns=2**63 - 1), BadRequest),
+        (note("x", name="notes/far", owner="ann", create_time_ns=2**63 - 1), BadRequest),
     ):
         with pytest.raises(error, match=bad.name):
             transfer.take(full, [new, bad], replace=False)
@@ -344,6 +346,11 @@ BAD: Final[dict[str, tuple[str, Resource, type[RigError]]]] = {
         Resource(layout=catalog_pb2.SavedLayout(title="x", kind="k", document="{")),
         BadRequest,
     ),
+    "a number that JSON has not": (
+        "layouts",
+        Resource(layout=catalog_pb2.SavedLayout(title="x", kind="k", document='{"a": NaN}')),
+        BadRequest,
+    ),
     "no formula": (
         "channels",
         Resource(channel=catalog_pb2.MathChannel(channel="x", expression="1 +")),
@@ -388,6 +395,7 @@ BAD: Final[dict[str, tuple[str, Resource, type[RigError]]]] = {
         BadRequest,
     ),
     "shared with nobody": ("notes", note("x", shared_with=["nobody"]), NotFound),
+    "shared with an empty name": ("notes", note("x", shared_with=[""]), BadRequest),
     "an owner below": (
         "vehicles/v/setups",
         Resource(setup=catalog_pb2.Setup(title="x"), owner="bob"),

@@ -105,7 +105,7 @@ def _prepared(catalog: Catalog, noun: Noun, given: Resource) -> Resource:
         catalog.add_users([resource.owner, *(user for user in resource.shared_with if user != "*")])
     values.complete(noun, resource, now_ns)
     values.check(noun, resource)
-    values.check_times(resource)
+    values.check_times(resource, now_ns)
     catalog.check_references(noun, resource, ADMIN)
     return resource
 

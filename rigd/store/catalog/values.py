@@ -30,6 +30,8 @@ _LAP: Final = re.compile(r"sessions/[a-z0-9-]{1,100}/laps/[a-z0-9-]{1,100}")
 _SESSION: Final = re.compile(r"sessions/[a-z0-9-]{1,100}")
 _CHANNEL: Final = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
 _LATEST_NS: Final = 1 << 63
+_AHEAD_NS: Final = 86_400 * 1_000_000_000
+"""Clocks of other machines may be off."""
 _MOST_PLACE_M: Final = 1e6
 
 
@@ -43,6 +45,8 @@ def check(noun: Noun, resource: Resource) -> None:
             f"shared with {len(resource.shared_with)} users",
             hint=f"{MAX_SHARED} at most, or `*` for everybody",
         )
+    if "" in resource.shared_with:
+        raise BadRequest("shared_with has nobody in it", hint="users, or `*` for everybody")
     body = noun.body(resource)
     _check_texts(noun.kind, body)
     for field in noun.required:
@@ -108,11 +112,15 @@ def _check_shape(place: str, value: str, shape: re.Pattern[str], hint: str) -> N
 
 
 def check_json(place: str, text: str) -> None:
-    """Raise BadRequest for what is no JSON."""
+    """Raise BadRequest for what is no JSON: NaN is none either, which Python would take and nobody else."""
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"{place} is no JSON: {error}", hint="a document that `json.loads` reads") from None
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _user(user: catalog_pb2.User) -> None:
@@ -243,8 +251,10 @@ def complete(noun: Noun, resource: Resource, now_ns: int) -> None:
         item.state = item.state or catalog_pb2.PLAN_ITEM_STATE_PROPOSED
 
 
-def check_times(resource: Resource) -> None:
-    """Raise BadRequest for times of an import that the file cannot hold."""
+def check_times(resource: Resource, now_ns: int) -> None:
+    """Raise BadRequest for times of an import that are to come: every later change is later than the last."""
     for name in ("create_time_ns", "update_time_ns"):
-        if getattr(resource, name) >= _LATEST_NS:
-            raise BadRequest(f"{resource.name}: {name} is {getattr(resource, name)}", hint="unix nanoseconds")
+        if getattr(resource, name) > now_ns + _AHEAD_NS:
+            raise BadRequest(
+                f"{name} is {getattr(resource, name)}, more than a day ahead", hint="unix nanoseconds"
+            )
