@@ -93,6 +93,18 @@ async def test_a_good_answer_comes_with_our_numbers(endpoint: ScriptedEndpoint, 
     assert json.loads(second["messages"][-1]["content"])["cite"] == "corner:4"
 
 
+async def test_half_a_character_in_arguments_is_an_error_for_the_model(
+    endpoint: ScriptedEndpoint, model: Endpoint
+) -> None:
+    endpoint.play(call("corners", lap="\ud800"), call("\ud800"), say("Brake later."))
+    asked = await ask(model)
+    assert asked.text == "Brake later.\n"
+    assert [one.error for one in asked.of("tool_call")] == [
+        "the arguments are no JSON",
+        "there is no tool '?'",
+    ]
+
+
 async def test_who_does_not_stream_answers_as_well(endpoint: ScriptedEndpoint, model: Endpoint) -> None:
     endpoint.play(say_whole("Brake later."))
     assert (await ask(model)).text == "Brake later.\n"

@@ -82,6 +82,15 @@ def test_what_is_none_is_an_error(data: bytes, kind: type[RigError], why: str) -
         read(data)
 
 
+def test_half_a_character_is_shown_as_a_sign() -> None:
+    told = events(
+        chunk(content="Well\ud800", tool_calls=[{"function": {"name": "\ud800", "arguments": "\ud800"}}])
+    )
+    text, calls = read(told)
+    assert text == "Well?"
+    assert [(one.name, one.arguments) for one in calls] == [("?", "?")]
+
+
 @given(st.binary(max_size=200))
 def test_bytes_are_a_reply_or_an_error_of_the_tree(data: bytes) -> None:
     for streamed in (True, False):

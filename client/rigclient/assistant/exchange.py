@@ -159,6 +159,8 @@ def _assistant(text: str, calls: Sequence[ToolCall] = ()) -> dict[str, Any]:
 
 def _arguments(call: ToolCall) -> Arguments:
     try:
-        return Arguments(json.loads(call.arguments or "{}"))
+        told = json.loads(call.arguments or "{}")
+        json.dumps(told, ensure_ascii=False).encode()  # JSON may name half a character, which is no text
     except (ValueError, RecursionError):
         raise BadRequest("the arguments are no JSON") from None
+    return Arguments(told)

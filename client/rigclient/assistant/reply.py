@@ -132,7 +132,7 @@ def _text(message: dict[str, Any], name: str, most: int) -> str:
         return ""
     if not isinstance(found, str) or len(found) > most:
         raise Corrupt(f"{name} of a reply is no text of up to {most} characters")
-    return found
+    return found.encode(errors="replace").decode()  # JSON may name half a character, which is no text
 
 
 def _check_error(reply: Any) -> None:

@@ -3,7 +3,8 @@
 An answer is plain text with references in brackets, `[corner:4]` or `[finding:brakes_early:4, corner:5]`,
 each of which a tool has told of; their text is put in. Beside references it may hold no digit, but in the
 name of a thing: lap 7, sector 2, T4, turn 4 or corner 4 (of a corner that was told of), and the number of a
-line in a list. It may hold no number in English words before a unit (half a second), no tenths, and no link.
+line in a list, which counts from 1. It may hold no number in English words before a unit (half a second), no
+tenths, no zero point four, and no link.
 """
 
 import re
@@ -25,14 +26,16 @@ _NAME: Final = re.compile(
     rf"\b(laps?|sectors?|turns?|corners?|T)[ \u00a0]?([0-9]{{1,3}})\b(?![.,:]?[0-9])(?!\s*-?(?:{_UNIT}))",
     re.IGNORECASE,
 )
-_NUMBERED_LINE: Final = re.compile(r"(?m)^\s*[0-9]{1,2}[.)]\s")
+_NUMBERED_LINE: Final = re.compile(r"(?m)^\s*([0-9]{1,2})[.)]\s")
 _WORDS: Final = (
     "half|quarter|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty"
     "|fifty|sixty|seventy|eighty|ninety|hundred|thousand|dozen"
 )
+_NOUGHTS: Final = "nought|naught|zero|oh"
 _MEASURE: Final = re.compile(
     rf"\b(?:{_WORDS})\b(?:[\s-]+(?:and|a|an|of|full|whole|more|less|extra|{_WORDS})\b)*[\s-]*(?:{_UNIT})"
-    r"|\b(?:tenths?|hundredths?|thousandths?)\b",
+    r"|\b(?:tenths?|hundredths?|thousandths?)\b"
+    rf"|\b(?:{_NOUGHTS}|{_WORDS})\s+point\s+(?:{_NOUGHTS}|{_WORDS})\b",
     re.IGNORECASE,
 )
 _LINK: Final = re.compile(r"://|\bwww\.", re.IGNORECASE)
@@ -50,6 +53,8 @@ class Wording:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._rest = ""
+        self._lines = 0
+        """Numbered ones of the list so far."""
         self.raw: str = ""
         """All of it, as the model wrote it."""
         self.text: str = ""
@@ -102,12 +107,19 @@ class Wording:
             if name[1].lower() in _CORNERS and self._facts.get(f"corner:{int(name[2])}") is None:
                 raise AnswerRefused(f"names corner {int(name[2])}, which nothing told of")
         own = _NAME.sub(" ", own if new_line else f" {own}")
-        own = _NUMBERED_LINE.sub("", own) if new_line or "\n" in own else own
+        own = _NUMBERED_LINE.sub(self._without_number, own) if new_line or "\n" in own else own
         if found := _MEASURE.search(own):
             raise AnswerRefused(f"says “{_shown(found[0])}”, a number of its own")
         if number := next((sign for sign in own if unicodedata.category(sign) in ("Nd", "Nl", "No")), ""):
             around = " ".join(own[max(own.index(number) - 10, 0) :][:25].split())
             raise AnswerRefused(f"says “{_shown(around)}”, a number of its own")
+
+    def _without_number(self, line: re.Match[str]) -> str:
+        """Return the begin of a line without its number, where that counts on, or begins to."""
+        if int(line[1]) not in (1, self._lines + 1):
+            return line[0]
+        self._lines = int(line[1])
+        return ""
 
 
 def _whole(text: str) -> int:

@@ -142,6 +142,7 @@ def members(body: bytes, what: str) -> dict[str, Any]:
     """Return the members of a JSON object. Raises BadRequest for anything else; `what` is what it is of."""
     try:
         found = json.loads(body or b"{}")
+        json.dumps(found, ensure_ascii=False).encode()  # JSON may name half a character, which is no text
     except (ValueError, RecursionError):
         raise BadRequest("the body is no JSON", hint=f"the fields of {what}") from None
     if not isinstance(found, dict):

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import json
 from typing import Final
 
@@ -49,5 +48,5 @@ def _words(body: bytes) -> tuple[str, str, bytes]:
     vehicle, name, text = map(str, words)
     try:
         return vehicle, name, base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of binascii, and for what is beyond ASCII
         raise BadRequest(f"data is no base64: {error}", hint="the bytes of the file") from None
