@@ -1,6 +1,7 @@
 """Recordings as laps: the same times as the timekeeper's, whole files or none, each once."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,32 @@ class TestOnceAndWhole:
         assert (result.exit_code, "3 laps deleted" in result.stdout, files(out)) == (0, True, [])
         assert run(out, "--undo", path).exit_code == 5
         assert bring(FolderSink(out), path)[0].outcome == "loaded"
+
+    def test_a_lap_that_says_it_lies_elsewhere_is_not_deleted_there(self, tmp_path: Path) -> None:
+        path, out = write(tmp_path / SPA, FIRST), tmp_path / "out"
+        bring(FolderSink(out), path)
+        first = files(out)[0]
+        with LapFile.open(first) as file:
+            header = file.header
+            header.lap.name = "sessions/../../precious/laps/own"
+            data = file.with_header(header)
+        first.write_bytes(data)
+        own = tmp_path / "precious/own.lap"
+        own.parent.mkdir()
+        own.write_bytes(b"of somebody else")
+        run(out, "--undo", path)
+        assert own.exists()
+        assert files(out) == [first]
+
+    @pytest.mark.parametrize("pipe", ["session.json", "lap"])
+    def test_a_pipe_in_the_folder_keeps_nobody_waiting(self, tmp_path: Path, pipe: str) -> None:
+        path, out = write(tmp_path / SPA, FIRST), tmp_path / "out"
+        bring(FolderSink(out), path)
+        taken = files(out)[0] if pipe == "lap" else files(out)[0].parent / pipe
+        taken.unlink()
+        os.mkfifo(taken)
+        (report,) = bring(FolderSink(out), path)
+        assert (report.outcome, taken.is_file()) == ("loaded", True)
 
 
 class Full(FolderSink):

@@ -72,6 +72,10 @@ class TestRows:
         np.testing.assert_array_equal(chunk.numbers["Speed"], [1.0, np.nan, 1.0])
         assert chunk.texts["Gear"] == ["2", "2", "2"]
 
+    def test_where_none_is_sound_there_is_no_chunk(self) -> None:
+        table = SampleTable("it", io.BytesIO(b"Time\nx\ny\n"), ("Time",))
+        assert list(table.chunks(["Time"], [], lambda *_: None, rows=1)) == []
+
     def test_numbers_are_spelled_in_many_ways(self) -> None:
         cells = ("1e3", " 7 ", "+007.500", "True", "false", "nan", "inf", "-2,5")
         data = "Time;x\n" + "".join(f"{at};{cell}\n" for at, cell in enumerate(cells))

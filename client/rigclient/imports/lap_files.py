@@ -29,6 +29,8 @@ _DIGEST: Final = 16
 """Digits of a checksum in `file_digest`."""
 _CHEQUERED: Final = "FF"
 """Flag that a chart shows at the end of a lap."""
+_LONGEST_S: Final = 7 * 86_400.0
+"""Of the clock of one lap; a piece without a line may be a whole day."""
 _COLUMNS: Final = 512
 """Most columns without a channel that are kept; the widest export known has 276."""
 
@@ -183,6 +185,7 @@ def _samples(lap: RecordedLap, session: session_pb2.Session, begin_ns: int) -> d
             f"lap {lap.index} of car {lap.car} has {len(times)} samples, a lap file holds {ROWS_LIMIT}",
             hint="nothing tells where its laps begin",
         )
+    _check_clock(lap, times)
     clocks = (
         begin_ns + np.round(times * 1e6).astype(np.int64) * 1000
         if begin_ns
@@ -196,6 +199,18 @@ def _samples(lap: RecordedLap, session: session_pb2.Session, begin_ns: int) -> d
     found = distance_of(lap.samples, session.track_length, complete=lap.complete)
     columns = own | ({"distance": found} if found is not None else {}) | dict(lap.samples)
     return {name: np.ascontiguousarray(values, _KNOWN[name].dtype) for name, values in columns.items()}
+
+
+def _check_clock(lap: RecordedLap, times: Array) -> None:
+    """Raise BadRequest unless the clock of a lap's samples grows, within a day."""
+    falls = np.flatnonzero(~(np.diff(times) > 0))  # nor does it with NaN
+    if len(falls) or not abs(times[0]) + abs(times[-1]) <= _LONGEST_S:
+        at = int(falls[0]) + 1 if len(falls) else len(times) - 1
+        raise BadRequest(
+            f"lap {lap.index} of car {lap.car}: the clock of its samples goes from {times[max(at - 1, 0)]} s "
+            f"to {times[at]} s",
+            hint=f"it has to grow, up to {_LONGEST_S:.0f} s",
+        )
 
 
 class WholeFile(NamedTuple):

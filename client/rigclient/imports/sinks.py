@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import re
 import shutil
 import zlib
@@ -78,11 +79,12 @@ class FolderSink:
         return [one for one in found if one is not None and one.source == session_pb2.SESSION_SOURCE_IMPORT]
 
     def laps_of(self, session: str) -> list[lap_pb2.Lap]:
-        """Return the laps of a session, by the heads of their files."""
+        """Return the laps of a session, by the heads of their files: of those that lie where they say."""
         if session not in self._known:
             paths = sorted(self._folder(session).glob("[!.]*.lap"))
-            laps = (header.lap for path in paths if (header := _header(path)))
-            self._known[session] = {lap.name: lap for lap in laps}
+            found = ((f"{session}/laps/{path.stem}", _header(path)) for path in paths)
+            laps = {name: header.lap for name, header in found if header and header.lap.name == name}
+            self._known[session] = laps
         return list(self._known[session].values())
 
     def recording(self, lap: str) -> archive_pb2.Recording:
@@ -103,7 +105,7 @@ class FolderSink:
         """Write a lap file and its session's."""
         header = LapFile(data).header
         path = self._path(header.lap.name)
-        if not replace and path.exists() and path.read_bytes() != data:
+        if not replace and os.path.lexists(path) and not _holds(path, data):
             raise Raced(f"{header.lap.name} is in {self.place}, and is another file", name=header.lap.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.laps_of(session.name)
@@ -137,7 +139,8 @@ class FolderSink:
     def _session(self, path: Path) -> session_pb2.Session | None:
         with contextlib.suppress(Corrupt, OSError, json_format.ParseError):
             text = read_regular(path, _MOST_BYTES).decode(errors="replace")
-            return json_format.Parse(text, session_pb2.Session(), ignore_unknown_fields=True)
+            found = json_format.Parse(text, session_pb2.Session(), ignore_unknown_fields=True)
+            return found if found.name == f"sessions/{path.parent.name}" else None
         return None
 
 
@@ -154,9 +157,16 @@ def _dumped(session: session_pb2.Session) -> bytes:
     return b'%s, "crc32": %d}' % (body, zlib.crc32(body))
 
 
+def _holds(path: Path, data: bytes) -> bool:
+    """Return whether the file at `path` is these bytes; a pipe, which nobody may ever write to, is not."""
+    with contextlib.suppress(Corrupt, OSError):
+        return read_regular(path, len(data)) == data
+    return False
+
+
 def _replace(path: Path, data: bytes) -> None:
     """Make `data` the file at `path`, whole or not at all."""
-    if path.exists() and path.read_bytes() == data:
+    if _holds(path, data):
         return
     beside(path).write_bytes(data)
     beside(path).replace(path)

@@ -36,7 +36,7 @@ _WHOLE_COMMA: Final = re.compile(r"-?[0-9]+,[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 
 class TableChunk(NamedTuple):
-    """Some rows, one after the other: all of them sound in the columns that were asked for."""
+    """One row or more, one after the other: all of them sound in the columns that were asked for."""
 
     lines: Array
     """Line of every row in the file, from 1."""
@@ -101,6 +101,8 @@ class SampleTable:
                         refuse(found[place][0], "no number", f"{name} is {cell!r}, which is no number")
                     sound_rows[place] = False
             kept = np.flatnonzero(sound_rows)
+            if not len(kept):
+                continue
             words = {name: [cells[at[name]][place] for place in kept] for name in texts}
             numbered = np.array([line for line, _ in found], np.int64)[kept]
             yield TableChunk(numbered, {name: column[kept] for name, column in values.items()}, words)

@@ -202,6 +202,10 @@ class TestXrk:
             pull = laps[1].samples["local_acceleration"]
             assert near(pull[:, 2], -drive().forward[531:1580], 0.02)
 
+    def test_a_clock_that_falls_back_costs_its_rows(self) -> None:
+        clock = np.array([0.0, 50, 100, 500, 150, 200, 510, 560])
+        assert aim_xrk._rows(clock).tolist() == [0, 50, 100, 500, 510, 560]
+
     def test_without_libxrk_the_command_that_brings_it_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -44,6 +44,17 @@ def test_repeated_rows_are_left_out_and_told(tmp_path: Path, lap: known.Known) -
     assert len(found.lap.samples["lap_time"]) == len(lap)
 
 
+def test_a_row_without_a_height_is_left_out_and_told(tmp_path: Path, lap: known.Known) -> None:
+    lines = written.lmu_telemetry_2(lap).splitlines()
+    header = next(at for at, line in enumerate(lines) if "Y [m]" in line or "PosY" in line)
+    place = next(at for at, name in enumerate(lines[header].split(",")) if "Y" in name)
+    cells = lines[header + 50].split(",")
+    lines[header + 50] = ",".join([*cells[:place], "", *cells[place + 1 :]])
+    found = made(tmp_path, "\n".join(lines))
+    assert "no place" in {reason for _, reason, _ in found.refused}
+    assert (np.diff(found.lap.samples["lap_time"]) > 0).all()
+
+
 def test_sectors_end_where_the_file_says(tmp_path: Path, lap: known.Known) -> None:
     found = made(tmp_path, written.lmu_telemetry_3(lap))
     assert found.lap.lap_time_s == pytest.approx(lap.time_s, abs=SAMPLE_S)

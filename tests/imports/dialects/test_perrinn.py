@@ -36,6 +36,16 @@ def test_a_share_that_is_labelled_a_percentage_is_found(tmp_path: Path) -> None:
     assert found.note("THROTTLE") == "labelled %, holds 0 to 1"
 
 
+def test_a_row_without_a_time_is_left_out_and_told(tmp_path: Path) -> None:
+    lines = written.perrinn(known.laps()[:1]).splitlines()
+    at = [name.strip() for name in lines[0].split(",")].index("TIME")
+    cells = lines[40].split(",")
+    lines[40] = ",".join([*cells[:at], "", *cells[at + 1 :]])
+    found = made(tmp_path, "\n".join(lines))
+    assert found.refused == [(41, "no time", "the row has no TIME")]
+    assert len(found.lap.samples["lap_time"]) == len(lines) - 3
+
+
 def test_a_clock_that_starts_again_is_refused(tmp_path: Path) -> None:
     text = written.perrinn(known.laps()[:1])
     again = "\n".join([text.rstrip(), *text.splitlines()[2:]])

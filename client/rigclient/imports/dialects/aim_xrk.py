@@ -121,7 +121,7 @@ def _log(library: Any, found: Any) -> tuple[LoggedRun, tuple[str, ...]]:
 
 def _rows(clock_ms: Array) -> Array:
     """Return the clock of the rows [ms], growing, no faster than 100 a second."""
-    rows = clock_ms[np.diff(clock_ms, prepend=-np.inf) > 0]
+    rows = clock_ms[np.diff(np.maximum.accumulate(clock_ms), prepend=-np.inf) > 0]
     if len(rows) < 2 or rows[-1] - rows[0] > _MOST_HOURS * 3_600_000:
         raise Corrupt(f"its clock goes over {len(rows)} rows and more than {_MOST_HOURS} hours, or nowhere")
     apart = np.concatenate([[True], np.diff(rows // _FASTEST_MS) > 0])

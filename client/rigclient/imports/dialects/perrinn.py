@@ -66,13 +66,23 @@ class Perrinn:
             raise BadRequest(
                 f"TOTALTIME starts again {len(sound.begins) - 1} times", hint="import a run by itself"
             )
-        columns = columns.picked(sound.rows)
+        columns = _timed(columns.picked(sound.rows), refuse)
         builder = _mapped(columns)
         left = tuple(name for name in table.columns if name not in {one.column for one in builder.mapped})
         rate = rate_hz(columns.values["TOTALTIME"])
         others = {name: columns.values[name] for name in left}
         laps = _laps(columns, builder.samples(), others)
         return [Recording(self.name, RecordedSession(track=""), laps, rate, tuple(builder.mapped), left)]
+
+
+def _timed(columns: WholeTable, refuse: Refuse) -> WholeTable:
+    """Return the rows that have a time of the lap. Raises BadRequest without any."""
+    known = np.isfinite(columns.values["TIME"])
+    for line in columns.lines[~known]:
+        refuse(int(line), "no time", "the row has no TIME")
+    if not known.any():
+        raise BadRequest("no row has a TIME")
+    return columns.picked(np.flatnonzero(known))
 
 
 def _mapped(columns: WholeTable) -> ChannelBuilder:

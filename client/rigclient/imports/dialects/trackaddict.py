@@ -111,7 +111,7 @@ def _comments(file: BinaryIO) -> Comments:
             running = []
         elif sector := _SECTOR.fullmatch(text):
             running.append(seconds_of(sector[2]) or 0.0)
-        elif text.startswith("# Vehicle: "):
+        elif text.startswith("# Vehicle: ") and encoding.wrong(text) is None:
             vehicle = text.removeprefix("# Vehicle: ")
     return Comments(frozenset(lines), laps, sectors, vehicle)
 
