@@ -164,34 +164,41 @@ class Imports:
 
 
 async def _start(requests: Requests) -> laps_pb2.LapImport:
-    first = await _next(requests)
+    first = await _next(requests, _until())
     if first is None or first.WhichOneof("part") != "start":
         raise BadRequest("the first message does not say what comes", hint="`start`, then the file in `data`")
     return first.start
 
 
 async def _gathered(requests: Requests) -> AsyncIterator[bytes]:
-    """Yield the pieces, joined to a mebibyte. Raises BadRequest for what is no piece, Unavailable."""
-    held = bytearray()
-    while (request := await _next(requests)) is not None:
+    """Yield the pieces, joined to a mebibyte, each of which has its time: who sends a byte now and then would
+    hold a place for days. Raises BadRequest for what is no piece, Unavailable.
+    """
+    held, until = bytearray(), _until()
+    while (request := await _next(requests, until)) is not None:
         if not request.data:
             raise BadRequest("a message brings nothing of the file", hint="`data`, at most 60,000 bytes")
         held += request.data
         if len(held) >= _GATHERED_BYTES:
             yield bytes(held)
             held.clear()
+            until = _until()
     if held:
         yield bytes(held)
 
 
-async def _next(requests: Requests) -> laps_pb2.ImportLapRequest | None:
-    """Return the next message, None after the last. Raises Unavailable when none comes."""
+def _until() -> float:
+    return asyncio.get_running_loop().time() + MAX_SILENCE_S
+
+
+async def _next(requests: Requests, until: float) -> laps_pb2.ImportLapRequest | None:
+    """Return the next message, None after the last. Raises Unavailable when none comes in time."""
     try:
-        async with asyncio.timeout(MAX_SILENCE_S):
+        async with asyncio.timeout_at(until):
             return await anext(requests, None)
     except TimeoutError:
         raise Unavailable(
-            f"nothing of the lap came for {MAX_SILENCE_S:g} s", hint="import it again"
+            f"less than a mebibyte of the lap came within {MAX_SILENCE_S:g} s", hint="import it again"
         ) from None
 
 

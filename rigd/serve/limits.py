@@ -81,7 +81,7 @@ FIXED: Final = (
     Fixed("laps imported at once", MAX_IMPORTS),
     Fixed("laps that one token imports at once", MAX_IMPORTS_PER_TOKEN),
     Fixed("bytes of the laps that are imported at once", MAX_IMPORT_BYTES),
-    Fixed("seconds until the next piece of an import comes", MAX_SILENCE_S, "`UNAVAILABLE`"),
+    Fixed("seconds until the next mebibyte of an import has come", MAX_SILENCE_S, "`UNAVAILABLE`"),
     Fixed("marks that wait to be kept", MAX_PENDING_MARKS),
     Fixed("seconds before, and after, a mark", MAX_MARK_S, "`INVALID_ARGUMENT`"),
     Fixed("cars of a mark", MAX_MARK_CARS, "`INVALID_ARGUMENT`"),

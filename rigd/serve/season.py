@@ -20,6 +20,8 @@ def season_of(index: IndexReader, request: season_pb2.GetSeasonRequest, viewer: 
     """Return the season of what there is for a viewer. Raises BadRequest, NotFound where no lap passes."""
     wanted = request.filter
     kind = wanted.session_kind or session_pb2.SESSION_KIND_RACE
+    if kind not in session_pb2.SessionKind.values():
+        raise BadRequest(f"session_kind is {kind}", hint=", ".join(session_pb2.SessionKind.keys()[1:]))
     sessions = _sessions(index, wanted, kind, viewer)
     laps = _laps(index, sessions, wanted, viewer)
     rule = request.points if request.HasField("points") else preset(DEFAULT)

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from google.protobuf.message import Message
+
 from rig.channels import LAP, PHYSICS, SCORING, Channel
 from rig.errors import BadRequest, Corrupt, Denied, Exhausted, Raced, RigError, Unavailable
 from rig.lapfile import FILE_LIMIT, RECORDED, SCORINGS, LapFile
@@ -46,7 +48,6 @@ _OF_FILE: Final = (
     "corners_bytes",
 )
 """Fields of a lap that are found out about its file."""
-_CLOCKS: Final = ("start_time", "end_time", "track_length")
 _TIMES: Final = ("lap_time", "sector1", "sector2", "sector3")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -87,6 +88,7 @@ def _check_session(session: session_pb2.Session) -> None:
             f"the session's status is {session.status}", hint="SESSION_STATUS_COMPLETED: it is over"
         )
     _check_absent(session, _OF_RIG, "session")
+    _check_finite(session, "the session")
     _check_clock(session.start_time_ns, "the session's start_time_ns")
     _check_clock(session.end_time_ns, "the session's end_time_ns")
     _check_length(session.track_length, "the session's track_length")
@@ -96,6 +98,17 @@ def _check_absent(message: session_pb2.Session | lap_pb2.Lap, names: tuple[str, 
     for name in names:
         if getattr(message, name):
             raise BadRequest(f"the {what} says what its {name} is", hint="leave it out: the rig finds it out")
+
+
+def _check_finite(message: Message, what: str) -> None:
+    """Raise BadRequest for NaN and infinity, wherever they stand: seasons add numbers up."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        for one in values:
+            if isinstance(one, Message):
+                _check_finite(one, f"{what}'s {field.name}")
+            elif isinstance(one, float) and not math.isfinite(one):
+                raise BadRequest(f"{what}'s {field.name} is {one}", hint="leave it out where nobody knows")
 
 
 def _check_clock(time_ns: int, what: str) -> None:
@@ -159,9 +172,7 @@ def _check_times(lap: lap_pb2.Lap) -> None:
         seconds = getattr(lap, name)
         if lap.HasField(name) and not 0 < seconds <= _LONGEST_S:  # nor is NaN
             raise BadRequest(f"{name} is {seconds}", hint="seconds, or absent")
-    for name in _CLOCKS:
-        if not math.isfinite(getattr(lap, name)):
-            raise BadRequest(f"{name} is {getattr(lap, name)}")
+    _check_finite(lap, "the lap")
     _check_length(lap.track_length, "track_length")
     _check_clock(lap.start_time_ns, "start_time_ns")
     _check_clock(lap.end_time_ns, "end_time_ns")

@@ -14,7 +14,7 @@ from rigclient.blocking import connect
 from rigclient.cli.main import rig
 from rigd.serve.season import season_of
 from rigd.store.store import StoreReader
-from rigd.store.viewer import Viewer
+from rigd.store.viewer import EVERYTHING, Viewer
 from riglap.season import SeasonSession, preset, season
 from tests.riglap.season.driven import NAMED, QUALIFYING, even, race
 from tests.stage import Stage, stage
@@ -132,6 +132,12 @@ def test_a_season_is_of_the_laps_that_a_token_sees(here: Stage) -> None:
         season_of(index, request, Viewer("birch"))
     with pytest.raises(NotFound):
         season_of(index, request, Viewer())
+
+
+def test_a_kind_of_session_that_there_is_not_is_refused(here: Stage) -> None:
+    wanted = season_pb2.SeasonFilter(session_kind=99)  # type: ignore[arg-type]
+    with pytest.raises(BadRequest, match="session_kind is 99"):
+        season_of(StoreReader(here.data).index, season_pb2.GetSeasonRequest(filter=wanted), EVERYTHING)
 
 
 def test_more_laps_than_a_season_may_have_are_refused(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,6 +237,7 @@ async def test_what_cannot_be_an_import_is_refused_before_its_file_comes(
         ({"lap_time": float("nan")}, "lap_time is nan"),
         ({"sector2": float("inf")}, "sector2 is inf"),
         ({"end_time": float("inf")}, "end_time is inf"),
+        ({"pit_visits": [lap_pb2.PitVisit(enter_time=float("nan"))]}, "pit_visits's enter_time is nan"),
         ({"start_time_ns": 1 << 63}, "more than a day ahead"),
         ({"driver": "x" * 9000}, "the limit is"),
         ({"name": f"{SESSION}/laps/another"}, "the file says"),
@@ -315,9 +316,26 @@ async def test_a_client_that_stops_sending_or_goes_leaves_nothing(
     call = rig._lap.ImportLap()
     for message in first:
         await call.write(message)
-    with pytest.raises(Unavailable, match="nothing of the lap came"):
+    with pytest.raises(Unavailable, match="less than a mebibyte of the lap came"):
         await asked(rig, call)
     assert nothing_waits(lap_store.data)
+
+
+async def test_a_byte_now_and_then_holds_no_place(
+    lap_store: LapStore, rig: rigclient.aio.AsyncRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rigd.serve.imports.MAX_SILENCE_S", 0.5)
+    start = laps_pb2.LapImport(session=import_laps.session(), lap=SAMPLED.name, size=1 << 20)
+
+    async def drops() -> Any:
+        yield laps_pb2.ImportLapRequest(start=start)
+        while True:
+            yield laps_pb2.ImportLapRequest(data=b"x")
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(Unavailable, match="less than a mebibyte"):
+        await asked(rig, rig._lap.ImportLap(drops()))
+    await came(lambda: nothing_waits(lap_store.data))
 
 
 async def test_a_recorded_session_takes_no_imports(lap_store: LapStore, rig: rigclient.aio.AsyncRig) -> None:

@@ -44,6 +44,11 @@ def test_repeated_rows_are_left_out_and_told(tmp_path: Path, lap: known.Known) -
     assert len(found.lap.samples["lap_time"]) == len(lap)
 
 
+def test_columns_are_known_whatever_their_case(tmp_path: Path, lap: known.Known) -> None:
+    text = written.lmu_telemetry_2(lap).replace("Speed [km/h]", "speed [km/h]")
+    assert near(made(tmp_path, text).lap.samples["speed"], lap.speed, 1e-3)
+
+
 def test_a_row_without_a_height_is_left_out_and_told(tmp_path: Path, lap: known.Known) -> None:
     lines = written.lmu_telemetry_2(lap).splitlines()
     header = next(at for at, line in enumerate(lines) if "Y [m]" in line or "PosY" in line)

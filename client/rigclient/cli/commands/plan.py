@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from rig.errors import NotFound
+from rig.signs import visible
 from rig.v1 import catalog_pb2
 from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import exits, shell
@@ -160,7 +161,7 @@ def decide_all(rig: Rig, console: Console, found: Plan) -> Plan:
         if item.state not in _OPEN:
             continue
         word = click.prompt(
-            f"{item.id}. {item.text}", default="", show_default=False, prompt_suffix=" [y/n] "
+            f"{item.id}. {visible(item.text)}", default="", show_default=False, prompt_suffix=" [y/n] "
         )
         if word.strip().lower()[:1] in ("y", "n") and word.strip():
             found = _decide(rig, found, [item.id], approve=word.strip().lower().startswith("y"))

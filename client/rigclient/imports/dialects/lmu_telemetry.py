@@ -24,7 +24,7 @@ from rigclient.imports.cells import Malformed
 from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.samples import WholeTable, all_rows, rate_hz, reckoned_times, time_to_first
-from rigclient.imports.table import SampleTable
+from rigclient.imports.tabled import opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -67,7 +67,7 @@ class LmuTelemetry:
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
         """Return a recording of one lap. Raises BadRequest for a file whose rows say nothing."""
         with path.open("rb") as file:
-            table = SampleTable("it", file, _NEEDED)
+            table = opened(file, _NEEDED)
             said = {row[0].partition("[")[0].strip(): row[1] for row in table.before if len(row) > 1}
             columns = all_rows(table, refuse, progress)
         moving = _moving(columns, refuse)

@@ -19,7 +19,7 @@ from rigclient.imports import plausible
 from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.samples import WholeTable, all_rows, rate_hz, time_to_first
-from rigclient.imports.table import SampleTable
+from rigclient.imports.tabled import opened
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,7 +58,7 @@ class Perrinn:
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
         """Return a recording of all laps. Raises BadRequest for a file without rows."""
         with path.open("rb") as file:
-            table = SampleTable("it", file, _NEEDED)
+            table = opened(file, _NEEDED)
             columns = all_rows(table, refuse, progress)
         sound = plausible.clock(columns.values["TOTALTIME"])
         sound.tell(refuse, columns.lines)
