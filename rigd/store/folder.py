@@ -397,8 +397,8 @@ class LapFolder:
             self.give_reserve()
 
     def free_bytes(self) -> int:
-        """Return the room on the disk."""
-        return shutil.disk_usage(self.root).free
+        """Return the room on the disk, also where no archiver has made the folder yet."""
+        return shutil.disk_usage(self.root if self.root.is_dir() else self.root.parent).free
 
     def disk_bytes(self) -> int:
         """Return the size of the disk."""

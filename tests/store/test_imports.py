@@ -31,6 +31,7 @@ from rigd.auth.caller import Scope
 from rigd.auth.tokens import TokenStore
 from rigd.serve.limits import MAX_IMPORTS_PER_TOKEN, Quotas
 from rigd.store.commands import CommandQueue
+from rigd.store.folder import LapFolder
 from rigd.store.imports import FLOOR_BYTES
 from rigd.store.reindex import reindex
 from rigd.verify.run import DataCheck
@@ -106,6 +107,10 @@ async def test_a_lap_of_times_alone_can_be_listed_and_read(
     with pytest.raises(MissingChannel, match="speed"):
         await rig.lap(TIMED.name, ["speed"])
     assert [one.name for one in await rig.laps(SESSION, best_of="car").to_list()] == [TIMED.name]
+
+
+def test_room_is_known_before_there_is_a_lap(tmp_path: Path) -> None:
+    assert LapFolder(tmp_path / "later").free_bytes() > 0
 
 
 async def test_the_same_again_changes_nothing_and_another_file_has_to_be_asked_for(
