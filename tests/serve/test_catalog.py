@@ -208,7 +208,7 @@ def test_a_document_that_is_none_is_refused(text: str, error: type[Exception]) -
         load(text)
 
 
-async def test_a_newer_or_damaged_catalog_is_trouble_and_nothing_else_fails(
+async def test_a_catalog_that_cannot_be_read_is_trouble_and_all_else_goes_on(
     call: Call, tmp_path: Path
 ) -> None:
     rig, path = call(LOCAL), catalog_path(tmp_path)
