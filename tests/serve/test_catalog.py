@@ -28,6 +28,7 @@ from tests.serve.callers import Call
 from tests.serve.callers import call as call
 from tests.serve.scripted_recorder import PLAYER
 from tests.serve.secured import settings
+from tests.stage import stage, until
 from tests.store.lap_store import SESSION, LapStore, lap, session
 
 ANN: Final = Caller("ann", frozenset((Scope.CATALOG,)))
@@ -150,6 +151,17 @@ async def test_users_are_those_of_tokens_and_of_the_configuration(call: Call, tm
     assert told.resource == "users/ann"
     await chief.delete("users/ann", force=True)
     assert drivers.over(configured) == configured
+
+
+def test_a_driver_of_the_catalog_is_put_into_the_seat() -> None:
+    with stage() as here:
+        here.serve()
+        with rigclient.connect(here.address) as rig:
+            rig.catalog.create("users", catalog_pb2.User(drivers=["Driver"]), identifier="ann")
+            here.record()
+            here.game(2, 50, 60)
+            until(lambda: rig.seat().user == "ann")
+            assert rig.seat().by_driver
 
 
 async def test_who_is_in_the_seat_and_who_has_a_token_is_a_user_after_a_start(tmp_path: Path) -> None:
