@@ -165,8 +165,9 @@ class _Reader:
     def read(self, file: BinaryIO, progress: Progress) -> "_Reader":
         """Read all of it. Raises BadRequest."""
         parser = self._parser()
-        for number, text in enumerate(_lines(file, self.mended), start=1):
+        for number, (text, mended) in enumerate(_lines(file), start=1):
             self._line = number
+            self.mended.update(mended if not self._ended else ())
             try:
                 self._feed(parser, text)
             except expat.ExpatError as error:
@@ -280,8 +281,8 @@ class _Reader:
         self._ended = not self._open
 
 
-def _lines(file: BinaryIO, mended: Counter[str]) -> Iterator[str]:
-    """Yield the lines as XML: names in Windows-1252 decoded, bare ampersands escaped, both counted."""
+def _lines(file: BinaryIO) -> Iterator[tuple[str, list[str]]]:
+    """Yield the lines as XML, and what was done: names in Windows-1252 decoded, bare ampersands escaped."""
     text = encoding.opened(file)
     number = 0
     while line := text.readline(_LONGEST_LINE + 1):
@@ -290,9 +291,8 @@ def _lines(file: BinaryIO, mended: Counter[str]) -> Iterator[str]:
             raise BadRequest(f"line {number} is longer than {_LONGEST_LINE} characters")
         western = _ESCAPED.sub(lambda one: bytes([ord(one[0]) - 0xDC00]).decode("cp1252", "replace"), line)
         escaped = _BARE.sub("&amp;", _NO_XML.sub("\ufffd", western.removeprefix("\ufeff")))
-        mended["Windows-1252"] += western != line
-        mended["a bare ampersand"] += len(escaped) > len(western)
-        yield escaped
+        done = {"Windows-1252": western != line, "a bare ampersand": len(escaped) > len(western)}
+        yield escaped, [what for what, was_done in done.items() if was_done]
 
 
 def _stint(said: dict[str, str]) -> _Stint:
