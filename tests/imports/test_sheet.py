@@ -84,6 +84,9 @@ class TestRowsThatAreNone:
         assert refused(data) == [(3, reason)]
         assert [row["A"] for row in rows(data) if isinstance(row, SheetRow)] == ["u", "x"]
 
+    def test_the_header_once_more_is_told_as_that(self) -> None:
+        assert refused(b"A;B;C;\nu;v;w;\nA;B;C;\nx;y;z\n") == [(3, "a repeated header")]
+
     def test_a_file_of_nothing_but_commas_has_no_rows(self) -> None:
         assert refused(b"A,B,C\n" + b",,\n" * 3) == [
             (2, "an empty row"),

@@ -68,6 +68,7 @@ class Sheet:
         self._file = file
         self._lines = Lines(encoding.opened(file))
         self._delimiter = ";"
+        self._as_they_stand: list[str] = []
         self.columns: tuple[str, ...] = self._header()
 
     @property
@@ -95,9 +96,11 @@ class Sheet:
         self._lines.put_back(first[at + 1 :])
         text = first[at][1]
         self._delimiter = delimiter_of(text)
-        names = [self._known.get(cell.lower(), cell) for cell in self._names(text)]
-        while names and not names[-1]:
-            names.pop()
+        cells = self._names(text)
+        while cells and not cells[-1]:
+            cells.pop()
+        self._as_they_stand = cells
+        names = [self._known.get(cell.lower(), cell) for cell in cells]
         if doubled := {name for name in names if names.count(name) > 1}:
             raise BadRequest(f"{self._name} has two columns {min(doubled)!r}", hint="name each column once")
         return tuple(names)
@@ -129,6 +132,8 @@ class Sheet:
             cells.pop()  # a delimiter ends the line
         if not any(cells):
             raise Malformed("an empty row", "every cell is empty")
+        if cells[:wanted] == self._as_they_stand:
+            raise Malformed("a repeated header", "the names of the columns once more")
         if len(cells) != wanted:
             raise Malformed("wrong number of cells", f"{len(cells)} cells, the header has {wanted}")
         return cells

@@ -217,7 +217,7 @@ def _sum(reports: "Sequence[ImportReport]", found: "Search") -> Text:
     undated = sum("undated" in report.session for report in loaded)
     words += [f"{there} there already, nothing changed"] if there else []
     words += [f"{dates} of beacons, for the dates"] if dates else []
-    words += [f"{undated} without a date, which beacons of the race would tell"] if undated else []
+    words += [f"{undated} without a date: --date tells it, or beacons of the race"] if undated else []
     older = sum(report.outcome == _OLDER for report in reports)
     words += [f"{older} older than what is there"] if older else []
     words += [f"{len(_refused(reports))} refused"] if _refused(reports) else []
@@ -288,7 +288,7 @@ def _laps_told(report: "ImportReport") -> str:
 
 
 def _column(column: "MappedColumn") -> str:
-    unit = f" [{column.unit}]" if column.unit else ""
+    unit = f" [{column.unit}]" if column.unit and f"[{column.unit}]" not in column.column else ""
     return f"{column.column}{unit}" + (f": {column.note}" if column.note else "")
 
 
