@@ -140,6 +140,13 @@ def test_the_table_must_be_there(tmp_path: Path, lap: known.Known) -> None:
         made(tmp_path, written.preamble(lap))
 
 
+def test_positions_lie_in_the_axes_of_the_world_speed(tmp_path: Path, lap: known.Known) -> None:
+    values = written.all_columns(lap) | {"X [m]": lap.position[:, 0], "Z [m]": lap.position[:, 2]}
+    found = made(tmp_path, written.preamble(lap) + written.table(written.FULL, values))
+    assert near(found.lap.samples["position"], lap.position, 1e-3)
+    assert found.note("X [m]") == ""
+
+
 def test_files_of_one_drive_become_one_session(tmp_path: Path) -> None:
     for one in known.laps(2, 5.0):
         (tmp_path / f"{one.number}.csv").write_text(written.player(one, written.SOME))
