@@ -123,7 +123,7 @@ METRICS: Final = (
     ),
     Metric("laps_unsynced", GAUGE, "laps that no warehouse has confirmed", "archiver.unsynced"),
     Metric(
-        "unsynced_since_seconds", GAUGE, "when the oldest of them began, unix time; 0: none",
+        "unsynced_since_seconds", GAUGE, "when the oldest of them that was recorded began, unix time",
         "archiver.unsynced_since_ns",
     ),
     # Who reads.

@@ -104,7 +104,7 @@ def _clean(lap: lap_pb2.Lap, ask: Ask, word: str) -> Iterator[lap_pb2.Lap]:
             and (not wanted.vehicle_class or one.vehicle_class == lap.vehicle_class)
             and (not wanted.driver or one.driver == lap.driver)
         )
-        if same and clean(one):
+        if same and one.samples and clean(one):  # an import may have times alone
             yield one
 
 

@@ -410,7 +410,9 @@ class SessionInfo(Info):
     SHOWN: ClassVar[tuple[str, ...]] = ("name", "track_name", "kind", "status", "laps", "best_lap_time")
 
     name: str
-    """`sessions/{session}`: start, track, kind, and four hexadecimal digits of the ring."""
+    """`sessions/{session}`: start, track, kind, and four hexadecimal digits of the ring; of an import
+    what its client chose.
+    """
     track_name: str
     """Track name."""
     track_length: float

@@ -42,6 +42,9 @@ from rigd.watchdog import Watchdog
 
 _TURN_S: Final = 0.1
 """Between two looks: laps are closed a second after the line anyway, commands are answered at once."""
+_SOON_S: Final = 0.01
+_IMPORTING_S: Final = 1.0
+"""For so long after an import it looks that soon again: who brings a season sends one after the other."""
 _BATCH: Final = 256
 _BATCH_BYTES: Final = 1 << 20
 """Events of one look: some seconds of a race."""
@@ -94,6 +97,7 @@ class Archiver:
         self._heartbeat, self._meter = Heartbeat(settings.data), ProcessMeter()
         self._marks_at = 0.0
         self._marks_pending = 0
+        self._imported_at = -_IMPORTING_S
         self._unsynced_at, self._unsynced_laps = 0.0, (0, 0)
         self._followed: _Followed | None = None
         self._had_ring = False
@@ -133,10 +137,23 @@ class Archiver:
         threads = NiceThreads()
         try:
             more = False
-            while not stop(_RETRY_S if self.trouble else 0.0 if more else _TURN_S):
+            while not stop(self._pause(more)):
                 more = threads.work(urgency(self.eviction), self.turn)
         finally:
             threads.close()
+
+    def _pause(self, more: bool) -> float:
+        """Return the seconds until the next look."""
+        if self.trouble:
+            return _RETRY_S
+        if more:
+            return 0.0
+        return _SOON_S if time.monotonic() < self._imported_at + _IMPORTING_S else _TURN_S
+
+    def _take_up(self, lap: str) -> None:
+        """Note that a lap was imported."""
+        self._corners.add(lap)
+        self._imported_at = time.monotonic()
 
     def turn(self) -> bool:
         """Do what there is to do; True when there may be more at once. What was refused is `trouble`, and the
@@ -252,7 +269,7 @@ class Archiver:
         """Do a share of the commands, then laps, and without any a piece of a mark, of a circuit or of
         corners: none of them holds up laps.
         """
-        waiting = process(self._queue, self.store, imported=self._corners.add)
+        waiting = process(self._queue, self.store, imported=self._take_up)
         followed = self._opened()
         if followed is None:
             self._enforce()

@@ -11,9 +11,9 @@ from typing import Final
 
 import rigd
 from rig.v1 import rig_pb2
+from rigd.backup.copy import CopiedFile, StoresCopy, sweep
 from rigd.backup.members import MemberWriter
 from rigd.backup.messages import MessageWriter
-from rigd.backup.snapshot import Part, Snapshot, sweep
 from rigd.lifeline import hold
 from rigd.process import yield_to_others
 
@@ -26,18 +26,18 @@ def main(data: Path, *words: str) -> None:
     yield_to_others()
     sweep(data)
     messages = MessageWriter(sys.stdout.buffer)
-    snapshot = Snapshot(data, ring="without-ring" not in words, secrets="with-secrets" in words)
-    with contextlib.closing(snapshot):
+    copy = StoresCopy(data, ring="without-ring" not in words, secrets="with-secrets" in words)
+    with contextlib.closing(copy):
         messages.now.what = "copying what changes"
-        snapshot.take()
-        messages.now.total_bytes = snapshot.total_bytes
+        copy.take()
+        messages.now.total_bytes = copy.total_bytes
         facts: dict[str, object] = {"version": rigd.__version__, "time_ns": time.time_ns()}
         writer = MemberWriter(messages, facts)  # type: ignore[arg-type]
         laps: set[str] = set()
-        for part in snapshot.parts:
+        for part in copy.parts:
             messages.now.what = part.name.partition("/")[0]
             if _wanted(part.name, laps):
-                _add(writer, snapshot, part, messages.now, laps)
+                _add(writer, copy, part, messages.now, laps)
         writer.close()
     messages.close()
 
@@ -49,9 +49,9 @@ def _wanted(name: str, laps: set[str]) -> bool:
 
 
 def _add(
-    writer: MemberWriter, snapshot: Snapshot, part: Part, now: rig_pb2.BackupResponse, laps: set[str]
+    writer: MemberWriter, copy: StoresCopy, part: CopiedFile, now: rig_pb2.BackupResponse, laps: set[str]
 ) -> None:
-    with snapshot.open(part) as found:
+    with copy.open(part) as found:
         if found is None:
             return
         for written in writer.add(part.name, *found):

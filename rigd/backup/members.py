@@ -48,7 +48,7 @@ class Noted(NamedTuple):
     size: int
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """What is read piece by piece."""
 
     def read(self, size: int, /) -> bytes:
@@ -70,7 +70,7 @@ class MemberWriter:
         self._noted: dict[str, Noted] = {}
         self._add_json(HEAD, {"format": FORMAT, **facts})
 
-    def add(self, name: str, source: Source, size: int, mtime_ns: int) -> Iterator[int]:
+    def add(self, name: str, source: Readable, size: int, mtime_ns: int) -> Iterator[int]:
         """Write `size` bytes of a source; yield how many of them were written with each piece. Raises Corrupt
         for a source that ends before.
         """
@@ -149,7 +149,7 @@ class MemberReader:
             found[member.name] = Noted(digest.hexdigest(), member.size)
         raise Corrupt("the backup ends before its manifest: it was cut off")
 
-    def _pieces(self, member: Member, see: "Seen") -> Iterator[bytes]:
+    def _pieces(self, member: Member, see: "Look") -> Iterator[bytes]:
         left = member.size
         while left:
             piece = self._read(min(left, PIECE_BYTES))
@@ -199,7 +199,7 @@ class MemberReader:
         return bytes(parts)
 
 
-class Seen(Protocol):
+class Look(Protocol):
     """Is shown each piece."""
 
     def __call__(self, piece: bytes, /) -> None:

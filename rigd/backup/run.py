@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rig.errors import Exhausted, NotFound, RigError, Unavailable
 from rig.v1 import rig_pb2
+from rigd.backup.copy import RING_COPY_S, room, room_wanted
 from rigd.backup.messages import read_messages
-from rigd.backup.snapshot import RING_COPY_S, room, room_wanted
 from rigd.lifeline import tied
 
 

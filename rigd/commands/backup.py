@@ -63,4 +63,4 @@ def restore(data: Path, file: Path, as_json: bool) -> None:
         click.echo(shell.json_text({**done._asdict(), "data": str(data)}))
         return
     ring = "with the ring" if done.ring else "without a ring"
-    say(f"{data}: {done.laps:,} laps of {done.sessions:,} sessions, {ring}; `rigd verify` checks them")
+    say(f"{data}: sessions {done.sessions:,}, laps {done.laps:,}, {ring}; `rigd verify` checks them")

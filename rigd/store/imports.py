@@ -88,6 +88,7 @@ def _check_session(session: session_pb2.Session) -> None:
         )
     _check_absent(session, _OF_RIG, "session")
     _check_clock(session.start_time_ns, "the session's start_time_ns")
+    _check_clock(session.end_time_ns, "the session's end_time_ns")
     _check_length(session.track_length, "the session's track_length")
 
 

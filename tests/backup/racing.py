@@ -1,6 +1,7 @@
 """Records and archives a race without a pause, in a process of its own: python -m tests.backup.racing DATA"""
 
 import sys
+import time
 from pathlib import Path
 
 from rigd.archive.retention import Limits
@@ -21,6 +22,7 @@ def main(data: Path) -> None:
         archiver.close()
         tape.resume()
         print("round", flush=True)
+        time.sleep(0.1)  # a backup comes after all others
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from rig.errors import BadRequest, Busy, Corrupt, Denied, Exhausted, NotFound, U
 from rigd.archive.archiver import Archiver, Settings
 from rigd.auth.caller import Scope
 from rigd.auth.tokens import TokenStore
+from rigd.backup import copy
 from rigd.backup import restore as restoring
 from rigd.backup import run as running
-from rigd.backup import snapshot
 from rigd.backup.restore import restore
 from rigd.backup.run import BackupRun
 from rigd.ring import RingReader
@@ -160,7 +160,7 @@ def test_laps_that_go_while_it_is_made_are_left_out_with_what_stands_beside_them
     kept: Path, tmp_path: Path
 ) -> None:
     data = shutil.copytree(kept, tmp_path / "data")
-    taken = snapshot.Snapshot(data, ring=False, secrets=False)
+    taken = copy.StoresCopy(data, ring=False, secrets=False)
     with contextlib.closing(taken):
         taken.take()
         store = Store.open(data)

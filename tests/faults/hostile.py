@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 import rigclient
 from rig.v1 import laps_pb2, rig_pb2, telemetry_pb2
+from rigd.serve.permissions import ADMIN, PERMISSIONS
 
 _STREAM: Final = "/rig.v1.TelemetryService/StreamPhysics"
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -120,10 +121,11 @@ UNREADABLE: Final = b"\xff" * 11
 
 
 def methods() -> list[Any]:
-    """The descriptors of all calls that a rig answers, those of health and reflection too."""
+    """The descriptors of all calls that a rig answers on its machine, those of health and reflection too."""
     files = (laps_pb2, rig_pb2, telemetry_pb2, health_pb2, reflection_pb2)
     services = (one for file in files for one in file.DESCRIPTOR.services_by_name.values())
-    return [method for service in services for method in service.methods]
+    found = (method for service in services for method in service.methods)
+    return [one for one in found if PERMISSIONS[f"/{one.containing_service.full_name}/{one.name}"] != ADMIN]
 
 
 def called(channel: grpc.Channel, method: Any, body: bytes) -> Iterator[bytes]:

@@ -387,7 +387,9 @@ class Session(_message.Message):
     BEST_LAP_FIELD_NUMBER: _builtins.int
     CORNERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`sessions/{session}`: start, track, kind, and four hexadecimal digits of the ring."""
+    """`sessions/{session}`: start, track, kind, and four hexadecimal digits of the ring; of an import what its client
+    chose.
+    """
     track_name: _builtins.str
     """Track name."""
     track_length: _builtins.float

@@ -37,7 +37,10 @@ def backup(address: str, /, file: Path, without_ring: bool, with_secrets: bool, 
     Paired devices pair again with a rig that was restored, unless FILE was made --with-secrets: by default it
     holds nothing that lets anybody in. The configuration is not in it.
 
-     Example: rig backup rig-2026-11-20.tar.zst rig --rig blue backup blue.tar.zst --without-ring
+    \b
+    Example:
+      rig backup rig-2026-11-20.tar.zst
+      rig --rig blue backup blue.tar.zst --without-ring
     """
     with connect(address) as rig:
         save(rig.backup(without_ring=without_ring, with_secrets=with_secrets), file, as_json)

@@ -40,7 +40,7 @@ _LAP: Final = ".lap"
 _FOLDERS: Final = ("circuits", "marks")
 
 
-class Part(NamedTuple):
+class CopiedFile(NamedTuple):
     """A file of the copy."""
 
     name: str
@@ -51,7 +51,7 @@ class Part(NamedTuple):
     mtime_ns: int = 0
 
 
-class Snapshot:
+class StoresCopy:
     """The copy. What was copied at once lies in the spool, a file without a name: nothing is left of it after
     a kill.
     """
@@ -59,7 +59,7 @@ class Snapshot:
     def __init__(self, data: Path, *, ring: bool, secrets: bool) -> None:
         self._data, self._with_ring, self._with_secrets = data, ring, secrets
         self._spool: BinaryIO = tempfile.TemporaryFile(dir=data)  # noqa: SIM115  closed by `close`
-        self.parts: list[Part] = []
+        self.parts: list[CopiedFile] = []
 
     def close(self) -> None:
         """Let go of the spool."""
@@ -88,12 +88,12 @@ class Snapshot:
         """Return the bytes of all parts."""
         return sum(part.size for part in self.parts)
 
-    def open(self, part: Part) -> contextlib.AbstractContextManager[tuple[BinaryIO, int, int] | None]:
+    def open(self, part: CopiedFile) -> contextlib.AbstractContextManager[tuple[BinaryIO, int, int] | None]:
         """Open a part: where to read, bytes, time of change; None for a file that is gone by now."""
         return self._spooled(part) if part.path is None else _lying(part.path)
 
     @contextlib.contextmanager
-    def _spooled(self, part: Part) -> Iterator[tuple[BinaryIO, int, int]]:
+    def _spooled(self, part: CopiedFile) -> Iterator[tuple[BinaryIO, int, int]]:
         self._spool.seek(part.at)
         yield self._spool, part.size, part.mtime_ns
 
@@ -125,7 +125,7 @@ class Snapshot:
             if is_name(name) and not path.name.startswith(UNFINISHED) and not path.is_symlink():
                 found = path.stat()
                 if is_regular(path):
-                    self.parts.append(Part(name, path, 0, found.st_size, found.st_mtime_ns))
+                    self.parts.append(CopiedFile(name, path, 0, found.st_size, found.st_mtime_ns))
 
     def _keep(self, name: str) -> None:
         """Copy a small file at once."""
@@ -139,7 +139,7 @@ class Snapshot:
         while size and (piece := source.read(min(size, 1 << 20))):
             self._spool.write(piece)
             size -= len(piece)
-        self.parts.append(Part(name, None, at, self._spool.tell() - at, mtime_ns))
+        self.parts.append(CopiedFile(name, None, at, self._spool.tell() - at, mtime_ns))
 
     def _keep_database(self, path: Path) -> None:
         """Copy a database as it is at one moment, its journal included."""
@@ -165,7 +165,7 @@ class Snapshot:
             ring.copy(self._spool.fileno())
         signal.alarm(0)
         size = self._spool.seek(0, os.SEEK_END) - at
-        self.parts.append(Part("ring/data.mdb", None, at, size, time.time_ns()))
+        self.parts.append(CopiedFile("ring/data.mdb", None, at, size, time.time_ns()))
 
 
 @contextlib.contextmanager
