@@ -419,12 +419,15 @@ class LapFile:
         column = self._by_key.get((section, name))
         if column is None:
             have = ", ".join(self.channels(section))
+            if not self._rows(section):
+                rows = "scoring updates" if section == SCORINGS else "samples"
+                raise MissingChannel(f"this lap has no {rows}, and so no channel {name!r}", channels=have)
             raise MissingChannel(f"this lap has no channel {name!r}", hint=f"it has {have}", channels=have)
         return column
 
     def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
         """Return columns of these channels and of all their neighbours, in the order of the file."""
-        needed, todo = set(), [self.find(name, section) for name in names]
+        needed, todo = set[str](), [self.find(name, section) for name in names]
         while todo:
             column = todo.pop()
             if column.name not in needed:
