@@ -419,6 +419,12 @@ class LapFile:
         column = self._by_key.get((section, name))
         if column is None:
             have = ", ".join(self.channels(section))
+            if not self._rows(section):
+                raise MissingChannel(
+                    f"this lap has no samples, and so no channel {name!r}",
+                    hint="its times alone are known",
+                    channels=have,
+                )
             raise MissingChannel(f"this lap has no channel {name!r}", hint=f"it has {have}", channels=have)
         return column
 
