@@ -298,7 +298,7 @@ def understood(report: "ImportReport", width: int) -> Iterator[RenderableType]:
     facts = [("session", session) for session in report.sessions or (report.session,)]
     facts.append(("laps", _laps_told(report)))
     for one in report.recordings:
-        facts += [(column.channel, _column(column)) for column in one.mapped]
+        facts += _mapped(one.mapped)
         facts += [("left", ", ".join(one.left))] if one.left else []
     yield table((("", "left"), ("", "left")), [(Text(name, DIM), Text(text)) for name, text in facts], width)
     rows = [
@@ -315,9 +315,14 @@ def _laps_told(report: "ImportReport") -> str:
     return f"{report.laps}, {report.samples} samples" + (f" at {rate:g} Hz" if rate else "")
 
 
-def _column(column: "MappedColumn") -> str:
-    unit = f" [{column.unit}]" if column.unit and f"[{column.unit}]" not in column.column else ""
-    return f"{column.column}{unit}" + (f": {column.note}" if column.note else "")
+def _mapped(columns: "Sequence[MappedColumn]") -> list[tuple[str, str]]:
+    """Return channels with the columns that became them, four wheels and three axes in one row."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for column in columns:
+        unit = f" [{column.unit}]" if column.unit and f"[{column.unit}]" not in column.column else ""
+        told = unit + (f": {column.note}" if column.note else "")
+        alike.setdefault((column.channel, told), []).append(column.column)
+    return [(channel, ", ".join(names) + told) for (channel, told), names in alike.items()]
 
 
 def end(reports: "Sequence[ImportReport]") -> None:
