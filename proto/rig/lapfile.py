@@ -327,7 +327,7 @@ class LapFile:
 
     def cut_pieces(self, names: Iterable[str], scoring_names: Iterable[str] = ()) -> Iterator[bytes]:
         """Yield the same, piece by piece."""
-        asked = {SAMPLES: set(names), SCORINGS: set(scoring_names)}
+        asked = {SAMPLES: dict.fromkeys(names), SCORINGS: dict.fromkeys(scoring_names)}
         kept = [column for section in asked for column in self._needed(asked[section], section)]
         head = archive_pb2.LapHeader()
         head.CopyFrom(self.header)
@@ -420,17 +420,14 @@ class LapFile:
         if column is None:
             have = ", ".join(self.channels(section))
             if not self._rows(section):
-                raise MissingChannel(
-                    f"this lap has no samples, and so no channel {name!r}",
-                    hint="its times alone are known",
-                    channels=have,
-                )
+                rows = "scoring updates" if section == SCORINGS else "samples"
+                raise MissingChannel(f"this lap has no {rows}, and so no channel {name!r}", channels=have)
             raise MissingChannel(f"this lap has no channel {name!r}", hint=f"it has {have}", channels=have)
         return column
 
     def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
         """Return columns of these channels and of all their neighbours, in the order of the file."""
-        needed, todo = set(), [self.find(name, section) for name in names]
+        needed, todo = set[str](), [self.find(name, section) for name in names]
         while todo:
             column = todo.pop()
             if column.name not in needed:

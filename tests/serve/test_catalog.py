@@ -28,6 +28,7 @@ from tests.serve.callers import Call
 from tests.serve.callers import call as call
 from tests.serve.scripted_recorder import PLAYER
 from tests.serve.secured import settings
+from tests.stage import stage, until
 from tests.store.lap_store import SESSION, LapStore, lap, session
 
 ANN: Final = Caller("ann", frozenset((Scope.CATALOG,)))
@@ -152,6 +153,17 @@ async def test_users_are_those_of_tokens_and_of_the_configuration(call: Call, tm
     assert drivers.over(configured) == configured
 
 
+def test_a_driver_of_the_catalog_is_put_into_the_seat() -> None:
+    with stage() as here:
+        here.serve()
+        with rigclient.connect(here.address) as rig:
+            rig.catalog.create("users", catalog_pb2.User(drivers=["Driver"]), identifier="ann")
+            here.record()
+            here.game(2, 50, 60)
+            until(lambda: rig.seat().user == "ann")
+            assert rig.seat().by_driver
+
+
 async def test_who_is_in_the_seat_and_who_has_a_token_is_a_user_after_a_start(tmp_path: Path) -> None:
     first = Server(settings(tmp_path))
     first._tokens.create("laptop", "ann", frozenset((Scope.LAPS,)), 0)
@@ -208,7 +220,7 @@ def test_a_document_that_is_none_is_refused(text: str, error: type[Exception]) -
         load(text)
 
 
-async def test_a_newer_or_damaged_catalog_is_trouble_and_nothing_else_fails(
+async def test_a_catalog_that_cannot_be_read_is_trouble_and_all_else_goes_on(
     call: Call, tmp_path: Path
 ) -> None:
     rig, path = call(LOCAL), catalog_path(tmp_path)

@@ -33,20 +33,20 @@ def sign_of(values: Array, expected: Array) -> float:
 
 def forward_acceleration(speed: Array, times: Array) -> Array:
     """Return how fast the speed [m/s] grows [m/s²], shape (rows,); `times` [s] grow."""
-    return _slope(speed, times)
+    return slope(speed, times)
 
 
 def leftward_acceleration(plane: Array, times: Array) -> Array:
     """Return the acceleration to the left [m/s²] of a way in the plane, x and z [m], shape (rows, 2)."""
-    velocity = np.stack([_slope(plane[:, 0], times), _slope(plane[:, 1], times)], axis=1)
-    change = np.stack([_slope(velocity[:, 0], times), _slope(velocity[:, 1], times)], axis=1)
+    velocity = np.stack([slope(plane[:, 0], times), slope(plane[:, 1], times)], axis=1)
+    change = np.stack([slope(velocity[:, 0], times), slope(velocity[:, 1], times)], axis=1)
     pace = np.maximum(np.linalg.norm(velocity, axis=1), 1.0)
     left = change[:, 1] * velocity[:, 0] - change[:, 0] * velocity[:, 1]
     return np.asarray(left / pace, np.float64)
 
 
-def _slope(values: Array, times: Array) -> Array:
-    """Return the slope over a window around every row, by what lies half of it before and after."""
+def slope(values: Array, times: Array) -> Array:
+    """Return the slope over 0.2 s around every row, shape (rows,); `times` [s] grow."""
     before = np.interp(times - _WINDOW_S / 2, times, values)
     after = np.interp(times + _WINDOW_S / 2, times, values)
     return np.asarray((after - before) / _WINDOW_S)

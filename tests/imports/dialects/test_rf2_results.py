@@ -73,6 +73,7 @@ def test_session_cars_and_laps() -> None:
     assert laps[9].facts["Position"] == "3"
     assert laps[9].facts["FinishStatus"] == "Finished Normally"
     assert "fuel" not in first.facts
+    assert session.facts["mended"] == "Windows-1252 in 7 lines"
 
 
 def test_a_lap_without_a_time_is_a_piece() -> None:
@@ -156,11 +157,13 @@ def test_broken_files_are_refused_as_a_whole(tmp_path: Path, name: str) -> None:
 def test_what_follows_the_end_is_left_out() -> None:
     found = read(DIALECT, QUALIFYING)
     assert [reason for _, reason, _ in found.refused] == ["after the end"]
+    assert "mended" not in found.recordings[0].session.facts
 
 
 def test_bare_ampersands_are_mended(tmp_path: Path) -> None:
     found = made(tmp_path, minimal(LAP + "<VehName>Foo & Bar&Co &amp; Sons</VehName>\n"))
     assert found.lap.vehicle == "Foo & Bar&Co & Sons"
+    assert found.recordings[0].session.facts["mended"] == "a bare ampersand in 1 lines"
 
 
 def test_a_lap_that_says_nothing_sound_is_refused_by_its_line(tmp_path: Path) -> None:

@@ -7,6 +7,11 @@ import pytest
 
 from rig.errors import BadRequest
 from rigclient.imports.dialects.telemetry_tool import DIALECT
+from rigclient.imports.discovery import search
+from rigclient.imports.import_file import ImportOptions
+from rigclient.imports.job import ImportJob
+from rigclient.imports.keeping import SinkKeeper
+from rigclient.imports.sinks import FolderSink
 from tests.imports import known
 from tests.imports.dialects import written_games as written
 from tests.imports.dialects.reading import Read, head_of, near, read
@@ -133,6 +138,25 @@ def test_a_file_without_rows_is_refused(tmp_path: Path, lap: known.Known, rows: 
 def test_the_table_must_be_there(tmp_path: Path, lap: known.Known) -> None:
     with pytest.raises(BadRequest, match=r"it has no header with lapdistance \[m\], laptime \[s\]"):
         made(tmp_path, written.preamble(lap))
+
+
+def test_positions_lie_in_the_axes_of_the_world_speed(tmp_path: Path, lap: known.Known) -> None:
+    values = written.all_columns(lap) | {"X [m]": lap.position[:, 0], "Z [m]": lap.position[:, 2]}
+    found = made(tmp_path, written.preamble(lap) + written.table(written.FULL, values))
+    assert near(found.lap.samples["position"], lap.position, 1e-3)
+    assert found.note("X [m]") == ""
+
+
+def test_files_of_one_drive_become_one_session(tmp_path: Path) -> None:
+    for one in known.laps(2, 5.0):
+        (tmp_path / f"{one.number}.csv").write_text(written.player(one, written.SOME))
+    for outcome in ("loaded", "there already"):
+        sink = FolderSink(tmp_path / "new")
+        work = ImportJob(SinkKeeper(sink), ImportOptions(), lambda _: None, lambda _path, _read: None)
+        reports = list(work.run(search([tmp_path / "0.csv", tmp_path / "1.csv"])))
+        assert [one.outcome for one in reports] == [outcome] * 2
+        (session,) = sink.sessions()
+        assert [lap.index for lap in sink.laps_of(session.name)] == [1, 2]
 
 
 def test_other_files_are_not_recognised(tmp_path: Path, lap: known.Known) -> None:

@@ -106,6 +106,8 @@ def all_columns(lap: Known, left: float = 1.0) -> dict[str, Array]:
     """The 108; `left` is -1 where acceleration to the right counts as positive."""
     found = some_columns(lap)
     found["FuelRemaining [l]"] = lap.fuel
+    found["WoldSpeedX [km/h]"] = np.gradient(lap.position[:, 0], lap.clock)
+    found["WoldSpeedZ [km/h]"] = np.gradient(lap.position[:, 2], lap.clock)
     found["GForceLatitudinal [G]"] = left * in_g(lap.left)
     found["GForceLongitudinal [G]"] = in_g(lap.forward)
     for corner, at in _CORNERS:

@@ -8,6 +8,7 @@ XML: both are mended as the file is read. What is not mended refuses the file as
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,7 +135,7 @@ class Rf2Results:
                     refuse(driver.line, "a driver without a lap", f"{driver.said.get('Name', '')} drove none")
         laps = [list(_laps(session, refuse)) for session in sessions]
         return [
-            Recording(self.name, _session(found.said, session), iter(driven))
+            Recording(self.name, _session(found, session), iter(driven))
             for session, driven in zip(sessions, laps, strict=True)
         ]
 
@@ -151,6 +152,8 @@ class _Reader:
 
     def __init__(self, refuse: Refuse) -> None:
         self.said: dict[str, str] = {}
+        self.mended: Counter[str] = Counter()
+        """Lines that were no XML as the game wrote them, by what was done."""
         self.sessions: list[_Session] = []
         self._refuse = refuse
         self._line = 0
@@ -165,7 +168,9 @@ class _Reader:
     def read(self, file: BinaryIO, progress: Progress) -> "_Reader":
         """Read all of it. Raises BadRequest."""
         parser = self._parser()
-        for self._line, text in enumerate(_lines(file), start=1):
+        for number, (text, mended) in enumerate(_lines(file), start=1):
+            self._line = number
+            self.mended.update(mended if not self._ended else ())
             try:
                 self._feed(parser, text)
             except expat.ExpatError as error:
@@ -279,8 +284,8 @@ class _Reader:
         self._ended = not self._open
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
-    """Yield the lines as XML: names in Windows-1252 decoded, bare ampersands escaped."""
+def _lines(file: BinaryIO) -> Iterator[tuple[str, list[str]]]:
+    """Yield the lines as XML, and what was done: names in Windows-1252 decoded, bare ampersands escaped."""
     text = encoding.opened(file)
     number = 0
     while line := text.readline(_LONGEST_LINE + 1):
@@ -288,7 +293,9 @@ def _lines(file: BinaryIO) -> Iterator[str]:
         if len(line) > _LONGEST_LINE:
             raise BadRequest(f"line {number} is longer than {_LONGEST_LINE} characters")
         western = _ESCAPED.sub(lambda one: bytes([ord(one[0]) - 0xDC00]).decode("cp1252", "replace"), line)
-        yield _BARE.sub("&amp;", _NO_XML.sub("\ufffd", western.removeprefix("\ufeff")))
+        escaped = _BARE.sub("&amp;", _NO_XML.sub("\ufffd", western.removeprefix("\ufeff")))
+        done = {"Windows-1252": western != line, "a bare ampersand": len(escaped) > len(western)}
+        yield escaped, [what for what, was_done in done.items() if was_done]
 
 
 def _stint(said: dict[str, str]) -> _Stint:
@@ -300,8 +307,9 @@ def _stint(said: dict[str, str]) -> _Stint:
         return _Stint(0, -1)
 
 
-def _session(settings: dict[str, str], session: _Session) -> RecordedSession:
-    said = {**settings, **session.said}
+def _session(found: "_Reader", session: _Session) -> RecordedSession:
+    said = {**found.said, **session.said}
+    mended = ", ".join(f"{what} in {lines} lines" for what, lines in found.mended.items() if lines)
     began = said.get("DateTime", "")
     seconds = int(began) if re.fullmatch("[0-9]{9,10}", began) else 0
     length = said.get("TrackLength", "")
@@ -312,7 +320,10 @@ def _session(settings: dict[str, str], session: _Session) -> RecordedSession:
         start_time_ns=seconds * 1_000_000_000,
         whole=True,
         track_length_m=float(length) if _TIME.fullmatch(length) else 0.0,
-        facts={name: said[name] for name in _OF_SESSION if said.get(name)},
+        facts={
+            **{name: said[name] for name in _OF_SESSION if said.get(name)},
+            **({"mended": mended} if mended else {}),
+        },
     )
 
 

@@ -84,6 +84,8 @@ _COLUMNS: Final = {
     **{corner: To("tyre_inner_temp", at=3 * at + part) for corner, (at, part) in _ACROSS.items()},
 }
 """By name without unit, in lower case."""
+_WORLD: Final = ("woldspeedx", "woldspeedz")
+"""The speed in the game's axes, spelled as the tool does."""
 _SURFACE: Final = {f"tyretemperature{corner}": at for corner, at in _CORNERS}
 _WEAR: Final = {f"tyrewear{corner}": at for corner, at in _CORNERS}
 _FORCES: Final = {
@@ -283,18 +285,36 @@ class _Lap:
         if has_unit(stated):
             builder.put(self._by_name[name], self._of(name), stated)
 
+    def _put_plane(self, builder: ChannelBuilder, scaled: str) -> None:
+        """Put x and z in the game's axes: the tool's x is the game's z, its z the game's -x."""
+        if self._is_straight():
+            builder.put(self._by_name["x"], self._of("x"), To("position", "m", X, note=scaled))
+            builder.put(self._by_name["z"], self._of("z"), To("position", "m", Z, note=scaled))
+        else:
+            notes = [scaled or note for note in ("the game's z", "the game's -x")]
+            builder.put(self._by_name["x"], self._of("x"), To("position", "m", Z, note=notes[0]))
+            builder.put(self._by_name["z"], self._of("z"), To("position", "m", X, -1.0, note=notes[1]))
+
+    def _is_straight(self) -> bool:
+        """Return whether positions lie in the axes of the world speed beside them; few files have one."""
+        if not all(self._has(name) for name in _WORLD):
+            return False
+        times = self._of("laptime")
+        pairs = zip(("x", "z"), _WORLD, strict=True)
+        return all(
+            directions.sign_of(directions.slope(self._of(axis), times), self._of(world)) > 0
+            for axis, world in pairs
+        )
+
     def _put_way(self, builder: ChannelBuilder, scaled: str) -> None:
-        """Put speed and positions, in the game's axes: the tool's x is the game's z, its z the game's -x."""
+        """Put speed and positions."""
         plane = np.stack([self._of("x"), self._of("z")], axis=1)
         name = self._by_name["speed"]
         unit = plausible.speed_unit(
             self._of("speed"), plane, self._of("laptime"), self._columns.units.get(name, "")
         )
         builder.put(name, self._of("speed"), To("speed", unit.unit, note=unit.note))
-        builder.put(self._by_name["x"], self._of("x"), To("position", "m", Z, note=scaled or "the game's z"))
-        builder.put(
-            self._by_name["z"], self._of("z"), To("position", "m", X, -1.0, note=scaled or "the game's -x")
-        )
+        self._put_plane(builder, scaled)
         height = self._of("y") if self._has("y") else np.zeros(len(plane))
         builder.put(self._by_name.get("y", "Y"), height, To("position", "m", Y, note=scaled))
 
