@@ -159,6 +159,17 @@ class TestExport:
         assert result.exit_code == 0
         assert result.stderr == f"warning: {path} has no values of clutch: not available in this lap\n"
 
+    def test_a_plot_has_the_usual_channels_that_a_lap_of_a_logger_has(
+        self, lap_rig: LapRig, tmp_path: Path
+    ) -> None:
+        samples = driven.samples(20.0, rate=20)
+        del samples["brake"], samples["throttle"]
+        lap_rig.keep(driven.data(unlit_info(), samples))
+        out = str(tmp_path / "lap.html")
+        assert printed(run(lap_rig, "plot", "car012-0009", "--out", out)) == f"{out}\n"
+        result = run(lap_rig, "plot", "car012-0009", "--out", out, "--channels", "speed,brake")
+        assert (result.exit_code, "no channel 'brake'" in result.stderr) == (5, True)
+
     def test_an_unknown_channel_is_one_sentence(self, lap_rig: LapRig, tmp_path: Path) -> None:
         result = run(lap_rig, "export", "best", "--out", str(tmp_path), "--channels", "camber")
         assert result.exit_code == 5

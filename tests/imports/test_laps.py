@@ -230,6 +230,24 @@ class TestLapsWithoutSamples:
         assert (laps[1].session.kind, laps[1].session.source, info.track_name) == ("race", "import", "spa")
 
 
+class TestTheTable:
+    def test_a_refused_file_stands_under_its_own_name(self, tmp_path: Path) -> None:
+        paths = [
+            write(tmp_path / name / "spa/Race 1" / f"{name}.csv", data)
+            for name, data in (("a", FIRST), ("b", SECOND))
+        ]
+        lines = run(tmp_path / "out", *paths).stdout.splitlines()
+        rows = [line.split()[0] for line in lines if "  chart  " in line]
+        assert rows == ["spa", "b.csv"]
+
+    def test_five_of_many_other_tables_are_named(self, tmp_path: Path) -> None:
+        write(tmp_path / "in" / SPA, FIRST)
+        for at in range(7):
+            write(tmp_path / f"in/spa/Race 1/{at}_Weather.csv", b"TIME;AIR;TRACK\n1;2;3\n")
+        shown = run(tmp_path / "out", tmp_path / "in").stdout
+        assert (shown.count(": left alone"), "and 2 more left alone" in shown) == (5, True)
+
+
 class TestADryRun:
     def test_it_shows_what_is_understood_and_keeps_nothing(self, recordings: Path, tmp_path: Path) -> None:
         result = run(tmp_path / "out", "--dry-run", recordings / SAMPLE)
@@ -251,6 +269,24 @@ class TestADryRun:
             2,
         )
         assert "Steering_Angle" in file["left"]
+
+    def test_it_foresees_what_an_import_would_refuse(self, tmp_path: Path) -> None:
+        paths = [write(tmp_path / name / SPA, data) for name, data in (("a", FIRST), ("b", SECOND))]
+        paths.append(write(tmp_path / "c" / SPA, FIRST))
+        foreseen = plain(tmp_path / "out", "--dry-run", *paths)["files"]
+        assert [file["outcome"] for file in foreseen] == ["understood", "refused", "there already"]
+        assert not (tmp_path / "out").exists()
+        done = plain(tmp_path / "out", *paths)["files"]
+        assert [file["why"] for file in foreseen] == [file["why"] for file in done]
+
+    def test_it_looks_at_what_is_in_the_folder_and_changes_nothing(self, tmp_path: Path) -> None:
+        bring(FolderSink(tmp_path / "out"), write(tmp_path / "a" / SPA, FIRST))
+        before = {path: path.read_bytes() for path in files(tmp_path / "out")}
+        second = write(tmp_path / "b" / SPA, SECOND)
+        assert plain(tmp_path / "out", "--dry-run", second)["files"][0]["outcome"] == "refused"
+        replaced = plain(tmp_path / "out", "--dry-run", "--replace", second)["files"][0]
+        assert (replaced["outcome"], replaced["laps"]) == ("understood", 3)
+        assert {path: path.read_bytes() for path in files(tmp_path / "out")} == before
 
     def test_it_needs_neither_rig_nor_folder(self, recordings: Path) -> None:
         words = ["--rig", "127.0.0.1:1", "import", "--dry-run", str(chart(recordings, "Sebring", 2))]

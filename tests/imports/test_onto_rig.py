@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from rigclient.blocking import connect
+from rig.errors import BadRequest, Exhausted
+from rig.lapfile import LapFile
+from rigclient.blocking import Rig, connect
 from rigclient.cli.main import rig
 from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.imports.ledger import STREAM
@@ -20,7 +22,7 @@ from rigclient.warehouse import loading, schema, tables
 from rigclient.warehouse.spool import Spool
 from tests.imports.recorded import SAMPLE
 from tests.imports.test_laps import FIRST, SECOND, SPA
-from tests.imports.written import write
+from tests.imports.written import race, write
 from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.recorded_rig import RecordedRig
 
@@ -68,6 +70,44 @@ class TestOntoARig:
         assert [len(one["laps"]) for one in imported(there, "--undo", chart)] == [3]
         with connect(there.address) as connected:
             assert {lap.track_name for lap in connected.laps(source="import")} == {"barber"}
+
+    def test_all_or_none_of_a_file_that_is_sent_some_laps_at_once(
+        self, there: RecordedRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write(tmp_path / SPA, race(*(("7", lap, 100_000) for lap in range(1, 31))))
+        send = Rig.import_lap
+
+        def refused(own: Rig, session: Any, data: bytes, *, replace: bool = False) -> Any:
+            if LapFile(data).header.lap.index == 20:
+                raise BadRequest("not this one")
+            return send(own, session, data, replace=replace)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Rig, "import_lap", refused)
+            (file,) = imported(there, path, code=17)["files"]
+        assert (file["outcome"], "not this one" in file["why"]) == ("refused", True)
+        with connect(there.address) as connected:
+            assert list(connected.laps(source="import")) == []
+        assert imported(there, path)["files"][0]["laps"] == 30
+        with connect(there.address) as connected:
+            assert len(list(connected.laps(source="import"))) == 30
+        assert [len(one["laps"]) for one in imported(there, "--undo", path)] == [30]
+
+    def test_it_waits_while_others_keep_the_rig_busy(
+        self, there: RecordedRig, chart: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        send, asked = Rig.import_lap, list[str]()
+
+        def busy(own: Rig, session: Any, data: bytes, *, replace: bool = False) -> Any:
+            name = LapFile(data).header.lap.name
+            asked.append(name)
+            if asked.count(name) == 1:
+                raise Exhausted("9 laps would be imported at once, the limit is 8")
+            return send(own, session, data, replace=replace)
+
+        monkeypatch.setattr(Rig, "import_lap", busy)
+        assert imported(there, chart)["files"][0]["outcome"] == "loaded"
+        assert len(asked) == 6
 
     def test_a_corrected_chart_replaces_the_earlier_one(
         self, there: RecordedRig, chart: Path, tmp_path: Path

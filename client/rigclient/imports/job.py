@@ -73,6 +73,7 @@ class ImportJob:
         *,
         dry: bool = False,
     ) -> None:
+        """`dry`: the keeper keeps nothing."""
         self._keeper = keeper
         self._named = named
         self._tell = tell
@@ -137,11 +138,10 @@ class ImportJob:
             )
             report, sessions = spooled(source, Path(folder), self._clocks)
             self._progress(file.path, file.bytes)
-            if report.outcome == LOADED and self._dry:
-                report.outcome = UNDERSTOOD
-            elif report.outcome == LOADED:
+            if report.outcome == LOADED:
                 refusals.flush()
                 coming.keep(file, report, sessions)
+                report.outcome = UNDERSTOOD if self._dry else LOADED
         return report
 
     def _there(self, file: Found, session: str) -> ImportReport:

@@ -1,7 +1,7 @@
 """Keeping the laps of a file: in a sink lap by lap, in a warehouse in one transaction."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from rigclient.imports.discovery import Found
 from rigclient.imports.import_file import ImportReport
 from rigclient.imports.loaded_files import LoadedFiles, WarehouseFiles
 from rigclient.imports.races import RIG_ID
-from rigclient.imports.sinks import LapSink, SinkFiles
+from rigclient.imports.sinks import LapSink, Put, SinkFiles
 from rigclient.imports.spooling import SpooledSession
 from rigclient.warehouse import loading, schema, table_rows, tables
 from rigclient.warehouse.destination import Destination
@@ -20,12 +20,15 @@ from rigclient.warehouse.layout import LayoutCache
 from rigclient.warehouse.load_builder import OpenLoad
 from rigclient.warehouse.rig_reader import FetchedLap
 
+Kept = Callable[[Path, int, int], None]
+"""Told a file, how many of its laps are kept, and of how many."""
+
 
 class SinkKeeper:
     """Keeps laps in a folder or on a rig."""
 
-    def __init__(self, sink: LapSink) -> None:
-        self._sink = sink
+    def __init__(self, sink: LapSink, kept: Kept = lambda *_: None) -> None:
+        self._sink, self._kept = sink, kept
         self.files: LoadedFiles = SinkFiles(sink)
         self.user: str = sink.user
 
@@ -34,14 +37,14 @@ class SinkKeeper:
 
     def coming(self, folder: Path) -> "_SinkFile":  # noqa: ARG002  a warehouse needs it
         """Return what takes the next file."""
-        return _SinkFile(self._sink)
+        return _SinkFile(self._sink, self._kept)
 
 
 class _SinkFile:
     """A file on its way into a sink."""
 
-    def __init__(self, sink: LapSink) -> None:
-        self._sink = sink
+    def __init__(self, sink: LapSink, kept: Kept) -> None:
+        self._sink, self._kept = sink, kept
 
     def declare(self, gaps: list[dict[str, Any]]) -> None:
         """Do nothing: a lap file says how many rows of its file were refused."""
@@ -51,13 +54,18 @@ class _SinkFile:
         cannot be. Whoever is killed meanwhile goes on the next time.
         """
         put: list[str] = []
+        laps, kept = sum(len(one.laps) for one in sessions), 0
+
+        def came(name: str) -> None:
+            nonlocal kept
+            kept += 1
+            put.extend([] if name in there else [name])
+            self._kept(file.path, kept, laps)
+
         try:
             for session in sessions:
                 there = self._there(session)
-                for lap, data in zip(session.laps, session.lap_files(), strict=True):
-                    own = file.sha256.startswith(there.get(lap.name) or "none")
-                    self._sink.put(session.session, data, replace=session.whole or own)
-                    put += [] if lap.name in there else [lap.name]
+                self._sink.put_all(session.session, _puts(file, session, there), came)
                 self._clear(session, there)
         except BaseException:
             for name in put:
@@ -74,6 +82,13 @@ class _SinkFile:
         if session.whole:
             for name in set(there) - {lap.name for lap in session.laps}:
                 self._sink.delete(name)
+
+
+def _puts(file: Found, session: SpooledSession, there: Mapping[str, str]) -> Iterator[Put]:
+    """Yield the lap files of a session; `there` are the checksums of files whose laps are there."""
+    for lap, data in zip(session.laps, session.lap_files(), strict=True):
+        own = file.sha256.startswith(there.get(lap.name) or "none")
+        yield Put(data, session.whole or own)
 
 
 class WarehouseKeeper:

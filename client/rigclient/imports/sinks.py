@@ -1,19 +1,21 @@
-"""Where imported laps are kept: a folder in the layout of a rig's store, or a rig."""
+"""Where imported laps are kept: a folder in the layout of a rig's store, a rig, or nowhere for a dry run."""
 
 import contextlib
 import hashlib
 import os
 import re
 import shutil
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from google.protobuf import json_format
 
 from rig.disk import beside
-from rig.errors import Corrupt, NotFound, Raced
+from rig.errors import Corrupt, Exhausted, NotFound, Raced
 from rig.lapfile import FILE_LIMIT, LapFile
 from rig.regular import read_regular
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
@@ -29,6 +31,24 @@ _LEAST: Final = 8
 _HEX: Final = re.compile("[0-9a-f]+")
 _ALIKE: Final = 10
 """Races that are alike in all but their cars."""
+_AT_ONCE: Final = 4
+"""Laps on their way to a rig, as many as it takes of one token: each waits for its disk some twenty times."""
+_PAUSES_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Where others import as well a rig is full for a moment."""
+
+T = TypeVar("T")
+
+
+class Put(NamedTuple):
+    """A lap file that is to be kept."""
+
+    data: bytes
+    replace: bool
+    """It may take the place of another file of that lap."""
+
+
+Came = Callable[[str], None]
+"""Told the name of a lap as soon as it is kept."""
 
 
 class LapSink(Protocol):
@@ -55,6 +75,14 @@ class LapSink(Protocol):
         """Keep a lap file, and its session. The same once more changes nothing; another one of that lap is
         refused with Raced but for `replace`.
         """
+
+    def put_all(self, session: session_pb2.Session, files: Iterable[Put], came: Came) -> None:
+        """Keep the lap files of a session, several at a time where that is quicker. Raises what `put` raises:
+        no more are begun then, and `came` has been told all that are there.
+        """
+
+    def delete_all(self, laps: Iterable[str]) -> None:
+        """Delete laps, those that are there even where one cannot be. Raises as `delete` does."""
 
     def delete(self, lap: str) -> None:
         """Delete a lap, and its session with the last one. Raises NotFound."""
@@ -114,6 +142,15 @@ class FolderSink:
             _replace(path.parent / "session.json", dumped)
         _replace(path, data)
         self._known[session.name][header.lap.name] = header.lap
+
+    def put_all(self, session: session_pb2.Session, files: Iterable[Put], came: Came) -> None:
+        """Write lap files one after the other."""
+        _one_by_one(self, session, files, came)
+
+    def delete_all(self, laps: Iterable[str]) -> None:
+        """Delete lap files one after the other."""
+        for lap in laps:
+            self.delete(lap)
 
     def delete(self, lap: str) -> None:
         """Delete a lap file; the folder of its session with the last one."""
@@ -206,15 +243,46 @@ class RigSink:
 
     def put(self, session: session_pb2.Session, data: bytes, *, replace: bool = False) -> None:
         """Send a lap file, with its session."""
+        self._send(session, data, replace=replace)
+        self._note(session, data)
+
+    def put_all(self, session: session_pb2.Session, files: Iterable[Put], came: Came) -> None:
+        """Send lap files, some at once."""
+
+        def done(put: Put) -> None:
+            came(self._note(session, put.data))
+
+        _some_at_once(lambda put: self._send(session, put.data, replace=put.replace), files, done)
+
+    def _send(self, session: session_pb2.Session, data: bytes, *, replace: bool) -> None:
+        """Send a lap file; wait while the rig is full."""
+        for pause_s in _PAUSES_S:
+            try:
+                self._rig.import_lap(session, data, replace=replace)
+                return
+            except Exhausted:
+                time.sleep(pause_s)
         self._rig.import_lap(session, data, replace=replace)
+
+    def _note(self, session: session_pb2.Session, data: bytes) -> str:
+        """Note that a lap is there; return its name."""
         lap = LapFile(data).header.lap
         known = self.laps_of(session.name)
         known[:] = [*(one for one in known if one.name != lap.name), lap]
         self._came[session.name] = session
+        return lap.name
+
+    def delete_all(self, laps: Iterable[str]) -> None:
+        """Delete laps, some at once."""
+        _some_at_once(self._rig.delete_lap, laps, self._forget)
 
     def delete(self, lap: str) -> None:
         """Delete a lap."""
         self._rig.delete_lap(lap)
+        self._forget(lap)
+
+    def _forget(self, lap: str) -> None:
+        """Note that a lap is gone."""
         session = lap.partition("/laps/")[0]
         self.laps_of(session)[:] = [one for one in self.laps_of(session) if one.name != lap]
         if not self.laps_of(session):
@@ -223,6 +291,98 @@ class RigSink:
     def close(self) -> None:
         """Close the connection."""
         self._rig.close()
+
+
+class DrySink:
+    """What would be kept in another sink: of the laps that come only the heads, and those in memory."""
+
+    def __init__(self, under: LapSink, place: str = "") -> None:
+        self._under: Final = under
+        self.place: str = place or under.place
+        self.user: str = under.user
+        self._sessions = {one.name: one for one in under.sessions()}
+        self._laps: dict[str, dict[str, lap_pb2.Lap]] = {}
+        self._recordings: dict[str, archive_pb2.Recording] = {}
+
+    def sessions(self) -> list[session_pb2.Session]:
+        """Return the sessions that would be there."""
+        return list(self._sessions.values())
+
+    def laps_of(self, session: str) -> list[lap_pb2.Lap]:
+        """Return the laps of a session that would be there."""
+        return list(self._held(session).values())
+
+    def recording(self, lap: str) -> archive_pb2.Recording:
+        """Return what a lap would be made of."""
+        return self._recordings.get(lap) or self._under.recording(lap)
+
+    def data(self, lap: str) -> bytes:
+        """Return the bytes of a lap file that is there."""
+        return self._under.data(lap)
+
+    def put(self, session: session_pb2.Session, data: bytes, *, replace: bool = False) -> None:  # noqa: ARG002
+        """Note a lap by its head; nothing else comes meanwhile."""
+        header = LapFile(data).header
+        self._sessions[session.name] = session
+        self._held(session.name)[header.lap.name] = header.lap
+        self._recordings[header.lap.name] = header.recording
+
+    def put_all(self, session: session_pb2.Session, files: Iterable[Put], came: Came) -> None:
+        """Note laps one after the other."""
+        _one_by_one(self, session, files, came)
+
+    def delete(self, lap: str) -> None:
+        """Note that a lap would be gone."""
+        session = lap.partition("/laps/")[0]
+        del self._held(session)[lap]
+        if not self._held(session):
+            self._sessions.pop(session, None)
+
+    def delete_all(self, laps: Iterable[str]) -> None:
+        """Note that laps would be gone."""
+        for lap in laps:
+            self.delete(lap)
+
+    def close(self) -> None:
+        """Close the sink beneath."""
+        self._under.close()
+
+    def _held(self, session: str) -> dict[str, lap_pb2.Lap]:
+        if session not in self._laps:
+            self._laps[session] = {lap.name: lap for lap in self._under.laps_of(session)}
+        return self._laps[session]
+
+
+def _one_by_one(sink: LapSink, session: session_pb2.Session, files: Iterable[Put], came: Came) -> None:
+    for put in files:
+        sink.put(session, put.data, replace=put.replace)
+        came(LapFile(put.data).header.lap.name)
+
+
+def _some_at_once(work: Callable[[T], None], items: Iterable[T], done: Callable[[T], None]) -> None:
+    """Do the work for each, some at once in threads; `done` is told here. After an error no more are begun,
+    and it is raised when those that were begun have ended.
+    """
+    running: dict[Future[None], T] = {}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        try:
+            for item in items:
+                running[threads.submit(work, item)] = item
+                if len(running) == _AT_ONCE:
+                    _settle(running, done, FIRST_COMPLETED)
+        finally:
+            _settle(running, done, ALL_COMPLETED)
+
+
+def _settle(running: "dict[Future[None], T]", done: Callable[[T], None], until: str) -> None:
+    """Wait, and tell what has succeeded. Raises the first error, once all others are told."""
+    ended = wait(running, return_when=until).done
+    items = [(future, running.pop(future)) for future in ended]
+    for future, item in items:
+        if future.exception() is None:
+            done(item)
+    for future, _ in items:
+        future.result()
 
 
 class SinkFiles:

@@ -185,3 +185,17 @@ def test_other_xml_is_not_recognised(tmp_path: Path) -> None:
     path = tmp_path / "x.xml"
     path.write_text('<?xml version="1.0"?>\n<html><body/></html>')
     assert not DIALECT.recognises(head_of(path))
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        '<?xml version="1.0"?><rFactorXML>',
+        "<!-- <old> --><rFactorXML>",
+        "<?xml?>\n<!DOCTYPE rF [\n]>\n<rFactorXML>",
+    ],
+)
+def test_the_first_element_counts_whatever_stands_before_it_in_its_line(tmp_path: Path, begin: str) -> None:
+    path = tmp_path / "race.xml"
+    path.write_text(f"{begin}<RaceResults>")
+    assert DIALECT.recognises(head_of(path))

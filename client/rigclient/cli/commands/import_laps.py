@@ -68,7 +68,8 @@ def import_laps(
         progress = stack.enter_context(import_report.progress_bar(found))
         sink = stack.enter_context(_sink(address, folder, dry_run))
         named = import_file.ImportOptions(track, race or 0, date, replace)
-        reports = list(job.ImportJob(SinkKeeper(sink), named, tell, progress, dry=dry_run).run(found))
+        keeper = SinkKeeper(sink, progress.kept)
+        reports = list(job.ImportJob(keeper, named, tell, progress, dry=dry_run).run(found))
     if as_json:
         click.echo(shell.json_text(import_report.plain(reports, found, refused_rows)))
     else:
@@ -88,12 +89,16 @@ def _print(*parts: object) -> None:
 def _sink(address: str, folder: Path | None, dry: bool) -> "Iterator[LapSink]":
     """Open where the laps go; a dry run has a place that nobody sees."""
     from rigclient.blocking import connect
-    from rigclient.imports.sinks import FolderSink, RigSink
+    from rigclient.imports.sinks import DrySink, FolderSink, RigSink
 
     with contextlib.ExitStack() as stack:
         if folder is None and dry:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-dry-")))
-        yield FolderSink(folder) if folder else RigSink(stack.enter_context(connect(address)), _user(address))
+            nothing = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-dry-")))
+            yield DrySink(FolderSink(nothing), "this run")
+        elif folder is None:
+            yield RigSink(stack.enter_context(connect(address)), _user(address))
+        else:
+            yield DrySink(FolderSink(folder)) if dry else FolderSink(folder)
 
 
 def _user(address: str) -> str:
@@ -115,8 +120,8 @@ def _undo(address: str, folder: Path | None, paths: tuple[Path, ...], as_json: b
             laps = laps_of_file(sink, path)
             if not laps:
                 raise NotFound(f"no lap in {sink.place} came from {path}", hint="a file, or its checksum")
-            for lap in laps:
-                sink.delete(lap)
+            with shell.busy(f"deleting {len(laps)} laps"):
+                sink.delete_all(laps)
             gone.append({"file": str(path), "laps": laps})
     if as_json:
         click.echo(shell.json_text(gone))

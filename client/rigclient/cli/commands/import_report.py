@@ -26,12 +26,16 @@ Command = Callable[..., Any]
 
 if TYPE_CHECKING:
     from rigclient.imports.discovery import Search
-    from rigclient.imports.import_file import ImportReport, Progress
+    from rigclient.imports.import_file import ImportReport
     from rigclient.imports.recording import MappedColumn
     from rigclient.imports.refusals import OnRefused, RefusedRow
 
 _MOST_SHOWN: Final = 10
 """Refused rows that are printed; --refused writes them all."""
+_NAME_CELLS: Final = 40
+"""Of a file's name beside the bar."""
+_MOST_OTHERS: Final = 5
+"""Files of other kinds that are named; the folder of a race has five results beside each chart."""
 _FIELDS: Final = ("file", "line", "reason", "detail")
 _COLUMNS: Final = (
     ("race", "left"),
@@ -119,20 +123,34 @@ def written(path: Path | None, refused_rows: RefusedRows) -> "Iterator[OnRefused
         yield write
 
 
+class FilesBar:
+    """A bar over the bytes of all files that are read."""
+
+    def __init__(self, bars: Bars, found: "Search") -> None:
+        self._bars = bars
+        self._task = bars.add_task("", total=sum(file.bytes for file in found.files))
+        self._done = Counter[Path]()
+
+    def __call__(self, path: Path, read: int) -> None:
+        """Tell how many bytes of a file are read."""
+        self._done[path] = max(self._done[path], read)
+        self._show(visible(path.name[:_NAME_CELLS]))
+
+    def kept(self, path: Path, laps: int, of: int) -> None:
+        """Tell how many laps of a file are kept."""
+        self._show(f"{visible(path.name[: _NAME_CELLS // 2])} lap {laps} of {of}")
+
+    def _show(self, text: str) -> None:
+        self._bars.update(self._task, completed=self._done.total(), description=text)
+
+
 @contextlib.contextmanager
-def progress_bar(found: "Search") -> "Iterator[Progress]":
-    """Show a bar on standard error over the bytes of all files, only where that is a terminal."""
+def progress_bar(found: "Search") -> "Iterator[FilesBar]":
+    """Show a bar on standard error, only where that is a terminal."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     with Bars(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
-        task = bars.add_task("", total=sum(file.bytes for file in found.files))
-        done = Counter[Path]()
-
-        def progress(path: Path, read: int) -> None:
-            done[path] = max(done[path], read)
-            bars.update(task, completed=done.total(), description=visible(path.name[:40]))
-
-        yield progress
+        yield FilesBar(bars, found)
 
 
 def show(reports: "Sequence[ImportReport]", found: "Search", refused_rows: RefusedRows) -> None:
@@ -158,7 +176,11 @@ def whys(reports: "Sequence[ImportReport]", found: "Search") -> Iterator[Text]:
     for report in reports:
         if report.why:
             yield Text(report.why, YELLOW if report.outcome in (_REFUSED, _EMPTY) else DIM)
-    yield from (Text(f"{path}: left alone, a table of another kind", DIM) for path in found.others)
+    others = found.others[:_MOST_OTHERS]
+    yield from (Text(f"{path}: left alone, a table of another kind", DIM) for path in others)
+    if len(found.others) > len(others):
+        more = len(found.others) - len(others)
+        yield Text(f"and {more} more left alone; --json names them all", DIM)
 
 
 def files_table(reports: "Sequence[ImportReport]", width: int) -> RenderableType:
@@ -169,13 +191,19 @@ def files_table(reports: "Sequence[ImportReport]", width: int) -> RenderableType
 
 def _row(report: "ImportReport") -> Sequence[Text]:
     return (
-        Text(str(report.race) if report.race else report.path.name, STRONG),
+        Text(_title(report), STRONG),
         Text(report.kind or "-", TEXT),
         _count(report.laps, TEXT),
         _count(report.samples, TEXT),
         _count(report.refused.total(), YELLOW),
         Text(report.outcome, _OUTCOMES.get(report.outcome, DIM)),
     )
+
+
+def _title(report: "ImportReport") -> str:
+    """Return the race; of a file that brought none its name, for the folder alone would tell its race."""
+    named = report.race is None or report.outcome in (_REFUSED, _EMPTY)
+    return visible(report.path.name) if named else str(report.race)
 
 
 def _count(number: int, style: Style) -> Text:
@@ -270,7 +298,7 @@ def understood(report: "ImportReport", width: int) -> Iterator[RenderableType]:
     facts = [("session", session) for session in report.sessions or (report.session,)]
     facts.append(("laps", _laps_told(report)))
     for one in report.recordings:
-        facts += [(column.channel, _column(column)) for column in one.mapped]
+        facts += _mapped(one.mapped)
         facts += [("left", ", ".join(one.left))] if one.left else []
     yield table((("", "left"), ("", "left")), [(Text(name, DIM), Text(text)) for name, text in facts], width)
     rows = [
@@ -287,9 +315,14 @@ def _laps_told(report: "ImportReport") -> str:
     return f"{report.laps}, {report.samples} samples" + (f" at {rate:g} Hz" if rate else "")
 
 
-def _column(column: "MappedColumn") -> str:
-    unit = f" [{column.unit}]" if column.unit and f"[{column.unit}]" not in column.column else ""
-    return f"{column.column}{unit}" + (f": {column.note}" if column.note else "")
+def _mapped(columns: "Sequence[MappedColumn]") -> list[tuple[str, str]]:
+    """Return channels with the columns that became them, four wheels and three axes in one row."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for column in columns:
+        unit = f" [{column.unit}]" if column.unit and f"[{column.unit}]" not in column.column else ""
+        told = unit + (f": {column.note}" if column.note else "")
+        alike.setdefault((column.channel, told), []).append(column.column)
+    return [(channel, ", ".join(names) + told) for (channel, told), names in alike.items()]
 
 
 def end(reports: "Sequence[ImportReport]") -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from rig.errors import MissingChannel
 from rigclient.blocking import Rig, connect
@@ -21,7 +22,11 @@ _PLACED: Final = ("position", "speed", "local_velocity", "in_pit_lane")
 @click.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
-    "--channels", metavar="A,B", default="speed,throttle,brake", show_default=True, callback=shell.names
+    "--channels",
+    metavar="A,B",
+    default="speed,throttle,brake",
+    show_default="speed,throttle,brake, those that all laps have",
+    callback=shell.names,
 )
 @click.option(
     "--out",
@@ -33,9 +38,10 @@ _PLACED: Final = ("position", "speed", "local_velocity", "in_pit_lane")
 )
 @shell.formulas
 @shell.as_json
-@click.pass_obj
+@click.pass_context
 def plot(
-    address: str,
+    context: click.Context,
+    /,
     names: tuple[str, ...],
     channels: tuple[str, ...],
     out: Path,
@@ -53,6 +59,8 @@ def plot(
       rig plot best --channels "push = derivative(speed) [G]"
     """
     writer = writer_of(out)
+    address: str = context.obj
+    usual = context.get_parameter_source("channels") is ParameterSource.DEFAULT
     with connect(address) as rig:
         whole = rig.find_laps(names)
         wanted = formulas.chosen(channels, address)
@@ -60,15 +68,26 @@ def plot(
         needed = wanted.needed() if wanted else channels
         needed = (*needed, *_NEEDED) if needed else ()
         more = _PLACED if needed and len(whole) > 1 else ()
-        laps = [shell.extended(_read(rig, name, needed, more), wanted) for name in whole]
+        read = [_read(rig, name, needed, more, usual=usual) for name in whole]
+        laps = [shell.extended(lap, wanted) for lap in read]
+    if usual:
+        channels = tuple(name for name in channels if all(name in lap for lap in laps)) or channels
     with shell.busy(f"drawing {out}"):
         writer.write(out, plot_of(laps, channels))
     shell.show_files([out], as_json)
 
 
-def _read(rig: Rig, name: str, channels: tuple[str, ...], more: tuple[str, ...]) -> Lap:
-    """The lap with these channels, and with `more` where its file has them."""
+def _read(rig: Rig, name: str, channels: tuple[str, ...], more: tuple[str, ...], *, usual: bool) -> Lap:
+    """The lap with these channels, of the usual ones those it has, and with `more` where its file has
+    them.
+    """
     with shell.progress(name.rpartition("/")[2]) as progress:
         with contextlib.suppress(MissingChannel):
             return rig.lap(name, dict.fromkeys(map(channel_of, (*channels, *more))), progress=progress)
-        return rig.lap(name, dict.fromkeys(map(channel_of, channels)), progress=progress)
+        try:
+            return rig.lap(name, dict.fromkeys(map(channel_of, channels)), progress=progress)
+        except MissingChannel:
+            lap = rig.lap(name, progress=progress) if usual else None
+            if lap is None or not any(one in lap for one in channels if one not in _NEEDED):
+                raise
+            return lap

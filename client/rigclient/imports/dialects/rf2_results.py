@@ -63,6 +63,9 @@ _RESULT: Final = (
     "DNFReason",
 )
 """What becomes of a car, told with its last lap."""
+_FIRST: Final = re.compile("<([A-Za-z][A-Za-z0-9]*)")
+_ASIDE: Final = re.compile(r"<\?.*?\?>|<!--.*?-->", re.DOTALL)
+"""What may stand before the first element, in its line too."""
 _WHAT_LAPS_SAY: Final = ("fuel", "twfl", "twfr", "twrl", "twrr")
 _OF_SESSION: Final = ("TrackVenue", "TrackEvent", "Mod", "GameVersion", "ServerName", "TimeString")
 
@@ -114,7 +117,7 @@ class Rf2Results:
 
     def recognises(self, head: Head) -> bool:
         """Return whether the first element is the game's."""
-        first = re.search("<([A-Za-z][A-Za-z0-9]*)", re.sub("<[?!].*", "", head.text))
+        first = _FIRST.search(_ASIDE.sub("", head.text))
         return first is not None and first[1] == _ROOT
 
     def read(self, path: Path, refuse: Refuse, progress: Progress) -> list[Recording]:
