@@ -337,6 +337,10 @@ class TestNames:
             (("event", "show", "nowhere"), "`rig event list` lists what there is"),
             (("vehicle", "show", "coper"), "did you mean"),
             (("setup", "use", "sprint", "car099-0001"), "nothing is named"),
+            (("setup", "use", "sprint", RACE), "--session takes sessions"),
+            (("tag", "add", "wet", RACE), "--session takes sessions"),
+            (("note", "add", RACE, "damp"), "--session takes sessions"),
+            (("setup", "add", "wet", "--vehicle", "copper", "--set", "FW"), "no setting such as"),
         ],
     )
     def test_a_wrong_name_has_a_way_out(
