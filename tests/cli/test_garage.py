@@ -363,6 +363,7 @@ def test_every_list_fits_in_80_columns(garage: GarageRig, setups: Path) -> None:
     for noun in ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user"):
         for columns in (NARROW, WIDE):
             assert fits(garage.printed(noun, "list", columns=columns), columns), noun
+    assert "Long-" in garage.printed("event", "list")  # something is left of a title beside a long identifier
 
 
 class TestWhole:
