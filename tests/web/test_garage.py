@@ -289,6 +289,7 @@ def test_a_question_is_answered_and_what_is_ticked_is_done(page: Page, clean: Ho
     looked_at(page)
     chat.get_by_role("button", name="Do what is ticked").click()
     browser.wait(page, lambda: "rejected" in chat.locator(".plan").inner_text())
+    assert "tags/" not in chat.locator(".plan").inner_text()
     assert [(one.tag.target, one.tag.text) for one in clean.rig.catalog.list("tags")] == [(lap, "slow in")]
     assert not list(clean.rig.catalog.list("notes"))
     browser.wait(page, lambda: "slow in" in page.locator("#notebox").inner_text())

@@ -88,7 +88,7 @@ function differencePanel({ picked, setups, differences }: Garage): TemplateResul
   if (picked.length !== 2 || !differences) return nothing;
   const [first, second] = picked.map((name) => setups.find((one) => one.name === name)?.setup.title ?? name);
   const rows = differences.differences ?? [];
-  return html`<section class="panel" aria-label="Differences"><header><h3>${first} and ${second}</h3><span class="dim">${rows.length} differ, ${differences.same ?? 0} are the same</span></header>
+  return html`<section class="panel" aria-label="Differences"><header><h3>${first} and ${second}</h3><span class="dim">${rows.length} ${rows.length === 1 ? "differs" : "differ"}, ${differences.same ?? 0} ${differences.same === 1 ? "is" : "are"} the same</span></header>
     ${rows.length ? html`<div class="wide-table"><table class="differences"><thead><tr><th>Setting</th><th class="num">${first}</th><th class="num">${second}</th><th class="num">Change</th></tr></thead>
       <tbody>${grouped(rows).map(([section, some]) => html`${section ? html`<tr class="section"><th colspan="4">${sectionTitle(section)}</th></tr>` : nothing}
         ${some.map((row) => html`<tr><th scope="row">${parameterTitle(row.key)}</th><td class="num">${valued(row.first, row.unit)}</td><td class="num">${valued(row.second, row.unit)}</td><td class="num">${change(row)}</td></tr>`)}`)}</tbody></table></div>`

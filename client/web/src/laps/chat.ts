@@ -95,7 +95,7 @@ export class Chat {
     return html`<fieldset class="plan"><legend>${plan.title || "Proposed"}</legend>
       ${(plan.items ?? []).map((item) => html`<label><input type="checkbox" ?disabled=${!proposed(item)} .checked=${proposed(item) ? this.ticked.has(item.id) : item.state === DONE}
           @change=${() => this.tick(item.id)}> <span>${item.text || item.kind}</span>
-        ${proposed(item) ? nothing : html`<small class=${item.state === FAILED ? "warn" : ""}>${STATES[item.state ?? ""] ?? ""}${item.result ? `: ${item.result}` : ""}</small>`}</label>`)}
+        ${proposed(item) ? nothing : html`<small class=${item.state === FAILED ? "warn" : ""}>${STATES[item.state ?? ""] ?? ""}${item.state === FAILED && item.result ? `: ${item.result}` : ""}</small>`}</label>`)}
       ${open ? html`<button @click=${() => void this.decide(one)}>Do what is ticked, drop the rest</button>` : nothing}</fieldset>`;
   }
 
