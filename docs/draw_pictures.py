@@ -30,9 +30,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for the browser and the ra
 
 import rigclient
 from rig.errors import RigError
+from rig.v1 import catalog_pb2
 from rigclient.cli.watch import view
 from rigclient.cli.watch.board import PHYSICS_CHANNELS, SCORING_CHANNELS, Board
 from rigclient.cli.watch.feeds import Feeds
+from riglap.season.page import write as write_season
+from tests.riglap.season import driven
 
 PICTURES: Final = Path(__file__).parent / "pictures"
 HOME: Final = Path(tempfile.gettempdir()) / "rigd-pictures"
@@ -61,7 +64,7 @@ _FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 def main(names: list[str]) -> None:
     """Draw all pictures, or those named."""
-    every = (laps, plot, watch, status, pages)
+    every = (laps, plot, watch, status, pages, garage, season)
     drawers: dict[str, Callable[[], None]] = {one.__name__: one for one in every}
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rigd-pictures-", dir="/dev/shm") as buffers, _home():
@@ -113,37 +116,88 @@ def status() -> None:
         _save("status.svg", _shown("status"), title="rig status")
 
 
+def garage() -> None:
+    """The garage: two setups of a car, and what is different."""
+    with rigclient.connect(ADDRESS) as rig:
+        event = catalog_pb2.RacingEvent(title="Meander 6 h", start_date="2026-11-28", end_date="2026-11-29")
+        rig.catalog.create("events", event)
+        made = catalog_pb2.Vehicle(title="Copper GT3", number="12", vehicle_class="GT3")
+        vehicle = rig.catalog.create("vehicles", made).name
+        setups = [
+            rig.catalog.create(f"{vehicle}/setups", _setup(*one)).name
+            for one in (("endurance", "4", "62.0", "165"), ("sprint", "6", "70.5", "162"))
+        ]
+    address = f"garage?rig=rig&show={vehicle}&setup={setups[0]}&setup={setups[1]}"
+    with _gateway(), _browser() as browser:
+        _photograph(browser, "garage", address, 1280, 820, 2.0)
+
+
+def _setup(title: str, wing: str, spring: str, pressure: str) -> catalog_pb2.Setup:
+    made = catalog_pb2.Setup(title=title)
+    made.parameters.add(section="FRONTWING", key="FWSetting", value=wing)
+    made.parameters.add(section="GENERAL", key="BrakePressureSetting", value="90", unit="%")
+    for wheel in ("FRONTLEFT", "FRONTRIGHT"):
+        made.parameters.add(section=wheel, key="SpringSetting", value=spring, unit="N/mm")
+        made.parameters.add(section=wheel, key="PressureSetting", value=pressure, unit="kPa")
+    return made
+
+
+def season() -> None:
+    """The report of a season: six races as the tests drive them, for a demo has one."""
+    path = HOME / "season.html"
+    races = [
+        driven.race(driven.even([100.0 + 0.4 * (car + nth * car % 3) for car in range(6)]), nth, where)
+        for nth, where in enumerate(("Meander Valley", "Harbour") * 3, 1)
+    ]
+    write_season(path, driven.season(races))
+    with _browser() as browser:
+        _photograph(browser, "season", path.as_uri(), 1280, 900, 1.0)
+
+
 def pages() -> None:
     """What the gateway shows browsers: the first page, overlays, pit wall and two laps compared."""
     with rigclient.connect(ADDRESS) as rig:
         first = list(rig.sessions())[-1].name
         best = [lap.name for lap in rig.laps(first, best_of="driver", order_by="lap_time")][:2]
+    compared = f"compare?rig=rig&a={best[0]}&b={best[1]}"
+    with _gateway(), _browser() as browser:
+        for name, path, width, height in (
+            ("rigs", "?rig=rig", 1280, 900),
+            ("compare", compared, 1440, 900),
+            ("dash", "overlay/dash?rig=rig&bg=%2356654e", 384, 214),
+            ("standings", "overlay/standings?rig=rig&bg=%2356654e", 736, 480),
+            ("wall", "wall?rig=rig", 1440, 900),  # the last: by then a lap is over
+        ):
+            _photograph(browser, name, path, width, height)
+
+
+@contextlib.contextmanager
+def _gateway() -> Iterator[None]:
     command = [sys.executable, "-m", "rigclient", "--rig", ADDRESS, "gateway", "--port", str(WEB_PORT)]
     gateway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert gateway.stdout is not None
         gateway.stdout.readline()
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            compared = f"compare?rig=rig&a={best[0]}&b={best[1]}"
-            for name, path, width, height in (
-                ("rigs", "?rig=rig", 1280, 900),
-                ("compare", compared, 1440, 900),
-                ("dash", "overlay/dash?rig=rig&bg=%2356654e", 384, 214),
-                ("standings", "overlay/standings?rig=rig&bg=%2356654e", 736, 480),
-                ("wall", "wall?rig=rig", 1440, 900),  # the last: by then a lap is over
-            ):
-                _photograph(browser, name, path, width, height)
-            browser.close()
+        yield
     finally:
         gateway.terminate()
         gateway.wait()
 
 
-def _photograph(browser: Browser, name: str, path: str, width: int, height: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": height})
-    page.goto(f"http://127.0.0.1:{WEB_PORT}/{path}")
-    page.wait_for_timeout(PAGE_S * 1000)
+@contextlib.contextmanager
+def _browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def _photograph(
+    browser: Browser, name: str, path: str, width: int, height: int, wait_s: float = PAGE_S
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark")
+    page.goto(path if path.startswith("file:") else f"http://127.0.0.1:{WEB_PORT}/{path}")
+    page.wait_for_timeout(wait_s * 1000)
     with Image.open(io.BytesIO(page.screenshot())) as shown:
         shown.save(PICTURES / f"{name}.webp", quality=85, method=6)
     page.close()

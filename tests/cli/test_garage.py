@@ -337,6 +337,10 @@ class TestNames:
             (("event", "show", "nowhere"), "`rig event list` lists what there is"),
             (("vehicle", "show", "coper"), "did you mean"),
             (("setup", "use", "sprint", "car099-0001"), "nothing is named"),
+            (("setup", "use", "sprint", RACE), "--session takes sessions"),
+            (("tag", "add", "wet", RACE), "--session takes sessions"),
+            (("note", "add", RACE, "damp"), "--session takes sessions"),
+            (("setup", "add", "wet", "--vehicle", "copper", "--set", "FW"), "no setting such as"),
         ],
     )
     def test_a_wrong_name_has_a_way_out(
@@ -359,6 +363,7 @@ def test_every_list_fits_in_80_columns(garage: GarageRig, setups: Path) -> None:
     for noun in ("event", "vehicle", "setup", "note", "tag", "layout", "formula", "car", "user"):
         for columns in (NARROW, WIDE):
             assert fits(garage.printed(noun, "list", columns=columns), columns), noun
+    assert "Long-" in garage.printed("event", "list")  # something is left of a title beside a long identifier
 
 
 class TestWhole:

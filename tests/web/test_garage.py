@@ -28,7 +28,7 @@ FWSetting=3//4
 [FRONTLEFT]
 SpringSetting=13//{spring} N/mm
 PressureSetting=40//{pressure} kPa
-CompoundSetting=0//0 Soft
+CompoundSetting=0//{compound}
 """
 
 
@@ -106,6 +106,7 @@ def test_an_event_holds_sessions(page: Page, clean: House) -> None:
     row = panel.locator("tbody tr")
     browser.wait(page, lambda: row.count() == 1)
     assert row.locator(".tag").all_inner_texts() == ["wet", "first"]
+    assert "All of this rig belong to it" in panel.inner_text()
     (kept,) = clean.rig.catalog.list("events/-/sessions")
     assert kept.event_session.session == next(iter(clean.rig.sessions())).name
     page.reload()
@@ -117,6 +118,32 @@ def test_an_event_holds_sessions(page: Page, clean: House) -> None:
     assert not list(clean.rig.catalog.list("events"))
 
 
+def test_on_a_phone_what_was_opened_is_seen(page: Page, clean: House) -> None:
+    for nth in range(20):
+        clean.rig.catalog.create("events", catalog_pb2.RacingEvent(title=f"Club evening {nth}"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, clean.page("garage"))
+    page.get_by_role("button", name="Club evening 3").click()
+    panel = page.get_by_label("Event", exact=True)
+    browser.wait(page, lambda: panel.count() == 1 and panel.evaluate(BOTTOM) <= 844)
+
+
+BOTTOM: Final = "(panel) => panel.getBoundingClientRect().bottom"
+
+
+def test_what_is_gone_leaves_the_rest(page: Page, clean: House, troubles: browser.Troubles) -> None:
+    troubles.allow("404", "503")
+    clean.rig.catalog.create("events", catalog_pb2.RacingEvent(title="Six hours"))
+    opened(page, clean.page("garage", show="events/gone"))
+    assert "events/gone is not in this rig's catalog" in page.get_by_role("alert").inner_text()
+    assert page.get_by_role("button", name="Six hours").count() == 1
+    for name in ("garage", "season"):
+        opened(page, f"{clean.root}/{name}?rig=127.0.0.1:1")
+        assert page.get_by_role("alert").count() == 1
+        page.locator(".head select").first.select_option(clean.address)
+        browser.wait(page, lambda: page.get_by_role("alert").count() == 0)
+
+
 def test_two_setups_of_a_vehicle_are_compared(page: Page, clean: House, tmp_path: Path) -> None:
     opened(page, clean.page("garage"))
     page.get_by_role("button", name="New vehicle").click()
@@ -126,8 +153,9 @@ def test_two_setups_of_a_vehicle_are_compared(page: Page, clean: House, tmp_path
     page.get_by_label("Part 1", exact=True).fill("rear wing")
     page.get_by_label("What part 1 is").fill("low drag")
     entered(page, Name="endurance")
-    for name, spring, pressure in (("soft", "62.0", "165"), ("hard", "70.5", "165")):
-        (tmp_path / f"{name}.svm").write_text(SVM.format(spring=spring, pressure=pressure) + "nonsense\n")
+    for name, spring, compound in (("soft", "62.0", "0 Soft"), ("hard", "70.5", "1 Medium")):
+        text = SVM.format(spring=spring, pressure="165", compound=compound)
+        (tmp_path / f"{name}.svm").write_text(text + "nonsense\n")
     page.locator("input[type=file]").set_input_files([tmp_path / "soft.svm", tmp_path / "hard.svm"])
     setups = page.get_by_label("Setups", exact=True)
     browser.wait(page, lambda: setups.locator("tbody tr").count() == 2)
@@ -136,10 +164,13 @@ def test_two_setups_of_a_vehicle_are_compared(page: Page, clean: House, tmp_path
     assert "62.0 N/mm" in page.get_by_label("Setup", exact=True).inner_text()
     page.get_by_label("Pick hard").check()
     table = page.get_by_label("Differences").locator("tbody tr:not(.section)")
-    browser.wait(page, lambda: table.count() == 1)
-    assert table.inner_text().split("\t") == ["Spring", "62.0 N/mm", "70.5 N/mm", "+8.5"]
+    browser.wait(page, lambda: table.count() == 2)
+    assert [row.split("\t") for row in table.all_inner_texts()] == [
+        ["Spring", "62.0 N/mm", "70.5 N/mm", "+8.5"],
+        ["Compound", "0 Soft", "1 Medium", ""],
+    ]
     page.reload()
-    browser.wait(page, lambda: table.count() == 1)
+    browser.wait(page, lambda: table.count() == 2)
     looked_at(page)
 
 
@@ -252,11 +283,13 @@ def test_a_question_is_answered_and_what_is_ticked_is_done(page: Page, clean: Ho
     browser.wait(page, lambda: chat.locator(".plan input").count() == 2)
     assert chat.locator(".cited li").get_attribute("data-finding") == f"finding:{tip.id}"
     assert "model-1" in chat.inner_text()
+    assert "a plan of" not in chat.inner_text()
     assert not list(clean.rig.catalog.list("tags"))
     chat.locator(".plan").get_by_text("slow in").click()
     looked_at(page)
     chat.get_by_role("button", name="Do what is ticked").click()
     browser.wait(page, lambda: "rejected" in chat.locator(".plan").inner_text())
+    assert "tags/" not in chat.locator(".plan").inner_text()
     assert [(one.tag.target, one.tag.text) for one in clean.rig.catalog.list("tags")] == [(lap, "slow in")]
     assert not list(clean.rig.catalog.list("notes"))
     browser.wait(page, lambda: "slow in" in page.locator("#notebox").inner_text())

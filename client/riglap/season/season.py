@@ -72,4 +72,4 @@ def _notes(
         which = "no race has" if without == len(rounds) else f"{without} of {len(rounds)} races are without"
         yield f"{which} a qualifying before it: places gained count from the end of the first lap"
     if driven and not any(one.pace.telling for drives in driven for one in drives):
-        yield "no driver has five laps at pace in a session, which pace and factors take"
+        yield "pace and factors take five laps at pace in a session: no driver has them"

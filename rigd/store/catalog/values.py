@@ -131,7 +131,8 @@ def _event(event: catalog_pb2.RacingEvent) -> None:
     days = [_day(f"event.{name}", getattr(event, name)) for name in ("start_date", "end_date")]
     if days[0] and days[1] and days[1] < days[0]:
         raise BadRequest(
-            f"the event ends on {event.end_date} and begins on {event.start_date}", hint="it ends last"
+            f"the event ends on {event.end_date} and begins on {event.start_date}",
+            hint="the last day is the first one, or later",
         )
 
 

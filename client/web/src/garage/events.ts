@@ -42,16 +42,16 @@ export function eventPanel(shown: Shown, event: Resource<"event">, sessions: Res
       <button @click=${() => edit(shown, event)}>Edit</button>
       <button @click=${() => drop(shown, event, `Delete ${title}?`)}>Delete</button></span></header>
     ${facts ? html`<p class="dim">${facts}</p>` : nothing}${description ? html`<p class="text">${description}</p>` : nothing}
-    <header><h3>Sessions</h3><span class="tools"><button @click=${() => addSession(shown, event, sessions)}>Add a session</button></span></header>
+    <header><h3>Sessions</h3><span class="tools">${addable(shown, sessions).length ? html`<button @click=${() => addSession(shown, event, sessions)}>Add a session</button>` : html`<small>${shown.sessions.length ? "All of this rig belong to it" : "This rig has recorded none yet"}</small>`}</span></header>
     ${sessions.length ? sessionTable(shown, sessions) : html`<p class="dim">No session belongs to it yet.</p>`}</section>`;
 }
 
 function sessionTable(shown: Shown, sessions: Resource<"event_session">[]): TemplateResult {
-  return html`<div class="wide-table"><table><thead><tr><th>Session</th><th>Track</th><th class="num">When</th><th class="num">Laps</th><th class="num">Best</th><th>Tags</th><th><span class="hidden">Actions</span></th></tr></thead>
+  return html`<div class="wide-table"><table><thead><tr><th>Session</th><th class="wide">Track</th><th class="num wide">When</th><th class="num">Laps</th><th class="num">Best</th><th>Tags</th><th><span class="hidden">Actions</span></th></tr></thead>
     <tbody>${sessions.map((one) => {
       const recorded = shown.sessions.find(({ name }) => name === one.event_session.session);
-      return html`<tr><th scope="row"><a href=${lapsOf(shown.rig, one.event_session.session)}>${one.event_session.title || (recorded ? kindOf(recorded) : one.event_session.session.replace("sessions/", ""))}</a></th>
-        <td>${recorded?.track_name ?? html`<span class="warn">not on this rig</span>`}</td><td class="num">${recorded ? when(recorded) : NONE}</td>
+      return html`<tr><th scope="row"><a href=${lapsOf(shown.rig, one.event_session.session)}>${one.event_session.title || (recorded ? kindOf(recorded) : one.event_session.session.replace("sessions/", ""))}</a>${recorded ? nothing : html`<small class="narrow warn">not on this rig</small>`}</th>
+        <td class="wide">${recorded?.track_name ?? html`<span class="warn">not on this rig</span>`}</td><td class="num wide">${recorded ? when(recorded) : NONE}</td>
         <td class="num">${recorded?.laps ?? NONE}</td><td class="num">${lapTime(recorded?.best_lap_time ?? NaN)}</td>
         <td>${(one.event_session.tags ?? []).map((tag) => html`<span class="tag">${tag}</span>`)}</td>
         <td class="tools"><button @click=${() => editSession(shown, one)}>Edit</button>
@@ -88,9 +88,13 @@ const OWN: readonly Field[] = [
 ];
 const tagged = (text: unknown): string[] => [...new Set(String(text ?? "").split(",").map((tag) => tag.trim()).filter(Boolean))];
 
-function addSession(shown: Shown, event: Resource<"event">, there: Resource<"event_session">[]): void {
+function addable(shown: Shown, there: Resource<"event_session">[]): Session[] {
   const taken = new Set(there.map((one) => one.event_session.session));
-  const choices = shown.sessions.filter(({ name }) => !taken.has(name)).map((one) => [one.name, `${when(one)}  ${one.track_name ?? ""}, ${kindOf(one).toLowerCase()}, ${one.laps ?? 0} laps`] as const);
+  return shown.sessions.filter(({ name }) => !taken.has(name));
+}
+
+function addSession(shown: Shown, event: Resource<"event">, there: Resource<"event_session">[]): void {
+  const choices = addable(shown, there).map((one) => [one.name, `${when(one)}  ${one.track_name ?? ""}, ${kindOf(one).toLowerCase()}, ${one.laps ?? 0} laps`] as const);
   const save = async (values: Values): Promise<void> => {
     const body = { session: String(values.session), title: String(values.title), tags: tagged(values.tags) };
     await create(shown.rig, `${event.name}/sessions`, "event_session", body);

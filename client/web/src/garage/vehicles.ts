@@ -72,12 +72,12 @@ function configuration(shown: Shown, vehicle: string, one: Resource<"configurati
 
 function setupTable(shown: Shown, { setups, configurations, assignments, picked, pick }: Garage): TemplateResult {
   const called = (name: string | undefined): string => configurations.find((one) => one.name === name)?.configuration.title ?? "";
-  return html`<div class="wide-table"><table><thead><tr><th><span class="hidden">Pick</span></th><th>Setup</th><th>Configuration</th><th class="num">Settings</th><th class="num">Laps</th><th class="num">Entered</th><th><span class="hidden">Actions</span></th></tr></thead>
+  return html`<div class="wide-table"><table><thead><tr><th><span class="hidden">Pick</span></th><th>Setup</th><th class="wide">Configuration</th><th class="num">Settings</th><th class="num">Laps</th><th class="num wide">Entered</th><th><span class="hidden">Actions</span></th></tr></thead>
     <tbody>${[...setups].sort((a, b) => byTitle(a.setup.title, b.setup.title)).map((one) => html`<tr class=${picked.includes(one.name) ? "chosen" : ""}>
       <td><input type="checkbox" aria-label="Pick ${one.setup.title}" .checked=${picked.includes(one.name)} @change=${() => pick(one.name)}></td>
-      <th scope="row">${one.setup.title}${one.setup.description ? html` <small>${one.setup.description}</small>` : nothing}</th><td>${called(one.setup.configuration)}</td>
+      <th scope="row">${one.setup.title}${one.setup.description ? html` <small>${one.setup.description}</small>` : nothing}</th><td class="wide">${called(one.setup.configuration)}</td>
       <td class="num">${one.setup.parameters?.length ?? 0}</td><td class="num">${assignments.filter(({ setup }) => setup === one.name).length}</td>
-      <td class="num">${dateTime(Number(one.create_time_ns ?? NaN) / 1e9)}</td>
+      <td class="num wide">${dateTime(Number(one.create_time_ns ?? NaN) / 1e9)}</td>
       <td class="tools"><button @click=${() => editSetup(shown, one, configurations)}>Edit</button>
         <button aria-label="Delete ${one.setup.title}" @click=${() => drop(shown, one, `Delete the setup ${one.setup.title}?`)}>×</button></td></tr>`)}</tbody></table></div>
     <p class="dim">Pick one to see it, two to see what is different.</p>`;
@@ -88,7 +88,7 @@ function differencePanel({ picked, setups, differences }: Garage): TemplateResul
   if (picked.length !== 2 || !differences) return nothing;
   const [first, second] = picked.map((name) => setups.find((one) => one.name === name)?.setup.title ?? name);
   const rows = differences.differences ?? [];
-  return html`<section class="panel" aria-label="Differences"><header><h3>${first} and ${second}</h3><span class="dim">${rows.length} differ, ${differences.same ?? 0} are the same</span></header>
+  return html`<section class="panel" aria-label="Differences"><header><h3>${first} and ${second}</h3><span class="dim">${rows.length} ${rows.length === 1 ? "differs" : "differ"}, ${differences.same ?? 0} ${differences.same === 1 ? "is" : "are"} the same</span></header>
     ${rows.length ? html`<div class="wide-table"><table class="differences"><thead><tr><th>Setting</th><th class="num">${first}</th><th class="num">${second}</th><th class="num">Change</th></tr></thead>
       <tbody>${grouped(rows).map(([section, some]) => html`${section ? html`<tr class="section"><th colspan="4">${sectionTitle(section)}</th></tr>` : nothing}
         ${some.map((row) => html`<tr><th scope="row">${parameterTitle(row.key)}</th><td class="num">${valued(row.first, row.unit)}</td><td class="num">${valued(row.second, row.unit)}</td><td class="num">${change(row)}</td></tr>`)}`)}</tbody></table></div>`
@@ -109,11 +109,12 @@ function grouped<T extends { section?: string }>(rows: readonly T[]): [string, T
   return [...found];
 }
 
-function valued(value: string | undefined, unit = ""): TemplateResult {
-  return value === undefined ? html`<span class="dim">not set</span>` : html`${value} <small>${unit}</small>`;
-}
-
 const NUMBER = /^[+-]?\d+(\.\d+)?$/;
+
+function valued(value: string | undefined, unit = ""): TemplateResult {
+  if (value === undefined) return html`<span class="dim">not set</span>`;
+  return unit && NUMBER.test(value) ? html`${value} <small>${unit}</small>` : html`${value}`; // a word has no unit
+}
 
 export function change({ first = "", second = "" }: Difference): string {
   if (!NUMBER.test(first) || !NUMBER.test(second)) return "";

@@ -11,7 +11,7 @@ interface Told {
   text?: string;
   withdrawn?: string;
   refused?: string;
-  tool_call?: { about?: string; error?: string };
+  tool_call?: { tool?: string; about?: string; error?: string };
   finding?: { id: string; text: string };
   plan?: string;
   done?: { conversation?: string; calls?: number; time?: number };
@@ -29,6 +29,7 @@ interface Exchange {
   ended: string; // how long it took
 }
 
+const PROPOSE = "propose"; // the tool that looks at nothing: its plan is shown
 const DONE = "PLAN_ITEM_STATE_DONE";
 const FAILED = "PLAN_ITEM_STATE_FAILED";
 const PROPOSED = "PLAN_ITEM_STATE_PROPOSED";
@@ -68,7 +69,7 @@ export class Chat {
     if (!configured) return;
     const where = local ? `${model} on the rig itself` : `${model} at ${host}`;
     render(
-      html`<div class="chat">
+      html`<h2>Ask about this lap</h2><div class="chat">
         <ol>${this.exchanges.map((one) => this.exchange(one))}</ol>
         <form @submit=${(event: Event) => void this.submit(event)}>
           <textarea name="question" rows="2" maxlength="2000" required aria-label="Question about this lap" placeholder="Why is this lap slower than my best?"></textarea>
@@ -94,7 +95,7 @@ export class Chat {
     return html`<fieldset class="plan"><legend>${plan.title || "Proposed"}</legend>
       ${(plan.items ?? []).map((item) => html`<label><input type="checkbox" ?disabled=${!proposed(item)} .checked=${proposed(item) ? this.ticked.has(item.id) : item.state === DONE}
           @change=${() => this.tick(item.id)}> <span>${item.text || item.kind}</span>
-        ${proposed(item) ? nothing : html`<small class=${item.state === FAILED ? "warn" : ""}>${STATES[item.state ?? ""] ?? ""}${item.result ? `: ${item.result}` : ""}</small>`}</label>`)}
+        ${proposed(item) ? nothing : html`<small class=${item.state === FAILED ? "warn" : ""}>${STATES[item.state ?? ""] ?? ""}${item.state === FAILED && item.result ? `: ${item.result}` : ""}</small>`}</label>`)}
       ${open ? html`<button @click=${() => void this.decide(one)}>Do what is ticked, drop the rest</button>` : nothing}</fieldset>`;
   }
 
@@ -145,7 +146,7 @@ export class Chat {
     if (told.text) one.text += told.text;
     if (told.withdrawn !== undefined) one.text = "";
     if (told.refused) [one.text, one.refused] = ["", told.refused];
-    if (told.tool_call && !told.tool_call.error && told.tool_call.about) one.looked.push(told.tool_call.about);
+    if (told.tool_call && told.tool_call.tool !== PROPOSE && !told.tool_call.error && told.tool_call.about) one.looked.push(told.tool_call.about);
     if (told.finding) one.findings.push(told.finding);
     if (told.plan) one.plan = (await ask<{ resource: Resource<"plan"> }>(`${encodeURIComponent(this.rig)}/resource`, { name: told.plan })).resource;
     if (told.error) one.wrong = [told.error.message, told.error.hint].filter(Boolean).join(": ");

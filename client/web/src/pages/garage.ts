@@ -20,6 +20,7 @@ class Page implements Shown {
   private names: string[] = [];
   private events: Resource<"event">[] = [];
   private shown = "";
+  private failed = ""; // why nothing of the rig can be shown
   private ofEvent: Resource<"event_session">[] = [];
   private readonly garage: Garage = {
     configurations: [], setups: [], assignments: [], picked: [], differences: undefined, said: "",
@@ -40,7 +41,6 @@ class Page implements Shown {
     addEventListener("popstate", () => this.open(new URLSearchParams(location.search).get("show") ?? "", false));
     await this.reload();
     if (this.garage.picked.length === 2) await this.compare();
-    document.body.dataset.ready = "";
   }
 
   async reload(): Promise<void> {
@@ -49,6 +49,7 @@ class Page implements Shown {
       list<"event">(this.rig, "events"), list<"vehicle">(this.rig, "vehicles"),
       ask<{ sessions?: Session[] }>(path, { page_size: MOST_SESSIONS }),
     ]);
+    this.failed = "";
     [this.events, this.vehicles, this.sessions] = [inOrder(events), vehicles.sort((a, b) => byTitle(a.vehicle.title, b.vehicle.title)), told.sessions ?? []];
     await this.load();
     this.draw();
@@ -60,7 +61,7 @@ class Page implements Shown {
     this.ofEvent = [];
     if (push) history.pushState(null, "", this.address());
     this.draw();
-    this.load().then(() => this.draw(), say);
+    this.load().then(() => this.show(), this.fail);
   }
 
   link(query: Record<string, string>): string {
@@ -71,6 +72,7 @@ class Page implements Shown {
 
   private async load(): Promise<void> {
     const { shown, rig, garage } = this;
+    if (![...this.events, ...this.vehicles].some(({ name }) => name === shown)) return; // deleted meanwhile
     if (shown.startsWith("events/")) this.ofEvent = await sessionsOf(rig, shown);
     if (!shown.startsWith("vehicles/")) return;
     const [configurations, setups, assigned] = await Promise.all([
@@ -87,7 +89,7 @@ class Page implements Shown {
     garage.differences = undefined;
     history.replaceState(null, "", this.address());
     this.draw();
-    if (garage.picked.length === 2) await this.compare().catch(say);
+    if (garage.picked.length === 2) await this.compare().catch(this.fail);
   }
 
   private async compare(): Promise<void> {
@@ -96,6 +98,18 @@ class Page implements Shown {
     if (first === this.garage.picked[0] && second === this.garage.picked[1]) this.garage.differences = found;
     this.draw();
   }
+
+  // Below the list, where there is no room beside it.
+  private show(): void {
+    this.draw();
+    const panel = document.querySelector(".shown > .panel");
+    if (this.shown && panel && panel.getBoundingClientRect().top > innerHeight / 2) panel.scrollIntoView();
+  }
+
+  readonly fail = (error: unknown): void => {
+    this.failed = words(error);
+    this.draw();
+  };
 
   private address(): string {
     const query = new URLSearchParams(location.search);
@@ -113,14 +127,14 @@ class Page implements Shown {
     const one = (name: string, title: string, small: string): TemplateResult => html`<li><button aria-pressed=${name === this.shown} @click=${() => this.open(name)}><b>${title}</b><small>${small}</small></button></li>`;
     render(
       html`${header({ page: "garage", rig: this.rig, look: look(), change: () => this.draw(), tools })}
-        <main><nav class="panel" aria-label="What is in the garage">
+        <main>${this.failed ? html`<p class="panel alone" role="alert">${this.failed}</p>` : html`<nav class="panel" aria-label="What is in the garage">
           <header><h2>Events</h2><button @click=${() => addEvent(this)}>New event</button></header>
           <ul>${this.events.map(({ name, event }) => one(name, event.title ?? name, days(event)))}</ul>
           ${this.events.length ? nothing : html`<p class="dim">A race weekend, a test day: none is entered yet.</p>`}
           <header><h2>Vehicles</h2><button @click=${() => addVehicle(this)}>New vehicle</button></header>
           <ul>${this.vehicles.map(({ name, vehicle }) => one(name, vehicle.title ?? name, [vehicle.number ? `#${vehicle.number}` : "", vehicle.vehicle_class].filter(Boolean).join(" ")))}</ul>
           ${this.vehicles.length ? nothing : html`<p class="dim">A car with its setups: none is entered yet.</p>`}</nav>
-        <div class="shown">${this.content()}</div></main>`,
+        <div class="shown">${this.content()}</div>`}</main>`,
       document.body,
     );
   }
@@ -138,14 +152,9 @@ class Page implements Shown {
   private turn(rig: string): void {
     this.rig = rig;
     this.open("");
-    this.reload().catch(say);
+    this.reload().catch(this.fail);
   }
 }
 
-function say(error: unknown): void {
-  wear(look());
-  const rig = new URLSearchParams(location.search).get("rig") ?? "";
-  render(html`${header({ page: "garage", rig, look: look(), change: () => say(error) })}<main><p class="panel" role="alert">${words(error)}</p></main>`, document.body);
-}
-
-new Page().start().catch(say);
+const page = new Page();
+void page.start().catch(page.fail).then(() => (document.body.dataset.ready = ""));

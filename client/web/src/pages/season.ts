@@ -26,7 +26,6 @@ class Page {
     this.rig = query.get("rig") ?? this.names[0] ?? "";
     if (!this.rig) throw new Error("No rig is known here: `rig connect` adds one, `rigd run` starts one.");
     await this.load();
-    document.body.dataset.ready = "";
   }
 
   private async load(): Promise<void> {
@@ -59,8 +58,13 @@ class Page {
     query.set("rig", this.rig);
     for (const [field, text] of Object.entries(this.wanted)) text ? query.set(field, text) : query.delete(field);
     history.replaceState(null, "", `?${query}`);
-    this.probe().then(() => this.draw(), say);
+    this.probe().then(() => this.draw(), this.fail);
   }
+
+  readonly fail = (error: unknown): void => {
+    this.wrong = words(error);
+    this.draw();
+  };
 
   private draw(): void {
     wear(look());
@@ -85,14 +89,9 @@ class Page {
   private turn(rig: string): void {
     this.rig = rig;
     this.wanted = { ...this.wanted, event: "", track: "" };
-    this.load().catch(say);
+    this.load().catch(this.fail);
   }
 }
 
-function say(error: unknown): void {
-  wear(look());
-  const rig = new URLSearchParams(location.search).get("rig") ?? "";
-  render(html`${header({ page: "season", rig, look: look(), change: () => say(error) })}<main><p class="trouble" role="alert">${words(error)}</p></main>`, document.body);
-}
-
-new Page().start().catch(say);
+const page = new Page();
+void page.start().catch(page.fail).then(() => (document.body.dataset.ready = ""));

@@ -24,17 +24,20 @@ _SECTIONS: Final = {
 
 
 class SettingType(click.ParamType[Parameter]):
-    """SECTION/KEY=VALUE UNIT; without = what it is called."""
+    """SECTION/KEY=VALUE UNIT, or, where it is not `valued`, SECTION/KEY alone."""
 
     name: str = "setting"
+
+    def __init__(self, valued: bool = True) -> None:
+        self._valued = valued
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Parameter:
         """Return the parameter."""
         if isinstance(value, Parameter):
             return value
-        where, _, what = str(value).partition("=")
+        where, says, what = str(value).partition("=")
         section, is_in, key = where.rpartition("/")
-        if not key.strip() or (is_in and not section.strip()):
+        if not key.strip() or (is_in and not section.strip()) or (self._valued and not says):
             self.fail(f"{value!r} is no setting such as 'front left/spring=65 N/mm'", param, ctx)
         return Parameter(section.strip(), key.strip(), *parsed_value(what))
 

@@ -163,7 +163,9 @@ def _built(rig: Rig, vehicle: catalog_pb2.Resource, config: str | None) -> str |
 @click.option(
     "--new", "added", type=SettingType(), metavar="SECTION/KEY=VALUE", multiple=True, help="One to add."
 )
-@click.option("--unset", type=SettingType(), metavar="SECTION/KEY", multiple=True, help="One to take out.")
+@click.option(
+    "--unset", type=SettingType(valued=False), metavar="SECTION/KEY", multiple=True, help="One to take out."
+)
 @description
 @shell.as_json
 @click.pass_obj

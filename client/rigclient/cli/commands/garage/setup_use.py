@@ -1,7 +1,7 @@
 """`rig setup use`, `rig setup clear`: which laps were driven with a setup."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import click
 
@@ -11,7 +11,7 @@ from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.resources import SETUPS
-from rigclient.cli.commands.garage.target import on_session
+from rigclient.cli.commands.garage.target import laps_meant, on_session
 from rigclient.cli.terminal.plain import say
 
 
@@ -68,10 +68,11 @@ def clear(address: str, laps: tuple[str, ...], of_session: bool, as_json: bool) 
         say("nobody has said which setup they were driven with")
 
 
-def _laps(rig: Rig, names: Iterable[str], of_session: bool) -> list[str]:
+def _laps(rig: Rig, names: Sequence[str], of_session: bool) -> list[str]:
     """Return the whole names of laps that are there, or of the own car's in sessions. Raises NotFound."""
     if not of_session:
-        return [rig.lap_info(lap).name for lap in rig.find_laps(names)]
+        with laps_meant(rig, names):
+            return [rig.lap_info(lap).name for lap in rig.find_laps(names)]
     found: list[str] = []
     for session in dict.fromkeys(map(rig.find_session, names)):
         own = [lap.name for lap in rig.laps(session, player=True, kind="lap", order_by="start_time")]

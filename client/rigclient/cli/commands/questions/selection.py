@@ -98,7 +98,7 @@ def nothing(destination: "Destination", choice: "Choice", what: str = "lap") -> 
 
 def table(columns: Iterable[tuple[str, Any]], rows: Iterable[Sequence[Text]], width: int) -> Grid:
     """Return a grid of these columns, names with their justification, in `width` cells: where there is no
-    room the longest text gives way, for a cut number is another number.
+    room the longest text gives way, then the longest name, for a cut number is another number.
     """
     columns = tuple(columns)
     kept = [tuple(row) for row in rows]
@@ -113,13 +113,18 @@ def table(columns: Iterable[tuple[str, Any]], rows: Iterable[Sequence[Text]], wi
 
 def _widths(columns: Sequence[tuple[str, Any]], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
     widths = [max([len(name), *(row[at].cell_len for row in rows)]) for at, (name, _) in enumerate(columns)]
-    texts = [at for at, (_, justify) in enumerate(columns) if justify == "left"]
-    while sum(widths) > room and texts:
-        longest = max(texts, key=lambda at: widths[at])
+    for giving in ("left", "default"):  # names after texts: a part of one is enough for a command
+        _cut(widths, [at for at, (_, justify) in enumerate(columns) if justify == giving], room)
+    return widths
+
+
+def _cut(widths: list[int], giving: Sequence[int], room: int) -> None:
+    """Take from the longest of those that give way until there is room, or they are at their least."""
+    while sum(widths) > room and giving:
+        longest = max(giving, key=lambda at: widths[at])
         if widths[longest] <= _LEAST:
             break
         widths[longest] -= 1
-    return widths
 
 
 def split(seconds: float | None) -> str:
