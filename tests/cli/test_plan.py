@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 import pytest
-from rich.console import Console
 
 from rig.v1 import catalog_pb2
 from rigclient.cli.commands.plan import decide_all
+from rigclient.cli.terminal.text import Console
 
 
 def test_what_an_item_says_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

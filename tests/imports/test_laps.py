@@ -12,9 +12,12 @@ from click.testing import CliRunner, Result
 
 from rig.errors import BadRequest, MissingChannel, Unavailable
 from rig.lapfile import RECORDED, LapFile
+from rig.v1 import archive_pb2, session_pb2
 from rigclient.cli.main import rig
 from rigclient.imports import discovery, import_file, job
 from rigclient.imports.keeping import SinkKeeper
+from rigclient.imports.lap_files import lap_file
+from rigclient.imports.recording import RecordedLap
 from rigclient.imports.sinks import FolderSink
 from rigd.store.reindex import reindex
 from riglap.export import csv
@@ -191,6 +194,13 @@ class TestOnceAndWhole:
         os.mkfifo(taken)
         (report,) = bring(FolderSink(out), path)
         assert (report.outcome, taken.is_file()) == ("loaded", True)
+
+
+@pytest.mark.parametrize("times", [[0.0, 1.0, 0.5], [0.0, float("nan"), 1.0], [0.0, 1.0, 1.0], [0.0, 1e9]])
+def test_a_clock_that_does_not_grow_makes_no_lap(times: list[float]) -> None:
+    lap = RecordedLap(car=0, index=1, start_s=0.0, end_s=1.0, samples={"lap_time": np.array(times)})
+    with pytest.raises(BadRequest, match="the clock of its samples"):
+        lap_file(lap, session_pb2.Session(name="sessions/x"), archive_pb2.Recording())
 
 
 class Full(FolderSink):

@@ -83,7 +83,7 @@ class LmuTelemetry:
 def _moving(columns: WholeTable, refuse: Refuse) -> WholeTable:
     """Return the rows that are somewhere else than the one before. Raises BadRequest for fewer than two."""
     needed = [columns.values[name] for name in (_X, _Y, _Z, _SPEED) if name in columns.values]
-    known = np.isfinite(needed).all(axis=0)
+    known = np.isfinite(np.stack(needed, axis=1)).all(axis=1)
     rows, last = [], np.array([np.inf, np.inf])
     plane = np.stack([columns.values[_X], columns.values[_Z]], axis=1)
     for at, place in enumerate(plane):
