@@ -240,6 +240,13 @@ class TestLapsWithoutSamples:
         assert (laps[1].session.kind, laps[1].session.source, info.track_name) == ("race", "import", "spa")
 
 
+def test_undo_deletes_nothing_where_one_of_the_files_brought_nothing(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name / SPA, data) for name, data in (("a", FIRST), ("b", SECOND)))
+    bring(FolderSink(tmp_path / "out"), first)
+    assert run(tmp_path / "out", "--undo", first, second).exit_code == 5
+    assert len(files(tmp_path / "out")) == 3
+
+
 class TestTheTable:
     def test_a_refused_file_stands_under_its_own_name(self, tmp_path: Path) -> None:
         paths = [

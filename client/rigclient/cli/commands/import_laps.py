@@ -114,15 +114,14 @@ def _undo(address: str, folder: Path | None, paths: tuple[Path, ...], as_json: b
     """Delete the laps of files, each named by itself or by its checksum."""
     from rigclient.imports.sinks import laps_of_file
 
-    gone = []
     with _sink(address, folder, dry=False) as sink:
-        for path in paths:
-            laps = laps_of_file(sink, path)
-            if not laps:
-                raise NotFound(f"no lap in {sink.place} came from {path}", hint="a file, or its checksum")
+        found = {path: laps_of_file(sink, path) for path in paths}
+        if strange := [path for path, laps in found.items() if not laps]:
+            raise NotFound(f"no lap in {sink.place} came from {strange[0]}", hint="a file, or its checksum")
+        for laps in found.values():
             with shell.busy(f"deleting {len(laps)} laps"):
                 sink.delete_all(laps)
-            gone.append({"file": str(path), "laps": laps})
+    gone = [{"file": str(path), "laps": laps} for path, laps in found.items()]
     if as_json:
         click.echo(shell.json_text(gone))
         return
