@@ -11,7 +11,7 @@ from tests.imports.dialects.reading import Read, head_of, read
 
 HERE = Path(__file__).parent / "data"
 RACE, QUALIFYING = HERE / "rf2-race.xml", HERE / "rf2-qualify.xml"
-SHARED = Path("/work/shared/data/rf2-results-xml")
+SHARED = Path(__file__).resolve().parents[4] / "shared/data/rf2-results-xml"
 
 
 def stated(data: bytes) -> list[tuple[float | None, tuple[float | None, ...]]]:
