@@ -397,12 +397,16 @@ class LapFolder:
             self.give_reserve()
 
     def free_bytes(self) -> int:
-        """Return the room on the disk, also where no archiver has made the folder yet."""
-        return shutil.disk_usage(self.root if self.root.is_dir() else self.root.parent).free
+        """Return the room on the disk, also where no archiver has made the folder yet. Raises
+        FileNotFoundError while one that is held is moved away.
+        """
+        made = self._held >= 0 or self.root.is_dir()
+        return shutil.disk_usage(self.root if made else self.root.parent).free
 
     def disk_bytes(self) -> int:
-        """Return the size of the disk."""
-        make_folder(self.root)
+        """Return the size of the disk. Raises as `free_bytes` does."""
+        if self._held < 0:
+            make_folder(self.root)
         return shutil.disk_usage(self.root).total
 
 

@@ -31,6 +31,7 @@ def test_nothing_escapes_the_witness(run: ArchiveRun, memory: Path) -> None:
         "lock.mdb",
         "index.sqlite-shm",
         "index.new.sqlite-shm",
+        "catalog.sqlite-shm",
     }
     assert replayed(run.disk(), run.journal.entries, memory / "played") == ["data/ring/lock.mdb"]
 
