@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rig.v1 import season_pb2, session_pb2
-from riglap.season import backtesting, forecast
+from riglap.season import forecast, validation
 from riglap.season.drive import Drive, drives
 from riglap.season.drivers import season_drivers
 from riglap.season.grid import grid_of
@@ -43,7 +43,7 @@ def season(
         standings=standings(driven, rule) if kind == RACE else (),
         drivers=season_drivers(driven),
         forecasts=[one for name in sorted(seen) for one in forecast.forecasts(seen[name], name)],
-        quality=backtesting.quality(seen.values()),
+        quality=validation.quality(seen.values()),
         laps=sum(len(one.laps) for one in counted),
         notes=_notes(kind, rounds, driven),
     )
