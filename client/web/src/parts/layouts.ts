@@ -34,15 +34,17 @@ export class Layouts {
   }
 
   private async move(): Promise<void> {
+    const moved: string[] = [];
     for (const [name, document] of [...this.own]) {
       try {
         if (!this.saved.has(name)) await create(this.rig, "layouts", "layout", { title: name, kind: this.kind, document });
-        this.write(name, null);
+        moved.push(name);
       } catch {
         break; // it stays in the browser
       }
     }
-    await this.fetch();
+    await this.fetch(); // until then they are known from the browser
+    for (const name of moved) this.write(name, null);
   }
 
   get names(): string[] {
