@@ -8,15 +8,7 @@ import click
 from rig.v1 import season_pb2
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.questions.selection import table
-from rigclient.cli.commands.season.source import (
-    chosen,
-    classes,
-    name_text,
-    of_season,
-    print_class,
-    print_head,
-    print_notes,
-)
+from rigclient.cli.commands.season.source import name_text, of_season, print_by_class
 from rigclient.cli.terminal import gauges
 from rigclient.cli.terminal.palette import DIM, SHARE, STRONG, TEXT, TITLE
 from rigclient.cli.terminal.text import Text
@@ -44,21 +36,7 @@ def factors(season: season_pb2.Season, /, driver: str, as_json: bool) -> None:
       rig season factors
       rig season factors --driver alder
     """
-    rows = chosen(season.drivers, driver)
-    if as_json:
-        shell.show_json(rows)
-        return
-    console = shell.console()
-    print_head(console, season, "factors")
-    every = classes(rows)
-    for name in every:
-        print_class(console, name, every)
-        field = [row for row in rows if row.vehicle_class == name]
-        if driver:
-            _print_parts(field)
-        else:
-            print_table(field)
-    print_notes(console, season)
+    print_by_class(season, "factors", driver, _print_parts if driver else print_table, as_json=as_json)
 
 
 def print_table(rows: Sequence[season_pb2.SeasonDriver]) -> None:

@@ -182,6 +182,28 @@ def print_class(console: Console, name: str, every: Sequence[str]) -> None:
         console.print(Text(name or "no class", TITLE))
 
 
+def print_by_class(
+    season: season_pb2.Season,
+    what: str,
+    driver: str,
+    show: Callable[[Sequence[season_pb2.SeasonDriver]], None],
+    *,
+    as_json: bool,
+) -> None:
+    """Print drivers class by class, each class by `show`, or all as JSON. Raises NotFound as `chosen`."""
+    rows = chosen(season.drivers, driver)
+    if as_json:
+        shell.show_json(rows)
+        return
+    console = shell.console()
+    print_head(console, season, what)
+    every = classes(rows)
+    for name in every:
+        print_class(console, name, every)
+        show([row for row in rows if row.vehicle_class == name])
+    print_notes(console, season)
+
+
 def print_notes(console: Console, season: season_pb2.Season) -> None:
     """Print what a reader should know."""
     for note in season.notes:

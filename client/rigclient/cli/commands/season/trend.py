@@ -8,15 +8,7 @@ import click
 from rig.v1 import season_pb2
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.questions.selection import table
-from rigclient.cli.commands.season.source import (
-    chosen,
-    classes,
-    name_text,
-    of_season,
-    print_class,
-    print_head,
-    print_notes,
-)
+from rigclient.cli.commands.season.source import name_text, of_season, print_by_class
 from rigclient.cli.terminal import gauges
 from rigclient.cli.terminal.palette import BLUE, DIM, GOOD, PURPLE, RED, TEXT
 from rigclient.cli.terminal.text import Text
@@ -49,18 +41,12 @@ def trend(season: season_pb2.Season, /, driver: str, as_json: bool) -> None:
       rig season trend
       rig season trend --driver alder
     """
-    rows = chosen(season.drivers, driver)
-    if as_json:
-        shell.show_json(rows)
-        return
-    console = shell.console()
-    print_head(console, season, "pace from round to round")
-    every = classes(rows)
-    for name in every:
-        print_class(console, name, every)
-        field = [row for row in rows if row.vehicle_class == name]
+
+    def show(field: Sequence[season_pb2.SeasonDriver]) -> None:
+        console = shell.console()
         console.print(table(_HEADS, [_row(season, row) for row in field], console.width))
-    print_notes(console, season)
+
+    print_by_class(season, "pace from round to round", driver, show, as_json=as_json)
 
 
 def _row(season: season_pb2.Season, row: season_pb2.SeasonDriver) -> Sequence[Text]:
