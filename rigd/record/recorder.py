@@ -196,7 +196,8 @@ class Recorder:
                 self._meta[_CUT] = ends.pack()
                 self._cut[stream] = end - following
                 reason = event_pb2.GAP_REASON_POWER_CUT
-                self._lose(stream, end - following, reason, _UPPER_BOUND, self._absence.session)
+                session = self._absence.session or self._sessions.booked or 1  # or the first one to come
+                self._lose(stream, end - following, reason, _UPPER_BOUND, session)
 
     def _resume_seat(self) -> None:
         self._seat_saved = self.ring.meta(META) or b""

@@ -321,9 +321,8 @@ def test_whatever_is_written_into_it_is_read_or_is_corrupt(
         with writer.path.open("r+b") as file:
             file.seek(at)
             file.write(spoilt)
-        with closing(TailReader(writer.path)) as reader:
-            with suppress(Corrupt):
-                assert len(records_of(reader.bundles(0, reader.visible(), 1 << 20))) <= 29 * 3000
+        with closing(TailReader(writer.path)) as reader, suppress(Corrupt):
+            assert len(records_of(reader.bundles(0, reader.visible(), 1 << 20))) <= 29 * 3000
 
 
 FULL = """
