@@ -12,7 +12,7 @@ from typing import Final
 import lmdb
 
 from rig.errors import Denied
-from rigd.record.committer import Bundle, Committer
+from rigd.record.committer import Committer, Pending
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.settings import Settings
@@ -56,7 +56,7 @@ class Handover:
         shown = self._reserved()
         position = self._append(records, meta, shown=shown)
         size = sum(len(record.value) for record in records)
-        bundle = Bundle(tuple(records), meta, size, tick, now, self._tail, position, self._reserve())
+        bundle = Pending(tuple(records), meta, size, tick, now, self._tail, position, self._reserve())
         if shown and self._tail:
             self.bell.ring()
         self.committer.put(bundle)

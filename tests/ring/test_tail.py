@@ -182,7 +182,7 @@ def test_what_is_not_shown_is_seen_when_it_is_committed(written: TailWriter) -> 
 
 
 def test_what_the_disk_does_not_have_is_never_overwritten(small: None, written: TailWriter) -> None:
-    seqs = []
+    seqs: list[int] = []
     while written.append([tick(len(seqs) + 1, 500)], shown=True):
         seqs.append(len(seqs) + 1)
     assert SMALL // 700 < len(seqs) < SMALL // 500
