@@ -68,9 +68,18 @@ class Handover:
         if self._tail is None:
             self._tail = self._begun()
         elif self._tail.lost():
-            self.give_up(f"the live tail {self._path} was deleted, replaced or cut short")
+            self._give_up(f"the live tail {self._path} was deleted, replaced or cut short")
 
-    def give_up(self, why: str) -> None:
+    def replaced(self) -> str:
+        """Return once why the ring was set aside while running; empty when it was not. The tail goes with
+        it.
+        """
+        why, self.committer.replaced = self.committer.replaced, ""
+        if why:
+            self._give_up("the live tail was another ring's")
+        return why
+
+    def _give_up(self, why: str) -> None:
         """Go on without the tail. The committer closes it: it may be about to write there."""
         if self._tail is not None:
             self._tail, self.error = None, why
@@ -118,8 +127,8 @@ class Handover:
         try:
             position = self._tail.append([*records, *kept], shown=shown)
         except OSError as error:
-            self.give_up(f"the live tail {self._path} cannot be written: {error.strerror}")
+            self._give_up(f"the live tail {self._path} cannot be written: {error.strerror}")
             return 0
         if position is None:
-            self.give_up(f"the live tail {self._path} has no room for what the disk does not take")
+            self._give_up(f"the live tail {self._path} has no room for what the disk does not take")
         return position or 0

@@ -38,6 +38,9 @@ PLACE: Final = b"tail"
 RESERVED: Final = b"reserved"
 """Small value of the ring: the Reserve made with its newest commit."""
 
+CUT: Final = b"cut"
+"""Small value of the ring: the Reserve that a power cut took, declared by now or not."""
+
 _TABLES: Final = (PHYSICS, SCORING, EVENTS, GAPS, META)
 
 _MAGIC: Final = b"rigdtail"
