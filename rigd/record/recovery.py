@@ -38,7 +38,6 @@ def recovered(ring: RingWriter, path: Path) -> TailWriter | None:
             raise Corrupt(f"{path} is another tail than the ring's")
         _replay(ring, tail, place.position)
     except (Corrupt, lmdb.KeyExistsError, lmdb.BadValsizeError):
-        tail.close()
         return None
     except lmdb.Error as error:
         raise Unavailable(f"the ring in {ring.path} refuses: {error}", hint="is the disk full?") from error
