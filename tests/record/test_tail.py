@@ -118,8 +118,17 @@ def meta(data: Path, name: bytes) -> bytes | None:
         ring.close()
 
 
-def gaps(data: Path, reason: int) -> list[event_pb2.Gap]:
-    return [event.gap for event in events(data) if event.HasField("gap") and event.gap.reason == reason]
+def gaps(data: Path, *reasons: int) -> list[event_pb2.Gap]:
+    return [event.gap for event in events(data) if event.HasField("gap") and event.gap.reason in reasons]
+
+
+def numbers(gaps: list[event_pb2.Gap]) -> set[tuple[bytes, bytes]]:
+    """Stream and key of all that is declared missing."""
+    return {
+        (rings.STREAMS[gap.stream - 1], rings.key(seq))
+        for gap in gaps
+        for seq in range(gap.first_seq, gap.last_seq + 1)
+    }
 
 
 def kill(recorder: "subprocess.Popen[str]") -> None:
@@ -163,7 +172,7 @@ def test_a_kill_loses_nothing_that_was_shown(here: Stage) -> None:
 
 def test_without_the_tail_it_is_a_power_cut_and_no_number_is_used_twice(here: Stage) -> None:
     dice = random.Random(SEED)
-    with campaign("kill -9 of a recorder, and its live tail gone", tries(3, 200)) as faults:
+    with campaign("kill -9 of a recorder, and its live tail gone", tries(3, 200), "numbers") as faults:
         with following(here) as follower:
             recorder = here.record(*HELD)
             for _ in faults.rounds():
@@ -179,11 +188,11 @@ def test_without_the_tail_it_is_a_power_cut_and_no_number_is_used_twice(here: St
         assert not follower.moved, "a number was given twice"
         held = stored(here.data)
         cuts = gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
-        missing = {
-            (rings.STREAMS[gap.stream - 1], rings.key(seq))
-            for gap in cuts
-            for seq in range(gap.first_seq, gap.last_seq + 1)
-        }
+        missing = numbers(cuts)
+        newest = max(int.from_bytes(at, "big") for stream, at in held if stream == rings.PHYSICS)
+        lost = {(rings.PHYSICS, rings.key(seq)) for seq in range(1, newest)} - held.keys()
+        down = gaps(here.data, event_pb2.GAP_REASON_RECORDER_DOWN, event_pb2.GAP_REASON_MISSED)
+        faults.lose(len(lost), len(lost & (missing | numbers(down))))
         assert follower.seen.keys() <= held.keys() | missing, "neither there nor declared"
         assert not held.keys() & missing, "there, and declared missing"
         assert {gap.stream for gap in cuts} == {1, 2, 3}
