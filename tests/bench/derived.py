@@ -13,7 +13,7 @@ from rig.columns import read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
 from rigd.serve.derived import Derived, Walk
-from rigd.serve.feed import Tick
+from rigd.serve.recent import Tick
 from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import EVERYTHING
