@@ -325,9 +325,7 @@ class _Scoring:
         self._begun = True
         last = tick.seq
         for _ in range(_LOOK_BACK):  # a missed update has a number and no record
-            found = self._feed.history.latest(
-                rings.SCORING, last
-            )
+            found = self._feed.history.latest(rings.SCORING, last)
             if found is None:
                 break
             message, last = parse.message(scoring_pb2.Scoring, found.data), found.seq - 1
