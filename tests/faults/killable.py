@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.channels import PHYSICS
-from rig.columns import Layout, read_head
+from rig.columns import Head, Layout, read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
 from tests.stage import free_port, until
@@ -83,6 +83,20 @@ class KillableRig:
         finally:
             ring.close()
         return out
+
+    def newest(self) -> Head | None:
+        """Return the head of the newest tick in the ring, None where there is none."""
+        ring = RingReader(self.data / "ring")
+        try:
+            found = ring.latest(rings.PHYSICS, ring.heads()[rings.PHYSICS])
+        finally:
+            ring.close()
+        return found and read_head(found[1])
+
+    def ahead(self) -> int:
+        """Return how many numbers the client is ahead of the ring."""
+        newest = self.newest()
+        return self.last() - (newest.seq if newest else 0)
 
     def close(self) -> None:
         """Stop everything."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.columns import read_head
+from rig.columns import Head, read_head
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.killable import RATE, KillableRig, checksum, count
 from tests.stage import until
@@ -38,10 +38,11 @@ def test_every_captured_tick_arrives_once_and_every_loss_is_declared(killable: K
 def losses(killable: KillableRig) -> tuple[int, int]:
     """What is missing of a last look at everything, and how much of it was declared."""
     # A last stretch without kills, so that what was going on at the last one is declared.
-    killable.await_more(RATE)
+    calm_ns = time.time_ns()
+    until(lambda: _newest(killable).capture_time_ns > calm_ns + 10**9)
     killable.game.send_signal(signal.SIGTERM)
     written = int(killable.game.communicate(timeout=10)[0])
-    time.sleep(1.0)  # the last frames reach the ring
+    until(lambda: _newest(killable).frame >= written)
     stored = killable.stored()
     until(lambda: killable.last() == stored[-1][0])
     lines = killable.lines()
@@ -54,3 +55,9 @@ def losses(killable: KillableRig) -> tuple[int, int]:
     assert last.frame == written, "the last frame that the game closed is the last in the ring"
     assert last.seq - first.seq == last.frame - first.frame, "every frame of the game has a number"
     return lines[-1]["seq"] - received, declared
+
+
+def _newest(killable: KillableRig) -> Head:
+    newest = killable.newest()
+    assert newest is not None
+    return newest
