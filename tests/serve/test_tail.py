@@ -256,15 +256,15 @@ async def test_a_cursor_beyond_all_that_was_given_out_is_of_no_ring_of_ours(
     recorder.ticks(1)
     ring = tmp_path / "ring" / "data.mdb"
     before = ring.read_bytes()
-    recorder.ticks(2 * MARGIN)
+    recorder.ticks(4 * MARGIN)
     async with serving(tmp_path) as rig:
-        frames = await take(rig.physics(["speed"], start="earliest"), 2 * MARGIN + 1)
+        frames = await take(rig.physics(["speed"], start="earliest"), 4 * MARGIN + 1)
     recorder.close()
     ring.unlink()
     ring.write_bytes(before)
     RemoteRecorder(recorder_process, tmp_path, tail=True)
     async with serving(tmp_path) as rig:
-        with pytest.raises(rigclient.ForeignCursor, match=f"the cursor is at {2 * MARGIN + 1}"):
+        with pytest.raises(rigclient.ForeignCursor, match=f"the cursor is at {4 * MARGIN + 1}"):
             await take(rig.physics(start=frames[-1].cursor, reconnect=False), 1)
         (good,) = await take(rig.physics(start=frames[MARGIN].cursor), 1)
         assert good.gaps[0].reason == POWER_CUT
