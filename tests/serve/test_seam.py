@@ -113,7 +113,7 @@ class Seam(RuleBasedStateMachine):
 
     @rule()
     def be_overtaken(self) -> None:
-        bundles, TailReader.bundles = TailReader.bundles, lambda *_: None  # type: ignore[method-assign,assignment]
+        bundles, TailReader.bundles = TailReader.bundles, lambda *_: None  # type: ignore[method-assign]
         try:
             self.following_grows()
         finally:
