@@ -31,7 +31,7 @@ IDS = (3, 7, 11, 12)
 ENTRIES = session_pb2.EntryList(entries=[session_pb2.Entry(id=i, driver_name=f"Driver {i}") for i in IDS])
 
 
-MARGIN = 40
+MARGIN = 100
 """Numbers of each stream that are reserved ahead."""
 _BUNDLE = 400
 """Ticks handed over at once: a live tail takes 2 MB."""
