@@ -1,7 +1,8 @@
 """Readers of one server in lockstep: python -m tests.budget.readers DATA READERS TICKS [tail]
 
-A tick, with `tail` one that is in the live tail alone, is appended, the server sends it to all, and the next one waits until every reader has it. What the
-server calls meanwhile is a window of DATA/windows.json. Prints the bytes of a message.
+A tick is appended, the server sends it to all, and the next one waits until every reader has it; with `tail`
+it is in the live tail alone. What the server calls meanwhile is a window of DATA/windows.json. Prints the bytes
+of a message.
 """
 
 import asyncio
