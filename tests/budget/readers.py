@@ -1,8 +1,8 @@
 """Readers of one server in lockstep: python -m tests.budget.readers DATA READERS TICKS [tail]
 
 A tick is appended, the server sends it to all, and the next one waits until every reader has it; with `tail`
-it is in the live tail alone. What the server calls meanwhile is a window of DATA/windows.json. Prints the bytes
-of a message.
+it is in the live tail alone. What the server calls meanwhile is a window of DATA/windows.json. Prints the
+bytes of a message.
 """
 
 import asyncio
