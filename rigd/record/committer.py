@@ -224,9 +224,7 @@ class Committer:
 
     def _grant(self, last: Pending) -> None:
         """Say in the tail how far the ring has it, and to the tick thread what it may show."""
-        former, self.granted = self.granted, Granted(last.tail, last.reserve)
-        if former.tail is not None and former.tail is not last.tail:
-            former.tail.close()  # the tick thread has let go of it before this bundle
+        self.granted = Granted(last.tail, last.reserve)
         if last.tail is not None:
             with contextlib.suppress(OSError):  # the tick thread looks once a second whether it is lost
                 last.tail.commit(last.position)

@@ -46,6 +46,8 @@ _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
 _UPPER_BOUND: Final = "the power was cut, or the live tail was lost with the recorder; these at most"
+_MOST_CUT: Final = 1 << 20
+"""Nobody reserves that much: such a number is a damaged one."""
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
 _SESSIONS: Final[dict[Any, log.LogEvent]] = {
     "session_started": log.SESSION_STARTED,
@@ -187,7 +189,7 @@ class Recorder:
         reserve = Reserve.read(self.ring.meta(RESERVED)) if cut else known
         ends = Reserve(*map(max, zip(known, reserve, strict=True)))
         for stream, end, following in zip(rings.STREAMS, ends, self._numbers.following(), strict=True):
-            if end > following:
+            if following < end < following + _MOST_CUT:
                 self._meta[CUT] = ends.pack()
                 self._cut[stream] = end - following
                 reason = event_pb2.GAP_REASON_POWER_CUT

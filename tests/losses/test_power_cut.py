@@ -62,7 +62,7 @@ def test_the_account_has_it_in_every_stream(rig: Rig) -> None:
         for number, end, head in zip((1, 2, 3), reserve(rig), heads.values(), strict=True)
     }
     assert min(ahead.values()) > 10
-    cut(rig, 200)
+    cut(rig, 2000)
     drive(rig, 4)
     rig.archive()
     assert declared(rig) == ahead
@@ -70,7 +70,7 @@ def test_the_account_has_it_in_every_stream(rig: Rig) -> None:
         assert {reason.reason for reason in stream.reasons} >= {CUT_REASON}
         assert event_pb2.GAP_REASON_EVICTED not in {reason.reason for reason in stream.reasons}
         assert stream.received + stream.missing == stream.expected
-    assert rig.losses().streams[0].missing == 200, "what the game wrote meanwhile, and not twice"
+    assert rig.losses().streams[0].missing == 2000, "what the game wrote meanwhile, and not twice"
     rig.stop()
     assert wrong(rig.data) == []
 

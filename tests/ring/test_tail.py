@@ -299,6 +299,13 @@ def test_a_file_that_was_cut_short_ends_no_process(written: TailWriter, size: in
             reader.bundles(until - 10_048, reader.visible() and until, 1 << 20)
 
 
+def test_one_that_nobody_holds_is_closed(written: TailWriter) -> None:
+    reader = TailReader(written.path)
+    opened = len(os.listdir("/proc/self/fd"))
+    del reader
+    assert len(os.listdir("/proc/self/fd")) == opened - 1
+
+
 def test_a_file_that_was_deleted_or_replaced_is_lost(tmp_path: Path, written: TailWriter) -> None:
     assert not written.lost()
     written.path.unlink()
