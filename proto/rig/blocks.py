@@ -41,6 +41,9 @@ _zstd: Final = _Zstd()
 _SMALLEST: Final = [np.dtype(f"<u{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8)]
 """Integer types by the number of planes they hold."""
 
+_LARGEST: Final = {size: np.iinfo(f"<i{size}").max for size in (4, 8)}
+"""Signed integers by their bytes: all bits but the sign."""
+
 
 def unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the integer type of the same size."""
@@ -58,7 +61,7 @@ def image(values: Array) -> Array:
         return values.view(f"<u{size}")
     bits = values.view(f"<i{size}")
     mask = bits >> (8 * size - 1)
-    mask &= np.iinfo(bits.dtype).max
+    mask &= _LARGEST[size]
     mask ^= bits
     return mask.view(f"<u{size}")
 

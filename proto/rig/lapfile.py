@@ -438,11 +438,10 @@ class LapFile:
         ]
 
     def _neighbours(self, column: archive_pb2.Column, section: Section) -> Iterator[archive_pb2.Column]:
-        for coding in column.codings:
-            for name, _ in components.neighbours(coding):
-                if (section, name) not in self._by_key:
-                    raise Corrupt(f"{column.name} needs {name}, which the file does not have")
-                yield self._by_key[section, name]
+        for name in components.neighbours(column):
+            if (section, name) not in self._by_key:
+                raise Corrupt(f"{column.name} needs {name}, which the file does not have")
+            yield self._by_key[section, name]
 
     def _block(self, column: archive_pb2.Column) -> bytes:
         data = self._read(self._base + column.offset, column.size)
