@@ -125,20 +125,20 @@ def uncoded(numbers: Array, codec: Codec, first: Array) -> Array:
         out = numbers.astype(first.dtype)
         out[:, 0] ^= first
         return np.asarray(np.bitwise_xor.accumulate(out, axis=1, out=out))
-    # Unfolding bytes and then widening them takes a third of the time of the other order.
+    # Unfolding bytes and then widening them takes a third of the time of the other order, and numpy adds up
+    # signed numbers in half the time of unsigned ones. Both wrap around.
     out = _widened(unfolded(numbers), first.dtype)
     if codec == DELTA_OF_DELTA:
         np.add.accumulate(out, axis=1, dtype=out.dtype, out=out)
     if codec in (DELTA, DELTA_OF_DELTA):
-        out[:, 0] += first
+        out[:, 0] += first.view(out.dtype)
         np.add.accumulate(out, axis=1, dtype=out.dtype, out=out)
-    return out
+    return out.view(first.dtype)
 
 
 def _widened(numbers: Array, dtype: np.dtype[Any]) -> Array:
-    """Return two's complement of more bytes."""
-    signed = numbers.view(f"<i{numbers.itemsize}")
-    return signed.astype(f"<i{dtype.itemsize}", copy=False).view(dtype)
+    """Return two's complement of more bytes, signed."""
+    return numbers.view(f"<i{numbers.itemsize}").astype(f"<i{dtype.itemsize}", copy=False)
 
 
 def planes(numbers: Array) -> list[bytes]:

@@ -99,6 +99,10 @@ class Part:
         self.data = view[at:end]
         return end
 
+    def forget(self) -> None:
+        """Let go of its bytes."""
+        self.data, self.edges = memoryview(b""), None
+
     @property
     def still(self) -> bool:
         """Whether it never changes."""
@@ -145,23 +149,30 @@ def parts_of(column: archive_pb2.Column) -> list[Part]:
     return [Part(name, coding, dtype) for coding in column.codings]
 
 
-def constant(column: archive_pb2.Column, rows: int) -> Array | None:
-    """Return a column that never changes, shape (width, rows), without memory of its own; None: it does
-    change.
+def _still_columns(columns: Iterable[archive_pb2.Column], rows: int) -> Places:
+    """Return components of the columns that never change, without memory of their own.
 
     Most channels of a lap are such, and this is all the work they cause.
     """
-    if column.unpacked or not rows or any(c.codec != blocks.CONSTANT for c in column.codings):
-        return None
-    parts = parts_of(column)
-    if not all(part.still for part in parts):
-        return None
-    for part in parts:
-        part.check_first(column.name)
-    dtype = parts[0].dtype
-    images = np.frombuffer(b"".join(part.first for part in parts), blocks.unsigned(dtype))
-    values = blocks.number(images, dtype).tobytes()
-    return np.ndarray((column.width, rows), dtype, values, strides=(dtype.itemsize, 0))
+    found: dict[np.dtype[Any], list[tuple[str, list[Part]]]] = defaultdict(list)
+    for column in columns:
+        parts = parts_of(column) if rows and not column.unpacked else []
+        if parts and all(part.still for part in parts):
+            found[parts[0].dtype].append((column.name, parts))
+    return {key: place for dtype, alike in found.items() for key, place in _still(dtype, alike, rows)}
+
+
+def _still(
+    dtype: np.dtype[Any], columns: Iterable[tuple[str, list[Part]]], rows: int
+) -> Iterator[tuple[Key, Place]]:
+    for name, parts in columns:
+        for part in parts:
+            part.check_first(name)
+    keys = [(name, at) for name, parts in columns for at in range(len(parts))]
+    firsts = b"".join(part.first for _, parts in columns for part in parts)
+    values = blocks.number(np.frombuffer(firsts, blocks.unsigned(dtype)), dtype).tobytes()
+    group = np.ndarray((len(keys), rows), dtype, values, strides=(dtype.itemsize, 0))
+    return ((key, Place(group, at)) for at, key in enumerate(keys))
 
 
 def size_of(column: archive_pb2.Column) -> int:
@@ -179,9 +190,9 @@ def _mask_bytes(rows: int) -> int:
     return (rows + 7) // 8
 
 
-def split(column: archive_pb2.Column, data: bytes, rows: int) -> list[Part]:
-    """Return the components of a column with their bytes, from its unpacked block. Raises Corrupt."""
-    parts, name, view, at = parts_of(column), column.name, memoryview(data), 0
+def _take(name: str, parts: Sequence[Part], data: bytes, rows: int) -> None:
+    """Give the components of a column their bytes of its unpacked block. Raises Corrupt."""
+    view, at = memoryview(data), 0
     for part in parts:
         at = part.take(name, view, at, rows)
     if at != len(data):
@@ -189,7 +200,6 @@ def split(column: archive_pb2.Column, data: bytes, rows: int) -> list[Part]:
     if rows:
         for part in parts:
             part.check_first(name)
-    return parts
 
 
 def _edges(name: str, data: memoryview, rows: int) -> Array:
@@ -208,20 +218,29 @@ def neighbours(column: archive_pb2.Column) -> set[str]:
     return {it.channel for coding in codings for it in coding.prediction.neighbours}
 
 
-def decode(parts: Mapping[Key, Part], done: Places, rows: int) -> None:
-    """Add all components to those that are `done`. Raises Corrupt.
+def decode(
+    columns: Sequence[archive_pb2.Column], unpacked: Callable[[archive_pb2.Column], bytes], rows: int
+) -> Places:
+    """Return where the values of the columns are, whose blocks are `unpacked` one by one. Raises Corrupt.
 
-    Every neighbour has to be among one or the other.
+    Every neighbour has to be among the columns.
     """
+    done = _still_columns(columns, rows)
+    coded = [(column, parts_of(column)) for column in columns if (column.name, 0) not in done]
+    parts = {(column.name, at): part for column, own in coded for at, part in enumerate(own)}
     depths = _depths(parts, done)
     done.update(_places(parts, rows))
     with np.errstate(all="ignore"):
-        for keys in _groups(parts, lambda key: parts[key].kind, rows):
-            _settle([parts[key] for key in keys], [done[key] for key in keys], rows)
+        _Settling(done, rows).run(coded, unpacked)
         _check_flags(done[key] for key in parts)
-        foretold = [key for key, depth in depths.items() if depth]
-        for keys in _groups(foretold, lambda key: (*_rule(parts[key]), depths[key]), rows):
+        for keys in _foretold_together(parts, depths, rows):
             _foretell([parts[key] for key in keys], [done[key] for key in keys], done)
+    return done
+
+
+def _together(size: int, rows: int) -> int:
+    """Return how many components with numbers of that size are decoded together."""
+    return max(1, _GROUP_BYTES // max(1, size * rows))
 
 
 def _places(parts: Mapping[Key, Part], rows: int) -> Places:
@@ -234,18 +253,6 @@ def _places(parts: Mapping[Key, Part], rows: int) -> Places:
     room = {size: np.empty((count, rows), f"<u{size}") for size, count in counts.items()}
     groups = {dtype: room[dtype.itemsize].view(dtype) for dtype in {part.dtype for part in parts.values()}}
     return {key: Place(groups[part.dtype], at[key]) for key, part in parts.items()}
-
-
-def _groups(keys: Iterable[Key], kind: Callable[[Key], tuple[int, ...]], rows: int) -> Iterator[list[Key]]:
-    """Yield components of a kind, as many as are decoded together; the kinds in the order of the keys. A
-    kind begins with the size of its numbers.
-    """
-    kinds: dict[tuple[int, ...], list[Key]] = defaultdict(list)
-    for key in keys:
-        kinds[kind(key)].append(key)
-    for (size, *_), alike in kinds.items():
-        step = max(1, _GROUP_BYTES // max(1, size * rows))
-        yield from (alike[at : at + step] for at in range(0, len(alike), step))
 
 
 def _depths(parts: Mapping[Key, Part], done: Iterable[Key]) -> dict[Key, int]:
@@ -272,8 +279,37 @@ def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: i
     return depths[key]
 
 
-def _settle(group: Sequence[Part], places: Sequence[Place], rows: int) -> None:
+class _Settling:
+    """Undoes the codings of components as their blocks come, and forgets the bytes: they are still in the
+    cache, and no lap is in memory twice.
+    """
+
+    def __init__(self, places: Places, rows: int) -> None:
+        self._places, self._rows = places, rows
+        self._waiting: dict[tuple[int, ...], list[tuple[Part, Place]]] = defaultdict(list)
+
+    def run(
+        self,
+        coded: Iterable[tuple[archive_pb2.Column, list[Part]]],
+        unpacked: Callable[[archive_pb2.Column], bytes],
+    ) -> None:
+        for column, parts in coded:
+            _take(name := column.name, parts, unpacked(column), self._rows)
+            for at, part in enumerate(parts):
+                self._add(part, self._places[name, at])
+        for group in self._waiting.values():
+            _settle(group, self._rows)
+
+    def _add(self, part: Part, place: Place) -> None:
+        group = self._waiting[part.kind]
+        group.append((part, place))
+        if len(group) == _together(part.dtype.itemsize, self._rows):
+            _settle(self._waiting.pop(part.kind), self._rows)
+
+
+def _settle(found: Sequence[tuple[Part, Place]], rows: int) -> None:
     """Put values of components of one kind into their places; residuals where something is foretold."""
+    group = [part for part, _ in found]
     dtype, numbers = group[0].dtype, _residuals(group, rows)
     *_, images, on_grid = group[0].kind
     if images:
@@ -282,7 +318,9 @@ def _settle(group: Sequence[Part], places: Sequence[Place], rows: int) -> None:
         grids = np.array([part.grid for part in group])
         numbers = (numbers.view(f"<i{dtype.itemsize}") / grids[:, None]).astype(dtype)
     # Types of a size share their room.
-    places[0].group.view(numbers.dtype)[[place.at for place in places]] = numbers
+    found[0][1].group.view(numbers.dtype)[[place.at for _, place in found]] = numbers
+    for part in group:
+        part.forget()
 
 
 def _residuals(group: Sequence[Part], rows: int) -> Array:
@@ -318,8 +356,17 @@ def _check_flags(places: Iterable[Place]) -> None:
         blocks.number(group.view(np.uint8), group.dtype)
 
 
-def _rule(part: Part) -> tuple[int, ...]:
-    return _DOUBLE, part.dtype.itemsize, part.formula, len(part.below)
+def _foretold_together(
+    parts: Mapping[Key, Part], depths: Mapping[Key, int], rows: int
+) -> Iterator[list[Key]]:
+    """Yield components that one formula foretells, neighbours before those they foretell."""
+    kinds: dict[tuple[int, ...], list[Key]] = defaultdict(list)
+    for key, depth in depths.items():
+        part = parts[key]
+        kinds[depth, part.dtype.itemsize, part.formula, len(part.below)].append(key)
+    step = _together(_DOUBLE, rows)
+    for alike in kinds.values():
+        yield from (alike[at : at + step] for at in range(0, len(alike), step))
 
 
 def _foretell(group: Sequence[Part], places: Sequence[Place], done: Places) -> None:
