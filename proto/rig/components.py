@@ -31,31 +31,18 @@ _GROUP_BYTES: Final = 1 << 18
 class Part:
     """One component, still coded: what the head says of it, read once, and its bytes of the block."""
 
-    __slots__ = (
-        "below",
-        "codec",
-        "data",
-        "dtype",
-        "edges",
-        "factors",
-        "first",
-        "formula",
-        "grid",
-        "held",
-        "planes",
-    )
+    below: Sequence[Key] = ()
+    """Components it is predicted from."""
+    formula: int = archive_pb2.FORMULA_UNSPECIFIED
+    factors: Sequence[float] = ()
+    data: bytes | memoryview = b""
+    """Its planes."""
+    edges: Array | None = None
+    """If held, rows whose residual is coded, and the number of rows."""
 
     def __init__(self, name: str, coding: archive_pb2.Coding, dtype: np.dtype[Any]) -> None:
         self.dtype, self.codec, self.planes = dtype, coding.codec, coding.planes
         self.held, self.grid, self.first = coding.held, coding.grid, coding.value
-        self.below: list[Key] = []
-        """Components it is predicted from."""
-        self.formula: int = archive_pb2.FORMULA_UNSPECIFIED
-        self.factors: list[float] = []
-        self.data = memoryview(b"")
-        """Its planes."""
-        self.edges: Array | None = None
-        """If held, rows whose residual is coded, and the number of rows."""
         self._check_planes(name)
         if coding.HasField("prediction"):
             self._predict(name, coding.prediction)
@@ -90,8 +77,10 @@ class Part:
             raise Corrupt(f"the first residual of {name} has {len(self.first)} bytes instead of {size}")
 
     def take(self, name: str, view: memoryview, at: int, rows: int) -> int:
-        """Take its bytes, which begin at `at`; return where they end."""
+        """Take its bytes, which begin at `at`; return where they end. Raises Corrupt."""
         count = rows
+        if rows:
+            self.check_first(name)
         if self.held:
             self.edges = _edges(name, view[at : at + _mask_bytes(rows)], rows)
             at, count = at + _mask_bytes(rows), len(self.edges) - 1
@@ -101,7 +90,7 @@ class Part:
 
     def forget(self) -> None:
         """Let go of its bytes."""
-        self.data, self.edges = memoryview(b""), None
+        self.data, self.edges = b"", None
 
     @property
     def still(self) -> bool:
@@ -197,9 +186,6 @@ def _take(name: str, parts: Sequence[Part], data: bytes, rows: int) -> None:
         at = part.take(name, view, at, rows)
     if at != len(data):
         raise Corrupt(f"the block of {name} has {len(data)} bytes, its components need {at}")
-    if rows:
-        for part in parts:
-            part.check_first(name)
 
 
 def _edges(name: str, data: memoryview, rows: int) -> Array:
@@ -231,7 +217,7 @@ def decode(
     depths = _depths(parts, done)
     done.update(_places(parts, rows))
     with np.errstate(all="ignore"):
-        _Settling(done, rows).run(coded, unpacked)
+        _settle_all(coded, unpacked, done, rows)
         _check_flags(done[key] for key in parts)
         for keys in _foretold_together(parts, depths, rows):
             _foretell([parts[key] for key in keys], [done[key] for key in keys], done)
@@ -270,41 +256,35 @@ def _depth(key: Key, parts: Mapping[Key, Part], depths: dict[Key, int], above: i
     if key not in depths:
         if key not in parts:
             raise Corrupt(f"component {key[1]} of {key[0]} is a neighbour, but not in the file")
-        if above > DEEPEST:
+        below = parts[key].below if above <= DEEPEST else ()  # a circle has no end
+        depth = max((_depth(other, parts, depths, above + 1) + 1 for other in below), default=0)
+        if max(above, depth) > DEEPEST:
             raise Corrupt(
                 f"{key[0]} is predicted over more than {DEEPEST} neighbours in a row, or from itself"
             )
-        below = [_depth(other, parts, depths, above + 1) + 1 for other in parts[key].below]
-        depths[key] = max(below, default=0)
+        depths[key] = depth
     return depths[key]
 
 
-class _Settling:
-    """Undoes the codings of components as their blocks come, and forgets the bytes: they are still in the
-    cache, and no lap is in memory twice.
+def _settle_all(
+    coded: Iterable[tuple[archive_pb2.Column, list[Part]]],
+    unpacked: Callable[[archive_pb2.Column], bytes],
+    places: Places,
+    rows: int,
+) -> None:
+    """Undo the codings of components as their blocks come, and forget the bytes: they are still in the cache,
+    and no lap is in memory twice.
     """
-
-    def __init__(self, places: Places, rows: int) -> None:
-        self._places, self._rows = places, rows
-        self._waiting: dict[tuple[int, ...], list[tuple[Part, Place]]] = defaultdict(list)
-
-    def run(
-        self,
-        coded: Iterable[tuple[archive_pb2.Column, list[Part]]],
-        unpacked: Callable[[archive_pb2.Column], bytes],
-    ) -> None:
-        for column, parts in coded:
-            _take(name := column.name, parts, unpacked(column), self._rows)
-            for at, part in enumerate(parts):
-                self._add(part, self._places[name, at])
-        for group in self._waiting.values():
-            _settle(group, self._rows)
-
-    def _add(self, part: Part, place: Place) -> None:
-        group = self._waiting[part.kind]
-        group.append((part, place))
-        if len(group) == _together(part.dtype.itemsize, self._rows):
-            _settle(self._waiting.pop(part.kind), self._rows)
+    waiting: dict[tuple[int, ...], list[tuple[Part, Place]]] = defaultdict(list)
+    for column, parts in coded:
+        _take(name := column.name, parts, unpacked(column), rows)
+        for at, part in enumerate(parts):
+            group = waiting[part.kind]
+            group.append((part, places[name, at]))
+            if len(group) == _together(part.dtype.itemsize, rows):
+                _settle(waiting.pop(part.kind), rows)
+    for group in waiting.values():
+        _settle(group, rows)
 
 
 def _settle(found: Sequence[tuple[Part, Place]], rows: int) -> None:
