@@ -41,13 +41,20 @@ _zstd: Final = _Zstd()
 _SMALLEST: Final = [np.dtype(f"<u{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8)]
 """Integer types by the number of planes they hold."""
 
-_LARGEST: Final = {size: np.iinfo(f"<i{size}").max for size in (4, 8)}
-"""Signed integers by their bytes: all bits but the sign."""
+_UNSIGNED: Final = {size: np.dtype(f"<u{size}") for size in (1, 2, 4, 8)}
+_SIGNED: Final = {size: np.dtype(f"<i{size}") for size in (1, 2, 4, 8)}
+"""Integers by their bytes: reading a type's name costs as much as turning a hundred values."""
+_LARGEST: Final = {size: np.iinfo(dtype).max for size, dtype in _SIGNED.items()}
 
 
 def unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the integer type of the same size."""
-    return np.dtype(f"<u{dtype.itemsize}")
+    return _UNSIGNED[dtype.itemsize]
+
+
+def signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the integer type of the same size that has a sign."""
+    return _SIGNED[dtype.itemsize]
 
 
 def image(values: Array) -> Array:
@@ -58,12 +65,12 @@ def image(values: Array) -> Array:
     """
     size = values.dtype.itemsize
     if values.dtype.kind != "f":
-        return values.view(f"<u{size}")
-    bits = values.view(f"<i{size}")
+        return values.view(_UNSIGNED[size])
+    bits = values.view(_SIGNED[size])
     mask = bits >> (8 * size - 1)
     mask &= _LARGEST[size]
     mask ^= bits
-    return mask.view(f"<u{size}")
+    return mask.view(_UNSIGNED[size])
 
 
 def number(images: Array, dtype: np.dtype[Any]) -> Array:
@@ -138,7 +145,7 @@ def uncoded(numbers: Array, codec: Codec, first: Array) -> Array:
 
 def _widened(numbers: Array, dtype: np.dtype[Any]) -> Array:
     """Return two's complement of more bytes, signed."""
-    return numbers.view(f"<i{numbers.itemsize}").astype(f"<i{dtype.itemsize}", copy=False)
+    return numbers.view(signed(numbers.dtype)).astype(signed(dtype), copy=False)
 
 
 def planes(numbers: Array) -> list[bytes]:

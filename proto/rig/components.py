@@ -195,7 +195,7 @@ def _edges(name: str, data: memoryview, rows: int) -> Array:
     if not rows or not changed[0]:
         raise Corrupt(f"a component of {name} begins with a value to hold before there is one")
     changed[rows] = 1
-    return np.flatnonzero(changed)
+    return changed.nonzero()[0]
 
 
 def neighbours(column: archive_pb2.Column) -> set[str]:
@@ -296,7 +296,7 @@ def _settle(found: Sequence[tuple[Part, Place]], rows: int) -> None:
         numbers = blocks.number(numbers, dtype)
     elif on_grid:
         grids = np.array([part.grid for part in group])
-        numbers = (numbers.view(f"<i{dtype.itemsize}") / grids[:, None]).astype(dtype)
+        numbers = (numbers.view(blocks.signed(dtype)) / grids[:, None]).astype(dtype)
     # Types of a size share their room.
     found[0][1].group.view(numbers.dtype)[[place.at for _, place in found]] = numbers
     for part in group:
@@ -317,7 +317,7 @@ def _residuals(group: Sequence[Part], rows: int) -> Array:
     residuals = blocks.uncoded(blocks.unplaned(data, group[0].planes, rows), codec, first)
     for row, part in zip(residuals, group, strict=True):
         if part.edges is not None:
-            row[:] = np.repeat(row[: len(part.edges) - 1], part.edges[1:] - part.edges[:-1])
+            row[:] = row[: len(part.edges) - 1].repeat(part.edges[1:] - part.edges[:-1])
     return residuals
 
 
