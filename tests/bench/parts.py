@@ -242,6 +242,7 @@ TARGETS: Final = {
     "archive_vs_pcodec": 1.0,
     "channel_read_pct": 5.0,
     "lap_decode_mb_s": 500.0,
+    "lap_decode_vs_parquet": 1.0,
     "archive_lap_cpu_s": 0.2,
     "corners_archive_s_per_lap": 0.05,
     "readlap_vs_copy": 3.0,
@@ -271,6 +272,7 @@ AT_LEAST: Final = frozenset(
         "import_rows_per_min",
         "import_wide_rows_per_min",
         "lap_decode_mb_s",
+        "lap_decode_vs_parquet",
         "load_vs_by_hand",
         "load_vs_write_pandas",
     }
