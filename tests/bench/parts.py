@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from tests.bench.busy import busy
 from tests.bench.catalog import catalog
 from tests.bench.costs import costs
 from tests.bench.derived import derived
+from tests.bench.figures import Figures
 from tests.bench.gateway import gateway
 from tests.bench.hostile import hostile
 from tests.bench.imports import imports
@@ -33,8 +33,6 @@ from tests.bench.subscribers import TWELVE
 from tests.bench.warehouse import warehouse
 from tests.bench.warehouse_reads import warehouse_reads
 from tests.stage import answer, cpu_s, free_port, stage
-
-Figures = dict[str, float]
 
 _LIVE_S: Final = 14.0
 _RUNS: Final = 3
@@ -240,4 +238,15 @@ AT_LEAST: Final = frozenset(
     }
 )
 
-BUILD: Final = Path("build")
+
+def met(name: str, value: float) -> bool | None:
+    """Whether a figure is as it should be; None when nothing is asked of it."""
+    target = TARGETS.get(name)
+    if target is None:
+        return None
+    return value >= target if name in AT_LEAST else value <= target
+
+
+def aim(name: str) -> str:
+    """What a figure should be, in words. Raises KeyError when nothing is asked of it."""
+    return f"{'≥' if name in AT_LEAST else '≤'} {TARGETS[name]:,g}"

@@ -15,15 +15,23 @@ from typing import Final, NamedTuple
 
 from rigd.ring import STREAMS, RingReader
 from tests.bench.peers.rounds import Figures, medians, ratio, turns
-from tests.stage import Stage, answer, cpu_s, rss_mb, scratch, stage
+from tests.stage import Stage, answer, cpu_s, rss_mb, scratch, stage, until
 
-_RUNS: Final = 3
 _CARS: Final = 40
-_SETTLE_S: Final = 4.0
-_RECORD_S: Final = 10.0
 _FAST_HZ: Final = 400
 _FAST_S: Final = 60.0
 _SECTOR: Final = 512
+
+
+class Plan(NamedTuple):
+    """How much is done."""
+
+    runs: int = 3
+    settle_s: float = 4.0
+    seconds: float = 10.0
+
+
+_WHOLE: Final = Plan()
 
 
 class Counters(NamedTuple):
@@ -48,15 +56,18 @@ class Counters(NamedTuple):
 
 def counters(pid: int) -> Counters:
     """A process's CPU, and the disk's counters, now."""
-    fields = [int(field) for field in (_disk() / "stat").read_text().split()]
-    return Counters(time.monotonic(), cpu_s(pid), fields[6] * _SECTOR, fields[15])
+    return Counters(time.monotonic(), cpu_s(pid), *_disk())
 
 
-def _disk() -> Path:
-    """The device below our scratch folder; the whole one, which alone counts flushes."""
+def _disk() -> tuple[int, int]:
+    """Bytes written to the device below our scratch folder, and its flushes; 0 where there is no device."""
     number = os.stat(scratch()).st_dev
     device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve()
-    return device.parent if (device / "partition").exists() else device
+    whole = device.parent if (device / "partition").exists() else device  # which alone counts flushes
+    if not (whole / "stat").exists():
+        return 0, 0
+    fields = (whole / "stat").read_text().split()
+    return int(fields[6]) * _SECTOR, int(fields[15])
 
 
 def used(process: subprocess.Popen[str], seconds: float) -> Counters:
@@ -66,10 +77,10 @@ def used(process: subprocess.Popen[str], seconds: float) -> Counters:
     return counters(process.pid).since(before)
 
 
-def tick(runs: int = _RUNS, seconds: float = _RECORD_S) -> Figures:
+def tick(plan: Plan = _WHOLE) -> Figures:
     """The recorder at 50 Hz with 40 cars, in turn with the floor: CPU, flushes, bytes on the disk."""
     work = {"ours": _recorded, "floor": _floor}
-    seen = turns(work, runs, lambda name: work[name](seconds))
+    seen = turns(work, plan.runs, lambda name: work[name](plan))
     ours, floor = medians(seen["ours"]), medians(seen["floor"])
     return {
         "recorder_core_pct": ours.pop("core_pct"),
@@ -79,14 +90,15 @@ def tick(runs: int = _RUNS, seconds: float = _RECORD_S) -> Figures:
     }
 
 
-def _recorded(seconds: float) -> Figures:
+def _recorded(plan: Plan) -> Figures:
     with stage() as here:
         recorder = here.record()
-        here.game(_CARS, 50, seconds + 30)
         here.status()
-        time.sleep(_SETTLE_S)
+        here.game(_CARS, 50, plan.settle_s + plan.seconds + 30)
+        time.sleep(plan.settle_s)
+        until(lambda: here.status().durable_seq > 0)
         began = _heads(here)
-        spent = used(recorder, seconds)
+        spent = used(recorder, plan.seconds)
         payload = _payload(here, began)
         status = here.status()
         return {
@@ -96,9 +108,18 @@ def _recorded(seconds: float) -> Figures:
             "commit_p50_ms": status.commit.p50_ms,
             "core_pct": 100 * spent.core,
             "recorder_rss_mb": rss_mb(recorder.pid),
-            "flushes_per_s": spent.flushes / spent.clock_s,
-            "device_bytes_vs_payload": spent.written / payload,
+            **_of_disk(spent, payload),
         }
+
+
+def _of_disk(spent: Counters, payload: int) -> Figures:
+    """Nothing for a disk that nobody counts."""
+    if not spent.written:
+        return {}
+    return {
+        "flushes_per_s": spent.flushes / spent.clock_s,
+        "device_bytes_vs_payload": spent.written / payload,
+    }
 
 
 def _heads(here: Stage) -> dict[bytes, int]:
@@ -123,12 +144,12 @@ def _payload(here: Stage, began: dict[bytes, int]) -> int:
         ring.close()
 
 
-def _floor(seconds: float) -> Figures:
+def _floor(plan: Plan) -> Figures:
     """What reading the memory and committing 36 kB 50 times a second takes, and nothing else."""
     with stage() as here:
         floor = here.start("tests.bench.floor", str(here.buffers), str(here.data))
-        time.sleep(_SETTLE_S)
-        return {"core_pct": 100 * used(floor, seconds).core}
+        time.sleep(plan.settle_s)
+        return {"core_pct": 100 * used(floor, plan.seconds).core}
 
 
 def fast() -> Figures:

@@ -21,7 +21,8 @@ def main(rate_hz: float, seconds: float) -> None:
         lateness.append(time.monotonic() - due)
         over = int(lateness[-1] / period)
         missed, due = missed + over, due + over * period
-    print(json.dumps({"p99_ms": float(np.percentile(lateness, 99)) * 1e3, "missed": missed}))
+    p99_ms = float(np.percentile(lateness, 99)) * 1e3
+    print(json.dumps({"p99_ms": p99_ms, "woken": len(lateness), "missed": missed}))
 
 
 if __name__ == "__main__":
