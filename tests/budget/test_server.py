@@ -17,7 +17,8 @@ from rig.columns import read_head
 from rig.v1 import telemetry_pb2
 from rigclient import requests
 from rigd.ring import RingReader
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.feed import Feed
+from rigd.serve.recent import Tick
 from rigd.serve.selection import Cars, Selection, Selections
 from rigd.serve.server import Server, Settings
 from rigd.serve.subscription import Subscription

@@ -26,7 +26,8 @@ from rig.channels import PHYSICS, Channel
 from rig.columns import Layouts
 from rig.v1 import physics_pb2, telemetry_pb2, telemetry_pb2_grpc
 from rigd import ring as rings
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.feed import Feed
+from rigd.serve.recent import Tick
 from rigd.serve.selection import Cars, Selections
 from tests.bench.subscribers import TWELVE
 
