@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 from rig.columns import Head, read_head
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.record.recorder import Settings, record
+from rigd.record.recorder import record
+from rigd.record.settings import Settings
 from rigd.ring import RingReader, Span
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import SharedMemory
@@ -96,7 +97,7 @@ def go_on(data: Path, buffers: Path) -> None:
     """Run a recorder on what is left, until it has recorded some frames."""
     game, interval = _Game(buffers), sys.getswitchinterval()
     try:
-        record(game, Settings(data, _LIMIT), lambda: game.given >= _FRAMES)
+        record(game, Settings(data, data, _LIMIT), lambda: game.given >= _FRAMES)
     finally:
         game.close()
         gc.unfreeze()
