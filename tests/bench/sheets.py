@@ -146,7 +146,11 @@ SHEETS: Final = {
     "fanout": Sheet(
         "12 channels of 40 cars at 50 Hz, game to Python subscriber, by subscribers: median / p99 ms",
         "fanout",
-        {"ring": "in the ring, durable, before any server", **_SERVERS},
+        {
+            "tail": "in the live tail, before any server",
+            "ring": "in the ring, committed by groups",
+            **_SERVERS,
+        },
         tuple(Column(f"{count}", (f"{count}.p50_ms", f"{count}.p99_ms")) for count in _COUNTS),
     ),
     "fanout_cpu": Sheet(

@@ -90,8 +90,9 @@ def test_every_server_is_measured_or_reported_as_absent(fanned: dict[str, float]
     assert min(found["2.server_us"], found["2.client_us"], found["2.per_s"]) > 0
 
 
-def test_a_tick_is_in_the_ring_before_any_server_has_it(fanned: dict[str, float]) -> None:
-    assert of(fanned, "fanout", "ring")["1.p50_ms"] > 0
+@pytest.mark.parametrize("place", ["tail", "ring"])
+def test_a_tick_is_followed_without_a_server(fanned: dict[str, float], place: str) -> None:
+    assert of(fanned, "fanout", place)["1.p50_ms"] > 0
 
 
 class TestAbsentPeers:
