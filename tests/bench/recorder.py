@@ -26,7 +26,7 @@ _SECTOR: Final = 512
 class Plan(NamedTuple):
     """How much is done."""
 
-    runs: int = 3
+    rounds: int = 3
     settle_s: float = 4.0
     seconds: float = 10.0
 
@@ -80,7 +80,7 @@ def used(process: subprocess.Popen[str], seconds: float) -> Counters:
 def tick(plan: Plan = _WHOLE) -> Figures:
     """The recorder at 50 Hz with 40 cars, in turn with the floor: CPU, flushes, bytes on the disk."""
     work = {"ours": _recorded, "floor": _floor}
-    seen = turns(work, plan.runs, lambda name: work[name](plan))
+    seen = turns(work, plan.rounds, lambda name: work[name](plan))
     ours, floor = medians(seen["ours"]), medians(seen["floor"])
     return {
         "recorder_core_pct": ours.pop("core_pct"),

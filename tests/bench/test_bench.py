@@ -108,7 +108,7 @@ class TestAbsentPeers:
         assert mqtt == {"mosquitto": {"absent": 1.0}}
 
     def test_the_others_are_beside_ours(self) -> None:
-        figures = live.peers_live(1, fanout.Plan(counts=(8,), seconds=0.5))
+        figures = live.peers_live(fanout.Plan(rounds=1, counts=(8,), seconds=0.5))
         assert figures["live.mosquitto.absent"] == 1.0
         assert min(figures["live_8_vs_foxglove"], figures["live_8_vs_foxglove_tail"]) > 0
         assert not any("vs_mosquitto" in name for name in figures)
@@ -179,7 +179,7 @@ def test_every_part_says_what_it_measures() -> None:
 
 
 def test_the_recorder_is_measured_beside_the_floor() -> None:
-    figures = recorder.tick(recorder.Plan(runs=1, settle_s=1.0, seconds=0.5))
+    figures = recorder.tick(recorder.Plan(rounds=1, settle_s=1.0, seconds=0.5))
     times = figures["recorder_core_pct"] / figures["floor_core_pct"]
     assert figures["recorder_vs_floor"] == pytest.approx(times)
     assert figures.get("device_bytes_vs_payload", 1.0) > 0  # some file systems have no device that counts

@@ -4,8 +4,8 @@
 
 More and more of them join: COUNTS is `1,8,32,100`. Prints, for each count, how old the ticks were when they
 came, and what the server's processes and this one used of a CPU per message. KIND `tail` and `ring` have no
-server: they follow the recorder of WHERE, and show how old a tick is when the fastest server could have it, once
-it is captured and once it is committed.
+server: they follow the recorder of WHERE, and show how old a tick is when the fastest server could have it,
+captured or committed.
 """
 
 import asyncio

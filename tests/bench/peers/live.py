@@ -19,10 +19,10 @@ _FEEDS: Final[dict[str, tuple[str, ...]]] = {"ring": ("--commit-every", "0"), "t
 """What the others' servers follow -> how the recorder is told so."""
 
 
-def peers_live(runs: int = 3, plan: Plan = _PLAN) -> Figures:
+def peers_live(plan: Plan = _PLAN) -> Figures:
     """12 channels of 40 cars at 50 Hz to 8 subscribers: ours over Foxglove and mosquitto, fed in two ways."""
     fed = [f"{peer} {feed}" for feed in _FEEDS for peer in _PEERS]
-    seen = turns(["ours", *fed], runs, lambda name: _once(name, plan))
+    seen = turns(["ours", *fed], plan.rounds, lambda name: _once(name, plan))
     figures = {}
     for name in fed:
         peer, feed = name.split()

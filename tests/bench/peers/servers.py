@@ -4,7 +4,7 @@
 
 KIND is `grpc` (a service as one writes it at first: protobuf messages built for every subscriber), `foxglove`
 (Foxglove's SDK, a WebSocket server in Rust), `redis` or `mosquitto` (hands each tick to the daemon). WHERE is
-a port; for Redis it is its socket. With `durable` it has a tick once it is committed, else from the live tail.
+a port; for Redis it is its socket. With `durable` it has ticks once they are committed, else from the tail.
 """
 
 import asyncio
