@@ -38,7 +38,7 @@ _SWEEP_EVERY_S: Final = 5.0
 """Between two releases of mapped pages: 10 MB come together in that time, and go in 0.1 ms."""
 
 
-class Bundle(NamedTuple):
+class Pending(NamedTuple):
     """Records that become durable together or not at all: a tick and the gap declared before it."""
 
     records: tuple[Record, ...]
@@ -81,8 +81,8 @@ class Committer:
         self._commit_every_s = commit_every_s
         self._hurried = threading.Event()
         self.granted = Granted(None, Reserve())
-        self._queue: queue.SimpleQueue[Bundle | None] = queue.SimpleQueue()
-        self._backlog: deque[Bundle] = deque()
+        self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
+        self._backlog: deque[Pending] = deque()
         self._closing = False
         self.latency = Histogram()
         self.error = ""
@@ -120,7 +120,7 @@ class Committer:
         """Return the age of the oldest bundle that a power cut would take now, in ms."""
         return (time.monotonic_ns() - self._oldest_ns) / 1e6 if self.pending and self._oldest_ns else 0.0
 
-    def put(self, bundle: Bundle) -> None:
+    def put(self, bundle: Pending) -> None:
         """Hand over a bundle; 1 µs."""
         self._put += 1
         self._put_bytes += bundle.size
@@ -167,7 +167,7 @@ class Committer:
             self._take(self._queue.get())
         return bool(self._backlog) or not self._closing
 
-    def _take(self, bundle: Bundle | None) -> None:
+    def _take(self, bundle: Pending | None) -> None:
         if bundle is not None:
             self._backlog.append(bundle)
 
@@ -188,7 +188,7 @@ class Committer:
         self._finish(group)
         return True
 
-    def _group(self) -> list[Bundle]:
+    def _group(self) -> list[Pending]:
         group, size = [], 0
         for bundle in self._backlog:
             group.append(bundle)
@@ -197,7 +197,7 @@ class Committer:
                 break
         return group
 
-    def _write(self, group: list[Bundle]) -> None:
+    def _write(self, group: list[Pending]) -> None:
         if self._damaged:
             self._ring.replace()
             self._damaged = False
@@ -207,7 +207,7 @@ class Committer:
         meta = {name: value for bundle in group for name, value in bundle.meta.items()} | _promise(group[-1])
         self._ring.append((record for bundle in group for record in bundle.records), meta)
 
-    def _finish(self, group: list[Bundle]) -> None:
+    def _finish(self, group: list[Pending]) -> None:
         for _ in group:
             self._backlog.popleft()
         self.error = ""
@@ -222,11 +222,9 @@ class Committer:
             self._sweep_at = time.monotonic() + _SWEEP_EVERY_S
             self._sweep()
 
-    def _grant(self, last: Bundle) -> None:
+    def _grant(self, last: Pending) -> None:
         """Say in the tail how far the ring has it, and to the tick thread what it may show."""
-        former, self.granted = self.granted, Granted(last.tail, last.reserve)
-        if former.tail is not None and former.tail is not last.tail:
-            former.tail.close()  # the tick thread has let go of it before this bundle
+        self.granted = Granted(last.tail, last.reserve)
         if last.tail is not None:
             with contextlib.suppress(OSError):  # the tick thread looks once a second whether it is lost
                 last.tail.commit(last.position)
@@ -245,7 +243,7 @@ def group_bytes(ring: RingWriter) -> int:
     return min(_GROUP_BYTES, ring.limit_bytes // _GROUPS)
 
 
-def _promise(last: Bundle) -> dict[bytes, bytes]:
+def _promise(last: Pending) -> dict[bytes, bytes]:
     """Return what the ring is to say of the tail once the bundles up to this one are in it."""
     if last.tail is None:
         return {PLACE: b"", RESERVED: b""}

@@ -12,7 +12,7 @@ from typing import Final
 import lmdb
 
 from rig.errors import Denied
-from rigd.record.committer import Bundle, Committer
+from rigd.record.committer import Committer, Pending
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.settings import Settings
@@ -40,6 +40,7 @@ class Handover:
         self._ring, self._numbers, self._pacer = ring, numbers, pacer
         self._data, self._path = settings.data, tail_path(settings.tail_folder, settings.data)
         self._ahead_s = 1.0 + settings.commit_every_s
+        self._reserve = Reserve()
         self._tail: TailWriter | None = None
         self.bell = Bell(settings.data / "wake")
         self.committer = Committer(ring, Bell(settings.data / "wake"), settings.commit_every_s, pulse)
@@ -53,10 +54,11 @@ class Handover:
         """Hand over records that became known together, with small values that travel with them. `tick` is
         the number of the physics tick among them, 0 for none; `now` the monotonic time of their capture.
         """
-        shown = self._reserved()
+        shown = self._may_be_shown()
+        self._reserve_more()
         position = self._append(records, meta, shown=shown)
         size = sum(len(record.value) for record in records)
-        bundle = Bundle(tuple(records), meta, size, tick, now, self._tail, position, self._reserve())
+        bundle = Pending(tuple(records), meta, size, tick, now, self._tail, position, self._reserve)
         if shown and self._tail:
             self.bell.ring()
         self.committer.put(bundle)
@@ -68,10 +70,19 @@ class Handover:
         if self._tail is None:
             self._tail = self._begun()
         elif self._tail.lost():
-            self.give_up(f"the live tail {self._path} was deleted, replaced or cut short")
+            self._give_up(f"the live tail {self._path} was deleted, replaced or cut short")
 
-    def give_up(self, why: str) -> None:
-        """Go on without the tail. The committer closes it: it may be about to write there."""
+    def replaced(self) -> str:
+        """Return once why the ring was set aside while running; empty when it was not. The tail goes with
+        it.
+        """
+        why, self.committer.replaced = self.committer.replaced, ""
+        if why:
+            self._give_up("the live tail was another ring's")
+        return why
+
+    def _give_up(self, why: str) -> None:
+        """Go on without the tail."""
         if self._tail is not None:
             self._tail, self.error = None, why
             self.lost += 1
@@ -99,16 +110,19 @@ class Handover:
         self.error = ""
         return tail
 
-    def _reserved(self) -> bool:
+    def _may_be_shown(self) -> bool:
         """Return whether all that has a number may be shown: no recorder will give it again."""
         tail, reserve = self.committer.granted
         return tail is self._tail and reserve.covers(self._numbers.following())
 
-    def _reserve(self) -> Reserve:
-        """Return what to reserve with the next commit: what is taken until the one after it."""
+    def _reserve_more(self) -> None:
+        """Reserve with the next commit what is taken until the one after it. Never less than before: that may
+        have been shown by then.
+        """
         physics = max(1e9 / self._pacer.period_ns, _AHEAD)
         ahead = (round(rate * self._ahead_s) for rate in (physics, _AHEAD, _AHEAD))
-        return Reserve(*map(sum, zip(self._numbers.following(), ahead, strict=True)))
+        fresh = map(sum, zip(self._numbers.following(), ahead, strict=True))
+        self._reserve = Reserve(*map(max, zip(self._reserve, fresh, strict=True)))
 
     def _append(self, records: list[Record], meta: Mapping[bytes, bytes], *, shown: bool) -> int:
         """Append to the tail and return the position after it; without one, or without room in it, 0."""
@@ -118,8 +132,8 @@ class Handover:
         try:
             position = self._tail.append([*records, *kept], shown=shown)
         except OSError as error:
-            self.give_up(f"the live tail {self._path} cannot be written: {error.strerror}")
+            self._give_up(f"the live tail {self._path} cannot be written: {error.strerror}")
             return 0
         if position is None:
-            self.give_up(f"the live tail {self._path} has no room for what the disk does not take")
+            self._give_up(f"the live tail {self._path} has no room for what the disk does not take")
         return position or 0

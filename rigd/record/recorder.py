@@ -13,29 +13,26 @@ from rig import parse
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, read_head
 from rig.columns import field as wire_field
-from rig.errors import Corrupt
 from rig.v1 import event_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
-from rigd.drivers import DriversFile
-from rigd.process import ProcessMeter
 from rigd.record.absence import Absence
 from rigd.record.encoder import Encoder, text
 from rigd.record.handover import Handover
-from rigd.record.latency import Histogram
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.recovery import recovered, unreadable
 from rigd.record.scorer import SAVED, Scorer, Verdict, newest_session
-from rigd.record.seating import resumed
+from rigd.record.seat_keeper import SeatKeeper
 from rigd.record.sessions import SessionTracker
 from rigd.record.settings import Settings
+from rigd.record.status import Figures
 from rigd.record.summary import RecordingSummary
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
-from rigd.ring.tail import RESERVED, Reserve, TailWriter, tail_path
-from rigd.seat import META, Seat, SeatFile
+from rigd.ring.tail import CUT, RESERVED, Reserve, TailWriter, tail_path
+from rigd.seat import META
 from rigd.sources.rf2.layout import VEHICLE_SCORING
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import Source, SourceState
@@ -48,9 +45,9 @@ _NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
-_CUT: Final = b"cut"
-"""Small value of the ring: numbers before these were lost in a power cut, declared or not."""
 _UPPER_BOUND: Final = "the power was cut, or the live tail was lost with the recorder; these at most"
+_MOST_CUT: Final = 1 << 20
+"""Nobody reserves that much: such a number is a damaged one."""
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
 _SESSIONS: Final[dict[Any, log.LogEvent]] = {
     "session_started": log.SESSION_STARTED,
@@ -82,24 +79,21 @@ class Recorder:
         self._pulse = self._watchdog.pulse("tick thread")
         self._troubles = Troubles()
         self._physics, self._scoring = Encoder(PHYSICS), Encoder(SCORING)
-        self._pacer, self._meter = Pacer(), ProcessMeter()
-        self._work, self._lateness = Histogram(), Histogram()
+        self._pacer = Pacer()
         self._numbers = Numbers(ring.spans())
         pulse = self._watchdog.pulse("committer")
         self._handover = Handover(ring, settings, self._numbers, self._pacer, pulse)
+        self._figures = Figures(settings, source, self._handover)
         self._records: Any = None
         self._rehearsal: tuple[Any, Head, bytes, int] | None = None
         self._plugin = ""
         self._ticks = 0
         self._state: SourceState | None = None
         self._beat_ns = time.monotonic_ns()
-        self._beat_counts = (0, 0)
-        self._scorings = 0
         self._scoring_ns = 0
         self._clock_s = 0.0
         self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
-        self._asked, self._drivers = SeatFile(settings.data), DriversFile(settings.data)
         self._epoch = -1
         self._cut = dict.fromkeys(rings.STREAMS, 0)
         """How many numbers a power cut took of each stream."""
@@ -180,7 +174,10 @@ class Recorder:
         self._physics.load_score(self.ring.meta(b"score") or b"")
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
-        self._resume_seat()
+        configured = self._latest
+        saved_seat = self.ring.meta(META) or b""
+        self._seat = SeatKeeper(self.settings.data, lambda: configured().drivers, saved_seat)
+        self._look_at_seat()
         if trouble:
             self._lose_ring(trouble)
 
@@ -188,22 +185,16 @@ class Recorder:
         """Declare what followers may have seen and the disk never had. That is done with the next record of a
         stream, which may come after the next recorder: so the ring keeps it.
         """
-        known = Reserve.read(self.ring.meta(_CUT))
+        known = Reserve.read(self.ring.meta(CUT))
         reserve = Reserve.read(self.ring.meta(RESERVED)) if cut else known
         ends = Reserve(*map(max, zip(known, reserve, strict=True)))
         for stream, end, following in zip(rings.STREAMS, ends, self._numbers.following(), strict=True):
-            if end > following:
-                self._meta[_CUT] = ends.pack()
+            if following < end < following + _MOST_CUT:
+                self._meta[CUT] = ends.pack()
                 self._cut[stream] = end - following
                 reason = event_pb2.GAP_REASON_POWER_CUT
                 session = self._absence.session or self._sessions.booked or 1  # or the first one to come
                 self._lose(stream, end - following, reason, _UPPER_BOUND, session)
-
-    def _resume_seat(self) -> None:
-        self._seat_saved = self.ring.meta(META) or b""
-        self._seating = resumed(self.settings.drivers, self._seat_saved)
-        self._look_at_drivers()
-        self._look_at_seat()
 
     def _resume_terrains(self) -> None:
         """Resume the terrains: what their numbers mean must not change within a lap."""
@@ -265,7 +256,7 @@ class Recorder:
         else:
             self._miss(rings.PHYSICS, frame, torn)
         self._pacer.arrived(now, frame.missed + 1)
-        self._lateness.add(max(self._pacer.overslept_ns, 0))
+        self._figures.lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
         self._clock_s = self._clock_of(frame.records["mElapsedTime"])
         if self._sessions.tick(self._clock_s):
@@ -273,7 +264,7 @@ class Recorder:
             self._note_score(_NO_UPDATE, 0.0)
         self._append_tick(frame, now)
         self.summary.captured += 1
-        self._work.add(time.monotonic_ns() - now)
+        self._figures.work.add(time.monotonic_ns() - now)
 
     def _clock_of(self, clocks: Any) -> float:
         """Return the frame's session clock: the earliest car's. One car alone does not begin a new
@@ -334,7 +325,7 @@ class Recorder:
             self._score(update, now)
 
     def _score(self, update: Snapshot, now: int) -> None:
-        self._scorings += 1
+        self.summary.updates += 1
         why = self._why_missed(rings.SCORING, self.source.scoring_reader.given_up)
         if self._absence.update is not None:
             self._catch_up_scoring(update)
@@ -345,8 +336,11 @@ class Recorder:
             self._ticks = int(extended["mTicksSessionStarted"])
             self._plugin = text(extended["mVersion"])
         terrains = self._physics.terrains
-        user = self._follow_driver(update.records)
-        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds, user)
+        self._seat.drive(update.records)
+        self._note_seat()
+        verdict = self._scorer.see(
+            update, self._ticks, terrains, self._plugin, self._compounds, self._seat.user
+        )
         self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
         if verdict is None:
             return
@@ -381,48 +375,18 @@ class Recorder:
         data = self._scoring.encode(update.records, head, tail)
         return [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
 
-    # Who is in the seat.
-
     def _look_at_seat(self) -> str:
-        """Take who was put into the seat; returns what keeps us from it."""
-        former = self._seating.seat
-        try:
-            self._seating.ask(self._asked.read())
-        except (Corrupt, OSError) as error:
-            return str(error)
-        self._note_seat(former)
-        return ""
+        """Look once a second who is in the seat; return what keeps us from it."""
+        trouble = self._seat.look()
+        self._note_seat()
+        return trouble
 
-    def _look_at_drivers(self) -> str:
-        """Take which drivers are which users; returns what keeps us from it."""
-        self._seating.drivers = configured = self._latest().drivers
-        try:
-            self._seating.drivers = self._drivers.over(configured)
-        except (Corrupt, OSError) as error:
-            return str(error)
-        return ""
-
-    def _follow_driver(self, records: Any) -> str:
-        """Who is in the seat, by the driver of the player's car as well."""
-        former, mine = self._seating.seat, records["mDriverName"][records["mIsPlayer"]]
-        if len(mine):
-            self._seating.drive(text(mine[0], mine.dtype.itemsize))
-            self._note_seat(former)
-        return self._seating.seat.user
-
-    def _note_seat(self, former: Seat) -> None:
+    def _note_seat(self) -> None:
         """Keep the seat for the next recorder and for who serves, and tell of another user."""
-        if (saved := self._seating.pack()) != self._seat_saved:
-            self._seat_saved = self._meta[META] = saved
-        seat = self._seating.seat
-        if seat.user != former.user:
-            log.say(log.SEAT, user=seat.user, by_driver=seat.by_driver)
-            changed = event_pb2.SeatChanged(
-                user=seat.user,
-                former_user=former.user,
-                by_driver=seat.by_driver,
-                since_time_ns=seat.since_ns,
-            )
+        former, changed = self._seat.saved, self._seat.news()
+        if self._seat.saved != former:
+            self._meta[META] = self._seat.saved
+        if changed is not None:
             self._tell(self._event(seat_changed=changed))
 
     def _compounds(self) -> dict[int, tuple[str, str]]:
@@ -460,25 +424,24 @@ class Recorder:
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
-        drivers_trouble, seat_trouble = self._look_at_drivers(), self._look_at_seat()
-        self._handover.tend()
-        away = _AWAY if self._handover.committer.away else ""
-        storing = self._handover.committer.error or away or self._handover.error
-        self._watchdog.trouble(storing or seat_trouble or drivers_trouble)
+        self._watchdog.trouble(self._trouble())
         if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
             self._tell(*news)
-        if self._handover.committer.replaced:
-            why, self._handover.committer.replaced = self._handover.committer.replaced, ""
-            self._handover.give_up("the live tail was another ring's")
+        if why := self._handover.replaced():
             self._lose_ring(why)
-            self._meta |= {b"session": self._sessions.key, META: self._seat_saved, **self._scorer.saved}
+            self._meta |= {b"session": self._sessions.key, META: self._seat.saved, **self._scorer.saved}
         state = self.source.state(now)
         if state is not self._state:
             self._change(state, now)
-        status = self._status(state, now)
-        self._handover.bell.ring(status.SerializeToString())
+        self._handover.bell.ring(self._status(state, now).SerializeToString())
         self._beat_ns = now
-        self._beat_counts = (self.summary.captured, self._scorings)
+
+    def _trouble(self) -> str:
+        """Return what keeps us from our work, the worst first; empty when nothing does."""
+        seat = self._look_at_seat()
+        self._handover.tend()
+        away = _AWAY if self._handover.committer.away else ""
+        return self._handover.committer.error or away or self._handover.error or seat
 
     def _change(self, state: SourceState, now: int) -> None:
         self._state = state
@@ -499,44 +462,11 @@ class Recorder:
         return state.name, self.source.explain(now)
 
     def _status(self, state: SourceState, now: int) -> rig_pb2.RecorderStatus:
-        reader, committer = self.source.telemetry_reader, self._handover.committer
-        passed_s = (now - self._beat_ns) / 1e9
-        captured, scorings = self._beat_counts
-        word, sentence = self._state_words(state, now)
-        return rig_pb2.RecorderStatus(
-            source_state=word,
-            source_explanation=sentence,
-            physics_rate_hz=(self.summary.captured - captured) / passed_s,
-            scoring_rate_hz=(self._scorings - scorings) / passed_s,
-            cars=0 if self._records is None else len(self._records),
-            captured=self.summary.captured,
-            committed=committer.committed,
-            missed=self.summary.missed,
-            missed_updates=self.summary.missed_updates,
-            counter_jumps=self.summary.counter_jumps,
-            losses=self.summary.losses.values(),
-            torn_retries=reader.torn_retries,
-            torn_given_up=reader.given_up,
-            duplicates=reader.duplicates,
-            rejected=reader.rejected,
-            fallbacks=reader.fallbacks,
-            pending=committer.pending,
-            pending_bytes=committer.pending_bytes,
-            disk_error=committer.error,
-            loss_window_ms=committer.loss_window_ms(),
-            commit_every_s=self.settings.commit_every_s,
-            cars_setting="player" if self.settings.player_only else "all",
-            tick_work=self._work.status(),
-            tick_lateness=self._lateness.status(),
-            commit=committer.latency.status(),
-            process=self._meter.status(),
-            version=rigd.__version__,
-            time_ns=time.time_ns(),
-            durable_seq=committer.durable_seq,
-            session=self._sessions.number,
-            tail_error=self._handover.error,
-            tails_lost=self._handover.lost,
-        )
+        status = self._figures.status(self.summary, (now - self._beat_ns) / 1e9)
+        status.source_state, status.source_explanation = self._state_words(state, now)
+        status.cars = 0 if self._records is None else len(self._records)
+        status.session = self._sessions.number
+        return status
 
     def _close(self) -> RecordingSummary:
         self._pulse.rest()

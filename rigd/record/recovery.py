@@ -38,7 +38,6 @@ def recovered(ring: RingWriter, path: Path) -> TailWriter | None:
             raise Corrupt(f"{path} is another tail than the ring's")
         _replay(ring, tail, place.position)
     except (Corrupt, lmdb.KeyExistsError, lmdb.BadValsizeError):
-        tail.close()
         return None
     except lmdb.Error as error:
         raise Unavailable(f"the ring in {ring.path} refuses: {error}", hint="is the disk full?") from error
@@ -60,9 +59,9 @@ def _replay(ring: RingWriter, tail: TailWriter, position: int) -> None:
             raise Corrupt(f"{tail.path} does not reach back to {position}")
         position = bundles[-1].end
         _store(ring, bundles, Place(tail.id, position, tail.path))
+        tail.commit(position)
     if position > tail.head:
         raise Corrupt(f"{tail.path} ends at {tail.head}, the ring has it up to {position}")
-    tail.commit(position)
 
 
 def _store(ring: RingWriter, bundles: list[Bundle], place: Place) -> None:

@@ -13,6 +13,8 @@ class RecordingSummary:
 
     captured: int = 0
     committed: int = 0
+    updates: int = 0
+    """Of scoring that were read."""
     missed: int = 0
     missed_updates: int = 0
     """Of scoring; and how often a counter of the game leapt by more than anybody can have missed."""

@@ -38,6 +38,9 @@ PLACE: Final = b"tail"
 RESERVED: Final = b"reserved"
 """Small value of the ring: the Reserve made with its newest commit."""
 
+CUT: Final = b"cut"
+"""Small value of the ring: the Reserve that a power cut took, declared by now or not."""
+
 _TABLES: Final = (PHYSICS, SCORING, EVENTS, GAPS, META)
 
 _MAGIC: Final = b"rigdtail"
@@ -137,14 +140,12 @@ class _File:
     recorder of this version made.
     """
 
+    _fd = -1
+
     def __init__(self, path: Path, flags: int) -> None:
         self.path = path
         self._fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            self._check()
-        except BaseException:
-            os.close(self._fd)
-            raise
+        self._check()
 
     def _check(self) -> None:
         found = os.fstat(self._fd)
@@ -208,9 +209,11 @@ class _File:
 
     def close(self) -> None:
         """Close the file. May be called again."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    __del__ = close  # a lost one is closed when the last of two threads has let go of it
 
 
 def _frame(data: bytes, position: int) -> tuple[int, int]:
@@ -270,7 +273,6 @@ class TailWriter(_File):
         self.head, self._shown, self._durable = self.heads()
         reaches = self._durable <= self.head <= self._durable + CAPACITY and self._shown <= self.head
         if not reaches or self.head > _MOST_HEAD:
-            self.close()
             raise Corrupt(f"{path} reaches from {self._durable} to {self.head}, which cannot be")
 
     @classmethod
@@ -341,8 +343,9 @@ def _write(fd: int, data: bytes, at: int) -> None:
 
 
 def forget_tails(folder: Path) -> None:
-    """Delete the tails in a folder of ours whose data directories are gone."""
-    with contextlib.suppress(OSError):
+    """Delete the tails in the user's folder whose data directories are gone."""
+    with contextlib.suppress(OSError, Denied):
+        _own_folder(folder)
         for path in folder.iterdir():
             if not _owned(path):
                 path.unlink(missing_ok=True)

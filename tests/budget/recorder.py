@@ -23,7 +23,7 @@ from rigd.record.recorder import Recorder
 from rigd.record.settings import Settings
 from rigd.ring import RingWriter
 from rigd.sources.rf2.source import SharedMemory
-from rigd.wake import Listener
+from rigd.wake import Bell, Listener
 from tests.bench.game import StampedGame
 from tests.budget.trace import mark, ready, traced
 
@@ -47,12 +47,24 @@ class Drive:
         self.ring = RingWriter(data / "ring", _LIMIT_BYTES)
         ready()
         source = SharedMemory(buffers, game=lambda: None)
-        self.recorder: Any = Recorder(source, Settings(data, data), self.ring, "")
-        self.now, self.number, self.datagrams = time.monotonic_ns(), 0, 0
+        settings = Settings(data, data, commit_every_s=0.0)  # so that each tick has a commit to be counted
+        self.recorder: Any = Recorder(source, settings, self.ring, "")
+        self.now, self.number, self.datagrams, self.shown = time.monotonic_ns(), 0, 0, 0
+        self.count(self.recorder._handover.bell)
         self.look()
         self.game.score(0.1)
         self.look()
         self.settle()
+
+    def count(self, bell: Bell) -> None:
+        """Count how often the tick thread says that there is something new."""
+        ring = bell.ring
+
+        def counted(message: bytes = b"") -> None:
+            self.shown += not message
+            ring(message)
+
+        bell.ring = counted  # type: ignore[method-assign]
 
     def look(self) -> None:
         """One turn, a frame's time after the last."""
@@ -62,10 +74,15 @@ class Drive:
         mark()
 
     def settle(self) -> None:
-        """Wait until all is durable and every follower was rung for it."""
-        while self.recorder._handover.committer.pending or self.datagrams < LISTENERS * self.committed:
+        """Wait until all is durable and every follower was rung for it, and when it was shown."""
+        while self.recorder._handover.committer.pending or self.datagrams < LISTENERS * self.rung:
             self.datagrams += sum(not message for each in self.listeners for message in each.take())
             time.sleep(0.0002)
+
+    @property
+    def rung(self) -> int:
+        """How often followers were to be rung."""
+        return self.committed + self.shown
 
     @property
     def committed(self) -> int:

@@ -180,7 +180,7 @@ def test_a_recorder_takes_up_who_was_asked_for_and_tells_of_it(tape: Tape) -> No
     assert in_ring(tape.ring).user == "bob"
     again = started(tape)
     again._handover.committer.close()
-    assert again._seating.seat.user == "bob"
+    assert again._seat.user == "bob"
     assert len(changes(tape)) == 2
 
 
@@ -189,11 +189,11 @@ def test_a_damaged_file_is_told_and_who_is_there_stays(tape: Tape) -> None:
     recorder = started(tape)
     (tape.data / "seat").write_bytes(b"00000000 {}")
     assert "rig seat USER" in recorder._look_at_seat()
-    assert recorder._seating.seat.user == "ann"
-    SeatFile(tape.data).put(recorder._seating.seat.next("bob"))
+    assert recorder._seat.user == "ann"
+    SeatFile(tape.data).put(recorder._seat._seating.seat.next("bob"))
     assert recorder._look_at_seat() == ""
     recorder._handover.committer.close()
-    assert recorder._seating.seat.user == "bob"
+    assert recorder._seat.user == "bob"
 
 
 def test_the_driver_of_the_players_car_decides_where_he_is_a_user(tape: Tape) -> None:
@@ -201,7 +201,9 @@ def test_the_driver_of_the_players_car_decides_where_he_is_a_user(tape: Tape) ->
     records["mIsPlayer"] = [True, *[False] * (len(records) - 1)]
     for driver, user in ((b"driver2", "bob"), (b"unknown", "bob"), (b"driver1", "ann")):
         records["mDriverName"][0] = driver
-        assert recorder._follow_driver(records) == user
+        recorder._seat.drive(records)
+        recorder._note_seat()
+        assert recorder._seat.user == user
     recorder._handover.committer.close()
     assert [(one.user, one.by_driver) for one in changes(tape)] == [("bob", True), ("ann", True)]
 
@@ -210,15 +212,17 @@ def test_a_driver_is_the_user_that_the_catalog_says_and_else_the_setting(tape: T
     recorder, records = started(tape, drivers=DRIVERS), tape._screen.vehicles[:].copy()
     records["mIsPlayer"] = [True, *[False] * (len(records) - 1)]
     DriversFile(tape.data).put({"driver1": "cem"})
-    assert recorder._look_at_drivers() == ""
+    assert recorder._look_at_seat() == ""
     for driver, user in ((b"driver2", "bob"), (b"driver1", "cem")):
         records["mDriverName"][0] = driver
-        assert recorder._follow_driver(records) == user
+        recorder._seat.drive(records)
+        recorder._note_seat()
+        assert recorder._seat.user == user
     (tape.data / "drivers").write_bytes(b"00000000 {}")
-    assert "the configuration alone" in recorder._look_at_drivers()
-    assert recorder._seating.drivers == DRIVERS
+    assert "the configuration alone" in recorder._look_at_seat()
+    assert recorder._seat._seating.drivers == DRIVERS
     DriversFile(tape.data).put({})
-    assert recorder._look_at_drivers() == ""
+    assert recorder._look_at_seat() == ""
     recorder._handover.committer.close()
 
 

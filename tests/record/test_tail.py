@@ -98,6 +98,18 @@ def stored(data: Path) -> dict[tuple[bytes, bytes], bytes]:
     return {(stream, rings.key(seq)): value for stream, found in rows.items() for seq, value in found}
 
 
+def appended(path: Path) -> dict[tuple[bytes, bytes], bytes]:
+    """All records of a tail, shown or not."""
+    tail, at = TailReader(path), 0
+    out: dict[tuple[bytes, bytes], bytes] = {}
+    while at < tail.heads().head:
+        for bundle in tail.bundles(at, tail.heads().head, 1 << 20) or ():
+            out |= {(one.table, one.key): one.value for one in bundle.records if one.table in rings.STREAMS}
+            at = bundle.end
+    tail.close()
+    return out
+
+
 def meta(data: Path, name: bytes) -> bytes | None:
     ring = RingReader(data / "ring")
     try:
@@ -207,18 +219,16 @@ def test_a_disk_that_refuses_and_a_kill_lose_nothing(here: Stage) -> None:
         conditions.become(refuse=errno.ENOSPC)
         until(lambda: bool(here.status().disk_error))
         pending = here.status().pending
-        until(lambda: here.status().pending > pending + RATE)
-        newest = TailReader(follower.path).heads().head
+        until(lambda: here.status().pending > pending + 2 * RATE)
         kill(recorder)
+        taken = appended(follower.path)
+        assert len(taken) > 2 * RATE
         conditions.become()
         recorder = here.record()
         goes_on(follower)
         ends(recorder)
-    assert follower.seen.items() <= stored(here.data).items()
-    assert newest > 0
+    assert {**follower.seen, **taken}.items() <= stored(here.data).items()
     assert account(here.data).reasons <= {"RECORDER_DOWN", "MISSED"}
-    down = gaps(here.data, event_pb2.GAP_REASON_RECORDER_DOWN)
-    assert max(gap.count for gap in down if gap.stream == event_pb2.STREAM_PHYSICS) < RATE * 5
 
 
 def test_a_tail_that_is_deleted_is_trouble_until_there_is_another(here: Stage) -> None:

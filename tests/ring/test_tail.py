@@ -182,7 +182,7 @@ def test_what_is_not_shown_is_seen_when_it_is_committed(written: TailWriter) -> 
 
 
 def test_what_the_disk_does_not_have_is_never_overwritten(small: None, written: TailWriter) -> None:
-    seqs = []
+    seqs: list[int] = []
     while written.append([tick(len(seqs) + 1, 500)], shown=True):
         seqs.append(len(seqs) + 1)
     assert SMALL // 700 < len(seqs) < SMALL // 500
@@ -297,6 +297,13 @@ def test_a_file_that_was_cut_short_ends_no_process(written: TailWriter, size: in
             assert records_of(reader.bundles(0, until, 50_000)) == [tick(seq, 10_000) for seq in range(1, 5)]
         with pytest.raises(Corrupt):
             reader.bundles(until - 10_048, reader.visible() and until, 1 << 20)
+
+
+def test_one_that_nobody_holds_is_closed(written: TailWriter) -> None:
+    reader = TailReader(written.path)
+    opened = len(os.listdir("/proc/self/fd"))
+    del reader
+    assert len(os.listdir("/proc/self/fd")) == opened - 1
 
 
 def test_a_file_that_was_deleted_or_replaced_is_lost(tmp_path: Path, written: TailWriter) -> None:
