@@ -2,23 +2,20 @@
 
 import contextlib
 import os
-import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import lmdb
 
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.tables import CHECKS, GAPS, LAST_SEQ, META, SHARES, STREAMS, Span, gap_key, gap_of, key, seq_of
-from rigd.ring.tail import Place
+from rigd.ring.tail import PLACE, RESERVED, Place, Reserve
 
 T = TypeVar("T")
-
-_RESERVED: Final = struct.Struct(f"<{len(STREAMS)}Q")
 
 
 class RingReader(Environment):
@@ -98,15 +95,12 @@ class RingReader(Environment):
         """
         with self.begin() as txn:
             heads = {stream: self.span(txn, stream).last for stream in STREAMS}
-            value = txn.get(b"tail", db=self.dbs[META])
+            value = txn.get(PLACE, db=self.dbs[META])
             return heads, Place.read(None if value is None else bytes(value))
 
     def reserved(self, stream: bytes) -> int:
         """Return the number below which some may have been given out before they were committed; 0: none."""
-        value = self.meta(b"reserved")
-        if value is None or len(value) != _RESERVED.size:
-            return 0
-        return int(_RESERVED.unpack(value)[STREAMS.index(stream)])
+        return Reserve.read(self.meta(RESERVED))[STREAMS.index(stream)]
 
     def spans(self) -> dict[bytes, Span]:
         """Return what each stream holds."""

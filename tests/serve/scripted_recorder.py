@@ -6,7 +6,6 @@ LMDB opens a folder once per process, and the server under test is in the test's
 import contextlib
 import json
 import os
-import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from rig.errors import RigError
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.ring import Record, RingWriter
-from rigd.ring.tail import Place, TailWriter, tail_path
+from rigd.ring.tail import PLACE, RESERVED, Place, Reserve, TailWriter, tail_path
 from rigd.seat import META, Seat, seal
 from rigd.wake import Bell
 
@@ -32,10 +31,8 @@ IDS = (3, 7, 11, 12)
 ENTRIES = session_pb2.EntryList(entries=[session_pb2.Entry(id=i, driver_name=f"Driver {i}") for i in IDS])
 
 
-RESERVED = struct.Struct("<QQQ")
-MARGIN = 40
+MARGIN = 100
 """Numbers of each stream that are reserved ahead."""
-POWER_CUT = 9
 _BUNDLE = 400
 """Ticks handed over at once: a live tail takes 2 MB."""
 
@@ -46,22 +43,24 @@ Numbers = Mapping[bytes, int]
 class Handover:
     """Hands records to live tail and ring as the recorder does, and commits when the script says so."""
 
-    def __init__(self, ring: RingWriter, path: Path) -> None:
-        self._ring, self._path = ring, path
+    def __init__(self, ring: RingWriter, data: Path) -> None:
+        self._ring, self._data = ring, data
+        self._path = tail_path(data / "memory", data)
+        self._path.parent.parent.mkdir(exist_ok=True)
         self._pending: list[tuple[int, list[Record], Numbers]] = []
-        self.power_cut = ring.meta(b"reserved")
+        self.power_cut = Reserve.read(ring.meta(RESERVED))
         """What was given out at most, when the tail has gone."""
-        self._tail = self._go_on() or TailWriter.begin(path, ring.id)
-        self._reserved: tuple[int, ...] = (0, 0, 0)
+        self._tail = self._go_on() or TailWriter.begin(self._path, ring.id, data)
+        self._reserve = Reserve()
 
     def _go_on(self) -> TailWriter | None:
         """The tail of a recorder that was killed, all of which the ring has then."""
-        place = Place.read(self._ring.meta(b"tail"))
+        place = Place.read(self._ring.meta(PLACE))
         with contextlib.suppress(OSError, RigError):
             if place is not None and (tail := TailWriter(place.path)).id == place.tail:
                 for bundle in tail.bundles(place.position, tail.head, 1 << 30) or ():
                     self._store(bundle.records, {})
-                self.power_cut = None
+                self.power_cut = Reserve()
                 return tail
         return None
 
@@ -76,33 +75,29 @@ class Handover:
         self._pending.append((end, [*records], {**numbers}))
 
     def _may_show(self, numbers: Numbers) -> bool:
-        return all(numbers[stream] < self._reserved[at] for at, stream in enumerate(rings.STREAMS))
+        return self._reserve.covers(numbers[stream] + 1 for stream in rings.STREAMS)
 
     def commit(self, most: int, numbers: Numbers) -> None:
         """Commit what was handed over, the oldest first, and reserve more numbers."""
         done, self._pending = self._pending[:most], self._pending[most:]
         end, newest = (done[-1][0], done[-1][2]) if done else (self._tail.head, numbers)
-        self._reserved = tuple(newest[stream] + 1 + MARGIN for stream in rings.STREAMS)
+        self._reserve = Reserve(*(newest[stream] + 1 + MARGIN for stream in rings.STREAMS))
         place = Place(self._tail.id, end, self._path).pack()
         records = [record for _, some, _ in done for record in some]
-        self._store(records, {b"tail": place, b"reserved": RESERVED.pack(*self._reserved)})
+        self._store(records, {PLACE: place, RESERVED: self._reserve.pack()})
         self._tail.commit(end)
-        if self._may_show(numbers):
-            self._tail.show()
 
     def end(self, numbers: Numbers) -> None:
         """End as the recorder does when it is asked to: everything is in the ring."""
         self.commit(len(self._pending), numbers)
-        with self._ring.env.begin(write=True) as txn:
-            txn.delete(b"tail", db=self._ring.dbs[rings.META])
-            txn.delete(b"reserved", db=self._ring.dbs[rings.META])
+        self._ring.append((), {PLACE: b"", RESERVED: b""})
         self._tail.remove()
 
     def renew(self, numbers: Numbers) -> None:
         """Begin another tail, as the recorder does when its own is lost."""
         self.commit(len(self._pending), numbers)
         self._tail.close()
-        self._tail = TailWriter.begin(self._path, self._ring.id)
+        self._tail = TailWriter.begin(self._path, self._ring.id, self._data)
         self.commit(0, numbers)
 
     def abandon(self) -> None:
@@ -120,7 +115,7 @@ class Handover:
                 file.seek(4096)
                 file.write(bytes(self._tail.head))
         else:
-            TailWriter.begin(self._path, bytes(8)).close()
+            TailWriter.begin(self._path, bytes(8), self._data).close()
 
 
 class ScriptedRecorder:
@@ -136,9 +131,7 @@ class ScriptedRecorder:
         self._held = False
         self._handover: Handover | None = None
         if tail:
-            memory = data / "memory"
-            memory.mkdir(exist_ok=True)
-            self._handover = Handover(self.ring, tail_path(memory, data))
+            self._handover = Handover(self.ring, data)
         self.seq = {stream: span.last for stream, span in self.ring.spans().items()}
         self._begin()
 
@@ -149,15 +142,15 @@ class ScriptedRecorder:
         self._handover.append(records, self.seq)
         self._handover.commit(1, self.seq)  # the first bell finds who listens
 
-    def _power_cut(self, reserved: bytes | None) -> list[Record]:
+    def _power_cut(self, reserve: Reserve) -> list[Record]:
         """Losses of all that may have been given out and is not on the disk; the numbers go on after it."""
-        records = []
-        firsts = {stream: seq + 1 for stream, seq in self.seq.items()}
-        if reserved is not None:
-            ends = zip(rings.STREAMS, RESERVED.unpack(reserved), strict=True)
-            self.seq = {stream: end - 1 for stream, end in ends}
-            for stream, last in dict(self.seq).items():
-                records += self._loss(stream, firsts[stream], last - firsts[stream] + 1, POWER_CUT)
+        if reserve == Reserve():
+            return []
+        records, before = [], self.seq
+        self.seq = {stream: end - 1 for stream, end in zip(rings.STREAMS, reserve, strict=True)}
+        for stream, last in before.items():
+            count = reserve[rings.STREAMS.index(stream)] - 1 - last
+            records += self._loss(stream, last + 1, count, event_pb2.GAP_REASON_POWER_CUT)
         return records
 
     def _append(self, records: Sequence[Record], meta: Mapping[bytes, bytes] | None = None) -> None:

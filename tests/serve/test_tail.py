@@ -15,7 +15,7 @@ from rig.v1 import event_pb2, telemetry_pb2, telemetry_pb2_grpc
 from rigclient.aio import AsyncRig
 from rigclient.frames import PhysicsFrame
 from rigd.serve.server import Server, Settings
-from tests.serve.scripted_recorder import MARGIN, POWER_CUT, START_NS, STEP_S, RecorderProcess, RemoteRecorder
+from tests.serve.scripted_recorder import MARGIN, START_NS, STEP_S, RecorderProcess, RemoteRecorder
 from tests.serve.test_streams import take
 
 
@@ -246,7 +246,7 @@ async def test_a_power_cut_is_a_gap_after_what_a_client_had(
             assert frame.seq == after
             (gap,) = frame.gaps
             assert (gap.first_seq, gap.last_seq, gap.count) == (at + 1, after - 1, after - 1 - at)
-            assert gap.reason == POWER_CUT
+            assert gap.reason == event_pb2.GAP_REASON_POWER_CUT
 
 
 async def test_a_cursor_beyond_all_that_was_given_out_is_of_no_ring_of_ours(
@@ -256,18 +256,18 @@ async def test_a_cursor_beyond_all_that_was_given_out_is_of_no_ring_of_ours(
     recorder.ticks(1)
     ring = tmp_path / "ring" / "data.mdb"
     before = ring.read_bytes()
-    recorder.ticks(2 * MARGIN)
+    recorder.ticks(4 * MARGIN)
     async with serving(tmp_path) as rig:
-        frames = await take(rig.physics(["speed"], start="earliest"), 2 * MARGIN + 1)
+        frames = await take(rig.physics(["speed"], start="earliest"), 4 * MARGIN + 1)
     recorder.close()
     ring.unlink()
     ring.write_bytes(before)
-    RemoteRecorder(recorder_process, tmp_path, tail=True)
+    RemoteRecorder(recorder_process, tmp_path, tail=True).ticks(1)
     async with serving(tmp_path) as rig:
-        with pytest.raises(rigclient.ForeignCursor, match=f"the cursor is at {2 * MARGIN + 1}"):
+        with pytest.raises(rigclient.ForeignCursor, match=f"the cursor is at {4 * MARGIN + 1}"):
             await take(rig.physics(start=frames[-1].cursor, reconnect=False), 1)
-        (good,) = await take(rig.physics(start=frames[MARGIN].cursor), 1)
-        assert good.gaps[0].reason == POWER_CUT
+        (good,) = await take(rig.physics(start=frames[9].cursor), 1)
+        assert good.gaps[0].reason == event_pb2.GAP_REASON_POWER_CUT
 
 
 @pytest.mark.parametrize("how", ["delete", "truncate", "replace"])
