@@ -208,6 +208,9 @@ TARGETS: Final = {
     "lap_decode_mb_s": 500.0,
     "lap_decode_vs_parquet": 1.0,
     "archive_lap_cpu_s": 0.2,
+    "archive_lap_vs_zstd": 2.8,
+    "archive_learned_speedup": 1.6,
+    "archive_learned_bytes_pct": 0.3,
     "corners_archive_s_per_lap": 0.05,
     "readlap_vs_copy": 3.0,
     "listlaps_100k_ms": 20.0,
@@ -232,6 +235,7 @@ TARGETS: Final = {
 
 AT_LEAST: Final = frozenset(
     {
+        "archive_learned_speedup",
         "decode_vs_protobuf",
         "import_rows_per_min",
         "import_wide_rows_per_min",
