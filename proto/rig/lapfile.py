@@ -16,6 +16,7 @@ from rig import blocks, components, parse, trial
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
 from rig.codings import untried
 from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel, Newer
+from rig.neighbours import Key
 from rig.regular import open_regular
 from rig.v1 import archive_pb2
 
