@@ -144,6 +144,7 @@ export const MESSAGES: Record<string, Record<number, string>> = {
   Progress: {
     1: "head_seq u8",
     2: "time_ns u8",
+    3: "durable_seq u8",
   },
   StreamScoringResponse: {
     1: "cursor bytes",

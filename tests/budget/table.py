@@ -48,6 +48,12 @@ LIMITS: Final[dict[str, Limit]] = {
     # The server.
     "cuts per tick and selection": Limit(1, "measured 1, exact, however many readers share it"),
     "read transactions per tick": Limit(1, "measured 1, exact, however many readers there are"),
+    "read transactions per tick of the live tail": Limit(
+        0.1, "measured 0 to 0.05: after its start the catalog asks once who is in the seat"
+    ),
+    "reads of the live tail per tick": Limit(
+        3, "measured 3, exact: how far it goes, what is new, and that it was not overwritten meanwhile"
+    ),
     "copies of a message that live at once": Limit(
         2.1, "measured 2.0 with all channels: what was cut, and the same behind its cursor"
     ),

@@ -101,7 +101,7 @@ async def _serve(place: Path) -> None:
                 selections = Selections(table, lambda _: b"")
                 selection = selections.take(selections.read((), cars))
                 assert all(selection.message(tick) for tick in feed.after(stream, 0))
-            assert feed.earliest(stream) >= 0
+            assert feed.history.earliest(stream) >= 0
         assert len(feed.after(rings.EVENTS, 0)) == feed.head(rings.EVENTS)
     finally:
         feed.close()

@@ -722,11 +722,16 @@ class GetStatusResponse(_message.Message):
     TIME_NS_FIELD_NUMBER: _builtins.int
     ARCHIVER_FIELD_NUMBER: _builtins.int
     TROUBLES_FIELD_NUMBER: _builtins.int
+    WHY_NOT_LIVE_FIELD_NUMBER: _builtins.int
     RIG_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     time_ns: _builtins.int
     """Wall clock of the server, unix nanoseconds."""
+    why_not_live: _builtins.str
+    """Why new records are sent only once they are committed, a sentence; empty when they are sent at once, out of the
+    recorder's live tail.
+    """
     rig_id: _builtins.str
     """Identity of the data directory, hexadecimal: the same for its whole life, whatever ring is in it."""
     @_builtins.property
@@ -764,11 +769,12 @@ class GetStatusResponse(_message.Message):
         time_ns: _builtins.int = ...,
         archiver: Global___ArchiverStatus | None = ...,
         troubles: _abc.Iterable[Global___Trouble] | None = ...,
+        why_not_live: _builtins.str = ...,
         rig_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "process", b"process", "recorder", b"recorder", "ring", b"ring"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "troubles", b"troubles", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "troubles", b"troubles", "version", b"version", "why_not_live", b"why_not_live"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
