@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
+from rigd.config import RING_BYTES
 from rigd.config.kinds import (
     Addresses,
     Count,
@@ -130,7 +131,7 @@ BUFFERS: Final = Setting[Path](
 RING_SIZE: Final = Setting[int](
     "record.ring_size",
     Size(most=16 << 40),
-    4 << 30,
+    RING_BYTES,
     "Most bytes the ring may hold; 4G are 40 minutes of 40 cars at 50 Hz.",
     (RECORD,),
     flag="--ring-size",

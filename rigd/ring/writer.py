@@ -1,7 +1,6 @@
 """The one writer of a ring."""
 
 import os
-import secrets
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import lmdb
 
 from rig.disk import UNFINISHED
 from rig.errors import RingMissing
-from rigd.config import settings
+from rigd.config import RING_BYTES
 from rigd.durable import make_folder, rename
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.lock import set_aside
@@ -29,7 +28,7 @@ from rigd.ring.tables import (
     check_key,
 )
 
-DEFAULT_LIMIT_BYTES: Final = settings.RING_SIZE.default
+DEFAULT_LIMIT_BYTES: Final = RING_BYTES
 
 
 class RingWriter(Environment):
@@ -181,6 +180,6 @@ def _begin(data: Path) -> None:
     beside.unlink(missing_ok=True)
     with lmdb.open(str(beside), subdir=False, lock=False, max_dbs=8) as env, env.begin(write=True) as txn:
         tables = {name: env.open_db(name, txn=txn) for name in (*STREAMS, GAPS, CHECKS, META)}
-        txn.put(b"id", secrets.token_bytes(8), db=tables[META])
+        txn.put(b"id", os.urandom(8), db=tables[META])
         txn.put(b"format", FORMAT, db=tables[META])
     rename(beside, data)
