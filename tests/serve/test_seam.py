@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -155,8 +156,10 @@ class Seam(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-def test_the_seam_holds(recorder_process: RecorderProcess) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _recorder(recorder_process: RecorderProcess) -> None:
     Seam.process = recorder_process
-    from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(Seam, settings=settings(stateful_step_count=30))
+
+TestSeam = Seam.TestCase
+TestSeam.settings = settings(stateful_step_count=30)
