@@ -126,8 +126,10 @@ class Following:
             return True
 
     def _leave(self, trouble: str) -> None:
+        """Go back to the ring."""
         if self._tail is not None:
             self._tail.close()
+            self._history.rewind()
             self._tail, self.trouble = None, trouble
 
     def _read_ring(self) -> None:

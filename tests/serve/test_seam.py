@@ -107,6 +107,8 @@ class Seam(RuleBasedStateMachine):
     @rule()
     def cut_the_power(self) -> None:
         """A server that was there meanwhile goes on: it had what the disk has not."""
+        self.recorder.ticks(2)
+        self.everyone_has_each_number_once_with_its_bytes()
         self.recorder.spoil("delete")
         self.recorder.kill()
         self.recorder = RemoteRecorder(self.process, self.data, tail=True)
