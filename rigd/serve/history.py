@@ -19,7 +19,7 @@ BATCH_BYTES: Final = 256 << 10
 """Most of one read for a follower behind: 0.3 ms of the event loop."""
 
 
-class History:
+class RingHistory:
     """The records of a ring under their numbers, each once, whether they are committed or not.
 
     It grows on the event loop. Reading is for any thread.

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from rigd import ring as rings
 from rigd.ring import RingReader
 from rigd.ring.tail import TailReader
-from rigd.serve.history import History
-from rigd.serve.livetail import Following
+from rigd.serve.history import RingHistory
+from rigd.serve.livetail import LiveFollower
 from tests.serve.scripted_recorder import RecorderProcess, RemoteRecorder
 
 
@@ -25,14 +25,14 @@ class Subscriber:
         self.seen: dict[int, bytes] = {}
         self.missed: set[int] = set()
 
-    def read(self, history: History) -> None:
+    def read(self, history: RingHistory) -> None:
         """Take all there is."""
         until = (history.durable if self._durable else history.heads)[rings.PHYSICS]
         while self.position < until and (ticks := history.after(rings.PHYSICS, self.position, until)):
             for tick in ticks:
                 self._take(history, tick)
 
-    def _take(self, history: History, tick: Any) -> None:
+    def _take(self, history: RingHistory, tick: Any) -> None:
         assert tick.seq > self.position
         for gap in (
             history.missing(rings.PHYSICS, self.position, tick) if tick.seq > self.position + 1 else ()
@@ -55,15 +55,15 @@ class Seam(RuleBasedStateMachine):
         self.data = Path(self.folder.name)
         self.recorder = RemoteRecorder(self.process, self.data, tail=True)
         self.recorder.hold()
-        self.following: Following | None = None
+        self.following: LiveFollower | None = None
         self.serve()
         self.live, self.durable = Subscriber(durable=False), Subscriber(durable=True)
         self.late: list[Subscriber] = []
 
     def serve(self) -> None:
         self.ring = RingReader(self.data / "ring")
-        self.history = History(self.ring)
-        self.following = Following(self.history)
+        self.history = RingHistory(self.ring)
+        self.following = LiveFollower(self.history)
 
     def stop_serving(self) -> None:
         if self.following is not None:
