@@ -13,7 +13,6 @@ import lmdb
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.tables import CHECKS, GAPS, LAST_SEQ, META, SHARES, STREAMS, Span, gap_key, gap_of, key, seq_of
-from rigd.ring.tail import PLACE, RESERVED, Place, Reserve
 
 T = TypeVar("T")
 
@@ -89,18 +88,12 @@ class RingReader(Environment):
         with self.begin() as txn:
             return {stream: self.span(txn, stream).last for stream in STREAMS}
 
-    def heads_and_place(self) -> tuple[dict[bytes, int], Place | None]:
-        """Return the newest sequence number of each stream, and where in which live tail that is, as of one
-        commit. None when the recorder keeps no tail.
-        """
+    def heads_with(self, name: bytes) -> tuple[dict[bytes, int], bytes | None]:
+        """Return the newest sequence number of each stream and a small value, as of one commit."""
         with self.begin() as txn:
+            value = txn.get(name, db=self.dbs[META])
             heads = {stream: self.span(txn, stream).last for stream in STREAMS}
-            value = txn.get(PLACE, db=self.dbs[META])
-            return heads, Place.read(None if value is None else bytes(value))
-
-    def reserved(self, stream: bytes) -> int:
-        """Return the number below which some may have been given out before they were committed; 0: none."""
-        return Reserve.read(self.meta(RESERVED))[STREAMS.index(stream)]
+            return heads, None if value is None else bytes(value)
 
     def spans(self) -> dict[bytes, Span]:
         """Return what each stream holds."""

@@ -21,7 +21,7 @@ from rig.errors import BadRequest
 from rig.v1 import scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.serve.feed import Feed
-from rigd.serve.history import BATCH, BATCH_BYTES, History
+from rigd.serve.history import BATCH, BATCH_BYTES, RingHistory
 from rigd.serve.recent import Tick, capture_ns
 from rigd.serve.references import NEVER_NS, TAKEN_UP_NS, SessionReferences, Who
 from rigd.store.store import StoreReader, circuits_path
@@ -75,7 +75,7 @@ class _Order(NamedTuple):
 class Walk:
     """Goes through ticks in order. `wants`: the channels that it makes."""
 
-    def __init__(self, history: History, pool: "Derived", wants: frozenset[str], first: int = 0) -> None:
+    def __init__(self, history: RingHistory, pool: "Derived", wants: frozenset[str], first: int = 0) -> None:
         self._history, self._pool, self.wants = history, pool, wants
         self.seq = 0
         self.begun = False
@@ -383,7 +383,7 @@ class Walk:
 class Derived:
     """The derived channels for one viewer and one chosen lap, and the walks that make them."""
 
-    def __init__(self, history: History, service: "DerivedChannels", viewer: Viewer, lap: str) -> None:
+    def __init__(self, history: RingHistory, service: "DerivedChannels", viewer: Viewer, lap: str) -> None:
         self._history, self._service, self._viewer, self.lap = history, service, viewer, lap
         self.wants: frozenset[str] = frozenset()
         self.users = 0
@@ -500,7 +500,7 @@ class DerivedChannels:
         if not derived.users:
             self._used = {key: one for key, one in self._used.items() if one is not derived}
 
-    def _check(self, history: History, viewer: Viewer, lap: str, position: int) -> None:
+    def _check(self, history: RingHistory, viewer: Viewer, lap: str, position: int) -> None:
         """Raise where the lap is no reference for the session that is at a position."""
         ticks = history.after(rings.PHYSICS, position) or _newest(history)
         walk = Walk(history, Derived(history, self, viewer, ""), frozenset())
@@ -509,6 +509,6 @@ class DerivedChannels:
         walk.check(lap)
 
 
-def _newest(history: History) -> list[Tick]:
+def _newest(history: RingHistory) -> list[Tick]:
     found = history.latest(rings.PHYSICS, history.heads[rings.PHYSICS])
     return [found] if found else []

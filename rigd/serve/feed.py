@@ -21,9 +21,10 @@ from rigd.auth.seal import load_seal
 from rigd.durable import make_folder
 from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, Span
+from rigd.ring.tail import RESERVED, Reserve
 from rigd.serve.cursor import CURSOR_BYTES, Cursor, Cursors
-from rigd.serve.history import History
-from rigd.serve.livetail import Following
+from rigd.serve.history import RingHistory
+from rigd.serve.livetail import LiveFollower
 from rigd.serve.recent import Tick
 from rigd.wake import Listener
 from rigd.watchdog import Watchdog
@@ -58,8 +59,8 @@ class Feed:
         self.cursors = Cursors(self.seal)
         self._listen()
         self._timer = self._loop.call_later(_SECOND, self._each_second)
-        self._history: History | None = None
-        self._following: Following | None = None
+        self._history: RingHistory | None = None
+        self._following: LiveFollower | None = None
         self.rings_opened = 0
         """Grows when another ring stands in the folder: positions in the old one mean nothing then."""
         self._waiters: dict[tuple[bytes, bool], _Waiters] = {}
@@ -70,7 +71,7 @@ class Feed:
         self._pulse.beat()
 
     @property
-    def history(self) -> History:
+    def history(self) -> RingHistory:
         """What there is to read. Raises RingMissing."""
         if self._history is None:
             raise RingMissing(
@@ -164,7 +165,7 @@ class Feed:
         """Return whether a number beyond the newest may have been given out before a power cut: it was
         reserved, or is declared missing since.
         """
-        if seq < self.ring.reserved(stream):
+        if seq < Reserve.read(self.ring.meta(RESERVED))[rings.STREAMS.index(stream)]:
             return True
         return any(gap.first_seq <= seq <= gap.last_seq for gap in self.history.gaps(stream, seq, seq))
 
@@ -233,8 +234,8 @@ class Feed:
         except RingMissing:
             return
         try:
-            history = History(ring)
-            following = Following(history)
+            history = RingHistory(ring)
+            following = LiveFollower(history)
         except BaseException:
             ring.close()
             raise
@@ -306,7 +307,7 @@ class Feed:
             raise RingMissing(f"the ring in {self.path} has gone", hint="is `rigd record` running?")
 
     def _look(self) -> None:
-        """See to it that what the recorder writes is followed. Raises Unavailable where that cannot be."""
+        """Follow what the recorder writes. Raises Unavailable where that cannot be."""
         if self._following is None:
             return
         self._following.look()

@@ -19,7 +19,7 @@ BATCH_BYTES: Final = 256 << 10
 """Most of one read for a follower behind: 0.3 ms of the event loop."""
 
 
-class History:
+class RingHistory:
     """The records of a ring under their numbers, each once, whether they are committed or not.
 
     It grows on the event loop. Reading is for any thread.
@@ -54,11 +54,10 @@ class History:
         self._beside += ((self.heads[rings.EVENTS], record) for record in beside)
 
     def take_committed(self, news: Mapping[bytes, list[tuple[int, bytes]]]) -> None:
-        """Take in what the ring holds after its newest."""
+        """Take in what the ring holds after `durable`, while nothing newer is known."""
         for stream, records in news.items():
             for seq, data in records:
-                if seq > self.heads[stream]:
-                    self._grow(stream, seq, data)
+                self._grow(stream, seq, data)
         self.settle({stream: records[-1][0] for stream, records in news.items() if records})
 
     def _grow(self, stream: bytes, seq: int, data: bytes) -> None:
@@ -79,6 +78,15 @@ class History:
             self._recent[stream].forget(self.durable[stream])
         while self._beside and self._beside[0][0] <= self.durable[rings.EVENTS]:
             self._beside.popleft()
+
+    def rewind(self) -> None:
+        """Go back to what the ring has. The rest comes again when it is committed, unless a power cut took
+        it, or a tail that was lost with its recorder.
+        """
+        self._beside.clear()
+        self.heads = dict(self.durable)
+        for stream, seq in self.durable.items():
+            self._recent[stream].rewind(seq)
 
     # Reading.
 

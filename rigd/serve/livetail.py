@@ -4,8 +4,8 @@ from collections import deque
 from typing import Final
 
 from rig.errors import Corrupt, RigError
-from rigd.ring.tail import Place, TailReader
-from rigd.serve.history import BATCH, BATCH_BYTES, History
+from rigd.ring.tail import PLACE, Place, TailReader
+from rigd.serve.history import BATCH, BATCH_BYTES, RingHistory
 
 _READ_BYTES: Final = 1 << 20
 """Of one read of the tail: half a second of 40 cars, after a stall."""
@@ -15,7 +15,7 @@ _NONE: Final = "the recorder keeps no live tail"
 class LiveTail:
     """Reads a tail from a place on, which a commit of the ring told."""
 
-    def __init__(self, place: Place, history: History) -> None:
+    def __init__(self, place: Place, history: RingHistory) -> None:
         """Raises OSError, Denied, Corrupt."""
         self._tail = TailReader(place.path)
         self.id, self.position = place.tail, place.position
@@ -65,10 +65,10 @@ class LiveTail:
         self._tail.close()
 
 
-class Following:
+class LiveFollower:
     """Has a history grow. Raises lmdb.Error and Corrupt for a ring that cannot be read, never for a tail."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: RingHistory) -> None:
         self._history = history
         self._tail: LiveTail | None = None
         self.trouble = ""
@@ -88,8 +88,9 @@ class Following:
             self._read_ring()
 
     def look(self) -> None:
-        """See whether what is followed is what the recorder writes, and follow that."""
-        heads, place = self._history.ring.heads_and_place()
+        """Check that what is followed is what the recorder writes, else follow that."""
+        heads, value = self._history.ring.heads_with(PLACE)
+        place = Place.read(value)
         if self._tail is not None and not self._holds(self._tail, heads, place):
             self._leave("")
         if self._tail is None:
@@ -126,8 +127,10 @@ class Following:
             return True
 
     def _leave(self, trouble: str) -> None:
+        """Go back to the ring."""
         if self._tail is not None:
             self._tail.close()
+            self._history.rewind()
             self._tail, self.trouble = None, trouble
 
     def _read_ring(self) -> None:

@@ -43,7 +43,8 @@ class Recent:
     @property
     def first(self) -> int:
         """Number of the oldest; beyond all numbers when there is none."""
-        return self._ticks[0].seq if self._ticks else _NO_SEQ
+        ticks = self._ticks
+        return ticks[0].seq if ticks else _NO_SEQ
 
     def add(self, tick: Tick) -> None:
         """Add the record after the newest."""
@@ -54,11 +55,16 @@ class Recent:
         while len(self._ticks) > _KEPT and self.first <= durable:
             self._ticks.popleft()
 
+    def rewind(self, durable: int) -> None:
+        """Let go of all that the ring does not have."""
+        self._ticks = deque(tick for tick in self._ticks if tick.seq <= durable)
+
     def after(self, seq: int, until: int) -> list[Tick]:
         """Return those after number `seq` up to number `until`, oldest first."""
-        if self._ticks and (newest := self._ticks[-1]).seq == seq + 1 <= until:
+        ticks = self._ticks
+        if ticks and (newest := ticks[-1]).seq == seq + 1 <= until:
             return [newest]
-        return [tick for tick in tuple(self._ticks) if seq < tick.seq <= until]
+        return [tick for tick in tuple(ticks) if seq < tick.seq <= until]
 
     def latest(self, seq: int) -> Tick | None:
         """Return the newest whose number is not above `seq`."""

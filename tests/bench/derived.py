@@ -13,7 +13,7 @@ from rig.columns import read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
 from rigd.serve.derived import Derived, Walk
-from rigd.serve.history import History
+from rigd.serve.history import RingHistory
 from rigd.serve.recent import Tick
 from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader, circuits_path
@@ -45,7 +45,7 @@ def _per_tick(data: Path, ring: RingReader) -> float:
     )
     laps = (Lap.open(path) for path in sorted(data.glob("laps/*/[!.]*.lap")))
     chosen = next(lap.info.name for lap in laps if lap.info.valid)
-    history = History(ring)
+    history = RingHistory(ring)
     pool = Derived(history, service, EVERYTHING, chosen)
     pool.want(PHYSICS.derived)
     first = ring.heads()[rings.PHYSICS] - _TICKS

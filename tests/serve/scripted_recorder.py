@@ -143,7 +143,7 @@ class ScriptedRecorder:
         self._handover.commit(1, self.seq)  # the first bell finds who listens
 
     def _power_cut(self, reserve: Reserve) -> list[Record]:
-        """Losses of all that may have been given out and is not on the disk; the numbers go on after it."""
+        """Losses of all that may have been given out and is not on the disk, and the tick after them."""
         if reserve == Reserve():
             return []
         records, before = [], self.seq
@@ -151,7 +151,7 @@ class ScriptedRecorder:
         for stream, last in before.items():
             count = reserve[rings.STREAMS.index(stream)] - 1 - last
             records += self._loss(stream, last + 1, count, event_pb2.GAP_REASON_POWER_CUT)
-        return records
+        return [*records, self.tick(after_gap=True)]
 
     def _append(self, records: Sequence[Record], meta: Mapping[bytes, bytes] | None = None) -> None:
         small = [Record(rings.META, name, value) for name, value in (meta or {}).items()]

@@ -17,7 +17,7 @@ import rigclient
 from rig.channels import PHYSICS
 from rig.columns import field, read_head
 from rig.errors import BadRequest, Mismatch, MissingChannel, NotFound
-from rig.v1 import session_pb2, telemetry_pb2
+from rig.v1 import event_pb2, session_pb2, telemetry_pb2
 from rigclient.frames import PhysicsFrame
 from rigd import ring as rings
 from rigd.serve.derived import Walk, _Order
@@ -25,6 +25,7 @@ from rigd.serve.recent import Tick
 from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING, Viewer
+from rigd.wake import Bell
 from riglap.circuits.circuit import Circuit, read
 from riglap.circuits.shelf import Shelf
 from riglap.lap import Lap
@@ -32,11 +33,15 @@ from riglap.live import LiveDelta
 from tests.archive.race_frames import Frame, RaceFrames
 from tests.archive.tape import Tape
 from tests.riglap.raced import Raced
+from tests.serve.scripted_recorder import Handover
 from tests.stage import Stage, stage, until
 
 DERIVED: Final = list(PHYSICS.derived)
 _LIVE_S: Final = (8, 16)
 """Seconds that are driven while somebody follows, before and after the archiver's turn."""
+
+_UNCOMMITTED: Final = 75
+"""Ticks that are followed before they are committed: 1.5 s."""
 
 _RECORDED: Final = """
 import sys; from pathlib import Path; from rigd import ring
@@ -365,3 +370,36 @@ def test_files_of_a_driver_who_joins_are_read_in_the_thread(
             assert not light, tick.seq
     assert any(who.driver == "N. Newcomer" for who in references._asked)
     assert 1 <= len(heavy) <= 3
+
+
+def test_what_is_not_committed_has_the_numbers_that_it_keeps(followed: Followed) -> None:
+    """Ticks, and the scoring updates and entry lists that count for them, come out of the live tail."""
+    tape, here = followed.tape, followed.here
+    handover, bell = Handover(tape.ring, here.data), Bell(here.data / "wake")
+
+    def numbers() -> dict[bytes, int]:
+        return {stream: seq - 1 for stream, seq in zip(rings.STREAMS, tape.numbers.following(), strict=True)}
+
+    handover.commit(0, numbers())
+    with rigclient.connect(here.address) as rig:
+        until(lambda: not rig.status().why_not_live)
+        frames = rig.physics([*DERIVED, "kmh = speed [km/h]"], delta_reference=followed.lap.info.name)
+        following = threading.Thread(target=lambda: live.extend(islice(frames, _UNCOMMITTED)))
+        live: list[PhysicsFrame] = []
+        following.start()
+        until(lambda: bool(rig.status().followers))
+        for _ in range(_UNCOMMITTED):
+            with np.errstate(all="ignore"):
+                tape.frame()
+            handover.append(tape.pending, numbers())
+            tape.pending = []
+            bell.ring()
+        following.join(20)
+        (physics,) = (span for span in rig.status().ring.spans if span.stream == event_pb2.STREAM_PHYSICS)
+        assert physics.last_seq < live[0].seq, "nothing of it is committed"
+        handover.end(numbers())
+        found = past(followed, _UNCOMMITTED, start=live[0].head.capture_time_ns / 1e9 - 0.001)
+    bell.close()
+    assert found.keys() == {frame.seq for frame in live}
+    same(found, {frame.seq: columns(frame) for frame in live})
+    assert np.isfinite(live[-1].gap_leader).any()

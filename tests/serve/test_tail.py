@@ -249,6 +249,23 @@ async def test_a_power_cut_is_a_gap_after_what_a_client_had(
             assert gap.reason == event_pb2.GAP_REASON_POWER_CUT
 
 
+async def test_what_a_power_cut_took_is_not_given_out_for_durable(
+    recorder: RemoteRecorder, rig: AsyncRig, tmp_path: Path, recorder_process: RecorderProcess
+) -> None:
+    """Not by a server either that has it in memory still: the tail was lost with its recorder alone."""
+    recorder.ticks(3)
+    recorder.hold()
+    recorder.ticks(5)
+    assert numbers(await take(rig.physics(["speed"], start="earliest"), 8)) == list(range(1, 9))
+    recorder.spoil("delete")
+    recorder.kill()
+    RemoteRecorder(recorder_process, tmp_path, tail=True).ticks(1)
+    for durable in (True, False):
+        frames = await take(rig.physics(["speed"], start="earliest", durable_only=durable), 4)
+        assert numbers(frames) == [1, 2, 3, 3 + MARGIN + 1]
+        assert [(gap.first_seq, gap.count) for gap in frames[-1].gaps] == [(4, MARGIN)]
+
+
 async def test_a_cursor_beyond_all_that_was_given_out_is_of_no_ring_of_ours(
     recorder: RemoteRecorder, tmp_path: Path, recorder_process: RecorderProcess
 ) -> None:
