@@ -81,6 +81,12 @@ def test_a_ring_is_inspected_with_little_more_than_lmdb() -> None:
     assert not {"numpy", "google", "logging", "dataclasses", "hashlib", "rigd.config.settings"} & found
 
 
+def test_a_recorder_starts_with_what_it_needs() -> None:
+    """Loading is most of its start. A file of settings, JSON of messages, sockets come when asked for."""
+    found = loaded("import rigd.__main__, rigd.commands.daemons, rigd.record.recorder")
+    assert not {"tomllib", "tempfile", "google.protobuf.json_format", "rigd.supervisor", "rich"} & found
+
+
 @pytest.mark.parametrize("module", ["rigd.record.recorder", "rigd.demo.race", "rigclient.cli.watch.view"])
 def test_no_thread_spins_for_matrices_that_nobody_has(module: str) -> None:
     code = f"import {module}, numpy, os; print(len(os.listdir('/proc/self/task')))"
