@@ -149,12 +149,21 @@ SOURCE: Final = Setting[str](
 COMMIT_EVERY: Final = Setting[float](
     "record.commit_every",
     Number(0, 10, "s"),
-    0.0,
-    "Least seconds between two commits; 0 commits as soon as the disk allows. More saves the disk and loses "
-    "more in a power cut.",
+    0.2,
+    "Seconds between two commits while there is a live tail; 0 commits as soon as the disk allows. More "
+    "saves the disk and loses more in a power cut.",
     (RECORD,),
     flag="--commit-every",
     variable="RIGD_COMMIT_EVERY",
+)
+TAIL_FOLDER: Final = Setting[Path](
+    "record.tail_folder",
+    Location(folder=True),
+    Path("/dev/shm"),  # noqa: S108  in memory: what is written there waits for no disk
+    "Folder in memory for the live tail, 80 MB in which followers find a record before it is committed.",
+    (RECORD,),
+    flag="--tail-folder",
+    variable="RIGD_TAIL_FOLDER",
 )
 CARS: Final = Setting[str](
     "record.cars",

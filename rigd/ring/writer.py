@@ -132,7 +132,8 @@ class RingWriter(Environment):
             return bytes(cursor.value()) if cursor.last() else None
 
     def append(self, records: Iterable[Record], meta: Mapping[bytes, bytes]) -> None:
-        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction.
+        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction. An empty
+        value of `meta` is none: it goes.
 
         The same again is stored once: after an error nobody knows whether the commit was made. Raises
         lmdb.KeyExistsError for another record that is not after the newest of its stream.
@@ -149,7 +150,7 @@ class RingWriter(Environment):
                     check = zlib.crc32(value).to_bytes(4, "big")
                     txn.put(check_key(table, at), check, db=self.dbs[CHECKS])
             for name, value in meta.items():
-                txn.put(name, value, db=self.dbs[META])
+                txn.put(name, value, db=self.dbs[META]) if value else txn.delete(name, db=self.dbs[META])
             for table in touched:
                 self._evict(txn, table)
 
