@@ -3,7 +3,6 @@
 import json
 from typing import Any, TypeVar
 
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
 from rig.errors import Corrupt
@@ -21,6 +20,8 @@ def message(kind: type[M], data: bytes) -> M:
 
 def json_message(kind: type[M], members: dict[str, Any]) -> M:
     """Return a message out of its JSON object; fields from the future are passed over. Raises Corrupt."""
+    from google.protobuf import json_format
+
     try:
         return json_format.ParseDict(members, kind(), ignore_unknown_fields=True)
     except (ValueError, RecursionError, json_format.Error) as error:

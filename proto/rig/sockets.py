@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +30,8 @@ _ANSWER_S: Final = 2.0
 
 def own_folder() -> Path:
     """Return the user's folder of sockets, which may not exist yet. Raises Denied where it is another's."""
+    import tempfile
+
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and _ours(Path(runtime)):  # `su` leaves that of another user
         return _trusted(Path(runtime, "rigd"))

@@ -3,7 +3,6 @@
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +67,8 @@ def read(path: Path) -> ConfigFile:
     """Return what a file says. Raises Denied for one that somebody else could have written, BadRequest for
     what is no file of TOML, OSError.
     """
+    import tomllib
+
     try:
         text = _text(path)
     except Corrupt as error:

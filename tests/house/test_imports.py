@@ -78,7 +78,13 @@ def test_recorder_and_archiver_never_load_the_network(module: str) -> None:
 def test_a_ring_is_inspected_with_little_more_than_lmdb() -> None:
     """It runs at every start of the recorder, which waits for it, in a process of its own."""
     found = loaded("import rigd.ring")
-    assert not {"numpy", "google", "logging", "dataclasses", "hashlib", "rigd.config.settings"} & found
+    assert not {"numpy", "google", "logging", "dataclasses", "rigd.config.settings"} & found
+
+
+def test_a_recorder_starts_with_what_it_needs() -> None:
+    """Loading is most of its start. A file of settings, JSON of messages, sockets come when asked for."""
+    found = loaded("import rigd.__main__, rigd.commands.daemons, rigd.record.recorder")
+    assert not {"tomllib", "tempfile", "google.protobuf.json_format", "rigd.supervisor", "rich"} & found
 
 
 @pytest.mark.parametrize("module", ["rigd.record.recorder", "rigd.demo.race", "rigclient.cli.watch.view"])
