@@ -1,8 +1,8 @@
 """The live tail: what the recorder has captured, in shared memory, before the disk has it.
 
 A file in memory that holds the newest bundles one after another, as a ring of bytes. The recorder's tick
-thread alone appends; the committer says how far the disk is. Whoever follows reads what is new without waiting
-for a commit, and the next recorder finds there what the killed one had not committed.
+thread alone appends; the committer says how far the disk is. Whoever follows reads what is new without
+waiting for a commit, and the next recorder finds there what the killed one had not committed.
 
 Positions count the bytes ever appended; a position's place in the file is its remainder. A bundle is whole
 before the head moves over it, and a reader looks at the head again after it has copied: what was overwritten
@@ -10,11 +10,13 @@ meanwhile it does not use. The file is read and written, not mapped: one that so
 that is full, must not end a process with SIGBUS.
 """
 
+import contextlib
+import errno
 import os
 import secrets
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,6 +33,14 @@ _MOST: Final = 2 << 20
 _GUARD: Final = 2 * _MOST
 """Bytes beyond the head that may be in writing: what is left before the end of the file, and a bundle."""
 
+PLACE: Final = b"tail"
+"""Small value of the ring: the Place that goes with its newest commit."""
+RESERVED: Final = b"reserved"
+"""Small value of the ring: the Reserve made with its newest commit."""
+
+CUT: Final = b"cut"
+"""Small value of the ring: the Reserve that a power cut took, declared by now or not."""
+
 _TABLES: Final = (PHYSICS, SCORING, EVENTS, GAPS, META)
 
 _MAGIC: Final = b"rigdtail"
@@ -45,7 +55,12 @@ _COMMITTED: Final = struct.Struct("<Q")
 """The third, which the committer writes."""
 _HEADS_AT: Final = 64
 _COMMITTED_AT: Final = _HEADS_AT + _MOVED.size
+_OWNER: Final = struct.Struct("<H")
+"""Bytes of the path of the data directory, which follows: a tail whose directory is gone is nobody's."""
+_OWNER_AT: Final = 128
 _DATA_AT: Final = 4096
+_MOST_HEAD: Final = 1 << 62
+"""No recorder comes near: a greater position is a damaged one."""
 
 _FRAME: Final = struct.Struct("<QII16x")
 """Of a bundle: its position, its bytes with this, its records."""
@@ -53,6 +68,7 @@ _RECORD: Final = struct.Struct("<BBI")
 """Of a record: its table, the bytes of its key and of its value."""
 
 _PLACE: Final = struct.Struct("<8sQ")
+_RESERVE: Final = struct.Struct("<QQQ")
 
 
 class Place(NamedTuple):
@@ -75,6 +91,29 @@ class Place(NamedTuple):
             return None
         tail, position = _PLACE.unpack_from(value)
         return cls(tail, position, Path(os.fsdecode(value[_PLACE.size :])))
+
+
+class Reserve(NamedTuple):
+    """Numbers below these may have been given to followers, those of the streams in the order of STREAMS."""
+
+    physics: int = 0
+    scoring: int = 0
+    events: int = 0
+
+    def pack(self) -> bytes:
+        """Return them as the ring keeps them."""
+        return _RESERVE.pack(*self)
+
+    @classmethod
+    def read(cls, value: bytes | None) -> "Reserve":
+        """Undo `pack`; zeros for none, and for what no recorder wrote."""
+        if value is None or len(value) != _RESERVE.size:
+            return cls()
+        return cls(*_RESERVE.unpack(value))
+
+    def covers(self, following: Iterable[int]) -> bool:
+        """Return whether all numbers before these, a stream's each, are reserved."""
+        return all(own >= other for own, other in zip(self, following, strict=True))
 
 
 class Heads(NamedTuple):
@@ -101,14 +140,12 @@ class _File:
     recorder of this version made.
     """
 
+    _fd = -1
+
     def __init__(self, path: Path, flags: int) -> None:
         self.path = path
         self._fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            self._check()
-        except BaseException:
-            os.close(self._fd)
-            raise
+        self._check()
 
     def _check(self) -> None:
         found = os.fstat(self._fd)
@@ -130,17 +167,19 @@ class _File:
 
     def lost(self) -> bool:
         """Return whether the file was deleted, replaced or truncated: nobody else finds what is in it."""
+        ours = os.fstat(self._fd)
         try:
-            same = os.path.samestat(os.stat(self.path, follow_symlinks=False), os.fstat(self._fd))
+            same = os.path.samestat(os.stat(self.path, follow_symlinks=False), ours)
         except OSError:
             return True
-        return not same or os.pread(self._fd, len(_MAGIC), 0) != _MAGIC
+        whole = ours.st_size >= _DATA_AT + CAPACITY
+        return not (same and whole) or os.pread(self._fd, len(_MAGIC), 0) != _MAGIC
 
     def bundles(self, position: int, until: int, most: int) -> list[Bundle] | None:
         """Return the bundles from `position` to before `until`, oldest first: no more than fit `most` bytes
         (but one at least). None when some were overwritten. Raises Corrupt for what is no bundle.
         """
-        if until - position > CAPACITY:
+        if not 0 <= until - position <= CAPACITY:
             return None
         most = min(max(most, _FRAME.size), until - position)
         try:
@@ -170,9 +209,11 @@ class _File:
 
     def close(self) -> None:
         """Close the file. May be called again."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    __del__ = close  # a lost one is closed when the last of two threads has let go of it
 
 
 def _frame(data: bytes, position: int) -> tuple[int, int]:
@@ -230,21 +271,23 @@ class TailWriter(_File):
     def __init__(self, path: Path) -> None:
         super().__init__(path, os.O_RDWR)
         self.head, self._shown, self._durable = self.heads()
-        if not self._durable <= self.head <= self._durable + CAPACITY or self._shown > self.head:
-            self.close()
+        reaches = self._durable <= self.head <= self._durable + CAPACITY and self._shown <= self.head
+        if not reaches or self.head > _MOST_HEAD:
             raise Corrupt(f"{path} reaches from {self._durable} to {self.head}, which cannot be")
 
     @classmethod
-    def begin(cls, path: Path, ring: bytes) -> "TailWriter":
-        """Begin an empty tail of the ring with that id in the file `path`, whatever is there. Raises OSError
-        and Denied.
+    def begin(cls, path: Path, ring: bytes, data: Path) -> "TailWriter":
+        """Begin an empty tail of the ring with that id, of the data directory `data`, in the file `path`,
+        whatever is there. Raises OSError and Denied.
         """
         _own_folder(path.parent)
         written = beside(path)
         written.unlink(missing_ok=True)
         fd = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            os.pwrite(fd, _HEADER.pack(_MAGIC, _VERSION, secrets.token_bytes(8), ring, CAPACITY), 0)
+            _write(fd, _HEADER.pack(_MAGIC, _VERSION, secrets.token_bytes(8), ring, CAPACITY), 0)
+            owner = os.fsencode(data.resolve())
+            _write(fd, _OWNER.pack(len(owner)) + owner[: _DATA_AT - _OWNER_AT - _OWNER.size], _OWNER_AT)
             os.ftruncate(fd, _DATA_AT + CAPACITY)
         finally:
             os.close(fd)
@@ -270,35 +313,53 @@ class TailWriter(_File):
         if size > _MOST or self.uncommitted_bytes + skipped + size > CAPACITY - _GUARD:
             return None
         if skipped:  # an empty bundle: none goes over the end of the file
-            self._write(_FRAME.pack(self.head, skipped, 0), skipped)
+            self._put(_FRAME.pack(self.head, skipped, 0), skipped)
         parts[0] = _FRAME.pack(self.head, size, len(records))
-        self._write(b"".join(parts), size)
+        self._put(b"".join(parts), size)
         if shown:
             self._shown = self.head
-        self._move()
+        _write(self._fd, _MOVED.pack(self.head, self._shown), _HEADS_AT)
         return self.head
 
-    def _write(self, data: bytes, size: int) -> None:
-        os.pwrite(self._fd, data, _DATA_AT + self.head % CAPACITY)
+    def _put(self, data: bytes, size: int) -> None:
+        _write(self._fd, data, _DATA_AT + self.head % CAPACITY)
         self.head += size
-
-    def show(self) -> None:
-        """Let followers see all that was appended. Raises OSError."""
-        self._shown = self.head
-        self._move()
-
-    def _move(self) -> None:
-        os.pwrite(self._fd, _MOVED.pack(self.head, self._shown), _HEADS_AT)
 
     def commit(self, position: int) -> None:
         """Note that the ring has everything before `position`. For the committer's thread. Raises OSError."""
-        os.pwrite(self._fd, _COMMITTED.pack(position), _COMMITTED_AT)
+        _write(self._fd, _COMMITTED.pack(position), _COMMITTED_AT)
         self._durable = position
 
     def remove(self) -> None:
         """Delete the file: the ring has all of it, and no recorder runs."""
         self.path.unlink(missing_ok=True)
         self.close()
+
+
+def _write(fd: int, data: bytes, at: int) -> None:
+    """Write all of it. Raises OSError also where only a part found room."""
+    if os.pwrite(fd, data, at) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def forget_tails(folder: Path) -> None:
+    """Delete the tails in the user's folder whose data directories are gone."""
+    with contextlib.suppress(OSError, Denied):
+        _own_folder(folder)
+        for path in folder.iterdir():
+            if not _owned(path):
+                path.unlink(missing_ok=True)
+
+
+def _owned(path: Path) -> bool:
+    """Return whether a tail has its data directory still; also of what cannot be read and is no tail."""
+    with path.open("rb") as file:
+        header = file.read(_DATA_AT)
+    if not header.startswith(_MAGIC) or len(header) < _DATA_AT:
+        return True
+    (size,) = _OWNER.unpack_from(header, _OWNER_AT)
+    begin = _OWNER_AT + _OWNER.size
+    return begin + size > _DATA_AT or os.path.exists(header[begin : begin + size])
 
 
 def tail_path(memory: Path, data: Path) -> Path:

@@ -104,7 +104,9 @@ def _blocks() -> list[bytes]:
     kind = list(DTYPES).index("<u4")
     out = []
     for codec in (blocks.RAW, blocks.XOR, blocks.DELTA, blocks.DELTA_OF_DELTA, blocks.DIRECT):
-        planes = [walk.tobytes()] if codec == blocks.RAW else blocks.planes(blocks.coded(walk, codec))
+        planes = (
+            [walk.tobytes()] if codec == blocks.RAW else blocks.planes(blocks.coded(walk[None], codec))[0]
+        )
         coding = bytes([codec, 0 if codec == blocks.RAW else len(planes), 0]) + walk[:1].tobytes() + bytes(1)
         out.append(bytes([kind, len(walk), 0]) + coding.ljust(32, b"\0") + b"".join(planes))
         if codec != blocks.RAW:
