@@ -21,7 +21,6 @@ from rig.v1 import archive_pb2
 Array = np.ndarray[Any, np.dtype[Any]]
 
 WIDTH_LIMIT: Final = 64
-_DOUBLE: Final = 8
 DEEPEST: Final = 8
 """Most neighbours in a row from a component to one that is not predicted; the chain of a lap has five."""
 _GROUP_BYTES: Final = 1 << 18
@@ -344,7 +343,7 @@ def _foretold_together(
     for key, depth in depths.items():
         part = parts[key]
         kinds[depth, part.dtype.itemsize, part.formula, len(part.below)].append(key)
-    step = _together(_DOUBLE, rows)
+    step = _together(np.dtype(np.float64).itemsize, rows)
     for alike in kinds.values():
         yield from (alike[at : at + step] for at in range(0, len(alike), step))
 

@@ -51,7 +51,7 @@ of today's channels it is 1.1 times the values.
 FILE_LIMIT: Final = DECODED_LIMIT + HEAD_LIMIT
 """Bytes of a file: no block is longer than its values, but for a bit a row."""
 DECODE_BYTES: Final = 8 << 20
-"""Bytes of the values that are decoded together by who wants all: two laps of 100 s, at four times that much
+"""Bytes of the values that are decoded together by who wants all: two laps of 100 s, at twice that much
 memory on the way.
 """
 DIGEST_DIGITS: Final = 16

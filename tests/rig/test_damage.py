@@ -258,6 +258,24 @@ class TestHeadsThatLie:
         with pytest.raises(Corrupt, match="from itself"):
             LapFile(data).column("speed")
 
+    @pytest.mark.parametrize("falling", [False, True])
+    @pytest.mark.parametrize("steps", [8, 9])
+    def test_more_than_eight_neighbours_in_a_row_are_corrupt(self, steps: int, falling: bool) -> None:
+        head = archive_pb2.LapHeader(samples=3)
+        for number in sorted(range(steps + 1), reverse=falling):
+            column = head.columns.add(name=f"c{number}", section=SAMPLES, width=1, dtype="<f4")
+            coding = column.codings.add(codec=blocks.CONSTANT, value=bytes(4))
+            if number:
+                coding.prediction.formula = NORM
+                coding.prediction.neighbours.add(channel=f"c{number - 1}")
+        lap = LapFile(written(head.SerializeToString(), b""))
+        if steps == 8:
+            assert same(lap.columns(["c8"]), {"c8": np.zeros(3, "<f4")})
+            return
+        for read in (lap.columns, lap.verify, lambda: lap.column("c9")):
+            with pytest.raises(Corrupt, match="more than 8 neighbours"):
+                read()
+
     def test_a_flag_of_two_is_corrupt(self) -> None:
         data = pack(header(), {}, {"in_pits": np.array([True, False, True])}, plain=True)
         head, tail = parted(data)

@@ -1,6 +1,7 @@
 """Lap files: what goes in comes out, to the bit, and reading some of it touches only that."""
 
 import os
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -71,6 +72,17 @@ class TestWhatGoesIn:
         assert same(
             LapFile(pack(header(), samples, {})).columns(), {k: samples[k] for k in ("tyre_load", "speed")}
         )
+
+    def test_comes_out_however_many_are_decoded_together(self) -> None:
+        rows = 60_000
+        samples = {name: np.resize(values, (rows, *values.shape[1:])) for name, values in drive().items()}
+        lap = LapFile(pack(header(), samples, {}))
+        tracemalloc.start()
+        found = lap.columns()
+        values, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert same(found, samples)
+        assert most < 1.6 * values
 
     def test_has_to_be_known(self) -> None:
         with pytest.raises(UnknownChannel, match="speeed"):
