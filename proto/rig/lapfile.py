@@ -316,19 +316,10 @@ class LapFile:
 
     def columns(self, names: Iterable[str] = (), section: Section = SAMPLES) -> dict[str, Array]:
         """Return several channels, decoded together; no names: all. Raises MissingChannel, Corrupt."""
-        wanted = list(names) or self.channels(section)
-        rows = self._rows(section)
-        parts: dict[Key, components.Part] = {}
-        done: components.Places = {}
-        for column in self._needed(wanted, section):
-            if (constant := components.constant(column, rows)) is not None:
-                places = (components.Place(constant, at) for at in range(column.width))
-                done.update(((column.name, place.at), place) for place in places)
-                continue
-            found = components.split(column, self._unpacked(column, rows), rows)
-            parts.update(((column.name, at), part) for at, part in enumerate(found))
-        components.decode(parts, done, rows)
-        widths = {name: self._by_key[section, name].width for name in wanted}
+        wanted, rows = list(names), self._rows(section)
+        columns = self._needed(wanted, section) if wanted else self._all(section)
+        done = components.decode(columns, lambda column: self._unpacked(column, rows), rows)
+        widths = {name: self._by_key[section, name].width for name in wanted or self.channels(section)}
         return {name: components.column_of(name, width, done) for name, width in widths.items()}
 
     def block_bytes(self, names: Iterable[str], section: Section = SAMPLES) -> int:
@@ -444,6 +435,9 @@ class LapFile:
             raise MissingChannel(f"this lap has no channel {name!r}", hint=f"it has {have}", channels=have)
         return column
 
+    def _all(self, section: Section) -> list[archive_pb2.Column]:
+        return [column for column in self.header.columns if column.section == section]
+
     def _needed(self, names: Iterable[str], section: Section) -> list[archive_pb2.Column]:
         """Return columns of these channels and of all their neighbours, in the order of the file."""
         needed, todo = set[str](), [self.find(name, section) for name in names]
@@ -452,16 +446,13 @@ class LapFile:
             if column.name not in needed:
                 needed.add(column.name)
                 todo += self._neighbours(column, section)
-        return [
-            column for column in self.header.columns if column.section == section and column.name in needed
-        ]
+        return [column for column in self._all(section) if column.name in needed]
 
     def _neighbours(self, column: archive_pb2.Column, section: Section) -> Iterator[archive_pb2.Column]:
-        for coding in column.codings:
-            for name, _ in components.neighbours(coding):
-                if (section, name) not in self._by_key:
-                    raise Corrupt(f"{column.name} needs {name}, which the file does not have")
-                yield self._by_key[section, name]
+        for name in components.neighbours(column):
+            if (section, name) not in self._by_key:
+                raise Corrupt(f"{column.name} needs {name}, which the file does not have")
+            yield self._by_key[section, name]
 
     def _block(self, column: archive_pb2.Column) -> bytes:
         data = self._read(self._base + column.offset, column.size)

@@ -89,14 +89,12 @@ def _block(data: bytes) -> None:
         codec, planes, flags, *value = codings[at : at + 8]
         coding = column.codings.add(codec=codec % 7, planes=planes % 10, held=bool(flags & 1))
         coding.value, coding.grid = bytes(value).ljust(8, b"\0")[: 8 if flags & 2 else 4], flags >> 4
-    for each in ("found", "packed"):
-        plain = block if each == "found" else blocks.unpacked(blocks.packed([block]), len(block))
-        parts = components.split(column, plain, rows)
-        done: components.Places = {}
-        components.decode({("x", at): part for at, part in enumerate(parts)}, done, rows)
-        values = components.column_of("x", column.width, done)
-        assert values.dtype == DTYPES[column.dtype]
-        assert len(values) == rows
+    column.unpacked = len(block)
+    assert blocks.unpacked(blocks.packed([block]), len(block)) == block
+    done = components.decode([column], lambda _: block, rows)
+    values = components.column_of("x", column.width, done)
+    assert values.dtype == DTYPES[column.dtype]
+    assert len(values) == rows
 
 
 @cache
