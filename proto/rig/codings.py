@@ -67,7 +67,7 @@ def less(values: Array, coding: Coding, sources: Sequence[Array], factors: Seque
     return images - blocks.image(rounded(predicted, values.dtype))
 
 
-def on_grid(values: Array, grids: Array | float) -> Array:
+def on_grid(values: Array, grids: Array) -> Array:
     """Return of each row of the product: every value, to the bit, is a whole number divided by the grid."""
     whole = np.rint(values * grids)
     back = (whole / grids).astype(values.dtype)
@@ -78,9 +78,16 @@ def on_grid(values: Array, grids: Array | float) -> Array:
     return np.asarray(same.all(axis=1))
 
 
-def keys_of(coding: Coding) -> list[Key]:
-    """Return the components that a coding predicts from."""
-    return [(it.channel, it.component) for it in coding.prediction.neighbours]
+def _comes_back(values: Array, residuals: Array, grid: float) -> Array:
+    """Return of each component, shape (components,): its residuals give every value back to the bit."""
+    whole = residuals.view(f"<i{residuals.itemsize}")
+    back = (whole / np.float64(grid)).astype(values.dtype)
+    return np.asarray((blocks.image(back) == blocks.image(values)).all(axis=1))
+
+
+def keys_of(prediction: archive_pb2.Prediction) -> list[Key]:
+    """Return the components that a prediction is made from."""
+    return [(it.channel, it.component) for it in prediction.neighbours]
 
 
 def encode(components: Mapping[Key, Array], chosen: Mapping[Key, Coding]) -> dict[Key, Coded]:
@@ -92,10 +99,11 @@ def encode(components: Mapping[Key, Array], chosen: Mapping[Key, Coding]) -> dic
         for keys in _groups(components, chosen):
             codings = [chosen[key] for key in keys]
             values = np.stack([components[key] for key in keys])
-            found = _coded(codings, _residuals(values, codings, components))
-            grid = codings[0].grid
-            fits = on_grid(values, grid) if grid else np.ones(len(keys), bool)
-            out.update((keys[at], coded) for at, coded in found.items() if fits[at])
+            residuals = _residuals(values, codings, components)
+            fits = _comes_back(values, residuals, codings[0].grid) if codings[0].grid else None
+            for at, coded in _coded(codings, residuals).items():
+                if fits is None or fits[at]:
+                    out[keys[at]] = coded
     return out
 
 
@@ -113,7 +121,7 @@ def _groups(components: Mapping[Key, Array], chosen: Mapping[Key, Coding]) -> It
 
 def _residuals(values: Array, codings: Sequence[Coding], components: Mapping[Key, Array]) -> Array:
     """Return residuals of components of one kind, shape (components, rows)."""
-    columns = zip(*map(keys_of, codings), strict=True)
+    columns = zip(*(keys_of(coding.prediction) for coding in codings), strict=True)
     sources = [_doubles([components[key] for key in column]) for column in columns]
     factors = np.array([coding.prediction.factors for coding in codings]).T[..., None]
     return less(values, codings[0], sources, list(factors))

@@ -1,7 +1,7 @@
 """Trial: how each component of a lap is coded best, tried on a sample of its rows, or as in a lap before."""
 
-import functools
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +10,10 @@ from rig import blocks
 from rig.channels import Channel
 from rig.codings import Coded, Coding, cheapest, constant, encode, keys_of, less, on_grid, still
 from rig.neighbours import LINEAR, Key, candidates
+from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Prediction = archive_pb2.Prediction
 
 _PIECES: Final = 4
 _PIECE: Final = 256
@@ -30,43 +32,12 @@ def coded(
     """Return all components of a section, shape (rows,): coded as `known` where that suits, else by trial."""
     owners = {(channel.name, at): channel for channel in channels for at in range(channel.width)}
     out = {key: still(values) for key, values in components.items() if constant(values)}
-    left = {key: owners[key] for key in components if key not in out}
-    out |= encode(
-        components,
-        {
-            key: known[key]
-            for key in left
-            if key in known and suits(known[key], left[key], key[1], components)
-        },
-    )
     trial = Trial(components)
     with np.errstate(all="ignore"):  # a prediction may be no number, and then does not pay
-        chosen = {key: trial.choose(channel, key[1]) for key, channel in left.items() if key not in out}
-    return out | encode(components, chosen)
-
-
-def suits(coding: Coding, channel: Channel, component: int, there: Container[Key]) -> bool:
-    """Return whether a trial of a component that changes could have ended with this coding, whose neighbours
-    have to be `there`.
-    """
-    steps = blocks.XOR <= coding.codec <= blocks.DIRECT
-    if not coding.HasField("prediction"):
-        return steps and (not coding.grid or channel.dtype.kind == "f")
-    prediction, keys = coding.prediction, keys_of(coding)
-    return (
-        (steps or coding.codec == blocks.CONSTANT)
-        and not coding.grid
-        and channel.dtype.kind == "f"
-        and (prediction.formula, *keys) in _shapes(channel, component)
-        and len(prediction.factors) == (len(keys) + 1 if prediction.formula == LINEAR else 0)
-        and all(key in there for key in keys)
-    )
-
-
-@functools.cache
-def _shapes(channel: Channel, component: int) -> set[tuple[object, ...]]:
-    """Return formula and neighbours of all predictions that are tried."""
-    return {(it.formula, *keys_of(Coding(prediction=it))) for it in candidates(channel, component)}
+        left = {key: channel for key, channel in owners.items() if key not in out}
+        out |= encode(components, trial.again(left, known))
+        left = {key: channel for key, channel in left.items() if key not in out}
+        return out | encode(components, {key: trial.choose(channel, key[1]) for key, channel in left.items()})
 
 
 def sampled(values: Array) -> Array:
@@ -93,27 +64,61 @@ class Trial:
         coding = Coding(codec=codec)
         if channel.dtype.kind != "f":
             return coding
-        for way in self._ways(channel, component, sample):
+        for way in self._ways(channel, component):
             cost, way.codec = cheapest(self._tried(sample, way))
             if cost < best - _WORTH_BITS:
                 best, coding = cost, way
         return coding
 
-    def _ways(self, channel: Channel, component: int, sample: Array) -> Iterator[Coding]:
-        grid = _grid(sample, self._components[channel.name, component])
-        if grid:
+    def again(self, owners: Mapping[Key, Channel], known: Mapping[Key, Coding]) -> dict[Key, Coding]:
+        """Return the known codings of components with factors of this lap, but those that `choose` could not
+        have come to.
+        """
+        found = {key: self._like(known[key], owners[key], key[1]) for key in owners if key in known}
+        out = {key: coding for key, coding in found.items() if coding}
+        fitted = self._fitted([(key, coding.prediction) for key, coding in out.items()])
+        return {key: coding for (key, coding), fits in zip(out.items(), fitted, strict=True) if fits}
+
+    def _like(self, known: Coding, channel: Channel, component: int) -> Coding | None:
+        """Return a known coding without its factors; None for one that `choose` could not have come to."""
+        out = Coding(codec=known.codec, held=known.held, grid=known.grid)
+        steps, floats = blocks.XOR <= known.codec <= blocks.DIRECT, channel.dtype.kind == "f"
+        if not known.HasField("prediction"):
+            return out if steps and (floats or not known.grid) else None
+        # A constant may be all that a prediction leaves.
+        if known.grid or not floats or not (steps or known.codec == blocks.CONSTANT):
+            return None
+        for prediction in self._predictions(channel, component):
+            if _alike(prediction, known.prediction):
+                out.prediction.CopyFrom(prediction)
+                return out
+        return None
+
+    def _ways(self, channel: Channel, component: int) -> Iterator[Coding]:
+        key = channel.name, component
+        if grid := _grid(self._sample(key), self._components[key]):
             yield Coding(grid=grid)
-        for prediction in candidates(channel, component):
-            keys = keys_of(Coding(prediction=prediction))
-            if any(key not in self._components for key in keys):
-                continue
-            if prediction.factors or prediction.formula != LINEAR:
-                yield Coding(prediction=prediction)
-                continue
-            for factors in _fits(sample, [self._source(key) for key in keys]):
-                del prediction.factors[:]
-                prediction.factors.extend(factors)
-                yield Coding(prediction=prediction)
+        predictions = self._predictions(channel, component)
+        fitted = self._fitted([(key, prediction) for prediction in predictions])
+        yield from (Coding(prediction=one) for one, fits in zip(predictions, fitted, strict=True) if fits)
+
+    def _predictions(self, channel: Channel, component: int) -> list[Prediction]:
+        """Return candidates whose neighbours are there."""
+        found = candidates(channel, component)
+        return [one for one in found if all(key in self._components for key in keys_of(one))]
+
+    def _fitted(self, wanted: Sequence[tuple[Key, Prediction]]) -> list[bool]:
+        """Give predictions of components the factors they lack; False for one that can have none."""
+        lacking: dict[int, list[int]] = defaultdict(list)
+        for at, (_, prediction) in enumerate(wanted):
+            if prediction.formula == LINEAR and not prediction.factors:
+                lacking[len(prediction.neighbours)].append(at)
+        for places in lacking.values():
+            keys = [[key, *keys_of(prediction)] for key, prediction in (wanted[at] for at in places)]
+            factors = _factors(np.array([[self._source(key) for key in row] for row in keys]))
+            for at, own in zip(places, factors, strict=True):
+                wanted[at][1].factors.extend(own)
+        return [bool(it.factors) or it.formula != LINEAR for _, it in wanted]
 
     def _sample(self, key: Key) -> Array:
         if key not in self._samples:
@@ -126,8 +131,12 @@ class Trial:
         return self._sources[key]
 
     def _tried(self, sample: Array, way: Coding) -> Array:
-        sources = [self._source(key) for key in keys_of(way)]
+        sources = [self._source(key) for key in keys_of(way.prediction)]
         return less(sample, way, sources, list(way.prediction.factors))
+
+
+def _alike(one: Prediction, other: Prediction) -> bool:
+    return (one.formula, keys_of(one)) == (other.formula, keys_of(other))
 
 
 def _grid(sample: Array, values: Array) -> float:
@@ -137,26 +146,35 @@ def _grid(sample: Array, values: Array) -> float:
     return next((float(grid) for grid in _GRIDS[likely] if on_grid(values, grid[None, None])[0]), 0.0)
 
 
-def _fits(sample: Array, sources: list[Array]) -> Iterator[list[float]]:
-    """Yield factors of LINEAR by least squares of the differences: what changes together belongs together."""
-    target = sample.astype(np.float64)
-    moves = np.stack([np.diff(values, axis=1).ravel() for values in (target, *sources)])
-    moves = moves[:, np.isfinite(moves).all(axis=0)]
-    slopes = _solved(moves[1:] @ moves[1:].T, moves[1:] @ moves[0])
-    if slopes is None:
-        return
-    rest = target - sum(slope * source for slope, source in zip(slopes, sources, strict=True))
-    rest = rest[np.isfinite(rest)]
-    if rest.size:
-        yield [_snapped(float(np.median(rest)), float(np.abs(target).max())), *slopes]
+def _factors(sources: Array) -> list[list[float]]:
+    """Return factors of LINEAR by least squares of the differences: what changes together belongs together.
+
+    `sources` are components, each before its neighbours, shape (components, 1 + neighbours, pieces, rows).
+    Without anything to fit there are no factors.
+    """
+    moves = np.diff(sources).reshape(*sources.shape[:2], -1)
+    moves = np.where(np.isfinite(moves).all(axis=1, keepdims=True), moves, 0.0)
+    slopes = [_solved(square[1:, 1:], square[1:, 0]) for square in moves @ moves.transpose(0, 2, 1)]
+    solved = np.array([own or np.zeros(sources.shape[1] - 1) for own in slopes])
+    rest = sources[:, 0] - (solved[..., None, None] * sources[:, 1:]).sum(axis=1)
+    most = np.abs(sources[:, 0]).max(axis=(1, 2))
+    found = zip(_medians(rest).tolist(), most.tolist(), slopes, strict=True)
+    return [[_snapped(one, size), *own] if own and np.isfinite(one) else [] for one, size, own in found]
 
 
-def _solved(square: Array, right: Array) -> list[float] | None:
+def _medians(values: Array) -> Array:
+    """Return the upper median of what is finite in each row, shape (rows,); NaN for none."""
+    flat = np.where(np.isfinite(values), values, np.nan).reshape(len(values), -1)
+    flat.sort(axis=1)  # puts NaN last
+    return np.asarray(flat[np.arange(len(flat)), np.isfinite(flat).sum(axis=1) // 2])
+
+
+def _solved(square: Array, right: Array) -> list[float]:
     try:
         slopes = np.linalg.solve(square, right)
     except np.linalg.LinAlgError:
-        return None
-    return [_shortened(float(slope)) for slope in slopes] if np.isfinite(slopes).all() else None
+        return []
+    return [_shortened(float(slope)) for slope in slopes] if np.isfinite(slopes).all() else []
 
 
 def _shortened(factor: float) -> float:

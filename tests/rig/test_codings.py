@@ -63,7 +63,7 @@ columns = st.builds(
 )
 
 
-def linear(name: str, neighbour: str, factors: Sequence[float], codec: int = blocks.DELTA) -> Column:
+def linear(name: str, neighbour: str, factors: Sequence[float], codec: blocks.Codec = blocks.DELTA) -> Column:
     """A channel of one component, linear in another."""
     out = Column(name=name, section=SAMPLES)
     coding = out.codings.add(codec=codec)
@@ -110,15 +110,17 @@ class TestALapThatIsLikeTheOther:
         assert pack(header(), DRIVE, {}, like=HEAD.columns) == pack(header(), DRIVE, {})
 
     def test_takes_over_its_codings(self) -> None:
-        lap = LapFile(pack(header(), drive(seed=7), {}, like=HEAD.columns))
-        assert lap.column("camber").tobytes() == drive(seed=7)["camber"].tobytes()
+        """All but the factors, which are those of its own springs."""
+        samples = drive(seed=7)
+        samples["camber"] *= np.float32(1.5)
+        lap = LapFile(pack(header(), samples, {}, like=HEAD.columns))
+        assert same(lap.columns(), {name: samples[name] for name in lap.channels()})
         for mine, other in zip(lap.header.columns, HEAD.columns, strict=True):
             for coding, like in zip(mine.codings, other.codings, strict=True):
-                assert (coding.codec, coding.prediction, coding.grid) == (
-                    like.codec,
-                    like.prediction,
-                    like.grid,
-                )
+                assert (coding.codec, coding.grid) == (like.codec, like.grid)
+                assert coding.prediction.formula == like.prediction.formula
+                assert list(coding.prediction.neighbours) == list(like.prediction.neighbours)
+        assert lap.find("camber").codings[2].prediction.factors[1] == pytest.approx(-0.825, rel=1e-3)
 
 
 class TestWhatDoesNotSuit:
@@ -158,6 +160,20 @@ class TestWhatDoesNotSuit:
         samples = {"throttle": throttle, "throttle_applied": throttle * np.float32(0.9)}
         like = [linear("throttle_applied", "throttle", factors)]
         assert same(LapFile(pack(header(), samples, {}, like=like)).columns(), samples)
+
+    @pytest.mark.parametrize("grid", [0.1, 1 / 3, 1e-3, 1e9, -100.0, np.inf, np.nan, 5e-324])
+    def test_a_grid_of_any_kind(self, grid: float) -> None:
+        """Values that a computation in float32 takes for whole numbers of it are among them."""
+        with np.errstate(all="ignore"):
+            steering = (np.arange(1200, dtype="<f4") % 77 - 30) / np.float32(grid)
+        like = [
+            Column(
+                name="steering", section=SAMPLES, codings=[archive_pb2.Coding(codec=blocks.DELTA, grid=grid)]
+            )
+        ]
+        for values in (steering, DRIVE["speed"]):
+            lap = LapFile(pack(header(), {"steering": values}, {}, like=like))
+            assert same(lap.columns(), {"steering": values})
 
     def test_a_prediction_that_was_exact(self) -> None:
         throttle = DRIVE["speed"] / np.float32(100)
