@@ -70,8 +70,8 @@ def full() -> Iterator[None]:
 
 def test_a_full_disk_is_said_with_its_place(tmp_path: Path, full: None) -> None:
     spool = Spool(tmp_path)
-    noise = np.random.default_rng(1).random(100_000)
+    noise = np.random.default_rng(1).random(200_000)
     with pytest.raises(Unavailable, match=rf"the spool in {tmp_path} cannot be written: file too large"):
-        spool.add(tables.SAMPLES, CONSTANTS, {"SEQ": np.arange(100_000, dtype="<u8"), "ELAPSED_TIME": noise})
+        spool.add(tables.SAMPLES, CONSTANTS, {"SEQ": np.arange(200_000, dtype="<u8"), "ELAPSED_TIME": noise})
     spool.remove()
     assert not list(tmp_path.iterdir())

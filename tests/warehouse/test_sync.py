@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from rig.errors import Denied
+from rig.errors import Denied, Unavailable
 from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.blocking import connect
 from rigclient.warehouse import schema, tables
 from rigclient.warehouse.rig_reader import RigReader
+from rigclient.warehouse.sync import Progress, Sync
 from rigd.store.folder import LapFolder
 from rigd.store.store import Store
 from tests.warehouse.empty import EmptyWarehouse
@@ -248,6 +250,37 @@ def other(race_data: Path, tmp_path: Path) -> Iterator[RecordedRig]:
     made = RecordedRig(race_data, tmp_path / "other")
     yield made
     made.close()
+
+
+@pytest.mark.parametrize("error", [Unavailable, KeyboardInterrupt])
+def test_what_ends_it_in_the_middle_is_raised_and_leaves_no_thread_and_no_file(
+    recorded_rig: RecordedRig, duck: EmptyWarehouse, tmp_path: Path, error: type[BaseException]
+) -> None:
+    """A rig that went away, which threads notice, and Ctrl-C, which strikes between two loads."""
+    folder = tmp_path / "spool"
+    end = _stopping(recorded_rig) if error is Unavailable else _interrupting
+    with RigReader(recorded_rig.address) as rig, duck.open() as destination:
+        with pytest.raises(error):
+            Sync(rig, destination, folder, int(ROWS)).run(end)
+        assert broken(destination) == []
+    assert [one for one in threading.enumerate() if one.name.startswith("prefetch")] == []
+    assert list(folder.iterdir()) == []
+
+
+def _stopping(recorded_rig: RecordedRig) -> Progress:
+    stopped = threading.Event()
+
+    def stop(done: int, _of: int) -> None:
+        if done and not stopped.is_set():
+            stopped.set()
+            recorded_rig.stop()
+
+    return stop
+
+
+def _interrupting(done: int, _of: int) -> None:
+    if done and threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt
 
 
 def test_two_rigs_fill_one_warehouse_and_one_that_is_away_keeps_nobody(

@@ -10,6 +10,7 @@ from typing import Final
 from rig.errors import Mismatch
 from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination, HealthCheck
+from rigclient.warehouse.loading import replaced_rows
 from rigclient.warehouse.plan import plan
 from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.tables import WarehouseTable
@@ -74,6 +75,8 @@ def _rows(destination: Destination) -> HealthCheck:
     loads = destination.rows("SELECT LOAD_ID, ROW_COUNTS FROM RIG_LOADS")
     gone = _removed(destination)
     ledger = {load: {} if load in gone else json.loads(counts) for load, counts in loads}
+    for load, count in _replaced(destination):
+        ledger[load] = {name: rows - count.get(name, 0) for name, rows in ledger.get(load, {}).items()}
     wrong: list[str] = []
     rows = 0
     for table in tables.LOADED:
@@ -92,6 +95,13 @@ def _removed(destination: Destination) -> set[str]:
         return set()
     found = destination.rows("SELECT REMOVED FROM RIG_LOADS WHERE REMOVED IS NOT NULL")
     return {load for (removed,) in found for load in removed.split()}
+
+
+def _replaced(destination: Destination) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield loads with how many rows of theirs later ones replaced, by table."""
+    if "NOTE" in destination.columns()[tables.LOADS.name]:
+        for note in replaced_rows(destination):
+            yield from note.items()
 
 
 def _compared(table: WarehouseTable, there: dict[str, int], ledger: dict[str, int]) -> Iterator[str]:

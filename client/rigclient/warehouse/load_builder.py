@@ -53,6 +53,7 @@ class OpenLoad:
         self._readings: list[table_rows.NamedRow] = []
         self.sessions: list[table_rows.NamedRow] = []
         self.files: list[table_rows.NamedRow] = []
+        self.replaces_laps = False
 
     def has_room(self, layout: ChannelColumns, rows: int, limit: int) -> bool:
         """Return whether a lap of so many rows fits: one load has one layout and at most `limit` samples."""
@@ -107,7 +108,15 @@ class OpenLoad:
 
     def finished(self, number: int) -> PreparedLoad:
         """Return the finished load, as number `number` of the stream of laps."""
-        load = Load(self.spool.id, self._rig_id, STREAM, number, number + 1, self.parts())
+        load = Load(
+            self.spool.id,
+            self._rig_id,
+            STREAM,
+            number,
+            number + 1,
+            self.parts(),
+            replaces_laps=self.replaces_laps,
+        )
         return PreparedLoad(load, self.layout, self._digests, self._newest_ns, self.spool)
 
 
@@ -139,6 +148,7 @@ class LoadBuilder:
                 open_load = open_load or self._new_load(lap[1])
                 open_load.add(*lap[:2])
                 open_load.add_corners(wanted.name, lap[2])
+                open_load.replaces_laps |= wanted.replaces
                 session = sessions.pop(wanted.name.partition("/laps/")[0], None)
                 open_load.sessions += [session] if session else []
                 recording = lap[0].file.header.recording

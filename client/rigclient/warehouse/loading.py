@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +29,10 @@ _ONE: Final = "(SELECT 1 AS ONE) X"
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _TIME_DIGITS: Final = 8
 """In base 36 milliseconds have eight digits until the year 2059."""
+_REPLACED: Final = "replaced_rows"
+
+ReplacedRows = dict[str, dict[str, int]]
+"""How many rows of earlier loads went, by LOAD_ID and table."""
 
 
 class LoadPart(NamedTuple):
@@ -55,6 +59,8 @@ class Load:
     """Loads whose rows go when this one comes; the ledger keeps them."""
     note: str = ""
     """What it is of, for the ledger."""
+    replaces_laps: bool = False
+    """Laps of it are there with other content, whose rows go; the ledger says how many of which load."""
 
     @property
     def rows(self) -> int:
@@ -94,7 +100,8 @@ def load(destination: Destination, wanted: Load, staged: Sequence[str] = ()) -> 
         _remove(destination, wanted)
         for part, file in zip(wanted.parts, staged, strict=True):
             _copy(destination, part, file, wanted.id)
-        _insert_ledger_row(destination, wanted, staged)
+        note = _replace_laps(destination, wanted) if wanted.replaces_laps else wanted.note
+        _insert_ledger_row(destination, wanted, staged, note)
         _advance_watermark(destination, wanted, _count(destination, wanted))
         destination.commit()
     except BaseException:
@@ -166,7 +173,28 @@ def _replace(destination: Destination, table: WarehouseTable, own: str) -> None:
     )
 
 
-def _insert_ledger_row(destination: Destination, wanted: Load, staged: Sequence[str]) -> None:
+def _replace_laps(destination: Destination, wanted: Load) -> str:
+    """Remove what earlier loads brought of the laps of a load; return the NOTE that tells how many rows."""
+    gone: ReplacedRows = {}
+    key = ", ".join(tables.LAPS.key)
+    for table in tables.OF_LAPS:
+        sql = (
+            f"FROM {table.name} WHERE LOAD_ID <> ? AND ({key}) IN (SELECT {key} FROM LAPS WHERE LOAD_ID = ?)"
+        )
+        own = [wanted.id] * 2
+        for load, rows in destination.rows(f"SELECT LOAD_ID, COUNT(*) {sql} GROUP BY LOAD_ID", own):
+            gone.setdefault(load, {})[table.name] = int(rows)
+        destination.execute(f"DELETE {sql}", own)
+    return json.dumps({_REPLACED: gone})
+
+
+def replaced_rows(destination: Destination) -> Iterator[ReplacedRows]:
+    """Yield what the ledger notes of laps that took the place of others."""
+    found = destination.rows("SELECT NOTE FROM RIG_LOADS WHERE NOTE LIKE ?", [f'{{"{_REPLACED}"%'])
+    return (json.loads(note)[_REPLACED] for (note,) in found)
+
+
+def _insert_ledger_row(destination: Destination, wanted: Load, staged: Sequence[str], note: str) -> None:
     """Insert the ledger's row, if it follows the last one of the stream. Raises Raced."""
     row: dict[str, Value] = {
         "RIG_ID": wanted.rig_id,
@@ -180,7 +208,7 @@ def _insert_ledger_row(destination: Destination, wanted: Load, staged: Sequence[
         "WRITER": writer(),
         "LOADED_AT_MS": time.time_ns() // 1_000_000,
         "REMOVED": " ".join(wanted.removes) or None,
-        "NOTE": wanted.note or None,
+        "NOTE": note or None,
     }
     entered = destination.execute(
         f"INSERT INTO RIG_LOADS ({', '.join(row)}) SELECT {', '.join('?' * len(row))} FROM {_ONE} "

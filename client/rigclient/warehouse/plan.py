@@ -32,6 +32,8 @@ class PlannedLap(NamedTuple):
     """Samples and scoring updates."""
     corners: int = 0
     """What its corners on the rig were computed from; 0: there are none."""
+    replaces: bool = False
+    """The warehouse has it with other content."""
 
 
 @dataclass
@@ -106,15 +108,17 @@ def _compare(made: Plan, session: str, rig: RigReader, destination: Destination)
     for lap in rig.laps(session):
         digest = there.get(parted(lap.name)[1])
         made.there += digest is not None
-        if digest is not None and lap.corners and corners.get(parted(lap.name)[1]) != lap.corners:
+        anew = bool(digest and lap.digest and lap.digest != digest)
+        if digest and not anew and lap.corners and corners.get(parted(lap.name)[1]) != lap.corners:
             made.corners.append(lap.name)
         if digest is None and lap.damage:
             how = "of a newer version" if lap.newer else "damaged on the rig"
             made.damaged.append(f"{lap.name} is {how} and stays there: {lap.damage}")
-        elif digest is None:
+        elif digest is None or (anew and lap.file_digest):
             made.files = made.files or (_files(destination, rig.rig_id) if lap.file_digest else set())
-            made.laps.append(PlannedLap(lap.name, lap.digest, lap.samples + lap.scorings, lap.corners))
-        elif lap.digest and lap.digest != digest:
+            rows = lap.samples + lap.scorings
+            made.laps.append(PlannedLap(lap.name, lap.digest, rows, lap.corners, replaces=anew))
+        elif anew:
             made.refused.append(_other(lap, rig.address, digest, destination.name))
         elif lap.digest and not lap.synced:
             made.marks[lap.name] = lap.digest
@@ -123,7 +127,7 @@ def _compare(made: Plan, session: str, rig: RigReader, destination: Destination)
 def _other(lap: lap_pb2.Lap, rig: str, digest: str, destination: str) -> Mismatch:
     return Mismatch(
         f"{lap.name} has digest {lap.digest} on the rig at {rig} and {digest} in {destination}",
-        hint="what was loaded is never replaced: find out which file is right",
+        hint="what was recorded is never replaced: find out which file is right",
         name=lap.name,
     )
 

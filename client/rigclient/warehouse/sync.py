@@ -1,9 +1,9 @@
 """A sync: what a rig has and the warehouse has not goes there, in loads of bounded size.
 
 It may be killed at any moment and run any number of times at once: what is missing is found by asking both
-sides, and a load that somebody else was faster with is undone. While one load is copied the next is read from
-the rig, decoded, encoded and staged in a thread. The rig is told what the warehouse has once a new question
-has found it there.
+sides, and a load that somebody else was faster with is undone. While one load is copied the next is staged
+and the one after that read from the rig, decoded and encoded, each in a thread. The rig is told what the
+warehouse has once a new question has found it there.
 """
 
 import random
@@ -113,8 +113,8 @@ class Sync:
         self._mark(wanted.marks, outcome)
         row_progress = _RowProgress(wanted.rows, progress)
         builder = LoadBuilder(self._rig, layouts, self._folder, outcome.refused.append)
-        batches = builder.loads(wanted, row_progress.read, self._load_rows)
-        coming = prefetch((batch, stage(self._db, batch.load)) for batch in batches)
+        built = prefetch(builder.loads(wanted, row_progress.read, self._load_rows))
+        coming = prefetch((batch, stage(self._db, batch.load)) for batch in built)
         try:
             for batch, staged in coming:
                 self._load(batch, staged, layouts)
@@ -127,6 +127,7 @@ class Sync:
         finally:
             builder.stopped = True
             coming.close()
+            built.close()
             sweep(self._folder)
 
     def _prepared(self) -> LayoutCache:

@@ -355,7 +355,11 @@ LOADS: Final = WarehouseTable(
         Column("WRITER", TEXT, "Program, version, machine and process that loaded it."),
         Column("LOADED_AT_MS", WHOLE, "Wall clock of the load, unix time [ms]."),
         Column("REMOVED", TEXT, "LOAD_IDs whose rows went with this load, separated by blanks."),
-        Column("NOTE", TEXT, "Of files: path and checksum, and of those that went, as JSON."),
+        Column(
+            "NOTE",
+            TEXT,
+            "As JSON: path and checksum of files and of those that went; rows it replaced.",
+        ),
     ),
     ("LOAD_ID",),
     few=True,
@@ -400,6 +404,8 @@ TABLES: Final = (
 """In the order in which they are made; the version comes last."""
 LOADED: Final = tuple(table for table in TABLES if table.type_of("LOAD_ID") and table is not LOADS)
 """The tables whose rows come with loads."""
+OF_LAPS: Final = tuple(table for table in LOADED if table.type_of("LAP"))
+"""Those whose rows belong to a lap."""
 
 VIEWS: Final = {
     "PHYSICS_V": "SELECT P.*, {P.CAPTURE_TIME_NS} AS TS FROM PHYSICS P",
