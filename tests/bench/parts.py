@@ -131,9 +131,15 @@ def _against_echo(name: str, count: int, channels: str, cars: str, rate: int, si
         f"live_{name}_p99_ms": ours["p99"],
         f"echo_{name}_p50_ms": bare["p50"],
         f"echo_{name}_p99_ms": bare["p99"],
+        f"live_{count}_p50_vs_echo": _median_ratio(pairs, "p50"),
         f"server_us_per_message_{name}": ours["us"],
-        f"server_cpu_vs_echo_{name}": float(np.median([mine["us"] / other["us"] for mine, other in pairs])),
+        f"server_cpu_vs_echo_{name}": _median_ratio(pairs, "us"),
     }
+
+
+def _median_ratio(pairs: list[tuple[Figures, Figures]], figure: str) -> float:
+    """Of each run to the bare server's run after it: what the machine does meanwhile meets both."""
+    return float(np.median([ours[figure] / bare[figure] for ours, bare in pairs]))
 
 
 def _message_bytes(channels: tuple[str, ...], cars: int) -> int:
@@ -235,7 +241,8 @@ TARGETS: Final = {
     "live_8_all_p99_ms": 4.0,
     "live_32_12_p99_ms": 5.0,
     "live_100_p99_ms": 10.0,
-    "server_cpu_vs_echo": 1.5,
+    "live_8_p50_vs_echo": 2.7,
+    "server_cpu_vs_echo": 1.25,
     "decode_vs_protobuf": 10.0,
     "archive_vs_mcap": 0.4,
     "archive_vs_best_parquet": 0.65,
