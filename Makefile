@@ -10,7 +10,7 @@ WHEEL := tests/house/test_wheel.py
 # Bytecode is kept, whatever the machine's habit: the tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 # The tests that have a long form.
-SOAK := tests/faults tests/sources/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py \
+SOAK := tests/faults tests/record/test_tail.py tests/sources/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py \
 	tests/riglap/test_findings.py tests/web/test_growth.py
 SCALE := 1
 
@@ -28,7 +28,7 @@ PAGES := client/rigclient/gateway/pages/index.html
 PAGE_SOURCES := proto/rig/contract.ts $(wildcard $(WEB)/*.mjs $(WEB)/src/*/*.ts $(WEB)/src/*/*.html $(WEB)/styles/*.css)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench soak proto client clean
+.PHONY: help demo run ready test test-wheel test-snowflake5 check docs pictures web bench figures soak proto client clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -96,6 +96,9 @@ web: $(PAGES) ## the pages, and the types of TypeScript checked
 
 bench: $(BIN)/.ready ## measure; ONLY='name ...' runs these parts
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+figures: $(BIN)/.ready ## what was measured, into docs/figures.md and tests/bench/PEERS.md
+	@$(BIN)/python -m tests.bench.table
 
 $(BIN)/.fuzz: $(BIN)/.ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS) --group fuzz

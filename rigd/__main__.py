@@ -12,20 +12,6 @@ from rigclient.cli.commands import exits
 from rigclient.cli.terminal import streams
 from rigclient.cli.terminal.group import Group
 from rigd import lifeline
-from rigd.commands import (
-    access,
-    backup,
-    certificate,
-    circuit,
-    config,
-    daemons,
-    doctor,
-    game,
-    kept,
-    run,
-    setup,
-)
-from rigd.supervisor import REFUSED
 
 FAILED: Final = 1
 """Exit code where another try may do better."""
@@ -35,6 +21,67 @@ _PASSING: Final = (
 )
 """Refusals of a disk or of the machine that end without anybody's doing at the command line."""
 
+
+_HERE: Final = "rigd.commands"
+COMMANDS: Final = {
+    "archive": (f"{_HERE}.daemons:archive", "Turn closed laps into files, keep the index, make room"),
+    "backup": (
+        f"{_HERE}.backup:backup",
+        "Copy everything that is kept into one file, also while daemons run",
+    ),
+    "capture": (f"{_HERE}.game:capture", "Write the raw buffers with their timing to FILE, until Ctrl-C"),
+    "certificate": (
+        f"{_HERE}.certificate:certificate",
+        "Change the certificate that devices know this rig by, without cutting anybody off",
+    ),
+    "circuit": (f"{_HERE}.circuit:circuit", "Keep a circuit with changed corners as its next version"),
+    "config": (
+        f"{_HERE}.config:config",
+        "Print the configuration in force, and where each value is from",
+    ),
+    "demo-game": (
+        f"{_HERE}.game:demo_game",
+        "Simulate the game: write its shared memory as the plugin does, and remove it at the end",
+    ),
+    "doctor": (
+        f"{_HERE}.doctor:doctor",
+        "Look at machine, disk, game and memory, and say what is wrong and what to do about it",
+    ),
+    "install": (
+        f"{_HERE}.setup:install",
+        "Have systemd run the daemons: units, folders, an example of a configuration",
+    ),
+    "pair": (
+        f"{_HERE}.access:pair",
+        "Let a device read this rig: print the join string for `rig connect` there",
+    ),
+    "record": (f"{_HERE}.daemons:record", "Record the game's memory into the ring"),
+    "reindex": (
+        f"{_HERE}.kept:reindex",
+        "Check every lap file to its last byte and build the index anew from what is sound",
+    ),
+    "replay": (f"{_HERE}.game:replay", "Play a capture back through buffers, as the game wrote them"),
+    "restore": (f"{_HERE}.backup:restore", "Bring a backup back into an empty folder"),
+    "run": (
+        f"{_HERE}.run:run",
+        "Start and supervise recorder, archiver and server, and with --demo the simulated game",
+    ),
+    "serve": (
+        f"{_HERE}.daemons:serve",
+        "Serve the ring over gRPC, at a socket of the user's where `rig` finds it",
+    ),
+    "token": (f"{_HERE}.access:token", "List, revoke and extend the tokens of this rig"),
+    "uninstall": (f"{_HERE}.setup:uninstall", "Take back what `rigd install` has done, and nothing else"),
+    "upgrade-check": (
+        f"{_HERE}.setup:upgrade_check",
+        "Say which data this version would write in another format than they have, and what that means",
+    ),
+    "verify": (
+        f"{_HERE}.kept:verify",
+        "Check everything that is kept, to the last byte: ring, loss journals, laps, index",
+    ),
+}
+"""Where each command is, and the first line of its docstring: a daemon loads its own alone."""
 
 SECTIONS: Final = {
     "Run it": ("run", "doctor"),
@@ -51,6 +98,8 @@ SUPERVISED: Final = frozenset({"run", "record", "archive", "serve", "demo-game"}
 
 def _code_of(command: str | None, error: RigError | OSError) -> int:
     """Return the exit code: a daemon's says whether another try may do better."""
+    from rigd.supervisor import REFUSED
+
     if command not in SUPERVISED:
         return exits.code_of(error)
     if isinstance(error, OSError):
@@ -82,6 +131,7 @@ class _Commands(Group):
 @click.group(
     "rigd",
     cls=_Commands,
+    lazy=COMMANDS,
     sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -95,17 +145,6 @@ def rigd_command() -> None:
       rigd run                    everything, on the real game
       rigd doctor                 why is there no data?
     """
-
-
-for command in (
-    *(run.run, daemons.record, daemons.archive, daemons.serve),
-    *(config.config, kept.reindex, kept.verify, circuit.circuit),
-    *(backup.backup, backup.restore),
-    *(access.pair, access.token, certificate.certificate),
-    *(setup.install, setup.uninstall, setup.upgrade_check),
-    *(doctor.doctor, game.demo_game, game.capture, game.replay),
-):
-    rigd_command.add_command(command)
 
 
 def main() -> None:

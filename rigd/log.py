@@ -15,7 +15,8 @@ import socket
 import stat
 from typing import Any, Final, NamedTuple
 
-from rig.signs import LogFormatter, visible
+from rig.logformat import LogFormatter
+from rig.signs import visible
 
 _STDERR: Final = 2
 _MOST_LINES: Final = 1000

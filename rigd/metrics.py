@@ -73,8 +73,9 @@ METRICS: Final = (
     Metric("pending_bytes", GAUGE, "their bytes", "recorder.pending_bytes"),
     Metric("loss_window_seconds", GAUGE, "what a power cut would take now", "recorder.loss_window_ms"),
     Metric(
-        "commit_interval_seconds", GAUGE, "setting: least time between commits", "recorder.commit_every_s"
+        "commit_interval_seconds", GAUGE, "setting: time between commits", "recorder.commit_every_s"
     ),
+    Metric("tails_lost", COUNTER, "times that the live tail was lost", "recorder.tails_lost"),
     Metric("tick_work_seconds", HISTOGRAM, "work on a frame, up to its hand-over", "recorder.tick_work"),
     Metric(
         "tick_lateness_seconds", HISTOGRAM, "from a frame's expected arrival to its capture",

@@ -102,6 +102,19 @@ def _own_sockets() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_tails() -> Iterator[None]:
+    """Live tails go with the tests that left them: of recorders that were killed there is nobody else who
+    removes them.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="rigd-tails-", dir="/dev/shm") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("RIGD_TAIL_FOLDER", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _shared_frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The workers of a run simulate one race, not one each. A run without workers has no use for it."""
     from tests.archive import race_frames  # with numpy, which who only hands out the tests does without

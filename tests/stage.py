@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -81,9 +82,8 @@ class Stage:
 
     def launch(self, *command: str, stderr: int | None = None) -> subprocess.Popen[str]:
         """Start a program."""
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=self.environment
-        )
+        environment = {**(self.environment or os.environ), "RIGD_TAIL_FOLDER": str(self.buffers)}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
         self.running.append(process)
         return process
 

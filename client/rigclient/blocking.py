@@ -96,9 +96,14 @@ class Rig(Connection):
         request = requests.scoring(channels, cars, **options)
         return self._stream("StreamScoring", Reception(request, framed(Decoder(ScoringFrame)), reconnect))
 
-    def events(self, start: requests.Start = "now", *, reconnect: bool = True) -> Stream[event_pb2.Event]:
-        """Return events; what is missing comes as an event with a gap."""
-        return self._stream("StreamEvents", Reception(requests.events(start), unpack_events, reconnect))
+    def events(
+        self, start: requests.Start = "now", *, durable_only: bool = False, reconnect: bool = True
+    ) -> Stream[event_pb2.Event]:
+        """Return events, with `durable_only` those on the disk; what is missing comes as an event with
+        a gap.
+        """
+        request = requests.events(start, durable_only=durable_only)
+        return self._stream("StreamEvents", Reception(request, unpack_events, reconnect))
 
     def responses(
         self,

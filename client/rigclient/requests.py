@@ -33,6 +33,8 @@ class SubscribeOptions(TypedDict, total=False):
     """Records collected into one message, for thin links."""
     gzip: bool
     """Compress messages, for thin links."""
+    durable_only: bool
+    """Records once they are on the rig's disk, some 0.2 s later, for who copies them elsewhere for good."""
 
 
 CLOCK_END_S: Final = 18_446_744_073
@@ -50,6 +52,7 @@ def physics(
     delivery: Delivery = "complete",
     ticks_per_message: int = 1,
     gzip: bool = False,
+    durable_only: bool = False,
     delta_reference: str = "",
 ) -> telemetry_pb2.StreamPhysicsRequest:
     """Return a request for telemetry ticks."""
@@ -61,6 +64,7 @@ def physics(
         delivery=_DELIVERY[delivery],
         ticks_per_message=ticks_per_message,
         compression=_compression(gzip),
+        durable_only=durable_only,
         delta_reference=delta_reference,
     )
 
@@ -74,6 +78,7 @@ def scoring(
     delivery: Delivery = "complete",
     ticks_per_message: int = 1,
     gzip: bool = False,
+    durable_only: bool = False,
 ) -> telemetry_pb2.StreamScoringRequest:
     """Return a request for scoring updates."""
     return telemetry_pb2.StreamScoringRequest(
@@ -84,12 +89,13 @@ def scoring(
         delivery=_DELIVERY[delivery],
         ticks_per_message=ticks_per_message,
         compression=_compression(gzip),
+        durable_only=durable_only,
     )
 
 
-def events(start: Start = "now") -> telemetry_pb2.StreamEventsRequest:
+def events(start: Start = "now", *, durable_only: bool = False) -> telemetry_pb2.StreamEventsRequest:
     """Return a request for events."""
-    return telemetry_pb2.StreamEventsRequest(start=position(start))
+    return telemetry_pb2.StreamEventsRequest(start=position(start), durable_only=durable_only)
 
 
 _DELIVERY: Final = {

@@ -60,6 +60,8 @@ class Reception(Generic[T]):
         """Resume after the last message received."""
         self.head_seq: int = 0
         """Newest number the server has told of."""
+        self.durable_seq: int = 0
+        """Newest number of those on the rig's disk that the server has told of."""
         self.reconnects: int = 0
         """Times the stream went on after it was away."""
         self._unpack = unpack
@@ -91,6 +93,7 @@ class Reception(Generic[T]):
         self._skipped += envelope.skipped
         if envelope.progress is not None:
             self.head_seq = envelope.progress.head_seq
+            self.durable_seq = envelope.progress.durable_seq
         items: list[T] = []
         if envelope.records:
             self._meet(data, envelope)

@@ -41,10 +41,20 @@ _zstd: Final = _Zstd()
 _SMALLEST: Final = [np.dtype(f"<u{size}") for size in (1, 1, 2, 4, 4, 8, 8, 8, 8)]
 """Integer types by the number of planes they hold."""
 
+_UNSIGNED: Final = {size: np.dtype(f"<u{size}") for size in (1, 2, 4, 8)}
+_SIGNED: Final = {size: np.dtype(f"<i{size}") for size in (1, 2, 4, 8)}
+"""Integers by their bytes: reading a type's name costs as much as turning a hundred values."""
+_LARGEST: Final = {size: np.iinfo(dtype).max for size, dtype in _SIGNED.items()}
+
 
 def unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the integer type of the same size."""
-    return np.dtype(f"<u{dtype.itemsize}")
+    return _UNSIGNED[dtype.itemsize]
+
+
+def signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the integer type of the same size that has a sign."""
+    return _SIGNED[dtype.itemsize]
 
 
 def image(values: Array) -> Array:
@@ -55,12 +65,12 @@ def image(values: Array) -> Array:
     """
     size = values.dtype.itemsize
     if values.dtype.kind != "f":
-        return values.view(f"<u{size}")
-    bits = values.view(f"<i{size}")
+        return values.view(_UNSIGNED[size])
+    bits = values.view(_SIGNED[size])
     mask = bits >> (8 * size - 1)
-    mask &= np.iinfo(bits.dtype).max
+    mask &= _LARGEST[size]
     mask ^= bits
-    return mask.view(f"<u{size}")
+    return mask.view(_UNSIGNED[size])
 
 
 def number(images: Array, dtype: np.dtype[Any]) -> Array:
@@ -122,29 +132,35 @@ def uncoded(numbers: Array, codec: Codec, first: Array) -> Array:
         out = numbers.astype(first.dtype)
         out[:, 0] ^= first
         return np.asarray(np.bitwise_xor.accumulate(out, axis=1, out=out))
-    # Unfolding bytes and then widening them takes a third of the time of the other order.
+    # Unfolding bytes and then widening them takes a third of the time of the other order, and numpy adds up
+    # signed numbers in half the time of unsigned ones. Both wrap around.
     out = _widened(unfolded(numbers), first.dtype)
     if codec == DELTA_OF_DELTA:
         np.add.accumulate(out, axis=1, dtype=out.dtype, out=out)
     if codec in (DELTA, DELTA_OF_DELTA):
-        out[:, 0] += first
+        out[:, 0] += first.view(out.dtype)
         np.add.accumulate(out, axis=1, dtype=out.dtype, out=out)
-    return out
+    return out.view(first.dtype)
 
 
 def _widened(numbers: Array, dtype: np.dtype[Any]) -> Array:
-    """Return two's complement of more bytes."""
-    signed = numbers.view(f"<i{numbers.itemsize}")
-    return signed.astype(f"<i{dtype.itemsize}", copy=False).view(dtype)
+    """Return two's complement of more bytes, signed."""
+    return numbers.view(signed(numbers.dtype)).astype(signed(dtype), copy=False)
 
 
-def planes(numbers: Array) -> list[bytes]:
-    """Return the byte planes of a component, shape (rows,): the lowest bytes of all numbers, then the next,
-    as many as it takes.
+def planes(numbers: Array) -> list[list[bytes]]:
+    """Return the byte planes of each component, shape (components, rows): the lowest bytes of all numbers,
+    then the next, as many as it takes.
     """
-    used = max(1, (int(numbers.max()).bit_length() + 7) // 8)
-    shuffled = np.ascontiguousarray(numbers.view(np.uint8).reshape(-1, numbers.itemsize).T[:used])
-    return [plane.tobytes() for plane in shuffled]
+    used = [max(1, (int(most).bit_length() + 7) // 8) for most in numbers.max(axis=1)]
+    out: list[list[bytes]] = [[] for _ in used]
+    for plane in range(max(used)):
+        # Shifting is faster than a transposed copy of bytes.
+        low = (numbers >> numbers.dtype.type(8 * plane) if plane else numbers).astype(np.uint8)
+        for own, count, row in zip(out, used, low, strict=True):
+            if plane < count:
+                own.append(row.tobytes())
+    return out
 
 
 def unplaned(data: bytes, count: int, rows: int) -> Array:

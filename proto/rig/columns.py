@@ -143,9 +143,8 @@ class Template:
     """The wire bytes of a table of `rows` rows with every header in place and a view onto every column.
 
     `columns[name]` is a writable array, shape (rows,) or (rows, width). `region` spans neighbouring columns
-    and the headers between them, so that one call can fill them all; `stamp` puts the headers right after
-    that. No header reads as a non-finite float (that would need a length above 16,256), so a region of
-    floats can be searched for infinity as it stands.
+    and the headers between them, so that one call can correct them all: a header reads as a positive finite
+    float (anything else would need a length above 16,256), which times 1 or plus 0 stays what it is.
     """
 
     def __init__(self, table: Table, rows: int) -> None:
@@ -162,14 +161,8 @@ class Template:
         """Offset of each column's first value."""
         at = HEAD_BYTES
         for channel, header in zip(self.order, headers, strict=True):
+            self._bytes.data[at : at + len(header)] = header
             at = self._place(channel, at + len(header))
-        self._headers = np.frombuffer(b"".join(headers), np.uint8)
-        places = [
-            np.arange(self.starts[c.name] - len(h), self.starts[c.name])
-            for c, h in zip(self.order, headers, strict=True)
-        ]
-        self._header_places = np.concatenate(places)
-        self.stamp()
 
     def _place(self, channel: Channel, start: int) -> int:
         end = start + self.rows * channel.row_bytes
@@ -189,10 +182,6 @@ class Template:
         start, last = self.starts[channels[0].name], channels[-1]
         end = self.starts[last.name] + self.rows * last.row_bytes
         return Region(start, self._bytes[start:end].view(dtype))
-
-    def stamp(self) -> None:
-        """Put every column's header in its place."""
-        self._bytes[self._header_places] = self._headers
 
     def pack(self, head: Head, tail: bytes = b"") -> bytes:
         """Return the record as wire bytes: `head`, the columns as they stand, `tail`."""

@@ -144,6 +144,7 @@ export const MESSAGES: Record<string, Record<number, string>> = {
   Progress: {
     1: "head_seq u8",
     2: "time_ns u8",
+    3: "durable_seq u8",
   },
   StreamScoringResponse: {
     1: "cursor bytes",
@@ -468,7 +469,7 @@ export const MESSAGES: Record<string, Record<number, string>> = {
 
 // The words of enums, by their numbers.
 export const ENUMS: Record<string, string[]> = {
-  GapReason: ["unspecified", "missed", "torn", "recorder_down", "disk", "evicted", "ring_replaced", "retention", "too_long"],
+  GapReason: ["unspecified", "missed", "torn", "recorder_down", "disk", "evicted", "ring_replaced", "retention", "too_long", "power_cut"],
   LapKind: ["unspecified", "lap", "excerpt"],
   SessionKind: ["unspecified", "test_day", "practice", "qualifying", "warmup", "race"],
   SessionSource: ["unspecified", "live", "demo", "replay", "import"],

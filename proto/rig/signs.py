@@ -1,8 +1,7 @@
 """Text that somebody else chose, fit to be shown: what steers a terminal or hides becomes a sign one sees."""
 
-import logging
 import re
-from typing import Any, Final
+from typing import Final
 
 _PICTURES: Final = 0x2400
 """Unicode's pictures of the control characters 0 to 31; DEL has one of its own."""
@@ -39,15 +38,3 @@ def escaped(text: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
-
-
-class LogFormatter(logging.Formatter):
-    """Lines of a log: one that somebody else's words could not break in two."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging names it
-        """Return the line without a trace."""
-        return visible(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802  logging names it
-        """Return the trace, whose lines stay lines."""
-        return "\n".join(map(visible, super().formatException(ei).split("\n")))

@@ -1,20 +1,18 @@
-"""Trial: how each component of a lap is coded best, tried on a sample of its rows."""
+"""Trial: how each component of a lap is coded best, tried on a sample of its rows, or as in a lap before."""
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from rig import blocks
 from rig.channels import Channel
-from rig.neighbours import LINEAR, Key, candidates, predict, rounded
-from rig.v1 import archive_pb2
+from rig.codings import Coded, Coding, cheapest, constant, encode, keys_of, less, on_grid, still
+from rig.neighbours import LINEAR, Key, candidates
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Prediction = archive_pb2.Prediction
-Coding = archive_pb2.Coding
 
-_CODECS: Final = (blocks.DIRECT, blocks.DELTA, blocks.DELTA_OF_DELTA, blocks.XOR)
 _PIECES: Final = 4
 _PIECE: Final = 256
 """Rows per piece of the sample, which has to hold slow corners and straights."""
@@ -22,11 +20,53 @@ _WORTH_BITS: Final = 0.3
 """A prediction that saves less per value is left: whoever reads the channel has to read its neighbours."""
 _GRIDS: Final = np.array([1.0, 10.0, 100.0, 1000.0, 10000.0, 50.0, 400.0, 255.0, 64.0, 4096.0])
 """Divisors of values that have few digits: decimals, frames at 50 and 400 Hz, bytes, binary fractions."""
-_HELD_SHARE: Final = 0.12
-"""Most rows that may differ from the row before for the others to be left out: a tenth does in what moves at
-5 Hz. zstd alone does as well with more."""
 _SNAP_BITS: Final = 34
 """Bits kept of a fitted factor, ten more than a float32 has, so that 1 is found to be 1."""
+
+
+def coded(
+    channels: Sequence[Channel], components: Mapping[Key, Array], known: Mapping[Key, Coding]
+) -> dict[Key, Coded]:
+    """Return all components of a section, shape (rows,): coded as `known` where that suits, else by trial."""
+    owners = {(channel.name, at): channel for channel in channels for at in range(channel.width)}
+    out = {key: still(values) for key, values in components.items() if constant(values)}
+    left = {key: owners[key] for key in components if key not in out}
+    out |= encode(
+        components,
+        {
+            key: known[key]
+            for key in left
+            if key in known and suits(known[key], left[key], key[1], components)
+        },
+    )
+    trial = Trial(components)
+    with np.errstate(all="ignore"):  # a prediction may be no number, and then does not pay
+        chosen = {key: trial.choose(channel, key[1]) for key, channel in left.items() if key not in out}
+    return out | encode(components, chosen)
+
+
+def suits(coding: Coding, channel: Channel, component: int, there: Container[Key]) -> bool:
+    """Return whether a trial of a component that changes could have ended with this coding, whose neighbours
+    have to be `there`.
+    """
+    steps = blocks.XOR <= coding.codec <= blocks.DIRECT
+    if not coding.HasField("prediction"):
+        return steps and (not coding.grid or channel.dtype.kind == "f")
+    prediction, keys = coding.prediction, keys_of(coding)
+    return (
+        (steps or coding.codec == blocks.CONSTANT)
+        and not coding.grid
+        and channel.dtype.kind == "f"
+        and (prediction.formula, *keys) in _shapes(channel, component)
+        and len(prediction.factors) == (len(keys) + 1 if prediction.formula == LINEAR else 0)
+        and all(key in there for key in keys)
+    )
+
+
+@functools.cache
+def _shapes(channel: Channel, component: int) -> set[tuple[object, ...]]:
+    """Return formula and neighbours of all predictions that are tried."""
+    return {(it.formula, *keys_of(Coding(prediction=it))) for it in candidates(channel, component)}
 
 
 def sampled(values: Array) -> Array:
@@ -38,65 +78,33 @@ def sampled(values: Array) -> Array:
     return np.stack([values[start : start + _PIECE] for start in starts])
 
 
-def bits(numbers: Array) -> float:
-    """Return about what numbers cost, bits per value: they lie in planes without their leading zeros."""
-    return float(np.log2(numbers.astype(np.float32) + np.float32(1.0)).sum()) / max(1, numbers.size)
-
-
-def untried(values: Array) -> tuple[Coding, list[bytes]]:
-    """Return a component without any trial: raw, or constant."""
-    if _constant(images := blocks.image(values)):
-        return Coding(codec=blocks.CONSTANT, value=images[:1].tobytes()), []
-    return Coding(codec=blocks.RAW), [values.tobytes()]
-
-
 class Trial:
-    """Chooses codings for the components of one section.
+    """Chooses codings for the components of one section, given by key, shape (rows,)."""
 
-    `columns` are the channels by name, as arrays of their components, shape (width, rows).
-    """
-
-    def __init__(self, columns: Mapping[str, Array]) -> None:
-        self._components = {
-            (name, at): values for name, parts in columns.items() for at, values in enumerate(parts)
-        }
-        self._samples = {key: sampled(values) for key, values in self._components.items()}
+    def __init__(self, components: Mapping[Key, Array]) -> None:
+        self._components = components
+        self._samples: dict[Key, Array] = {}
         self._sources: dict[Key, Array] = {}
 
-    def encode(self, channel: Channel, component: int) -> tuple[Coding, list[bytes]]:
-        """Return how the component is coded, and its bytes plane by plane."""
-        key = (channel.name, component)
-        values = self._components[key]
-        images = blocks.image(values)
-        if _constant(images):
-            return Coding(codec=blocks.CONSTANT, value=images[:1].tobytes()), []
-        with np.errstate(all="ignore"):  # a prediction may be no number, and then does not pay
-            codec, coding = self._best(channel, component)
-            residuals = self._residuals(values, images, coding)
-        if _constant(residuals):
-            coding.codec, coding.value = blocks.CONSTANT, residuals[:1].tobytes()
-            return coding, []
-        return _written(coding, codec, residuals)
-
-    def _best(self, channel: Channel, component: int) -> tuple[blocks.Codec, Coding]:
-        """Return the last step and, still without it, the coding that costs least."""
-        sample = self._samples[channel.name, component]
-        best, codec = _cheapest(blocks.image(sample))
-        coding = Coding()
+    def choose(self, channel: Channel, component: int) -> Coding:
+        """Return the coding that costs least, as far as it can be said before the component is coded."""
+        sample = self._sample((channel.name, component))
+        best, codec = cheapest(blocks.image(sample))
+        coding = Coding(codec=codec)
         if channel.dtype.kind != "f":
-            return codec, coding
+            return coding
         for way in self._ways(channel, component, sample):
-            cost, last = _cheapest(self._tried(sample, way))
+            cost, way.codec = cheapest(self._tried(sample, way))
             if cost < best - _WORTH_BITS:
-                best, codec, coding = cost, last, way
-        return codec, coding
+                best, coding = cost, way
+        return coding
 
     def _ways(self, channel: Channel, component: int, sample: Array) -> Iterator[Coding]:
         grid = _grid(sample, self._components[channel.name, component])
         if grid:
             yield Coding(grid=grid)
         for prediction in candidates(channel, component):
-            keys = _keys(prediction)
+            keys = keys_of(Coding(prediction=prediction))
             if any(key not in self._components for key in keys):
                 continue
             if prediction.factors or prediction.formula != LINEAR:
@@ -107,63 +115,26 @@ class Trial:
                 prediction.factors.extend(factors)
                 yield Coding(prediction=prediction)
 
+    def _sample(self, key: Key) -> Array:
+        if key not in self._samples:
+            self._samples[key] = sampled(self._components[key])
+        return self._samples[key]
+
     def _source(self, key: Key) -> Array:
         if key not in self._sources:
-            self._sources[key] = self._samples[key].astype(np.float64)
+            self._sources[key] = self._sample(key).astype(np.float64)
         return self._sources[key]
 
     def _tried(self, sample: Array, way: Coding) -> Array:
-        sources = [self._source(key) for key in _keys(way.prediction)]
-        return _less(sample, blocks.image(sample), way, sources)
-
-    def _residuals(self, values: Array, images: Array, coding: Coding) -> Array:
-        keys = _keys(coding.prediction)
-        sources = [self._components[key].astype(np.float64) for key in keys]
-        return _less(values, images, coding, sources)
-
-
-def _keys(prediction: Prediction) -> list[Key]:
-    return [(it.channel, it.component) for it in prediction.neighbours]
-
-
-def _less(values: Array, images: Array, coding: Coding, sources: list[Array]) -> Array:
-    """Return residuals: what the coding leaves of the values."""
-    if coding.grid:
-        whole = np.rint(values * np.float64(coding.grid))
-        return whole.astype(f"<i{values.itemsize}").view(images.dtype)
-    if not sources:
-        return images
-    predicted = predict(coding.prediction.formula, sources, list(coding.prediction.factors))
-    return images - blocks.image(rounded(predicted, values.dtype))
-
-
-def _constant(residuals: Array) -> bool:
-    return residuals.size == 0 or bool((residuals == residuals[0]).all())
-
-
-def _cheapest(residuals: Array) -> tuple[float, blocks.Codec]:
-    """Return bits per value and codec, judged by a sample, shape (pieces, rows)."""
-    return min((bits(blocks.coded(residuals, codec)), codec) for codec in _CODECS)
+        sources = [self._source(key) for key in keys_of(way)]
+        return less(sample, way, sources, list(way.prediction.factors))
 
 
 def _grid(sample: Array, values: Array) -> float:
     """Return the divisor that makes whole numbers of all values; 0 for none."""
     few = sample[:, :4].ravel()
-    likely = _on_grid(few, _GRIDS[:, None])
-    return next((float(grid) for grid in _GRIDS[likely] if _on_grid(values, grid[None, None])[0]), 0.0)
-
-
-def _on_grid(values: Array, grids: Array) -> Array:
-    """Return of each divisor, shape (divisors, 1): every value, to the bit, is a whole number divided by
-    it.
-    """
-    whole = np.rint(values * grids)
-    back = (whole / grids).astype(values.dtype)
-    same = blocks.image(back) == blocks.image(values)
-    same &= np.abs(whole) < 2.0 ** min(8 * values.itemsize - 2, 53)
-    # The integer 0 has no sign to give back.
-    same &= ~(np.signbit(values) & (whole == 0))
-    return np.asarray(same.all(axis=1))
+    likely = on_grid(few, _GRIDS[:, None])
+    return next((float(grid) for grid in _GRIDS[likely] if on_grid(values, grid[None, None])[0]), 0.0)
 
 
 def _fits(sample: Array, sources: list[Array]) -> Iterator[list[float]]:
@@ -198,23 +169,3 @@ def _snapped(summand: float, size: float) -> float:
     image.
     """
     return _shortened(summand) if abs(summand) > 1e-7 * size else 0.0
-
-
-def _written(coding: Coding, codec: blocks.Codec, residuals: Array) -> tuple[Coding, list[bytes]]:
-    """Return the finished coding and its planes, led by the bits of the changed rows if most rows are
-    held.
-    """
-    changed = np.ones(len(residuals), bool)
-    np.not_equal(residuals[1:], residuals[:-1], out=changed[1:])
-    mask: list[bytes] = []
-    if np.count_nonzero(changed) < _HELD_SHARE * len(changed):
-        coding.held = True
-        residuals = residuals[changed]
-        mask = [np.packbits(changed, bitorder="little").tobytes()]
-        _, codec = _cheapest(residuals[None])
-    coding.codec = codec
-    if codec != blocks.DIRECT:
-        coding.value = residuals[:1].tobytes()
-    planes = blocks.planes(blocks.coded(residuals, codec))
-    coding.planes = len(planes)
-    return coding, mask + planes

@@ -27,6 +27,7 @@ from rigd.archive.excerpts import Excerpts
 from rigd.archive.retention import Limits, Retention
 from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
 from rigd.gather.gather import gather
+from rigd.losses.holes import uncovered
 from rigd.losses.journals import LossJournals
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
@@ -332,7 +333,7 @@ class Archiver:
         if not records:
             return False
         for events in _unbroken(_readable(records)):
-            if self._taken and events[0].seq > self._taken + 1:
+            if self._taken and _unread(self._taken + 1, events[0]):
                 journals.miss(self._taken + 1, events[0])
             for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
                 for together in _chunks(group):
@@ -416,6 +417,14 @@ def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
         return iter(())
     starts = [0, *(at for at in range(1, len(events)) if events[at].seq != events[at - 1].seq + 1)]
     return (events[start:end] for start, end in zip(starts, [*starts[1:], len(events)], strict=True))
+
+
+def _unread(first: int, event: event_pb2.Event) -> bool:
+    """Return whether the ring let go of events from `first` until this one. What a power cut took has numbers
+    too; the next event declares them.
+    """
+    declared = [event.gap] if event.gap.stream == event_pb2.STREAM_EVENTS else []
+    return bool(uncovered(first, event.seq - 1, declared))
 
 
 def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:

@@ -39,16 +39,17 @@ def record(origin: str, drivers: tuple[tuple[str, str], ...], **_settings: Any) 
       rigd record --data /srv/rigd --ring-size 16G
     """
     from rig.v1 import session_pb2
-    from rigd.record.recorder import Settings
     from rigd.record.recorder import record as run
+    from rigd.record.settings import Settings
 
     kind = session_pb2.SessionSource.Value(f"SESSION_SOURCE_{origin.upper()}")
 
     def made(effective: Effective) -> Settings:
         size, player_only = effective[settings.RING_SIZE], effective[settings.CARS] == "player"
         users = {**effective.drivers, **dict(drivers)}
-        data, every = effective[settings.DATA], effective[settings.COMMIT_EVERY]
-        return Settings(data, size, every, player_only, kind, users)
+        data, tail_folder = effective[settings.DATA], effective[settings.TAIL_FOLDER]
+        every = effective[settings.COMMIT_EVERY]
+        return Settings(data, tail_folder, size, every, player_only, kind, users)
 
     effective = options.effective()
     reload = Reload("record", effective, options.rereader(), made)

@@ -206,6 +206,7 @@ recorded_cars = option(settings.CARS)
 recording = together(
     option(settings.SOURCE),
     option(settings.COMMIT_EVERY),
+    option(settings.TAIL_FOLDER),
     click.option(
         "--driver",
         "drivers",

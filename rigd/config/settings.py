@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
+from rigd.config import RING_BYTES
 from rigd.config.kinds import (
     Addresses,
     Count,
@@ -130,7 +131,7 @@ BUFFERS: Final = Setting[Path](
 RING_SIZE: Final = Setting[int](
     "record.ring_size",
     Size(most=16 << 40),
-    4 << 30,
+    RING_BYTES,
     "Most bytes the ring may hold; 4G are 40 minutes of 40 cars at 50 Hz.",
     (RECORD,),
     flag="--ring-size",
@@ -148,12 +149,21 @@ SOURCE: Final = Setting[str](
 COMMIT_EVERY: Final = Setting[float](
     "record.commit_every",
     Number(0, 10, "s"),
-    0.0,
-    "Least seconds between two commits; 0 commits as soon as the disk allows. More saves the disk and loses "
-    "more in a power cut.",
+    0.2,
+    "Seconds between two commits while there is a live tail; 0 commits as soon as the disk allows. More "
+    "saves the disk and loses more in a power cut.",
     (RECORD,),
     flag="--commit-every",
     variable="RIGD_COMMIT_EVERY",
+)
+TAIL_FOLDER: Final = Setting[Path](
+    "record.tail_folder",
+    Location(folder=True),
+    Path("/dev/shm"),  # noqa: S108  in memory: what is written there waits for no disk
+    "Folder in memory for the live tail, 80 MB in which followers find a record before it is committed.",
+    (RECORD,),
+    flag="--tail-folder",
+    variable="RIGD_TAIL_FOLDER",
 )
 CARS: Final = Setting[str](
     "record.cars",

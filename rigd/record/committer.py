@@ -1,4 +1,8 @@
-"""The committer: a thread that makes what is pending durable, in one transaction, and wakes the followers."""
+"""The committer: a thread that makes what is pending durable, in one transaction, and wakes the followers.
+
+While there is a live tail followers do not wait for it: it lets a group come together for `commit_every_s`.
+Without one every record that waits is late, and it commits as soon as the disk allows.
+"""
 
 import contextlib
 import queue
@@ -13,6 +17,7 @@ import lmdb
 from rig.errors import RingMissing
 from rigd.record.latency import Histogram
 from rigd.ring import DAMAGE, Record, RingWriter
+from rigd.ring.tail import PLACE, RESERVED, Place, Reserve, TailWriter
 from rigd.wake import Bell
 from rigd.watchdog import Pulse
 
@@ -33,7 +38,7 @@ _SWEEP_EVERY_S: Final = 5.0
 """Between two releases of mapped pages: 10 MB come together in that time, and go in 0.1 ms."""
 
 
-class Bundle(NamedTuple):
+class Pending(NamedTuple):
     """Records that become durable together or not at all: a tick and the gap declared before it."""
 
     records: tuple[Record, ...]
@@ -44,6 +49,21 @@ class Bundle(NamedTuple):
     """Sequence number of the physics tick inside; 0 for none."""
     taken_ns: int
     """Monotonic time of the capture."""
+    tail: TailWriter | None = None
+    """Where followers find it already; None: they wait for the commit."""
+    position: int = 0
+    """In the tail, after it."""
+    reserve: Reserve = Reserve()
+    """What followers may be given once it is committed."""
+
+
+class Granted(NamedTuple):
+    """What the newest commit allows."""
+
+    tail: TailWriter | None
+    """The tail that the next recorder looks for."""
+    reserve: Reserve
+    """Numbers before these may be shown in that tail."""
 
 
 class Committer:
@@ -59,8 +79,10 @@ class Committer:
         self._ring = ring
         self._bell = bell
         self._commit_every_s = commit_every_s
-        self._queue: queue.SimpleQueue[Bundle | None] = queue.SimpleQueue()
-        self._backlog: deque[Bundle] = deque()
+        self._hurried = threading.Event()
+        self.granted = Granted(None, Reserve())
+        self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
+        self._backlog: deque[Pending] = deque()
         self._closing = False
         self.latency = Histogram()
         self.error = ""
@@ -98,27 +120,39 @@ class Committer:
         """Return the age of the oldest bundle that a power cut would take now, in ms."""
         return (time.monotonic_ns() - self._oldest_ns) / 1e6 if self.pending and self._oldest_ns else 0.0
 
-    def put(self, bundle: Bundle) -> None:
+    def put(self, bundle: Pending) -> None:
         """Hand over a bundle; 1 µs."""
         self._put += 1
         self._put_bytes += bundle.size
         self._queue.put(bundle)
 
+    def hurry(self) -> None:
+        """Commit without waiting for more."""
+        self._hurried.set()
+
     def close(self) -> bool:
         """Make everything durable and end the thread. False when the disk still refuses."""
         self._closing = True
         self._queue.put(None)
+        self.hurry()
         self._thread.join()
         return not self._backlog
 
     def _run(self) -> None:
         while self._collect():
-            if not self._commit():
-                if self._closing:
-                    return
+            if self._commit():
+                self._gather()
+            elif self._closing:
+                return
+            else:
                 time.sleep(_RETRY_S)
-            elif self._commit_every_s and not self._closing:
-                time.sleep(self._commit_every_s)
+
+    def _gather(self) -> None:
+        """Let the next group come together, unless one waits or followers wait for it."""
+        waits = self._backlog or self._closing
+        if self._commit_every_s and self.granted.tail is not None and not waits:
+            self._pulse.rest()
+            self._hurried.wait(self._commit_every_s)
 
     def _collect(self) -> bool:
         """Wait until there is work; False when there is none left and none will come."""
@@ -128,11 +162,12 @@ class Committer:
             self._pulse.rest()
             self._take(self._queue.get())
         self._pulse.beat()
+        self._hurried.clear()
         while not self._queue.empty():
             self._take(self._queue.get())
         return bool(self._backlog) or not self._closing
 
-    def _take(self, bundle: Bundle | None) -> None:
+    def _take(self, bundle: Pending | None) -> None:
         if bundle is not None:
             self._backlog.append(bundle)
 
@@ -153,26 +188,26 @@ class Committer:
         self._finish(group)
         return True
 
-    def _group(self) -> list[Bundle]:
+    def _group(self) -> list[Pending]:
         group, size = [], 0
         for bundle in self._backlog:
             group.append(bundle)
             size += bundle.size
-            if size >= min(_GROUP_BYTES, self._ring.limit_bytes // _GROUPS):
+            if size >= group_bytes(self._ring):
                 break
         return group
 
-    def _write(self, group: list[Bundle]) -> None:
+    def _write(self, group: list[Pending]) -> None:
         if self._damaged:
             self._ring.replace()
             self._damaged = False
             self.replaced = f"{self.error}; the damaged ring was set aside"
         elif self.error:
             self._ring.reopen()
-        meta = {name: value for bundle in group for name, value in bundle.meta.items()}
+        meta = {name: value for bundle in group for name, value in bundle.meta.items()} | _promise(group[-1])
         self._ring.append((record for bundle in group for record in bundle.records), meta)
 
-    def _finish(self, group: list[Bundle]) -> None:
+    def _finish(self, group: list[Pending]) -> None:
         for _ in group:
             self._backlog.popleft()
         self.error = ""
@@ -181,10 +216,18 @@ class Committer:
         self._done_bytes += sum(bundle.size for bundle in group)
         self._done += len(group)
         self._oldest_ns = group[-1].taken_ns  # what is pending now is younger
+        self._grant(group[-1])
         self._bell.ring()
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + _SWEEP_EVERY_S
             self._sweep()
+
+    def _grant(self, last: Pending) -> None:
+        """Say in the tail how far the ring has it, and to the tick thread what it may show."""
+        self.granted = Granted(last.tail, last.reserve)
+        if last.tail is not None:
+            with contextlib.suppress(OSError):  # the tick thread looks once a second whether it is lost
+                last.tail.commit(last.position)
 
     def _sweep(self) -> None:
         """Clean up. Raises RingMissing when our files are gone: what is stored in them nobody will see."""
@@ -193,3 +236,16 @@ class Committer:
         self.away = self._ring.away()
         if self._ring.replaced():
             raise RingMissing(f"{self._ring.path} was deleted, or another ring lies there")
+
+
+def group_bytes(ring: RingWriter) -> int:
+    """Return how many bytes of records go into one transaction."""
+    return min(_GROUP_BYTES, ring.limit_bytes // _GROUPS)
+
+
+def _promise(last: Pending) -> dict[bytes, bytes]:
+    """Return what the ring is to say of the tail once the bundles up to this one are in it."""
+    if last.tail is None:
+        return {PLACE: b"", RESERVED: b""}
+    place = Place(last.tail.id, last.position, last.tail.path)
+    return {PLACE: place.pack(), RESERVED: last.reserve.pack()}

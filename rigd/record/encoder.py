@@ -1,15 +1,18 @@
-"""From the game's records to a table's wire bytes: a handful of gathers, no loop over cars or channels.
+"""From the game's records to a table's wire bytes: a few dozen copies, no loop over cars.
 
-A tick finds cold caches: after 20 ms of sleep a call of numpy costs 5 us where the warm one costs 1. So what
-counts is the number of calls. All columns of a kind are gathered by one `take` through an index made
-beforehand; only columns that are not plain copies have steps of their own.
+A tick finds cold caches: after 20 ms of sleep all it touches costs several times as much as it did warm. So
+there are no tables of places and no room between: columns that are neighbours in the record as well as in the
+table are one strided view, and go from the game's bytes to the wire's by one call. What changes seldom is
+written when it changes.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from rig.channels import Channel, Table
 from rig.columns import Head, Region, Template
@@ -25,6 +28,7 @@ _MOST_TERRAINS: Final = 1000
 """Names that are told apart, and that every scoring record lists; tracks have some twenty. What comes on top
 is memory that nobody has written, or a game gone mad, and has no name.
 """
+_ZERO, _MISSING = np.zeros(1, np.float32), np.full(1, np.nan, np.float32)
 _SECTOR_LAST_IS_ZERO: Final = np.array([3, 1, 2], np.int32)
 _SAVED_SCORE: Final = np.dtype([("slot", "<i4"), ("clock_s", "<f8"), ("metres", "<f4")])
 """A car of the newest scoring update, as the ring keeps it."""
@@ -37,10 +41,8 @@ class _Program:
     template: Template
     base: Any
     """Keeps the memory of the records alive: its id is part of the key."""
-    regions: list[Step] = field(default_factory=list)
-    """Fill and correct whole regions; headers are overwritten."""
-    columns: list[Step] = field(default_factory=list)
-    """Fill single columns, once the headers are back."""
+    steps: list[Step] = field(default_factory=list)
+    """Fill the columns, and correct them."""
 
 
 class Encoder:
@@ -69,11 +71,8 @@ class Encoder:
         # By the identity of the array: asking numpy for the address takes a tenth of the whole tick.
         key = (id(records.base), skip, len(records))
         program = self._programs.get(key) or self._build(key, records)
-        for fill in program.regions:
-            fill()
-        program.template.stamp()
-        for fill in program.columns:
-            fill()
+        for step in program.steps:
+            step()
         return program.template.pack(head, tail)
 
     def score(self, updates: Array, clock_s: float) -> None:
@@ -106,72 +105,70 @@ class Encoder:
         self._scorings += 1
 
     def _build(self, key: tuple[int, int, int], records: Array) -> _Program:
-        program = _Program(Template(self.table, len(records)), records.base)
+        template = Template(self.table, len(records))
+        program = _Program(template, records.base)
         if records.base is not None:
             self._programs[key] = program
-        kinds: dict[str, list[Channel]] = {}
-        for channel in program.template.order:
-            kind = _kind(channel, records)
-            kinds.setdefault(kind, []).append(channel)
         if len(records):
-            raw = records.view(np.uint8)
-            program.regions += _float_steps(program.template, kinds, records, raw)
-            program.regions.append(_words(program.template, kinds, records, raw))
-            program.regions.append(_smalls(program.template, kinds, records, raw))
-            program.regions.append(_flags(program.template, kinds, records, raw))
-        for channel in kinds.get("", []):
-            program.columns.append(self._step(channel, records, program.template))
+            program.steps += self._steps(records, template)
         return program
+
+    def _steps(self, records: Array, template: Template) -> list[Step]:
+        """Return what fills the columns, in its order: what is copied is corrected next, the others have
+        steps of their own.
+        """
+        own = [c for c in template.order if not _copied(c, records)]
+        pairs = [_pair(c, records, template) for c in template.order if c not in own]
+        doubles = [pair.target for pair in pairs if pair.target.dtype == np.float64]
+        return [
+            *map(_copy_step, _joined(pairs)),
+            *_corrections(template, doubles),
+            *(self._step(channel, records, template) for channel in own),
+        ]
 
     def _step(self, channel: Channel, records: Array, template: Template) -> Step:
         target = template.columns[channel.name]
         if channel.derivation == channel_pb2.DERIVATION_SCORING:
-            return self._scoring_step(channel.source, records["mID"], target)
+            return self._scoring_step(channel.source, template.columns["id"], target)
         source = _field(records, channel.source)
         match channel.derivation:
             case channel_pb2.DERIVATION_NORM:
                 return _norm_step(source, target)
             case channel_pb2.DERIVATION_SECTOR_FROM_ZERO:
-                return lambda: np.copyto(target, _SECTOR_AFTER[np.minimum(source & _SIGN, 3)])
+                return _when_changed(source, lambda: np.copyto(target, _sector_from_zero(source)))
             case channel_pb2.DERIVATION_SECTOR_LAST_IS_ZERO:
-                return lambda: np.copyto(target, _sector_last_is_zero(source))
+                return _when_changed(source, lambda: np.copyto(target, _sector_last_is_zero(source)))
             case channel_pb2.DERIVATION_SIGN_BIT:
-                return lambda: np.less(source, 0, out=target)
+                return _when_changed(source, lambda: np.less(source, 0, out=target))
             case channel_pb2.DERIVATION_TRIGGERS:
                 return lambda: np.copyto(target, self.triggers)
             case channel_pb2.DERIVATION_TERRAIN_INDEX:
-                return self._terrain_step(source, target)
+                return _when_changed(source, self._terrain_step(source, target))
         return _single_step(channel, source.reshape(target.shape), target)
 
     def _scoring_step(self, source: str, ids: Array, target: Array) -> Step:
-        """Return the step for what scoring moves five times a second; cars change places seldom: as a
-        rule one copy.
+        """Return the step for what scoring moves five times a second, of the cars that have these slot ids:
+        they change places seldom.
         """
-        seen, kept = (-1, b""), np.full(target.shape, np.nan, target.dtype)
+        seen, view = (-1, b""), ids.data
 
         def step() -> None:
             nonlocal seen
-            if (now := (self._scorings, ids.tobytes())) != seen:
+            if (now := (self._scorings, view.tobytes())) != seen:
                 seen, latest = now, self._scored.get(source, {})
-                kept[:] = [latest.get(slot, np.nan) for slot in ids.tolist()]
-            np.copyto(target, kept)
+                target[:] = [latest.get(slot, np.nan) for slot in ids.tolist()]
 
         return step
 
     def _terrain_step(self, source: Array, target: Array) -> Step:
-        """Return the step for terrains. Names change rarely, so only wheels whose 16 bytes changed are
-        looked up.
-        """
-        last, seen = np.full(source.shape, b"\xff", source.dtype), b""
-        kept = np.full(target.shape, -1, target.dtype)
+        """Return the step for terrains: only wheels whose 16 bytes changed are looked up."""
+        last = np.full(source.shape, b"\xff", source.dtype)
+        target.fill(-1)
 
         def step() -> None:
-            nonlocal seen
-            if (now := source.tobytes()) != seen:
-                seen, changed = now, source != last
-                np.copyto(last, source)
-                kept[changed] = [self._terrain(name) for name in source[changed].tolist()]
-            np.copyto(target, kept)
+            changed = source != last
+            np.copyto(last, source)
+            target[changed] = [self._terrain(name) for name in source[changed].tolist()]
 
         return step
 
@@ -206,40 +203,82 @@ def text(raw: bytes, size: int = 0) -> str:
     return raw.decode("latin-1")
 
 
-# Which columns are gathered, and how.
+# Columns that are copied, and corrected together.
+
+_FLOATS: Final = (np.float64, np.float32, np.uint8)
+"""What becomes a float before it is corrected."""
 
 
-def _kind(channel: Channel, records: Array) -> str:
-    """Name of the gather that serves the column; empty for one that needs a step of its own."""
-    if channel.derivation or (_shifted(channel) and channel.scale != 1.0):
-        return ""
+class _Pair(NamedTuple):
+    """A column, or several: the view to fill and what it is filled from, of one shape."""
+
+    target: Array
+    source: Array
+
+
+def _copied(channel: Channel, records: Array) -> bool:
+    """Return whether the column is a copy, but for what is corrected for all of them together."""
+    if channel.derivation:
+        return False
+    plain, shifted = channel.scale == 1.0, _shifted(channel)
+    if channel.dtype == np.float32 and _field(records, channel.source).dtype in _FLOATS:
+        return plain or not shifted
+    return plain and not shifted
+
+
+def _shifted(channel: Channel) -> bool:
+    return channel.missing_non_positive or channel.offset != 0.0
+
+
+def _pair(channel: Channel, records: Array, template: Template) -> _Pair:
     source = _field(records, channel.source)
-    plain = channel.scale == 1.0 and not channel.offset and not channel.missing_non_positive
-    match channel.dtype.str[1:], source.dtype.str[1:]:
-        case "f4", ("f8" | "f4" | "u1"):
-            return "f4" + source.dtype.str[1:]  # scale, offset and missing values are corrected afterwards
-        case ("f8", "f8") | ("i4", "i4"):
-            return channel.dtype.str[1:] if plain else ""
-        case "u4", "u1":
-            return "u4" if plain else ""
-        case "b1", ("u1" | "b1"):
-            return "b1"
-    return ""
+    if source.dtype == np.bool_:
+        source = source.view(np.uint8)  # whatever is not 0 is true
+    return _Pair(template.columns[channel.name].reshape(source.shape), source)
 
 
-def _of(template: Template, *kinds: str) -> list[Channel]:
-    return [channel for channel in template.order if channel.dtype.str[1:] in kinds]
+def _joined(pairs: list[_Pair]) -> list[_Pair]:
+    """Return the same copies as fewer: those that lie at equal steps are one of a dimension more."""
+    runs: list[list[_Pair]] = []
+    for pair in pairs:
+        if runs and _continues(runs[-1], pair):
+            runs[-1].append(pair)
+        else:
+            runs.append([pair])
+    return [_stacked(run) if len(run) > 1 else run[0] for run in runs]
 
 
-def _float_steps(
-    template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array
-) -> list[Step]:
-    """Return steps that fill the floats, correct them, and find what is not finite."""
-    floats = _of(template, "f4")
-    region = template.region(floats, "<f4")
+def _continues(run: list[_Pair], pair: _Pair) -> bool:
+    """Return whether a pair is like those of the run, and as far from the last as they are from another."""
+    alike = all(
+        (one.shape, one.strides, one.dtype) == (last.shape, last.strides, last.dtype)
+        for one, last in zip(pair, run[-1], strict=True)
+    )
+    return alike and (len(run) == 1 or _distance(run[-1], pair) == _distance(run[0], run[1]))
+
+
+def _distance(one: _Pair, other: _Pair) -> list[int]:
+    return [after.ctypes.data - before.ctypes.data for before, after in zip(one, other, strict=True)]
+
+
+def _stacked(run: list[_Pair]) -> _Pair:
+    steps = zip(run[0], _distance(run[0], run[1]), strict=True)
+    return _Pair(*(as_strided(one, (len(run), *one.shape), (step, *one.strides)) for one, step in steps))
+
+
+def _copy_step(pair: _Pair) -> Step:
+    target, source = pair
+    return lambda: np.copyto(target, source, casting="unsafe")
+
+
+def _corrections(template: Template, doubles: list[Array]) -> list[Step]:
+    """Return steps that make infinite numbers NaN, and then apply scales and offsets, to all floats. Headers
+    between columns stay: each reads as a positive float, and times 1 or plus 0 that is the same.
+    """
+    floats = [channel for channel in template.order if channel.dtype == np.float32]
     scaled = [c for c in floats if c.scale != 1.0 and not _shifted(c)]
     shifted = [c for c in floats if _shifted(c)]
-    steps = [_floats(template, region, kinds, records, raw), _sweep_step(region.values)]
+    steps = [_sweep_step(template.region(floats, "<f4").values), *map(_sweep_step, doubles)]
     if scaled:
         steps.append(_scale_step(template, scaled))
     if shifted:
@@ -247,50 +286,21 @@ def _float_steps(
     return steps
 
 
-def _shifted(channel: Channel) -> bool:
-    return channel.missing_non_positive or channel.offset != 0.0
-
-
-def _floats(
-    template: Template, region: Region, kinds: dict[str, list[Channel]], records: Array, raw: Array
-) -> Step:
-    """Return steps in which all doubles become floats, whatever they are; then the wanted ones are
-    picked.
-
-    Doubles lie on even and on odd multiples of four bytes, so the bytes are read twice.
+def _sweep_step(values: Array) -> Step:
+    """Return the step that makes infinite numbers NaN. As a rule there are none, nor is anything NaN yet: the
+    sum of squares is finite then, which takes half the time of a search.
     """
-    even, odd = raw[: len(raw) // 8 * 8].view("<f8"), raw[4 : len(raw) - 4].view("<f8")
-    floats = np.empty(len(even) + len(odd), np.float32)
-    at = _places(region, template, kinds.get("f4f8", []), records)
-    index = np.where(at % 8 == 0, at // 8, len(even) + at // 8)
-    low, high = floats[: len(even)], floats[len(even) :]
-    singles, bytes_ = kinds.get("f4f4", []), kinds.get("f4u1", [])
-    places = _all_slots(region, template, singles)
-    single_index = _places(region, template, singles, records)[places] // 4
-    byte_places = _all_slots(region, template, bytes_)
-    byte_index = _places(region, template, bytes_, records)[byte_places]
-    words = raw.view("<f4")
 
     def step() -> None:
-        np.copyto(low, even, casting="unsafe")
-        np.copyto(high, odd, casting="unsafe")
-        floats.take(index, out=region.values, mode="clip")
-        region.values[places] = words.take(single_index)
-        region.values[byte_places] = raw.take(byte_index)
+        if not math.isfinite(values.dot(values)):
+            _sweep(values)
 
     return step
 
 
-def _sweep_step(values: Array) -> Step:
-    """Return the step that makes infinite numbers NaN. As a rule there is none, and what is missing is
-    made NaN later.
-    """
-    return lambda: _sweep(values)
-
-
 def _sweep(values: Array) -> None:
     infinite = np.isinf(values)
-    if np.logical_or.reduce(infinite):
+    if infinite.any():
         values[infinite] = np.nan
 
 
@@ -304,11 +314,12 @@ def _shift_step(template: Template, channels: list[Channel]) -> Step:
     """Return the step that applies offsets; raw values of zero and below are missing."""
     region = template.region(channels, "<f4")
     values, offsets = region.values, _spread(template, region, channels, lambda c: c.offset, 0.0)
+    missing = np.empty(len(values), np.bool_)
 
     def step() -> None:
-        missing = values <= 0
+        np.less_equal(values, _ZERO, out=missing)
         np.add(values, offsets, out=values)
-        np.putmask(values, missing, np.nan)
+        np.copyto(values, _MISSING, where=missing)
 
     return step
 
@@ -327,68 +338,11 @@ def _spread(
     return out
 
 
-def _words(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    """Return the step that copies doubles (two words each) and integers as they are. Clocks are finite,
-    the reader sees to that; the others are times of laps and impacts.
-    """
-    region = template.region(_of(template, "f8", "i4"), "<i4")
-    words = raw.view("<i4")
-    index = _places(region, template, kinds.get("i4", []), records) // 4
-    for channel in kinds.get("f8", []):
-        source = _field(records, channel.source)
-        first = (source.ctypes.data - records.ctypes.data + np.arange(len(records)) * records.strides[0]) // 4
-        index[_slots(region, template, channel)] = np.stack([first, first + 1], axis=1).ravel()
-    doubles = [template.columns[channel.name] for channel in kinds.get("f8", [])]
-
-    def step() -> None:
-        words.take(index, out=region.values, mode="clip")
-        for values in doubles:
-            _sweep(values)
-
-    return step
-
-
-def _smalls(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    """Return the step that makes bytes integers."""
-    region = template.region(_of(template, "u4"), "<u4")
-    index = _places(region, template, kinds.get("u4", []), records)
-    return lambda: np.copyto(region.values, raw.take(index))
-
-
-def _flags(template: Template, kinds: dict[str, list[Channel]], records: Array, raw: Array) -> Step:
-    region = template.region(_of(template, "b1"), "u1")
-    index = _places(region, template, kinds.get("b1", []), records)
-    return lambda: np.not_equal(raw.take(index), 0, out=region.values.view(np.bool_))
-
-
 def _slots(region: Region, template: Template, channel: Channel) -> slice:
     """Return where a column lies in its region, in values of the region."""
     size = region.values.itemsize
     first = (template.starts[channel.name] - region.start) // size
     return slice(first, first + template.rows * channel.row_bytes // size)
-
-
-def _all_slots(
-    region: Region, template: Template, channels: list[Channel]
-) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Return the places of some columns in their region."""
-    slots = [_slots(region, template, channel) for channel in channels]
-    return np.concatenate([np.empty(0, np.intp), *(np.arange(slot.start, slot.stop) for slot in slots)])
-
-
-def _places(
-    region: Region, template: Template, channels: list[Channel], records: Array
-) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Return for every value of the region the offset of its source in the records' bytes; 0 for all else."""
-    out = np.zeros(len(region.values), np.intp)
-    for channel in channels:
-        source = _field(records, channel.source)
-        at = np.full(source.shape, source.ctypes.data - records.ctypes.data, np.intp)
-        for axis, (count, stride) in enumerate(zip(source.shape, source.strides, strict=True)):
-            steps = np.arange(count) * stride
-            at += steps.reshape([-1 if i == axis else 1 for i in range(source.ndim)])
-        out[_slots(region, template, channel)] = at.ravel()
-    return out
 
 
 # Columns with steps of their own.
@@ -401,14 +355,31 @@ def _field(records: Array, path: str) -> Array:
 
 
 def _norm_step(source: Array, target: Array) -> Step:
-    squares = np.empty(source.shape)
+    squares, sweep = np.empty(source.shape), _sweep_step(target)
 
     def step() -> None:
         np.multiply(source, source, out=squares)
         np.sqrt(np.add.reduce(squares, axis=1), out=target, casting="unsafe")
-        _sweep(target)
+        sweep()
 
     return step
+
+
+def _when_changed(source: Array, fill: Step) -> Step:
+    """Return the step that takes another only when what its column is made of has changed."""
+    seen = b""
+
+    def step() -> None:
+        nonlocal seen
+        if (now := source.tobytes()) != seen:
+            seen = now
+            fill()
+
+    return step
+
+
+def _sector_from_zero(source: Array) -> Array:
+    return _SECTOR_AFTER.take(source & _SIGN, mode="clip")
 
 
 def _sector_last_is_zero(source: Array) -> Array:

@@ -45,6 +45,10 @@ class Numbers:
             for stream, following in self._next.items()
         }
 
+    def following(self) -> list[int]:
+        """Return the number of each stream that is given out next, in the order of STREAMS."""
+        return [self._next[stream] for stream in rings.STREAMS]
+
     def part(self, head: int | None = None) -> None:
         """Note that the next ticks, those after number `head`, are of a session that scoring has not shown
         yet.

@@ -1,12 +1,9 @@
 """The recorder: the game's memory into the ring. One process, one tick thread, one committer thread."""
 
-import dataclasses
 import gc
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,29 +13,29 @@ from rig import parse
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Head, read_head
 from rig.columns import field as wire_field
-from rig.errors import Corrupt
-from rig.v1 import event_pb2, physics_pb2, rig_pb2, scoring_pb2, session_pb2
+from rig.v1 import event_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
-from rigd.drivers import DriversFile
-from rigd.process import ProcessMeter
 from rigd.record.absence import Absence
-from rigd.record.committer import Bundle, Committer
 from rigd.record.encoder import Encoder, text
-from rigd.record.latency import Histogram
+from rigd.record.handover import Handover
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
+from rigd.record.recovery import recovered, unreadable
 from rigd.record.scorer import SAVED, Scorer, Verdict, newest_session
-from rigd.record.seating import resumed
+from rigd.record.seat_keeper import SeatKeeper
 from rigd.record.sessions import SessionTracker
+from rigd.record.settings import Settings
+from rigd.record.status import Figures
+from rigd.record.summary import RecordingSummary
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
-from rigd.seat import META, Seat, SeatFile
+from rigd.ring.tail import CUT, RESERVED, Reserve, TailWriter, tail_path
+from rigd.seat import META
 from rigd.sources.rf2.layout import VEHICLE_SCORING
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import Source, SourceState
-from rigd.wake import Bell
 from rigd.watchdog import Watchdog
 
 _BEAT_NS: Final = 1_000_000_000
@@ -48,66 +45,16 @@ _NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
+_UPPER_BOUND: Final = "the power was cut, or the live tail was lost with the recorder; these at most"
+_MOST_CUT: Final = 1 << 20
+"""Nobody reserves that much: such a number is a damaged one."""
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
-_KINDS: Final[dict[bytes, Any]] = {
-    rings.PHYSICS: physics_pb2.Physics,
-    rings.SCORING: scoring_pb2.Scoring,
-    rings.EVENTS: event_pb2.Event,
-}
 _SESSIONS: Final[dict[Any, log.LogEvent]] = {
     "session_started": log.SESSION_STARTED,
     "session_ended": log.SESSION_ENDED,
 }
-_MOST_SEQ: Final = 1 << 62
-_MOST_SESSION: Final = 1 << 31
-"""No ring comes near: a greater number is a damaged one, and there would be none left after it."""
-
 _GONE: Final = frozenset({SourceState.ABSENT, SourceState.PLUGIN_DOWN, SourceState.GONE, SourceState.STALE})
 """States in which the running session is over."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of the recorder."""
-
-    data: Path
-    """Data directory; the ring is `data/ring`."""
-    limit_bytes: int = rings.DEFAULT_LIMIT_BYTES
-    commit_every_s: float = 0.0
-    """Least time between two commits; 0: as soon as the disk allows."""
-    player_only: bool = False
-    """Record the local player's car instead of all."""
-    origin: "session_pb2.SessionSource.ValueType" = session_pb2.SESSION_SOURCE_LIVE
-    """Where the data come from; a replay that the game shows is found out anyway."""
-    drivers: Mapping[str, str] = field(default_factory=dict)
-    """Users by the names of their drivers in the game."""
-
-
-@dataclass
-class RecordingSummary:
-    """What a run came to. Counts are telemetry frames."""
-
-    captured: int = 0
-    committed: int = 0
-    missed: int = 0
-    missed_updates: int = 0
-    """Of scoring; and how often a counter of the game leapt by more than anybody can have missed."""
-    counter_jumps: int = 0
-    losses: dict[tuple[bytes, Any], rig_pb2.DeclaredLoss] = dataclasses.field(default_factory=dict)
-    """By stream and reason."""
-
-    def lose(self, stream: bytes, count: int, reason: Any) -> None:
-        """Count a loss."""
-        if stream == rings.PHYSICS:
-            self.missed += count
-        else:
-            self.missed_updates += count
-        if (stream, reason) not in self.losses:
-            number: Any = rings.STREAMS.index(stream) + 1
-            self.losses[stream, reason] = rig_pb2.DeclaredLoss(stream=number, reason=reason)
-        loss = self.losses[stream, reason]
-        loss.missing += count
-        loss.declarations += 1
 
 
 class Recorder:
@@ -119,6 +66,7 @@ class Recorder:
         settings: Settings,
         ring: RingWriter,
         trouble: str,
+        tail: TailWriter | None = None,
         watchdog: Watchdog | None = None,
         latest: Callable[[], Settings] | None = None,
     ) -> None:
@@ -130,28 +78,27 @@ class Recorder:
         self._watchdog = watchdog or Watchdog("record", settings.data)
         self._pulse = self._watchdog.pulse("tick thread")
         self._troubles = Troubles()
-        pulse = self._watchdog.pulse("committer")
-        self._committer = Committer(ring, Bell(settings.data / "wake"), settings.commit_every_s, pulse)
-        self._bell = Bell(settings.data / "wake")
         self._physics, self._scoring = Encoder(PHYSICS), Encoder(SCORING)
-        self._pacer, self._meter = Pacer(), ProcessMeter()
-        self._work, self._lateness = Histogram(), Histogram()
+        self._pacer = Pacer()
         self._numbers = Numbers(ring.spans())
+        pulse = self._watchdog.pulse("committer")
+        self._handover = Handover(ring, settings, self._numbers, self._pacer, pulse)
+        self._figures = Figures(settings, source, self._handover)
         self._records: Any = None
         self._rehearsal: tuple[Any, Head, bytes, int] | None = None
         self._plugin = ""
         self._ticks = 0
         self._state: SourceState | None = None
         self._beat_ns = time.monotonic_ns()
-        self._beat_counts = (0, 0)
-        self._scorings = 0
         self._scoring_ns = 0
         self._clock_s = 0.0
         self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
-        self._asked, self._drivers = SeatFile(settings.data), DriversFile(settings.data)
         self._epoch = -1
-        self._resume(trouble)
+        self._cut = dict.fromkeys(rings.STREAMS, 0)
+        """How many numbers a power cut took of each stream."""
+        self._handover.begin(tail)
+        self._resume(trouble, cut=tail is None)
 
     def run(self, stop: Callable[[], bool]) -> RecordingSummary:
         """Record until `stop`; then make everything durable. What has been captured is made durable also when
@@ -165,7 +112,7 @@ class Recorder:
                         self._rehearse()
                     self._turn(time.monotonic_ns())
         except BaseException:
-            self._committer.close()  # else its thread would keep the process alive
+            self._handover.committer.close()  # else its thread would keep the process alive
             raise
         return self._close()
 
@@ -191,8 +138,10 @@ class Recorder:
 
     # Starting again where the last recorder ended.
 
-    def _resume(self, trouble: str) -> None:
-        """Take up numbers and session from the ring, and tell that we are here."""
+    def _resume(self, trouble: str, *, cut: bool) -> None:
+        """Take up numbers and session from the ring, and tell that we are here. `cut`: what was in the live
+        tail of the last recorder is gone.
+        """
         saved, frame, taken_ns = self.ring.metas(SAVED), None, 0
         newest = [newest_session(saved)]  # its number is taken, also when no record of it could be stored
         for stream in (rings.SCORING, rings.PHYSICS):
@@ -220,19 +169,32 @@ class Recorder:
             taken_ns=taken_ns,
             clock_s=self._clock_s,
         )
+        self._lose_cut(cut=cut)
         self._resume_terrains()
         self._physics.load_score(self.ring.meta(b"score") or b"")
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
-        self._resume_seat()
+        configured = self._latest
+        saved_seat = self.ring.meta(META) or b""
+        self._seat = SeatKeeper(self.settings.data, lambda: configured().drivers, saved_seat)
+        self._look_at_seat()
         if trouble:
             self._lose_ring(trouble)
 
-    def _resume_seat(self) -> None:
-        self._seat_saved = self.ring.meta(META) or b""
-        self._seating = resumed(self.settings.drivers, self._seat_saved)
-        self._look_at_drivers()
-        self._look_at_seat()
+    def _lose_cut(self, *, cut: bool) -> None:
+        """Declare what followers may have seen and the disk never had. That is done with the next record of a
+        stream, which may come after the next recorder: so the ring keeps it.
+        """
+        known = Reserve.read(self.ring.meta(CUT))
+        reserve = Reserve.read(self.ring.meta(RESERVED)) if cut else known
+        ends = Reserve(*map(max, zip(known, reserve, strict=True)))
+        for stream, end, following in zip(rings.STREAMS, ends, self._numbers.following(), strict=True):
+            if following < end < following + _MOST_CUT:
+                self._meta[CUT] = ends.pack()
+                self._cut[stream] = end - following
+                reason = event_pb2.GAP_REASON_POWER_CUT
+                session = self._absence.session or self._sessions.booked or 1  # or the first one to come
+                self._lose(stream, end - following, reason, _UPPER_BOUND, session)
 
     def _resume_terrains(self) -> None:
         """Resume the terrains: what their numbers mean must not change within a lap."""
@@ -255,20 +217,20 @@ class Recorder:
         if self._absence.repeats(frame.version, self._birth()):
             return False
         passed_s = self._absence.passed_s(time.time_ns(), self._clock_of(frame.records["mElapsedTime"]))
-        count, why = self._absence.frames(frame.version, self._birth(), passed_s)
-        if why:
-            reason = event_pb2.GAP_REASON_RECORDER_DOWN
-            self._lose(rings.PHYSICS, count, reason, why, self._absence.session)
+        self._lose_absent(rings.PHYSICS, *self._absence.frames(frame.version, self._birth(), passed_s))
         return True
 
     def _catch_up_scoring(self, update: Snapshot) -> None:
         """Take the first update after a restart."""
         assert update.info is not None
         passed_s = self._absence.passed_s(time.time_ns(), float(update.info["mCurrentET"]))
-        count, why = self._absence.updates(update.version, self._birth(), passed_s)
-        if why:
-            reason = event_pb2.GAP_REASON_RECORDER_DOWN
-            self._lose(rings.SCORING, count, reason, why, self._absence.session)
+        self._lose_absent(rings.SCORING, *self._absence.updates(update.version, self._birth(), passed_s))
+
+    def _lose_absent(self, stream: bytes, count: int, why: str) -> None:
+        """Note what came since the last record in the ring, but for what a power cut took of it."""
+        more = max(count - self._cut[stream], 0)
+        if why and (more or not count):
+            self._lose(stream, more, event_pb2.GAP_REASON_RECORDER_DOWN, why, self._absence.session)
 
     def _miss(self, stream: bytes, frame: Snapshot, reason: Any) -> None:
         """Note what the game wrote since the last frame, and nobody read."""
@@ -294,7 +256,7 @@ class Recorder:
         else:
             self._miss(rings.PHYSICS, frame, torn)
         self._pacer.arrived(now, frame.missed + 1)
-        self._lateness.add(max(self._pacer.overslept_ns, 0))
+        self._figures.lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
         self._clock_s = self._clock_of(frame.records["mElapsedTime"])
         if self._sessions.tick(self._clock_s):
@@ -302,7 +264,7 @@ class Recorder:
             self._note_score(_NO_UPDATE, 0.0)
         self._append_tick(frame, now)
         self.summary.captured += 1
-        self._work.add(time.monotonic_ns() - now)
+        self._figures.work.add(time.monotonic_ns() - now)
 
     def _clock_of(self, clocks: Any) -> float:
         """Return the frame's session clock: the earliest car's. One car alone does not begin a new
@@ -312,8 +274,8 @@ class Recorder:
         return earliest if earliest > self._clock_s - 1.0 else float(np.median(clocks))
 
     def _append_tick(self, frame: Snapshot, now: int) -> None:
-        if self._committer.full:
-            self._lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
+        if self._handover.committer.full:
+            self._lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_DISK, self._handover.committer.error)
             return
         records, skip = self._chosen(frame.records)
         gap = self._declare(rings.PHYSICS)
@@ -363,7 +325,7 @@ class Recorder:
             self._score(update, now)
 
     def _score(self, update: Snapshot, now: int) -> None:
-        self._scorings += 1
+        self.summary.updates += 1
         why = self._why_missed(rings.SCORING, self.source.scoring_reader.given_up)
         if self._absence.update is not None:
             self._catch_up_scoring(update)
@@ -374,8 +336,11 @@ class Recorder:
             self._ticks = int(extended["mTicksSessionStarted"])
             self._plugin = text(extended["mVersion"])
         terrains = self._physics.terrains
-        user = self._follow_driver(update.records)
-        verdict = self._scorer.see(update, self._ticks, terrains, self._plugin, self._compounds, user)
+        self._seat.drive(update.records)
+        self._note_seat()
+        verdict = self._scorer.see(
+            update, self._ticks, terrains, self._plugin, self._compounds, self._seat.user
+        )
         self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
         if verdict is None:
             return
@@ -396,8 +361,8 @@ class Recorder:
         self._meta[b"score"] = self._physics.saved_score()
 
     def _scoring_records(self, update: Snapshot, verdict: Verdict) -> list[Record]:
-        if self._committer.full:
-            self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._committer.error)
+        if self._handover.committer.full:
+            self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._handover.committer.error)
             return []
         gap = self._declare(rings.SCORING)
         tail = wire_field(_STATE_FIELD, verdict.state.SerializeToString())
@@ -410,48 +375,18 @@ class Recorder:
         data = self._scoring.encode(update.records, head, tail)
         return [*gap, Record(rings.SCORING, rings.key(head.seq), data)]
 
-    # Who is in the seat.
-
     def _look_at_seat(self) -> str:
-        """Take who was put into the seat; returns what keeps us from it."""
-        former = self._seating.seat
-        try:
-            self._seating.ask(self._asked.read())
-        except (Corrupt, OSError) as error:
-            return str(error)
-        self._note_seat(former)
-        return ""
+        """Look once a second who is in the seat; return what keeps us from it."""
+        trouble = self._seat.look()
+        self._note_seat()
+        return trouble
 
-    def _look_at_drivers(self) -> str:
-        """Take which drivers are which users; returns what keeps us from it."""
-        self._seating.drivers = configured = self._latest().drivers
-        try:
-            self._seating.drivers = self._drivers.over(configured)
-        except (Corrupt, OSError) as error:
-            return str(error)
-        return ""
-
-    def _follow_driver(self, records: Any) -> str:
-        """Who is in the seat, by the driver of the player's car as well."""
-        former, mine = self._seating.seat, records["mDriverName"][records["mIsPlayer"]]
-        if len(mine):
-            self._seating.drive(text(mine[0], mine.dtype.itemsize))
-            self._note_seat(former)
-        return self._seating.seat.user
-
-    def _note_seat(self, former: Seat) -> None:
+    def _note_seat(self) -> None:
         """Keep the seat for the next recorder and for who serves, and tell of another user."""
-        if (saved := self._seating.pack()) != self._seat_saved:
-            self._seat_saved = self._meta[META] = saved
-        seat = self._seating.seat
-        if seat.user != former.user:
-            log.say(log.SEAT, user=seat.user, by_driver=seat.by_driver)
-            changed = event_pb2.SeatChanged(
-                user=seat.user,
-                former_user=former.user,
-                by_driver=seat.by_driver,
-                since_time_ns=seat.since_ns,
-            )
+        former, changed = self._seat.saved, self._seat.news()
+        if self._seat.saved != former:
+            self._meta[META] = self._seat.saved
+        if changed is not None:
             self._tell(self._event(seat_changed=changed))
 
     def _compounds(self) -> dict[int, tuple[str, str]]:
@@ -476,35 +411,37 @@ class Recorder:
         return event_pb2.Event(session=self._sessions.number, session_time=self._clock_s, **kind)
 
     def _tell(self, *events: event_pb2.Event) -> None:
-        """Record events."""
-        self._hand_over([self._numbers.record(event) for event in events], time.monotonic_ns(), 0)
+        """Record events, after what is lost of their stream."""
+        records = [*self._declare(rings.EVENTS), *map(self._numbers.record, events)]
+        self._hand_over(records, time.monotonic_ns(), 0)
 
     def _hand_over(self, records: list[Record], now: int, tick: int) -> None:
         meta, self._meta = self._meta, {}
-        size = sum(len(record.value) for record in records)
-        self._committer.put(Bundle(tuple(records), meta, size, tick, now))
+        self._handover.put(records, meta, tick, now)
 
     # Once a second.
 
     def _beat(self, now: int) -> None:
         """Say how things are, to every follower."""
         self._pulse.beat()
-        drivers_trouble, seat_trouble = self._look_at_drivers(), self._look_at_seat()
-        away = _AWAY if self._committer.away else ""
-        self._watchdog.trouble(self._committer.error or away or seat_trouble or drivers_trouble)
+        self._watchdog.trouble(self._trouble())
         if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
             self._tell(*news)
-        if self._committer.replaced:
-            why, self._committer.replaced = self._committer.replaced, ""
+        if why := self._handover.replaced():
             self._lose_ring(why)
-            self._meta |= {b"session": self._sessions.key, META: self._seat_saved, **self._scorer.saved}
+            self._meta |= {b"session": self._sessions.key, META: self._seat.saved, **self._scorer.saved}
         state = self.source.state(now)
         if state is not self._state:
             self._change(state, now)
-        status = self._status(state, now)
-        self._bell.ring(status.SerializeToString())
+        self._handover.bell.ring(self._status(state, now).SerializeToString())
         self._beat_ns = now
-        self._beat_counts = (self.summary.captured, self._scorings)
+
+    def _trouble(self) -> str:
+        """Return what keeps us from our work, the worst first; empty when nothing does."""
+        seat = self._look_at_seat()
+        self._handover.tend()
+        away = _AWAY if self._handover.committer.away else ""
+        return self._handover.committer.error or away or self._handover.error or seat
 
     def _change(self, state: SourceState, now: int) -> None:
         self._state = state
@@ -525,49 +462,18 @@ class Recorder:
         return state.name, self.source.explain(now)
 
     def _status(self, state: SourceState, now: int) -> rig_pb2.RecorderStatus:
-        reader, committer = self.source.telemetry_reader, self._committer
-        passed_s = (now - self._beat_ns) / 1e9
-        captured, scorings = self._beat_counts
-        word, sentence = self._state_words(state, now)
-        return rig_pb2.RecorderStatus(
-            source_state=word,
-            source_explanation=sentence,
-            physics_rate_hz=(self.summary.captured - captured) / passed_s,
-            scoring_rate_hz=(self._scorings - scorings) / passed_s,
-            cars=0 if self._records is None else len(self._records),
-            captured=self.summary.captured,
-            committed=committer.committed,
-            missed=self.summary.missed,
-            missed_updates=self.summary.missed_updates,
-            counter_jumps=self.summary.counter_jumps,
-            losses=self.summary.losses.values(),
-            torn_retries=reader.torn_retries,
-            torn_given_up=reader.given_up,
-            duplicates=reader.duplicates,
-            rejected=reader.rejected,
-            fallbacks=reader.fallbacks,
-            pending=committer.pending,
-            pending_bytes=committer.pending_bytes,
-            disk_error=committer.error,
-            loss_window_ms=committer.loss_window_ms(),
-            commit_every_s=self.settings.commit_every_s,
-            cars_setting="player" if self.settings.player_only else "all",
-            tick_work=self._work.status(),
-            tick_lateness=self._lateness.status(),
-            commit=committer.latency.status(),
-            process=self._meter.status(),
-            version=rigd.__version__,
-            time_ns=time.time_ns(),
-            durable_seq=committer.durable_seq,
-            session=self._sessions.number,
-        )
+        status = self._figures.status(self.summary, (now - self._beat_ns) / 1e9)
+        status.source_state, status.source_explanation = self._state_words(state, now)
+        status.cars = 0 if self._records is None else len(self._records)
+        status.session = self._sessions.number
+        return status
 
     def _close(self) -> RecordingSummary:
         self._pulse.rest()
         stopped = event_pb2.RecorderStopped()
         self._tell(self._event(recorder_stopped=stopped))
-        self._committer.close()
-        self.summary.committed = self._committer.committed
+        self._handover.close()
+        self.summary.committed = self._handover.committer.committed
         return self.summary
 
 
@@ -579,32 +485,6 @@ def _log_sessions(events: Sequence[event_pb2.Event]) -> None:
                 state = getattr(event, field_name).session_state
                 kind = session_pb2.SessionKind.Name(state.kind).removeprefix("SESSION_KIND_").lower()
                 log.say(logged, session=event.session, track=state.track_name, kind=kind)
-
-
-def _unreadable(ring: RingWriter) -> str:
-    """Return why the newest records cannot be gone on from; the ring is another one then. Empty when
-    they can.
-    """
-    for stream, kind in _KINDS.items():
-        last = ring.last(stream)
-        try:
-            if last is not None:
-                _check_newest(parse.message(kind, last), last, ring.spans()[stream].last)
-        except Corrupt as error:
-            ring.replace()
-            return f"the newest record cannot be read: {error}; the damaged ring was set aside"
-    return ""
-
-
-def _check_newest(message: Any, data: bytes, stored_as: int) -> None:
-    """Raise Corrupt for a record whose numbers cannot be gone on from: they decide those that follow."""
-    if not isinstance(message, event_pb2.Event):
-        read_head(data)
-    if message.seq != stored_as:
-        raise Corrupt(f"it is number {message.seq} and is stored as {stored_as}")
-    if message.seq > _MOST_SEQ or message.session > _MOST_SESSION:
-        what = f"it is number {message.seq} of session {message.session}"
-        raise Corrupt(f"{what}, the limits are {_MOST_SEQ} and {_MOST_SESSION}")
 
 
 def record(
@@ -622,7 +502,8 @@ def record(
     lock = ring_lock(settings.data)
     try:
         ring, trouble = open_ring(settings.data / "ring", settings.limit_bytes)
-        recorder = Recorder(source, settings, ring, trouble or _unreadable(ring), watchdog, latest)
+        tail = recovered(ring, tail_path(settings.tail_folder, settings.data))
+        recorder = Recorder(source, settings, ring, trouble or unreadable(ring), tail, watchdog, latest)
         if watchdog is not None:
             watchdog.ready()
         # What lives now lives for good: a collection must not walk it during a race.

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ _CRASHES: Final = (signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)
 """What damaged pages do to a process. Other signals come from outside."""
 _PASSING: Final = [os.strerror(number) for number in (errno.EIO, errno.EROFS, errno.ENOSPC, errno.ENOMEM)]
 """What LMDB says of a disk, and not of a ring."""
+_LOT: Final = 4096
+"""Keys that are looked at together: 2 MB at most, whatever a damaged page holds."""
 
 
 def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingWriter, str]:
@@ -95,7 +99,7 @@ def inspect(path: Path) -> None:
 @contextlib.contextmanager
 def _trial(ring: Environment) -> Iterator[Any]:
     """Return a transaction that leaves nothing behind."""
-    txn = ring.env.begin(write=True, buffers=True)
+    txn = ring.env.begin(write=True)
     try:
         yield txn
     finally:
@@ -110,22 +114,23 @@ def inspect_size(ring: Environment) -> None:
         raise Corrupt(f"data.mdb has {size} bytes, its pages reach {needed}")
 
 
-def _inspect_format(found: Any) -> None:
-    if found is None or bytes(found) != FORMAT:
-        raise Corrupt(
-            f"ring format {bytes(found or b'?').decode()!r}, this program writes {FORMAT.decode()!r}"
-        )
+def _inspect_format(found: bytes | None) -> None:
+    if found != FORMAT:
+        other = (found or b"?").decode(errors="replace")
+        raise Corrupt(f"ring format {other!r}, this program writes {FORMAT.decode()!r}")
 
 
-def inspect_order(name: bytes, entries: int, keys: Iterable[Any]) -> None:
+def inspect_order(name: bytes, entries: int, keys: Iterable[bytes]) -> None:
     """Raise Corrupt when the keys of a table are out of order, or none that a writer makes, or not as many as
     its page says.
     """
-    count, before = 0, b""
-    for at in keys:
-        if bytes(at) <= before or (name in STREAMS and len(at) != KEY.size):
+    count, before, rest = 0, b"", iter(keys)
+    # A full ring has 200,000 keys: compared in lots they take 60 ms, one by one 160.
+    while lot := list(islice(rest, _LOT)):
+        odd = name in STREAMS and set(map(len, lot)) != {KEY.size}
+        if odd or not all(map(lt, [before, *lot], lot)):
             raise Corrupt(f"the keys of {name.decode()} are out of order")
-        count, before = count + 1, bytes(at)
+        count, before = count + len(lot), lot[-1]
     if name in STREAMS and before:
         seq_of(before)
     if count != entries:

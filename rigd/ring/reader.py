@@ -13,6 +13,7 @@ import lmdb
 from rig.errors import RingMissing
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.tables import CHECKS, GAPS, LAST_SEQ, META, SHARES, STREAMS, Span, gap_key, gap_of, key, seq_of
+from rigd.ring.tail import PLACE, RESERVED, Place, Reserve
 
 T = TypeVar("T")
 
@@ -87,6 +88,19 @@ class RingReader(Environment):
         """Return the newest sequence number of each stream."""
         with self.begin() as txn:
             return {stream: self.span(txn, stream).last for stream in STREAMS}
+
+    def heads_and_place(self) -> tuple[dict[bytes, int], Place | None]:
+        """Return the newest sequence number of each stream, and where in which live tail that is, as of one
+        commit. None when the recorder keeps no tail.
+        """
+        with self.begin() as txn:
+            heads = {stream: self.span(txn, stream).last for stream in STREAMS}
+            value = txn.get(PLACE, db=self.dbs[META])
+            return heads, Place.read(None if value is None else bytes(value))
+
+    def reserved(self, stream: bytes) -> int:
+        """Return the number below which some may have been given out before they were committed; 0: none."""
+        return Reserve.read(self.meta(RESERVED))[STREAMS.index(stream)]
 
     def spans(self) -> dict[bytes, Span]:
         """Return what each stream holds."""
@@ -187,3 +201,10 @@ class RingReader(Environment):
                 out.append(bytes(cursor.value()))
                 found = cursor.next()
         return out
+
+    def gap_before(self, stream: bytes, seq: int) -> bytes | None:
+        """Return the loss declared last in `stream` of those that begin before `seq`; it may reach beyond."""
+        with self.begin() as txn:
+            cursor = txn.cursor(self.dbs[GAPS])
+            found = cursor.prev() if cursor.set_range(gap_key(stream, seq, 0)) else cursor.last()
+            return bytes(cursor.value()) if found and gap_of(cursor.key())[0] == stream else None

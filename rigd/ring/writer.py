@@ -1,7 +1,6 @@
 """The one writer of a ring."""
 
 import os
-import secrets
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import lmdb
 
 from rig.disk import UNFINISHED
 from rig.errors import RingMissing
-from rigd.config import settings
+from rigd.config import RING_BYTES
 from rigd.durable import make_folder, rename
 from rigd.ring.environment import Environment, replaced
 from rigd.ring.lock import set_aside
@@ -29,7 +28,7 @@ from rigd.ring.tables import (
     check_key,
 )
 
-DEFAULT_LIMIT_BYTES: Final = settings.RING_SIZE.default
+DEFAULT_LIMIT_BYTES: Final = RING_BYTES
 
 
 class RingWriter(Environment):
@@ -133,7 +132,8 @@ class RingWriter(Environment):
             return bytes(cursor.value()) if cursor.last() else None
 
     def append(self, records: Iterable[Record], meta: Mapping[bytes, bytes]) -> None:
-        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction.
+        """Store `records` and `meta` and evict what exceeds the limit, in one durable transaction. An empty
+        value of `meta` is none: it goes.
 
         The same again is stored once: after an error nobody knows whether the commit was made. Raises
         lmdb.KeyExistsError for another record that is not after the newest of its stream.
@@ -150,7 +150,7 @@ class RingWriter(Environment):
                     check = zlib.crc32(value).to_bytes(4, "big")
                     txn.put(check_key(table, at), check, db=self.dbs[CHECKS])
             for name, value in meta.items():
-                txn.put(name, value, db=self.dbs[META])
+                txn.put(name, value, db=self.dbs[META]) if value else txn.delete(name, db=self.dbs[META])
             for table in touched:
                 self._evict(txn, table)
 
@@ -180,6 +180,6 @@ def _begin(data: Path) -> None:
     beside.unlink(missing_ok=True)
     with lmdb.open(str(beside), subdir=False, lock=False, max_dbs=8) as env, env.begin(write=True) as txn:
         tables = {name: env.open_db(name, txn=txn) for name in (*STREAMS, GAPS, CHECKS, META)}
-        txn.put(b"id", secrets.token_bytes(8), db=tables[META])
+        txn.put(b"id", os.urandom(8), db=tables[META])
         txn.put(b"format", FORMAT, db=tables[META])
     rename(beside, data)

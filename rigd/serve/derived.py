@@ -20,8 +20,9 @@ from rig.columns import Layouts, read_head
 from rig.errors import BadRequest
 from rig.v1 import scoring_pb2, session_pb2
 from rigd import ring as rings
-from rigd.ring import RingReader
-from rigd.serve.feed import BATCH, BATCH_BYTES, Feed, Tick, capture_ns
+from rigd.serve.feed import Feed
+from rigd.serve.history import BATCH, BATCH_BYTES, History
+from rigd.serve.recent import Tick, capture_ns
 from rigd.serve.references import NEVER_NS, TAKEN_UP_NS, SessionReferences, Who
 from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import Viewer
@@ -74,8 +75,8 @@ class _Order(NamedTuple):
 class Walk:
     """Goes through ticks in order. `wants`: the channels that it makes."""
 
-    def __init__(self, ring: RingReader, pool: "Derived", wants: frozenset[str], first: int = 0) -> None:
-        self._ring, self._pool, self.wants = ring, pool, wants
+    def __init__(self, history: History, pool: "Derived", wants: frozenset[str], first: int = 0) -> None:
+        self._history, self._pool, self.wants = history, pool, wants
         self.seq = 0
         self.begun = False
         self.first, self.goal = first, first - 1
@@ -106,7 +107,7 @@ class Walk:
         """Go to the tick, from so far before it as gaps take."""
         before = _BEFORE_NS if self.wants & set(GAPS) else 0
         first_ns = capture_ns(tick.data) - before
-        self.seq = self._ring.bisect(rings.PHYSICS, lambda value: capture_ns(value) < first_ns)
+        self.seq = self._history.bisect(rings.PHYSICS, lambda value: capture_ns(value) < first_ns)
         self._follow(tick.seq - 1, quiet=True)
         self.begun = True
 
@@ -151,7 +152,7 @@ class Walk:
         due_ns = now_ns - _SCORED_NS
         if not (self._next or self._peeked()) or capture_ns(self._next[0][1]) > due_ns:
             return False
-        found = self._ring.read(rings.SCORING, self._scored, _AT_ONCE, 1 << 24)
+        found = self._history.read(rings.SCORING, self._scored, _AT_ONCE, 1 << 24)
         return any(capture_ns(data) <= due_ns and self._lists_entries(data) for _, data in found)
 
     def _cars(self, tick: Tick) -> Any:
@@ -166,7 +167,7 @@ class Walk:
 
     def _follow(self, until: int, quiet: bool = False) -> None:
         while self.seq < until:
-            records = self._ring.read(rings.PHYSICS, self.seq, BATCH, BATCH_BYTES)
+            records = self._history.read(rings.PHYSICS, self.seq, BATCH, BATCH_BYTES)
             for seq, data in records:
                 if seq > until:
                     return
@@ -196,8 +197,8 @@ class Walk:
         self._entries, self._update, self._surveyed = {}, None, False
         self._next = []
         due_ns = self._now_ns - _SCORED_NS
-        self._scored = self._ring.bisect(rings.SCORING, lambda value: capture_ns(value) <= due_ns)
-        found = self._ring.read(rings.SCORING, max(self._scored - _LOOK_BACK, 0), _LOOK_BACK, 1 << 24)
+        self._scored = self._history.bisect(rings.SCORING, lambda value: capture_ns(value) <= due_ns)
+        found = self._history.read(rings.SCORING, max(self._scored - _LOOK_BACK, 0), _LOOK_BACK, 1 << 24)
         for seq, data in found:
             if seq <= self._scored:
                 self._take(data)
@@ -216,7 +217,7 @@ class Walk:
 
     def _peeked(self) -> bool:
         """Look at the next scoring update, once: it is due some ticks later."""
-        self._next = self._ring.read(rings.SCORING, self._scored, 1, 1 << 24)
+        self._next = self._history.read(rings.SCORING, self._scored, 1, 1 << 24)
         return bool(self._next)
 
     def _take(self, data: bytes) -> None:
@@ -382,8 +383,8 @@ class Walk:
 class Derived:
     """The derived channels for one viewer and one chosen lap, and the walks that make them."""
 
-    def __init__(self, ring: RingReader, service: "DerivedChannels", viewer: Viewer, lap: str) -> None:
-        self._ring, self._service, self._viewer, self.lap = ring, service, viewer, lap
+    def __init__(self, history: History, service: "DerivedChannels", viewer: Viewer, lap: str) -> None:
+        self._history, self._service, self._viewer, self.lap = history, service, viewer, lap
         self.wants: frozenset[str] = frozenset()
         self.users = 0
         self._walks: list[Walk] = []
@@ -394,7 +395,7 @@ class Derived:
         """Return the references of a session of the ring."""
         found = self._references.get(session)
         if found is None:
-            found = self._service.references(self._viewer, self._ring, session)
+            found = self._service.references(self._viewer, self._history.id, session)
             self._references[session] = found
         return found
 
@@ -414,7 +415,7 @@ class Derived:
             if tick.seq in walk.kept:
                 return walk.kept[tick.seq]
         # It was prepared, and has been given up for others.
-        walk = Walk(self._ring, self, self.wants, tick.seq)
+        walk = Walk(self._history, self, self.wants, tick.seq)
         _go(walk, [tick])
         return walk.kept[tick.seq]
 
@@ -431,7 +432,7 @@ class Derived:
             if walk.first <= first and walk.goal - _KEPT // 2 < first <= walk.goal + _NEAR:
                 break
         else:
-            walk = Walk(self._ring, self, self.wants, first)
+            walk = Walk(self._history, self, self.wants, first)
         walk.goal = max(walk.goal, last)
         self._walks = [*(one for one in self._walks if one is not walk), walk][-_MOST_WALKS:]
         return walk
@@ -471,24 +472,24 @@ class DerivedChannels:
         """Have it done in the thread."""
         self._thread.submit(act)
 
-    def references(self, viewer: Viewer, ring: RingReader, session: int) -> SessionReferences:
+    def references(self, viewer: Viewer, ring: bytes, session: int) -> SessionReferences:
         """Return new references of a session."""
-        return SessionReferences(self._store, self._shelf, viewer, ring.id.hex(), session)
+        return SessionReferences(self._store, self._shelf, viewer, ring.hex(), session)
 
     async def take(self, names: Sequence[str], viewer: Viewer, lap: str, position: int) -> Derived | None:
         """Return what makes these channels for a stream that begins after a position. Raises BadRequest where
         the lap is missing, NotFound where the viewer has none of that name, Mismatch for one of another
         circuit or that cannot be a reference. Give it back with `release`.
         """
-        ring = self._feed.ring
+        history = self._feed.history
         if _CHOSEN in names and not lap:
             raise BadRequest("delta_reference needs a lap", hint="name it in the request's delta_reference")
         if lap:
-            await self.work(self._check, ring, viewer, lap, position)
+            await self.work(self._check, history, viewer, lap, position)
         if not names:
             return None
-        key = (ring.id, viewer, lap)
-        found = self._used.setdefault(key, Derived(ring, self, viewer, lap))
+        key = (history.id, viewer, lap)
+        found = self._used.setdefault(key, Derived(history, self, viewer, lap))
         found.users += 1
         found.want(names)
         return found
@@ -499,16 +500,15 @@ class DerivedChannels:
         if not derived.users:
             self._used = {key: one for key, one in self._used.items() if one is not derived}
 
-    def _check(self, ring: RingReader, viewer: Viewer, lap: str, position: int) -> None:
+    def _check(self, history: History, viewer: Viewer, lap: str, position: int) -> None:
         """Raise where the lap is no reference for the session that is at a position."""
-        found = ring.read(rings.PHYSICS, position, 1, 1) or _newest(ring)
-        walk = Walk(ring, Derived(ring, self, viewer, ""), frozenset())
-        if found:
-            seq, data = found[0]
-            _go(walk, [Tick(seq, read_head(data), data)])
+        ticks = history.after(rings.PHYSICS, position) or _newest(history)
+        walk = Walk(history, Derived(history, self, viewer, ""), frozenset())
+        if ticks:
+            _go(walk, ticks[:1])
         walk.check(lap)
 
 
-def _newest(ring: RingReader) -> list[tuple[int, bytes]]:
-    found = ring.latest(rings.PHYSICS, ring.heads()[rings.PHYSICS])
+def _newest(history: History) -> list[Tick]:
+    found = history.latest(rings.PHYSICS, history.heads[rings.PHYSICS])
     return [found] if found else []

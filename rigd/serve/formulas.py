@@ -10,7 +10,7 @@ import numpy as np
 
 from rig.channels import PHYSICS, Channel
 from rig.columns import Layouts
-from rigd.serve.feed import Tick
+from rigd.serve.recent import Tick
 from riglap.circuits.line import Floats
 from riglap.formulas import Chosen, columns_of, parse
 from riglap.formulas.functions import STATISTICS

@@ -32,7 +32,7 @@ from rigd.gather.running import running
 from rigd.ring import RingReader
 from rigd.serve import connections, lapdata
 from rigd.serve.accounts import Accounts
-from rigd.serve.feed import Feed, capture_ns
+from rigd.serve.feed import Feed
 from rigd.serve.imports import Imports
 from rigd.serve.limits import (
     MAX_MARK_CARS,
@@ -42,6 +42,7 @@ from rigd.serve.limits import (
     MAX_RUNNING,
     MAX_SYNCED,
 )
+from rigd.serve.recent import capture_ns
 from rigd.serve.seats import Seats
 from rigd.store.commands import CommandQueue
 from rigd.store.heartbeat import heard

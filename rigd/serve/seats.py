@@ -12,7 +12,8 @@ from rig.v1.laps_pb2 import ListSessionsRequest
 from rigd import ring as rings
 from rigd.auth.caller import CALLER, Caller, Scope
 from rigd.seat import NOBODY, Seat, SeatFile, check_user, in_ring
-from rigd.serve.feed import Feed, Tick, capture_ns
+from rigd.serve.feed import Feed
+from rigd.serve.recent import Tick, capture_ns
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING, Viewer
 
@@ -45,7 +46,7 @@ class Seats:
         opened, head = feed.rings_opened, feed.head(rings.EVENTS)
         if (opened, head) != self._told[:2] and feed.opened is not None:
             try:
-                seat = in_ring(feed.opened)
+                seat = in_ring(feed.history)
             except Corrupt:
                 seat = NOBODY
             self._told = opened, head, seat

@@ -10,8 +10,8 @@ from rig.channels import PHYSICS, Channel, Table, formula_columns
 from rig.columns import Bytes, Cut, Head, Layout, Layouts, column, field
 from rig.errors import UnknownChannel
 from rigd.serve.derived import Derived
-from rigd.serve.feed import Tick
 from rigd.serve.formulas import TickFormulas
+from rigd.serve.recent import Tick
 from riglap.circuits.line import Floats
 
 SHARED: Final = 128

@@ -16,9 +16,10 @@ from rigd.backup.run import BackupRun
 from rigd.process import ProcessMeter
 from rigd.serve import connections
 from rigd.serve.exclusive import Exclusive
-from rigd.serve.feed import Feed, capture_ns
+from rigd.serve.feed import Feed
 from rigd.serve.identity import identity
 from rigd.serve.losses import Losses
+from rigd.serve.recent import capture_ns
 from rigd.serve.seats import Seats
 from rigd.serve.telemetry import TelemetryService
 from rigd.verify.run import DataCheck
@@ -60,6 +61,7 @@ class RigService(rig_pb2_grpc.RigServiceServicer):
             archiver=words["archive"].archiver if "archive" in words else None,
             troubles=_troubles(words, self._catalog()),
             ring=self._ring(),
+            why_not_live=self._feed.why_not_live,
             followers=[one.status() for one in self._telemetry.followers if _seen(one.caller, caller)],
             process=self._meter.status(),
             time_ns=time.time_ns(),

@@ -12,8 +12,9 @@ from rig.v1 import rig_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.auth.caller import Caller
 from rigd.auth.lease import Lease
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.feed import Feed
 from rigd.serve.receipts import Receipts
+from rigd.serve.recent import Tick
 
 _IDLE_S: Final = 0.9
 """Silence after which progress is sent. The feed wakes everyone once a second."""
@@ -58,6 +59,8 @@ class StreamOptions:
     ticks_per_message: int = 1
     acknowledges: bool = False
     """Says how far it is; paused when it does not."""
+    durable_only: bool = False
+    """Records once they are committed."""
 
 
 class Subscription:
@@ -101,7 +104,7 @@ class Subscription:
 
     async def run(self, write: Write) -> None:
         """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
-        feed, stream = self._feed, self.stream
+        feed, stream, durable = self._feed, self.stream, self._options.durable_only
         while feed.rings_opened == self._ring:
             self._lease.check()
             if feed.drained.done():
@@ -109,17 +112,17 @@ class Subscription:
             if self._receipts.overdue(time.monotonic()):
                 await self._pause(write)
                 continue
-            ticks = feed.after(stream, self._position)
+            ticks = feed.after(stream, self._position, durable=durable)
             if not ticks:
                 # Of one that says nothing nobody knows whether it reads: it must not make others wait.
-                await feed.changed(stream, first=self.acknowledges)
-                if feed.head(stream) <= self._position:
+                await feed.changed(stream, first=self.acknowledges, durable=durable)
+                if feed.head(stream, durable=durable) <= self._position:
                     await self._rest(write)
                 continue
             if self._permit is not None and await self._pass_over(self._permit, ticks, write):
                 continue
             if self._options.latest and ticks[-1].seq > self._position + 1:
-                ticks = [self._skip(feed.newest(stream))]
+                ticks = [self._skip(feed.newest(stream, durable=durable))]
             if self._cut.prepare is not None:
                 await self._cut.prepare(ticks)
             for tick in ticks:
@@ -233,13 +236,13 @@ class Subscription:
 
     def _declare(self, tick: Tick) -> None:
         """Put the gaps before this record in front of it. Skipped records are in no gap."""
-        for gap in self._feed.missing(self.stream, self._position, tick):
+        for gap in self._feed.history.missing(self.stream, self._position, tick):
             self._missed += gap.count
             self._lead.append(field(_GAPS_FIELD, gap.SerializeToString()))
 
     def _skip(self, newest: Tick) -> Tick:
         """Leave out what waits before the newest record; what is missing among it is still declared."""
-        declared = self._feed.gaps(self.stream, self._position + 1, newest.seq)
+        declared = self._feed.history.gaps(self.stream, self._position + 1, newest.seq)
         for gap in declared:
             self._missed += gap.count
             self._lead.append(field(_GAPS_FIELD, gap.SerializeToString()))
@@ -263,7 +266,7 @@ class Subscription:
         """Return the first slot of time; a resumed subscriber has had the record at its position."""
         if not self._options.max_rate_hz or not self._position:
             return None
-        tick = self._feed.at(self.stream, self._position)
+        tick = self._feed.history.at(self.stream, self._position)
         return None if tick is None else self._slot(tick)
 
     async def _rest(self, write: Write) -> None:
@@ -271,7 +274,11 @@ class Subscription:
         if time.monotonic() - self._wrote < _IDLE_S:
             return
         if not self._pending:
-            progress = telemetry_pb2.Progress(head_seq=self._feed.head(self.stream), time_ns=time.time_ns())
+            progress = telemetry_pb2.Progress(
+                head_seq=self._feed.head(self.stream),
+                durable_seq=self._feed.head(self.stream, durable=True),
+                time_ns=time.time_ns(),
+            )
             self._lead.append(field(_PROGRESS_FIELD, progress.SerializeToString()))
         await self._flush(write)
 

@@ -20,7 +20,7 @@ from rigd.serve.accounts import Accounts
 from rigd.serve.connections import ANY_SOCKET
 from rigd.serve.cursor import Cursor
 from rigd.serve.derived import Derived, DerivedChannels
-from rigd.serve.feed import Feed, Tick, capture_ns
+from rigd.serve.feed import Feed
 from rigd.serve.limits import (
     MAX_SILENT_STREAMS_OVER_SOCKETS,
     MAX_SILENT_STREAMS_PER_CLIENT,
@@ -28,6 +28,7 @@ from rigd.serve.limits import (
     MAX_SUBSCRIPTION_BYTES,
     MAX_TICKS_PER_MESSAGE,
 )
+from rigd.serve.recent import Tick, capture_ns
 from rigd.serve.seats import Seats
 from rigd.serve.selection import Asked, Cars, Selection, Selections
 from rigd.serve.subscription import StreamOptions, Subscription
@@ -89,7 +90,7 @@ class TelemetryService:
 
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
-        options = StreamOptions(acknowledges=bool(request.subscription))
+        options = StreamOptions(acknowledges=bool(request.subscription), durable_only=request.durable_only)
         with self._accounts.stream(0):
             await self._follow(rings.EVENTS, position, _Events(self._feed), options, context, request)
 
@@ -239,14 +240,14 @@ class TelemetryService:
         return position
 
     def _position(self, stream: bytes, start: telemetry_pb2.Start, cars: Cars) -> int:
-        ring = self._feed.ring
+        history = self._feed.history
         match start.WhichOneof("at"):
             case "cursor":
                 return self._feed.position(self._read(start.cursor), stream)
             case "time_ns":
-                return ring.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
+                return history.bisect(stream, lambda value: capture_ns(value) < start.time_ns)
             case "earliest":
-                return self._feed.earliest(stream)
+                return history.earliest(stream)
             case "running_lap":
                 return self._lap_start(stream, cars)
         return self._feed.head(stream)
@@ -265,7 +266,7 @@ class TelemetryService:
             head = read_head(value)
             return (head.session, head.session_time) < (session, began_s)
 
-        return self._feed.ring.bisect(stream, before)
+        return self._feed.history.bisect(stream, before)
 
     def _lap_began(self, tick: Tick, cars: Cars) -> float:
         assert tick.head is not None
@@ -327,14 +328,13 @@ class _Scoring:
     def _completed(self, tick: Tick) -> Tick:
         self._begun = True
         last = tick.seq
-        for _ in range(_LOOK_BACK):
-            found = self._feed.ring.latest(rings.SCORING, last)  # a missed update has a number and no record
+        for _ in range(_LOOK_BACK):  # a missed update has a number and no record
+            found = self._feed.history.latest(rings.SCORING, last)
             if found is None:
                 break
-            seq, message = found[0], parse.message(scoring_pb2.Scoring, found[1])
-            last = seq - 1
+            message, last = parse.message(scoring_pb2.Scoring, found.data), found.seq - 1
             if message.HasField("entry_list"):
-                own = seq == tick.seq
+                own = found.seq == tick.seq
                 entries = b"" if own else field(_ENTRIES_FIELD, message.entry_list.SerializeToString())
                 return tick._replace(data=tick.data + entries)
         return tick
@@ -364,4 +364,5 @@ def _options(request: TableRequest) -> StreamOptions:
         max_rate_hz=rate,
         ticks_per_message=max(request.ticks_per_message, 1),
         acknowledges=bool(request.subscription),
+        durable_only=request.durable_only,
     )

@@ -12,6 +12,7 @@ from rig.errors import Corrupt, Exhausted, Newer
 from rig.lapfile import HEAD_LIMIT, LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
 from rigd.gather.gather import Gathered
+from rigd.store.codings import LearnedCodings
 from rigd.store.corners import stated, unpack_corners
 from rigd.store.folder import LapFolder
 from rigd.store.index import Index, IndexReader, remove_index
@@ -51,6 +52,7 @@ class Store:
 
     def __init__(self, folder: LapFolder, index: Index) -> None:
         self.folder, self.index = folder, index
+        self._codings = LearnedCodings()
 
     @classmethod
     def open(cls, data: Path) -> "Store":
@@ -89,11 +91,13 @@ class Store:
         than `room` bytes; then there is neither file nor row.
         """
         _shorten(gathered.header)
-        data = pack(gathered.header, gathered.samples, gathered.scoring)
+        data = pack(*gathered, like=self._codings.like(gathered.header.lap.vehicle_class))
         if room is not None and len(data) > room:
             raise Exhausted(f"an excerpt has {len(data)} bytes, marks have room for {room}", limit=room)
         self.folder.write(gathered.header.lap.name, data)
-        lap = self.folder.described(gathered.header.lap, len(data), LapFile(data).digest)
+        file = LapFile(data)
+        self._codings.learn(file.header)
+        lap = self.folder.described(gathered.header.lap, len(data), file.digest)
         self.index.put_lap(lap)
         return lap
 

@@ -64,7 +64,7 @@ class RingWalk:
             yield from self._rows(CHECKS, self._check_row)
 
     def _order(self, name: bytes) -> _Found:
-        with self._ring.begin(buffers=True) as txn:
+        with self._ring.begin() as txn:
             db = self._ring.dbs[name]
             try:
                 inspect_order(name, txn.stat(db)["entries"], txn.cursor(db).iternext(values=False))

@@ -11,12 +11,13 @@ import lmdb
 import pytest
 
 from rig.errors import Busy, ForeignCursor, NotFound, RingMissing
-from rig.lapfile import LapFile
+from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
 from rig.v1 import event_pb2, laps_pb2, session_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.retention import Limits
+from rigd.gather.gather import gather
 from rigd.losses.journal import LossJournal
-from rigd.ring import Lock, RingWriter
+from rigd.ring import Lock, RingReader, RingWriter
 from rigd.store.commands import CommandQueue
 from rigd.store.folder import RESERVE_BYTES, LapFolder
 from rigd.store.heartbeat import Heartbeat
@@ -25,6 +26,7 @@ from rigd.store.marks import Marks
 from rigd.store.reindex import reindex
 from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import ROOMY, SECOND_NS, START_NS, Tape, drained
+from tests.rig.laps import same
 
 RACE_S = 60.0
 LIMIT = 256 << 20
@@ -48,6 +50,23 @@ def test_every_closed_lap_has_its_file(tape: Tape) -> None:
             assert file.header.lap.lap_time == lap.lap_time
             assert archiver.store.index.lap(file.header.lap.name) is not None
     archiver.close()
+
+
+def test_files_hold_what_laps_that_are_packed_alone_hold(archived: Path) -> None:
+    """The archiver learns codings from lap to lap, which changes blocks and no number."""
+    ring, learned, sizes = RingReader(archived / "ring"), 0, [0, 0]
+    for path in sorted(archived.glob("laps/*/[!.]*.lap")):
+        with LapFile.open(path) as file:
+            (gathered,) = gather(ring, [file.header.lap], file.header.session)
+            alone = pack(*gathered)
+            for section in (SAMPLES, SCORINGS):
+                assert same(file.columns(section=section), LapFile(alone).columns(section=section))
+            learned += list(file.header.columns) != list(LapFile(alone).header.columns)
+            sizes[0] += path.stat().st_size
+            sizes[1] += len(alone)
+    ring.close()
+    assert learned >= 3
+    assert sizes[0] < 1.01 * sizes[1]
 
 
 def test_a_session_is_recording_until_it_has_ended(tape: Tape) -> None:

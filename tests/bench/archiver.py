@@ -8,18 +8,21 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
 
-from rig.lapfile import pack
+from rig import blocks
+from rig.lapfile import LapFile, pack
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.circuits import Circuits
 from rigd.archive.corners import Corners
-from rigd.gather.gather import gather
+from rigd.gather.gather import Gathered, gather
 from rigd.ring import RingReader
+from rigd.store.codings import LearnedCodings
 from rigd.store.folder import LapFolder
 from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
@@ -31,12 +34,15 @@ _CARS: Final = 40
 _SECONDS: Final = 125.0
 """The grid, and a lap of the long circuit by most cars."""
 _LAPS: Final = 9
+_TURNS: Final = 3
 _RACERS: Final = 20
 _RACE_S: Final = 160.0
 
 
 def archive_lap() -> Figures:
-    """CPU seconds of archiving 100 s of a car out of a ring of 40, lap by lap and eight laps together."""
+    """CPU seconds of archiving 100 s of a car out of a ring of 40, lap by lap and eight laps together, and
+    what codings that were learned from other laps save of it.
+    """
     with tempfile.TemporaryDirectory(prefix="rigd-", dir=scratch()) as folder:
         # Frames of its own: the shared ones are all kept, which are 470 MB here.
         tape = Tape(Path(folder), limit_bytes=2 << 30, shown=RaceFrames(_CARS, short=False))
@@ -44,24 +50,71 @@ def archive_lap() -> Figures:
         laps = [lap for lap in tape.closed() if lap.complete][:_LAPS]
         tape.close()
         ring, store = RingReader(Path(folder) / "ring"), LapFolder(Path(folder) / "laps")
-        session = session_pb2.Session()
-        alone = [100 * _cost_s(ring, store, [lap], session) / lap.lap_time for lap in laps]
+        session, learned = session_pb2.Session(), LearnedCodings()
+        alone = [100 * _cost_s(ring, store, [lap], session, learned) / lap.lap_time for lap in laps]
         some = laps[:8]
-        together = 100 * _cost_s(ring, store, some, session) / sum(lap.lap_time for lap in some)
+        cost_s = _cost_s(ring, store, some, session, learned)
+        found = gather(ring, some, session)
         ring.close()
     return {
         "archive_lap_cpu_s": float(np.median(alone)),
-        "archive_lap_together_cpu_s": together,
+        "archive_lap_together_cpu_s": 100 * cost_s / sum(lap.lap_time for lap in some),
         "archive_lap_s": float(np.median([lap.lap_time for lap in laps])),
+        **_codings(found),
     }
 
 
 def _cost_s(
-    ring: RingReader, store: LapFolder, laps: list[lap_pb2.Lap], session: session_pb2.Session
+    ring: RingReader,
+    store: LapFolder,
+    laps: list[lap_pb2.Lap],
+    session: session_pb2.Session,
+    learned: LearnedCodings,
 ) -> float:
     began = time.process_time()
     for number, found in enumerate(gather(ring, laps, session)):
-        store.write(f"sessions/bench/laps/lap-{number}", pack(found.header, found.samples, found.scoring))
+        data = _packed(found, learned)
+        store.write(f"sessions/bench/laps/lap-{number}", data)
+        learned.learn(LapFile(data).header)
+    return time.process_time() - began
+
+
+def _packed(lap: Gathered, learned: LearnedCodings) -> bytes:
+    return pack(*lap, like=learned.like(lap.header.lap.vehicle_class))
+
+
+def _codings(laps: list[Gathered]) -> Figures:
+    """Packing with codings that were learned, against its zstd alone and against the trial, in turn."""
+    learned = LearnedCodings()
+    shares, gains, sizes = list[float](), list[float](), list[tuple[int, int]]()
+    for lap in laps:
+        if learned.like(lap.header.lap.vehicle_class):
+            ways = partial(_packed, lap, learned), _zstd_of(lap, learned), partial(pack, *lap)
+            turns = [[_cpu_s(way) for way in ways] for _ in range(_TURNS)]
+            mine, zstd, trial = np.median(turns, axis=0)
+            shares.append(mine / zstd)
+            gains.append(trial / mine)
+            sizes.append((len(_packed(lap, learned)), len(pack(*lap))))
+        learned.learn(LapFile(_packed(lap, learned)).header)
+    mine_bytes, trial_bytes = np.sum(sizes, axis=0)
+    return {
+        "archive_lap_vs_zstd": float(np.median(shares)),
+        "archive_learned_speedup": float(np.median(gains)),
+        "archive_learned_bytes_pct": 100 * float(mine_bytes / trial_bytes - 1),
+    }
+
+
+def _zstd_of(lap: Gathered, learned: LearnedCodings) -> Callable[[], object]:
+    """Return the compression of a lap's blocks, and nothing else of packing it."""
+    with patch.object(blocks, "packed", wraps=blocks.packed) as spy:
+        _packed(lap, learned)
+    calls = [call.args[0] for call in spy.call_args_list]
+    return lambda: [blocks.packed(planes) for planes in calls]
+
+
+def _cpu_s(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
     return time.process_time() - began
 
 

@@ -13,7 +13,8 @@ from rig.columns import read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
 from rigd.serve.derived import Derived, Walk
-from rigd.serve.feed import Tick
+from rigd.serve.history import History
+from rigd.serve.recent import Tick
 from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import EVERYTHING
@@ -40,16 +41,17 @@ def derived() -> dict[str, float]:
 def _per_tick(data: Path, ring: RingReader) -> float:
     store, shelf = StoreReader(data), Shelf(circuits_path(data))
     service: Any = SimpleNamespace(
-        references=lambda viewer, of, session: SessionReferences(store, shelf, viewer, of.id.hex(), session)
+        references=lambda viewer, of, session: SessionReferences(store, shelf, viewer, of.hex(), session)
     )
     laps = (Lap.open(path) for path in sorted(data.glob("laps/*/[!.]*.lap")))
     chosen = next(lap.info.name for lap in laps if lap.info.valid)
-    pool = Derived(ring, service, EVERYTHING, chosen)
+    history = History(ring)
+    pool = Derived(history, service, EVERYTHING, chosen)
     pool.want(PHYSICS.derived)
     first = ring.heads()[rings.PHYSICS] - _TICKS
     records = ring.read(rings.PHYSICS, first - 1, _TICKS, 1 << 30)
     ticks = [Tick(seq, read_head(record), record) for seq, record in records]
-    walk = Walk(ring, pool, pool.wants, first)
+    walk = Walk(history, pool, pool.wants, first)
     walk.begin(ticks[0])
     walk.advance(ticks[:50])
     began = time.perf_counter()

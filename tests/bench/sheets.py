@@ -129,8 +129,8 @@ _LOADS: Final = {
     "ring_gb": "GB of full ring",
 }
 
-SHEETS: Final = (
-    Sheet(
+SHEETS: Final = {
+    "append": Sheet(
         "Appending a tick of 40 cars to a full store (* not on the disk when it is acknowledged)",
         "append",
         _STORES,
@@ -143,25 +143,38 @@ SHEETS: Final = (
             Column("kill -9 loses, s", ("killed_loses_s",), compared=False),
         ),
     ),
-    Sheet(
+    "fanout": Sheet(
         "12 channels of 40 cars at 50 Hz, game to Python subscriber, by subscribers: median / p99 ms",
         "fanout",
-        {"ring": "in the ring, durable, before any server", **_SERVERS},
+        {
+            "tail": "in the live tail, before any server",
+            "ring": "in the ring, committed by groups",
+            **_SERVERS,
+        },
         tuple(Column(f"{count}", (f"{count}.p50_ms", f"{count}.p99_ms")) for count in _COUNTS),
     ),
-    Sheet(
+    "fanout_cpu": Sheet(
         "The same: CPU us per message, server / client",
         "fanout",
         _SERVERS,
         tuple(Column(f"{count}", (f"{count}.server_us", f"{count}.client_us")) for count in _COUNTS),
     ),
-    Sheet(
+    "fanout_rate": Sheet(
         "The same: messages a second that each subscriber got, of 50",
         "fanout",
         _SERVERS,
         tuple(Column(f"{count}", (f"{count}.per_s",), compared=False) for count in _COUNTS),
     ),
-    Sheet(
+    "live": Sheet(
+        "8 subscribers, ours behind the live tail, by what the others' servers follow: median / p99 ms",
+        "live",
+        {who: _SERVERS[who] for who in ("ours", "foxglove", "mosquitto")},
+        (
+            Column("a ring, committed at once", ("ring_p50_ms", "ring_p99_ms")),
+            Column("the live tail", ("tail_p50_ms", "tail_p99_ms")),
+        ),
+    ),
+    "lap": Sheet(
         "Reading a lap of 4,600 ticks",
         "lap",
         _FORMATS,
@@ -173,7 +186,7 @@ SHEETS: Final = (
             Column("... reads, kB", ("one_kb",)),
         ),
     ),
-    Sheet(
+    "costs": Sheet(
         "Costs at 50 Hz; what is not named is 40 cars, 12 channels, 8 subscribers, an unfilled ring",
         "costs",
         {
@@ -190,4 +203,5 @@ SHEETS: Final = (
             Column("MB", ("server_rss_mb",), compared=False),
         ),
     ),
-)
+}
+"""Name -> comparison."""

@@ -11,15 +11,15 @@ import pytest
 
 from rig.channels import PHYSICS
 from rig.columns import Layout
-from tests.bench import costs, sheets
-from tests.bench.__main__ import joined
+from tests.bench import costs, recorder, sheets, table
 from tests.bench.costs_plot import draw
+from tests.bench.figures import KEPT, joined, load
 from tests.bench.parts import PARTS
-from tests.bench.peers import append, fanout, laps
+from tests.bench.peers import append, fanout, laps, live
 from tests.bench.peers.rounds import in_turn
 from tests.bench.peers.stores import STORES
 from tests.bench.peers.ticks import race_ticks
-from tests.stage import stage
+from tests.stage import answer, stage
 
 TINY = append.Plan(rounds=1, bound=16, fast=4, paced=2, kills=(5,))
 DAEMONS = {"redis": "redis-server", "redis_always": "redis-server", "mosquitto": "mosquitto"}
@@ -90,8 +90,9 @@ def test_every_server_is_measured_or_reported_as_absent(fanned: dict[str, float]
     assert min(found["2.server_us"], found["2.client_us"], found["2.per_s"]) > 0
 
 
-def test_a_tick_is_in_the_ring_before_any_server_has_it(fanned: dict[str, float]) -> None:
-    assert of(fanned, "fanout", "ring")["1.p50_ms"] > 0
+@pytest.mark.parametrize("place", ["tail", "ring"])
+def test_a_tick_is_followed_without_a_server(fanned: dict[str, float], place: str) -> None:
+    assert of(fanned, "fanout", place)["1.p50_ms"] > 0
 
 
 class TestAbsentPeers:
@@ -106,9 +107,14 @@ class TestAbsentPeers:
         assert redis == {"redis_always": {"absent": 1.0}}
         assert mqtt == {"mosquitto": {"absent": 1.0}}
 
+    def test_the_others_are_beside_ours(self) -> None:
+        figures = live.peers_live(fanout.Plan(rounds=1, counts=(8,), seconds=0.5))
+        assert figures["live.mosquitto.absent"] == 1.0
+        assert min(figures["live_8_vs_foxglove"], figures["live_8_vs_foxglove_tail"]) > 0
+        assert not any("vs_mosquitto" in name for name in figures)
+
     def test_the_page_says_how_to_get_them(self) -> None:
-        (sheet, *_) = sheets.SHEETS
-        page = sheet.markdown({"append.redis_always.absent": 1.0})
+        page = sheets.SHEETS["append"].markdown({"append.redis_always.absent": 1.0})
         assert "| Redis Streams, fsync always | absent: apt-get install redis-server" in page
 
 
@@ -157,7 +163,7 @@ def test_costs_are_measured_and_drawn(tmp_path: Path) -> None:
 
 def test_ratios_are_to_our_row() -> None:
     figures = {"lap.ours.file_kb": 10.0, "lap.mcap.file_kb": 25.0}
-    (sheet,) = (sheet for sheet in sheets.SHEETS if sheet.measured(figures))
+    (sheet,) = (sheet for sheet in sheets.SHEETS.values() if sheet.measured(figures))
     assert "| lap file | 10.0 |" in sheet.markdown(figures)
     assert "| MCAP, zstd | 25.0 (2.5 x) |" in sheet.markdown(figures)
 
@@ -170,3 +176,36 @@ def test_a_peer_that_was_absent_may_be_there_the_next_time() -> None:
 
 def test_every_part_says_what_it_measures() -> None:
     assert all(part.__doc__ for part in PARTS.values())
+
+
+def test_the_recorder_is_measured_beside_the_floor() -> None:
+    figures = recorder.tick(recorder.Plan(rounds=1, settle_s=1.0, seconds=0.5))
+    times = figures["recorder_core_pct"] / figures["floor_core_pct"]
+    assert figures["recorder_vs_floor"] == pytest.approx(times)
+    assert figures.get("device_bytes_vs_payload", 1.0) > 0  # some file systems have no device that counts
+
+
+def test_a_bare_process_counts_what_it_sleeps_over() -> None:
+    rate_hz, seconds = 100_000, 0.05  # no machine wakes anybody every 10 us
+    with stage() as here:
+        woken = answer(here.start("tests.bench.wakeups", str(rate_hz), str(seconds)), 30)
+    assert woken["missed"] > 0
+    assert woken["missed"] + woken["woken"] >= rate_hz * seconds
+
+
+@pytest.mark.parametrize("template", table.PAGES, ids=lambda path: path.name)
+def test_a_page_is_what_its_template_and_the_figures_give(template: Path) -> None:
+    assert table.PAGES[template].read_text() == table.page(template.read_text(), load(KEPT))
+
+
+def test_a_template_is_filled() -> None:
+    words = "{decode_us} us or {decode_us:.2f}, {aim decode_vs_protobuf}\n{sheet lap}"
+    page = table.page(words, {"decode_us": 5.0, "lap.ours.file_kb": 9.0})
+    assert page.startswith("5.00 us or 5.00, \u2265 10\nReading a lap")
+    assert "| lap file | 9.00 |" in page
+
+
+@pytest.mark.parametrize("hole", ["{decode_hours}", "{aim decode_hours}", "{sheet decode}"])
+def test_a_template_names_what_exists(hole: str) -> None:
+    with pytest.raises(KeyError):
+        table.page(hole, {})

@@ -1,7 +1,8 @@
-"""Readers of one server in lockstep: python -m tests.budget.readers DATA READERS TICKS
+"""Readers of one server in lockstep: python -m tests.budget.readers DATA READERS TICKS [tail]
 
-A tick is appended, the server sends it to all, and the next one waits until every reader has it. What the
-server calls meanwhile is a window of DATA/windows.json. Prints the bytes of a message.
+A tick is appended, the server sends it to all, and the next one waits until every reader has it; with `tail`
+it is in the live tail alone. What the server calls meanwhile is a window of DATA/windows.json. Prints the
+bytes of a message.
 """
 
 import asyncio
@@ -53,10 +54,11 @@ async def lockstep(
     return size
 
 
-async def measure(data: Path, readers: int, ticks: int) -> int:
+async def measure(data: Path, readers: int, ticks: int, *, tail: bool) -> int:
     """Send `ticks` to each of the readers, a window each; bytes of a message."""
-    recorder = ScriptedRecorder(data)
+    recorder = ScriptedRecorder(data, tail=tail)
     recorder.ticks(1)
+    recorder.hold()
     async with traced_server(data, data / "windows.json") as (pid, port):
         channels = [
             grpc.aio.insecure_channel(f"127.0.0.1:{port}", (("grpc.use_local_subchannel_pool", 1),))
@@ -76,4 +78,5 @@ async def measure(data: Path, readers: int, ticks: int) -> int:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(measure(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    place, readers, ticks, *tail = sys.argv[1:]
+    print(asyncio.run(measure(Path(place), int(readers), int(ticks), tail=bool(tail))))

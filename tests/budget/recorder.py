@@ -19,10 +19,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigd.record.recorder import Recorder, Settings
+from rigd.record.recorder import Recorder
+from rigd.record.settings import Settings
 from rigd.ring import RingWriter
 from rigd.sources.rf2.source import SharedMemory
-from rigd.wake import Listener
+from rigd.wake import Bell, Listener
 from tests.bench.game import StampedGame
 from tests.budget.trace import mark, ready, traced
 
@@ -46,12 +47,24 @@ class Drive:
         self.ring = RingWriter(data / "ring", _LIMIT_BYTES)
         ready()
         source = SharedMemory(buffers, game=lambda: None)
-        self.recorder: Any = Recorder(source, Settings(data), self.ring, "")
-        self.now, self.number, self.datagrams = time.monotonic_ns(), 0, 0
+        settings = Settings(data, data, commit_every_s=0.0)  # so that each tick has a commit to be counted
+        self.recorder: Any = Recorder(source, settings, self.ring, "")
+        self.now, self.number, self.datagrams, self.shown = time.monotonic_ns(), 0, 0, 0
+        self.count(self.recorder._handover.bell)
         self.look()
         self.game.score(0.1)
         self.look()
         self.settle()
+
+    def count(self, bell: Bell) -> None:
+        """Count how often the tick thread says that there is something new."""
+        ring = bell.ring
+
+        def counted(message: bytes = b"") -> None:
+            self.shown += not message
+            ring(message)
+
+        bell.ring = counted  # type: ignore[method-assign]
 
     def look(self) -> None:
         """One turn, a frame's time after the last."""
@@ -61,15 +74,20 @@ class Drive:
         mark()
 
     def settle(self) -> None:
-        """Wait until all is durable and every follower was rung for it."""
-        while self.recorder._committer.pending or self.datagrams < LISTENERS * self.committed:
+        """Wait until all is durable and every follower was rung for it, and when it was shown."""
+        while self.recorder._handover.committer.pending or self.datagrams < LISTENERS * self.rung:
             self.datagrams += sum(not message for each in self.listeners for message in each.take())
             time.sleep(0.0002)
 
     @property
+    def rung(self) -> int:
+        """How often followers were to be rung."""
+        return self.committed + self.shown
+
+    @property
     def committed(self) -> int:
         """Transactions that the committer has made."""
-        return int(self.recorder._committer.latency.count)
+        return int(self.recorder._handover.committer.latency.count)
 
     def write(self) -> None:
         """The game's part: the next frame."""
@@ -92,13 +110,13 @@ class Drive:
         """No more looking for followers and giving back of pages: those go by the wall clock, and where a
         tick takes half a second each would have them.
         """
-        for bell in (self.recorder._bell, self.recorder._committer._bell):
+        for bell in (self.recorder._handover.bell, self.recorder._handover.committer._bell):
             bell._swept = math.inf
-        self.recorder._committer._sweep_at = math.inf
+        self.recorder._handover.committer._sweep_at = math.inf
 
     def close(self) -> None:
         """End the committer and let go of the ring."""
-        self.recorder._committer.close()
+        self.recorder._handover.committer.close()
         self.ring.close()
         for listener in self.listeners:
             listener.close()

@@ -17,7 +17,9 @@ from rig.columns import read_head
 from rig.v1 import telemetry_pb2
 from rigclient import requests
 from rigd.ring import RingReader
-from rigd.serve.feed import Feed, Tick
+from rigd.ring.tail import TailReader
+from rigd.serve.feed import Feed
+from rigd.serve.recent import Tick
 from rigd.serve.selection import Cars, Selection, Selections
 from rigd.serve.server import Server, Settings
 from rigd.serve.subscription import Subscription
@@ -92,6 +94,22 @@ async def test_a_tick_is_read_once_and_cut_once_per_selection(
     assert min(begins.calls, cuts.calls / len(SELECTIONS)) >= TICKS
 
 
+async def test_a_tick_of_the_live_tail_takes_no_transaction(
+    tmp_path: Path, recorder_process: RecorderProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = RemoteRecorder(recorder_process, tmp_path, tail=True)
+    recorder.hold()
+    begins, reads = Count(monkeypatch, RingReader, "begin"), Count(monkeypatch, TailReader, "bundles")
+
+    def ready() -> None:
+        begins.calls = reads.calls = 0
+
+    await ticked(tmp_path, recorder, FEW, ready)
+    recorder.close()
+    check("read transactions per tick of the live tail", begins.calls / TICKS)
+    assert reads.calls == TICKS
+
+
 async def test_all_who_want_the_same_get_the_same_bytes(
     tmp_path: Path, recorder_process: RecorderProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,10 +157,10 @@ def tick(seq: int, data: bytes) -> Tick:
     return Tick(seq, read_head(data), data)
 
 
-@pytest.mark.parametrize("readers", [1, MANY])
-def test_a_message_is_one_write_to_a_socket(shm: Path, readers: int) -> None:
-    place = shm / str(readers)
-    words = ["-m", "tests.budget.readers", str(place), str(readers), str(TRACED_TICKS)]
+@pytest.mark.parametrize(("readers", "tail"), [(1, ""), (MANY, ""), (MANY, "tail")])
+def test_a_message_is_one_write_to_a_socket(shm: Path, readers: int, tail: str) -> None:
+    place = shm / f"{readers}{tail}"
+    words = ["-m", "tests.budget.readers", str(place), str(readers), str(TRACED_TICKS), *tail.split()]
     done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, check=True, timeout=120)
     windows = read_windows(place / "windows.json")[1 : TRACED_TICKS + 1]
     assert len(windows) == TRACED_TICKS
@@ -160,7 +178,8 @@ def test_a_message_is_one_write_to_a_socket(shm: Path, readers: int) -> None:
     sent = usual(lambda window: window.moved["sendmsg"]) / readers
     check("bytes on the wire beyond a message", sent - int(done.stdout))
     check("calls by which gRPC's threads wake each other, per message", usual(woken) / readers)
-    check(
-        "other calls of the server per tick",
-        usual(lambda window: window.calls.total() - woken(window) - window.calls["sendmsg"]),
-    )
+    reads = usual(lambda window: window.calls["pread64"])
+    check("reads of the live tail per tick", reads)
+    assert bool(reads) is bool(tail)
+    others = usual(lambda window: window.calls.total() - woken(window) - window.calls["sendmsg"])
+    check("other calls of the server per tick", others - reads)

@@ -205,7 +205,14 @@ class TestSetups:
         assert ["FL", "spring", "62.0", "N/mm", "58", "N/mm", "-4"] in rows(told)
         assert ["rear", "wing", "RW", "P9", "-"] in rows(told)
         assert "was changed since" in garage.refused("setup", "export", "wet", "--out", "wet.svm")
-        assert garage.printed("setup", "export", "wet") == "wet.csv\n"
+        assert (
+            garage.printed("setup", "export", "wet")
+            == garage.printed("setup", "export", "wet")
+            == "wet.csv\n"
+        )
+        Path("wet.csv").write_text("mine")
+        assert "something else" in garage.refused("setup", "export", "wet")
+        assert garage.printed("setup", "export", "wet", "--out", "wet.csv") == "wet.csv\n"
         assert "FRONTLEFT,SpringSetting,58,N/mm" in (tmp_path / "wet.csv").read_text().splitlines()
 
     def test_a_lap_says_what_it_was_driven_with(self, garage: GarageRig, setups: Path) -> None:

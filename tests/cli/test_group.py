@@ -19,7 +19,7 @@ HEAVY = ("grpc", "numpy", "pandas", "rich", "google.protobuf", "asyncio", "rigcl
 def groups() -> list[Group]:
     context = click.Context(rig)
     found = [rig.get_command(context, name) for name in rig.list_commands(context)]
-    return [group for group in (rig, *found) if isinstance(group, Group)]
+    return [group for group in (rig, rigd_command, *found) if isinstance(group, Group)]
 
 
 def loaded_by(program: str, *words: str, **environment: str) -> set[str]:
@@ -74,6 +74,13 @@ def test_completion_of_a_command_knows_its_options() -> None:
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("record", "--help")])
 def test_help_of_the_daemons_loads_neither_rich_nor_grpc(words: tuple[str, ...]) -> None:
     assert loaded_by("rigd.__main__", *words).isdisjoint({"grpc", "rich", "numpy"})
+
+
+def test_a_daemon_loads_no_other_command() -> None:
+    found = {name for name in loaded_by("rigd.__main__", "record", "--help") if name.startswith("rigd.")}
+    commands = {name for name in found if name.startswith("rigd.commands.")}
+    assert commands == {"rigd.commands.daemons", "rigd.commands.options"}
+    assert found.isdisjoint({"rigd.supervisor", "rigd.auth.tokens", "rigd.install", "rigd.ring"})
 
 
 def test_the_status_needs_no_numpy() -> None:

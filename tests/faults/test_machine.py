@@ -59,7 +59,7 @@ class RunningRig:
         self.conditions.become()
         start = self.here.status().durable_seq
         until(lambda: self.here.status().durable_seq > start + RATE // 2)
-        until(lambda: self.here.status().pending < 3)
+        until(lambda: self.here.status().pending < RATE)
 
     def refused_ticks(self) -> int:
         """Ticks in gaps of the reason DISK, in a ring that has let go of its oldest."""

@@ -89,14 +89,12 @@ def _block(data: bytes) -> None:
         codec, planes, flags, *value = codings[at : at + 8]
         coding = column.codings.add(codec=codec % 7, planes=planes % 10, held=bool(flags & 1))
         coding.value, coding.grid = bytes(value).ljust(8, b"\0")[: 8 if flags & 2 else 4], flags >> 4
-    for each in ("found", "packed"):
-        plain = block if each == "found" else blocks.unpacked(blocks.packed([block]), len(block))
-        parts = components.split(column, plain, rows)
-        done: components.Places = {}
-        components.decode({("x", at): part for at, part in enumerate(parts)}, done, rows)
-        values = components.column_of("x", column.width, done)
-        assert values.dtype == DTYPES[column.dtype]
-        assert len(values) == rows
+    column.unpacked = len(block)
+    assert blocks.unpacked(blocks.packed([block]), len(block)) == block
+    done = components.decode([column], lambda _: block, rows)
+    values = components.column_of("x", column.width, done)
+    assert values.dtype == DTYPES[column.dtype]
+    assert len(values) == rows
 
 
 @cache
@@ -106,7 +104,9 @@ def _blocks() -> list[bytes]:
     kind = list(DTYPES).index("<u4")
     out = []
     for codec in (blocks.RAW, blocks.XOR, blocks.DELTA, blocks.DELTA_OF_DELTA, blocks.DIRECT):
-        planes = [walk.tobytes()] if codec == blocks.RAW else blocks.planes(blocks.coded(walk, codec))
+        planes = (
+            [walk.tobytes()] if codec == blocks.RAW else blocks.planes(blocks.coded(walk[None], codec))[0]
+        )
         coding = bytes([codec, 0 if codec == blocks.RAW else len(planes), 0]) + walk[:1].tobytes() + bytes(1)
         out.append(bytes([kind, len(walk), 0]) + coding.ljust(32, b"\0") + b"".join(planes))
         if codec != blocks.RAW:

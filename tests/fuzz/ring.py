@@ -16,9 +16,11 @@ from rigd import ring as rings
 from rigd.archive.archiver import Archiver
 from rigd.archive.archiver import Settings as ArchiverSettings
 from rigd.record.laps import LapTracker
-from rigd.record.recorder import Recorder, Settings, _unreadable
+from rigd.record.recorder import Recorder
+from rigd.record.recovery import unreadable
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import SessionTracker
+from rigd.record.settings import Settings
 from rigd.ring import Record, RingWriter
 from rigd.serve.feed import Feed
 from rigd.serve.selection import Cars, Selections
@@ -99,7 +101,7 @@ async def _serve(place: Path) -> None:
                 selections = Selections(table, lambda _: b"")
                 selection = selections.take(selections.read((), cars))
                 assert all(selection.message(tick) for tick in feed.after(stream, 0))
-            assert feed.earliest(stream) >= 0
+            assert feed.history.earliest(stream) >= 0
         assert len(feed.after(rings.EVENTS, 0)) == feed.head(rings.EVENTS)
     finally:
         feed.close()
@@ -125,8 +127,8 @@ def _resumed(data: bytes) -> None:
     place = _ring("resumed", data)
     ring = RingWriter(place / "ring", _LIMIT)
     try:
-        recorder: Any = Recorder(_NoGame(), Settings(place), ring, _unreadable(ring))  # type: ignore[arg-type]
-        assert recorder._committer.close()
+        recorder: Any = Recorder(_NoGame(), Settings(place, place), ring, unreadable(ring))  # type: ignore[arg-type]
+        assert recorder._handover.committer.close()
     finally:
         ring.close()
 

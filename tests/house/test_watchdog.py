@@ -47,7 +47,7 @@ def breaks(*_):
 {}
 data = Path(sys.argv[1])
 with daemon("record", data) as watchdog:
-    recorder.record(SharedMemory(data), recorder.Settings(data), lambda: False, watchdog)
+    recorder.record(SharedMemory(data), recorder.Settings(data, data), lambda: False, watchdog)
 """
 
 

@@ -29,9 +29,10 @@ Yield
 VERBS: Final = frozenset(_VERBS.split())
 """A new one is added when it is a verb."""
 
-SAME: Final = {"Settings", "Dialect", "Head", "Reading"}
+SAME: Final = {"Settings", "Dialect", "Head", "Reading", "Place"}
 """Classes that mean the same of different things: settings of archiver, recorder and server; dialects of SQL
-and of files; heads of columns and of files; reading a lap from the rig, and at a timing line.
+and of files; heads of columns and of files; reading a lap from the rig, and at a timing line; places on a car
+and in the live tail.
 """
 
 

@@ -11,8 +11,10 @@ from rigd import ring as rings
 from rigd.archive.archiver import Archiver, Settings
 from rigd.record import committer as committers
 from rigd.record.recorder import Recorder
-from rigd.record.recorder import Settings as RecorderSettings
+from rigd.record.recovery import recovered
+from rigd.record.settings import Settings as RecorderSettings
 from rigd.ring import RingReader, RingWriter, open_ring, set_aside
+from rigd.ring.tail import tail_path
 from rigd.serve.losses import Losses
 from rigd.store.index import IndexReader
 from tests.archive.tape import ROOMY
@@ -39,8 +41,9 @@ class Rig:
 
     def start(self, trouble: str = "") -> None:
         ring, found = open_ring(self.data / "ring", LIMIT)
-        settings = RecorderSettings(self.data, LIMIT)
-        self.recorder = Recorder(self.game, settings, ring, trouble or found)  # type: ignore[arg-type]
+        settings = RecorderSettings(self.data, self.data, LIMIT)
+        tail = recovered(ring, tail_path(self.data, self.data))
+        self.recorder = Recorder(self.game, settings, ring, trouble or found, tail)  # type: ignore[arg-type]
         self.recorder._state = self.game.state(0)
 
     def turn(self) -> None:
@@ -59,10 +62,10 @@ class Rig:
     def stop(self, *, kill: bool = False) -> None:
         assert self.recorder is not None
         if kill:
-            self.recorder._committer.close()  # what it had handed over was just committed
+            self.recorder._handover.committer.close()  # what it had handed over was just committed
         else:
             self.recorder._close()
-        for bell in (self.recorder._bell, self.recorder._committer._bell):
+        for bell in (self.recorder._handover.bell, self.recorder._handover.committer._bell):
             bell.close()
         self.recorder.ring.close()
         self.recorder = None
@@ -87,15 +90,15 @@ class Rig:
         """The recorder lets go of the ring for a moment."""
         recorder = self.recorder
         if recorder is not None:
-            recorder._committer.close()
+            recorder._handover.committer.close()
             recorder.ring.close()
         try:
             yield
         finally:
             if recorder is not None:
                 recorder.ring.reopen()
-                bell = recorder._committer._bell
-                recorder._committer = committers.Committer(recorder.ring, bell)
+                bell = recorder._handover.committer._bell
+                recorder._handover.committer = committers.Committer(recorder.ring, bell)
 
     def archive(self, cut_after: int | None = None) -> None:
         """A life of the archiver: until there is nothing to do, or until the power is cut with so many

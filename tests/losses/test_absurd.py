@@ -60,10 +60,10 @@ def test_a_ring_with_billions_missing_is_archived_and_served(data: Path) -> None
 
 async def test_a_follower_gets_past_billions(data: Path) -> None:
     feed = Feed(data)
-    position, seen = feed.earliest(rings.PHYSICS), 0
+    position, seen = feed.history.earliest(rings.PHYSICS), 0
     while ticks := feed.after(rings.PHYSICS, position):
         for tick in ticks:
-            gaps = feed.missing(rings.PHYSICS, position, tick)
+            gaps = feed.history.missing(rings.PHYSICS, position, tick)
             assert tick.seq - position - 1 == sum(gap.count for gap in gaps)
             position, seen = tick.seq, seen + 1
     assert position == feed.head(rings.PHYSICS)

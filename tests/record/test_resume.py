@@ -8,9 +8,11 @@ import pytest
 from rig.v1 import event_pb2, session_pb2
 from rigd import ring as rings
 from rigd.record.laps import LapTracker
-from rigd.record.recorder import Recorder, Settings, _unreadable
+from rigd.record.recorder import Recorder
+from rigd.record.recovery import unreadable
 from rigd.record.scorer import Scorer
 from rigd.record.sessions import SessionTracker
+from rigd.record.settings import Settings
 from tests.archive.tape import Tape
 
 
@@ -20,8 +22,8 @@ class NoGame:
 
 def started(tape: Tape) -> event_pb2.Event:
     """What a recorder says when it takes up the ring of `tape`."""
-    recorder: Any = Recorder(NoGame(), Settings(tape.data), tape.ring, "")  # type: ignore[arg-type]
-    recorder._committer.close()
+    recorder: Any = Recorder(NoGame(), Settings(tape.data, tape.data), tape.ring, "")  # type: ignore[arg-type]
+    recorder._handover.committer.close()
     event = event_pb2.Event.FromString(tape.values(rings.EVENTS)[-1])
     assert event.HasField("recorder_started")
     return event
@@ -77,7 +79,7 @@ def test_an_update_that_cannot_be_read_is_set_aside_with_its_ring(
         cursor = txn.cursor(tape.ring.dbs[rings.SCORING])
         cursor.last()
         cursor.put(cursor.key(), value)
-    why = _unreadable(tape.ring)
+    why = unreadable(tape.ring)
     assert "the newest record cannot be read" in why
     assert len(list(tmp_path.glob("ring.damaged-*"))) == 1
     assert not tape.values(rings.SCORING)
@@ -92,11 +94,11 @@ def test_a_number_that_is_not_the_records_own_is_not_gone_on_from(
     """A flipped bit in a key: all that follow would be numbered from there, or none could be."""
     tape = Tape(tmp_path)
     tape.drive(5.0)
-    assert _unreadable(tape.ring) == ""
+    assert unreadable(tape.ring) == ""
     with tape.ring.env.begin(write=True) as txn:
         txn.put(rings.key(number), tape.values(stream)[-1], db=tape.ring.dbs[stream])
     said = f"under the key {number:016x}" if number > 1 << 62 else f"is stored as {number}"
-    assert said in _unreadable(tape.ring)
+    assert said in unreadable(tape.ring)
     assert not tape.values(stream)
     tape.close()
 
@@ -107,7 +109,7 @@ def test_a_session_number_without_a_next_one_is_not_gone_on_from(tmp_path: Path)
     tape.sessions.number = (1 << 32) - 1
     tape.frame()
     tape.commit()
-    assert "of session 4294967295" in _unreadable(tape.ring)
+    assert "of session 4294967295" in unreadable(tape.ring)
     tape.close()
 
 

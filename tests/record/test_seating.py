@@ -12,8 +12,9 @@ from rig.errors import BadRequest, Corrupt
 from rig.v1 import event_pb2, lap_pb2
 from rigd import ring as rings
 from rigd.drivers import DriversFile
-from rigd.record.recorder import Recorder, Settings
+from rigd.record.recorder import Recorder
 from rigd.record.seating import Seating, resumed
+from rigd.record.settings import Settings
 from rigd.seat import NOBODY, Seat, SeatFile, check_user, in_ring, seal
 from tests.archive.tape import Tape
 from tests.record.script import Game
@@ -159,7 +160,7 @@ def tape(tmp_path: Path) -> Iterator[Tape]:
 
 
 def started(tape: Tape, **settings: Any) -> Any:
-    recorder: Any = Recorder(NoGame(), Settings(tape.data, **settings), tape.ring, "")  # type: ignore[arg-type]
+    recorder: Any = Recorder(NoGame(), Settings(tape.data, tape.data, **settings), tape.ring, "")  # type: ignore[arg-type]
     return recorder
 
 
@@ -174,12 +175,12 @@ def test_a_recorder_takes_up_who_was_asked_for_and_tells_of_it(tape: Tape) -> No
     SeatFile(tape.data).put(NOBODY.next("bob"))
     assert recorder._look_at_seat() == ""
     assert recorder._look_at_seat() == ""
-    recorder._committer.close()
+    recorder._handover.committer.close()
     assert [(one.user, one.former_user) for one in changes(tape)] == [("ann", ""), ("bob", "ann")]
     assert in_ring(tape.ring).user == "bob"
     again = started(tape)
-    again._committer.close()
-    assert again._seating.seat.user == "bob"
+    again._handover.committer.close()
+    assert again._seat.user == "bob"
     assert len(changes(tape)) == 2
 
 
@@ -188,11 +189,11 @@ def test_a_damaged_file_is_told_and_who_is_there_stays(tape: Tape) -> None:
     recorder = started(tape)
     (tape.data / "seat").write_bytes(b"00000000 {}")
     assert "rig seat USER" in recorder._look_at_seat()
-    assert recorder._seating.seat.user == "ann"
-    SeatFile(tape.data).put(recorder._seating.seat.next("bob"))
+    assert recorder._seat.user == "ann"
+    SeatFile(tape.data).put(recorder._seat._seating.seat.next("bob"))
     assert recorder._look_at_seat() == ""
-    recorder._committer.close()
-    assert recorder._seating.seat.user == "bob"
+    recorder._handover.committer.close()
+    assert recorder._seat.user == "bob"
 
 
 def test_the_driver_of_the_players_car_decides_where_he_is_a_user(tape: Tape) -> None:
@@ -200,8 +201,10 @@ def test_the_driver_of_the_players_car_decides_where_he_is_a_user(tape: Tape) ->
     records["mIsPlayer"] = [True, *[False] * (len(records) - 1)]
     for driver, user in ((b"driver2", "bob"), (b"unknown", "bob"), (b"driver1", "ann")):
         records["mDriverName"][0] = driver
-        assert recorder._follow_driver(records) == user
-    recorder._committer.close()
+        recorder._seat.drive(records)
+        recorder._note_seat()
+        assert recorder._seat.user == user
+    recorder._handover.committer.close()
     assert [(one.user, one.by_driver) for one in changes(tape)] == [("bob", True), ("ann", True)]
 
 
@@ -209,16 +212,18 @@ def test_a_driver_is_the_user_that_the_catalog_says_and_else_the_setting(tape: T
     recorder, records = started(tape, drivers=DRIVERS), tape._screen.vehicles[:].copy()
     records["mIsPlayer"] = [True, *[False] * (len(records) - 1)]
     DriversFile(tape.data).put({"driver1": "cem"})
-    assert recorder._look_at_drivers() == ""
+    assert recorder._look_at_seat() == ""
     for driver, user in ((b"driver2", "bob"), (b"driver1", "cem")):
         records["mDriverName"][0] = driver
-        assert recorder._follow_driver(records) == user
+        recorder._seat.drive(records)
+        recorder._note_seat()
+        assert recorder._seat.user == user
     (tape.data / "drivers").write_bytes(b"00000000 {}")
-    assert "the configuration alone" in recorder._look_at_drivers()
-    assert recorder._seating.drivers == DRIVERS
+    assert "the configuration alone" in recorder._look_at_seat()
+    assert recorder._seat._seating.drivers == DRIVERS
     DriversFile(tape.data).put({})
-    assert recorder._look_at_drivers() == ""
-    recorder._committer.close()
+    assert recorder._look_at_seat() == ""
+    recorder._handover.committer.close()
 
 
 def test_a_ring_that_says_something_else_is_damaged(tape: Tape) -> None:

@@ -74,13 +74,15 @@ class TestCodecs:
 
 class TestPlanes:
     def test_low_bytes_come_first_and_empty_ones_are_left(self) -> None:
-        assert blocks.planes(np.array([0x0102, 0x03, 0x0405], "<u4")) == [b"\x02\x03\x05", b"\x01\x00\x04"]
-        assert blocks.planes(np.zeros(3, "<u8")) == [bytes(3)]
+        assert blocks.planes(np.array([[0x0102, 0x03, 0x0405], [1, 2, 3]], "<u4")) == [
+            [b"\x02\x03\x05", b"\x01\x00\x04"],
+            [b"\x01\x02\x03"],
+        ]
+        assert blocks.planes(np.zeros((1, 3), "<u8")) == [[bytes(3)]]
 
     @given(numbers)
     def test_they_come_back(self, values: Array) -> None:
-        for row in values:
-            planes = blocks.planes(row)
+        for row, planes in zip(values, blocks.planes(values), strict=True):
             back = blocks.unplaned(b"".join(planes), len(planes), len(row))
             assert (back[0] == row).all()
 

@@ -231,7 +231,9 @@ class TestHeadsThatLie:
         numbers = np.repeat([3, 9], 40) if held else np.arange(80) % 7
         data = pack(header(), {"gear": numbers.astype("<i4")}, {}, plain=True)
         head, _ = parted(data)
-        planes = blocks.planes(blocks.coded(numbers[:: 40 if held else 1].astype("<u4"), blocks.DIRECT))
+        (planes,) = blocks.planes(
+            blocks.coded(numbers[None, :: 40 if held else 1].astype("<u4"), blocks.DIRECT)
+        )
         tail = (b"\1" + bytes(4) + b"\1" + bytes(4) if held else b"") + b"".join(planes)
         coding = first(head).codings[0]
         coding.codec, coding.planes, coding.held, coding.value = blocks.DIRECT, len(planes), held, b"abc"

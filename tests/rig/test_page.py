@@ -9,7 +9,7 @@ import pytest
 from rig import blocks
 from rig.lapfile import LapFile, pack
 from rig.neighbours import NORM, predict
-from rig.trial import Trial
+from rig.trial import coded
 from rig.v1 import archive_pb2
 from tests.rig.laps import CHANNELS, Array
 
@@ -32,7 +32,7 @@ def test_the_whole_file_is_what_the_program_writes() -> None:
     ],
 )
 def test_planes_are_as_shown(values: Array, codec: blocks.Codec, planes: str) -> None:
-    made = blocks.planes(blocks.coded(blocks.image(values), codec))
+    (made,) = blocks.planes(blocks.coded(blocks.image(values)[None], codec))
     assert made == [bytes.fromhex(plane) for plane in planes.split()]
     for plane in made:
         assert f"`{plane.hex(' ').upper()}`" in PAGE
@@ -40,7 +40,7 @@ def test_planes_are_as_shown(values: Array, codec: blocks.Codec, planes: str) ->
 
 def test_a_held_component_is_as_shown() -> None:
     values = np.array([7, 7, 7, 9, 9, 8] + [8] * 30, "<i4")
-    coding, planes = Trial({"gear": values[None]}).encode(CHANNELS["gear"], 0)
+    coding, planes = coded([CHANNELS["gear"]], {("gear", 0): values}, {})["gear", 0]
     assert (coding.held, planes[0]) == (True, b"\x29" + bytes(4))
     assert "`29 00 04 01`" in PAGE
     assert blocks.coded(np.array([7, 9, 8], "<u4"), blocks.DELTA).tolist() == [0, 4, 1]

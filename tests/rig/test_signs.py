@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.signs import LogFormatter, escaped, visible
+from rig.logformat import LogFormatter
+from rig.signs import escaped, visible
 
 SHOWN = {
     "A. Alder": "A. Alder",

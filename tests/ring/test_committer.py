@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rigd.record import committer as committers
-from rigd.record.committer import Bundle, Committer
+from rigd.record.committer import Committer, Pending
 from rigd.ring import EVENTS, PHYSICS, Record, RingReader, RingWriter, Span, key, open_ring
+from rigd.ring.tail import PLACE, RESERVED, Place, Reserve, TailWriter, tail_path
 from rigd.wake import Bell, Listener
 
 LIMIT = 16 << 20
@@ -83,16 +84,16 @@ def committing(path: Path, commit_every_s: float = 0.0) -> Iterator[tuple[Disk, 
         disk.close()
 
 
-def bundle(seq: int, size: int = 100, **meta: bytes) -> Bundle:
+def bundle(seq: int, size: int = 100, **meta: bytes) -> Pending:
     """A tick."""
     record = Record(PHYSICS, key(seq), (b"%d." % seq * size)[:size])
     metas = {name.encode(): data for name, data in meta.items()}
-    return Bundle((record,), metas, size, seq, time.monotonic_ns())
+    return Pending((record,), metas, size, seq, time.monotonic_ns())
 
 
-def event(seq: int) -> Bundle:
+def event(seq: int) -> Pending:
     """An event: no tick."""
-    return Bundle((Record(EVENTS, key(seq), b"event"),), {}, 5, 0, time.monotonic_ns())
+    return Pending((Record(EVENTS, key(seq), b"event"),), {}, 5, 0, time.monotonic_ns())
 
 
 def until(condition: Any) -> None:
@@ -178,7 +179,7 @@ class TestCommitting:
         monkeypatch.setattr(committers, "_GROUP_BYTES", 10)
         records = tuple(Record(EVENTS, key(seq), b"x" * 20) for seq in range(1, 6))
         with committing(path) as (disk, committer):
-            committer.put(Bundle(records, {}, 100, 0, 1))
+            committer.put(Pending(records, {}, 100, 0, 1))
             until(lambda: committer.pending == 0)
             assert disk.commits == [5]
 
@@ -219,44 +220,80 @@ class TestCommitting:
             assert committer.loss_window_ms() == 0.0
 
 
-class Sleeps:
-    """Stands for the committer's `time`: notes how long it wants to sleep, and waits to be let on."""
+@contextmanager
+def shown(path: Path, commit_every_s: float) -> Iterator[tuple[Disk, Committer, Callable[[int], None]]]:
+    """A committer, and what hands a tick over that followers find in a live tail already."""
+    with committing(path, commit_every_s) as (disk, committer):
+        tail = TailWriter.begin(tail_path(path.parent, path.parent), disk.id, path.parent)
 
-    def __init__(self) -> None:
-        self.asked: list[float] = []
-        self.go = threading.Semaphore(0)
-        self.monotonic, self.monotonic_ns = time.monotonic, time.monotonic_ns
+        def put(seq: int) -> None:
+            made = bundle(seq)
+            position = tail.append(made.records, shown=True) or 0
+            committer.put(made._replace(tail=tail, position=position, reserve=Reserve(seq + 10, 1, 1)))
 
-    def sleep(self, seconds: float) -> None:
-        self.asked.append(seconds)
-        assert self.go.acquire(timeout=30)
+        yield disk, committer, put
+        committer.close()
+        tail.close()
 
 
 class TestCommitEvery:
-    def test_commits_are_apart(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = Sleeps()
-        monkeypatch.setattr(committers, "time", clock)
-        with committing(path, commit_every_s=0.5) as (disk, committer):
-            committer.put(bundle(1))
-            until(lambda: len(clock.asked) == 1)
-            for seq in range(2, 12):
-                committer.put(bundle(seq))
-            assert (committer.pending, disk.commits) == (10, [1])
-            clock.go.release()
-            until(lambda: len(clock.asked) == 2)
-            assert clock.asked == [0.5, 0.5]
-            assert (committer.pending, disk.commits) == (0, [1, 10])
-            clock.go.release()
+    """An hour between two commits stands for one that nobody has the patience for."""
 
-    def test_by_default_they_are_not(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = Sleeps()
-        monkeypatch.setattr(committers, "time", clock)
-        with committing(path) as (_, committer):
-            committer.put(bundle(1))
+    def test_what_followers_have_comes_together(self, path: Path) -> None:
+        with shown(path, 3600.0) as (disk, committer, put):
+            put(1)
+            until(lambda: committer.pending == 0)
+            for seq in range(2, 12):
+                put(seq)
+            assert (committer.pending, disk.commits) == (10, [1])
+            committer.hurry()
+            until(lambda: committer.pending == 0)
+            assert disk.commits == [1, 10]
+
+    def test_a_commit_says_how_far_it_goes_in_which_tail(self, path: Path) -> None:
+        with shown(path, 0.0) as (disk, committer, put):
+            assert committer.granted == (None, (0, 0, 0))
+            put(1)
+            put(2)
+            until(lambda: committer.pending == 0)
+            tail, reserve = committer.granted
+            assert tail is not None
+            assert (tail.heads().committed, reserve) == (tail.head, (12, 1, 1))
+            assert Place.read(disk.meta(PLACE)) == (tail.id, tail.head, tail.path)
+            assert Reserve.read(disk.meta(RESERVED)) == reserve
+
+    def test_closing_does_not_wait(self, path: Path) -> None:
+        with shown(path, 3600.0) as (_, committer, put):
+            for seq in range(1, 6):
+                put(seq)
+            assert committer.close()
+        assert stored(path) == [1, 2, 3, 4, 5]
+
+    def test_a_backlog_does_not_wait(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(committers, "_GROUP_BYTES", 1000)
+        with shown(path, 3600.0) as (disk, committer, put):
+            disk.free.clear()
+            put(1)
+            assert disk.entered.wait(30)
+            for seq in range(2, 42):
+                put(seq)
+            committer.hurry()
+            disk.free.set()
+            until(lambda: committer.pending == 0)
+            assert disk.commits == [1, 10, 10, 10, 10]
+
+    def test_without_a_tail_followers_wait_for_it_and_it_does_not(self, path: Path) -> None:
+        with shown(path, 3600.0) as (disk, committer, put):
+            put(1)
             until(lambda: committer.pending == 0)
             committer.put(bundle(2))
+            committer.hurry()
             until(lambda: committer.pending == 0)
-            assert clock.asked == []
+            assert committer.granted == (None, (0, 0, 0))
+            assert (disk.meta(PLACE), disk.meta(RESERVED)) == (None, None)
+            for seq in range(3, 6):
+                committer.put(bundle(seq))
+                until(lambda: committer.pending == 0)
 
 
 ERRORS = [

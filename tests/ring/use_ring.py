@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from rigd.record.committer import Bundle, Committer
+from rigd.record.committer import Committer, Pending
 from rigd.ring import EVENTS, PHYSICS, SCORING, STREAMS, Record, RingReader, key, open_ring
 from rigd.wake import Bell
 
@@ -27,7 +27,9 @@ def main() -> None:
             Record(stream, key(first[stream] + i), bytes([i]) * length)
             for stream, length in ((PHYSICS, size), (SCORING, size // 10), (EVENTS, size // 50))
         )
-        committer.put(Bundle(records, {b"session": b"%d" % i}, size, first[PHYSICS] + i, time.monotonic_ns()))
+        committer.put(
+            Pending(records, {b"session": b"%d" % i}, size, first[PHYSICS] + i, time.monotonic_ns())
+        )
     watchdog = threading.Timer(20.0, lambda: committer.error and print("still refuses:", committer.error))
     watchdog.start()
     while committer.pending:

@@ -21,7 +21,7 @@ from rig.v1 import session_pb2, telemetry_pb2
 from rigclient.frames import PhysicsFrame
 from rigd import ring as rings
 from rigd.serve.derived import Walk, _Order
-from rigd.serve.feed import Tick
+from rigd.serve.recent import Tick
 from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING, Viewer

@@ -76,6 +76,10 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """The disk was full and retention had to delete what nobody else holds."""
     GAP_REASON_TOO_LONG: _GapReason.ValueType  # 8
     """The lap was longer than a lap file holds."""
+    GAP_REASON_POWER_CUT: _GapReason.ValueType  # 9
+    """A power cut took what had been sent and was not stored yet, or the live tail was lost together with its
+    recorder. How many there were nobody knows: missing are these at most.
+    """
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why records are missing: the reason of a gap."""
@@ -98,6 +102,10 @@ GAP_REASON_RETENTION: GapReason.ValueType  # 7
 """The disk was full and retention had to delete what nobody else holds."""
 GAP_REASON_TOO_LONG: GapReason.ValueType  # 8
 """The lap was longer than a lap file holds."""
+GAP_REASON_POWER_CUT: GapReason.ValueType  # 9
+"""A power cut took what had been sent and was not stored yet, or the live tail was lost together with its
+recorder. How many there were nobody knows: missing are these at most.
+"""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final

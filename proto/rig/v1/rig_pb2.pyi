@@ -242,6 +242,8 @@ class RecorderStatus(_message.Message):
     MISSED_UPDATES_FIELD_NUMBER: _builtins.int
     COUNTER_JUMPS_FIELD_NUMBER: _builtins.int
     LOSSES_FIELD_NUMBER: _builtins.int
+    TAIL_ERROR_FIELD_NUMBER: _builtins.int
+    TAILS_LOST_FIELD_NUMBER: _builtins.int
     source_state: _builtins.str
     """Name of the state of the game's memory, for example LIVE."""
     source_explanation: _builtins.str
@@ -279,7 +281,7 @@ class RecorderStatus(_message.Message):
     loss_window_ms: _builtins.float
     """Age of the oldest record that a power cut would take now, milliseconds."""
     commit_every_s: _builtins.float
-    """Setting: least seconds between two commits; 0 commits as soon as the disk allows."""
+    """Setting: seconds between two commits while there is a live tail; 0 commits as soon as the disk allows."""
     cars_setting: _builtins.str
     """Setting: cars recorded, `all` or `player`."""
     version: _builtins.str
@@ -294,6 +296,10 @@ class RecorderStatus(_message.Message):
     """Scoring updates declared missing since the recorder started."""
     counter_jumps: _builtins.int
     """Times that a counter of the game leapt further than its clock allows: a loss that nobody can count."""
+    tail_error: _builtins.str
+    """Why there is no live tail, so that followers wait for the disk; empty while there is one."""
+    tails_lost: _builtins.int
+    """Times that the live tail was lost since the recorder started."""
     @_builtins.property
     def tick_work(self) -> Global___Latency:
         """Snapshot, encoding and hand-over of a frame."""
@@ -347,10 +353,12 @@ class RecorderStatus(_message.Message):
         missed_updates: _builtins.int = ...,
         counter_jumps: _builtins.int = ...,
         losses: _abc.Iterable[Global___DeclaredLoss] | None = ...,
+        tail_error: _builtins.str = ...,
+        tails_lost: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "process", b"process", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "cars", b"cars", "cars_setting", b"cars_setting", "commit", b"commit", "commit_every_s", b"commit_every_s", "committed", b"committed", "counter_jumps", b"counter_jumps", "disk_error", b"disk_error", "duplicates", b"duplicates", "durable_seq", b"durable_seq", "fallbacks", b"fallbacks", "loss_window_ms", b"loss_window_ms", "losses", b"losses", "missed", b"missed", "missed_updates", b"missed_updates", "pending", b"pending", "pending_bytes", b"pending_bytes", "physics_rate_hz", b"physics_rate_hz", "process", b"process", "rejected", b"rejected", "scoring_rate_hz", b"scoring_rate_hz", "session", b"session", "source_explanation", b"source_explanation", "source_state", b"source_state", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work", "time_ns", b"time_ns", "torn_given_up", b"torn_given_up", "torn_retries", b"torn_retries", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "cars", b"cars", "cars_setting", b"cars_setting", "commit", b"commit", "commit_every_s", b"commit_every_s", "committed", b"committed", "counter_jumps", b"counter_jumps", "disk_error", b"disk_error", "duplicates", b"duplicates", "durable_seq", b"durable_seq", "fallbacks", b"fallbacks", "loss_window_ms", b"loss_window_ms", "losses", b"losses", "missed", b"missed", "missed_updates", b"missed_updates", "pending", b"pending", "pending_bytes", b"pending_bytes", "physics_rate_hz", b"physics_rate_hz", "process", b"process", "rejected", b"rejected", "scoring_rate_hz", b"scoring_rate_hz", "session", b"session", "source_explanation", b"source_explanation", "source_state", b"source_state", "tail_error", b"tail_error", "tails_lost", b"tails_lost", "tick_lateness", b"tick_lateness", "tick_work", b"tick_work", "time_ns", b"time_ns", "torn_given_up", b"torn_given_up", "torn_retries", b"torn_retries", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -714,11 +722,16 @@ class GetStatusResponse(_message.Message):
     TIME_NS_FIELD_NUMBER: _builtins.int
     ARCHIVER_FIELD_NUMBER: _builtins.int
     TROUBLES_FIELD_NUMBER: _builtins.int
+    WHY_NOT_LIVE_FIELD_NUMBER: _builtins.int
     RIG_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     time_ns: _builtins.int
     """Wall clock of the server, unix nanoseconds."""
+    why_not_live: _builtins.str
+    """Why new records are sent only once they are committed, a sentence; empty when they are sent at once, out of the
+    recorder's live tail.
+    """
     rig_id: _builtins.str
     """Identity of the data directory, hexadecimal: the same for its whole life, whatever ring is in it."""
     @_builtins.property
@@ -756,11 +769,12 @@ class GetStatusResponse(_message.Message):
         time_ns: _builtins.int = ...,
         archiver: Global___ArchiverStatus | None = ...,
         troubles: _abc.Iterable[Global___Trouble] | None = ...,
+        why_not_live: _builtins.str = ...,
         rig_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "process", b"process", "recorder", b"recorder", "ring", b"ring"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "troubles", b"troubles", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archiver", b"archiver", "followers", b"followers", "process", b"process", "recorder", b"recorder", "rig_id", b"rig_id", "ring", b"ring", "time_ns", b"time_ns", "troubles", b"troubles", "version", b"version", "why_not_live", b"why_not_live"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,43 +27,43 @@ from rig.v1 import physics_pb2 as rig_dot_v1_dot_physics__pb2
 from rig.v1 import scoring_pb2 as rig_dot_v1_dot_scoring__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16rig/v1/telemetry.proto\x12\x06rig.v1\x1a\x12rig/v1/event.proto\x1a\x14rig/v1/physics.proto\x1a\x14rig/v1/scoring.proto\"]\n\x05Start\x12\x10\n\x06\x63ursor\x18\x01 \x01(\x0cH\x00\x12\x11\n\x07time_ns\x18\x02 \x01(\x06H\x00\x12\x15\n\x0brunning_lap\x18\x03 \x01(\x08H\x00\x12\x12\n\x08\x65\x61rliest\x18\x04 \x01(\x08H\x00\x42\x04\n\x02\x61t\"#\n\x04\x43\x61rs\x12\x0b\n\x03ids\x18\x01 \x03(\x11\x12\x0e\n\x06player\x18\x02 \x01(\x08\"-\n\x08Progress\x12\x10\n\x08head_seq\x18\x01 \x01(\x06\x12\x0f\n\x07time_ns\x18\x02 \x01(\x06\"\x8f\x02\n\x14StreamPhysicsRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x1a\n\x04\x63\x61rs\x18\x02 \x01(\x0b\x32\x0c.rig.v1.Cars\x12\x13\n\x0bmax_rate_hz\x18\x03 \x01(\x01\x12\x1c\n\x05start\x18\x04 \x01(\x0b\x32\r.rig.v1.Start\x12\"\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x10.rig.v1.Delivery\x12\x19\n\x11ticks_per_message\x18\x06 \x01(\r\x12(\n\x0b\x63ompression\x18\x07 \x01(\x0e\x32\x13.rig.v1.Compression\x12\x14\n\x0csubscription\x18\x08 \x01(\x0c\x12\x17\n\x0f\x64\x65lta_reference\x18\t \x01(\t\"\x97\x01\n\x15StreamPhysicsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x1e\n\x05ticks\x18\x02 \x03(\x0b\x32\x0f.rig.v1.Physics\x12\x19\n\x04gaps\x18\x03 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\"\n\x08progress\x18\x04 \x01(\x0b\x32\x10.rig.v1.Progress\x12\x0f\n\x07skipped\x18\x05 \x01(\x04\"\xf6\x01\n\x14StreamScoringRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x1a\n\x04\x63\x61rs\x18\x02 \x01(\x0b\x32\x0c.rig.v1.Cars\x12\x13\n\x0bmax_rate_hz\x18\x03 \x01(\x01\x12\x1c\n\x05start\x18\x04 \x01(\x0b\x32\r.rig.v1.Start\x12\"\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x10.rig.v1.Delivery\x12\x19\n\x11ticks_per_message\x18\x06 \x01(\r\x12(\n\x0b\x63ompression\x18\x07 \x01(\x0e\x32\x13.rig.v1.Compression\x12\x14\n\x0csubscription\x18\x08 \x01(\x0c\"\x97\x01\n\x15StreamScoringResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x1e\n\x05ticks\x18\x02 \x03(\x0b\x32\x0f.rig.v1.Scoring\x12\x19\n\x04gaps\x18\x03 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\"\n\x08progress\x18\x04 \x01(\x0b\x32\x10.rig.v1.Progress\x12\x0f\n\x07skipped\x18\x05 \x01(\x04\"I\n\x13StreamEventsRequest\x12\x1c\n\x05start\x18\x01 \x01(\x0b\x32\r.rig.v1.Start\x12\x14\n\x0csubscription\x18\x02 \x01(\x0c\"\x95\x01\n\x14StreamEventsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x1d\n\x06\x65vents\x18\x02 \x03(\x0b\x32\r.rig.v1.Event\x12\x19\n\x04gaps\x18\x03 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\"\n\x08progress\x18\x04 \x01(\x0b\x32\x10.rig.v1.Progress\x12\x0f\n\x07skipped\x18\x05 \x01(\x04\":\n\x12\x41\x63knowledgeRequest\x12\x14\n\x0csubscription\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\"\x15\n\x13\x41\x63knowledgeResponse\"E\n\x1dStreamAcknowledgementsRequest\x12\x14\n\x0csubscription\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\" \n\x1eStreamAcknowledgementsResponse*P\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45LIVERY_COMPLETE\x10\x01\x12\x13\n\x0f\x44\x45LIVERY_LATEST\x10\x02*@\n\x0b\x43ompression\x12\x1b\n\x17\x43OMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OMPRESSION_GZIP\x10\x01\x32\xb2\x03\n\x10TelemetryService\x12N\n\rStreamPhysics\x12\x1c.rig.v1.StreamPhysicsRequest\x1a\x1d.rig.v1.StreamPhysicsResponse0\x01\x12N\n\rStreamScoring\x12\x1c.rig.v1.StreamScoringRequest\x1a\x1d.rig.v1.StreamScoringResponse0\x01\x12K\n\x0cStreamEvents\x12\x1b.rig.v1.StreamEventsRequest\x1a\x1c.rig.v1.StreamEventsResponse0\x01\x12\x46\n\x0b\x41\x63knowledge\x12\x1a.rig.v1.AcknowledgeRequest\x1a\x1b.rig.v1.AcknowledgeResponse\x12i\n\x16StreamAcknowledgements\x12%.rig.v1.StreamAcknowledgementsRequest\x1a&.rig.v1.StreamAcknowledgementsResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16rig/v1/telemetry.proto\x12\x06rig.v1\x1a\x12rig/v1/event.proto\x1a\x14rig/v1/physics.proto\x1a\x14rig/v1/scoring.proto\"]\n\x05Start\x12\x10\n\x06\x63ursor\x18\x01 \x01(\x0cH\x00\x12\x11\n\x07time_ns\x18\x02 \x01(\x06H\x00\x12\x15\n\x0brunning_lap\x18\x03 \x01(\x08H\x00\x12\x12\n\x08\x65\x61rliest\x18\x04 \x01(\x08H\x00\x42\x04\n\x02\x61t\"#\n\x04\x43\x61rs\x12\x0b\n\x03ids\x18\x01 \x03(\x11\x12\x0e\n\x06player\x18\x02 \x01(\x08\"B\n\x08Progress\x12\x10\n\x08head_seq\x18\x01 \x01(\x06\x12\x0f\n\x07time_ns\x18\x02 \x01(\x06\x12\x13\n\x0b\x64urable_seq\x18\x03 \x01(\x06\"\xa5\x02\n\x14StreamPhysicsRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x1a\n\x04\x63\x61rs\x18\x02 \x01(\x0b\x32\x0c.rig.v1.Cars\x12\x13\n\x0bmax_rate_hz\x18\x03 \x01(\x01\x12\x1c\n\x05start\x18\x04 \x01(\x0b\x32\r.rig.v1.Start\x12\"\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x10.rig.v1.Delivery\x12\x19\n\x11ticks_per_message\x18\x06 \x01(\r\x12(\n\x0b\x63ompression\x18\x07 \x01(\x0e\x32\x13.rig.v1.Compression\x12\x14\n\x0csubscription\x18\x08 \x01(\x0c\x12\x17\n\x0f\x64\x65lta_reference\x18\t \x01(\t\x12\x14\n\x0c\x64urable_only\x18\n \x01(\x08\"\x97\x01\n\x15StreamPhysicsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x1e\n\x05ticks\x18\x02 \x03(\x0b\x32\x0f.rig.v1.Physics\x12\x19\n\x04gaps\x18\x03 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\"\n\x08progress\x18\x04 \x01(\x0b\x32\x10.rig.v1.Progress\x12\x0f\n\x07skipped\x18\x05 \x01(\x04\"\x8c\x02\n\x14StreamScoringRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x1a\n\x04\x63\x61rs\x18\x02 \x01(\x0b\x32\x0c.rig.v1.Cars\x12\x13\n\x0bmax_rate_hz\x18\x03 \x01(\x01\x12\x1c\n\x05start\x18\x04 \x01(\x0b\x32\r.rig.v1.Start\x12\"\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x10.rig.v1.Delivery\x12\x19\n\x11ticks_per_message\x18\x06 \x01(\r\x12(\n\x0b\x63ompression\x18\x07 \x01(\x0e\x32\x13.rig.v1.Compression\x12\x14\n\x0csubscription\x18\x08 \x01(\x0c\x12\x14\n\x0c\x64urable_only\x18\t \x01(\x08\"\x97\x01\n\x15StreamScoringResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x1e\n\x05ticks\x18\x02 \x03(\x0b\x32\x0f.rig.v1.Scoring\x12\x19\n\x04gaps\x18\x03 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\"\n\x08progress\x18\x04 \x01(\x0b\x32\x10.rig.v1.Progress\x12\x0f\n\x07skipped\x18\x05 \x01(\x04\"_\n\x13StreamEventsRequest\x12\x1c\n\x05start\x18\x01 \x01(\x0b\x32\r.rig.v1.Start\x12\x14\n\x0csubscription\x18\x02 \x01(\x0c\x12\x14\n\x0c\x64urable_only\x18\x03 \x01(\x08\"\x95\x01\n\x14StreamEventsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12\x1d\n\x06\x65vents\x18\x02 \x03(\x0b\x32\r.rig.v1.Event\x12\x19\n\x04gaps\x18\x03 \x03(\x0b\x32\x0b.rig.v1.Gap\x12\"\n\x08progress\x18\x04 \x01(\x0b\x32\x10.rig.v1.Progress\x12\x0f\n\x07skipped\x18\x05 \x01(\x04\":\n\x12\x41\x63knowledgeRequest\x12\x14\n\x0csubscription\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\"\x15\n\x13\x41\x63knowledgeResponse\"E\n\x1dStreamAcknowledgementsRequest\x12\x14\n\x0csubscription\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\" \n\x1eStreamAcknowledgementsResponse*P\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45LIVERY_COMPLETE\x10\x01\x12\x13\n\x0f\x44\x45LIVERY_LATEST\x10\x02*@\n\x0b\x43ompression\x12\x1b\n\x17\x43OMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OMPRESSION_GZIP\x10\x01\x32\xb2\x03\n\x10TelemetryService\x12N\n\rStreamPhysics\x12\x1c.rig.v1.StreamPhysicsRequest\x1a\x1d.rig.v1.StreamPhysicsResponse0\x01\x12N\n\rStreamScoring\x12\x1c.rig.v1.StreamScoringRequest\x1a\x1d.rig.v1.StreamScoringResponse0\x01\x12K\n\x0cStreamEvents\x12\x1b.rig.v1.StreamEventsRequest\x1a\x1c.rig.v1.StreamEventsResponse0\x01\x12\x46\n\x0b\x41\x63knowledge\x12\x1a.rig.v1.AcknowledgeRequest\x1a\x1b.rig.v1.AcknowledgeResponse\x12i\n\x16StreamAcknowledgements\x12%.rig.v1.StreamAcknowledgementsRequest\x1a&.rig.v1.StreamAcknowledgementsResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rig.v1.telemetry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERY']._serialized_start=1523
-  _globals['_DELIVERY']._serialized_end=1603
-  _globals['_COMPRESSION']._serialized_start=1605
-  _globals['_COMPRESSION']._serialized_end=1669
+  _globals['_DELIVERY']._serialized_start=1610
+  _globals['_DELIVERY']._serialized_end=1690
+  _globals['_COMPRESSION']._serialized_start=1692
+  _globals['_COMPRESSION']._serialized_end=1756
   _globals['_START']._serialized_start=98
   _globals['_START']._serialized_end=191
   _globals['_CARS']._serialized_start=193
   _globals['_CARS']._serialized_end=228
   _globals['_PROGRESS']._serialized_start=230
-  _globals['_PROGRESS']._serialized_end=275
-  _globals['_STREAMPHYSICSREQUEST']._serialized_start=278
-  _globals['_STREAMPHYSICSREQUEST']._serialized_end=549
-  _globals['_STREAMPHYSICSRESPONSE']._serialized_start=552
-  _globals['_STREAMPHYSICSRESPONSE']._serialized_end=703
-  _globals['_STREAMSCORINGREQUEST']._serialized_start=706
-  _globals['_STREAMSCORINGREQUEST']._serialized_end=952
-  _globals['_STREAMSCORINGRESPONSE']._serialized_start=955
-  _globals['_STREAMSCORINGRESPONSE']._serialized_end=1106
-  _globals['_STREAMEVENTSREQUEST']._serialized_start=1108
-  _globals['_STREAMEVENTSREQUEST']._serialized_end=1181
-  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1184
-  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1333
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1335
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1393
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1395
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1416
-  _globals['_STREAMACKNOWLEDGEMENTSREQUEST']._serialized_start=1418
-  _globals['_STREAMACKNOWLEDGEMENTSREQUEST']._serialized_end=1487
-  _globals['_STREAMACKNOWLEDGEMENTSRESPONSE']._serialized_start=1489
-  _globals['_STREAMACKNOWLEDGEMENTSRESPONSE']._serialized_end=1521
-  _globals['_TELEMETRYSERVICE']._serialized_start=1672
-  _globals['_TELEMETRYSERVICE']._serialized_end=2106
+  _globals['_PROGRESS']._serialized_end=296
+  _globals['_STREAMPHYSICSREQUEST']._serialized_start=299
+  _globals['_STREAMPHYSICSREQUEST']._serialized_end=592
+  _globals['_STREAMPHYSICSRESPONSE']._serialized_start=595
+  _globals['_STREAMPHYSICSRESPONSE']._serialized_end=746
+  _globals['_STREAMSCORINGREQUEST']._serialized_start=749
+  _globals['_STREAMSCORINGREQUEST']._serialized_end=1017
+  _globals['_STREAMSCORINGRESPONSE']._serialized_start=1020
+  _globals['_STREAMSCORINGRESPONSE']._serialized_end=1171
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=1173
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=1268
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=1271
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=1420
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1422
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1480
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1482
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1503
+  _globals['_STREAMACKNOWLEDGEMENTSREQUEST']._serialized_start=1505
+  _globals['_STREAMACKNOWLEDGEMENTSREQUEST']._serialized_end=1574
+  _globals['_STREAMACKNOWLEDGEMENTSRESPONSE']._serialized_start=1576
+  _globals['_STREAMACKNOWLEDGEMENTSRESPONSE']._serialized_end=1608
+  _globals['_TELEMETRYSERVICE']._serialized_start=1759
+  _globals['_TELEMETRYSERVICE']._serialized_end=2193
 # @@protoc_insertion_point(module_scope)

@@ -140,19 +140,23 @@ class Progress(_message.Message):
 
     HEAD_SEQ_FIELD_NUMBER: _builtins.int
     TIME_NS_FIELD_NUMBER: _builtins.int
+    DURABLE_SEQ_FIELD_NUMBER: _builtins.int
     head_seq: _builtins.int
     """Newest sequence number of the stream."""
     time_ns: _builtins.int
     """Wall clock of the server, unix nanoseconds."""
+    durable_seq: _builtins.int
+    """Newest sequence number that is committed: a power cut takes at most what is after it."""
     def __init__(
         self,
         *,
         head_seq: _builtins.int = ...,
         time_ns: _builtins.int = ...,
+        durable_seq: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["head_seq", b"head_seq", "time_ns", b"time_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["durable_seq", b"durable_seq", "head_seq", b"head_seq", "time_ns", b"time_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -173,6 +177,7 @@ class StreamPhysicsRequest(_message.Message):
     COMPRESSION_FIELD_NUMBER: _builtins.int
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     DELTA_REFERENCE_FIELD_NUMBER: _builtins.int
+    DURABLE_ONLY_FIELD_NUMBER: _builtins.int
     max_rate_hz: _builtins.float
     """At most so many ticks a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
@@ -191,6 +196,10 @@ class StreamPhysicsRequest(_message.Message):
     delta_reference: _builtins.str
     """Name of the lap that the channel `delta_reference` holds every car against. Fails with NOT_FOUND where there
     is none for the caller, with FAILED_PRECONDITION for one of another circuit.
+    """
+    durable_only: _builtins.bool
+    """Only records that are committed, some 0.2 s later: for who copies them elsewhere for good. Else a power cut of
+    the rig may take the newest that were sent; their numbers are declared missing then, and never used again.
     """
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -218,10 +227,11 @@ class StreamPhysicsRequest(_message.Message):
         compression: Global___Compression.ValueType = ...,
         subscription: _builtins.bytes = ...,
         delta_reference: _builtins.str = ...,
+        durable_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "delta_reference", b"delta_reference", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "delta_reference", b"delta_reference", "durable_only", b"durable_only", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +295,7 @@ class StreamScoringRequest(_message.Message):
     TICKS_PER_MESSAGE_FIELD_NUMBER: _builtins.int
     COMPRESSION_FIELD_NUMBER: _builtins.int
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    DURABLE_ONLY_FIELD_NUMBER: _builtins.int
     max_rate_hz: _builtins.float
     """At most so many updates a second by the session clock; 0: all."""
     delivery: Global___Delivery.ValueType
@@ -298,6 +309,8 @@ class StreamScoringRequest(_message.Message):
     not, is served after those that are, and a reader that has stopped is noticed only when the transport
     takes no more.
     """
+    durable_only: _builtins.bool
+    """Only updates that are committed, as of StreamPhysicsRequest."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Channel names; empty: all. `id` is always sent."""
@@ -321,10 +334,11 @@ class StreamScoringRequest(_message.Message):
         ticks_per_message: _builtins.int = ...,
         compression: Global___Compression.ValueType = ...,
         subscription: _builtins.bytes = ...,
+        durable_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "channels", b"channels", "compression", b"compression", "delivery", b"delivery", "durable_only", b"durable_only", "max_rate_hz", b"max_rate_hz", "start", b"start", "subscription", b"subscription", "ticks_per_message", b"ticks_per_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -382,11 +396,14 @@ class StreamEventsRequest(_message.Message):
 
     START_FIELD_NUMBER: _builtins.int
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    DURABLE_ONLY_FIELD_NUMBER: _builtins.int
     subscription: _builtins.bytes
     """Name under which this stream is acknowledged: up to 32 random bytes, the reader's choice. Empty: it is
     not, is served after those that are, and a reader that has stopped is noticed only when the transport
     takes no more.
     """
+    durable_only: _builtins.bool
+    """Only events that are committed, as of StreamPhysicsRequest."""
     @_builtins.property
     def start(self) -> Global___Start:
         """Where to begin; absent: now, with the next record. `running_lap` is refused."""
@@ -396,10 +413,11 @@ class StreamEventsRequest(_message.Message):
         *,
         start: Global___Start | None = ...,
         subscription: _builtins.bytes = ...,
+        durable_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["start", b"start", "subscription", b"subscription"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["durable_only", b"durable_only", "start", b"start", "subscription", b"subscription"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,8 +3,9 @@
     python -m tests.bench.peers.clients KIND WHERE COUNTS SECONDS [PID...]
 
 More and more of them join: COUNTS is `1,8,32,100`. Prints, for each count, how old the ticks were when they
-came, and what the server's processes and this one used of a CPU per message. KIND `ring` has no server: it
-follows the ring in WHERE, and shows how old a tick is when the fastest of servers could have it.
+came, and what the server's processes and this one used of a CPU per message. KIND `tail` and `ring` have no
+server: they follow the recorder of WHERE, and show how old a tick is when the fastest server could have it,
+captured or committed.
 """
 
 import asyncio
@@ -30,8 +31,7 @@ from rig.v1 import telemetry_pb2, telemetry_pb2_grpc
 from rigclient.aio import AsyncRig
 from rigclient.connection import CHANNEL_OPTIONS
 from rigclient.frames import Decoder, Envelope, PhysicsFrame
-from rigd.serve.feed import Feed
-from tests.bench.peers.servers import TOPIC, mqtt, ticks
+from tests.bench.peers.servers import TOPIC, Follower, mqtt
 from tests.bench.subscribers import TWELVE
 from tests.stage import cpu_s
 
@@ -114,9 +114,17 @@ async def follow_gateway(where: str, see: See) -> None:
                 see(reader.stamp(message.data[1:]))
 
 
+async def follow_tail(where: str, see: See) -> None:
+    await _follow(Follower(Path(where)), see)
+
+
 async def follow_ring(where: str, see: See) -> None:
+    await _follow(Follower(Path(where), durable=True), see)
+
+
+async def _follow(follower: Follower, see: See) -> None:
     layouts = Layouts(PHYSICS, whole=True)
-    async for tick in ticks(Feed(Path(where))):
+    async for tick in follower.ticks():
         assert tick.head is not None
         layout = layouts.of(tick.head, tick.data, 0, len(tick.data))
         see(float(layout.view(tick.data, 0)["last_impact_time"][0]))
@@ -129,6 +137,7 @@ FOLLOWERS: Final = {
     "foxglove": follow_foxglove,
     "mosquitto": follow_mosquitto,
     "gateway": follow_gateway,
+    "tail": follow_tail,
     "ring": follow_ring,
 }
 

@@ -1,9 +1,9 @@
-"""Fan-out: rigd's server beside others, on the same ring, to the same subscribers in Python.
+"""Fan-out: rigd's server beside others, behind the same recorder, to the same subscribers in Python.
 
     python -m tests.bench.peers.fanout
 
-The recorder is the same for all: a tick is in the ring, durably, before any server hears of it. `ring` is the
-age at which a follower of the ring has it, so what lies above is the server's and the client's.
+All servers follow the live tail. `tail` is the age at which a follower of it has a tick, so what lies above
+is the server's and the client's; `ring` is the age at which it is committed.
 """
 
 import json
@@ -22,6 +22,8 @@ class Plan(NamedTuple):
     rounds: int = 3
     counts: tuple[int, ...] = (1, 8, 32, 100)
     seconds: float = 1.6
+    durable: bool = False
+    """Whether the others' servers have a tick once it is committed."""
 
 
 class Served(NamedTuple):
@@ -45,8 +47,8 @@ def peers_fanout(plan: Plan = _WHOLE) -> Figures:
 
 def measured(here: Stage, kind: str, plan: Plan) -> Figures:
     """One round of a server. Raises Absent."""
-    served = _SERVED[kind](here)
-    counts = (1,) if kind == "ring" else plan.counts
+    served = _SERVED[kind](here, plan.durable)
+    counts = plan.counts if served.processes else (1,)
     seen = _subscribed(here, kind, served, plan._replace(counts=counts))
     here.stop(*served.processes)
     return seen
@@ -60,48 +62,50 @@ def _subscribed(here: Stage, kind: str, served: Served, plan: Plan) -> Figures:
     return {f"{count}.{name}": value for count, found in seen.items() for name, value in found.items()}
 
 
-def _ours(here: Stage) -> Served:
+def _ours(here: Stage, _durable: bool) -> Served:
     return Served(here.address.rpartition(":")[2], (here.serve(),))
 
 
-def _ring(here: Stage) -> Served:
+def _no_server(here: Stage, _durable: bool) -> Served:
     return Served(str(here.data), ())
 
 
-def _alone(kind: str) -> Callable[[Stage], Served]:
-    def start(here: Stage) -> Served:
+def _alone(kind: str) -> Callable[[Stage, bool], Served]:
+    def start(here: Stage, durable: bool) -> Served:
         port = str(free_port())
-        return Served(port, (_server(here, kind, port),))
+        return Served(port, (_server(here, kind, port, durable),))
 
     return start
 
 
-def _redis(here: Stage) -> Served:
+def _redis(here: Stage, durable: bool) -> Served:
     port, at = free_port(), here.buffers / "redis"
     daemon = daemons.redis_on(here, port, at)
-    return Served(str(port), (daemon, _server(here, "redis", str(at))))
+    return Served(str(port), (daemon, _server(here, "redis", str(at), durable)))
 
 
-def _mosquitto(here: Stage) -> Served:
+def _mosquitto(here: Stage, durable: bool) -> Served:
     daemon, port = daemons.mosquitto(here)
-    return Served(str(port), (daemon, _server(here, "mosquitto", str(port))))
+    return Served(str(port), (daemon, _server(here, "mosquitto", str(port), durable)))
 
 
-def _server(here: Stage, kind: str, where: str) -> subprocess.Popen[str]:
+def _server(here: Stage, kind: str, where: str, durable: bool) -> subprocess.Popen[str]:
     """A server of ours, once it listens."""
-    process = here.start("tests.bench.peers.servers", kind, str(here.data), where)
+    words = ("durable",) if durable else ()
+    process = here.start("tests.bench.peers.servers", kind, str(here.data), where, *words)
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     return process
 
 
-_SERVED: Final[dict[str, Callable[[Stage], Served]]] = {
+_SERVED: Final[dict[str, Callable[[Stage, bool], Served]]] = {
     "ours": _ours,
     "grpc": _alone("grpc"),
     "redis": _redis,
     "foxglove": _alone("foxglove"),
     "mosquitto": _mosquitto,
-    "ring": _ring,
+    "tail": _no_server,
+    "ring": _no_server,
 }
 
 if __name__ == "__main__":

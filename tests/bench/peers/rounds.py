@@ -1,7 +1,7 @@
-"""Rounds: everyone measured in turn, so that all meet the same machine, and the medians of it."""
+"""Rounds: everyone measured in turn, so that all meet the same machine, and medians of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -12,12 +12,17 @@ Figures = dict[str, float]
 
 def in_turn(names: Iterable[str], rounds: int, measure: Callable[[str], Figures]) -> dict[str, Figures]:
     """Medians of each; whoever is not installed has the one figure `absent`."""
+    return {name: medians(found) for name, found in turns(names, rounds, measure).items()}
+
+
+def turns(names: Iterable[str], rounds: int, measure: Callable[[str], Figures]) -> dict[str, list[Figures]]:
+    """Every round of each."""
     seen: dict[str, list[Figures]] = defaultdict(list)
     everyone = list(names)
     for _ in range(rounds):
         for name in everyone:
             seen[name].append(_or_absent(name, measure))
-    return {name: _medians(found) for name, found in seen.items()}
+    return seen
 
 
 def _or_absent(name: str, measure: Callable[[str], Figures]) -> Figures:
@@ -27,8 +32,15 @@ def _or_absent(name: str, measure: Callable[[str], Figures]) -> Figures:
         return {"absent": 1.0}
 
 
-def _medians(rounds: list[Figures]) -> Figures:
+def medians(rounds: Sequence[Figures]) -> Figures:
+    """The medians of figures."""
     return {name: float(np.median([each[name] for each in rounds])) for name in rounds[0]}
+
+
+def ratio(ours: Sequence[Figures], theirs: Sequence[Figures], name: str) -> float:
+    """How many times theirs ours is: the median of the ratios of the pairs, each of one moment."""
+    pairs = zip(ours, theirs, strict=True)
+    return float(np.median([mine[name] / other[name] for mine, other in pairs]))
 
 
 def named(part: str, figures: dict[str, Figures]) -> Figures:

@@ -1,10 +1,10 @@
-"""Servers of the same stream: each follows rigd's ring and sends the same twelve channels another way.
+"""Servers of the same stream: each follows rigd's recorder and sends the same twelve channels another way.
 
-    python -m tests.bench.peers.servers KIND DATA WHERE
+    python -m tests.bench.peers.servers KIND DATA WHERE [durable]
 
 KIND is `grpc` (a service as one writes it at first: protobuf messages built for every subscriber), `foxglove`
 (Foxglove's SDK, a WebSocket server in Rust), `redis` or `mosquitto` (hands each tick to the daemon). WHERE is
-a port; for Redis it is its socket.
+a port; for Redis it is its socket. With `durable` it has ticks once they are committed, else from the tail.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ from rig.channels import PHYSICS, Channel
 from rig.columns import Layouts
 from rig.v1 import physics_pb2, telemetry_pb2, telemetry_pb2_grpc
 from rigd import ring as rings
-from rigd.serve.feed import Feed, Tick
+from rigd.serve.feed import Feed
+from rigd.serve.recent import Tick
 from rigd.serve.selection import Cars, Selections
 from tests.bench.subscribers import TWELVE
 
@@ -34,36 +35,41 @@ TOPIC: Final = "physics"
 _REDIS_HOLDS: Final = 1000
 
 
-async def ticks(feed: Feed) -> AsyncIterator[Tick]:
-    """Every tick from now on."""
-    position = feed.head(rings.PHYSICS)
-    while True:
-        for tick in feed.after(rings.PHYSICS, position):
-            position = tick.seq
-            yield tick
-        await feed.changed(rings.PHYSICS)
+class Follower:
+    """Follows a recorder's ticks: out of the live tail, or once they are committed."""
 
+    def __init__(self, data: Path, *, durable: bool = False) -> None:
+        self._feed, self._durable = Feed(data), durable
 
-async def responses(feed: Feed) -> AsyncIterator[bytes]:
-    """The twelve channels of every tick, byte for byte what rigd's server sends."""
-    selections = Selections(PHYSICS, lambda seq: feed.cursor_field(rings.PHYSICS, seq))
-    selection = selections.take(selections.read(TWELVE, Cars()))
-    async for tick in ticks(feed):
-        yield selection.message(tick)
+    async def ticks(self) -> AsyncIterator[Tick]:
+        """Every tick from now on."""
+        feed, position = self._feed, self._feed.head(rings.PHYSICS, durable=self._durable)
+        while True:
+            for tick in feed.after(rings.PHYSICS, position, durable=self._durable):
+                position = tick.seq
+                yield tick
+            await feed.changed(rings.PHYSICS, durable=self._durable)
+
+    async def responses(self) -> AsyncIterator[bytes]:
+        """The twelve channels of every tick, byte for byte what rigd's server sends."""
+        selections = Selections(PHYSICS, lambda seq: self._feed.cursor_field(rings.PHYSICS, seq))
+        selection = selections.take(selections.read(TWELVE, Cars()))
+        async for tick in self.ticks():
+            yield selection.message(tick)
 
 
 class Plain(telemetry_pb2_grpc.TelemetryServiceServicer):
     """A stream of messages, built by the generated classes from the tick's columns. No other is asked for."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
         self._layouts = Layouts(PHYSICS, whole=True)
 
     async def StreamPhysics(
         self, request: telemetry_pb2.StreamPhysicsRequest, context: Any
     ) -> AsyncIterator[telemetry_pb2.StreamPhysicsResponse]:
         wanted = PHYSICS.pick(request.channels)
-        async for tick in ticks(self._feed):
+        async for tick in self._follower.ticks():
             yield telemetry_pb2.StreamPhysicsResponse(ticks=[self._built(tick, wanted)])
 
     def _built(self, tick: Tick, wanted: tuple[Channel, ...]) -> physics_pb2.Physics:
@@ -75,9 +81,9 @@ class Plain(telemetry_pb2_grpc.TelemetryServiceServicer):
         return message
 
 
-async def serve_grpc(feed: Feed, where: str) -> None:
+async def serve_grpc(follower: Follower, where: str) -> None:
     server = grpc.aio.server()
-    plain = Plain(feed)  # type: ignore[abstract]
+    plain = Plain(follower)  # type: ignore[abstract]
     telemetry_pb2_grpc.add_TelemetryServiceServicer_to_server(plain, server)
     server.add_insecure_port(f"127.0.0.1:{where}")
     await server.start()
@@ -85,7 +91,7 @@ async def serve_grpc(feed: Feed, where: str) -> None:
     await server.wait_for_termination()
 
 
-async def serve_foxglove(feed: Feed, where: str) -> None:
+async def serve_foxglove(follower: Follower, where: str) -> None:
     message = telemetry_pb2.StreamPhysicsResponse.DESCRIPTOR
     files = descriptor_pb2.FileDescriptorSet(file=_files(message.file, {}).values())
     schema = foxglove.Schema(name=message.full_name, encoding="protobuf", data=files.SerializeToString())
@@ -93,7 +99,7 @@ async def serve_foxglove(feed: Feed, where: str) -> None:
     foxglove.start_server(host="127.0.0.1", port=int(where))
     channel = foxglove.Channel(f"/{TOPIC}", schema=schema, message_encoding="protobuf")
     up()
-    async for response in responses(feed):
+    async for response in follower.responses():
         channel.log(response)
 
 
@@ -108,17 +114,17 @@ def _files(
     return found
 
 
-async def serve_redis(feed: Feed, where: str) -> None:
+async def serve_redis(follower: Follower, where: str) -> None:
     stream = redis.asyncio.Redis(unix_socket_path=where)
     up()
-    async for response in responses(feed):
+    async for response in follower.responses():
         await stream.xadd(TOPIC, {b"tick": response}, maxlen=_REDIS_HOLDS, approximate=True)
 
 
-async def serve_mosquitto(feed: Feed, where: str) -> None:
+async def serve_mosquitto(follower: Follower, where: str) -> None:
     client = mqtt(int(where))
     up()
-    async for response in responses(feed):
+    async for response in follower.responses():
         client.publish(TOPIC, response)
 
 
@@ -146,9 +152,9 @@ def up() -> None:
     print("up", flush=True)
 
 
-async def main(kind: str, data: str, where: str) -> None:
-    await SERVERS[kind](Feed(Path(data)), where)
+async def main(kind: str, data: str, where: str, *words: str) -> None:
+    await SERVERS[kind](Follower(Path(data), durable="durable" in words), where)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*sys.argv[1:4]))
+    uvloop.run(main(*sys.argv[1:]))

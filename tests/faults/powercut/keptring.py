@@ -14,7 +14,9 @@ from typing import Final, NamedTuple
 from rig.columns import Head, read_head
 from rig.v1 import event_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.record.recorder import Settings, record
+from rigd.losses.holes import uncovered
+from rigd.record.recorder import record
+from rigd.record.settings import Settings
 from rigd.ring import RingReader, Span
 from rigd.sources.rf2.reader import Snapshot
 from rigd.sources.rf2.source import SharedMemory
@@ -27,6 +29,7 @@ _FRAMES: Final = 2
 _LIMIT: Final = 256 << 20
 """Of the next recorder's ring, so that it evicts nothing."""
 MOST_LOST_NS: Final = 500_000_000
+"""Of a group of 0.2 s and a commit, on a machine under watch."""
 
 Spans = dict[bytes, Span]
 
@@ -96,7 +99,7 @@ def go_on(data: Path, buffers: Path) -> None:
     """Run a recorder on what is left, until it has recorded some frames."""
     game, interval = _Game(buffers), sys.getswitchinterval()
     try:
-        record(game, Settings(data, _LIMIT), lambda: game.given >= _FRAMES)
+        record(game, Settings(data, data, _LIMIT), lambda: game.given >= _FRAMES)
     finally:
         game.close()
         gc.unfreeze()
@@ -156,17 +159,22 @@ class Found:
                 yield before.seq + 1, after.seq - 1
 
     def explained(self) -> bool:
-        """Whether every hole is a declared loss, and its count."""
-        declared = {(gap.first_seq, gap.last_seq): gap.count for gap in self.gaps}
-        return all(declared.get((first, last)) == last - first + 1 for first, last in self.holes())
+        """Whether every hole is made of declared losses, and they have its count."""
+        return all(
+            not uncovered(first, last, self.gaps) and self.declared(first, last) == last - first + 1
+            for first, last in self.holes()
+        )
+
+    def declared(self, first: int, last: int) -> int:
+        """How many ticks are declared missing between two numbers."""
+        return sum(gap.count for gap in self.gaps if first <= gap.first_seq <= last)
 
     def loss(self) -> Loss:
         """Between the last old tick and the first new one."""
         if self.new == len(self.ticks):
             return Loss(0, 0)  # nobody had recorded anything
         last, first = self.ticks[-self.new - 1], self.ticks[-self.new]
-        between = [gap for gap in self.gaps if gap.first_seq == last.seq + 1]
-        return Loss(first.frame - last.frame - 1, sum(gap.count for gap in between))
+        return Loss(first.frame - last.frame - 1, self.declared(last.seq + 1, first.seq - 1))
 
     def restarted(self) -> bool:
         """Whether the ring says that the game was started anew, so that nobody can know what is missing."""
@@ -187,6 +195,7 @@ def examine(run: RingRun, image: Image, *, restarted: bool) -> Loss:
     assert max(found.old[rings.PHYSICS], default=0) >= _durable_seq(run, image.number)
     assert _lost_ns(run, image.number, found) <= MOST_LOST_NS
     assert found.explained()
+    assert _shown(run, image.number) < found.ticks[-found.new].seq, "a number was given twice"
     if restarted:
         assert found.restarted() or found.new == len(found.ticks)
         return Loss(0, 0)
@@ -197,6 +206,12 @@ def _durable_seq(run: RingRun, number: int) -> int:
     """What the recorder's last status before that moment calls durable."""
     said = [e for e in run.journal.entries[:number] if e.kind == Kind.BELL and e.data]
     return rig_pb2.RecorderStatus.FromString(bytes(said[-1].data)).durable_seq if said else 0
+
+
+def _shown(run: RingRun, number: int) -> int:
+    """The newest tick that a follower had been shown before that moment."""
+    now = run.journal.entries[max(number - 1, 0)].time_ns
+    return max((seq for seq, ns in run.shown.items() if ns < now), default=0)
 
 
 def _lost_ns(run: RingRun, number: int, found: Found) -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from rig.columns import read_head
 from rig.errors import RingMissing
 from rigd import ring as rings
 from rigd.ring import RingReader
+from rigd.ring.tail import PLACE, Place, TailReader
 from rigd.wake import Listener
 from tests.faults.powercut.disk import Disk
 from tests.faults.powercut.witness import Journal, Witness
@@ -37,6 +39,10 @@ class Follower(threading.Thread):
         self.seen: Records = {stream: {} for stream in rings.STREAMS}
         self.captured: dict[int, int] = {}
         """Wall clock of each tick's capture."""
+        self.shown: dict[int, int] = {}
+        """Wall clock at which each tick was first seen in the live tail."""
+        self._tail: TailReader | None = None
+        self._at = 0
         self._data = data
         self._over = threading.Event()
         self._heads = dict.fromkeys(rings.STREAMS, 0)
@@ -49,6 +55,7 @@ class Follower(threading.Thread):
             listener.take()
             ring = ring or self._opened()
             if ring is not None:
+                self._look(ring)
                 self._note(ring)
         listener.close()
         if ring is not None:
@@ -64,6 +71,18 @@ class Follower(threading.Thread):
         with contextlib.suppress(RingMissing):
             return RingReader(self._data / "ring")
         return None
+
+    def _look(self, ring: RingReader) -> None:
+        """Note what the live tail shows, before it is committed."""
+        place = Place.read(ring.meta(PLACE))
+        if self._tail is None and place is not None:
+            self._tail = TailReader(place.path)
+        if self._tail is not None:
+            for bundle in self._tail.bundles(self._at, self._tail.visible(), 1 << 26) or ():
+                self._at = bundle.end
+                for table, at, _ in bundle.records:
+                    if table == rings.PHYSICS:
+                        self.shown.setdefault(int.from_bytes(at, "big"), time.time_ns())
 
     def _note(self, ring: RingReader) -> None:
         for stream, rows in ring.news(self._heads, 1000, 1 << 26).items():
@@ -86,6 +105,7 @@ class RingRun:
     """Of another one, as after the machine was started again."""
     seen: Records = field(default_factory=dict)
     captured: dict[int, int] = field(default_factory=dict)
+    shown: dict[int, int] = field(default_factory=dict)
     journal: Journal = field(init=False)
 
     @property
@@ -109,7 +129,7 @@ class RingRun:
             recorder.terminate()
             recorder.communicate(timeout=20)
             follower.stop()
-        self.seen, self.captured = follower.seen, follower.captured
+        self.seen, self.captured, self.shown = follower.seen, follower.captured, follower.shown
         self.journal = self.witness.journal()
 
 

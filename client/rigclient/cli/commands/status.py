@@ -87,6 +87,8 @@ def _recorder(status: rig_pb2.GetStatusResponse) -> Iterator[RenderableType]:
     )
     if recorder.disk_error:
         yield Text.assemble(("disk      ", TITLE), (recorder.disk_error, RED))
+    if recorder.tail_error:
+        yield Text.assemble(("live tail ", TITLE), (recorder.tail_error, RED), "; readers wait for the disk")
     yield _facts(recorder)
     yield Text()
     yield _latencies(recorder)
@@ -121,7 +123,8 @@ def _flow(recorder: rig_pb2.RecorderStatus) -> Iterator[tuple[str, str]]:
     yield "cars", f"{recorder.cars} (records {recorder.cars_setting}), session {recorder.session}"
     pending = f"{recorder.pending} pending ({size(recorder.pending_bytes)})"
     yield "frames", f"{recorder.captured} captured, {recorder.committed} committed, {pending}"
-    pace = f"every {recorder.commit_every_s:g} s" if recorder.commit_every_s else "as soon as the disk allows"
+    grouped = recorder.commit_every_s and not recorder.tail_error
+    pace = f"every {recorder.commit_every_s:g} s" if grouped else "as soon as the disk allows"
     yield "durable", f"up to seq {recorder.durable_seq}; commits {pace}"
     yield "at risk", f"a power cut now would take {recorder.loss_window_ms:.0f} ms"
 

@@ -41,6 +41,7 @@ class TailOptions:
     cars: requests.Cars = "player"
     max_rate_hz: float = 0.0
     start: requests.Start = "now"
+    durable_only: bool = False
     count: int | None = None
     """Records after which to end; None: never."""
 
@@ -94,6 +95,11 @@ def _start(_ctx: click.Context, _param: click.Parameter, value: str) -> requests
     show_default=True,
     callback=_start,
     help=f"now, earliest, running_lap, {FORMS}, or a cursor.",
+)
+@click.option(
+    "--durable-only",
+    is_flag=True,
+    help="Only what is on the rig's disk, for who copies it elsewhere: no power cut takes it back.",
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many records.")
 @click.option(
@@ -172,10 +178,12 @@ def follow(
 
 def _open(rig: Rig, wanted: TailOptions, start: requests.Start) -> Stream[Any]:
     if wanted.stream == "events":
-        return rig.events(start)
+        return rig.events(start, durable_only=wanted.durable_only)
     names = [channel.name for channel in channels_of(wanted)]
     begin: Callable[..., Stream[Any]] = rig.physics if wanted.stream == "physics" else rig.scoring
-    return begin(names, wanted.cars, max_rate_hz=wanted.max_rate_hz, start=start)
+    return begin(
+        names, wanted.cars, max_rate_hz=wanted.max_rate_hz, start=start, durable_only=wanted.durable_only
+    )
 
 
 def _first(stream: Stream[Any], count: int | None) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from rig.signs import LogFormatter
+from rig.logformat import LogFormatter
 from rigclient.cli.terminal.plain import say
 
 _FAILED = 1

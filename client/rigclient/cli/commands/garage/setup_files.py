@@ -148,9 +148,11 @@ def export(address: str, name: str, out: Path | None, as_json: bool) -> None:
         found = resources.find(rig.catalog, SETUPS, name)
     own = found.name.rpartition("/")[2]
     path = out or Path(f"{own}{'.svm' if _unchanged(found.setup) else '.csv'}")
-    text = _text(found.setup, path)
+    data = _text(found.setup, path).encode()
+    if not out and path.exists() and path.read_bytes() != data:
+        raise Taken(f"{path} is there already, with something else in it", hint=f"--out {path} replaces it")
     with atomic_write(path) as target:
-        target.write_bytes(text.encode())
+        target.write_bytes(data)
     shell.show_files([path], as_json)
 
 
