@@ -23,13 +23,13 @@ class Lease:
         """Why it is over."""
         self.over_since = 0.0
         """Monotonic seconds."""
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Task[Any] | None = None
 
     def end(self, why: RigError) -> None:
         """Have the call end itself."""
         self.why, self.over_since = why, time.monotonic()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def check(self) -> None:
         """Raise why it is over, if it is."""
@@ -37,16 +37,20 @@ class Lease:
             raise self.why
 
     async def within(self, work: Coroutine[Any, Any, R]) -> R:
-        """Return what comes of `work`, or raise why the lease is over, whichever is first."""
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(work)
+        """Return what comes of `work`, or raise why the lease is over, whichever is first. The task that
+        waits is cancelled for that: another one for each piece of work would cost more than most of them.
+        """
+        if self.why is not None:
+            work.close()
+            raise self.why
+        self._waiting = asyncio.current_task()
         try:
-            await asyncio.wait((task, self._waiting), return_when=asyncio.FIRST_COMPLETED)
+            return await work
+        except asyncio.CancelledError:
             self.check()
-            return await task
+            raise
         finally:
-            task.cancel()
+            self._waiting = None
 
 
 _FOR_GOOD: Final = Lease(NOBODY)

@@ -1,6 +1,7 @@
 """Cursors: a position in one stream of one ring, as opaque bytes that this rig alone can make."""
 
 import base64
+import hmac
 import struct
 import zlib
 from functools import lru_cache
@@ -22,7 +23,9 @@ _OLD_VERSION: Final = 1
 _OLD_BYTES: Final = _OLD_BODY.size + _OLD_CHECK.size
 
 _SHARED: Final = 256
-"""Cursors kept packed: followers with different selections send the same one."""
+"""Cursors kept packed: followers with different selections send the same one, and it comes back from all
+who acknowledge.
+"""
 
 
 class Cursor(NamedTuple):
@@ -64,11 +67,12 @@ class Cursors:
         magic, version, stream, ring, boot, seq = _BODY.unpack_from(data)
         if magic == _MAGIC and version > _VERSION:
             raise MalformedCursor(f"cursor version {version}, this program reads {_VERSION}")
-        if not self._seal.fits(_PURPOSE, data[: _BODY.size], data[_BODY.size :]):
+        cursor = Cursor(ring, stream, seq, boot)
+        if not hmac.compare_digest(self.pack(cursor), data):
             raise MalformedCursor(
                 "the cursor's bytes were changed, or another rig made it", hint="start without it"
             )
-        return Cursor(ring, stream, seq, boot)
+        return cursor
 
 
 def _read_old(data: bytes, allowed: bool) -> Cursor:

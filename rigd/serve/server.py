@@ -30,6 +30,7 @@ from rigd.serve.gate import Gate
 from rigd.serve.health import Health
 from rigd.serve.interceptor import CallInterceptor
 from rigd.serve.limits import MAX_REQUEST_BYTES, Quotas
+from rigd.serve.loop import Loop
 from rigd.serve.monitoring import Monitor
 from rigd.serve.pages import PageTokens
 from rigd.serve.tls import Tls
@@ -298,7 +299,7 @@ def serve(
     """Serve until a signal asks to stop. `ready` gets the port once calls are answered. `latest` gives the
     settings in force: limits may change.
     """
-    uvloop.run(_serve(settings, ready, watchdog, latest))
+    uvloop.run(_serve(settings, ready, watchdog, latest), loop_factory=Loop)
 
 
 __all__ = ["Server", "Settings", "serve"]

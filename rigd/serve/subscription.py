@@ -127,7 +127,10 @@ class Subscription:
                 await self._cut.prepare(ticks)
             for tick in ticks:
                 self._lease.check()
-                await self._send(tick, write)
+                if self._pending and self._breaks(tick):
+                    await self._flush(write)  # a gap stands before all records of its message
+                if self._collect(tick):
+                    await self._flush(write)
                 if self._receipts.overdue(self._wrote):
                     break
             if self._alone and self._pending:
@@ -206,18 +209,21 @@ class Subscription:
         if self._receipts.overdue(time.monotonic()):
             await self._rest(write)
 
-    async def _send(self, tick: Tick, write: Write) -> None:
-        if tick.seq != self._position + 1 or (tick.head is not None and tick.head.after_gap):
-            if self._pending:
-                await self._flush(write)  # a gap stands before all records of its message
+    def _breaks(self, tick: Tick) -> bool:
+        """Whether something may be missing before a record."""
+        return tick.seq != self._position + 1 or (tick.head is not None and tick.head.after_gap)
+
+    def _collect(self, tick: Tick) -> bool:
+        """Move on to a record and take it up if it is wanted; returns whether what is collected should go."""
+        if self._breaks(tick):
             self._declare(tick)
         self._position = tick.seq
         if self._options.max_rate_hz and not self._due(tick):
-            return
-        self._pending.append(self._cut.message(tick) if self._alone else self._cut(tick))
-        self._size += len(self._pending[-1])
-        if self._complete():
-            await self._flush(write)
+            return False
+        record = self._cut.message(tick) if self._alone else self._cut(tick)
+        self._pending.append(record)
+        self._size += len(record)
+        return self._complete()
 
     def _complete(self) -> bool:
         """Whether what is collected should go: enough of it, a gap to tell of, or a second of waiting."""
@@ -277,6 +283,16 @@ class Subscription:
         await self._flush(write)
 
     async def _flush(self, write: Write) -> None:
+        message = self._message()
+        self._wrote = time.monotonic()
+        self._receipts.writing(self._position, self._wrote)
+        await write(message)
+        self._receipts.written()
+        self._messages += 1
+        self._bytes += len(message)
+
+    def _message(self) -> bytes:
+        """Return what is collected, which begins anew."""
         if self._left_out:
             self._lead.append(_SKIPPED_TAG + varint(self._left_out))
             self._left_out = 0
@@ -286,12 +302,4 @@ class Subscription:
         self._size = 0
         self._pending.clear()
         self._lead.clear()
-        await self._write(message, write)
-
-    async def _write(self, message: bytes, write: Write) -> None:
-        self._wrote = time.monotonic()
-        self._receipts.writing(self._position, self._wrote)
-        await write(message)
-        self._receipts.written()
-        self._messages += 1
-        self._bytes += len(message)
+        return message

@@ -2,16 +2,16 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 
 from rig import parse
 from rig.channels import PHYSICS, SCORING
 from rig.columns import Layouts, field, read_head
-from rig.errors import BadRequest, Exhausted, NotFound
+from rig.errors import BadRequest, Exhausted, ForeignCursor, NotFound
 from rig.v1 import scoring_pb2, telemetry_pb2
 from rigd import ring as rings
 from rigd.auth.caller import CALLER
@@ -41,7 +41,6 @@ _LOOK_BACK: Final = 64
 """Scoring updates searched for the entry list in force: it is written every ten seconds, which is 50."""
 
 Context = Any
-R = TypeVar("R")
 TableRequest = telemetry_pb2.StreamPhysicsRequest | telemetry_pb2.StreamScoringRequest
 AnyRequest = TableRequest | telemetry_pb2.StreamEventsRequest
 
@@ -83,11 +82,11 @@ class TelemetryService:
         )
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
-    async def _physics(self, request: telemetry_pb2.StreamPhysicsRequest, context: Context) -> None:
-        await self._table(rings.PHYSICS, request, context)
+    def _physics(self, request: telemetry_pb2.StreamPhysicsRequest, context: Context) -> Awaitable[None]:
+        return self._table(rings.PHYSICS, request, context)
 
-    async def _scoring(self, request: telemetry_pb2.StreamScoringRequest, context: Context) -> None:
-        await self._table(rings.SCORING, request, context)
+    def _scoring(self, request: telemetry_pb2.StreamScoringRequest, context: Context) -> Awaitable[None]:
+        return self._table(rings.SCORING, request, context)
 
     async def _events(self, request: telemetry_pb2.StreamEventsRequest, context: Context) -> None:
         position = self._start(rings.EVENTS, request.start, Cars())
@@ -198,26 +197,31 @@ class TelemetryService:
     async def _acknowledgements(
         self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest], _context: Context
     ) -> telemetry_pb2.StreamAcknowledgementsResponse:
-        async for request in self._until_drained(requests):
-            self._note(request)
+        """Hear what a client says until the server ends; else its words would keep the connection open."""
+        hearing = asyncio.ensure_future(self._hear(requests))
+        try:
+            await asyncio.wait((hearing, self._feed.drained), return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done():
+                hearing.result()
+        finally:
+            hearing.cancel()
         return telemetry_pb2.StreamAcknowledgementsResponse()
 
-    async def _until_drained(self, requests: AsyncIterator[R]) -> AsyncIterator[R]:
-        """What a client says until the server ends; else its words would keep the connection open."""
-        while True:
-            said = asyncio.ensure_future(anext(requests, None))
-            await asyncio.wait((said, self._feed.drained), return_when=asyncio.FIRST_COMPLETED)
-            if not said.done() or (request := said.result()) is None:
-                said.cancel()
-                return
-            yield request
+    async def _hear(self, requests: AsyncIterator[telemetry_pb2.StreamAcknowledgementsRequest]) -> None:
+        async for request in requests:
+            self._note(request)
 
     def _note(
         self, said: telemetry_pb2.AcknowledgeRequest | telemetry_pb2.StreamAcknowledgementsRequest
     ) -> None:
         subscription = self._named.get(_own(said.subscription))
-        if subscription is not None:
-            subscription.acknowledge(self._feed.position(self._read(said.cursor), subscription.stream))
+        if subscription is None:
+            return
+        cursor = self._read(said.cursor)
+        # Not by the feed, which would begin a read of the ring: what was sent there stood in it.
+        if cursor[:2] != self._feed.cursor(subscription.stream, 0)[:2]:
+            raise ForeignCursor("the cursor belongs to another ring or stream", hint="acknowledge your own")
+        subscription.acknowledge(cursor.seq)
 
     def _read(self, cursor: bytes) -> Cursor:
         """A cursor; those that programs on this machine kept of release 0.1 go on. Raises MalformedCursor."""
