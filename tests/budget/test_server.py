@@ -33,7 +33,7 @@ TICKS = 20
 FEW, MANY = 2, 8
 SELECTIONS: tuple[tuple[str, ...], ...] = ((), ("speed", "gear"))
 TRACED_TICKS = 40
-OWN = {"write", "read", "recvfrom", "recvmsg"}
+OWN = {"write", "read", "recvfrom", "recvmsg", "ioctl"}
 """How the threads of gRPC wake each other and the event loop, and how it hears of the readers."""
 
 
