@@ -39,6 +39,8 @@ from rigd.sources.rf2.source import Source, SourceState
 from rigd.watchdog import Watchdog
 
 _BEAT_NS: Final = 1_000_000_000
+_FIRST_BEAT_NS: Final = 100_000_000
+"""From the start to the first word of how things are: by then a game that runs has shown a frame."""
 _SCORING_NS: Final = 4_000_000
 """Between two looks at scoring, which comes every 200 ms: not at every poll for telemetry."""
 _NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)
@@ -90,6 +92,7 @@ class Recorder:
         self._ticks = 0
         self._state: SourceState | None = None
         self._beat_ns = time.monotonic_ns()
+        self._beat_due_ns = self._beat_ns + _FIRST_BEAT_NS
         self._scoring_ns = 0
         self._clock_s = 0.0
         self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
@@ -133,7 +136,7 @@ class Recorder:
             self._tick(frame, now)
         if now - self._scoring_ns >= _SCORING_NS:
             self._look_at_scoring(now)
-        if now - self._beat_ns >= _BEAT_NS:
+        if now >= self._beat_due_ns:
             self._beat(now)
 
     # Starting again where the last recorder ended.
@@ -434,7 +437,7 @@ class Recorder:
         if state is not self._state:
             self._change(state, now)
         self._handover.bell.ring(self._status(state, now).SerializeToString())
-        self._beat_ns = now
+        self._beat_ns, self._beat_due_ns = now, now + _BEAT_NS
 
     def _trouble(self) -> str:
         """Return what keeps us from our work, the worst first; empty when nothing does."""
