@@ -12,7 +12,7 @@ from rig.channels import PHYSICS
 from rig.columns import Head, Layout, read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
-from tests.stage import free_port, until
+from tests.stage import until
 
 CARS, RATE = 6, 100
 
@@ -25,7 +25,7 @@ class KillableRig:
 
     def __init__(self, folder: Path, buffers: Path, *recording: str) -> None:
         self.data, self.log = folder / "data", folder / "follower.log"
-        address = f"127.0.0.1:{free_port()}"
+        address = f"unix:{folder}/rig.sock"  # a port may be another's when the server is back
         data = ("--data", str(self.data))
         recorder = ("rigd", "record", *data, "--buffers", str(buffers), "--ring-size", "256M", *recording)
         self.commands = {
@@ -72,7 +72,13 @@ class KillableRig:
     def await_more(self, count: int) -> None:
         """Wait until the client has noted so many frames more."""
         before = len(self.lines())
-        until(lambda: len(self.lines()) > before + count)
+        until(lambda: self._alive() and len(self.lines()) > before + count)
+
+    def _alive(self) -> bool:
+        """Return True; fails where a process has ended by itself."""
+        for name, process in self.running.items():
+            assert process.poll() is None, f"the {name} ended with {process.returncode}"
+        return True
 
     def stored(self) -> list[tuple[int, bytes]]:
         """Return the ticks that are in the ring."""
