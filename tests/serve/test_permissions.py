@@ -164,9 +164,8 @@ async def test_who_has_no_good_token_is_told_the_same_of_everything(
     asked = [(name, b"") for name in hidden] + [(hidden[0], b"\xff" * 11), ("/rig.v1.RigService/Secret", b"")]
     async with channel_of(secured, tokens, kind) as channel:
         errors = [await told(channel, *one) for one in (*asked, ("/rig.v1.LapService/GetSession", session))]
-    assert {type(translated(error, "here")) for error in errors} == {WRONG[kind]}, [
-        (error and error.code(), error and error.details()) for error in errors
-    ]
+    said = [(error.code(), error.details()) for error in errors if error]
+    assert {type(translated(error, "here")) for error in errors} == {WRONG[kind]}, said
     assert len({error.details() for error in errors if error}) == 1
 
 
