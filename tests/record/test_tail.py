@@ -19,7 +19,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigd import ring as rings
 from rigd.ring import Record, RingReader
-from rigd.ring.tail import PLACE, RESERVED, Place, TailReader, tail_path
+from rigd.ring.tail import PLACE, RESERVED, Place, TailReader, TailWriter, tail_path
 from tests.faults.account import account
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.conditions import Conditions
@@ -265,6 +265,27 @@ def test_a_tail_that_is_deleted_is_trouble_until_there_is_another(here: Stage) -
     assert account(here.data).reasons <= {"RECORDER_DOWN", "MISSED"}
     began = [event.trouble_began.what for event in events(here.data) if event.HasField("trouble_began")]
     assert any("live tail" in what for what in began)
+
+
+def test_a_tail_does_not_outlive_a_ring_that_was_set_aside(here: Stage) -> None:
+    """What the tail brings cannot be gone on from, so that another ring begins, which needs a tail too."""
+    with following(here) as follower:
+        recorder = here.record()
+        goes_on(follower)
+        kill(recorder)
+        old = TailWriter(follower.path)
+        old.append([Record(rings.PHYSICS, rings.key(1 << 40), b"?")], shown=False)
+        recorder = here.record()
+        until(lambda: 0 < here.status().durable_seq < 1 << 40)
+        place = Place.read(meta(here.data, PLACE))
+        new = TailReader(follower.path)
+        assert place is not None
+        assert place.tail == new.id != old.id
+        assert new.ring != old.ring
+        assert here.status().tail_error == ""
+        ends(recorder)
+        old.close()
+        new.close()
 
 
 def test_a_memory_that_is_full_costs_nothing(here: Stage) -> None:
