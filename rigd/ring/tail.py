@@ -381,7 +381,8 @@ def _owned(path: Path) -> bool:
 def tail_path(memory: Path, data: Path) -> Path:
     """Return where the tail of a data directory lies in a folder in memory, `/dev/shm`."""
     path = str(data.resolve())
-    name = f"{path.strip('/').replace('/', '-')[-80:]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
+    # A name has 255 bytes, a letter up to four.
+    name = f"{path.strip('/').replace('/', '-')[-40:]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
     return memory / f"rigd-{os.geteuid()}" / f"{name}.tail"
 
 

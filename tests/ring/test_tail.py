@@ -373,6 +373,14 @@ def test_tails_of_data_directories_that_are_gone_are_deleted(tmp_path: Path) -> 
     forget_tails(memory / "nowhere")
 
 
+def test_a_data_directory_may_have_any_name(tmp_path: Path) -> None:
+    """Of letters with many bytes, too."""
+    data = tmp_path / ("\U0001f3ce" * 60) / ("\U0001f3ce" * 60)
+    path = tail_path(tmp_path, data)
+    TailWriter.begin(path, RING, data).close()
+    assert path != tail_path(tmp_path, data.parent)
+
+
 def test_what_is_no_file_keeps_no_recorder_and_no_other_tail(tmp_path: Path) -> None:
     """A FIFO that nobody writes is not waited for, wherever it stands in the folder."""
     data = tmp_path / "gone"
