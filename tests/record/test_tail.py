@@ -306,6 +306,47 @@ def test_a_memory_that_is_full_costs_nothing(here: Stage) -> None:
     assert account(here.data).reasons <= {"MISSED"}
 
 
+def test_a_tail_without_room_is_kept_until_the_disk_has_it_all(here: Stage) -> None:
+    """The disk refuses, others fill the memory, and the recorder is killed: the next one needs that tail."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as scratch:
+        mount = f"mount -t tmpfs -o size=90M tmpfs {folder}"
+        if subprocess.run(["unshare", "-m", "sh", "-c", mount], check=False).returncode:
+            pytest.skip("a full memory: it needs the right to mount")
+        conditions = Conditions(Path(scratch), here.data)
+        here.environment = conditions.environment
+        holder = here.launch("unshare", "-m", "sh", "-c", f"{mount} && exec sleep 600")
+        memory = Path(f"/proc/{holder.pid}/root{folder}")
+        until(memory.is_mount)
+        words = ("--data", str(here.data), "--buffers", str(here.buffers), "--tail-folder", folder)
+        program = (sys.executable, "-m", "rigd", "record", *words)
+        recorder = here.launch("nsenter", "-t", str(holder.pid), "-m", *program)
+        until(lambda: here.status().captured > RATE)
+        conditions.become(refuse=errno.ENOSPC)
+        until(lambda: here.status().pending > RATE)
+        fill(memory / "others")
+        until(lambda: here.status().tails_lost == 1)
+        lost = here.status().pending
+        until(lambda: here.status().pending > lost + 2 * RATE)
+        kill(recorder)
+        taken = appended(next(memory.glob("*/*.tail")))
+        conditions.become()
+        recorder = here.launch("nsenter", "-t", str(holder.pid), "-m", *program)
+        until(lambda: not [*memory.glob("*/*.tail")])  # the memory is the others'
+        assert "No space left" in here.status().tail_error
+        (memory / "others").unlink()
+        until(lambda: not here.status().tail_error)
+        ends(recorder)
+    assert len(taken) > RATE
+    assert taken.items() <= stored(here.data).items()
+
+
+def fill(path: Path) -> None:
+    """Leave no room in a memory."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
+
+
 def test_two_recorders_have_a_tail_each_and_the_second_of_one_ring_none(here: Stage) -> None:
     with stage() as there, following(here) as follower:
         recorder = here.record()
