@@ -46,9 +46,9 @@ class Handover:
         self.committer = Committer(ring, Bell(settings.data / "wake"), settings.commit_every_s, pulse)
 
     def begin(self, tail: TailWriter | None) -> None:
-        """Go on in the tail that the last recorder left, or begin one."""
+        """Go on in the tail that the last recorder left, or begin one: also when its ring was set aside."""
         forget_tails(self._path.parent)
-        self._tail = tail or self._begun()
+        self._tail = tail if tail is not None and tail.ring == self._ring.id else self._begun()
 
     def put(self, records: list[Record], meta: Mapping[bytes, bytes], tick: int, now: int) -> None:
         """Hand over records that became known together, with small values that travel with them. `tick` is
@@ -68,7 +68,8 @@ class Handover:
     def tend(self) -> None:
         """Look once a second whether the tail is still there, or can be again."""
         if self._tail is None:
-            self._tail = self._begun()
+            if self.committer.granted.tail is None:  # the next recorder needs the one before until then
+                self._tail = self._begun()
         elif self._tail.lost():
             self._give_up(f"the live tail {self._path} was deleted, replaced or cut short")
 
@@ -101,8 +102,11 @@ class Handover:
                 self._tail.close()
 
     def _begun(self) -> TailWriter | None:
-        """Return a new tail; nothing is shown in it before a commit has named it."""
+        """Return a new tail; nothing is shown in it before a commit has named it. The memory of the one
+        before is let go first: it may be all there was.
+        """
         try:
+            self._path.unlink(missing_ok=True)
             tail = TailWriter.begin(self._path, self._ring.id, self._data)
         except (OSError, Denied) as error:
             self.error = f"there is no live tail: {error}"

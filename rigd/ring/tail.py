@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 
 from rig.disk import beside
 from rig.errors import Corrupt, Denied
+from rig.regular import open_regular
 from rigd.ring.tables import EVENTS, GAPS, META, PHYSICS, SCORING, Record
 
 CAPACITY: Final = 80 << 20
@@ -151,7 +152,7 @@ class _File:
         found = os.fstat(self._fd)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             raise Denied(f"{self.path} is no file of ours", hint="remove it", path=self.path)
-        header = os.pread(self._fd, _HEADER.size, 0)
+        self._header = header = os.pread(self._fd, _HEADER.size, 0)
         if len(header) < _HEADER.size:
             raise Corrupt(f"{self.path} has {len(header)} bytes, a live tail has {_DATA_AT} at least")
         magic, version, self.id, self.ring, capacity = _HEADER.unpack(header)
@@ -166,14 +167,16 @@ class _File:
         return Heads(*_HEADS.unpack(words))
 
     def lost(self) -> bool:
-        """Return whether the file was deleted, replaced or truncated: nobody else finds what is in it."""
+        """Return whether the file was deleted, replaced, truncated or written over: nobody else finds what is
+        in it.
+        """
         ours = os.fstat(self._fd)
         try:
             same = os.path.samestat(os.stat(self.path, follow_symlinks=False), ours)
         except OSError:
             return True
         whole = ours.st_size >= _DATA_AT + CAPACITY
-        return not (same and whole) or os.pread(self._fd, len(_MAGIC), 0) != _MAGIC
+        return not (same and whole) or os.pread(self._fd, _HEADER.size, 0) != self._header
 
     def bundles(self, position: int, until: int, most: int) -> list[Bundle] | None:
         """Return the bundles from `position` to before `until`, oldest first: no more than fit `most` bytes
@@ -281,6 +284,7 @@ class TailWriter(_File):
         whatever is there. Raises OSError and Denied.
         """
         _own_folder(path.parent)
+        _check_room(path.parent)
         written = beside(path)
         written.unlink(missing_ok=True)
         fd = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -342,18 +346,30 @@ def _write(fd: int, data: bytes, at: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def _check_room(folder: Path) -> None:
+    """Raise OSError for a memory that would be full before the tail has come round: then it would take all
+    that others need, and be lost. A memory without a bound says that it has no blocks.
+    """
+    room = os.statvfs(folder)
+    if room.f_blocks and room.f_bavail * room.f_frsize < CAPACITY:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
 def forget_tails(folder: Path) -> None:
     """Delete the tails in the user's folder whose data directories are gone."""
     with contextlib.suppress(OSError, Denied):
         _own_folder(folder)
         for path in folder.iterdir():
-            if not _owned(path):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, Corrupt):  # one that is no file keeps none of the others
+                if not _owned(path):
+                    path.unlink(missing_ok=True)
 
 
 def _owned(path: Path) -> bool:
-    """Return whether a tail has its data directory still; also of what cannot be read and is no tail."""
-    with path.open("rb") as file:
+    """Return whether a tail has its data directory still; also of a file that is no tail. Raises Corrupt for
+    what is no file, and OSError.
+    """
+    with open(open_regular(path), "rb") as file:
         header = file.read(_DATA_AT)
     if not header.startswith(_MAGIC) or len(header) < _DATA_AT:
         return True
@@ -365,7 +381,8 @@ def _owned(path: Path) -> bool:
 def tail_path(memory: Path, data: Path) -> Path:
     """Return where the tail of a data directory lies in a folder in memory, `/dev/shm`."""
     path = str(data.resolve())
-    name = f"{path.strip('/').replace('/', '-')[-80:]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
+    # A name has 255 bytes, a letter up to four.
+    name = f"{path.strip('/').replace('/', '-')[-40:]}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
     return memory / f"rigd-{os.geteuid()}" / f"{name}.tail"
 
 

@@ -21,7 +21,7 @@ from rigd.auth.seal import load_seal
 from rigd.durable import make_folder
 from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, Span
-from rigd.ring.tail import RESERVED, Reserve
+from rigd.ring.tail import CUT, RESERVED, Reserve
 from rigd.serve.cursor import CURSOR_BYTES, Cursor, Cursors
 from rigd.serve.history import RingHistory
 from rigd.serve.livetail import LiveFollower
@@ -165,7 +165,8 @@ class Feed:
         """Return whether a number beyond the newest may have been given out before a power cut: it was
         reserved, or is declared missing since.
         """
-        if seq < Reserve.read(self.ring.meta(RESERVED))[rings.STREAMS.index(stream)]:
+        reserves = (Reserve.read(self.ring.meta(name)) for name in (RESERVED, CUT))
+        if any(seq < reserve[rings.STREAMS.index(stream)] for reserve in reserves):
             return True
         return any(gap.first_seq <= seq <= gap.last_seq for gap in self.history.gaps(stream, seq, seq))
 

@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final
 
 from rig.errors import Corrupt, RigError
-from rigd.ring.tail import PLACE, Place, TailReader
+from rigd.ring.tail import PLACE, Place, TailReader, tail_path
 from rigd.serve.history import BATCH, BATCH_BYTES, RingHistory
 
 _READ_BYTES: Final = 1 << 20
@@ -22,7 +22,8 @@ class LiveTail:
         self._history = history
         self._uncommitted: deque[tuple[int, dict[bytes, int]]] = deque()
         """Positions, and how far the streams are there."""
-        if (self._tail.id, self._tail.ring) != (place.tail, history.id):
+        ours = tail_path(place.path.parent, history.ring.path.parent).name  # a copied ring tells of another's
+        if (self._tail.id, self._tail.ring, place.path.name) != (place.tail, history.id, ours):
             self._tail.close()
             raise Corrupt(f"{place.path} is of another recorder or ring")
 

@@ -19,7 +19,7 @@ from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigd import ring as rings
 from rigd.ring import Record, RingReader
-from rigd.ring.tail import PLACE, RESERVED, Place, TailReader, tail_path
+from rigd.ring.tail import PLACE, RESERVED, Place, TailReader, TailWriter, tail_path
 from tests.faults.account import account
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.conditions import Conditions
@@ -267,6 +267,27 @@ def test_a_tail_that_is_deleted_is_trouble_until_there_is_another(here: Stage) -
     assert any("live tail" in what for what in began)
 
 
+def test_a_tail_does_not_outlive_a_ring_that_was_set_aside(here: Stage) -> None:
+    """What the tail brings cannot be gone on from, so that another ring begins, which needs a tail too."""
+    with following(here) as follower:
+        recorder = here.record()
+        goes_on(follower)
+        kill(recorder)
+        old = TailWriter(follower.path)
+        old.append([Record(rings.PHYSICS, rings.key(1 << 40), b"?")], shown=False)
+        recorder = here.record()
+        until(lambda: 0 < here.status().durable_seq < 1 << 40)
+        place = Place.read(meta(here.data, PLACE))
+        new = TailReader(follower.path)
+        assert place is not None
+        assert place.tail == new.id != old.id
+        assert new.ring != old.ring
+        assert here.status().tail_error == ""
+        ends(recorder)
+        old.close()
+        new.close()
+
+
 def test_a_memory_that_is_full_costs_nothing(here: Stage) -> None:
     """A megabyte is full within a second or two."""
     with tempfile.TemporaryDirectory() as folder:
@@ -283,6 +304,47 @@ def test_a_memory_that_is_full_costs_nothing(here: Stage) -> None:
         until(lambda: here.status().durable_seq > start + 3 * RATE)
         ends(recorder)
     assert account(here.data).reasons <= {"MISSED"}
+
+
+def test_a_tail_without_room_is_kept_until_the_disk_has_it_all(here: Stage) -> None:
+    """The disk refuses, others fill the memory, and the recorder is killed: the next one needs that tail."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as scratch:
+        mount = f"mount -t tmpfs -o size=90M tmpfs {folder}"
+        if subprocess.run(["unshare", "-m", "sh", "-c", mount], check=False).returncode:
+            pytest.skip("a full memory: it needs the right to mount")
+        conditions = Conditions(Path(scratch), here.data)
+        here.environment = conditions.environment
+        holder = here.launch("unshare", "-m", "sh", "-c", f"{mount} && exec sleep 600")
+        memory = Path(f"/proc/{holder.pid}/root{folder}")
+        until(memory.is_mount)
+        words = ("--data", str(here.data), "--buffers", str(here.buffers), "--tail-folder", folder)
+        program = (sys.executable, "-m", "rigd", "record", *words)
+        recorder = here.launch("nsenter", "-t", str(holder.pid), "-m", *program)
+        until(lambda: here.status().captured > RATE)
+        conditions.become(refuse=errno.ENOSPC)
+        until(lambda: here.status().pending > RATE)
+        fill(memory / "others")
+        until(lambda: here.status().tails_lost == 1)
+        lost = here.status().pending
+        until(lambda: here.status().pending > lost + 2 * RATE)
+        kill(recorder)
+        taken = appended(next(memory.glob("*/*.tail")))
+        conditions.become()
+        recorder = here.launch("nsenter", "-t", str(holder.pid), "-m", *program)
+        until(lambda: not [*memory.glob("*/*.tail")])  # the memory is the others'
+        assert "No space left" in here.status().tail_error
+        (memory / "others").unlink()
+        until(lambda: not here.status().tail_error)
+        ends(recorder)
+    assert len(taken) > RATE
+    assert taken.items() <= stored(here.data).items()
+
+
+def fill(path: Path) -> None:
+    """Leave no room in a memory."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
 
 
 def test_two_recorders_have_a_tail_each_and_the_second_of_one_ring_none(here: Stage) -> None:

@@ -373,6 +373,42 @@ def test_tails_of_data_directories_that_are_gone_are_deleted(tmp_path: Path) -> 
     forget_tails(memory / "nowhere")
 
 
+def test_a_data_directory_may_have_any_name(tmp_path: Path) -> None:
+    """Of letters with many bytes, too."""
+    data = tmp_path / ("\U0001f3ce" * 60) / ("\U0001f3ce" * 60)
+    path = tail_path(tmp_path, data)
+    TailWriter.begin(path, RING, data).close()
+    assert path != tail_path(tmp_path, data.parent)
+
+
+def test_what_is_no_file_keeps_no_recorder_and_no_other_tail(tmp_path: Path) -> None:
+    """A FIFO that nobody writes is not waited for, wherever it stands in the folder."""
+    data = tmp_path / "gone"
+    data.mkdir()
+    paths = [tail_path(tmp_path, data).with_stem(name) for name in ("1", "3")]
+    for path in paths:
+        TailWriter.begin(path, RING, data).close()
+    data.rmdir()
+    folder = paths[0].parent
+    os.mkfifo(folder / "0.tail")
+    (folder / "2.tail").mkdir()
+    (folder / "4.tail").symlink_to(folder)
+    forget_tails(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["0.tail", "2.tail", "4.tail"]
+
+
+def test_a_file_that_another_tail_was_written_over_is_lost(written: TailWriter, tmp_path: Path) -> None:
+    """It is the same file still, and has as many bytes."""
+    reader = TailReader(written.path)
+    other = TailWriter.begin(tmp_path / "other" / "tail", RING, tmp_path)
+    assert [written.lost(), reader.lost()] == [False, False]
+    with written.path.open("wb") as file:
+        file.write(other.path.read_bytes())
+    assert [written.lost(), reader.lost()] == [True, True]
+    other.close()
+    reader.close()
+
+
 def test_a_place_and_a_reserve_are_read_as_they_were_packed() -> None:
     place = Place(b"12345678", 7, Path("/dev/shm/rigd-0/a b.tail"))
     assert Place.read(place.pack()) == place

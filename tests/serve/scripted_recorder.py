@@ -18,7 +18,7 @@ from rig.errors import RigError
 from rig.v1 import event_pb2, scoring_pb2, session_pb2
 from rigd import ring as rings
 from rigd.ring import Record, RingWriter
-from rigd.ring.tail import PLACE, RESERVED, Place, Reserve, TailWriter, tail_path
+from rigd.ring.tail import CUT, PLACE, RESERVED, Place, Reserve, TailWriter, tail_path
 from rigd.seat import META, Seat, seal
 from rigd.wake import Bell
 
@@ -247,6 +247,11 @@ class ScriptedRecorder:
             Record(rings.EVENTS, rings.key(seq), event.SerializeToString()),
             Record(rings.GAPS, rings.gap_key(stream, first, seq), gap.SerializeToString()),
         ]
+
+    def owe(self, count: int) -> None:
+        """Note that a power cut took the next `count` numbers of every stream, all undeclared."""
+        cut = Reserve(*(self.seq[stream] + 1 + count for stream in rings.STREAMS))
+        self.ring.append((), {CUT: cut.pack()})
 
     def damaged(self) -> None:
         """Append a tick of which the disk has kept nothing."""

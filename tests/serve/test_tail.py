@@ -287,6 +287,52 @@ async def test_a_cursor_beyond_all_that_was_given_out_is_of_no_ring_of_ours(
         assert good.gaps[0].reason == event_pb2.GAP_REASON_POWER_CUT
 
 
+async def test_a_cursor_waits_for_what_a_power_cut_took_to_be_declared(
+    tmp_path: Path, recorder_process: RecorderProcess
+) -> None:
+    """No record came before the recorder was stopped, so that nothing is reserved and nothing declared."""
+    recorder = RemoteRecorder(recorder_process, tmp_path)
+    recorder.ticks(3)
+    ring = tmp_path / "ring" / "data.mdb"
+    before = ring.read_bytes()
+    recorder.ticks(5)
+    async with serving(tmp_path) as rig:
+        cursor = (await take(rig.physics(["speed"], start="earliest"), 8))[-1].cursor
+    recorder.close()
+    ring.unlink()
+    ring.write_bytes(before)
+    recorder = RemoteRecorder(recorder_process, tmp_path)
+    recorder.owe(20)
+    async with serving(tmp_path) as rig:
+        coming = asyncio.ensure_future(take(rig.physics(["speed"], start=cursor, reconnect=False), 1))
+        while not (coming.done() or (await rig.status()).followers):
+            await asyncio.sleep(0.01)
+        recorder.gap(20, event_pb2.GAP_REASON_POWER_CUT)
+        (frame,) = await coming
+        assert (frame.seq, [(gap.first_seq, gap.count) for gap in frame.gaps]) == (24, [(9, 15)])
+    recorder_process.call("close")
+
+
+async def test_the_server_of_a_copy_does_not_follow_what_is_recorded_elsewhere(
+    recorder: RemoteRecorder, tmp_path: Path
+) -> None:
+    """A copied or restored ring has the other's id, and names its live tail."""
+    recorder.ticks(3)
+    recorder.hold()
+    copy = tmp_path / "copy"
+    (copy / "ring").mkdir(parents=True)
+    (copy / "ring" / "data.mdb").write_bytes((tmp_path / "ring" / "data.mdb").read_bytes())
+    recorder.ticks(2)
+    async with serving(copy) as rig:
+        assert "another recorder" in (await rig.status()).why_not_live
+        stream = rig.physics(["speed"], start="earliest")
+        assert numbers(await take(stream, 3)) == [1, 2, 3]
+        coming = asyncio.ensure_future(take(stream, 1))
+        assert not (await asyncio.wait((coming,), timeout=0.2))[0]
+        coming.cancel()
+        await asyncio.wait((coming,))
+
+
 @pytest.mark.parametrize("how", ["delete", "truncate", "replace"])
 async def test_a_spoilt_tail_is_left_for_the_ring_and_a_new_one_joined(
     recorder: RemoteRecorder, rig: AsyncRig, how: str
