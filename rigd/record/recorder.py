@@ -122,8 +122,8 @@ class Recorder:
     def _rehearse(self) -> None:
         """Encode the last frame once more, for the caches: the real one then takes half the time.
 
-        Measured at 50 Hz with 40 cars: from 0.31 to 0.18 ms in the median, 0.8 to 0.3 ms in the 99th
-        percentile, for no more CPU than the noise between two runs.
+        Measured at 50 Hz with 40 cars, with it and without: tick work 0.49 and 0.59 ms in the median, the age
+        at 8 subscribers 2.42 and 2.56 ms, 6.0 and 5.0 % of a core.
         """
         if self._rehearsal is not None:
             self._physics.encode(*self._rehearsal)
