@@ -71,6 +71,12 @@ LAP_LOST: Final = LogEvent(
 EVENT_SPOILED: Final = LogEvent(
     "event_spoiled", ("seq", "what"), "an event of the ring cannot be read", logging.WARNING
 )
+TAIL_SPOILED: Final = LogEvent(
+    "tail_spoiled",
+    ("tail", "what"),
+    "what the last recorder left in memory cannot be taken over; its numbers are declared lost",
+    logging.WARNING,
+)
 TROUBLE: Final = LogEvent("trouble", ("daemon", "what"), "something keeps it from its work", logging.WARNING)
 TROUBLE_ENDED: Final = LogEvent(
     "trouble_ended", ("daemon", "what", "duration_s"), "it works again", logging.WARNING

@@ -1,5 +1,6 @@
 """What the last recorder left: a tail that is not committed yet, records that the next goes on from."""
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from rig import parse
 from rig.columns import read_head
 from rig.errors import Corrupt, Denied, Unavailable
 from rig.v1 import event_pb2, physics_pb2, scoring_pb2
+from rigd import log
 from rigd import ring as rings
 from rigd.record.committer import group_bytes
 from rigd.ring import GAPS, META, STREAMS, Record, RingWriter
@@ -26,29 +28,23 @@ _MOST_SESSION: Final = 1 << 31
 
 
 def recovered(ring: RingWriter, path: Path) -> TailWriter | None:
-    """Return the tail at `path`, once all of it is in the ring; None where the last recorder left none, or
-    none that goes with the ring: after a power cut. Raises Unavailable when the disk refuses.
+    """Return the tail at `path`, once all of it is in the ring; None where the last recorder left none, as
+    after a power cut, or none that goes with the ring. Raises Unavailable when the disk refuses.
     """
     place = Place.read(ring.meta(PLACE))
-    tail = _opened(path) if place else None
-    if place is None or tail is None:
+    if place is None or not os.path.lexists(path):
         return None
     try:
+        tail = TailWriter(path)
         if (tail.id, tail.ring) != (place.tail, ring.id):
             raise Corrupt(f"{path} is another tail than the ring's")
         _replay(ring, tail, place.position)
-    except (Corrupt, lmdb.KeyExistsError, lmdb.BadValsizeError):
+    except (OSError, Denied, Corrupt, lmdb.KeyExistsError, lmdb.BadValsizeError) as error:
+        log.say(log.TAIL_SPOILED, tail=path, what=error)
         return None
     except lmdb.Error as error:
         raise Unavailable(f"the ring in {ring.path} refuses: {error}", hint="is the disk full?") from error
     return tail
-
-
-def _opened(path: Path) -> TailWriter | None:
-    try:
-        return TailWriter(path)
-    except (OSError, Denied, Corrupt):
-        return None
 
 
 def _replay(ring: RingWriter, tail: TailWriter, position: int) -> None:

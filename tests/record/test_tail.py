@@ -202,6 +202,21 @@ def test_without_the_tail_it_is_a_power_cut_and_no_number_is_used_twice(here: St
         assert verified.returncode == 0, said
 
 
+def test_a_tail_that_cannot_be_taken_over_is_said_and_its_numbers_are_declared(here: Stage) -> None:
+    with following(here) as follower:
+        recorder = here.record(*HELD)
+        goes_on(follower)
+        kill(recorder)
+        follower.path.write_bytes(bytes(4096))
+        again = here.record(*HELD, stderr=subprocess.PIPE)
+        goes_on(follower)
+        ends(again)
+        assert not follower.moved, "a number was given twice"
+    assert again.stderr is not None
+    assert "tail_spoiled" in again.stderr.read()
+    assert gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
+
+
 def test_a_clean_stop_leaves_nothing_in_memory(here: Stage) -> None:
     with following(here) as follower:
         recorder = here.record()
