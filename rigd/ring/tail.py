@@ -334,11 +334,6 @@ class TailWriter(_File):
         _write(self._fd, _COMMITTED.pack(position), _COMMITTED_AT)
         self._durable = position
 
-    def remove(self) -> None:
-        """Delete the file: the ring has all of it, and no recorder runs."""
-        self.path.unlink(missing_ok=True)
-        self.close()
-
 
 def _write(fd: int, data: bytes, at: int) -> None:
     """Write all of it. Raises OSError also where only a part found room."""

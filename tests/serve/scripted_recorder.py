@@ -91,7 +91,8 @@ class Handover:
         """End as the recorder does when it is asked to: everything is in the ring."""
         self.commit(len(self._pending), numbers)
         self._ring.append((), {PLACE: b"", RESERVED: b""})
-        self._tail.remove()
+        self._path.unlink()
+        self._tail.close()
 
     def renew(self, numbers: Numbers) -> None:
         """Begin another tail, as the recorder does when its own is lost."""
