@@ -262,6 +262,7 @@ def test_a_rig_that_ends_is_said_and_its_last_values_stay(
     browser.wait(page, lambda: page.locator("rig-dash .badge").count())
     assert page.locator("rig-dash[stale]").count() == 1
     assert page.locator("rig-dash .live").count() == 1
-    page.goto(race.page(f"overlay/standings?rig={race.rig}"))
-    browser.wait(page, lambda: page.locator("rig-standings .words").count())
-    assert says(page, "standings")
+    # A car that no page has shown: a stream that one left three seconds ago still has its last values.
+    page.goto(race.page(f"overlay/inputs?rig={race.rig}&car=17"))
+    browser.wait(page, lambda: page.locator("rig-inputs .words").count())
+    assert says(page, "inputs")
