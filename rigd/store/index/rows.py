@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from rig import parse
 from rig.errors import Corrupt
 from rig.v1 import lap_pb2, session_pb2
-from rigd.store import query
+from rigd.store.index import query
 
 Row = dict[str, Any]
 M = TypeVar("M", bound=Message)

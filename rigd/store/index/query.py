@@ -22,6 +22,12 @@ LATEST_NS: Final = 2**63 - 1
 ABSENT: Final = math.inf
 """What the index holds for a time that a lap does not have: longer than any, so it sorts last."""
 
+IMPORTED: Final = f"""
+SELECT seat.id FROM seat JOIN session ON session.name = seat.session
+WHERE session.source = {int(session_pb2.SESSION_SOURCE_IMPORT)}
+"""
+"""Seats of files of other programs."""
+
 _PARENT: Final = re.compile(r"sessions/([a-z0-9-]+)")
 _FLAGS: Final = ("valid", "complete", "pinned", "damaged", "player", "synced")
 
