@@ -31,8 +31,9 @@ from riglap.compare import (
 from riglap.cornering import CornerPass, cornering
 from riglap.findings import Finding, doubtful, findings, tips
 from riglap.formulas import with_formulas
-from riglap.lap import Array, ColumnSource, Lap, channel_of
+from riglap.lap import Lap
 from riglap.names import short_names
+from riglap.rows import Array, ColumnSource, channel_of
 
 FORMAT: Final = 1
 MOST_LAPS: Final = 20

@@ -28,7 +28,7 @@ from riglap.formulas.nodes import (
 )
 from riglap.formulas.parser import parsed
 from riglap.formulas.units import NONE, SECOND, Unit, known
-from riglap.lap import Array, ChannelRows
+from riglap.rows import Array, ChannelRows
 
 MOST_CHAIN: Final = 20
 """Formulas that use formulas."""
