@@ -6,7 +6,9 @@ from threading import Lock
 from typing import Final
 
 from rig.errors import BadRequest
-from riglap.formulas.plan import Formula, FormulaPlan, Planner, parse
+from riglap.formulas.parser import Formula, parse
+from riglap.formulas.plan import FormulaPlan
+from riglap.formulas.planner import Planner
 from riglap.lap import Lap
 from riglap.rows import Array, ChannelRows, ColumnSource, FlatColumn
 
