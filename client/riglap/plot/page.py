@@ -8,7 +8,7 @@ import numpy as np
 
 from rig.signs import visible
 from riglap import html
-from riglap.document import FORMAT, ChannelPlain, Document, LapPlain, column
+from riglap.plain import FORMAT, ChannelPlain, Document, LapPlain, column
 from riglap.plot.panels import Curve, Panel, Plot
 from riglap.rows import Array
 
