@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rig.v1 import season_pb2
-from riglap.season.markup import tag, text
+from riglap.season.page.markup import tag, text
 
 COLOURED: Final = 6
 """Drivers whose lines have a colour and a name; those of all others are thin."""

@@ -1,10 +1,15 @@
 """Pieces of HTML. Whatever somebody else chose, names above all, goes through `text`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from html import escape
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from rig.signs import visible
+from rig.v1 import season_pb2
+from riglap.season.fields import grouped
+
+Classed = TypeVar("Classed", season_pb2.SeasonDriver, season_pb2.Standing)
 
 
 def text(value: object) -> str:
@@ -72,3 +77,31 @@ def bar(score: float | None) -> str:
         return NONE
     filled = tag("i", style=f"width:{score:.0f}%")
     return tag("span", tag("b", f"{score:.0f}"), tag("span", filled, class_="groove"), class_="score")
+
+
+def count(number: int, word: str) -> str:
+    """Return a number of things, in words."""
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def figure(one: season_pb2.SeasonDriver, name: str, digits: int) -> str:
+    """Return a figure of a driver; a dash where it is not known."""
+    known = one.HasField(name)  # type: ignore[arg-type]
+    return f"{getattr(one, name):.{digits}f}" if known else NONE
+
+
+def utc(one: season_pb2.SeasonRound) -> datetime:
+    """Return when a session began."""
+    return datetime.fromtimestamp(one.start_time_ns / 1e9, UTC)
+
+
+def date(one: season_pb2.SeasonRound) -> str:
+    """Return the day of a session; empty where it is not known."""
+    return f"{utc(one):%d %b %Y}" if one.start_time_ns else ""
+
+
+def classes(rows: Iterable[Classed]) -> Iterator[tuple[str, str, list[Classed]]]:
+    """Yield each class with its heading, which is empty where there is one class alone, and its rows."""
+    fields = grouped(rows, lambda one: one.vehicle_class)
+    for name, field in fields.items():
+        yield name, tag("h3", text(name or "no class")) if len(fields) > 1 else "", field
