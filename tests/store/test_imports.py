@@ -12,7 +12,6 @@ import grpc
 import pytest
 
 import rigclient
-from rig import lapfile
 from rig.errors import (
     BadRequest,
     Corrupt,
@@ -24,6 +23,7 @@ from rig.errors import (
     Unavailable,
 )
 from rig.lapfile import LapFile, pack
+from rig.lapfile.head import beginning
 from rig.v1 import archive_pb2, lap_pb2, laps_pb2, session_pb2
 from rigclient import queries
 from rigclient.wire import translated
@@ -276,7 +276,7 @@ async def test_columns_are_those_of_the_registry(lap_store: LapStore, rig: rigcl
 
 def rebuilt(file_: LapFile) -> bytes:
     """The file with its head as it was changed."""
-    return b"".join([lapfile._beginning(file_.header), *map(file_._block, file_.header.columns)])
+    return b"".join([beginning(file_.header), *map(file_._block, file_.header.columns)])
 
 
 async def test_a_damaged_file_leaves_nothing(lap_store: LapStore, rig: rigclient.aio.AsyncRig) -> None:
