@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from rig import blocks, components
 from rig.errors import Corrupt, MissingChannel
+from rig.lapfile import blocks, components
 from rig.lapfile.head import (
     RECORDED,
     SAMPLES,

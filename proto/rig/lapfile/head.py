@@ -5,8 +5,9 @@ import zlib
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from rig import blocks, components, parse
+from rig import parse
 from rig.errors import Corrupt, Exhausted, Newer
+from rig.lapfile import blocks, components
 from rig.v1 import archive_pb2
 
 Section: TypeAlias = "archive_pb2.Section.ValueType"

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from rig import blocks, trial
 from rig.channels import LAP, PHYSICS, SCORING, Channel, Table
-from rig.codings import untried
 from rig.errors import BadRequest, Exhausted
+from rig.lapfile import blocks, trial
+from rig.lapfile.codings import untried
 from rig.lapfile.head import COLUMNS_LIMIT, RECORDED, ROWS_LIMIT, SAMPLES, SCORINGS, Section, beginning
-from rig.neighbours import Key
+from rig.lapfile.neighbours import Key
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from rig import blocks
 from rig.channels import Channel
-from rig.codings import Coded, Coding, cheapest, constant, encode, keys_of, less, on_grid, still
-from rig.neighbours import LINEAR, Key, candidates
+from rig.lapfile import blocks
+from rig.lapfile.codings import Coded, Coding, cheapest, constant, encode, keys_of, less, on_grid, still
+from rig.lapfile.neighbours import LINEAR, Key, candidates
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rig import blocks
-from rig.neighbours import Key, predict, rounded
+from rig.lapfile import blocks
+from rig.lapfile.neighbours import Key, predict, rounded
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]

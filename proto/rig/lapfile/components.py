@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from rig import blocks
 from rig.channels import DTYPES
 from rig.errors import Corrupt
-from rig.neighbours import COUNTS, LINEAR, Key, predict, rounded
+from rig.lapfile import blocks
+from rig.lapfile.neighbours import COUNTS, LINEAR, Key, predict, rounded
 from rig.v1 import archive_pb2
 
 Array = np.ndarray[Any, np.dtype[Any]]
