@@ -124,22 +124,13 @@ class Catalog:
         """Add a resource. Raises Taken, BadRequest, Denied."""
         noun, over = parent_of(request.parent)
         resource = _given(noun, request.resource)
-        if bool(noun.above) != bool(over):
-            raise BadRequest(f"{request.parent} is all of them", hint="name the one that it is to be below")
-        if request.id:
-            check_id(noun, request.id)
-        if noun.kind == "user":
-            actor.check_admin("add users")
+        _check_place(noun, over, request, actor)
         with self.turn():
             self._own(noun, resource, over, request.id, actor)
-            resource.name = (
-                f"{request.parent}/{request.id or self._identifier(noun, resource, request.parent)}"
-            )
-            resource.create_time_ns = resource.update_time_ns = self.now_ns()
-            values.complete(noun, resource, resource.create_time_ns)
-            values.check(noun, resource)
-            self._check_targets(noun, resource, known)
-            self.check_references(noun, resource, actor)
+            identifier = request.id or self._identifier(noun, resource, request.parent)
+            resource.name = f"{request.parent}/{identifier}"
+            resource.create_time_ns = resource.update_time_ns = now_ns = self.now_ns()
+            self._complete(noun, resource, now_ns, actor, known)
             self.insert(noun, resource)
             return self.find(resource.name, ADMIN)
 
@@ -184,13 +175,25 @@ class Catalog:
             _check_etag(before, given.etag)
             after = merged(noun, before, given, request.update_mask.paths)
             check_change(noun, before, after, actor)
-            values.complete(noun, after, self.now_ns())
-            values.check(noun, after)
-            self._check_targets(noun, after, known, before)
-            self.check_references(noun, after, actor, before)
+            self._complete(noun, after, self.now_ns(), actor, known, before)
             after.update_time_ns = self.now_ns()
             self.replace(noun, after)
             return self.find(after.name, ADMIN)
+
+    def _complete(
+        self,
+        noun: Noun,
+        resource: Resource,
+        now_ns: int,
+        actor: Actor,
+        known: Known,
+        before: Resource | None = None,
+    ) -> None:
+        """Fill in what is not said, and check what is. Raises BadRequest, NotFound."""
+        values.complete(noun, resource, now_ns)
+        values.check(noun, resource)
+        self._check_targets(noun, resource, known, before)
+        self.check_references(noun, resource, actor, before)
 
     def insert(self, noun: Noun, resource: Resource) -> None:
         """Write a resource that is checked and was not there, within a turn. Raises Taken."""
@@ -361,6 +364,16 @@ def _given(noun: Noun, given: Resource) -> Resource:
     resource = Resource()
     resource.CopyFrom(given)
     return resource
+
+
+def _check_place(noun: Noun, over: str, request: catalog_pb2.CreateResourceRequest, actor: Actor) -> None:
+    """Raise BadRequest, Denied where nothing can be added under what the request says."""
+    if bool(noun.above) != bool(over):
+        raise BadRequest(f"{request.parent} is all of them", hint="name the one that it is to be below")
+    if request.id:
+        check_id(noun, request.id)
+    if noun.kind == "user":
+        actor.check_admin("add users")
 
 
 def _check_etag(found: Resource, etag: str) -> None:
