@@ -35,6 +35,7 @@ PLANTED = {
     "rig/errors.py": "import riglap.lap",
     "rigclient/connection.py": "import rigclient.cli.main",
     "rigclient/cli/terminal/line.py": "import rigclient.cli.watch.view",
+    "rigclient/imports/text/sheet.py": "import rigclient.imports.dialects.vbo",
     "rigclient/assistant/exchange.py": "import rigclient.aio",
     "rigclient/gateway/page.py": "import rigclient.cli.main",
     "rigd/ring/reader.py": "import rigd.store.index",

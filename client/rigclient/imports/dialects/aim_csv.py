@@ -17,13 +17,13 @@ from typing import Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import encoding
-from rigclient.imports.log_laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
-from rigclient.imports.log_times import NO_ZONE, seconds_of, wall_clock_ns
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.plausible import LapCut
+from rigclient.imports.loggers.laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import keyed, logs, opened
+from rigclient.imports.loggers.times import NO_ZONE, seconds_of, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.tabled import keyed, logs, opened
+from rigclient.imports.signals.cuts import LapCut
+from rigclient.imports.text import encoding
 
 _HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?AiM CSV File')
 _COLUMNS: Final = re.compile(

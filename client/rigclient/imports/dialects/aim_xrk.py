@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest, Corrupt
-from rigclient.imports import naming
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, session_kind, whole_run
-from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import Ground, LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_times
+from rigclient.imports.channels import naming
+from rigclient.imports.channels.naming import Named
+from rigclient.imports.loggers.columns import HeldColumns
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, session_kind, whole_run
+from rigclient.imports.loggers.run import Ground, LoggedRun
+from rigclient.imports.loggers.times import NO_ZONE, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.spooled import HeldColumns
+from rigclient.imports.signals.cuts import LapCut, laps_by_times
 from riglap.extras import need
 
 Array = np.ndarray[Any, np.dtype[Any]]

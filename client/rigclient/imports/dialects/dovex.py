@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, whole_run
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_times
+from rigclient.imports.channels.naming import Named
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import logs, opened
 from rigclient.imports.recording import (
     Head,
     Progress,
@@ -31,7 +31,7 @@ from rigclient.imports.recording import (
     Recording,
     Refuse,
 )
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_by_times
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

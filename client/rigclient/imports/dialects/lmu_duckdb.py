@@ -19,11 +19,14 @@ import numpy as np
 
 from rig.errors import BadRequest, Unavailable
 from rig.lapfile import ROWS_LIMIT
-from rigclient.imports import cells, directions, plausible
-from rigclient.imports.cells import Malformed
-from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z, has_unit
+from rigclient.imports.channels.mapping import ChannelBuilder, To, X, Y, Z, has_unit
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import sane
+from rigclient.imports.signals import directions
+from rigclient.imports.signals.clock import clock
+from rigclient.imports.signals.geography import local_metres
+from rigclient.imports.signals.units import sane
+from rigclient.imports.text import cells
+from rigclient.imports.text.cells import Malformed
 from riglap.extras import need
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -430,7 +433,7 @@ class _Session:
         """Return the channels of a lap, and how they were made."""
         first, end = np.searchsorted(self._times, [lap.start_s, lap.end_s])
         times = self._times[first:end]
-        sound = plausible.clock(times)
+        sound = clock(times)
         rows = sound.runs()[0] if len(times) else np.zeros(0, np.int64)
         if len(rows) < 2:
             raise BadRequest(f"lap {lap.number} has {len(rows)} samples")
@@ -506,7 +509,7 @@ class _Session:
             return
         if self._plane is None:
             degrees = (self._values(name, np.arange(len(self._times)))[0] for name in _PLACE)
-            self._plane = plausible.local_metres(*degrees)
+            self._plane = local_metres(*degrees)
         plane = self._plane[rows]
         builder.put("GPS Longitude", plane[:, 0], To("position", "m", X, note="metres east"))
         builder.put("GPS Latitude", plane[:, 1], To("position", "m", Z, note="metres north"))

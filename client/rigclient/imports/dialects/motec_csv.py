@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rigclient.imports.log_laps import (
+from rigclient.imports.loggers.laps import (
     Driven,
     Stated,
     by_beacons,
@@ -21,11 +21,11 @@ from rigclient.imports.log_laps import (
     session_kind,
     whole_run,
 )
-from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.plausible import LapCut
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import logs, opened
+from rigclient.imports.loggers.times import NO_ZONE, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut
 
 _HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?MoTeC CSV File')
 _LAP: Final = re.compile(r"Lap\s+([0-9]{1,4})", re.IGNORECASE)

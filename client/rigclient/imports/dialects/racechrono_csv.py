@@ -17,12 +17,12 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.log_laps import Driven, lap_numbers, recorded_laps, whole_run
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_number
+from rigclient.imports.channels.naming import Named
+from rigclient.imports.loggers.laps import Driven, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import keyed, logs, opened
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.tabled import keyed, logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_by_number
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -16,15 +16,15 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from rigclient.imports import encoding
-from rigclient.imports.log_laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
-from rigclient.imports.log_times import seconds_of
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_number, laps_by_times
+from rigclient.imports.channels.naming import Named
+from rigclient.imports.loggers.laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import logs, opened
+from rigclient.imports.loggers.times import seconds_of
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import TableChunk
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_by_number, laps_by_times
+from rigclient.imports.text import encoding
+from rigclient.imports.text.table import TableChunk
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -22,16 +22,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import encoding
-from rigclient.imports.geography import metres
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, whole_run
-from rigclient.imports.log_times import seconds_of_day, wall_clock_ns
-from rigclient.imports.logged import Ground, LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_at_line
+from rigclient.imports.channels.naming import Named
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
+from rigclient.imports.loggers.run import Ground, LoggedRun
+from rigclient.imports.loggers.tables import logs, opened
+from rigclient.imports.loggers.times import seconds_of_day, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, Reading, RecordedSession, Recording, Refuse
-from rigclient.imports.table import TableChunk
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_at_line
+from rigclient.imports.signals.geography import metres
+from rigclient.imports.text import encoding
+from rigclient.imports.text.table import TableChunk
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
