@@ -39,7 +39,7 @@ PLANTED = {
     "rigclient/assistant/exchange.py": "import rigclient.aio",
     "rigclient/gateway/page.py": "import rigclient.cli.main",
     "rigd/ring/reader.py": "import rigd.store.index",
-    "rigd/serve/laps.py": "import rigd.archive.archiver, rigd.record.recorder",
+    "rigd/serve/laps/service.py": "import rigd.archive.archiver, rigd.record.recorder",
     "rigd/record/recorder.py": "import rigd.store.marks",
     "rigd/archive/archiver.py": "import grpc",
     "rigd/losses/account.py": "import tomllib",

@@ -5,9 +5,9 @@ archiver.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from rig.disk import sync_folder
 from rig.errors import BadRequest, Denied, Exhausted, Unavailable
@@ -16,6 +16,7 @@ from rigd.auth.caller import CALLER
 from rigd.durable import open_to_write
 from rigd.serve.accounts import Accounts
 from rigd.serve.limits import MAX_IMPORT_BYTES, MAX_IMPORTS, MAX_SILENCE_S
+from rigd.serve.workers import Workers
 from rigd.store.commands import CommandQueue
 from rigd.store.imports import FLOOR_BYTES, check_file, check_room, check_session_taken, check_start
 from rigd.store.store import StoreReader
@@ -28,8 +29,6 @@ _SLOWEST_BYTES_S: Final = 10e6
 """The archiver copies the file once more."""
 
 Requests = AsyncIterator[laps_pb2.ImportLapRequest]
-Work = Callable[..., asyncio.Future[Any]]
-"""Calls something in a thread."""
 
 
 class Upload(NamedTuple):
@@ -45,7 +44,7 @@ class Upload(NamedTuple):
 class Imports:
     """Takes laps for all callers. Lives on the event loop; whatever touches the disk is work for a thread."""
 
-    def __init__(self, data: Path, queue: CommandQueue, accounts: Accounts, work: Work) -> None:
+    def __init__(self, data: Path, queue: CommandQueue, accounts: Accounts, work: Workers) -> None:
         self._store, self._queue, self._accounts, self._work = StoreReader(data), queue, accounts, work
         self._open = self._bytes = 0
         self._of_user: dict[str, int] = {}
