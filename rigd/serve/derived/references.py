@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from rig.errors import Mismatch, NotFound, RigError
+from rig.errors import Mismatch, RigError
 from rig.v1 import lap_pb2, laps_pb2, session_pb2
+from rigd.serve.laplookup import lap_of_file, listed_lap
 from rigd.store.store import StoreReader
 from rigd.store.viewer import Viewer
 from riglap.alignment import align
@@ -18,7 +19,6 @@ from riglap.circuits.circuit import Circuit
 from riglap.circuits.line import Floats
 from riglap.circuits.shelf import Shelf
 from riglap.compare import trace
-from riglap.lap import Lap
 from riglap.live import ReferenceTimes, reference_of
 
 TAKEN_UP_NS: Final = 10_000_000_000
@@ -116,9 +116,7 @@ class SessionReferences:
         """Return the lap that a request names; None while the circuit is not known. Raises NotFound, also
         where there is none for the viewer, Mismatch for a lap of another circuit, and as reading it does.
         """
-        lap = self._store.index.lap(name, self._viewer)
-        if lap is None:
-            raise NotFound(f"there is no lap {name!r}", name=name)
+        lap = listed_lap(self._store, name, self._viewer)
         if state is not None and (lap.track_name, round(lap.track_length)) != (
             state.track_name,
             round(state.track_length),
@@ -176,11 +174,7 @@ class SessionReferences:
         return self._loaded.get(name)
 
     def _read(self, name: str, circuit: Circuit) -> ReferenceTimes:
-        try:
-            lap = Lap.open(self._store.folder.path(name))
-        except FileNotFoundError as error:
-            raise NotFound(f"there is no lap {name!r}", name=name) from error
-        return reference_of(trace(align(lap, circuit)))
+        return reference_of(trace(align(lap_of_file(self._store, name), circuit)))
 
     def _found(self) -> session_pb2.Session | None:
         request = laps_pb2.ListSessionsRequest(page_size=_PAGE, imported=False)
