@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rigclient.imports.channels import naming
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To
 
 
-def one(name: str, unit: str = "", own: dict[str, Named] | None = None) -> tuple[str, int, float, float]:
+def one(name: str, unit: str = "", own: dict[str, To] | None = None) -> tuple[str, int, float, float]:
     (found,) = naming.sources([(name, unit)], own)
     return found.channel.name, found.place, found.factor, found.offset
 
@@ -58,7 +58,7 @@ def test_what_is_no_channel_or_cannot_be_turned_into_its_unit_becomes_none(name:
 
 
 def test_names_of_a_dialect_come_first_with_their_sign_and_their_zero() -> None:
-    own = {"Clutch": Named("clutch", times=-1.0, plus=1.0)}
+    own = {"Clutch": To("clutch", times=-1.0, plus=1.0)}
     assert one("Clutch", "", own) == ("clutch", 0, -1.0, 1.0)
 
 

@@ -1,18 +1,17 @@
-"""Columns of other programs and the channels that they become: by name and unit.
+"""Columns that become channels by their names and units.
 
-The names are those of `riglap.formulas.aliases`, of the registry, and what a dialect adds; the factors come
-from the units of `riglap.formulas.units`. A column whose unit cannot be turned into that of the channel, such
-as the volts of a sensor, becomes none.
+The names are those of `riglap.formulas.aliases`, of the registry, and what a dialect adds. A column whose
+unit cannot be turned into that of the channel, such as the volts of a sensor, becomes none.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from rig.channels import LAP, PHYSICS, Channel
-from rigclient.imports.recording import MappedColumn
-from riglap.formulas import units
+from rig.channels import LAP, PHYSICS
+from rigclient.imports.channels.column import ChannelSource, To, channel_of, has_unit, source
 from riglap.formulas.aliases import ALIASES, COMPONENTS
+from riglap.formulas.units import known
 
 _BRACKETS: Final = re.compile(r"\s*[\[(][^\[\](){}]*[\])}]\s*$")
 _NAME_BYTES: Final = 31
@@ -24,42 +23,12 @@ TURN_RAD: Final = 6.283185307179586
 """Of a wheel whose lock nobody tells: 1 stands for a full turn."""
 TURN_NOTE: Final = "the file tells no lock: 1 stands for a full turn of the wheel"
 
-
-class Named(NamedTuple):
-    """What a dialect's name means: a channel or one of its values, such as local_velocity_x."""
-
-    column: str
-    unit: str = ""
-    """Where the file states none."""
-    times: float = 1.0
-    """-1 where the file counts the other way."""
-    plus: float = 0.0
-    """Added in the channel's unit: 1, where the file counts a pedal from the other end."""
-
-
-class ChannelSource(NamedTuple):
-    """A column of the file behind a channel: value * factor + offset is in the channel's unit and sign."""
-
-    column: str
-    unit: str
-    channel: Channel
-    place: int
-    """Which of the channel's values."""
-    factor: float
-    offset: float = 0.0
-    note: str = ""
-
-    @property
-    def mapped(self) -> MappedColumn:
-        """What is told of it."""
-        return MappedColumn(self.column, self.unit, self.channel.name, self.note)
-
-
 _CHANNELS: Final = {one.name: one for one in (*LAP.channels, *PHYSICS.channels) if one.name not in _OWN}
-_COLUMNS: Final = {
-    column: (_CHANNELS[name], place) for column, (name, place) in COMPONENTS.items() if name in _CHANNELS
-} | {one.name: (one, 0) for one in _CHANNELS.values() if one.width == 1}
-_BY_TITLE: Final = {column.replace("_", " ")[:_NAME_BYTES]: column for column in _COLUMNS}
+_COMPONENTS: Final = {
+    column: To(name, at=at) for column, (name, at) in COMPONENTS.items() if name in _CHANNELS
+} | {one.name: To(one.name) for one in _CHANNELS.values() if one.width == 1}
+"""By name of a channel with one value, or of one of its values, such as local_velocity_x."""
+_BY_TITLE: Final = {column.replace("_", " ")[:_NAME_BYTES]: to for column, to in _COMPONENTS.items()}
 
 
 def plain_name(name: str) -> str:
@@ -67,44 +36,39 @@ def plain_name(name: str) -> str:
     return _BRACKETS.sub("", name).replace("_", " ").strip().lower()
 
 
-def sources(
-    columns: Iterable[tuple[str, str]], own: Mapping[str, Named] | None = None
-) -> list[ChannelSource]:
+def sources(columns: Iterable[tuple[str, str]], own: Mapping[str, To] | None = None) -> list[ChannelSource]:
     """Return the columns, of name and unit, that become channels; `own` are the dialect's names. Of two that
     are the same value the first stays.
     """
     found: dict[tuple[str, int], ChannelSource] = {}
     for name, unit in columns:
-        one = _source(name, unit, own or {})
+        to = _named(name, own or {})
+        one = to and _source(name, to._replace(unit=unit or to.unit))
         if one is not None:
             found.setdefault((one.channel.name, one.place), one)
     return list(found.values())
 
 
-def _source(name: str, unit: str, own: Mapping[str, Named]) -> ChannelSource | None:
-    named = own.get(name) or own.get(plain_name(name))
-    if named is not None:
-        one = _converted(name, unit or named.unit, named.column, named.times)
-        return one and one._replace(offset=one.offset + named.plus)
+def _named(name: str, own: Mapping[str, To]) -> To | None:
+    """Return what a name means, in the unit that it has where the file states none."""
     plain = plain_name(name)
+    if (to := own.get(name) or own.get(plain)) is not None:
+        return to
     if plain in _BY_TITLE and plain not in ALIASES:
-        column = _BY_TITLE[plain]
-        return _converted(name, unit or _COLUMNS[column][0].unit, column, 1.0)
+        return _BY_TITLE[plain]
     alias = ALIASES.get(plain)
-    if alias is None or alias.column not in _COLUMNS:
+    if alias is None or alias.column not in _COMPONENTS:
         return None
-    return _converted(name, unit or alias.unit.name, alias.column, -1.0 if alias.factor < 0 else 1.0)
+    times = -1.0 if alias.factor < 0 else 1.0
+    return _COMPONENTS[alias.column]._replace(unit=alias.unit.name, times=times)
 
 
-def _converted(name: str, unit: str, column: str, sign: float) -> ChannelSource | None:
-    channel, place = _COLUMNS[column]
-    stated, wanted = units.known(unit), units.known(channel.unit)
-    if stated is None or wanted is None or not stated.like(wanted):
-        return None
-    if channel.name in STEERING and _is_angle(unit):
-        return ChannelSource(name, unit, channel, place, sign * stated.scale / TURN_RAD, note=TURN_NOTE)
-    factor = sign * stated.scale / wanted.scale
-    return ChannelSource(name, unit, channel, place, factor, stated.offset)
+def _source(name: str, to: To) -> ChannelSource | None:
+    angle = known(to.unit) if to.channel in STEERING and _is_angle(to.unit) else None
+    if angle is not None:
+        factor = to.times * angle.scale / TURN_RAD
+        return ChannelSource(name, to.unit, channel_of(to), to.at, factor, note=TURN_NOTE)
+    return source(name, to) if has_unit(to) else None
 
 
 def _is_angle(unit: str) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 
 from rig.errors import BadRequest, Exhausted
 from rig.lapfile import ROWS_LIMIT
-from rigclient.imports.channels.mapping import ChannelBuilder, To
+from rigclient.imports.channels.builder import ChannelBuilder
+from rigclient.imports.channels.column import To
 from rigclient.imports.collector.columns import CLOCK, LAP, TEXTS, as_channel, known_columns, stated
 from rigclient.imports.collector.files import CollectorFile, LapGroup
 from rigclient.imports.recording import MappedColumn, Progress, RecordedLap, RecordedSession, Refuse

@@ -14,7 +14,7 @@ import numpy as np
 
 from rig.errors import BadRequest, Corrupt
 from rigclient.imports.channels import naming
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To, X, Y, Z
 from rigclient.imports.loggers.columns import HeldColumns
 from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, session_kind, whole_run
 from rigclient.imports.loggers.run import Ground, LoggedRun
@@ -30,9 +30,9 @@ _PACKED: Final = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _LARGEST: Final = 256 << 20
 """Bytes, unpacked: ten hours of a hundred channels. libxrk takes the whole file into memory."""
 _NAMES: Final = {
-    "gps inlineacc": Named("local_acceleration_z", "g", -1.0),
-    "gps lateralacc": Named("local_acceleration_x", "g", -1.0),
-    "gps yaw rate": Named("local_rotation_y", "deg/s"),
+    "gps inlineacc": To("local_acceleration", "g", Z, -1.0),
+    "gps lateralacc": To("local_acceleration", "g", X, -1.0),
+    "gps yaw rate": To("local_rotation", "deg/s", Y),
 }
 """What libxrk makes of the receiver's velocities."""
 _FASTEST_MS: Final = 10

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To
 from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
 from rigclient.imports.loggers.run import LoggedRun
 from rigclient.imports.loggers.tables import logs, opened
@@ -38,7 +38,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _HEAD: Final = "datetime,driver,course,short_name"
 _TIME: Final = "timestamp"
 _MS: Final = 1000.0
-_NAMES: Final = {"speed mph": Named("speed", "mph"), "rpm": Named("engine_rpm", "rpm")}
+_NAMES: Final = {"speed mph": To("speed", "mph"), "rpm": To("engine_rpm", "rpm")}
 _APART_M: Final = 15.0
 """How far the places at which the laps begin may lie from each other, in the middle."""
 _FACTS: Final = ("datetime", "short_name", "best_lap_ms", "optimal_ms")

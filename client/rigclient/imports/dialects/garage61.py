@@ -13,8 +13,8 @@ import numpy as np
 
 from rig.channels import LAP
 from rig.errors import BadRequest
+from rigclient.imports.channels.column import ChannelSource
 from rigclient.imports.channels.iracing import APPLIED, NAMES
-from rigclient.imports.channels.naming import ChannelSource
 from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps
 from rigclient.imports.loggers.run import LoggedRun
 from rigclient.imports.loggers.tables import logs, opened

@@ -16,8 +16,8 @@ import numpy as np
 
 from rig.errors import BadRequest, Corrupt
 from rigclient.imports.channels import naming
+from rigclient.imports.channels.column import ChannelSource, To
 from rigclient.imports.channels.iracing import APPLIED, DRIVEN, NAMES
-from rigclient.imports.channels.naming import ChannelSource, Named
 from rigclient.imports.loggers.columns import SpooledColumns
 from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, session_kind
 from rigclient.imports.loggers.run import Ground, LoggedRun
@@ -184,7 +184,7 @@ def _sources(ibt: Ibt) -> list[ChannelSource]:
     units = {"%": "", "revs/min": "rpm", "N*m": "Nm"}
     known = [(one.name, units.get(one.unit, one.unit)) for one in single if one.name in own]
     if ibt.variables.get(_STEERING_MAX) in single:
-        own = own | {_STEERING_MAX: Named("physical_steering_range", "rad", 2.0)}
+        own = own | {_STEERING_MAX: To("physical_steering_range", "rad", times=2.0)}
         known.append((_STEERING_MAX, "rad"))
     shares = {one.name for one in single if one.unit == "%"}
     return [

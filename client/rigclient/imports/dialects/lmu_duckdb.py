@@ -19,7 +19,8 @@ import numpy as np
 
 from rig.errors import BadRequest, Unavailable
 from rig.lapfile import ROWS_LIMIT
-from rigclient.imports.channels.mapping import ChannelBuilder, To, X, Y, Z, has_unit
+from rigclient.imports.channels.builder import ChannelBuilder
+from rigclient.imports.channels.column import To, X, Y, Z, has_unit
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.signals import directions
 from rigclient.imports.signals.clock import clock
@@ -534,7 +535,7 @@ class _Session:
                 sign = directions.sign_of(values, expected[name]) if name in expected else 1.0
                 if sign:
                     self._put(
-                        builder, name, values, _CHANNELS[name]._replace(sign=sign), self._channels[name].unit
+                        builder, name, values, _CHANNELS[name]._replace(times=sign), self._channels[name].unit
                     )
 
     def _put_events(self, builder: ChannelBuilder, times: Array) -> None:

@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.channels.mapping import ChannelBuilder, To, X, Y, Z
+from rigclient.imports.channels.builder import ChannelBuilder
+from rigclient.imports.channels.column import To, X, Y, Z
 from rigclient.imports.loggers.tables import opened
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.signals.clock import rate_hz, reckoned_times, time_to_first

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To, X, Z
 from rigclient.imports.loggers.laps import Driven, lap_numbers, recorded_laps, whole_run
 from rigclient.imports.loggers.run import LoggedRun
 from rigclient.imports.loggers.tables import keyed, logs, opened
@@ -33,8 +33,8 @@ _FORMATS: Final = ("2", "3")
 _BELOW: Final = 2
 """Lines of units and of what told a column, below the header."""
 _NAMES: Final = {
-    "lateral acc": Named("local_acceleration_x", "G", -1.0),
-    "longitudinal acc": Named("local_acceleration_z", "G", -1.0),
+    "lateral acc": To("local_acceleration", "G", X, -1.0),
+    "longitudinal acc": To("local_acceleration", "G", Z, -1.0),
 }
 _FACTS: Final = ("Session title", "Session type", "Created", "Note")
 

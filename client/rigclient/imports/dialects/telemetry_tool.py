@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.channels.mapping import FL, FR, RL, RR, ChannelBuilder, To, X, Y, Z, filled, has_unit
+from rigclient.imports.channels.builder import ChannelBuilder, filled
+from rigclient.imports.channels.column import FL, FR, RL, RR, To, X, Y, Z, has_unit
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.signals import directions
 from rigclient.imports.signals.clock import clock, rate_hz

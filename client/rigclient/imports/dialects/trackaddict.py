@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To, X, Z
 from rigclient.imports.loggers.laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
 from rigclient.imports.loggers.run import LoggedRun
 from rigclient.imports.loggers.tables import logs, opened
@@ -40,11 +40,11 @@ _WALL: Final = "UTC Time"
 _AGREE_S: Final = 1.0
 """Between the end of a lap by its time and by its number."""
 _NAMES: Final = {
-    "Engine Speed (RPM) *OBD": Named("engine_rpm", "rpm"),
-    "Throttle Position (%) *OBD": Named("throttle", "%"),
-    "Engine Coolant Temp (C) *OBD": Named("engine_water_temp", "C"),
-    "Accel X": Named("local_acceleration_x", "G", -1.0),
-    "Accel Y": Named("local_acceleration_z", "G", -1.0),
+    "Engine Speed (RPM) *OBD": To("engine_rpm", "rpm"),
+    "Throttle Position (%) *OBD": To("throttle", "%"),
+    "Engine Coolant Temp (C) *OBD": To("engine_water_temp", "C"),
+    "Accel X": To("local_acceleration", "G", X, -1.0),
+    "Accel Y": To("local_acceleration", "G", Z, -1.0),
 }
 
 

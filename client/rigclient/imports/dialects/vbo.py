@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To, X, Z
 from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
 from rigclient.imports.loggers.run import Ground, LoggedRun
 from rigclient.imports.loggers.tables import logs, opened
@@ -44,9 +44,9 @@ _DAY_S: Final = 86_400.0
 _LONGITUDES: Final = ("long", "lng", "longitude")
 _LATITUDES: Final = ("lat", "latitude")
 _NAMES: Final = {
-    "velocity": Named("speed", "km/h"),
-    "longacc": Named("local_acceleration_z", "G", -1.0),
-    "latacc": Named("local_acceleration_x", "G", -1.0),
+    "velocity": To("speed", "km/h"),
+    "longacc": To("local_acceleration", "G", Z, -1.0),
+    "latacc": To("local_acceleration", "G", X, -1.0),
 }
 _TIME: Final = "#time"
 _MOST_GATES: Final = 32

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rigclient.imports.channels.naming import TURN_NOTE, TURN_RAD, ChannelSource
+from rigclient.imports.channels.column import ChannelSource
+from rigclient.imports.channels.naming import TURN_NOTE, TURN_RAD
 from rigclient.imports.signals import geography
 from rigclient.imports.signals.filling import filled
 from rigclient.imports.signals.units import speed_unit, temperature_unit

@@ -8,7 +8,9 @@ import numpy as np
 
 from rig.channels import Channel
 from rig.errors import BadRequest
-from rigclient.imports.channels.naming import STEERING, TURN_NOTE, TURN_RAD, ChannelSource, plain_name
+from rigclient.imports.channels.builder import typed
+from rigclient.imports.channels.column import ChannelSource
+from rigclient.imports.channels.naming import STEERING, TURN_NOTE, TURN_RAD, plain_name
 from rigclient.imports.loggers import claims
 from rigclient.imports.loggers.columns import RecordedColumns
 from rigclient.imports.recording import MappedColumn
@@ -153,10 +155,4 @@ def _shaped(channel: Channel, parts: Mapping[int, Array], rows: int) -> Array:
     columns = [parts.get(place) for place in range(channel.width)]
     missing = np.full(rows, np.nan if channel.dtype.kind == "f" else 0)
     whole = np.stack([missing if one is None else one for one in columns], axis=1)
-    if channel.dtype.kind == "b":
-        whole = whole > 0.5
-    elif channel.dtype.kind in "iu":
-        limits = np.iinfo(channel.dtype)
-        whole = np.clip(np.rint(whole), limits.min, limits.max)
-    shaped = whole.astype(channel.dtype)
-    return shaped if channel.width > 1 else shaped[:, 0]
+    return typed(channel, whole > 0.5 if channel.dtype.kind == "b" else whole)

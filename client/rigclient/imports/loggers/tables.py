@@ -7,7 +7,7 @@ import numpy as np
 
 from rig.errors import BadRequest
 from rigclient.imports.channels import naming
-from rigclient.imports.channels.naming import Named
+from rigclient.imports.channels.column import To
 from rigclient.imports.loggers.columns import SpooledColumns
 from rigclient.imports.loggers.run import Ground, LoggedRun
 from rigclient.imports.recording import Progress, RecordedLap, Refuse
@@ -51,7 +51,7 @@ def logs(
     refuse: Refuse,
     progress: Progress,
     *,
-    own: Mapping[str, Named] | None = None,
+    own: Mapping[str, To] | None = None,
     used: Sequence[str] = (),
     texts: Collection[str] = (),
     convert: Convert | None = None,

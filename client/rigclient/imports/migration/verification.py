@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from rigclient.imports.channels.mapping import To, channel_of, unit_of
+from rigclient.imports.channels.column import ABSOLUTE_ZERO, CELSIUS, To, source_of
 from rigclient.imports.collector.columns import CLOCK, LAP, as_column, known_columns, stated
 from rigclient.imports.collector.files import CollectorFile, LapGroup
 from riglap.lap import Lap
@@ -253,14 +253,15 @@ def _component(lap: Lap, to: To) -> Array:
 
 def _difference(name: str, to: To, old: Array, new: Array) -> ColumnDifference:
     meant = stated(to, old)
-    unit = unit_of(meant, old)
-    back = as_column(name, (new * to.sign - unit.offset) / unit.factor)
-    known = np.isfinite(old) & ~((channel_of(to).unit == "°C") & (old * unit.factor + unit.offset <= -273))
+    source = source_of(name, meant, old)
+    back = as_column(name, (new - source.offset) / source.factor)
+    cold = (source.channel.unit == CELSIUS) & (old * source.factor + source.offset <= ABSOLUTE_ZERO)
+    known = np.isfinite(old) & ~cold
     apart = np.abs(np.where(known, back - old, 0.0))
     worst = float(np.nanmax(apart)) if np.isfinite(apart).any() else 0.0
     lost = known & ~np.isfinite(back)
-    largest = float(np.max(np.abs(new[np.isfinite(new)]), initial=0.0)) + abs(unit.offset)
-    allowed = 2 * _DIGITS * largest / abs(unit.factor)
+    largest = float(np.max(np.abs(new[np.isfinite(new)]), initial=0.0)) + abs(source.offset)
+    allowed = 2 * _DIGITS * largest / abs(source.factor)
     return ColumnDifference(
-        name, to.channel, unit.unit, float("inf") if lost.any() else worst, allowed, int(known.sum())
+        name, to.channel, source.unit, float("inf") if lost.any() else worst, allowed, int(known.sum())
     )
