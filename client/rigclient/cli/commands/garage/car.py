@@ -9,15 +9,15 @@ from rig.v1 import catalog_pb2
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
-from rigclient.cli.commands.garage.resources import CARS, Field, Sharing, cells
+from rigclient.cli.commands.garage.resources import CARS, FieldOption, Sharing, cells
 from rigclient.cli.terminal.text import Text
 
 _HEADS: Final = (("car", "default"), ("title", "left"), ("class", "left"), ("vehicle in the game", "left"))
 
 
 _fields = resources.fields(
-    title=Field("--title", "TEXT", "Its model, as people write it; default: that name."),
-    vehicle_class=Field("--class", "CLASS", "Class that it belongs to."),
+    title=FieldOption("--title", "TEXT", "Its model, as people write it; default: that name."),
+    vehicle_class=FieldOption("--class", "CLASS", "Class that it belongs to."),
 )
 
 

@@ -13,7 +13,7 @@ from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.longtext import LongText, description
-from rigclient.cli.commands.garage.resources import EVENTS, Field, Sharing, cells
+from rigclient.cli.commands.garage.resources import EVENTS, FieldOption, Sharing, cells
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, TITLE
@@ -40,9 +40,9 @@ _SESSION_HEADS: Final = (
 
 _fields = resources.fields(
     description,
-    location=Field("--location", "TEXT", "Where it is."),
-    start_date=Field("--from", "DATE", "First day: 2026-11-28."),
-    end_date=Field("--to", "DATE", "Last day."),
+    location=FieldOption("--location", "TEXT", "Where it is."),
+    start_date=FieldOption("--from", "DATE", "First day: 2026-11-28."),
+    end_date=FieldOption("--to", "DATE", "Last day."),
 )
 
 

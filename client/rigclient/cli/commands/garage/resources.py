@@ -83,7 +83,7 @@ def sharing(command: Command) -> Command:
     return with_sharing
 
 
-class Field(NamedTuple):
+class FieldOption(NamedTuple):
     """What a command takes of a resource, as an option."""
 
     flag: str
@@ -91,7 +91,7 @@ class Field(NamedTuple):
     help: str
 
 
-def fields(*more: Decorator, **of: Field) -> Decorator:
+def fields(*more: Decorator, **of: FieldOption) -> Decorator:
     """Give a command options for fields of a resource, what `more` gives, and --owner and --share. What was
     given of the fields it gets as `fields`.
     """

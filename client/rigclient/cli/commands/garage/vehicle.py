@@ -12,7 +12,7 @@ from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.configuration import parts_text
 from rigclient.cli.commands.garage.longtext import LongText, description
-from rigclient.cli.commands.garage.resources import VEHICLES, Field, Sharing, cells
+from rigclient.cli.commands.garage.resources import VEHICLES, FieldOption, Sharing, cells
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, TEXT, TITLE
@@ -29,9 +29,9 @@ _HEADS: Final = (
 
 _fields = resources.fields(
     description,
-    vehicle_class=Field("--class", "CLASS", "Class that it enters in."),
-    number=Field("--number", "NUMBER", "Start number."),
-    car=Field("--car", "CAR", "Its model, as `rig car list` has it."),
+    vehicle_class=FieldOption("--class", "CLASS", "Class that it enters in."),
+    number=FieldOption("--number", "NUMBER", "Start number."),
+    car=FieldOption("--car", "CAR", "Its model, as `rig car list` has it."),
 )
 
 
