@@ -17,7 +17,7 @@ from rigclient.cli.terminal.text import Text
 if TYPE_CHECKING:
     from rigclient.imports.migration.report import MigratedSession, MigrationReport
     from rigclient.imports.migration.verification import LapVerification
-    from rigclient.imports.sinks import LapSink
+    from rigclient.imports.sinks.sink import LapSink
 
 _MOST_SHOWN: Final = 20
 """Things that differ, in the terminal; --json and --report have all."""
@@ -96,7 +96,8 @@ def migrate(
 
 
 def _sink(address: str, into: Path | None) -> "LapSink":
-    from rigclient.imports.sinks import FolderSink, RigSink
+    from rigclient.imports.sinks.folder import FolderSink
+    from rigclient.imports.sinks.rig import RigSink
 
     if into is not None:
         return FolderSink(into)

@@ -14,7 +14,7 @@ from rigclient.imports.keeping import SinkKeeper
 from rigclient.imports.migration.report import MigratedSession, MigrationReport
 from rigclient.imports.migration.verification import verify_session
 from rigclient.imports.refusals import OnRefused
-from rigclient.imports.sinks import LapSink
+from rigclient.imports.sinks.sink import LapSink
 from riglap.lap import Lap
 
 _DIGITS: Final = 16
