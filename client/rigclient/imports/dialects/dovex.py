@@ -64,12 +64,10 @@ class DoveX:
         filled = [cells for cells in table.before if any(cells)]
         about = dict(zip(filled[0], filled[1], strict=False)) if len(filled) > 1 else {}
         times = _lap_times(filled)
-        recordings = []
-        for at, log in enumerate(found.logs):
-            laps = found.laps(at, _laps(log, Driven(about.get("driver", "")), times))
-            session = _session(about, log, at + 1)
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+        driven = Driven(about.get("driver", ""))
+        return found.recordings(
+            self.name, lambda log, number: (_session(about, log, number), _laps(log, driven, times))
+        )
 
 
 def _lap_times(above: Sequence[Sequence[str]]) -> list[float]:

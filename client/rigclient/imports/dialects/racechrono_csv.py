@@ -20,7 +20,7 @@ from rig.errors import BadRequest
 from rigclient.imports.channels.column import To, X, Z
 from rigclient.imports.loggers.laps import Driven, lap_numbers, recorded_laps, whole_run
 from rigclient.imports.loggers.run import LoggedRun
-from rigclient.imports.loggers.tables import keyed, logs, opened
+from rigclient.imports.loggers.tables import RecordedRun, keyed, logs, opened
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.signals.cuts import LapCut, laps_by_number
 
@@ -59,18 +59,18 @@ class RaceChronoCsv:
             header = len(table.before) + 1
             below = range(header + 1, header + 1 + _BELOW)
             found = logs(table, _TIME, refuse, progress, own=_NAMES, used=(_LAP,), no_rows=below, wall=True)
-        recordings = []
-        for at, log in enumerate(found.logs):
-            driven = Driven(about.get("Driver name", ""))
-            laps = found.laps(at, recorded_laps(log, _cuts(log), driven, counted=True))
+        driven = Driven(about.get("Driver name", ""))
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             session = RecordedSession(
                 track=about.get("Track name", ""),
-                number=at + 1,
+                number=number,
                 start_time_ns=round(log.since * 1e3) * 1_000_000,
                 facts={name: about[name] for name in _FACTS if about.get(name)},
             )
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            return session, recorded_laps(log, _cuts(log), driven, counted=True)
+
+        return found.recordings(self.name, run)
 
 
 def _cuts(log: LoggedRun) -> list[LapCut]:

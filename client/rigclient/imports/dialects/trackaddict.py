@@ -19,7 +19,7 @@ import numpy as np
 from rigclient.imports.channels.column import To, X, Z
 from rigclient.imports.loggers.laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
 from rigclient.imports.loggers.run import LoggedRun
-from rigclient.imports.loggers.tables import logs, opened
+from rigclient.imports.loggers.tables import RecordedRun, logs, opened
 from rigclient.imports.loggers.times import seconds_of
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
 from rigclient.imports.signals.cuts import LapCut, laps_by_number, laps_by_times
@@ -80,15 +80,14 @@ class TrackAddict:
                 table, "Time", refuse, progress,
                 own=_NAMES, used=used, convert=_fixes_alone, no_rows=told.lines,
             )  # fmt: skip
-        recordings = []
-        for at, log in enumerate(found.logs):
+        driven = Driven(vehicle=told.vehicle)
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             cuts, stated = _cuts(log, told)
-            laps = found.laps(
-                at, recorded_laps(log, cuts, Driven(vehicle=told.vehicle), stated, counted=True)
-            )
-            session = RecordedSession("", number=at + 1, start_time_ns=_start_ns(log, table.columns))
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            session = RecordedSession("", number=number, start_time_ns=_start_ns(log, table.columns))
+            return session, recorded_laps(log, cuts, driven, stated, counted=True)
+
+        return found.recordings(self.name, run)
 
 
 def _comments(file: BinaryIO) -> Comments:

@@ -25,7 +25,7 @@ from rig.errors import BadRequest
 from rigclient.imports.channels.column import To, X, Z
 from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
 from rigclient.imports.loggers.run import Ground, LoggedRun
-from rigclient.imports.loggers.tables import logs, opened
+from rigclient.imports.loggers.tables import RecordedRun, logs, opened
 from rigclient.imports.loggers.times import seconds_of_day, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, Reading, RecordedSession, Recording, Refuse
 from rigclient.imports.signals.cuts import LapCut, laps_at_line
@@ -85,13 +85,12 @@ class Vbo:
                 ground=Ground(latitude, longitude, height),
             )  # fmt: skip
         gates = list(_gates(sections.get("laptiming", "")))
-        recordings = []
-        for at, log in enumerate(found.logs):
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             cuts, stated = _cuts(log, gates)
-            laps = found.laps(at, recorded_laps(log, cuts, Driven(), stated))
-            session = _session(sections, log, at + 1)
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            return _session(sections, log, number), recorded_laps(log, cuts, Driven(), stated)
+
+        return found.recordings(self.name, run)
 
 
 def _sections(file: Any) -> tuple[dict[str, str], int]:

@@ -10,7 +10,7 @@ from rigclient.imports.channels import naming
 from rigclient.imports.channels.column import To
 from rigclient.imports.loggers.columns import SpooledColumns
 from rigclient.imports.loggers.run import Ground, LoggedRun
-from rigclient.imports.recording import Progress, RecordedLap, Refuse
+from rigclient.imports.recording import Progress, RecordedLap, RecordedSession, Recording, Refuse
 from rigclient.imports.signals.clock import clock
 from rigclient.imports.text.table import SampleTable, TableChunk
 
@@ -18,6 +18,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 Convert = Callable[[TableChunk], Mapping[str, Array]]
 """Columns by name, of a chunk."""
+
+RecordedRun = tuple[RecordedSession, Iterator[RecordedLap]]
+ReadRun = Callable[[LoggedRun, int], RecordedRun]
+"""Returns the session of a run, by its number from 1, and its laps."""
 
 
 def opened(file: BinaryIO, needed: Collection[str], separator: str = "") -> SampleTable:
@@ -36,7 +40,16 @@ class Logs(NamedTuple):
 
     logs: list[LoggedRun]
     left: tuple[str, ...]
-    """RecordedColumns that became no channel and served for nothing else."""
+    """Columns that became no channel and served for nothing else."""
+
+    def recordings(self, dialect: str, read: ReadRun) -> list[Recording]:
+        """Return a recording of every run; `read` is called for each."""
+        recordings = []
+        for at, log in enumerate(self.logs):
+            session, laps = read(log, at + 1)
+            laps = self.laps(at, laps)
+            recordings.append(Recording(dialect, session, laps, log.rate_hz, log.mapped, self.left))
+        return recordings
 
     def laps(self, at: int, laps: Iterator[RecordedLap]) -> Iterator[RecordedLap]:
         """Yield the laps of a log; after those of the last the columns are closed."""
