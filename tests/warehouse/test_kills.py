@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rigclient.warehouse import schema, tables
+from rigclient.warehouse import schema, tables, views
 from tests.faults.campaign import SEED, Campaign, campaign, tries
 from tests.stage import until
 from tests.warehouse.empty import EmptyWarehouse, empty_warehouse
@@ -113,7 +113,7 @@ class Trial:
     def empty(self) -> None:
         """Begin anew with a warehouse that has not even tables."""
         with self.target.open() as destination:
-            for view in tables.VIEWS:
+            for view in views.VIEWS:
                 destination.execute(f"DROP VIEW IF EXISTS {view}")
             for table in tables.TABLES:
                 destination.execute(f"DROP TABLE IF EXISTS {table.name}")
