@@ -1,7 +1,7 @@
 """The hand-over of what the tick thread has captured: followers see it at once, the disk has it soon.
 
 The live tail has it first. No number that is shown there may be given out again, also after a power cut that
-takes the tail with it: numbers are reserved ahead, durably, and a bundle with others is shown once it is
+takes the tail with it: numbers are reserved ahead, durably, and what has others is shown once it is
 committed. Without a tail followers wait for the commit, which is then made as soon as the disk allows.
 """
 
@@ -28,7 +28,7 @@ of events.
 
 
 class Handover:
-    """Takes bundles from the tick thread, which waits for nobody. `begin` comes first."""
+    """Takes records from the tick thread, which waits for nobody. `begin` comes first."""
 
     def __init__(
         self, ring: RingWriter, settings: Settings, numbers: Numbers, pacer: Pacer, pulse: Pulse
@@ -58,10 +58,10 @@ class Handover:
         self._reserve_more()
         position = self._append(records, meta, shown=shown)
         size = sum(len(record.value) for record in records)
-        bundle = Pending(tuple(records), meta, size, tick, now, self._tail, position, self._reserve)
+        pending = Pending(tuple(records), meta, size, tick, now, self._tail, position, self._reserve)
         if shown and self._tail:
             self.bell.ring()
-        self.committer.put(bundle)
+        self.committer.put(pending)
         if not shown or not self._tail:
             self.committer.hurry()
 
