@@ -17,7 +17,7 @@ from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.settings import Settings
 from rigd.ring import META, Record, RingWriter
-from rigd.ring.tail import PLACE, RESERVED, Reserve, TailWriter, forget_tails, tail_path
+from rigd.ring.tail import CAPACITY, PLACE, RESERVED, Reserve, TailWriter, forget_tails, tail_path
 from rigd.wake import Bell
 from rigd.watchdog import Pulse
 
@@ -25,6 +25,11 @@ _AHEAD: Final = 16
 """Numbers of a stream that are reserved for a second, at least: three times what scoring takes, and a burst
 of events.
 """
+
+_WAY_OUT: Final = (
+    f"it takes {CAPACITY >> 20} MiB of a memory where you may have a folder of your own: make room, or name "
+    "another with --tail-folder"
+)
 
 
 class Handover:
@@ -109,7 +114,8 @@ class Handover:
             self._path.unlink(missing_ok=True)
             tail = TailWriter.begin(self._path, self._ring.id, self._data)
         except (OSError, Denied) as error:
-            self.error = f"there is no live tail: {error}"
+            reason = error.message if isinstance(error, Denied) else error.strerror
+            self.error = f"there is no live tail in {self._path.parent}: {reason} ({_WAY_OUT})"
             return None
         self.error = ""
         return tail

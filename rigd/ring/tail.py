@@ -341,12 +341,18 @@ def _write(fd: int, data: bytes, at: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def free_bytes(folder: Path) -> int | None:
+    """Return what is free in a memory; None for one without a bound, which says that it has no blocks."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize if room.f_blocks else None
+
+
 def _check_room(folder: Path) -> None:
     """Raise OSError for a memory that would be full before the tail has come round: then it would take all
-    that others need, and be lost. A memory without a bound says that it has no blocks.
+    that others need, and be lost.
     """
-    room = os.statvfs(folder)
-    if room.f_blocks and room.f_bavail * room.f_frsize < CAPACITY:
+    free = free_bytes(folder)
+    if free is not None and free < CAPACITY:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
@@ -384,6 +390,11 @@ def tail_path(memory: Path, data: Path) -> Path:
 def _own_folder(folder: Path) -> None:
     """Have the user's folder, which no other can enter. Raises Denied and OSError."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    check_own(folder)
+
+
+def check_own(folder: Path) -> None:
+    """Raise Denied for a folder that another user owns or can enter."""
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise Denied(f"{folder} is not ours alone", hint="remove it", path=folder)

@@ -264,6 +264,8 @@ def test_a_tail_that_is_deleted_is_trouble_until_there_is_another(here: Stage) -
         follower.path.unlink()
         until(lambda: "is not ours alone" in here.status().tail_error)
         status = here.status()
+        assert str(folder) in status.tail_error
+        assert "--tail-folder" in status.tail_error, "what to do"
         assert status.tails_lost == 1
         until(lambda: here.status().durable_seq > status.durable_seq)  # nobody waits ten seconds for it
         assert meta(here.data, PLACE) is None
