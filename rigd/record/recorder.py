@@ -31,6 +31,7 @@ from rigd.record.summary import RecordingSummary
 from rigd.record.troubles import Troubles
 from rigd.ring import Record, RingWriter, open_ring
 from rigd.ring.lock import ring_lock
+from rigd.ring.restored import RESTORED, Restored
 from rigd.ring.tail import CUT, RESERVED, Reserve, TailWriter, tail_path
 from rigd.seat import META
 from rigd.sources.rf2.layout import VEHICLE_SCORING
@@ -48,6 +49,7 @@ _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
 _UPPER_BOUND: Final = "the power was cut, or the live tail was lost with the recorder; these at most"
+_RESTORED: Final = "a backup was restored; numbers go on behind all that may have been given out since it"
 _MOST_CUT: Final = 1 << 20
 """Nobody reserves that much: such a number is a damaged one."""
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
@@ -157,6 +159,9 @@ class Recorder:
         number = max(number for number, _ in newest)
         self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
         key = self.ring.meta(b"session") or b""
+        running, restored = number if key else 0, Restored.read(self.ring.meta(RESTORED))
+        if number < restored.session:  # what was known of the running one is of long ago
+            number, key, saved = restored.session, b"", {}
         self._sessions = SessionTracker(number, key, self._clock_s)
         self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
         if self._sessions.ahead:
@@ -164,7 +169,7 @@ class Recorder:
         game = self.ring.meta(b"game") or b""
         update, _, update_game = (self.ring.meta(b"scored") or b"").partition(b" ")
         self._absence = Absence(
-            session=number if key else 0,
+            session=running,
             game=game,
             frame=frame,
             update=int(update) if update.isdigit() else None,
@@ -172,6 +177,7 @@ class Recorder:
             taken_ns=taken_ns,
             clock_s=self._clock_s,
         )
+        self._lose_restored(restored)
         self._lose_cut(cut=cut)
         self._resume_terrains()
         self._physics.load_score(self.ring.meta(b"score") or b"")
@@ -199,6 +205,18 @@ class Recorder:
                 session = self._absence.session or self._sessions.booked or 1  # or the first one to come
                 self._lose(stream, end - following, reason, _UPPER_BOUND, session)
 
+    def _lose_restored(self, restored: Restored) -> None:
+        """Declare what was recorded after the backup that the ring came back from, in the session that ran
+        then; else in one that nobody tells of, so that the next only has a doubt of it.
+        """
+        session = self._absence.session if self._sessions.number == restored.session else 0
+        for stream, following in zip(rings.STREAMS, self._numbers.following(), strict=True):
+            if following <= restored.number:
+                self._cut[stream] = restored.number - following + 1
+                reason = event_pb2.GAP_REASON_RESTORED
+                self._numbers.skip(stream, restored.number, reason, _RESTORED, session or restored.session)
+                self.summary.lose(stream, 0, reason)
+
     def _resume_terrains(self) -> None:
         """Resume the terrains: what their numbers mean must not change within a lap."""
         if (update := self.ring.last(rings.SCORING)) is not None:
@@ -219,6 +237,8 @@ class Recorder:
         """
         if self._absence.repeats(frame.version, self._birth()):
             return False
+        if self._absence.game != self._birth():
+            self._sessions.player = -1  # scoring tells who it is in this game
         passed_s = self._absence.passed_s(time.time_ns(), self._clock_of(frame.records["mElapsedTime"]))
         self._lose_absent(rings.PHYSICS, *self._absence.frames(frame.version, self._birth(), passed_s))
         return True
