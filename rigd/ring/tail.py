@@ -45,9 +45,11 @@ CUT: Final = b"cut"
 _TABLES: Final = (PHYSICS, SCORING, EVENTS, GAPS, META)
 
 _MAGIC: Final = b"rigdtail"
-_VERSION: Final = 1
-_HEADER: Final = struct.Struct("<8sI4x8s8sQ")
-"""Magic, version, id of the tail, id of the ring, capacity."""
+_VERSION: Final = 2
+_HEADER: Final = struct.Struct("<8sI4x8s8sQQ")
+"""Magic, version, id of the tail, id of the ring, capacity, the file's inode: a copy may be older than what
+was there, and numbers would be given twice.
+"""
 _HEADS: Final = struct.Struct("<QQQ")
 """Where the next bundle goes; up to where followers may read; up to where the ring has it."""
 _MOVED: Final = struct.Struct("<QQ")
@@ -155,9 +157,13 @@ class _File:
         self._header = header = os.pread(self._fd, _HEADER.size, 0)
         if len(header) < _HEADER.size:
             raise Corrupt(f"{self.path} has {len(header)} bytes, a live tail has {_DATA_AT} at least")
-        magic, version, self.id, self.ring, capacity = _HEADER.unpack(header)
+        magic, version, self.id, self.ring, capacity, inode = _HEADER.unpack(header)
         if (magic, version, capacity) != (_MAGIC, _VERSION, CAPACITY):
             raise Corrupt(f"{self.path} is no live tail of version {_VERSION}")
+        if inode != found.st_ino:
+            raise Corrupt(
+                f"{self.path} is a copy of a live tail: it may be older than the one that was there"
+            )
 
     def heads(self) -> Heads:
         """Return how far it goes. Raises Corrupt."""
@@ -289,7 +295,8 @@ class TailWriter(_File):
         written.unlink(missing_ok=True)
         fd = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            _write(fd, _HEADER.pack(_MAGIC, _VERSION, secrets.token_bytes(8), ring, CAPACITY), 0)
+            inode = os.fstat(fd).st_ino
+            _write(fd, _HEADER.pack(_MAGIC, _VERSION, secrets.token_bytes(8), ring, CAPACITY, inode), 0)
             owner = os.fsencode(data.resolve())
             _write(fd, _OWNER.pack(len(owner)) + owner[: _DATA_AT - _OWNER_AT - _OWNER.size], _OWNER_AT)
             os.ftruncate(fd, _DATA_AT + CAPACITY)

@@ -4,7 +4,10 @@ twice, whatever becomes of the tail.
 
 import contextlib
 import errno
+import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -214,6 +217,26 @@ def test_a_tail_that_cannot_be_taken_over_is_said_and_its_numbers_are_declared(h
         assert not follower.moved, "a number was given twice"
     assert again.stderr is not None
     assert "tail_spoiled" in again.stderr.read()
+    assert gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
+
+
+def test_an_older_copy_of_a_tail_is_not_taken_for_it(here: Stage) -> None:
+    """It has all that the ring names, and lacks what was shown since."""
+    with following(here) as follower:
+        recorder = here.record(*HELD)
+        goes_on(follower)
+        recorder.send_signal(signal.SIGSTOP)
+        copy = shutil.copy(follower.path, follower.path.with_suffix(".copy"))
+        recorder.send_signal(signal.SIGCONT)
+        goes_on(follower)
+        kill(recorder)
+        os.replace(copy, follower.path)
+        again = here.record(*HELD, stderr=subprocess.PIPE)
+        goes_on(follower)
+        ends(again)
+        assert not follower.moved, "a number was given twice"
+    assert again.stderr is not None
+    assert "is a copy" in again.stderr.read()
     assert gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
 
 
