@@ -40,8 +40,9 @@ from rigd.sources.rf2.source import Source, SourceState
 from rigd.watchdog import Watchdog
 
 _BEAT_NS: Final = 1_000_000_000
-_FIRST_BEAT_NS: Final = 100_000_000
-"""From the start to the first word of how things are: by then a game that runs has shown a frame."""
+_FIRST_BEAT_NS: Final = 50_000_000
+"""From the start to the first word of how things are: by then a game that runs has shown a frame, also one
+of 25 Hz."""
 _SCORING_NS: Final = 4_000_000
 """Between two looks at scoring, which comes every 200 ms: not at every poll for telemetry."""
 _NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)

@@ -13,7 +13,6 @@ that is full, must not end a process with SIGBUS.
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -296,7 +295,7 @@ class TailWriter(_File):
         fd = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             inode = os.fstat(fd).st_ino
-            _write(fd, _HEADER.pack(_MAGIC, _VERSION, secrets.token_bytes(8), ring, CAPACITY, inode), 0)
+            _write(fd, _HEADER.pack(_MAGIC, _VERSION, os.urandom(8), ring, CAPACITY, inode), 0)
             owner = os.fsencode(data.resolve())
             _write(fd, _OWNER.pack(len(owner)) + owner[: _DATA_AT - _OWNER_AT - _OWNER.size], _OWNER_AT)
             os.ftruncate(fd, _DATA_AT + CAPACITY)
