@@ -17,13 +17,13 @@ from rigd.ring.tables import META
 from rigd.ring.tail import CUT, PLACE, RESERVED
 
 RESTORED: Final = b"restored"
-"""Small value of the ring: the Restored of its last restore."""
+"""Small value of the ring: the RestoredNumbers of its last restore."""
 
 _MOST_MS: Final = 4_200_000_000_000
 """In 2103, before the numbers of sessions end; a greater moment is a damaged one."""
 
 
-class Restored(NamedTuple):
+class RestoredNumbers(NamedTuple):
     """Numbers up to these may have been given out; zeros for a ring that never came back."""
 
     number: int = 0
@@ -32,7 +32,7 @@ class Restored(NamedTuple):
     """Of a session."""
 
     @classmethod
-    def read(cls, value: bytes | None) -> "Restored":
+    def read(cls, value: bytes | None) -> "RestoredNumbers":
         """Return what the ring says; zeros for nothing, and for what no restore wrote."""
         if value is None or not value.isdigit() or len(value) > len(str(_MOST_MS)) or int(value) > _MOST_MS:
             return cls()

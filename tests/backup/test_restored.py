@@ -17,7 +17,7 @@ from rigd import ring as rings
 from rigd.backup.restore import restore
 from rigd.backup.run import BackupRun
 from rigd.ring import RingReader
-from rigd.ring.restored import RESTORED, Restored
+from rigd.ring.restored import RESTORED, RestoredNumbers
 from rigd.store.folder import LapFolder
 from tests.faults.killable import RATE, KillableRig, Line
 from tests.stage import events, until
@@ -51,10 +51,10 @@ def sessions(data: Path) -> set[int]:
         ring.close()
 
 
-def moment(data: Path) -> Restored:
+def moment(data: Path) -> RestoredNumbers:
     ring = RingReader(data / "ring")
     try:
-        return Restored.read(ring.meta(RESTORED))
+        return RestoredNumbers.read(ring.meta(RESTORED))
     finally:
         ring.close()
 
