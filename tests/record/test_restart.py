@@ -43,4 +43,3 @@ def test_the_player_is_known_from_the_first_tick(here: Stage) -> None:
     first = next(at for at, player in enumerate(known) if player >= 0)
     assert len(known) - first > 3 * RATE
     assert set(known[first:]) == {known[-1]}
-    assert {head.player for head in found if head.after_gap} == {known[-1]}
