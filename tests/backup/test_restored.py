@@ -89,6 +89,7 @@ def test_no_number_of_the_life_after_a_backup_is_given_again(killable: KillableR
         killable.stop("recorder")
         lives.append((numbers(killable.data), sessions(killable.data)))
         come_back(killable, file)
+        killable.kill("recorder")  # wherever it is: the next one goes on so too
         recorded(killable)
     killable.stop("recorder", "client")
     lives.append((numbers(killable.data), sessions(killable.data)))
