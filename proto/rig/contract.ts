@@ -469,7 +469,7 @@ export const MESSAGES: Record<string, Record<number, string>> = {
 
 // The words of enums, by their numbers.
 export const ENUMS: Record<string, string[]> = {
-  GapReason: ["unspecified", "missed", "torn", "recorder_down", "disk", "evicted", "ring_replaced", "retention", "too_long", "power_cut"],
+  GapReason: ["unspecified", "missed", "torn", "recorder_down", "disk", "evicted", "ring_replaced", "retention", "too_long", "power_cut", "restored"],
   LapKind: ["unspecified", "lap", "excerpt"],
   SessionKind: ["unspecified", "test_day", "practice", "qualifying", "warmup", "race"],
   SessionSource: ["unspecified", "live", "demo", "replay", "import"],

@@ -12,7 +12,9 @@ from rig.errors import BadRequest, Exhausted
 from rig.regular import open_regular, shown
 from rigd.backup.members import Member, MemberReader
 from rigd.durable import make_private
+from rigd.ring.inspection import inspected
 from rigd.ring.lock import laps_lock, ring_lock
+from rigd.ring.restored import mark_restored
 from rigd.store.store import Store
 
 _STAGING: Final = ".restoring"
@@ -52,6 +54,7 @@ def restore(file: Path, data: Path, progress: Progress = lambda *_: None) -> Res
             staging.mkdir(mode=0o700)
             names, size = _unpack(file, staging, progress)
             counted = _reconciled(staging)
+            _renumber(staging / "ring")
             os.sync()  # 45,000 files one by one take minutes
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
@@ -109,6 +112,14 @@ def _reconciled(folder: Path) -> tuple[int, int]:
         return len(list(store.folder.sessions())), store.index.count()
     finally:
         store.close()
+
+
+def _renumber(ring: Path) -> None:
+    """Have the ring go on with numbers that nobody has yet. A damaged one is left as it is: the recorder
+    begins another.
+    """
+    if (ring / "data.mdb").exists() and not inspected(ring):
+        mark_restored(ring)
 
 
 def _move_up(staging: Path, data: Path) -> None:

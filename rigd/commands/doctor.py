@@ -14,6 +14,7 @@ from rigd.config import settings
 @options.config
 @options.data
 @options.buffers
+@options.tail_folder
 @options.instance
 @options.address
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
@@ -39,7 +40,9 @@ def doctor(ctx: click.Context, /, as_json: bool, fix: bool, yes: bool, **_settin
         raise click.UsageError("--yes belongs to --fix, and --fix does not go with --json")
     effective = options.effective()
     instance, addresses = effective[settings.INSTANCE] or sockets.RIG, effective[settings.ADDRESSES]
-    patient = Patient(effective[settings.DATA], effective[settings.BUFFERS], Path.home(), instance, addresses)
+    data, buffers = effective[settings.DATA], effective[settings.BUFFERS]
+    memory = effective[settings.TAIL_FOLDER]
+    patient = Patient(data, buffers, memory, Path.home(), instance, addresses)
     console = Console()
     checks = []
     for check in examine(patient):

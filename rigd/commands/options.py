@@ -203,10 +203,11 @@ buffers = option(settings.BUFFERS)
 ring_size = option(settings.RING_SIZE)
 log_level = option(settings.LOG_LEVEL)
 recorded_cars = option(settings.CARS)
+tail_folder = option(settings.TAIL_FOLDER)
 recording = together(
     option(settings.SOURCE),
     option(settings.COMMIT_EVERY),
-    option(settings.TAIL_FOLDER),
+    tail_folder,
     click.option(
         "--driver",
         "drivers",

@@ -11,6 +11,7 @@ from rigd.check import Check, Level, warning
 from rigd.doctor.catalog import check_catalog
 from rigd.doctor.certificates import check_certificates
 from rigd.doctor.clock import Clock
+from rigd.doctor.livetail import check_live_tail
 from rigd.doctor.permissions import check_permissions
 from rigd.doctor.ports import check_ports
 from rigd.doctor.priorities import check_priorities
@@ -27,6 +28,8 @@ class Patient:
 
     data: Path
     buffers: Path
+    memory: Path
+    """Where the live tail is."""
     home: Path
     """Of the user who plays."""
     instance: str
@@ -43,6 +46,7 @@ def examine(patient: Patient, wait: Callable[[float], None] = time.sleep) -> Ite
         "certificate": lambda: check_certificates(patient.data),
         "catalog": lambda: check_catalog(patient.data),
         "disk": lambda: check_storage(patient.data),
+        "live tail": lambda: check_live_tail(patient.memory, patient.data),
         "priority": lambda: check_priorities(processes),
         "socket": lambda: check_ports(patient.instance, patient.addresses, processes),
         "game": lambda: check_installations(patient.home, patient.buffers),

@@ -25,7 +25,7 @@ SLOW_S: Final = 0.02
 USELESS_S: Final = 1.0
 
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "afs"})
-_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
+MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def check_storage(data: Path, mounts: Path = Path("/proc/mounts")) -> Iterator[Check]:
@@ -43,7 +43,7 @@ def standing(path: Path) -> Path:
 
 
 def _check_kind(folder: Path, mounts: Path) -> Check:
-    kind = _kind(folder.resolve(), mounts)
+    kind = file_system(folder.resolve(), mounts)
     if kind in _NETWORK:
         return wrong(
             "disk",
@@ -51,7 +51,7 @@ def _check_kind(folder: Path, mounts: Path) -> Check:
             "choose a disk of this machine with --data, and copy laps with `rig export`",
             {"kind": kind},
         )
-    if kind in _MEMORY:
+    if kind in MEMORY:
         return warning(
             "disk",
             f"{shown(folder)} is memory ({kind}): all is gone after a restart",
@@ -61,7 +61,7 @@ def _check_kind(folder: Path, mounts: Path) -> Check:
     return ok("disk", f"{shown(folder)} is on {kind}", {"kind": kind})
 
 
-def _kind(folder: Path, mounts: Path) -> str:
+def file_system(folder: Path, mounts: Path) -> str:
     """Return the kind of file system, by the longest mount point above a folder; the last one counts."""
     kind, length = "an unknown file system", -1
     try:

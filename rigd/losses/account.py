@@ -76,23 +76,27 @@ class Account:
                     self.first[stream] = min(seq, self.first.get(stream, seq))
                     self.last[stream] = max(seq, self.last.get(stream, seq))
             case "reached" | "over":
-                self.last |= {stream: self._least(stream, seq) for stream, seq in entry.heads.items()}
+                self.last |= {stream: self._end(stream, seq) for stream, seq in entry.heads.items()}
                 self.over = self.over or entry.kind == OVER
             case "gap" | "before":
                 self._take_gap(entry)
 
-    def _least(self, stream: int, seq: int) -> int:
+    def _end(self, stream: int, seq: int) -> int:
         """Return the last number to expect: what is declared missing was to come, whatever is said of the
-        end.
+        end. Behind the numbers of a restore comes another session.
         """
         gap = self.trailing.get(stream)
-        return max(seq, gap.last_seq if gap else 0)
+        if gap is None:
+            return seq
+        ends = gap.reason == event_pb2.GAP_REASON_RESTORED and gap not in self.borders
+        return _reach(gap) if ends else max(seq, _reach(gap))
 
     def _take_gap(self, entry: AccountEntry) -> None:
         assert entry.gap is not None
         gap, mine = entry.gap, entry.kind == GAP
         counted = mine and gap.HasField("count")
-        self.last[gap.stream] = max(gap.last_seq, self.last.get(gap.stream, gap.last_seq))
+        reach = _reach(gap) if mine else gap.last_seq
+        self.last[gap.stream] = max(reach, self.last.get(gap.stream, reach))
         if counted:
             self.first[gap.stream] = min(gap.first_seq - 1, self.first.get(gap.stream, gap.first_seq - 1))
         self.trailing[gap.stream] = gap
@@ -118,6 +122,13 @@ class Account:
             missing=missing,
             reasons=reasons,
         )
+
+
+def _reach(gap: event_pb2.Gap) -> int:
+    """Return the last number to expect with a gap: those of one without a count may never have been given
+    out.
+    """
+    return gap.last_seq if gap.HasField("count") else gap.first_seq - 1
 
 
 def shown(entry: AccountEntry) -> event_pb2.Gap:

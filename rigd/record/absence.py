@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rigd.sources.rf2.reader import WORD, allowed
+from rigd.sources.rf2.source import Source
 
 
 @dataclass
@@ -55,6 +56,11 @@ class Absence:
             waited = not self.session and update <= 1
             return 0, "" if waited else "the game was restarted while no recorder ran"
         return _between(before or 0, update, passed_s)
+
+
+def birth(source: Source) -> bytes:
+    """Return the birth of the game's memory, as the ring keeps it."""
+    return b"%d %d" % source.telemetry_reader.file.birth
 
 
 def _between(before: int, after: int, passed_s: float) -> tuple[int, str]:

@@ -67,7 +67,7 @@ class Granted(NamedTuple):
 
 
 class Committer:
-    """Takes bundles from the tick thread, which never waits for it.
+    """Takes what is pending from the tick thread, which never waits for it.
 
     Counters are written by one thread each and read by the other.
     """
@@ -103,7 +103,7 @@ class Committer:
 
     @property
     def pending(self) -> int:
-        """Bundles not yet durable."""
+        """How often `put` gave something that is not yet durable."""
         return self._put - self._done
 
     @property
@@ -117,14 +117,14 @@ class Committer:
         return self.pending_bytes >= MEMORY_BOUND_BYTES
 
     def loss_window_ms(self) -> float:
-        """Return the age of the oldest bundle that a power cut would take now, in ms."""
+        """Return the age of the oldest record that a power cut would take now, in ms."""
         return (time.monotonic_ns() - self._oldest_ns) / 1e6 if self.pending and self._oldest_ns else 0.0
 
-    def put(self, bundle: Pending) -> None:
-        """Hand over a bundle; 1 µs."""
+    def put(self, pending: Pending) -> None:
+        """Hand over records; 1 µs."""
         self._put += 1
-        self._put_bytes += bundle.size
-        self._queue.put(bundle)
+        self._put_bytes += pending.size
+        self._queue.put(pending)
 
     def hurry(self) -> None:
         """Commit without waiting for more."""
@@ -167,9 +167,9 @@ class Committer:
             self._take(self._queue.get())
         return bool(self._backlog) or not self._closing
 
-    def _take(self, bundle: Pending | None) -> None:
-        if bundle is not None:
-            self._backlog.append(bundle)
+    def _take(self, pending: Pending | None) -> None:
+        if pending is not None:
+            self._backlog.append(pending)
 
     def _commit(self) -> bool:
         """Commit what is pending in one transaction. Nothing leaves the backlog before it is durable."""
@@ -190,9 +190,9 @@ class Committer:
 
     def _group(self) -> list[Pending]:
         group, size = [], 0
-        for bundle in self._backlog:
-            group.append(bundle)
-            size += bundle.size
+        for pending in self._backlog:
+            group.append(pending)
+            size += pending.size
             if size >= group_bytes(self._ring):
                 break
         return group
@@ -204,16 +204,16 @@ class Committer:
             self.replaced = f"{self.error}; the damaged ring was set aside"
         elif self.error:
             self._ring.reopen()
-        meta = {name: value for bundle in group for name, value in bundle.meta.items()} | _promise(group[-1])
-        self._ring.append((record for bundle in group for record in bundle.records), meta)
+        meta = {name: value for one in group for name, value in one.meta.items()} | _promise(group[-1])
+        self._ring.append((record for one in group for record in one.records), meta)
 
     def _finish(self, group: list[Pending]) -> None:
         for _ in group:
             self._backlog.popleft()
         self.error = ""
-        self.durable_seq = max((bundle.tick for bundle in group if bundle.tick), default=self.durable_seq)
-        self.committed += sum(1 for bundle in group if bundle.tick)
-        self._done_bytes += sum(bundle.size for bundle in group)
+        self.durable_seq = max((one.tick for one in group if one.tick), default=self.durable_seq)
+        self.committed += sum(1 for one in group if one.tick)
+        self._done_bytes += sum(one.size for one in group)
         self._done += len(group)
         self._oldest_ns = group[-1].taken_ns  # what is pending now is younger
         self._grant(group[-1])
@@ -244,7 +244,7 @@ def group_bytes(ring: RingWriter) -> int:
 
 
 def _promise(last: Pending) -> dict[bytes, bytes]:
-    """Return what the ring is to say of the tail once the bundles up to this one are in it."""
+    """Return what the ring is to say of the tail once all up to this is in it."""
     if last.tail is None:
         return {PLACE: b"", RESERVED: b""}
     place = Place(last.tail.id, last.position, last.tail.path)

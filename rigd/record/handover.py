@@ -1,7 +1,7 @@
 """The hand-over of what the tick thread has captured: followers see it at once, the disk has it soon.
 
 The live tail has it first. No number that is shown there may be given out again, also after a power cut that
-takes the tail with it: numbers are reserved ahead, durably, and a bundle with others is shown once it is
+takes the tail with it: numbers are reserved ahead, durably, and what has others is shown once it is
 committed. Without a tail followers wait for the commit, which is then made as soon as the disk allows.
 """
 
@@ -17,7 +17,7 @@ from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.settings import Settings
 from rigd.ring import META, Record, RingWriter
-from rigd.ring.tail import PLACE, RESERVED, Reserve, TailWriter, forget_tails, tail_path
+from rigd.ring.tail import CAPACITY, PLACE, RESERVED, Reserve, TailWriter, forget_tails, tail_path
 from rigd.wake import Bell
 from rigd.watchdog import Pulse
 
@@ -26,9 +26,14 @@ _AHEAD: Final = 16
 of events.
 """
 
+_WAY_OUT: Final = (
+    f"it takes {CAPACITY >> 20} MiB of a memory where you may have a folder of your own: make room, or name "
+    "another with --tail-folder"
+)
+
 
 class Handover:
-    """Takes bundles from the tick thread, which waits for nobody. `begin` comes first."""
+    """Takes records from the tick thread, which waits for nobody. `begin` comes first."""
 
     def __init__(
         self, ring: RingWriter, settings: Settings, numbers: Numbers, pacer: Pacer, pulse: Pulse
@@ -58,10 +63,10 @@ class Handover:
         self._reserve_more()
         position = self._append(records, meta, shown=shown)
         size = sum(len(record.value) for record in records)
-        bundle = Pending(tuple(records), meta, size, tick, now, self._tail, position, self._reserve)
+        pending = Pending(tuple(records), meta, size, tick, now, self._tail, position, self._reserve)
         if shown and self._tail:
             self.bell.ring()
-        self.committer.put(bundle)
+        self.committer.put(pending)
         if not shown or not self._tail:
             self.committer.hurry()
 
@@ -109,7 +114,8 @@ class Handover:
             self._path.unlink(missing_ok=True)
             tail = TailWriter.begin(self._path, self._ring.id, self._data)
         except (OSError, Denied) as error:
-            self.error = f"there is no live tail: {error}"
+            reason = error.message if isinstance(error, Denied) else error.strerror
+            self.error = f"there is no live tail in {self._path.parent}: {reason} ({_WAY_OUT})"
             return None
         self.error = ""
         return tail

@@ -91,6 +91,15 @@ class Numbers:
         if count:
             gaps[-1].count += count
 
+    def skip(self, stream: bytes, last: int, reason: Any, detail: str, session: int) -> None:
+        """Note that numbers up to `last` are those of records that the ring has not got. How many there are
+        nobody knows.
+        """
+        gap = self._gap(stream, reason, detail, session)
+        gap.last_seq = last
+        self._lost.setdefault(stream, []).append(gap)
+        self._next[stream] = last + 1
+
     def _gap(self, stream: bytes, reason: Any, detail: str, session: int) -> event_pb2.Gap:
         first = self._next[stream]
         return event_pb2.Gap(

@@ -16,13 +16,15 @@ from rig.columns import field as wire_field
 from rig.v1 import event_pb2, rig_pb2, scoring_pb2, session_pb2
 from rigd import log
 from rigd import ring as rings
-from rigd.record.absence import Absence
+from rigd.record.absence import birth
 from rigd.record.encoder import Encoder, text
+from rigd.record.former import Former
 from rigd.record.handover import Handover
+from rigd.record.missing import Missing
 from rigd.record.numbers import Numbers
 from rigd.record.pacer import Pacer
 from rigd.record.recovery import recovered, unreadable
-from rigd.record.scorer import SAVED, Scorer, Verdict, newest_session
+from rigd.record.scorer import Scorer, Verdict
 from rigd.record.seat_keeper import SeatKeeper
 from rigd.record.sessions import SessionTracker
 from rigd.record.settings import Settings
@@ -39,17 +41,15 @@ from rigd.sources.rf2.source import Source, SourceState
 from rigd.watchdog import Watchdog
 
 _BEAT_NS: Final = 1_000_000_000
-_FIRST_BEAT_NS: Final = 100_000_000
-"""From the start to the first word of how things are: by then a game that runs has shown a frame."""
+_FIRST_BEAT_NS: Final = 50_000_000
+"""From the start to the first word of how things are: by then a game that runs has shown a frame, also one
+of 25 Hz."""
 _SCORING_NS: Final = 4_000_000
 """Between two looks at scoring, which comes every 200 ms: not at every poll for telemetry."""
 _NO_UPDATE: Final = np.zeros(0, VEHICLE_SCORING)
 _STATE_FIELD: Final = scoring_pb2.Scoring.SESSION_STATE_FIELD_NUMBER
 _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
-_UPPER_BOUND: Final = "the power was cut, or the live tail was lost with the recorder; these at most"
-_MOST_CUT: Final = 1 << 20
-"""Nobody reserves that much: such a number is a damaged one."""
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
 _SESSIONS: Final[dict[Any, log.LogEvent]] = {
     "session_started": log.SESSION_STARTED,
@@ -95,11 +95,8 @@ class Recorder:
         self._beat_due_ns = self._beat_ns + _FIRST_BEAT_NS
         self._scoring_ns = 0
         self._clock_s = 0.0
-        self._given_up = dict.fromkeys((rings.PHYSICS, rings.SCORING), 0)
         self._meta: dict[bytes, bytes] = {}
         self._epoch = -1
-        self._cut = dict.fromkeys(rings.STREAMS, 0)
-        """How many numbers a power cut took of each stream."""
         self._handover.begin(tail)
         self._resume(trouble, cut=tail is None)
 
@@ -145,129 +142,71 @@ class Recorder:
         """Take up numbers and session from the ring, and tell that we are here. `cut`: what was in the live
         tail of the last recorder is gone.
         """
-        saved, frame, taken_ns = self.ring.metas(SAVED), None, 0
-        newest = [newest_session(saved)]  # its number is taken, also when no record of it could be stored
-        for stream in (rings.SCORING, rings.PHYSICS):
-            if (last := self.ring.last(stream)) is not None:
-                head = read_head(last)
-                newest.append((head.session, head.session_time))
-                self._numbers.resume(stream, head.capture_time_ns)
-                taken_ns = max(taken_ns, head.capture_time_ns)
-                frame = head.frame if stream == rings.PHYSICS else None
-        number = max(number for number, _ in newest)
-        self._clock_s = [clock_s for of, clock_s in newest if of == number][-1]
-        key = self.ring.meta(b"session") or b""
-        self._sessions = SessionTracker(number, key, self._clock_s)
-        self._scorer = Scorer(self._sessions, self.settings.origin, saved, self._clock_s)
+        former = Former.read(self.ring)
+        for stream, taken_ns in former.taken_ns.items():
+            self._numbers.resume(stream, taken_ns)
+        self._clock_s, self._former_game = former.clock_s, former.absence.game
+        self._sessions = SessionTracker(former.number, former.key, former.clock_s)
+        self._scorer = Scorer(self._sessions, self.settings.origin, former.saved, former.clock_s)
         if self._sessions.ahead:
+            number = former.number
             self._numbers.part(self.ring.bisect(rings.PHYSICS, lambda tick: read_head(tick).session < number))
-        game = self.ring.meta(b"game") or b""
-        update, _, update_game = (self.ring.meta(b"scored") or b"").partition(b" ")
-        self._absence = Absence(
-            session=number if key else 0,
-            game=game,
-            frame=frame,
-            update=int(update) if update.isdigit() else None,
-            update_game=update_game or game,  # a recorder of an earlier version said it for both
-            taken_ns=taken_ns,
-            clock_s=self._clock_s,
-        )
-        self._lose_cut(cut=cut)
+        self._missing = Missing(self._numbers, self.summary, self._sessions, former, self.source)
+        self._missing.note_restored()
+        self._note_cut(cut=cut)
         self._resume_terrains()
         self._physics.load_score(self.ring.meta(b"score") or b"")
         started = event_pb2.RecorderStarted(version=rigd.__version__)
         self._tell(self._event(recorder_started=started))
-        configured = self._latest
-        saved_seat = self.ring.meta(META) or b""
-        self._seat = SeatKeeper(self.settings.data, lambda: configured().drivers, saved_seat)
-        self._look_at_seat()
+        self._resume_seat()
         if trouble:
-            self._lose_ring(trouble)
+            self._missing.note_ring(trouble)
 
-    def _lose_cut(self, *, cut: bool) -> None:
-        """Declare what followers may have seen and the disk never had. That is done with the next record of a
+    def _note_cut(self, *, cut: bool) -> None:
+        """Note what the reserve says that a power cut took. That is declared with the next record of a
         stream, which may come after the next recorder: so the ring keeps it.
         """
         known = Reserve.read(self.ring.meta(CUT))
         reserve = Reserve.read(self.ring.meta(RESERVED)) if cut else known
         ends = Reserve(*map(max, zip(known, reserve, strict=True)))
-        for stream, end, following in zip(rings.STREAMS, ends, self._numbers.following(), strict=True):
-            if following < end < following + _MOST_CUT:
-                self._meta[CUT] = ends.pack()
-                self._cut[stream] = end - following
-                reason = event_pb2.GAP_REASON_POWER_CUT
-                session = self._absence.session or self._sessions.booked or 1  # or the first one to come
-                self._lose(stream, end - following, reason, _UPPER_BOUND, session)
+        if self._missing.note_cut(ends):
+            self._meta[CUT] = ends.pack()
 
     def _resume_terrains(self) -> None:
         """Resume the terrains: what their numbers mean must not change within a lap."""
         if (update := self.ring.last(rings.SCORING)) is not None:
             self._physics.terrains += parse.message(scoring_pb2.Scoring, update).session_state.terrain_names
 
-    def _lose_ring(self, why: str) -> None:
-        """Note that another ring took the place of a damaged one: nobody knows how much is missing."""
-        session = self._sessions.booked or 1  # before the first one, that is the one to know of it
-        for stream in (rings.PHYSICS, rings.SCORING):
-            self._lose(stream, 0, event_pb2.GAP_REASON_RING_REPLACED, why, session)
-
-    def _catch_up(self, frame: Snapshot) -> bool:
-        """Take the first frame after a restart: declare what the game wrote while nobody recorded.
-        False when the frame is in the ring already.
-
-        The game's frame counter goes on while the game runs, so the count is exact; after a restart of the
-        game nobody can know it.
-        """
-        if self._absence.repeats(frame.version, self._birth()):
-            return False
-        passed_s = self._absence.passed_s(time.time_ns(), self._clock_of(frame.records["mElapsedTime"]))
-        self._lose_absent(rings.PHYSICS, *self._absence.frames(frame.version, self._birth(), passed_s))
-        return True
-
-    def _catch_up_scoring(self, update: Snapshot) -> None:
-        """Take the first update after a restart."""
-        assert update.info is not None
-        passed_s = self._absence.passed_s(time.time_ns(), float(update.info["mCurrentET"]))
-        self._lose_absent(rings.SCORING, *self._absence.updates(update.version, self._birth(), passed_s))
-
-    def _lose_absent(self, stream: bytes, count: int, why: str) -> None:
-        """Note what came since the last record in the ring, but for what a power cut took of it."""
-        more = max(count - self._cut[stream], 0)
-        if why and (more or not count):
-            self._lose(stream, more, event_pb2.GAP_REASON_RECORDER_DOWN, why, self._absence.session)
-
-    def _miss(self, stream: bytes, frame: Snapshot, reason: Any) -> None:
-        """Note what the game wrote since the last frame, and nobody read."""
-        if frame.missed:
-            self._lose(stream, frame.missed, reason, "")
-        if frame.jumped:
-            self.summary.counter_jumps += 1
-            self._lose(stream, 0, reason, f"the game's counter jumped to {frame.version}")
-
-    def _birth(self) -> bytes:
-        return b"%d %d" % self.source.telemetry_reader.file.birth
+    def _resume_seat(self) -> None:
+        configured, saved = self._latest, self.ring.meta(META) or b""
+        self._seat = SeatKeeper(self.settings.data, lambda: configured().drivers, saved)
+        self._look_at_seat()
 
     # The tick.
 
     def _tick(self, frame: Snapshot, now: int) -> None:
         if self._epoch != self.source.epoch:
-            self._epoch = self.source.epoch
-            self._meta[b"game"] = self._birth()
-        torn = self._why_missed(rings.PHYSICS, self.source.telemetry_reader.given_up)
-        if self._absence.frame is not None:
-            if not self._catch_up(frame):
-                return
-        else:
-            self._miss(rings.PHYSICS, frame, torn)
+            self._attach()
+        clock_s = self._clock_of(frame.records["mElapsedTime"])
+        if not self._missing.before_tick(frame, clock_s):
+            return
         self._pacer.arrived(now, frame.missed + 1)
         self._figures.lateness.add(max(self._pacer.overslept_ns, 0))
         self._records = frame.records
-        self._clock_s = self._clock_of(frame.records["mElapsedTime"])
+        self._clock_s = clock_s
         if self._sessions.tick(self._clock_s):
             self._numbers.part()
             self._note_score(_NO_UPDATE, 0.0)
         self._append_tick(frame, now)
         self.summary.captured += 1
         self._figures.work.add(time.monotonic_ns() - now)
+
+    def _attach(self) -> None:
+        """Take up the game's memory, in its first life or another."""
+        if self._epoch < 0 and birth(self.source) != self._former_game:
+            self._sessions.player = -1  # scoring tells who it is in this game
+        self._epoch = self.source.epoch
+        self._meta[b"game"] = birth(self.source)
 
     def _clock_of(self, clocks: Any) -> float:
         """Return the frame's session clock: the earliest car's. One car alone does not begin a new
@@ -278,7 +217,7 @@ class Recorder:
 
     def _append_tick(self, frame: Snapshot, now: int) -> None:
         if self._handover.committer.full:
-            self._lose(rings.PHYSICS, 1, event_pb2.GAP_REASON_DISK, self._handover.committer.error)
+            self._missing.note(rings.PHYSICS, 1, event_pb2.GAP_REASON_DISK, self._handover.committer.error)
             return
         records, skip = self._chosen(frame.records)
         gap = self._declare(rings.PHYSICS)
@@ -313,13 +252,6 @@ class Recorder:
         row = int(found[0])
         return records[row : row + 1], row
 
-    def _why_missed(self, stream: bytes, given_up: int) -> Any:
-        """Return the reason of what was missed since the last frame of a buffer, by how many reads were
-        given up.
-        """
-        before, self._given_up[stream] = self._given_up[stream], given_up
-        return event_pb2.GAP_REASON_TORN if given_up > before else event_pb2.GAP_REASON_MISSED
-
     # Scoring, sessions, events.
 
     def _look_at_scoring(self, now: int) -> None:
@@ -329,11 +261,7 @@ class Recorder:
 
     def _score(self, update: Snapshot, now: int) -> None:
         self.summary.updates += 1
-        why = self._why_missed(rings.SCORING, self.source.scoring_reader.given_up)
-        if self._absence.update is not None:
-            self._catch_up_scoring(update)
-        else:
-            self._miss(rings.SCORING, update, why)
+        self._missing.before_update(update)
         extended = self.source.extended()
         if extended is not None:
             self._ticks = int(extended["mTicksSessionStarted"])
@@ -344,7 +272,7 @@ class Recorder:
         verdict = self._scorer.see(
             update, self._ticks, terrains, self._plugin, self._compounds, self._seat.user
         )
-        self._meta[b"scored"] = b"%d %b" % (update.version, self._birth())
+        self._meta[b"scored"] = b"%d %b" % (update.version, birth(self.source))
         if verdict is None:
             return
         self._note_score(update.records, verdict.state.current_time)
@@ -365,7 +293,7 @@ class Recorder:
 
     def _scoring_records(self, update: Snapshot, verdict: Verdict) -> list[Record]:
         if self._handover.committer.full:
-            self._lose(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._handover.committer.error)
+            self._missing.note(rings.SCORING, 1, event_pb2.GAP_REASON_DISK, self._handover.committer.error)
             return []
         gap = self._declare(rings.SCORING)
         tail = wire_field(_STATE_FIELD, verdict.state.SerializeToString())
@@ -399,13 +327,6 @@ class Recorder:
         rows = self._records[["mID", "mFrontTireCompoundName", "mRearTireCompoundName"]].tolist()
         return {slot: (text(front), text(rear)) for slot, front, rear in rows}
 
-    def _lose(self, stream: bytes, count: int, reason: Any, detail: str, session: int = 0) -> None:
-        """Note a loss, of the running session unless it is another's; it is declared with the next record of
-        the stream. `count` 0: nobody knows.
-        """
-        self._numbers.lose(stream, count, reason, detail, session or self._sessions.booked)
-        self.summary.lose(stream, count, reason)
-
     def _declare(self, stream: bytes) -> list[Record]:
         return self._numbers.declare(stream, self._event())
 
@@ -431,7 +352,7 @@ class Recorder:
         if news := [self._event(**kind) for kind in self._troubles.news(self._watchdog.words())]:
             self._tell(*news)
         if why := self._handover.replaced():
-            self._lose_ring(why)
+            self._missing.note_ring(why)
             self._meta |= {b"session": self._sessions.key, META: self._seat.saved, **self._scorer.saved}
         state = self.source.state(now)
         if state is not self._state:

@@ -23,7 +23,7 @@ _KINDS: Final[dict[bytes, Any]] = {
     rings.EVENTS: event_pb2.Event,
 }
 _MOST_SEQ: Final = 1 << 62
-_MOST_SESSION: Final = 1 << 31
+_MOST_SESSION: Final = (1 << 32) - (1 << 24)
 """No ring comes near: a greater number is a damaged one, and there would be none left after it."""
 
 

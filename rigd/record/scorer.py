@@ -25,8 +25,9 @@ _OWN: Final = SAVED + b"own"
 _PERIOD_S: Final = 1.0
 """An update is stored at least this often, by the session clock."""
 _REPLAY_CONTROL: Final = 3
+_SLOTS: Final = 1 << 31
 _MOST_SESSIONS: Final = (1 << 32) - 1
-"""Their number is a fixed32 of the contract."""
+"""Numbers of the contract: a slot id is a sfixed32, that of a session a fixed32."""
 
 
 class Verdict(NamedTuple):
@@ -60,6 +61,8 @@ class Scorer:
         own = _own(saved, sessions.number)
         sessions.scored = own.session
         sessions.flags = own.flags
+        if not sessions.ahead:
+            sessions.player = own.player  # ticks come before the first update, up to 0.2 s of them
         self._laps = LapTracker(own.session, own.track_length, _cars(saved))
         if own.unreadable or self._laps.unreadable:
             sessions.key = b""  # begin another session: the numbers of these laps are taken
@@ -106,6 +109,7 @@ class Scorer:
             "track_length": state.track_length,
             "stored_s": self._stored_s,
             "flags": self.sessions.flags,
+            "player": self.sessions.player,
         }
         own = json.dumps(facts).encode()
         return {} if own == self.saved.get(_OWN) else {_OWN: own}
@@ -153,6 +157,7 @@ class _Own(NamedTuple):
     track_length: float = 0.0
     stored_s: float = -np.inf
     flags: tuple[Any, ...] = ()
+    player: int = -1
     unreadable: bool = False
 
 
@@ -162,10 +167,13 @@ def _own(saved: Mapping[bytes, bytes], session: int) -> _Own:
     try:
         own = parse.json_object(saved[_OWN])
         flags = tuple(tuple(part) if isinstance(part, list) else part for part in own["flags"])
-        found = _Own(int(own["session"]), float(own["track_length"]), float(own["stored_s"]), flags)
+        lengths = float(own["track_length"]), float(own["stored_s"])
+        player = int(own.get("player", -1))  # a recorder of an earlier version said none
+        found = _Own(int(own["session"]), *lengths, flags, player)
     except (Corrupt, KeyError, TypeError, ValueError, OverflowError):
         return _Own(session, unreadable=True)
-    return found if 0 <= found.session <= session else _Own(session, unreadable=True)
+    sound = 0 <= found.session <= session and abs(found.player) < _SLOTS
+    return found if sound else _Own(session, unreadable=True)
 
 
 def _cars(saved: Mapping[bytes, bytes]) -> dict[int, bytes]:

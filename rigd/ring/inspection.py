@@ -39,7 +39,7 @@ def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingW
     """
     trouble = ""
     if (path / "data.mdb").exists():
-        trouble = _inspected(path)
+        trouble = inspected(path)
         if trouble:
             trouble = f"{trouble}; it was moved to {set_aside(path)}"
     try:
@@ -53,8 +53,8 @@ def open_ring(path: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> tuple[RingW
     return RingWriter(path, limit_bytes), trouble
 
 
-def _inspected(path: Path) -> str:
-    """Return why the ring cannot be used; empty when it can."""
+def inspected(path: Path) -> str:
+    """Return why the ring cannot be used; empty when it can. Raises Unavailable when nobody can tell."""
     command = [sys.executable, "-m", "rigd.ring", str(path)]
     child = subprocess.run(command, capture_output=True, text=True, check=False, **tied())
     if child.returncode == 0:

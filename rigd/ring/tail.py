@@ -13,7 +13,6 @@ that is full, must not end a process with SIGBUS.
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,9 +44,11 @@ CUT: Final = b"cut"
 _TABLES: Final = (PHYSICS, SCORING, EVENTS, GAPS, META)
 
 _MAGIC: Final = b"rigdtail"
-_VERSION: Final = 1
-_HEADER: Final = struct.Struct("<8sI4x8s8sQ")
-"""Magic, version, id of the tail, id of the ring, capacity."""
+_VERSION: Final = 2
+_HEADER: Final = struct.Struct("<8sI4x8s8sQQ")
+"""Magic, version, id of the tail, id of the ring, capacity, the file's inode: a copy may be older than what
+was there, and numbers would be given twice.
+"""
 _HEADS: Final = struct.Struct("<QQQ")
 """Where the next bundle goes; up to where followers may read; up to where the ring has it."""
 _MOVED: Final = struct.Struct("<QQ")
@@ -155,9 +156,13 @@ class _File:
         self._header = header = os.pread(self._fd, _HEADER.size, 0)
         if len(header) < _HEADER.size:
             raise Corrupt(f"{self.path} has {len(header)} bytes, a live tail has {_DATA_AT} at least")
-        magic, version, self.id, self.ring, capacity = _HEADER.unpack(header)
+        magic, version, self.id, self.ring, capacity, inode = _HEADER.unpack(header)
         if (magic, version, capacity) != (_MAGIC, _VERSION, CAPACITY):
             raise Corrupt(f"{self.path} is no live tail of version {_VERSION}")
+        if inode != found.st_ino:
+            raise Corrupt(
+                f"{self.path} is a copy of a live tail: it may be older than the one that was there"
+            )
 
     def heads(self) -> Heads:
         """Return how far it goes. Raises Corrupt."""
@@ -289,7 +294,8 @@ class TailWriter(_File):
         written.unlink(missing_ok=True)
         fd = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            _write(fd, _HEADER.pack(_MAGIC, _VERSION, secrets.token_bytes(8), ring, CAPACITY), 0)
+            inode = os.fstat(fd).st_ino
+            _write(fd, _HEADER.pack(_MAGIC, _VERSION, os.urandom(8), ring, CAPACITY, inode), 0)
             owner = os.fsencode(data.resolve())
             _write(fd, _OWNER.pack(len(owner)) + owner[: _DATA_AT - _OWNER_AT - _OWNER.size], _OWNER_AT)
             os.ftruncate(fd, _DATA_AT + CAPACITY)
@@ -341,12 +347,18 @@ def _write(fd: int, data: bytes, at: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def free_bytes(folder: Path) -> int | None:
+    """Return what is free in a memory; None for one without a bound, which says that it has no blocks."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize if room.f_blocks else None
+
+
 def _check_room(folder: Path) -> None:
     """Raise OSError for a memory that would be full before the tail has come round: then it would take all
-    that others need, and be lost. A memory without a bound says that it has no blocks.
+    that others need, and be lost.
     """
-    room = os.statvfs(folder)
-    if room.f_blocks and room.f_bavail * room.f_frsize < CAPACITY:
+    free = free_bytes(folder)
+    if free is not None and free < CAPACITY:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
@@ -384,6 +396,11 @@ def tail_path(memory: Path, data: Path) -> Path:
 def _own_folder(folder: Path) -> None:
     """Have the user's folder, which no other can enter. Raises Denied and OSError."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    check_own(folder)
+
+
+def check_own(folder: Path) -> None:
+    """Raise Denied for a folder that another user owns or can enter."""
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise Denied(f"{folder} is not ours alone", hint="remove it", path=folder)

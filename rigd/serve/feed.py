@@ -21,6 +21,7 @@ from rigd.auth.seal import load_seal
 from rigd.durable import make_folder
 from rigd.losses.holes import uncovered
 from rigd.ring import RingReader, Span
+from rigd.ring.restored import RESTORED, RestoredNumbers
 from rigd.ring.tail import CUT, RESERVED, Reserve
 from rigd.serve.cursor import CURSOR_BYTES, Cursor, Cursors
 from rigd.serve.history import RingHistory
@@ -162,9 +163,11 @@ class Feed:
         return cursor.seq
 
     def _given(self, stream: bytes, seq: int) -> bool:
-        """Return whether a number beyond the newest may have been given out before a power cut: it was
-        reserved, or is declared missing since.
+        """Return whether a number beyond the newest may have been given out before a power cut or a restore:
+        it was reserved, is below those that come next, or is declared missing since.
         """
+        if seq <= RestoredNumbers.read(self.ring.meta(RESTORED)).number:
+            return True
         reserves = (Reserve.read(self.ring.meta(name)) for name in (RESERVED, CUT))
         if any(seq < reserve[rings.STREAMS.index(stream)] for reserve in reserves):
             return True

@@ -25,12 +25,14 @@ from rigd.doctor.catalog import check_catalog
 from rigd.doctor.certificates import check_certificates
 from rigd.doctor.clock import Clock, kernel_says
 from rigd.doctor.examination import _guarded, worst
+from rigd.doctor.livetail import check_live_tail
 from rigd.doctor.permissions import check_permissions
 from rigd.doctor.ports import check_ports
 from rigd.doctor.processes import Process, of_data, running
 from rigd.doctor.programs import check_programs, check_versions
 from rigd.doctor.storage import check_storage, judged
 from rigd.ring import Record, open_ring
+from rigd.ring.tail import CAPACITY, TailWriter, tail_path
 from rigd.store.catalog.catalog import Catalog
 from rigd.store.catalog.file import catalog_path
 from tests.doctor.steamtree import DLL, Library
@@ -97,6 +99,43 @@ class TestStorage:
         monkeypatch.setattr("os.pwrite", refuse)
         check = only(check_storage(tmp_path), "durable write")
         assert (check.level, "Read-only" in check.what) == (Level.WRONG, True)
+
+
+class TestLiveTail:
+    @staticmethod
+    def levels(memory: Path, mounts: Path | None = None) -> dict[str, Level]:
+        found = check_live_tail(memory, memory / "data", mounts or Path("/proc/mounts"))
+        return {check.subject: check.level for check in found}
+
+    def test_memory_of_ours_with_room_is_well(self, buffers: Path) -> None:
+        assert set(self.levels(buffers).values()) == {Level.OK}
+        assert list(buffers.iterdir()) == []
+
+    def test_no_folder_is_told(self, tmp_path: Path) -> None:
+        assert self.levels(tmp_path / "none") == {"live tail": Level.WRONG}
+
+    def test_a_disk_is_told(self, tmp_path: Path) -> None:
+        mounts = tmp_path / "mounts"
+        mounts.write_text("x / ext4 rw 0 0\n")
+        assert self.levels(tmp_path, mounts)["tail memory"] is Level.WARNING
+
+    @pytest.mark.parametrize("mode", [0o755, 0o770])
+    def test_a_folder_that_others_can_enter_is_told(self, buffers: Path, mode: int) -> None:
+        own = tail_path(buffers, buffers / "data").parent
+        own.mkdir()
+        own.chmod(mode)
+        assert self.levels(buffers)["live tail"] is Level.WRONG
+
+    def test_a_full_memory_is_told_unless_the_tail_is_what_fills_it(
+        self, buffers: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        full = SimpleNamespace(f_blocks=1, f_bavail=10, f_frsize=1 << 20)
+        with contextlib.closing(TailWriter.begin(tail_path(buffers, buffers), b"8 bytes.", buffers)) as tail:
+            tail.path.write_bytes(bytes(CAPACITY - (10 << 20)))
+            monkeypatch.setattr("os.statvfs", lambda _: full)
+            assert only(check_live_tail(buffers, buffers), "tail room").level is Level.OK
+            tail.path.write_bytes(b"")
+            assert only(check_live_tail(buffers, buffers), "tail room").level is Level.WRONG
 
 
 class TestClock:

@@ -10,6 +10,7 @@ from rigd import ring as rings
 from rigd.ring.tail import CUT, PLACE, RESERVED, Reserve, tail_path
 from tests.losses.asked import wrong
 from tests.losses.rig import Rig
+from tests.stage import until
 
 CUT_REASON = event_pb2.GAP_REASON_POWER_CUT
 
@@ -22,13 +23,16 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def drive(rig: Rig, updates: int = 1) -> None:
-    """Some frames, and scoring updates, each of which is stored."""
+    """Some frames, and scoring updates, each of which is stored; the ring has them all then."""
     for _ in range(updates):
         rig.game.score()
         rig.turn()
         for _ in range(3):
             rig.game.frame()
             rig.turn()
+    assert rig.recorder is not None
+    committer = rig.recorder._handover.committer
+    until(lambda: committer.pending == 0)
 
 
 def cut(rig: Rig, missed: int = 0) -> None:

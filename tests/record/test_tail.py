@@ -4,7 +4,10 @@ twice, whatever becomes of the tail.
 
 import contextlib
 import errno
+import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -217,6 +220,26 @@ def test_a_tail_that_cannot_be_taken_over_is_said_and_its_numbers_are_declared(h
     assert gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
 
 
+def test_an_older_copy_of_a_tail_is_not_taken_for_it(here: Stage) -> None:
+    """It has all that the ring names, and lacks what was shown since."""
+    with following(here) as follower:
+        recorder = here.record(*HELD)
+        goes_on(follower)
+        recorder.send_signal(signal.SIGSTOP)
+        copy = shutil.copy(follower.path, follower.path.with_suffix(".copy"))
+        recorder.send_signal(signal.SIGCONT)
+        goes_on(follower)
+        kill(recorder)
+        os.replace(copy, follower.path)
+        again = here.record(*HELD, stderr=subprocess.PIPE)
+        goes_on(follower)
+        ends(again)
+        assert not follower.moved, "a number was given twice"
+    assert again.stderr is not None
+    assert "is a copy" in again.stderr.read()
+    assert gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
+
+
 def test_a_clean_stop_leaves_nothing_in_memory(here: Stage) -> None:
     with following(here) as follower:
         recorder = here.record()
@@ -264,6 +287,8 @@ def test_a_tail_that_is_deleted_is_trouble_until_there_is_another(here: Stage) -
         follower.path.unlink()
         until(lambda: "is not ours alone" in here.status().tail_error)
         status = here.status()
+        assert str(folder) in status.tail_error
+        assert "--tail-folder" in status.tail_error, "what to do"
         assert status.tails_lost == 1
         until(lambda: here.status().durable_seq > status.durable_seq)  # nobody waits ten seconds for it
         assert meta(here.data, PLACE) is None

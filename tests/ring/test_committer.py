@@ -84,7 +84,7 @@ def committing(path: Path, commit_every_s: float = 0.0) -> Iterator[tuple[Disk, 
         disk.close()
 
 
-def bundle(seq: int, size: int = 100, **meta: bytes) -> Pending:
+def pending(seq: int, size: int = 100, **meta: bytes) -> Pending:
     """A tick."""
     record = Record(PHYSICS, key(seq), (b"%d." % seq * size)[:size])
     metas = {name.encode(): data for name, data in meta.items()}
@@ -117,7 +117,7 @@ class TestCommitting:
     def test_what_is_put_is_stored(self, path: Path) -> None:
         with committing(path) as (disk, committer):
             for seq in range(1, 101):
-                committer.put(bundle(seq, session=b"%d" % seq))
+                committer.put(pending(seq, session=b"%d" % seq))
             until(lambda: committer.pending == 0)
             assert (committer.durable_seq, committer.committed) == (100, 100)
             assert (committer.pending_bytes, committer.error, committer.full) == (0, "", False)
@@ -128,7 +128,7 @@ class TestCommitting:
         with committing(path) as (disk, committer):
             disk.free.clear()
             for seq in range(1, 51):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
             disk.free.set()
             assert committer.close()
             assert committer.pending == 0
@@ -142,10 +142,10 @@ class TestCommitting:
     def test_what_comes_while_the_disk_works_is_one_commit(self, path: Path) -> None:
         with committing(path) as (disk, committer):
             disk.free.clear()
-            committer.put(bundle(1))
+            committer.put(pending(1))
             assert disk.entered.wait(30)
             for seq in range(2, 42):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
             assert (committer.pending, committer.pending_bytes) == (41, 4100)
             assert committer.durable_seq == 0
             disk.free.set()
@@ -158,7 +158,7 @@ class TestCommitting:
         with committing(path) as (disk, committer):
             disk.free.clear()
             for seq in range(1, 26):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
             disk.free.set()
             until(lambda: committer.pending == 0)
             assert sum(disk.commits) == 25
@@ -170,7 +170,7 @@ class TestCommitting:
         with committing(path) as (disk, committer):
             disk.free.clear()
             for seq in range(1, 26):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
             disk.free.set()
             until(lambda: committer.pending == 0)
             assert max(disk.commits) == 5
@@ -185,7 +185,7 @@ class TestCommitting:
 
     def test_only_ticks_are_counted_as_ticks(self, path: Path) -> None:
         with committing(path) as (_, committer):
-            committer.put(bundle(7))
+            committer.put(pending(7))
             committer.put(event(1))
             committer.put(event(2))
             until(lambda: committer.pending == 0)
@@ -194,7 +194,7 @@ class TestCommitting:
     def test_followers_are_woken_after_the_commit(self, path: Path) -> None:
         with closing(Listener(path.parent / "wake")) as listener, committing(path) as (disk, committer):
             disk.free.clear()
-            committer.put(bundle(1))
+            committer.put(pending(1))
             assert disk.entered.wait(30)
             assert listener.take() == []
             disk.free.set()
@@ -207,10 +207,10 @@ class TestCommitting:
         with committing(path) as (disk, committer):
             assert committer.loss_window_ms() == 0.0
             disk.free.clear()
-            first = bundle(1)
+            first = pending(1)
             committer.put(first)
             assert disk.entered.wait(30)
-            committer.put(bundle(2))
+            committer.put(pending(2))
             now = first.taken_ns + 250_000_000
             with monkeypatch.context() as later:
                 later.setattr("rigd.record.committer.time.monotonic_ns", lambda: now)
@@ -227,7 +227,7 @@ def shown(path: Path, commit_every_s: float) -> Iterator[tuple[Disk, Committer, 
         tail = TailWriter.begin(tail_path(path.parent, path.parent), disk.id, path.parent)
 
         def put(seq: int) -> None:
-            made = bundle(seq)
+            made = pending(seq)
             position = tail.append(made.records, shown=True) or 0
             committer.put(made._replace(tail=tail, position=position, reserve=Reserve(seq + 10, 1, 1)))
 
@@ -286,13 +286,13 @@ class TestCommitEvery:
         with shown(path, 3600.0) as (disk, committer, put):
             put(1)
             until(lambda: committer.pending == 0)
-            committer.put(bundle(2))
+            committer.put(pending(2))
             committer.hurry()
             until(lambda: committer.pending == 0)
             assert committer.granted == (None, (0, 0, 0))
             assert (disk.meta(PLACE), disk.meta(RESERVED)) == (None, None)
             for seq in range(3, 6):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
                 until(lambda: committer.pending == 0)
 
 
@@ -309,11 +309,11 @@ class TestARefusingDisk:
     @pytest.mark.parametrize("error", ERRORS, ids=repr)
     def test_nothing_is_lost_and_the_order_stays(self, path: Path, error: Exception) -> None:
         with committing(path) as (disk, committer):
-            committer.put(bundle(1))
+            committer.put(pending(1))
             until(lambda: committer.pending == 0)
             disk.broken = error
             for seq in range(2, 30):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
             until(lambda: disk.attempts > 5)
             assert committer.error == (str(error) or repr(error))
             assert (committer.pending, committer.pending_bytes) == (28, 2800)
@@ -322,7 +322,7 @@ class TestARefusingDisk:
             until(lambda: committer.pending == 0)
             assert committer.error == ""
             assert (committer.durable_seq, committer.committed) == (29, 29)
-            committer.put(bundle(30))
+            committer.put(pending(30))
             until(lambda: committer.pending == 0)
         assert stored(path) == list(range(1, 31))
 
@@ -330,7 +330,7 @@ class TestARefusingDisk:
         """After some errors LMDB refuses it for good."""
         with committing(path) as (disk, committer):
             disk.failures = [lmdb.DiskError("once"), lmdb.DiskError("twice")]
-            committer.put(bundle(1))
+            committer.put(pending(1))
             until(lambda: committer.pending == 0)
             assert disk.reopened == 2
         assert stored(path) == [1]
@@ -339,7 +339,7 @@ class TestARefusingDisk:
         with committing(path) as (disk, committer):
             folder, away = path, path.with_name("unmounted")
             disk.broken = lmdb.DiskError("gone")
-            committer.put(bundle(1))
+            committer.put(pending(1))
             disk.hold()
             folder.rename(away)
             folder.write_text("the disk is not mounted")
@@ -359,9 +359,9 @@ class TestARefusingDisk:
         with committing(path) as (disk, committer):
             disk.broken = lmdb.DiskError("no")
             for seq in range(1, 10):
-                committer.put(bundle(seq))
+                committer.put(pending(seq))
                 assert not committer.full
-            committer.put(bundle(10))
+            committer.put(pending(10))
             assert committer.full
             disk.broken = None
             until(lambda: committer.pending == 0)
@@ -370,7 +370,7 @@ class TestARefusingDisk:
     def test_closing_while_it_refuses_says_so_and_ends(self, path: Path) -> None:
         with committing(path) as (disk, committer):
             disk.broken = lmdb.DiskError("no")
-            committer.put(bundle(1))
+            committer.put(pending(1))
             assert not committer.close()
             assert committer.pending == 1
         ring, _ = open_ring(path, LIMIT)
@@ -387,8 +387,8 @@ class TestARefusingDisk:
                 raise lmdb.DiskError("fsync failed after the write")
 
             disk.append = made_but_unknown  # type: ignore[method-assign]
-            committer.put(bundle(1))
-            committer.put(bundle(2))
+            committer.put(pending(1))
+            committer.put(pending(2))
             until(lambda: committer.pending == 0)
         assert stored(path) == [1, 2]
 
@@ -404,7 +404,7 @@ class TestARefusingDisk:
                 disk.failures += [lmdb.DiskError("again")] * failures
                 for _ in range(ticks):
                     seq += 1
-                    committer.put(bundle(seq))
+                    committer.put(pending(seq))
             disk.failures.clear()
             assert committer.close()
             assert (committer.committed, committer.durable_seq) == (seq, seq)
@@ -417,12 +417,12 @@ class TestADamagedRing:
     )
     def test_it_is_set_aside_and_nothing_handed_over_is_lost(self, path: Path, error: Exception) -> None:
         with committing(path) as (disk, committer):
-            committer.put(bundle(1))
+            committer.put(pending(1))
             until(lambda: committer.pending == 0)
             before = disk.id
             disk.failures = [error]
-            committer.put(bundle(2))
-            committer.put(bundle(3))
+            committer.put(pending(2))
+            committer.put(pending(3))
             until(lambda: committer.pending == 0)
             assert disk.id != before
         assert stored(path) == [2, 3]
@@ -435,6 +435,6 @@ class TestADamagedRing:
     def test_a_disk_that_refuses_is_no_damage(self, path: Path) -> None:
         with committing(path) as (disk, committer):
             disk.failures = [lmdb.DiskError("no"), lmdb.MapFullError("no")]
-            committer.put(bundle(1))
+            committer.put(pending(1))
             until(lambda: committer.pending == 0)
         assert list(path.parent.glob("ring.damaged-*")) == []

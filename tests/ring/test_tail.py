@@ -266,7 +266,7 @@ def test_a_link_is_not_followed(tmp_path: Path, written: TailWriter) -> None:
     assert other.exists()
 
 
-@pytest.mark.parametrize(("at", "value"), [(0, b"x"), (8, b"\2"), (32, b"\1")])
+@pytest.mark.parametrize(("at", "value"), [(0, b"x"), (8, b"\1"), (32, b"\1"), (40, b"\xff" * 8)])
 def test_another_version_is_refused(written: TailWriter, at: int, value: bytes) -> None:
     with written.path.open("r+b") as file:
         file.seek(at)

@@ -53,8 +53,12 @@ def _time_ns(destination: Destination, rig_id: str, ring: str, seq: int) -> int:
 
 
 def _evicted(rig_id: str, ring: str, done: int, events: Iterable[event_pb2.Event]) -> Iterator[NamedRow]:
-    """Yield the rows of GAPS for the numbers that are missing between `done` and the last event."""
+    """Yield the rows of GAPS for the numbers that are missing between `done` and the last event, but for
+    those that the event after them declares itself.
+    """
     for event in events:
-        if event.seq > done + 1:
-            yield table_rows.evicted(rig_id, ring, done + 1, event.seq - 1)
+        declares = event.gap.stream == event_pb2.STREAM_EVENTS
+        last = (event.gap.first_seq if declares else event.seq) - 1
+        if last > done:
+            yield table_rows.evicted(rig_id, ring, done + 1, last)
         done = event.seq

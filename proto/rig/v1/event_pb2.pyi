@@ -80,6 +80,10 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """A power cut took what had been sent and was not stored yet, or the live tail was lost together with its
     recorder. How many there were nobody knows: missing are these at most.
     """
+    GAP_REASON_RESTORED: _GapReason.ValueType  # 10
+    """The ring came back from a backup: what was recorded after that is in no ring any more. The gap spans all numbers
+    that may have been given out meanwhile; how many were, nobody knows.
+    """
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why records are missing: the reason of a gap."""
@@ -105,6 +109,10 @@ GAP_REASON_TOO_LONG: GapReason.ValueType  # 8
 GAP_REASON_POWER_CUT: GapReason.ValueType  # 9
 """A power cut took what had been sent and was not stored yet, or the live tail was lost together with its
 recorder. How many there were nobody knows: missing are these at most.
+"""
+GAP_REASON_RESTORED: GapReason.ValueType  # 10
+"""The ring came back from a backup: what was recorded after that is in no ring any more. The gap spans all numbers
+that may have been given out meanwhile; how many were, nobody knows.
 """
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 

@@ -15,6 +15,7 @@ _REASONS: Final[dict[int, str]] = {
     event_pb2.GAP_REASON_RETENTION: "the disk was full and they had to go",
     event_pb2.GAP_REASON_TOO_LONG: "the lap is longer than a lap file holds",
     event_pb2.GAP_REASON_POWER_CUT: "a power cut took them before they were stored",
+    event_pb2.GAP_REASON_RESTORED: "they were recorded after the backup that was restored",
 }
 
 
