@@ -10,7 +10,7 @@ WHEEL := tests/house/test_wheel.py
 # Bytecode is kept, whatever the machine's habit: the tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 # The tests that have a long form.
-SOAK := tests/faults tests/record/test_tail.py tests/sources/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py \
+SOAK := tests/faults tests/record/test_tail.py tests/ring/test_damage.py tests/sources/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py \
 	tests/riglap/test_findings.py tests/web/test_growth.py
 SCALE := 1
 

@@ -24,9 +24,9 @@ class DemoRun:
     running: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def command(self, *more: str) -> list[str]:
-        """The command line of a small demo."""
+        """The command line of a demo of three cars, if `more` says no other number."""
         words = ["run", "--demo", "--data", str(self.data), "--buffers", str(self.buffers)]
-        return [sys.executable, "-m", "rigd", *words, "--ring-size", "64M", "--short", *more]
+        return [sys.executable, "-m", "rigd", *words, "--ring-size", "64M", "--short", "--cars", "3", *more]
 
     @property
     def environment(self) -> dict[str, str]:
