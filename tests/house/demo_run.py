@@ -1,9 +1,11 @@
 """`rigd run --demo` as a process of its own, and everything that belongs to it."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +77,20 @@ class DemoRun:
             os.kill(pid, signal.SIGKILL)
         for process in self.running:
             process.communicate()
+
+
+@contextlib.contextmanager
+def demo_run(data: Path) -> Iterator[DemoRun]:
+    """Folders for a run on this data directory; the processes of it that are left are killed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
+        tempfile.TemporaryDirectory(prefix="rigd-run-") as sockets,
+    ):
+        made = DemoRun(data, Path(buffers), Path(sockets))
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:
