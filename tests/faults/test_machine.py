@@ -44,7 +44,7 @@ class RunningRig:
     def go_on(self) -> None:
         """All is well: half a second of frames becomes durable, and nothing is pending."""
         self.conditions.become()
-        start = self.here.status().durable_seq
+        start = self.here.committed()
         until(lambda: _keeps_up(self.here.status(), start))
 
     def take_account(self, faults: Campaign) -> Account:
