@@ -10,8 +10,8 @@ WHEEL := tests/house/test_wheel.py
 # Bytecode is kept, whatever the machine's habit: the tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 # The tests that have a long form.
-SOAK := tests/faults tests/record/test_tail.py tests/sources/test_torn.py tests/archive/test_kills.py tests/warehouse/test_kills.py \
-	tests/riglap/test_findings.py tests/web/test_growth.py
+SOAK := tests/faults tests/record/test_tail.py tests/ring/test_damage.py tests/sources/test_torn.py \
+	tests/archive/test_kills.py tests/warehouse/test_kills.py tests/riglap/test_findings.py tests/web/test_growth.py
 SCALE := 1
 
 # The connector of Snowflake that is rewritten in Rust: an environment of its own, since what plays the account

@@ -56,8 +56,10 @@ _LONGEST: Final = (
     "warehouse",
     "test_run.py",
     "powercut",
-    "test_kills.py",
     "faults",
+    "test_types.py",
+    "test_tail.py",
+    "test_archiver.py",
     "docs",
 )
 """Files and folders; when these come last one worker goes on alone for three minutes."""

@@ -1,5 +1,5 @@
-"""A race whose every frame is written only when the one before is durable, under a recorder and an archiver
-that are killed on the way: what they leave can be compared with what undisturbed ones leave.
+"""A race whose every frame is written only when the one before outlives a kill, under a recorder and an
+archiver that are killed on the way: what they leave can be compared with what undisturbed ones leave.
 """
 
 import random
@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-from rig.columns import read_head
 from rig.errors import RingMissing
 from rig.v1 import event_pb2
 from rigd import ring as rings
@@ -17,9 +16,11 @@ from rigd.demo.race import Race
 from rigd.demo.scoring import Scoring
 from rigd.ring import RingReader
 from tests.stage import until
+from tests.taken import Taken
 
-_SOON_S = 0.002
-"""Each look is work of its own: with half a millisecond the looking took more of a core than both daemons."""
+_SOON_S = 0.001
+_ACKNOWLEDGING = 9
+"""Frames after the last: word of a scoring update, which is looked for every 4 ms, comes with a later one."""
 
 
 class Lockstep:
@@ -35,8 +36,15 @@ class Lockstep:
         self.archiver_dies = set(dice.sample(range(100, frames), kills))
         self.dice = dice
         self.ring: RingReader | None = None
-        self.recorder = self.start("record", "--buffers", str(buffers), "--ring-size", "2G")
+        self.taken = Taken(buffers, data)
+        self.recorders = 0
+        self.recorder = self.record()
         self.archiver = self.archive()
+
+    def record(self) -> "subprocess.Popen[bytes]":
+        self.recorders += 1
+        folder = str(self.buffers)
+        return self.start("record", "--buffers", folder, "--tail-folder", folder, "--ring-size", "2G")
 
     def archive(self) -> "subprocess.Popen[bytes]":
         """An archiver that keeps what it wrote, however little room is left on this machine."""
@@ -50,12 +58,12 @@ class Lockstep:
 
     def run(self) -> None:
         """Drive, then wait until every closed lap is archived."""
-        until(lambda: self.looks() == 1)
+        until(self.looked)
         self.plugin.start_session(self.race)
         time.sleep(0.2)  # the cleared buffers are looked at: they are frames too
         self.score()
         self.plugin.write_telemetry()
-        while self.race.frame < self.frames + 5:  # the last ones acknowledge scoring
+        while self.race.frame < self.frames + _ACKNOWLEDGING:
             self.frame()
         until(self.scored, pause_s=_SOON_S)
         self.plugin.end_session(self.scoring)
@@ -74,6 +82,7 @@ class Lockstep:
         if self.race.frame in self.recorder_dies:
             time.sleep(self.dice.uniform(0.0, 0.004))
             self.replace_recorder()
+        time.sleep(_SOON_S)
         until(self.recorded, pause_s=_SOON_S)
         if self.race.frame in self.archiver_dies:
             self.archiver.kill()
@@ -85,32 +94,31 @@ class Lockstep:
         self.plugin.write_scoring(self.scoring, self.race)
 
     def replace_recorder(self) -> None:
-        """Kill it. What is not durable is taken back and written again for the next one: as it stands, that
+        """Kill it. What it had not taken is taken back and written again for the next one: as it stands, that
         one would take it for old.
         """
         self.recorder.kill()
         self.recorder.wait()
-        lives, lost, unscored = self.looks(), not self.recorded(), not self.scored()
+        lost, unscored = not self.recorded(), not self.scored()
         self.plugin._telemetry._words[:] -= lost
         self.plugin._scoring._words[:] -= unscored
-        self.recorder = self.start("record", "--buffers", str(self.buffers), "--ring-size", "2G")
-        until(lambda: self.looks() == lives + 1)
+        self.recorder = self.record()
+        until(self.looked)
         if unscored:
             self.plugin.write_scoring(self.scoring, self.race)
         if lost:
             self.plugin.write_telemetry()
 
-    # What the ring tells.
+    # What the recorder has.
 
     def recorded(self) -> bool:
-        ring = self.opened()
-        data = ring.get(rings.PHYSICS, ring.heads()[rings.PHYSICS])
-        return data is not None and read_head(data).frame == self.plugin.telemetry_version
+        self.taken.look()
+        return self.taken.frame == self.plugin.telemetry_version
 
     def scored(self) -> bool:
-        """Whether the newest update was seen, of which the recorder also notes by which game."""
-        version, *_ = (self.opened().meta(b"scored") or b"-1").split()
-        return int(version) == self.plugin._scoring.version
+        """Whether the newest update was seen."""
+        self.taken.look()
+        return self.taken.update == self.plugin._scoring.version
 
     def kinds(self) -> list[str]:
         """Kinds of all events."""
@@ -120,10 +128,12 @@ class Lockstep:
             return []
         return [event_pb2.Event.FromString(data).WhichOneof("kind") or "" for _, data in found]
 
-    def looks(self) -> int:
-        """How many recorders have looked at the game; each says so when its first second is over."""
+    def looked(self) -> bool:
+        """Whether every recorder has looked at the game; each says so when its first tenth of a second is
+        over.
+        """
         lives = " ".join(self.kinds()).split("recorder_started")[1:]
-        return sum("source_changed" in life for life in lives)
+        return sum("source_changed" in life for life in lives) == self.recorders
 
     def opened(self) -> RingReader:
         if self.ring is None:
@@ -138,5 +148,6 @@ class Lockstep:
                 process.wait(60)
             finally:
                 process.kill()
+        self.taken.close()
         if self.ring is not None:
             self.ring.close()

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from rig.lapfile import SAMPLES, SCORINGS, LapFile
 from rig.v1 import archive_pb2
@@ -16,6 +16,9 @@ CARS = 4
 
 CLOCKED = ("capture_time_ns", "update_time", "update_distance")
 """Channels that the moment of the capture decides: which tick is the first to know a new update, too."""
+
+Coded = Literal["offset", "size", "crc", "codings", "unpacked"]
+CODED: Final[tuple[Coded, ...]] = get_args(Coded)
 
 
 def archives(folder: Path, buffers: Path, kills: int) -> dict[str, Any]:
@@ -41,9 +44,12 @@ def content(path: Path) -> Any:
 
 
 def timeless(header: archive_pb2.LapHeader) -> str:
-    """The head without what the capture clock, and the name of the session made of it, decide."""
+    """The head without what the capture clock, and the name of the session made of it, decide, and without
+    how blocks are coded: an archiver that is killed has learned less of the laps before.
+    """
     for column in header.columns:
-        column.offset = 0
+        for coded in CODED:
+            column.ClearField(coded)
         if column.name in CLOCKED:
             column.Clear()
     for event in header.events:

@@ -52,7 +52,7 @@ class SupervisedRig:
         self.channel = grpc.insecure_channel(address)
         self.rig = rig_pb2_grpc.RigServiceStub(self.channel)
         self.laps = laps_pb2_grpc.LapServiceStub(self.channel)
-        game = ("--cars", "4", "--rate", "50", "--speed", "4", "--short", "--laps", "0")
+        game = ("--cars", "2", "--rate", "50", "--speed", "4", "--short", "--laps", "0")
         self._game = self._start("rigd", "demo-game", "--buffers", str(buffers), *game)
         self.lost = self.declared = 0
 
@@ -220,7 +220,7 @@ def test_a_disk_that_refuses(supervised: SupervisedRig, errors: Sequence[int]) -
     def refused(error: int) -> None:
         supervised.conditions.become(refuse=error)
         until(lambda: supervised.in_trouble("record"))
-        time.sleep(2.0)
+        time.sleep(1.0)
         supervised.conditions.become()
         until(lambda: not supervised.in_trouble("record"))
 
@@ -288,7 +288,7 @@ def test_a_daemon_without_memory(supervised: SupervisedRig, daemons: Sequence[st
         size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
-            time.sleep(2.0)
+            time.sleep(1.0)
             resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 
     goes_on(supervised, "memory limit reached", [partial(starved, daemon) for daemon in daemons], *daemons)

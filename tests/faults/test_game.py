@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from rig.v1 import rig_pb2
 from rigd.sources.rf2.writer import BufferWriter
 from tests.bench.game import StampedGame
 from tests.faults.account import account
@@ -26,6 +25,7 @@ class GameRecorder:
     def __init__(self, here: Stage) -> None:
         self.here = here
         self.recorder = here.record()
+        here.status()  # from then on there is a ring
         self.lost = self.declared = 0
 
     def demo(self, *faults: str, seconds: float = 600) -> "subprocess.Popen[str]":
@@ -35,14 +35,10 @@ class GameRecorder:
         folder = ("--buffers", str(self.here.buffers))
         return self.here.start("rigd", "demo-game", *folder, *size, "--for", str(seconds), *words)
 
-    def committed(self) -> int:
-        status: rig_pb2.RecorderStatus = self.here.status()
-        return status.committed
-
     def flows(self, ticks: int = RATE // 2) -> None:
         """Frames come in and become durable."""
-        start = self.committed()
-        until(lambda: self.committed() > start + ticks)
+        start = self.here.committed()
+        until(lambda: self.here.committed() > start + ticks)
 
     def settle(self, faults: Campaign) -> None:
         """The recorder lives, and its ring explains every number."""
@@ -82,10 +78,10 @@ def stopped(recorder: GameRecorder, dice: random.Random) -> None:
 
 def faulty(*kinds: str) -> Callable[[GameRecorder, random.Random], None]:
     def play(recorder: GameRecorder, _dice: random.Random) -> None:
-        start = recorder.committed()
+        start = recorder.here.committed()
         game = recorder.demo(*(f"{kind}@0.5" for kind in kinds), seconds=4)
         game.wait(30)
-        assert recorder.committed() > start
+        assert recorder.here.committed() > start
 
     play.__doc__ = f"The simulated game's own faults: {', '.join(kinds)}."
     return play
@@ -98,10 +94,11 @@ def changed_layout(recorder: GameRecorder, _dice: random.Random) -> None:
     play(recorder, game, 60)
     name(game.extended, b"4.0.0.0")
     until(lambda: recorder.here.status().source_state == "WRONG_VERSION")
-    until(lambda: recorder.committed() == recorder.committed())  # word of it comes once a second
-    refused = recorder.committed()
+    until(lambda: not recorder.here.status().pending)
+    refused = recorder.here.committed()
     frames(game, 60)
-    assert recorder.committed() == refused, "bytes of another layout are not recorded"
+    until(lambda: not recorder.here.status().pending)
+    assert recorder.here.committed() == refused, "bytes of another layout are not recorded"
     name(game.extended, b"3.7.15.1")
     play(recorder, game, 120)
 
@@ -124,9 +121,9 @@ def growing_field(recorder: GameRecorder, dice: random.Random) -> None:
 
 def play(recorder: GameRecorder, game: StampedGame, count: int) -> None:
     """Write frames, which are recorded."""
-    start = recorder.committed()
+    start = recorder.here.committed()
     frames(game, count)
-    until(lambda: recorder.committed() > start)
+    until(lambda: recorder.here.committed() > start)
 
 
 def frames(game: StampedGame, count: int) -> None:

@@ -9,6 +9,8 @@ from rigd.ring import PHYSICS, Record, RingWriter, key
 from tests.faults.campaign import campaign, tries
 
 LIMIT_BYTES = 16 << 20
+AT_ONCE = 10
+"""Records of a commit, which waits for the disk."""
 READER = """
 import os, sys
 from pathlib import Path
@@ -23,9 +25,9 @@ def test_pages_that_dead_readers_hold_are_used_again(tmp_path: Path) -> None:
 
     def append(count: int) -> None:
         nonlocal seq
-        for _ in range(count):
-            seq += 1
-            ring.append([Record(PHYSICS, key(seq), value)], {})
+        for _ in range(count // AT_ONCE):
+            ring.append([Record(PHYSICS, key(seq + one), value) for one in range(1, AT_ONCE + 1)], {})
+            seq += AT_ONCE
 
     append(700)
     size = (tmp_path / "ring/data.mdb").stat().st_size

@@ -1,9 +1,11 @@
 """`rigd run --demo` as a process of its own, and everything that belongs to it."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +26,9 @@ class DemoRun:
     running: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def command(self, *more: str) -> list[str]:
-        """The command line of a small demo."""
+        """The command line of a demo of three cars, if `more` says no other number."""
         words = ["run", "--demo", "--data", str(self.data), "--buffers", str(self.buffers)]
-        return [sys.executable, "-m", "rigd", *words, "--ring-size", "64M", "--short", *more]
+        return [sys.executable, "-m", "rigd", *words, "--ring-size", "64M", "--short", "--cars", "3", *more]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,6 +77,20 @@ class DemoRun:
             os.kill(pid, signal.SIGKILL)
         for process in self.running:
             process.communicate()
+
+
+@contextlib.contextmanager
+def demo_run(data: Path) -> Iterator[DemoRun]:
+    """Folders for a run on this data directory; the processes of it that are left are killed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rigd-test-", dir="/dev/shm") as buffers,
+        tempfile.TemporaryDirectory(prefix="rigd-run-") as sockets,
+    ):
+        made = DemoRun(data, Path(buffers), Path(sockets))
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from rig.columns import Layout
 from rigd import ring as rings
 from rigd.durable import make_private
 from rigd.ring import RingReader
-from tests.house.demo_run import DemoRun
+from tests.house.demo_run import DemoRun, demo_run
 from tests.stage import events, free_port, until
 
 
@@ -93,37 +94,11 @@ def test_a_file_reaches_the_daemons_and_a_file_of_the_real_rig_does_not(
     assert demo.member("archive") == archiver
 
 
-def test_options_of_the_daemons_reach_them(demo: DemoRun) -> None:
-    words = ("--cars", "3", "--rate", "100", "--seed", "7", "--laps", "9", "--speed", "2")
-    demo.start(
-        *words, "--record-cars", "player", "--commit-every", "0.5", "--keep", "1G", "--min-free", "16M"
-    )
-    commands = {
-        words[3]: b" ".join(words[4:]).decode()
-        for words in (Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0") for pid in demo.members())
-    }
-    game, recorder, archiver = (commands[name] for name in (b"demo-game", b"record", b"archive"))
-    assert "--cars 3 --laps 9 --rate 100 --speed 2.0 --seed 7 --short" in game
-    assert "--cars player --commit-every 0.5" in recorder
-    assert f"--keep {1 << 30} --min-free {16 << 20}" in archiver
-
-
 def test_options_of_the_simulated_game_need_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rigd", "run", "--data", str(tmp_path), "--speed", "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 2
     assert "--speed is the simulated game's" in done.stderr
-
-
-def test_other_users_see_nothing(demo: DemoRun) -> None:
-    demo.data.mkdir(mode=0o755)
-    demo.start()
-    assert mode(demo.data) == 0o700
-    assert {mode(path) for path in demo.data.glob("*.lock")} == {0o600}
-    assert mode(demo.buffers) == 0o700
-    sockets = demo.sockets / "rigd"
-    assert mode(sockets) == 0o700
-    assert mode(sockets / "demo.sock") == 0o600
 
 
 def test_folders_above_the_data_are_made_closed_too_and_left_as_they_are(tmp_path: Path) -> None:
@@ -132,14 +107,58 @@ def test_folders_above_the_data_are_made_closed_too_and_left_as_they_are(tmp_pat
     assert [mode(tmp_path / name) for name in ("", "rigd", "rigd/demo")] == [0o755, 0o700, 0o700]
 
 
-class TestSecond:
-    @pytest.fixture
-    def second(self, demo: DemoRun, tmp_path: Path) -> DemoRun:
-        """A run that shares nothing with `demo`."""
-        own = tmp_path / "second"
-        (own / "sockets").mkdir(parents=True, mode=0o700)
-        (own / "buffers").mkdir()
-        return DemoRun(own / "data", own / "buffers", own / "sockets")
+class TestRunning:
+    """One demo that nobody disturbs."""
+
+    @pytest.fixture(scope="class")
+    def running(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DemoRun, str]]:
+        """It, and its second address."""
+        address = f"127.0.0.1:{free_port()}"
+        with demo_run(tmp_path_factory.mktemp("run") / "data") as demo:
+            demo.data.mkdir(mode=0o755)
+            race = ("--cars", "3", "--rate", "100", "--seed", "7", "--laps", "9", "--speed", "2")
+            recording = ("--record-cars", "player", "--commit-every", "0.5")
+            demo.start("--address", address, *race, *recording, "--keep", "1G", "--min-free", "16M")
+            yield demo, address
+
+    def test_options_of_the_daemons_reach_them(self, running: tuple[DemoRun, str]) -> None:
+        demo, _ = running
+        commands = {
+            words[3]: b" ".join(words[4:]).decode()
+            for words in (
+                Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0") for pid in demo.members()
+            )
+        }
+        game, recorder, archiver = (commands[name] for name in (b"demo-game", b"record", b"archive"))
+        assert "--cars 3 --laps 9 --rate 100 --speed 2.0 --seed 7 --short" in game
+        assert "--cars player --commit-every 0.5" in recorder
+        assert f"--keep {1 << 30} --min-free {16 << 20}" in archiver
+
+    def test_other_users_see_nothing(self, running: tuple[DemoRun, str]) -> None:
+        demo, _ = running
+        assert mode(demo.data) == 0o700
+        assert {mode(path) for path in demo.data.glob("*.lock")} == {0o600}
+        assert mode(demo.buffers) == 0o700
+        sockets = demo.sockets / "rigd"
+        assert mode(sockets) == 0o700
+        assert mode(sockets / "demo.sock") == 0o600
+
+    def test_a_second_one_names_who_has_data_buffers_socket_and_port(
+        self, running: tuple[DemoRun, str], tmp_path: Path
+    ) -> None:
+        demo, address = running
+        with demo_run(tmp_path / "second") as second:
+            before = sorted(demo.members())
+            said = self.refused(DemoRun(demo.data, second.buffers, second.sockets))
+            assert re.search(r"the ring is recorded by process \d+", said)
+            said = self.refused(DemoRun(second.data, demo.buffers, second.sockets))
+            assert re.search(rf"process \d+ writes the buffers in {demo.buffers}", said)
+            said = self.refused(DemoRun(second.data, second.buffers, demo.sockets))
+            assert re.search(r"process \d+ listens on unix:\S+demo.sock", said)
+            said = self.refused(second, "--address", address)
+            assert re.search(rf"process \d+ listens on {address}", said)
+            assert sorted(demo.members()) == before
+            assert not list(second.data.glob("log/*"))
 
     def refused(self, second: DemoRun, *words: str) -> str:
         """What it says, having started nothing."""
@@ -148,30 +167,16 @@ class TestSecond:
         assert "captured" not in done.stdout
         return flat(done.stderr)
 
-    def test_it_names_who_has_data_buffers_socket_and_port(self, demo: DemoRun, second: DemoRun) -> None:
-        address = f"127.0.0.1:{free_port()}"
-        demo.start("--address", address)
-        before = sorted(demo.members())
-        said = self.refused(DemoRun(demo.data, second.buffers, second.sockets))
-        assert re.search(r"the ring is recorded by process \d+", said)
-        said = self.refused(DemoRun(second.data, demo.buffers, second.sockets))
-        assert re.search(rf"process \d+ writes the buffers in {demo.buffers}", said)
-        said = self.refused(DemoRun(second.data, second.buffers, demo.sockets))
-        assert re.search(r"process \d+ listens on unix:\S+demo.sock", said)
-        said = self.refused(second, "--address", address)
-        assert re.search(rf"process \d+ listens on {address}", said)
-        assert sorted(demo.members()) == before
-        assert not list(second.data.glob("log/*"))
 
-    def test_what_killed_processes_left_is_taken_over(self, demo: DemoRun) -> None:
-        killed = demo.start()
-        for pid in (killed.pid, *demo.members()):
-            os.kill(pid, signal.SIGKILL)
-        killed.wait()
-        assert demo.played()
-        assert (demo.sockets / "rigd/demo.sock").is_socket()
-        done = demo.run("--for", "3")
-        assert done.returncode == 0, done.stderr
+def test_what_killed_processes_left_is_taken_over(demo: DemoRun) -> None:
+    killed = demo.start()
+    for pid in (killed.pid, *demo.members()):
+        os.kill(pid, signal.SIGKILL)
+    killed.wait()
+    assert demo.played()
+    assert (demo.sockets / "rigd/demo.sock").is_socket()
+    done = demo.run("--for", "3")
+    assert done.returncode == 0, done.stderr
 
 
 class TestEnd:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rig.columns import read_head
-from rig.v1 import event_pb2, rig_pb2
+from rig.v1 import event_pb2
 from rigd import ring as rings
 from rigd.record.committer import MEMORY_BOUND_BYTES
 from rigd.ring import RingReader
@@ -36,10 +36,10 @@ def heads(data: Path) -> list[int]:
     return found
 
 
-def live(here: Stage) -> rig_pb2.RecorderStatus:
-    """The recorder's status once ticks are durable."""
-    until(lambda: here.status().durable_seq > 10)
-    return here.status()
+def live(here: Stage) -> None:
+    """Ticks become durable."""
+    here.status()  # from then on there is a ring, and a sound one
+    until(lambda: here.committed() > 10)
 
 
 def test_a_second_recorder_refuses_and_names_the_first() -> None:
@@ -62,7 +62,7 @@ def test_a_refusing_disk_costs_nothing_while_memory_lasts() -> None:
         # The kernel refuses to make any file longer: what a full disk does, without filling one.
         resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (used, resource.RLIM_INFINITY))
         until(lambda: bool(here.status().disk_error))
-        until(lambda: here.status().pending > 50)
+        until(lambda: here.status().pending > 25)
         resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         until(lambda: not here.status().disk_error and here.status().pending < 50)
         ends(game)

@@ -28,7 +28,7 @@ from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.conditions import Conditions
 from tests.stage import Stage, events, stage, until
 
-CARS, RATE = 6, 100
+CARS, RATE = 6, 50
 HELD = ("--commit-every", "10")
 """So long that as good as nothing is committed but by a restart."""
 
@@ -44,6 +44,7 @@ class Follower(threading.Thread):
         self.bundles = 0
         self.moved = False
         """Whether a record came again with other bytes."""
+        self._newest = dict.fromkeys(rings.STREAMS, 0)
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -61,9 +62,10 @@ class Follower(threading.Thread):
         for table, at, value in records:
             if table in rings.STREAMS:
                 self.moved |= self.seen.setdefault((table, at), value) != value
+                self._newest[table] = max(self._newest[table], int.from_bytes(at, "big"))
 
     def newest(self, stream: bytes) -> int:
-        return max((int.from_bytes(at, "big") for table, at in list(self.seen) if table == stream), default=0)
+        return self._newest[stream]
 
     def events(self) -> list[event_pb2.Event]:
         shown = list(self.seen.items())

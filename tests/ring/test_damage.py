@@ -24,12 +24,13 @@ from rigd.ring import (
     key,
     open_ring,
 )
+from tests.faults.campaign import tries
 from tests.ring.child import ROOT
 
 LIMIT = 1 << 20
 PAGE = 4096
-RINGS = 24
-"""Damaged rings tried: each costs two processes."""
+RINGS = tries(8, 400)
+"""Damaged rings tried: each costs a process."""
 
 
 @pytest.fixture(scope="module")

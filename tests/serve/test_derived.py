@@ -38,6 +38,8 @@ from tests.serve.scripted_recorder import Handover
 from tests.stage import Stage, stage, until
 
 DERIVED: Final = list(PHYSICS.derived)
+DRIVEN_S: Final = 90
+"""Until three cars have a valid lap, 35 s each, and the circuit is known."""
 _LIVE_S: Final = (8, 16)
 """Seconds that are driven while somebody follows, before and after the archiver's turn."""
 
@@ -91,7 +93,7 @@ def followed() -> Iterator[Followed]:
     with stage() as here:
         tape = Tape(here.data, 4, shown=RaceFrames(4, True, real=True, seed=4), limit_bytes=1 << 30)
         metres: list[Array] = []
-        drive(tape, 150, metres)
+        drive(tape, DRIVEN_S, metres)
         archive(tape)
         laps = [lap for lap in Raced(here.data).laps() if lap.info.valid and lap.info.number]
         lap = min(laps, key=lambda one: one.info.lap_time or np.inf)

@@ -1,61 +1,123 @@
 """A capture of the simulated game, replayed through the buffers, gives the same ring each time."""
 
-import subprocess
+import contextlib
+import threading
 import time
 from pathlib import Path
+from typing import Final
 
 from rig.channels import PHYSICS
 from rig.columns import Layout, read_head
 from rig.v1 import event_pb2
 from rigd import ring as rings
+from rigd.demo.plugin import Plugin
+from rigd.demo.race import Race
+from rigd.demo.scoring import Scoring
 from rigd.ring import RingReader
-from tests.stage import Stage, stage
+from rigd.sources.rf2.capture import CaptureReader, capture
+from rigd.sources.rf2.layout import Buffer, Telemetry
+from rigd.sources.rf2.layout import Scoring as ScoringBuffer
+from rigd.sources.rf2.replay import replay
+from rigd.sources.rf2.source import SourceState
+from tests.stage import Stage, stage, until
+from tests.taken import Taken
 
-SECONDS = "4"
-SPEED = "0.25"
-"""Of the replays: then a stall of 60 ms, which busy machines have every few seconds, costs no frame."""
-ATTEMPTS = 8
-"""A longer stall makes the recorder miss a frame, and say so: that replay is repeated."""
+FRAMES: Final = 209
+"""Four seconds of the race. Nine frames follow on the last scoring update, which comes with every tenth."""
+GAP_S: Final = 0.001
+ACKNOWLEDGED: Final = 8
+"""Frames until one says that scoring was looked at: the recorder does that every 4 ms."""
+
+STILL: Final = (SourceState.WAITING.name, SourceState.STALE.name)
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    process.wait(60)
+class Game(threading.Event):
+    """A stop signal that moves the simulated game while the capture waits on it, and is set at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.race = Race(8, 3, laps=50)
+        self.scoring = Scoring(self.race)
+        self.plugin = Plugin(folder)
+        self.plugin.start_session(self.race)
+        self.score()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self.race.frame == FRAMES:
+            self.set()
+            return True
+        self.race.step()
+        if self.race.scoring_due:
+            self.score()
+        self.plugin.write_telemetry()
+        return False
+
+    def score(self) -> None:
+        self.scoring.update()
+        self.plugin.write_scoring(self.scoring, self.race)
+
+
+class Acknowledged(threading.Event):
+    """A stop signal on which a replay waits: at first until a recorder has attached to buffers in which
+    nothing moves yet, then until it has taken what was played.
+    """
+
+    def __init__(self, here: Stage) -> None:
+        super().__init__()
+        self._here, self._taken = here, Taken(here.buffers, here.data)
+        self._frame = self._update = self._since = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._here.running:
+            self._here.record()
+            until(lambda: self._here.status().source_state in STILL)
+        time.sleep(GAP_S)
+        frame, update = self._version(Telemetry), self._version(ScoringBuffer)
+        self._since = 0 if update != self._update else self._since + (frame != self._frame)
+        self._frame, self._update = frame, update
+        until(self._known, pause_s=GAP_S)
+        return self.is_set()
+
+    def _known(self) -> bool:
+        self._taken.look()
+        scored = self._since < ACKNOWLEDGED or self._taken.update == self._update
+        return scored and self._taken.frame == (self._frame or -1)
+
+    def _version(self, buffer: Buffer) -> int:
+        with (self._here.buffers / buffer.file_name).open("rb") as file:
+            return int.from_bytes(file.read(8)[4:], "little")
+
+    def close(self) -> None:
+        self._taken.close()
+
+
+def ended(here: Stage, *words: str) -> str:
+    """What a command says that ends by itself."""
+    process = here.start("rigd", *words, "--buffers", str(here.buffers))
+    said, _ = process.communicate(timeout=120)
     assert process.returncode == 0
+    return said
 
 
-def captured(file: Path) -> None:
-    """Four seconds of a race, without a missed frame: every replay of one that has some misses them too."""
-    for _ in range(ATTEMPTS):
-        file.unlink(missing_ok=True)  # a capture is never overwritten
-        with stage() as here:
-            game = here.start(
-                "rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "8", "--for", "6"
-            )
-            capture = here.start(
-                "rigd", "capture", str(file), "--buffers", str(here.buffers), "--for", SECONDS
-            )
-            said, _ = capture.communicate(timeout=240)
-            finish(game)
-        if " 0 missed" in said:
-            return
-    raise AssertionError(f"{ATTEMPTS} captures each missed a frame: this machine stalls too often to record")
+def captured(file: Path, folder: Path) -> None:
+    game = Game(folder)
+    assert capture(folder, file, game).missed == 0
+    game.plugin.close()
 
 
-def replayed(here: Stage, file: Path) -> dict[bytes, list[bytes]]:
-    """The ring that a recorder makes of a replay, its capture clock set to nothing."""
-    recorder = here.record()
-    here.status()
-    words = ("rigd", "replay", str(file), "--buffers", str(here.buffers), "--lead", "1", "--speed", SPEED)
-    finish(here.start(*words))
-    time.sleep(0.5)
-    recorder.terminate()
-    finish(recorder)
-    ring = RingReader(here.data / "ring")
-    tables = {
-        stream: [value for _, value in ring.read(stream, 0, 10_000, 1 << 30)] for stream in rings.STREAMS
-    }
-    ring.close()
-    return tables
+def replayed(file: Path) -> dict[bytes, list[bytes]]:
+    """The ring that a recorder makes of a replay."""
+    with stage() as here, contextlib.closing(Acknowledged(here)) as acknowledged:
+        replay(file, here.buffers, 0.0, stop=acknowledged)
+        (recorder,) = here.running
+        here.stop(recorder)
+        assert recorder.returncode == 0
+        ring = RingReader(here.data / "ring")
+        try:
+            found = {stream: ring.read(stream, 0, 10_000, 1 << 30) for stream in rings.STREAMS}
+        finally:
+            ring.close()
+    return {stream: [value for _, value in rows] for stream, rows in found.items()}
 
 
 def timeless(stream: bytes, record: bytes) -> bytes:
@@ -88,24 +150,29 @@ def game_events(values: list[bytes]) -> list[bytes]:
     return found
 
 
-def whole(file: Path) -> dict[bytes, list[bytes]]:
-    """A recording of the replay without a missed frame."""
-    for _ in range(ATTEMPTS):
-        with stage() as here:
-            tables = replayed(here, file)
-        if not any(event_pb2.Event.FromString(value).HasField("gap") for value in tables[rings.EVENTS]):
-            return tables
-    raise AssertionError(f"{ATTEMPTS} replays each missed a frame: this machine stalls too often to record")
-
-
-def test_two_replays_give_the_same_ring_but_for_the_capture_clock(tmp_path: Path) -> None:
+def test_two_replays_give_the_same_ring_but_for_the_capture_clock(tmp_path: Path, buffers: Path) -> None:
     file = tmp_path / "race.rcap"
-    captured(file)
-    first, second = whole(file), whole(file)
-    assert len(first[rings.PHYSICS]) > 100
+    captured(file, buffers)
+    first, second = replayed(file), replayed(file)
+    assert len(first[rings.PHYSICS]) == FRAMES - 1  # the first one stood there before
     assert len(first[rings.SCORING]) >= 3  # one a second, and when something changes
     for stream in (rings.PHYSICS, rings.SCORING):
         one, other = ([timeless(stream, value) for value in tables[stream]] for tables in (first, second))
         assert one == other
-    assert game_events(first[rings.EVENTS]) == game_events(second[rings.EVENTS])
-    assert game_events(first[rings.EVENTS])
+    events = game_events(first[rings.EVENTS])
+    assert events == game_events(second[rings.EVENTS])
+    assert events
+    assert not any(event_pb2.Event.FromString(event).HasField("gap") for event in events)
+
+
+def test_what_is_captured_at_the_command_line_is_replayed_there(tmp_path: Path) -> None:
+    file = tmp_path / "race.rcap"
+    with stage() as here:
+        game = here.start("rigd", "demo-game", "--buffers", str(here.buffers), "--cars", "3")
+        until(lambda: (here.buffers / Telemetry.file_name).exists())
+        said = ended(here, "capture", str(file), "--for", "0.5")
+        here.stop(game)
+        taken = sum(record.buffer == Telemetry.name for record in CaptureReader(file))
+        assert f" {taken} telemetry frames" in said
+        assert taken
+        assert f" {taken} telemetry frames" in ended(here, "replay", str(file), "--lead", "0", "--speed", "0")

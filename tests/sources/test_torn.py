@@ -15,8 +15,10 @@ from rigd.sources.rf2.reader import BufferReader, Records, Snapshot
 from tests.faults.campaign import campaign, tries
 from tests.sources.restarting_writer import FRAMES
 
-SNAPSHOTS = tries(8_000, 1_000_000)
-"""Frames to accept; the long run takes two minutes."""
+SNAPSHOTS = tries(2_000, 1_000_000)
+"""Frames to accept: a reader that looks at one word alone takes the first torn one among 400. The long run
+takes two minutes.
+"""
 
 _AT_ONCE = 1000
 CARS = 40
@@ -75,13 +77,13 @@ def test_received_and_missed_frames_add_up(folder: Path) -> None:
         reader = BufferReader(folder, Telemetry)
         accepted(reader)  # how many came before it, no clock tells: this writer is faster than any game
         first, before = reader.version, reader.missed
-        while reader.frames < 2000:
+        while reader.frames < 500:
             reader.snapshot(0)
     assert reader.version - first == reader.frames - 1 + reader.missed - before
 
 
 def test_truncating_the_file_under_the_reader_is_survived(folder: Path) -> None:
-    with running("restarting_writer.py", folder, 200) as child:
+    with running("restarting_writer.py", folder, 100) as child:
         reader, compared = BufferReader(folder, Telemetry), 0
         while child.poll() is None:
             asked = time.monotonic_ns()

@@ -93,7 +93,7 @@ async def test_an_imported_lap_is_a_lap_like_any_other(
     assert (found.name, found.message.digest) == (SAMPLED.name, LapFile(data).digest)
     kept = await rig.session(SESSION)
     assert (kept.message.laps, kept.message.best_lap) == (1, SAMPLED.name)
-    assert nothing_waits(lap_store.data)
+    await came(lambda: nothing_waits(lap_store.data))
 
 
 async def test_a_lap_of_times_alone_can_be_listed_and_read(
@@ -134,7 +134,7 @@ async def test_the_same_again_changes_nothing_and_another_file_has_to_be_asked_f
     assert await rig.lap_file(SAMPLED.name) == other
     assert not (await rig.lap_info(SAMPLED.name)).synced, "the warehouse has the other file"
     assert (await rig.session(SESSION)).message.number == 3
-    assert nothing_waits(lap_store.data)
+    await came(lambda: nothing_waits(lap_store.data))
 
 
 async def test_its_last_lap_takes_the_session_along(lap_store: LapStore, rig: rigclient.aio.AsyncRig) -> None:
