@@ -56,17 +56,20 @@ def _row(one: catalog_pb2.Resource) -> Sequence[Text]:
 def save(
     address: str, formula: str, unit: str | None, description: LongText, sharing: Sharing, as_json: bool
 ) -> None:
-    """Keep a formula, or another one under its name.
+    """Keep a formula, or another one under its name. It takes channels, and formulas that are kept.
 
     \b
     Example:
       rig formula save 'push = derivative(speed) [G]' --description 'along the car'
     """
-    from riglap.formulas import defined
+    from riglap.formulas import check_formula, defined
 
     name, expression = defined(formula)
     with connect(address) as rig:
-        there = [one for one in rig.catalog.list("channels", text=name) if one.channel.channel == name]
+        kept = list(rig.catalog.list("channels", page_size=resources.PAGE))
+        others = {one.channel.channel: one.channel.expression for one in kept}
+        check_formula(name, expression, others, (channel.name for channel in rig.channels()))
+        there = [one for one in kept if one.channel.channel == name]
         written = description.read(there[0].channel.description if there else "")
         fields = {"expression": expression} | resources.given({"unit": unit, "description": written})
         if there:
