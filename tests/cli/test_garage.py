@@ -319,9 +319,10 @@ class TestFormulasAndLayouts:
         [
             (
                 "push = derivative(sped) [G]",
-                "column 12: there is no channel 'sped'\nhint: did you mean speed",
+                "column 12: there is no channel 'sped'\nhint: did you mean speed?",
             ),
             ("push = tyre_pressure_lf + 1", "did you mean tyre_pressure"),
+            ("push = lap_distance * 2", "there is no channel 'lap_distance'"),
             ("push = 'Grund Speed'", "did you mean 'ground speed'"),
             ("push = kmhh * 2", "did you mean kmh"),
             ("push = push + 1", "push: push uses push"),

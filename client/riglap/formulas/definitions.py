@@ -184,7 +184,5 @@ def _near(node: ChannelNode, others: Iterable[str]) -> list[str]:
     """Return names that a node may have meant; in quotes it is one of MoTeC's."""
     if node.quoted:
         return [repr(name) for name in difflib.get_close_matches(node.name.lower(), ALIASES, 3)]
-    names = [*_CHANNELS, *others]
-    return difflib.get_close_matches(node.name, names, 3) or difflib.get_close_matches(
-        node.name, COMPONENTS, 3
-    )
+    names = (_CHANNELS | {*others}, COMPONENTS)
+    return next(filter(None, (difflib.get_close_matches(node.name, near, 3) for near in names)), [])

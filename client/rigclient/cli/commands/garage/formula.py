@@ -1,14 +1,14 @@
 """`rig formula`: formulas that are kept, and taken by their names."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import click
 
 from rig.channels import LAP, PHYSICS
 from rig.errors import BadRequest, Unavailable
-from rig.v1 import catalog_pb2
+from rig.v1 import catalog_pb2, event_pb2, rig_pb2
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
@@ -68,7 +68,7 @@ def save(
     with connect(address) as rig:
         kept = list(rig.catalog.list("channels", page_size=resources.PAGE))
         others = {one.channel.channel: one.channel.expression for one in kept}
-        check_formula(name, expression, others, (channel.name for channel in rig.channels()))
+        check_formula(name, expression, others, _of_laps(rig.channels()))
         there = [one for one in kept if one.channel.channel == name]
         written = description.read(there[0].channel.description if there else "")
         fields = {"expression": expression} | resources.given({"unit": unit, "description": written})
@@ -78,6 +78,13 @@ def save(
             body = catalog_pb2.MathChannel(channel=name, **fields)
             made = resources.create(rig.catalog, "channels", body, sharing)
     resources.told(made, "replaced" if there else "saved", as_json)
+
+
+def _of_laps(channels: Iterable[rig_pb2.ChannelInfo]) -> Iterator[str]:
+    """Yield the names of channels that laps have."""
+    for one in channels:
+        if one.stream == event_pb2.STREAM_PHYSICS and not one.derived:
+            yield one.name
 
 
 @click.command()
