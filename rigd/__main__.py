@@ -55,6 +55,7 @@ COMMANDS: Final = {
         f"{_HERE}.access:pair",
         "Let a device read this rig: print the join string for `rig connect` there",
     ),
+    "pairing": (f"{_HERE}.pairing:pairing", "List and cancel join strings that nobody has used yet"),
     "record": (f"{_HERE}.daemons:record", "Record the game's memory into the ring"),
     "reindex": (
         f"{_HERE}.kept:reindex",
@@ -86,7 +87,7 @@ COMMANDS: Final = {
 SECTIONS: Final = {
     "Run it": ("run", "doctor"),
     "As services": ("install", "uninstall", "upgrade-check", "config"),
-    "Other machines": ("pair", "token", "certificate"),
+    "Other machines": ("pair", "pairing", "token", "certificate"),
     "What is kept": ("verify", "reindex", "circuit", "backup", "restore"),
     "A daemon alone": ("record", "archive", "serve"),
     "Without the game": ("demo-game", "capture", "replay"),

@@ -113,6 +113,9 @@ CONFIGURATION_REFUSED: Final = LogEvent(
 PAIRED: Final = LogEvent(
     "paired", ("token", "name", "user", "scopes"), "a device exchanged a pairing code for a token"
 )
+PAIRING_CANCELLED: Final = LogEvent(
+    "pairing_cancelled", ("name", "user"), "its join string is good for nothing any more"
+)
 TOKEN_REVOKED: Final = LogEvent("token_revoked", ("token", "name", "user"), "it is good for nothing any more")
 CERTIFICATE: Final = LogEvent("certificate", ("fingerprint",), "another certificate is in use")
 DAEMON_ENDED: Final = LogEvent(

@@ -442,6 +442,15 @@ class AsyncRig(AsyncConnection):
         answer: access_pb2.CreatePairingResponse = await self._ask(self._access.CreatePairing, request)
         return answer
 
+    async def pairings(self) -> list[access_pb2.Pairing]:
+        """Return the pairing codes that wait to be used, the oldest first. Raises Denied."""
+        answer = await self._ask(self._access.ListPairings, access_pb2.ListPairingsRequest())
+        return list(answer.pairings)
+
+    async def cancel_pairing(self, pairing: str) -> None:
+        """End a pairing code that nobody has used, by its id. Raises NotFound, Denied."""
+        await self._ask(self._access.CancelPairing, access_pb2.CancelPairingRequest(id=pairing))
+
     async def tokens(self) -> AsyncGenerator[access_pb2.Token]:
         """Yield the tokens, newest first, asked for as they are used. Raises Denied."""
         request = access_pb2.ListTokensRequest(page_size=queries.PAGE)

@@ -439,6 +439,15 @@ class Rig(Connection):
         answer: access_pb2.CreatePairingResponse = self._ask(self._access.CreatePairing, request)
         return answer
 
+    def pairings(self) -> list[access_pb2.Pairing]:
+        """Return the pairing codes that wait to be used, the oldest first. Raises Denied."""
+        answer = self._ask(self._access.ListPairings, access_pb2.ListPairingsRequest())
+        return list(answer.pairings)
+
+    def cancel_pairing(self, pairing: str) -> None:
+        """End a pairing code that nobody has used, by its id. Raises NotFound, Denied."""
+        self._ask(self._access.CancelPairing, access_pb2.CancelPairingRequest(id=pairing))
+
     def tokens(self) -> Generator[access_pb2.Token]:
         """Yield the tokens, newest first, asked for as they are used. Raises Denied."""
         request = access_pb2.ListTokensRequest(page_size=queries.PAGE)

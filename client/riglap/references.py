@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from rig.errors import BadRequest, NotFound
+from rig.errors import BadRequest, Draining, Mismatch, NotFound, Unavailable, Unreachable
 from rig.v1 import lap_pb2
+from riglap.names import short_names
 
 SESSION: Final = "session"
 DRIVER: Final = "driver"
@@ -32,6 +33,8 @@ MOST_OF_IDEAL: Final = 10
 """Fastest laps that an ideal lap is made of: 50 MB decoded."""
 _LOOKED_AT: Final = 200
 """Fastest laps among which a clean one of the same layout is looked for."""
+_MOST_REFUSED: Final = 20
+"""Sessions of which a lap is read in vain; laps of further ones are not looked at."""
 _SAME_LENGTH: Final = 0.005
 
 
@@ -48,6 +51,9 @@ class WantedLaps(NamedTuple):
 Ask = Callable[[WantedLaps], Iterable[lap_pb2.Lap]]
 """Return valid, complete laps, the fastest first. They may be more than those that were asked for."""
 
+Try = Callable[[lap_pb2.Lap], object]
+"""Compare the lap in question with another one. Raises Mismatch, Unavailable, BadRequest."""
+
 
 class Reference(NamedTuple):
     """What a lap is compared with: one lap, or the ideal lap of several."""
@@ -58,42 +64,99 @@ class Reference(NamedTuple):
     """What it is, for people."""
 
 
-def reference(lap: lap_pb2.Lap, ask: Ask, word: str = "") -> Reference:
+def reference(lap: lap_pb2.Lap, ask: Ask, compare: Try, word: str = "") -> Reference:
     """Return what a lap is compared with: by one of `WORDS`, or by `RULE`.
 
-    Clean laps alone are taken: valid, complete, not from the grid, and without the pit lane. Raises
-    BadRequest for another word, NotFound where there is no such lap.
+    Clean laps alone are taken: valid, complete, not from the grid, and without the pit lane; and of other
+    sessions those that `compare` does not refuse, which `about` names. Raises BadRequest for another word,
+    NotFound where there is no such lap, and as reading laps does.
     """
     if word and word not in WORDS:
         raise BadRequest(f"{word!r} is no reference", hint=f"a lap, or one of {', '.join(WORDS)}")
+    choice = _Choice(lap, ask, compare)
     if word in (IDEAL, IDEAL_OF_ALL):
-        return _ideal(lap, ask, word)
+        return choice.ideal(word)
     if word:
-        return _best(lap, ask, word) or _none(lap, word)
+        return choice.best(word) or choice.none(word)
     for tried in (DRIVER, CLASS):
-        found = _best(lap, ask, tried)
+        found = choice.best(tried)
         if found and found.laps[0].name != lap.name and found.laps[0].lap_time < lap.lap_time:
             return found
-    return _ideal(lap, ask, IDEAL)
+    return choice.ideal(IDEAL)
 
 
-def _best(lap: lap_pb2.Lap, ask: Ask, word: str) -> Reference | None:
-    return next((Reference((one,), False, WORDS[word]) for one in _clean(lap, ask, word)), None)
+class _Choice:
+    """The choice for one lap. Laps of a session are of one source, so one of them is tried for all."""
+
+    def __init__(self, lap: lap_pb2.Lap, ask: Ask, compare: Try) -> None:
+        self._lap, self._ask, self._compare = lap, ask, compare
+        self._sessions = {_session(lap): True}
+        """Whether their laps can be compared."""
+        self._refused: dict[str, str] = {}
+        """Laps that were tried and cannot, and why."""
+
+    def best(self, word: str) -> Reference | None:
+        """Return the fastest lap that a word means; None without one."""
+        found = next(self._comparable(word), None)
+        return found and Reference((found,), False, self._about(word))
+
+    def ideal(self, word: str) -> Reference:
+        """Return the laps of which the ideal lap is made. Raises NotFound."""
+        of = DRIVER if word == IDEAL else CLASS
+        laps = tuple(islice(self._comparable(of), MOST_OF_IDEAL))
+        if not {one.name for one in laps} - {self._lap.name}:
+            return self.none(word)
+        return Reference(laps, True, self._about(word))
+
+    def none(self, word: str) -> Reference:
+        """Raise NotFound, with the reason where there are laps and none can be compared."""
+        lap = self._lap
+        who = f" of {lap.driver}" if word in (DRIVER, IDEAL) and lap.driver else ""
+        classed = word in (DRIVER, CLASS, IDEAL, IDEAL_OF_ALL) and lap.vehicle_class
+        of = f" of class {lap.vehicle_class}" if classed else ""
+        why = f" that can be compared: {next(iter(self._refused.values()))}" if self._refused else ""
+        raise NotFound(
+            f"no other clean lap{who}{of} at {lap.track_name or 'this track'}{why}",
+            hint="name the lap to compare with",
+        )
+
+    def _about(self, word: str) -> str:
+        """Return what a word means, and which lap was passed over for it."""
+        if not self._refused:
+            return WORDS[word]
+        first, more = short_names([*self._refused, self._lap.name])[0], len(self._refused) - 1
+        others = f" and laps of {more} other sessions" if more else ""
+        return f"{WORDS[word]}, of those that can be compared: not {first}{others}"
+
+    def _comparable(self, word: str) -> Iterator[lap_pb2.Lap]:
+        return filter(self._can, _clean(self._lap, self._ask, word))
+
+    def _can(self, one: lap_pb2.Lap) -> bool:
+        session = _session(one)
+        if session not in self._sessions:
+            self._sessions[session] = len(self._refused) < _MOST_REFUSED and self._tried(one)
+        return self._sessions[session]
+
+    def _tried(self, one: lap_pb2.Lap) -> bool:
+        try:
+            self._compare(one)
+        except (Draining, Unreachable):
+            raise  # this is said of a rig, not of a lap
+        except (Mismatch, Unavailable, BadRequest) as error:
+            self._refused[one.name] = error.message
+            return False
+        return True
 
 
-def _ideal(lap: lap_pb2.Lap, ask: Ask, word: str) -> Reference:
-    of = DRIVER if word == IDEAL else CLASS
-    laps = tuple(islice(_clean(lap, ask, of), MOST_OF_IDEAL))
-    if not {one.name for one in laps} - {lap.name}:
-        return _none(lap, word)
-    return Reference(laps, True, WORDS[word])
+def _session(lap: lap_pb2.Lap) -> str:
+    return lap.name.partition("/laps/")[0]
 
 
 def _clean(lap: lap_pb2.Lap, ask: Ask, word: str) -> Iterator[lap_pb2.Lap]:
     """Yield clean laps of the same layout, the fastest first."""
     wanted = WantedLaps(
         lap.track_name,
-        lap.name.partition("/laps/")[0] if word == SESSION else "",
+        _session(lap) if word == SESSION else "",
         lap.vehicle_class if word in (DRIVER, CLASS) else "",
         lap.driver if word == DRIVER else "",
     )
@@ -112,13 +175,3 @@ def clean(lap: lap_pb2.Lap) -> bool:
     """Return whether a lap was driven at speed from line to line, and counts."""
     away = lap.in_lap or lap.out_lap or lap.pit_visits
     return lap.valid and lap.complete and lap.lap_time > 0 and lap.number > 0 and not away
-
-
-def _none(lap: lap_pb2.Lap, word: str) -> Reference:
-    who = f" of {lap.driver}" if word in (DRIVER, IDEAL) and lap.driver else ""
-    classed = word in (DRIVER, CLASS, IDEAL, IDEAL_OF_ALL) and lap.vehicle_class
-    of = f" of class {lap.vehicle_class}" if classed else ""
-    raise NotFound(
-        f"no other clean lap{who}{of} at {lap.track_name or 'this track'}",
-        hint="name the lap to compare with",
-    )

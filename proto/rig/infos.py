@@ -225,9 +225,13 @@ class LapInfo(Info):
     nobody does.
     """
     green: bool | None
-    """There was no yellow during the lap; absent: nobody knows."""
+    """There was no yellow during the lap, full-course or local; absent: nobody knows, as of laps that
+    version 0.1 archived. Of a lap out of a file of another program what the timekeeper says.
+    """
     chequered: bool
-    """The car took the chequered flag at its end. False where nobody marks it."""
+    """The car took the chequered flag at its end, as the timekeeper says of a lap out of a file of
+    another program. False where nobody marks it.
+    """
 
     @classmethod
     def of(cls, message: lap_pb2.Lap) -> "LapInfo":

@@ -102,7 +102,7 @@ def pair(
     """Let a device read this rig: print the join string for `rig connect` there.
 
     NAME is the device, as `rigd token list` shows it. The string is good for ten minutes, and once: whoever
-    has it until then can take the token.
+    has it until then can take the token. `rigd pairing cancel` ends one that nobody has used.
 
     \b
     live      streams of the rig's own car, while USER is in the seat

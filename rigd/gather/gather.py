@@ -15,6 +15,7 @@ from rigd import ring as rings
 from rigd.gather.distance import distances, held, update_distances
 from rigd.gather.gaps import gaps_of
 from rigd.ring import RingReader
+from riglap.flags import green
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -213,6 +214,8 @@ def _finished(
         # As it was at the end of the lap, however late the lap is archived.
         header.session.state.CopyFrom(parse.message(scoring_pb2.Scoring, data).session_state)
     lap.samples, lap.scorings = len(samples["seq"]), len(scoring["seq"])
+    if (clear := green(header, scoring)) is not None:
+        lap.green = clear
     lap.missing = min(sum(gap.count for gap in header.gaps), _MOST_MISSING)
     lap.torn_samples = int(np.count_nonzero(~samples["whole"]))
     if lap.samples:

@@ -12,7 +12,7 @@ from rig.join import Join
 from rig.v1 import access_pb2, access_pb2_grpc
 from rigd import log
 from rigd.auth.caller import CALLER, LOCAL, Scope
-from rigd.auth.codes import LIFETIME_S, PairingCodes, Wish
+from rigd.auth.codes import LIFETIME_S, OpenCode, PairingCodes, Wish
 from rigd.auth.tokens import MAX_LIFETIME_S, YEAR_S, Token, TokenStore
 from rigd.serve import connections
 from rigd.serve.gate import Gate
@@ -83,6 +83,20 @@ class AccessService(SeatMethods, access_pb2_grpc.AccessServiceServicer):
         join = Join(addresses, certificates.current.fingerprint, code)
         expire_ns = time.time_ns() + int(LIFETIME_S * 1e9)
         return access_pb2.CreatePairingResponse(join=join.text(), expire_time_ns=expire_ns)
+
+    async def ListPairings(
+        self, _request: access_pb2.ListPairingsRequest, _context: Any
+    ) -> access_pb2.ListPairingsResponse:
+        """Return the codes that wait."""
+        return access_pb2.ListPairingsResponse(pairings=map(_waiting, self._codes.open()))
+
+    async def CancelPairing(
+        self, request: access_pb2.CancelPairingRequest, _context: Any
+    ) -> access_pb2.CancelPairingResponse:
+        """End a code that waits."""
+        wish = self._codes.cancel(request.id)
+        log.say(log.PAIRING_CANCELLED, name=wish.name, user=wish.user)
+        return access_pb2.CancelPairingResponse()
 
     async def ListTokens(
         self, request: access_pb2.ListTokensRequest, _context: Any
@@ -181,6 +195,18 @@ def _lifetime(seconds: int) -> int:
             f"a lifetime of {seconds} s", hint=f"at most {MAX_LIFETIME_S}, 100 years", limit=MAX_LIFETIME_S
         )
     return seconds
+
+
+def _waiting(code: OpenCode) -> access_pb2.Pairing:
+    wish = code.wish
+    return access_pb2.Pairing(
+        id=code.id,
+        name=wish.name,
+        user=wish.user,
+        scopes=sorted(wish.scopes),
+        lifetime_s=wish.lifetime_s,
+        expire_time_ns=time.time_ns() + int(code.left_s * 1e9),
+    )
 
 
 def _listed(token: Token) -> access_pb2.Token:

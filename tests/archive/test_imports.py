@@ -8,10 +8,12 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from rig.errors import NotFound, RigError
+from rig.errors import Mismatch, NotFound, RigError
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import analysis_pb2, archive_pb2, laps_pb2, rig_pb2
 from rigd.archive.archiver import Archiver, Settings
@@ -52,8 +54,10 @@ def bring(queue: CommandQueue, data: bytes) -> str:
     return header.lap.name
 
 
-def again(data: Path) -> bytes:
-    """The best lap of the race as another program's file: the same samples, of years ago."""
+def again(data: Path, index: int = 1, moved_m: float = 0.0, **facts: Any) -> bytes:
+    """The best lap of the race as another program's file: the same samples, of years ago; with its origin
+    moved.
+    """
     reader = IndexReader(index_path(data))
     request = laps_pb2.ListLapsRequest(
         parent="sessions/-", filter=laps_pb2.LapFilter(valid=True), order_by="lap_time", page_size=1
@@ -61,9 +65,14 @@ def again(data: Path) -> bytes:
     (best,) = reader.list_laps(request).laps
     with LapFile.open(LapFolder(data / "laps").path(best.name)) as file:
         columns, updates = file.columns(), file.columns(section=SCORINGS)
-        lap = import_laps.lap(1, track_name=best.track_name, track_length=best.track_length)
+        columns["position"] = columns["position"] + np.array([moved_m, 0, moved_m], np.float32)
+        told: dict[str, Any] = {
+            "track_name": best.track_name,
+            "track_length": best.track_length,
+            "lap_time": best.lap_time,
+        }
+        lap = import_laps.lap(index, **told | facts)
         lap.samples, lap.scorings, lap.number = file.header.samples, file.header.scorings, 1
-        lap.lap_time = best.lap_time
         header = archive_pb2.LapHeader(lap=lap, session=import_laps.session(track_name=best.track_name))
         return pack(header, columns, updates, plain=True)
 
@@ -103,6 +112,29 @@ def test_a_lap_of_times_alone_says_why_it_has_no_corners_and_is_no_reference(
         laps.compare(analysis_pb2.CompareLapsRequest(laps=[name, timed]), EVERYTHING)
     with pytest.raises(NotFound, match="no other clean lap"):
         laps.coach(analysis_pb2.CoachRequest(lap=name), EVERYTHING)
+
+
+def test_a_faster_lap_in_other_coordinates_is_passed_over_and_named(raced: Path, queue: CommandQueue) -> None:
+    reader = IndexReader(index_path(raced))
+    request = laps_pb2.ListLapsRequest(
+        parent="sessions/-", filter=laps_pb2.LapFilter(valid=True), order_by="lap_time"
+    )
+    best, *_, slow = reader.list_laps(request).laps
+    like: dict[str, Any] = {"driver": slow.driver, "vehicle_class": slow.vehicle_class}
+    fast = again(raced, moved_m=5000.0, lap_time=best.lap_time - 5, **like)
+    archiver = drained(Archiver(Settings(raced, ROOMY)))
+    foreign = bring(queue, fast)
+    drained(archiver).close()
+    analysis = LapAnalysis(raced)
+    for word in ("", "class", "driver", "track", "ideal"):
+        told = analysis.coach(analysis_pb2.CoachRequest(lap=slow.name, reference=word), EVERYTHING)
+        assert told.reference != foreign
+        assert "of those that can be compared: not import-1/car007-0001" in told.reference_about
+    with pytest.raises(Mismatch):
+        service.coach(analysis_pb2.CoachRequest(lap=slow.name, reference=foreign), EVERYTHING)
+    with pytest.raises(NotFound, match=r"no other clean lap .* that can be compared: "):
+        service.coach(analysis_pb2.CoachRequest(lap=foreign), EVERYTHING)
+    service.close()
 
 
 def test_retention_counts_from_when_it_came(raced: Path, queue: CommandQueue) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rig.errors import CodeExpired, CodeUsed, Exhausted, WrongCode
+from rig.errors import CodeExpired, CodeUsed, Exhausted, NotFound, WrongCode
 from rigd.auth import throttle
 from rigd.auth.caller import Scope
 from rigd.auth.codes import LIFETIME_S, MAX_OPEN, PairingCodes, Wish
@@ -49,6 +49,23 @@ def test_a_code_is_good_for_ten_minutes(clock: Clock) -> None:
         codes.take(late)
     with pytest.raises(CodeUsed):
         codes.take(early)
+
+
+def test_a_code_that_waits_is_listed_and_cancelled(clock: Clock) -> None:
+    codes = PairingCodes(clock)
+    first, second = codes.make(WISH), codes.make(WISH)
+    clock.s += 60
+    used, waiting = codes.open()
+    assert (used.wish, used.left_s) == (WISH, LIFETIME_S - 60)
+    assert not {first, second} & {used.id, waiting.id}
+    assert codes.cancel(waiting.id) == WISH
+    assert codes.open() == [used]
+    with pytest.raises(CodeExpired, match="was cancelled"):
+        codes.take(second)
+    assert codes.take(first) == WISH
+    for gone in (used.id, waiting.id, "", "nonesuch"):
+        with pytest.raises(NotFound, match="no pairing code"):
+            codes.cancel(gone)
 
 
 @pytest.mark.parametrize("wrong", ["", "a" * 26, "é\0", "a" * 65_536])

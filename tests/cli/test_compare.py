@@ -19,14 +19,20 @@ import pytest
 from rig.errors import MissingChannel, Unavailable
 from rigclient.blocking import connect
 from rigclient.cli.watch.debrief import Debrief
+from rigd.archive.archiver import Archiver, Settings
+from rigd.store.commands import CommandQueue
 from riglap.lap import Lap
 from riglap.names import session_id
 from riglap.plot.panels import titled
+from tests.archive.tape import ROOMY, drained
+from tests.archive.test_imports import again, bring
 from tests.once import once
 from tests.riglap.conftest import real_drive
 from tests.riglap.raced import Raced
 from tests.stage import Stage, stage, until
 
+MISMATCH = 6
+"""What a command ends with."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -90,6 +96,25 @@ def test_one_lap_is_held_against_what_the_rule_chooses(rig: Run, laps: list[Lap]
     assert rig("compare", "last").returncode == 0
     for word in ("session", "class", "track", "ideal", "ideal-of-all"):
         assert rig("compare", word, slower).returncode == 0, word
+
+
+def test_a_lap_in_other_coordinates_is_passed_over_and_named(here: Stage, rig: Run, laps: list[Lap]) -> None:
+    """The rig's `rig coach` reads laps itself."""
+    best, slow = laps[0], laps[-1]
+    facts: dict[str, Any] = {"driver": slow.info.driver, "vehicle_class": slow.info.vehicle_class}
+    queue, archiver = CommandQueue(here.data), Archiver(Settings(here.data, ROOMY))
+    fast = (best.info.lap_time or 0) - 5
+    foreign = bring(queue, again(here.data, moved_m=5000.0, lap_time=fast, **facts))
+    drained(archiver)
+    try:
+        done = rig("coach", name(slow))
+        assert done.returncode == 0, done.stderr
+        assert "of those that can be compared: not import-1/car007-0001" in done.stdout
+        assert rig("coach", name(slow), "--against", foreign).returncode == MISMATCH
+    finally:
+        archiver.store.remove(foreign, {"why": "tried"})
+        archiver.close()
+        queue.close()
 
 
 def test_laps_of_the_rig_the_warehouse_and_files_together(

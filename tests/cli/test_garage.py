@@ -259,6 +259,10 @@ class TestSetups:
 class TestNotesAndTags:
     def test_notes_stand_beside_their_lap(self, garage: GarageRig) -> None:
         garage.printed("note", "add", LAP, "lift before the crest", "--at", "1840")
+        beyond = garage.refused("note", "add", LAP, "over there", "--at", "5000")
+        assert (
+            "5000 m is beyond the lap: the track has 4600 m\nhint: --at takes metres from the line" in beyond
+        )
         garage.printed("note", "add", LAP, "-", answer="two\nlines\n")
         told = garage.printed("lap", LAP)
         assert "lift before the crest (at 1840 m)" in told
@@ -270,6 +274,10 @@ class TestNotesAndTags:
         garage.printed("note", "edit", "crest", "lift at the crest")
         (note,) = garage.plain("note", "list", LAP, "--text", "crest")
         assert (note["note"]["text"], note["note"]["place"]) == ("lift at the crest", 1840.0)
+        wrong = ("note", "add", "--session", RACE, "dusty", "--at", "5000")
+        assert "the track has 4600 m" in garage.refused(*wrong)
+        assert "beyond the lap" in garage.refused("note", "edit", "crest", "--at", "5000")
+        assert garage.plain("note", "list", LAP, "--text", "crest") == [note]
         garage.printed("note", "delete", "crest", "--yes")
         assert len(garage.plain("note", "list", LAP)) == 1
 
@@ -305,6 +313,30 @@ class TestFormulasAndLayouts:
         assert "column 8" in garage.refused("formula", "save", "wrong = speed +")
         garage.printed("formula", "delete", "fast", "--yes")
         assert "fast" in garage.refused("export", LAP, "--channels", "fast", "--out", str(out))
+
+    @pytest.mark.parametrize(
+        ("formula", "why"),
+        [
+            (
+                "push = derivative(sped) [G]",
+                "column 12: there is no channel 'sped'\nhint: did you mean speed?",
+            ),
+            ("push = tyre_pressure_lf + 1", "did you mean tyre_pressure"),
+            ("push = lap_distance * 2", "there is no channel 'lap_distance'"),
+            ("push = 'Grund Speed'", "did you mean 'ground speed'"),
+            ("push = kmhh * 2", "did you mean kmh"),
+            ("push = push + 1", "push: push uses push"),
+            ("kmh = 2 * again", "kmh: kmh uses again uses kmh"),
+        ],
+    )
+    def test_a_formula_of_something_unknown_is_not_kept(
+        self, garage: GarageRig, formula: str, why: str
+    ) -> None:
+        garage.printed("formula", "save", "kmh = speed [km/h]")
+        garage.printed("formula", "save", "again = kmh + 'Ground Speed' + local_acceleration_x [km/h]")
+        before = garage.plain("formula", "list")
+        assert why in garage.refused("formula", "save", formula)
+        assert garage.plain("formula", "list") == before
 
     def test_a_page_begins_with_one_layout(self, garage: GarageRig, tmp_path: Path) -> None:
         for name in ("night", "day"):

@@ -15,6 +15,7 @@ from rigd import ring as rings
 from rigd.gather.gather import Gathered, gather
 from rigd.gather.running import running
 from rigd.ring import RingReader, RingWriter
+from tests.archive.race_frames import RaceFrames
 from tests.archive.tape import Tape
 
 LAP_S = 60.0
@@ -185,6 +186,18 @@ def found_laps(tape: Tape) -> list[Gathered]:
     found = gather(ring, laps, session_pb2.Session())
     ring.close()
     return found
+
+
+@pytest.mark.parametrize("yellow", [True, False])
+def test_a_lap_says_whether_it_was_green(tmp_path: Path, *, yellow: bool) -> None:
+    tape = Tape(tmp_path, shown=RaceFrames(3, short=True))
+    tape.drive(20.0)
+    if yellow:
+        tape.race.flags._show_yellow(tape.now.clock, sector=1)
+    tape.drive(LAP_S - 20.0)
+    told = [found.header.lap for found in found_laps(tape)]
+    assert told
+    assert all(lap.HasField("green") and lap.green != yellow for lap in told)
 
 
 def test_frames_missed_before_the_rings_first_are_no_eviction(tape: Tape) -> None:

@@ -191,6 +191,20 @@ async def test_a_code_is_good_once(secured: Secured) -> None:
         await exchange(secured, join.code)
 
 
+async def test_a_code_that_nobody_used_is_listed_and_cancelled(secured: Secured) -> None:
+    join = await pairing(secured, user="engineer", lifetime_s=60)
+    (waiting,) = (await secured.admin("ListPairings", access_pb2.ListPairingsRequest())).pairings
+    assert (waiting.name, waiting.user, list(waiting.scopes)) == ("pit wall", "engineer", ["laps", "live"])
+    assert waiting.lifetime_s == 60
+    assert join.code not in str(waiting)
+    await secured.admin("CancelPairing", access_pb2.CancelPairingRequest(id=waiting.id))
+    assert not (await secured.admin("ListPairings", access_pb2.ListPairingsRequest())).pairings
+    with refused(rigclient.CodeExpired, "was cancelled"):
+        await exchange(secured, join.code)
+    with refused(rigclient.NotFound):
+        await secured.admin("CancelPairing", access_pb2.CancelPairingRequest(id=waiting.id))
+
+
 async def test_a_code_is_good_for_ten_minutes(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes, "LIFETIME_S", -1.0)
     join = await pairing(secured)

@@ -96,6 +96,17 @@ def paired(pit: Pit) -> str:
     return "wall"
 
 
+def test_a_join_string_that_nobody_used_is_cancelled(pit: Pit) -> None:
+    join = pit.rigd("pair", "tablet", "--scope", "live").strip()
+    (waiting,) = json.loads(pit.rigd("pairing", "list", "--json"))
+    assert (waiting["name"], waiting["scopes"]) == ("tablet", ["live"])
+    assert waiting["id"] in pit.rigd("pairing", "list")
+    assert pit.rigd("pairing", "cancel", waiting["id"]) == f"{waiting['id']} is cancelled\n"
+    assert "no join string waits" in pit.rigd("pairing", "list")
+    with pytest.raises(AssertionError, match="was cancelled"):
+        pit.pair("tablet", join)
+
+
 def test_every_tick_arrives_as_it_was(pit: Pit, paired: str) -> None:
     """The same numbers that the rig's own socket gives, none of them missing."""
     done = pit.wall.run(sys.executable, "-m", "tests.serve.ticks", paired, str(TICKS))

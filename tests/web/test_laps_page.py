@@ -151,6 +151,12 @@ def test_what_a_rig_refuses_is_said(page: Page, gateway: Gateway, troubles: brow
     troubles.allow("503")
     page.goto(f"{HOME}/laps?rig=right")
     browser.wait(page, lambda: "the rig right is off" in page.locator("#trouble").inner_text())
+    page.locator("label", has_text="Rig").locator("select").select_option("left")
+    browser.wait(page, lambda: len(rows(page)) == len(LAPS))
+    assert page.locator("#trouble").is_hidden()
+    page.locator("label", has_text="Rig").locator("select").select_option("right")
+    browser.wait(page, lambda: "the rig right is off" in page.locator("#trouble").inner_text())
+    assert rows(page) == []
     page.goto(f"{HOME}/compare?rig=right&a=x&b=y")
     browser.wait(page, lambda: "start rigd there" in page.locator("#trouble").inner_text())
     page.goto(f"{HOME}/compare")

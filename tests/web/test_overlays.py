@@ -210,6 +210,13 @@ def test_scale_theme_units_and_ground_come_from_the_address(page: Page, race: De
     assert "mph" in says(page, "dash")
     assert page.evaluate("() => document.documentElement.dataset.theme") == "contrast"
     assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(16, 32, 48)"
+    open_overlay(page, race, "standings", "&theme=light&bg=%2300ff00")  # a colour to be keyed out
+    colours = (
+        "(rows) => rows.map((row) => getComputedStyle(row).backgroundColor + getComputedStyle(row).color)"
+    )
+    assert "rgb(0, 255, 0)" not in "".join(
+        page.locator("rig-standings td, rig-standings b").evaluate_all(colours)
+    )
 
 
 def test_the_first_page_leads_everywhere(page: Page, race: Demo) -> None:
@@ -257,11 +264,23 @@ def test_a_session_is_gone_through_again(page: Page, race: Demo) -> None:
 def test_a_rig_that_ends_is_said_and_its_last_values_stay(
     page: Page, race: Demo, troubles: browser.Troubles
 ) -> None:
-    open_overlay(page, race, "dash")
+    shown = {name: page.context.new_page() for name in OVERLAYS}
+    for name, one in shown.items():
+        open_overlay(one, race, name)
     race.end()
-    browser.wait(page, lambda: page.locator("rig-dash .badge").count())
-    assert page.locator("rig-dash[stale]").count() == 1
-    assert page.locator("rig-dash .live").count() == 1
+    for name, one in shown.items():
+        one.bring_to_front()
+        browser.wait(one, lambda one=one, name=name: one.locator(f"rig-{name} .badge").count())  # type: ignore[misc]
+        assert one.locator(f"rig-{name}[stale]").count() == 1
+        badge, live = (one.locator(f"rig-{name} {part}").bounding_box() for part in (".badge", ".live"))
+        assert badge
+        assert live
+        assert badge["y"] + badge["height"] <= live["y"], f"{name}: the sign lies over what it is about"
+        for theme in THEMES:
+            one.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+            faint = browser.faint(one, behind=("black", "white"))  # old values are faint, their sign is not
+            assert not [told for told in faint if told.startswith("span off")], (name, theme)
+        one.close()
     # A car that no page has shown: a stream that one left three seconds ago still has its last values.
     page.goto(race.page(f"overlay/inputs?rig={race.rig}&car=17"))
     browser.wait(page, lambda: page.locator("rig-inputs .words").count())

@@ -10,8 +10,8 @@ from google.protobuf import json_format
 from rig.lapfile import RECORDED, SAMPLES, SCORINGS, LapFile
 from rig.v1 import analysis_pb2, archive_pb2, event_pb2, lap_pb2, session_pb2
 from rigclient.queries import words
-from rigclient.warehouse import flags
 from rigclient.warehouse.names import parted
+from riglap.flags import green
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NamedRow = dict[str, Any]
@@ -106,7 +106,7 @@ def lap_of_file(
     return lap(rig_id, file.header.lap) | {
         "BYTES": size,
         "DIGEST": file.digest,
-        "GREEN": flags.green(file.header, scoring),
+        "GREEN": green(file.header, scoring),
         "TOP_SPEED": float(moving.max()) if len(moving) else None,
         "SCHEMA_CRC": schema_crc(file),
         **_recorded(file.header),

@@ -1,6 +1,7 @@
 """Math channels: formulas with units over the channels of a lap. No text is ever run as a program."""
 
 from riglap.formulas.definitions import Chosen as Chosen
+from riglap.formulas.definitions import check_formula as check_formula
 from riglap.formulas.definitions import chosen as chosen
 from riglap.formulas.definitions import defined as defined
 from riglap.formulas.definitions import read_formulas as read_formulas

@@ -84,6 +84,19 @@ def chosen(channels: Iterable[str], formulas: dict[str, str] | None = None) -> C
     return Chosen(tuple(names), {**_used(names, formulas or {}, made), **made})
 
 
+def check_formula(name: str, expression: str, others: dict[str, str], channels: Iterable[str] = ()) -> None:
+    """Raise MissingChannel for a name in an expression that nothing is called: no channel of the registry or
+    of `channels`, which a newer rig has, and none of the formulas `others`. Raises BadRequest for one that
+    uses itself.
+    """
+    formulas = {**others, name: expression}
+    names = {*formulas, *channels}
+    for node in parse(expression).nodes:
+        if isinstance(node, ChannelNode) and node.name not in names:
+            _channel(node, names - {name})
+    _check_cycles(_used([name], formulas, {}), name)
+
+
 def read_formulas(path: str | Path) -> dict[str, str]:
     """Return the formulas of a file by name: one a line, # begins a comment, each may use others.
 
@@ -151,17 +164,25 @@ def _names(text: str) -> list[str]:
     return [node.name for node in parse(text).nodes if isinstance(node, ChannelNode)]
 
 
-def _channel(node: ChannelNode) -> str:
-    """Return the channel that a node reads. Raises MissingChannel."""
+def _channel(node: ChannelNode, others: Iterable[str] = ()) -> str:
+    """Return the channel that a node reads. Raises MissingChannel; there may be `others`, to be named too."""
     alias = ALIASES.get(node.name.lower()) if node.quoted else None
     name = alias.column if alias else node.name
     channel, _ = COMPONENTS.get(name, (channel_of(name), 0))
     if channel not in _CHANNELS:
-        near = difflib.get_close_matches(name, _CHANNELS, 1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        near = _near(node, others)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise MissingChannel(
             f"column {node.column}: there is no channel {node.name!r}",
             hint=f"{hint}`rig channels` lists them",
             column=node.column,
         )
     return channel
+
+
+def _near(node: ChannelNode, others: Iterable[str]) -> list[str]:
+    """Return names that a node may have meant; in quotes it is one of MoTeC's."""
+    if node.quoted:
+        return [repr(name) for name in difflib.get_close_matches(node.name.lower(), ALIASES, 3)]
+    names = (_CHANNELS | {*others}, COMPONENTS)
+    return next(filter(None, (difflib.get_close_matches(node.name, near, 3) for near in names)), [])

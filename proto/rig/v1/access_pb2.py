@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13rig/v1/access.proto\x12\x06rig.v1\"\xa3\x01\n\x05Token\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\x17\n\x0f\x63reated_time_ns\x18\x05 \x01(\x06\x12\x16\n\x0e\x65xpire_time_ns\x18\x06 \x01(\x06\x12\x18\n\x10last_use_time_ns\x18\x07 \x01(\x06\x12\x17\n\x0frevoked_time_ns\x18\x08 \x01(\x06\"#\n\x13\x45xchangeCodeRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"Q\n\x14\x45xchangeCodeResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x1c\n\x05token\x18\x02 \x01(\x0b\x32\r.rig.v1.Token\x12\x0b\n\x03rig\x18\x03 \x01(\t\"\x12\n\x10GetCallerRequest\"f\n\x11GetCallerResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x16\n\x0e\x65xpire_time_ns\x18\x03 \x01(\x06\x12\r\n\x05local\x18\x04 \x01(\x08\x12\x0c\n\x04pins\x18\x05 \x03(\t\"V\n\x14\x43reatePairingRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x12\n\nlifetime_s\x18\x04 \x01(\x04\"=\n\x15\x43reatePairingResponse\x12\x0c\n\x04join\x18\x01 \x01(\t\x12\x16\n\x0e\x65xpire_time_ns\x18\x02 \x01(\x06\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"L\n\x12ListTokensResponse\x12\x1d\n\x06tokens\x18\x01 \x03(\x0b\x32\r.rig.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x12RevokeTokenRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x13RevokeTokenResponse\x12\x1c\n\x05token\x18\x01 \x01(\x0b\x32\r.rig.v1.Token\"4\n\x12\x45xtendTokenRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nlifetime_s\x18\x02 \x01(\x04\"3\n\x13\x45xtendTokenResponse\x12\x1c\n\x05token\x18\x01 \x01(\x0b\x32\r.rig.v1.Token\"\'\n\x18RotateCertificateRequest\x12\x0b\n\x03use\x18\x01 \x01(\x08\"A\n\x19RotateCertificateResponse\x12\x0c\n\x04pins\x18\x01 \x03(\t\x12\x16\n\x0e\x65xpire_time_ns\x18\x02 \x01(\x06\"\x10\n\x0eGetSeatRequest\"I\n\x0fGetSeatResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x15\n\rsince_time_ns\x18\x02 \x01(\x06\x12\x11\n\tby_driver\x18\x03 \x01(\x08\"\x1f\n\x0fTakeSeatRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\" \n\x10TakeSeatResponse\x12\x0c\n\x04user\x18\x01 \x01(\t2\x94\x05\n\rAccessService\x12I\n\x0c\x45xchangeCode\x12\x1b.rig.v1.ExchangeCodeRequest\x1a\x1c.rig.v1.ExchangeCodeResponse\x12@\n\tGetCaller\x12\x18.rig.v1.GetCallerRequest\x1a\x19.rig.v1.GetCallerResponse\x12L\n\rCreatePairing\x12\x1c.rig.v1.CreatePairingRequest\x1a\x1d.rig.v1.CreatePairingResponse\x12\x43\n\nListTokens\x12\x19.rig.v1.ListTokensRequest\x1a\x1a.rig.v1.ListTokensResponse\x12\x46\n\x0bRevokeToken\x12\x1a.rig.v1.RevokeTokenRequest\x1a\x1b.rig.v1.RevokeTokenResponse\x12\x46\n\x0b\x45xtendToken\x12\x1a.rig.v1.ExtendTokenRequest\x1a\x1b.rig.v1.ExtendTokenResponse\x12X\n\x11RotateCertificate\x12 .rig.v1.RotateCertificateRequest\x1a!.rig.v1.RotateCertificateResponse\x12:\n\x07GetSeat\x12\x16.rig.v1.GetSeatRequest\x1a\x17.rig.v1.GetSeatResponse\x12=\n\x08TakeSeat\x12\x17.rig.v1.TakeSeatRequest\x1a\x18.rig.v1.TakeSeatResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13rig/v1/access.proto\x12\x06rig.v1\"\xa3\x01\n\x05Token\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\x17\n\x0f\x63reated_time_ns\x18\x05 \x01(\x06\x12\x16\n\x0e\x65xpire_time_ns\x18\x06 \x01(\x06\x12\x18\n\x10last_use_time_ns\x18\x07 \x01(\x06\x12\x17\n\x0frevoked_time_ns\x18\x08 \x01(\x06\"#\n\x13\x45xchangeCodeRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"Q\n\x14\x45xchangeCodeResponse\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x1c\n\x05token\x18\x02 \x01(\x0b\x32\r.rig.v1.Token\x12\x0b\n\x03rig\x18\x03 \x01(\t\"\x12\n\x10GetCallerRequest\"f\n\x11GetCallerResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x16\n\x0e\x65xpire_time_ns\x18\x03 \x01(\x06\x12\r\n\x05local\x18\x04 \x01(\x08\x12\x0c\n\x04pins\x18\x05 \x03(\t\"V\n\x14\x43reatePairingRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x12\n\nlifetime_s\x18\x04 \x01(\x04\"=\n\x15\x43reatePairingResponse\x12\x0c\n\x04join\x18\x01 \x01(\t\x12\x16\n\x0e\x65xpire_time_ns\x18\x02 \x01(\x06\"m\n\x07Pairing\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\x12\n\nlifetime_s\x18\x05 \x01(\x04\x12\x16\n\x0e\x65xpire_time_ns\x18\x06 \x01(\x06\"\x15\n\x13ListPairingsRequest\"9\n\x14ListPairingsResponse\x12!\n\x08pairings\x18\x01 \x03(\x0b\x32\x0f.rig.v1.Pairing\"\"\n\x14\x43\x61ncelPairingRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x17\n\x15\x43\x61ncelPairingResponse\":\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"L\n\x12ListTokensResponse\x12\x1d\n\x06tokens\x18\x01 \x03(\x0b\x32\r.rig.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x12RevokeTokenRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x13RevokeTokenResponse\x12\x1c\n\x05token\x18\x01 \x01(\x0b\x32\r.rig.v1.Token\"4\n\x12\x45xtendTokenRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nlifetime_s\x18\x02 \x01(\x04\"3\n\x13\x45xtendTokenResponse\x12\x1c\n\x05token\x18\x01 \x01(\x0b\x32\r.rig.v1.Token\"\'\n\x18RotateCertificateRequest\x12\x0b\n\x03use\x18\x01 \x01(\x08\"A\n\x19RotateCertificateResponse\x12\x0c\n\x04pins\x18\x01 \x03(\t\x12\x16\n\x0e\x65xpire_time_ns\x18\x02 \x01(\x06\"\x10\n\x0eGetSeatRequest\"I\n\x0fGetSeatResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x15\n\rsince_time_ns\x18\x02 \x01(\x06\x12\x11\n\tby_driver\x18\x03 \x01(\x08\"\x1f\n\x0fTakeSeatRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\" \n\x10TakeSeatResponse\x12\x0c\n\x04user\x18\x01 \x01(\t2\xad\x06\n\rAccessService\x12I\n\x0c\x45xchangeCode\x12\x1b.rig.v1.ExchangeCodeRequest\x1a\x1c.rig.v1.ExchangeCodeResponse\x12@\n\tGetCaller\x12\x18.rig.v1.GetCallerRequest\x1a\x19.rig.v1.GetCallerResponse\x12L\n\rCreatePairing\x12\x1c.rig.v1.CreatePairingRequest\x1a\x1d.rig.v1.CreatePairingResponse\x12I\n\x0cListPairings\x12\x1b.rig.v1.ListPairingsRequest\x1a\x1c.rig.v1.ListPairingsResponse\x12L\n\rCancelPairing\x12\x1c.rig.v1.CancelPairingRequest\x1a\x1d.rig.v1.CancelPairingResponse\x12\x43\n\nListTokens\x12\x19.rig.v1.ListTokensRequest\x1a\x1a.rig.v1.ListTokensResponse\x12\x46\n\x0bRevokeToken\x12\x1a.rig.v1.RevokeTokenRequest\x1a\x1b.rig.v1.RevokeTokenResponse\x12\x46\n\x0b\x45xtendToken\x12\x1a.rig.v1.ExtendTokenRequest\x1a\x1b.rig.v1.ExtendTokenResponse\x12X\n\x11RotateCertificate\x12 .rig.v1.RotateCertificateRequest\x1a!.rig.v1.RotateCertificateResponse\x12:\n\x07GetSeat\x12\x16.rig.v1.GetSeatRequest\x1a\x17.rig.v1.GetSeatResponse\x12=\n\x08TakeSeat\x12\x17.rig.v1.TakeSeatRequest\x1a\x18.rig.v1.TakeSeatResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,30 +45,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPAIRINGREQUEST']._serialized_end=527
   _globals['_CREATEPAIRINGRESPONSE']._serialized_start=529
   _globals['_CREATEPAIRINGRESPONSE']._serialized_end=590
-  _globals['_LISTTOKENSREQUEST']._serialized_start=592
-  _globals['_LISTTOKENSREQUEST']._serialized_end=650
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=652
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=728
-  _globals['_REVOKETOKENREQUEST']._serialized_start=730
-  _globals['_REVOKETOKENREQUEST']._serialized_end=762
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=764
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=815
-  _globals['_EXTENDTOKENREQUEST']._serialized_start=817
-  _globals['_EXTENDTOKENREQUEST']._serialized_end=869
-  _globals['_EXTENDTOKENRESPONSE']._serialized_start=871
-  _globals['_EXTENDTOKENRESPONSE']._serialized_end=922
-  _globals['_ROTATECERTIFICATEREQUEST']._serialized_start=924
-  _globals['_ROTATECERTIFICATEREQUEST']._serialized_end=963
-  _globals['_ROTATECERTIFICATERESPONSE']._serialized_start=965
-  _globals['_ROTATECERTIFICATERESPONSE']._serialized_end=1030
-  _globals['_GETSEATREQUEST']._serialized_start=1032
-  _globals['_GETSEATREQUEST']._serialized_end=1048
-  _globals['_GETSEATRESPONSE']._serialized_start=1050
-  _globals['_GETSEATRESPONSE']._serialized_end=1123
-  _globals['_TAKESEATREQUEST']._serialized_start=1125
-  _globals['_TAKESEATREQUEST']._serialized_end=1156
-  _globals['_TAKESEATRESPONSE']._serialized_start=1158
-  _globals['_TAKESEATRESPONSE']._serialized_end=1190
-  _globals['_ACCESSSERVICE']._serialized_start=1193
-  _globals['_ACCESSSERVICE']._serialized_end=1853
+  _globals['_PAIRING']._serialized_start=592
+  _globals['_PAIRING']._serialized_end=701
+  _globals['_LISTPAIRINGSREQUEST']._serialized_start=703
+  _globals['_LISTPAIRINGSREQUEST']._serialized_end=724
+  _globals['_LISTPAIRINGSRESPONSE']._serialized_start=726
+  _globals['_LISTPAIRINGSRESPONSE']._serialized_end=783
+  _globals['_CANCELPAIRINGREQUEST']._serialized_start=785
+  _globals['_CANCELPAIRINGREQUEST']._serialized_end=819
+  _globals['_CANCELPAIRINGRESPONSE']._serialized_start=821
+  _globals['_CANCELPAIRINGRESPONSE']._serialized_end=844
+  _globals['_LISTTOKENSREQUEST']._serialized_start=846
+  _globals['_LISTTOKENSREQUEST']._serialized_end=904
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=906
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=982
+  _globals['_REVOKETOKENREQUEST']._serialized_start=984
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1016
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=1018
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=1069
+  _globals['_EXTENDTOKENREQUEST']._serialized_start=1071
+  _globals['_EXTENDTOKENREQUEST']._serialized_end=1123
+  _globals['_EXTENDTOKENRESPONSE']._serialized_start=1125
+  _globals['_EXTENDTOKENRESPONSE']._serialized_end=1176
+  _globals['_ROTATECERTIFICATEREQUEST']._serialized_start=1178
+  _globals['_ROTATECERTIFICATEREQUEST']._serialized_end=1217
+  _globals['_ROTATECERTIFICATERESPONSE']._serialized_start=1219
+  _globals['_ROTATECERTIFICATERESPONSE']._serialized_end=1284
+  _globals['_GETSEATREQUEST']._serialized_start=1286
+  _globals['_GETSEATREQUEST']._serialized_end=1302
+  _globals['_GETSEATRESPONSE']._serialized_start=1304
+  _globals['_GETSEATRESPONSE']._serialized_end=1377
+  _globals['_TAKESEATREQUEST']._serialized_start=1379
+  _globals['_TAKESEATREQUEST']._serialized_end=1410
+  _globals['_TAKESEATRESPONSE']._serialized_start=1412
+  _globals['_TAKESEATRESPONSE']._serialized_end=1444
+  _globals['_ACCESSSERVICE']._serialized_start=1447
+  _globals['_ACCESSSERVICE']._serialized_end=2260
 # @@protoc_insertion_point(module_scope)

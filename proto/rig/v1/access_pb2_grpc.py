@@ -50,6 +50,16 @@ class AccessServiceStub(object):
                 request_serializer=rig_dot_v1_dot_access__pb2.CreatePairingRequest.SerializeToString,
                 response_deserializer=rig_dot_v1_dot_access__pb2.CreatePairingResponse.FromString,
                 _registered_method=True)
+        self.ListPairings = channel.unary_unary(
+                '/rig.v1.AccessService/ListPairings',
+                request_serializer=rig_dot_v1_dot_access__pb2.ListPairingsRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_access__pb2.ListPairingsResponse.FromString,
+                _registered_method=True)
+        self.CancelPairing = channel.unary_unary(
+                '/rig.v1.AccessService/CancelPairing',
+                request_serializer=rig_dot_v1_dot_access__pb2.CancelPairingRequest.SerializeToString,
+                response_deserializer=rig_dot_v1_dot_access__pb2.CancelPairingResponse.FromString,
+                _registered_method=True)
         self.ListTokens = channel.unary_unary(
                 '/rig.v1.AccessService/ListTokens',
                 request_serializer=rig_dot_v1_dot_access__pb2.ListTokensRequest.SerializeToString,
@@ -104,6 +114,20 @@ class AccessServiceServicer(object):
     def CreatePairing(self, request, context):
         """Makes a pairing code, valid for ten minutes and one use. Fails with FAILED_PRECONDITION where the rig
         listens at no address beyond its own machine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPairings(self, request, context):
+        """Lists the pairing codes that wait to be used, the oldest first, 32 at most, without the codes themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelPairing(self, request, context):
+        """Ends a pairing code that nobody has used. Fails with NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +196,16 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.CreatePairing,
                     request_deserializer=rig_dot_v1_dot_access__pb2.CreatePairingRequest.FromString,
                     response_serializer=rig_dot_v1_dot_access__pb2.CreatePairingResponse.SerializeToString,
+            ),
+            'ListPairings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPairings,
+                    request_deserializer=rig_dot_v1_dot_access__pb2.ListPairingsRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_access__pb2.ListPairingsResponse.SerializeToString,
+            ),
+            'CancelPairing': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelPairing,
+                    request_deserializer=rig_dot_v1_dot_access__pb2.CancelPairingRequest.FromString,
+                    response_serializer=rig_dot_v1_dot_access__pb2.CancelPairingResponse.SerializeToString,
             ),
             'ListTokens': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTokens,
@@ -286,6 +320,60 @@ class AccessService(object):
             '/rig.v1.AccessService/CreatePairing',
             rig_dot_v1_dot_access__pb2.CreatePairingRequest.SerializeToString,
             rig_dot_v1_dot_access__pb2.CreatePairingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPairings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.AccessService/ListPairings',
+            rig_dot_v1_dot_access__pb2.ListPairingsRequest.SerializeToString,
+            rig_dot_v1_dot_access__pb2.ListPairingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelPairing(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rig.v1.AccessService/CancelPairing',
+            rig_dot_v1_dot_access__pb2.CancelPairingRequest.SerializeToString,
+            rig_dot_v1_dot_access__pb2.CancelPairingResponse.FromString,
             options,
             channel_credentials,
             insecure,

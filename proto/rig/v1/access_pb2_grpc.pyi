@@ -43,6 +43,10 @@ class AccessServiceStub:
     """Makes a pairing code, valid for ten minutes and one use. Fails with FAILED_PRECONDITION where the rig
     listens at no address beyond its own machine.
     """
+    ListPairings: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListPairingsRequest, _access_pb2.ListPairingsResponse]
+    """Lists the pairing codes that wait to be used, the oldest first, 32 at most, without the codes themselves."""
+    CancelPairing: _grpc.UnaryUnaryMultiCallable[_access_pb2.CancelPairingRequest, _access_pb2.CancelPairingResponse]
+    """Ends a pairing code that nobody has used. Fails with NOT_FOUND."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_access_pb2.ListTokensRequest, _access_pb2.ListTokensResponse]
     """Lists the tokens, newest first, without their secrets."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_access_pb2.RevokeTokenRequest, _access_pb2.RevokeTokenResponse]
@@ -77,6 +81,10 @@ class AccessServiceAsyncStub(AccessServiceStub):
     """Makes a pairing code, valid for ten minutes and one use. Fails with FAILED_PRECONDITION where the rig
     listens at no address beyond its own machine.
     """
+    ListPairings: _aio.UnaryUnaryMultiCallable[_access_pb2.ListPairingsRequest, _access_pb2.ListPairingsResponse]  # type: ignore[assignment]
+    """Lists the pairing codes that wait to be used, the oldest first, 32 at most, without the codes themselves."""
+    CancelPairing: _aio.UnaryUnaryMultiCallable[_access_pb2.CancelPairingRequest, _access_pb2.CancelPairingResponse]  # type: ignore[assignment]
+    """Ends a pairing code that nobody has used. Fails with NOT_FOUND."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_access_pb2.ListTokensRequest, _access_pb2.ListTokensResponse]  # type: ignore[assignment]
     """Lists the tokens, newest first, without their secrets."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_access_pb2.RevokeTokenRequest, _access_pb2.RevokeTokenResponse]  # type: ignore[assignment]
@@ -126,6 +134,22 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a pairing code, valid for ten minutes and one use. Fails with FAILED_PRECONDITION where the rig
         listens at no address beyond its own machine.
         """
+
+    @_abc_1.abstractmethod
+    def ListPairings(
+        self,
+        request: _access_pb2.ListPairingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ListPairingsResponse, _abc.Awaitable[_access_pb2.ListPairingsResponse]]:
+        """Lists the pairing codes that wait to be used, the oldest first, 32 at most, without the codes themselves."""
+
+    @_abc_1.abstractmethod
+    def CancelPairing(
+        self,
+        request: _access_pb2.CancelPairingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.CancelPairingResponse, _abc.Awaitable[_access_pb2.CancelPairingResponse]]:
+        """Ends a pairing code that nobody has used. Fails with NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListTokens(

@@ -256,12 +256,15 @@ class Lap(_message.Message):
     car_number: _builtins.str
     """Number as it is painted on the car, 021 say, where a file of another program tells it; empty: nobody does."""
     green: _builtins.bool
-    """What the timekeeper says of the flags, of a lap out of a file of another program.
+    """The flags.
 
-    There was no yellow during the lap; absent: nobody knows.
+    There was no yellow during the lap, full-course or local; absent: nobody knows, as of laps that version 0.1
+    archived. Of a lap out of a file of another program what the timekeeper says.
     """
     chequered: _builtins.bool
-    """The car took the chequered flag at its end. False where nobody marks it."""
+    """The car took the chequered flag at its end, as the timekeeper says of a lap out of a file of another program.
+    False where nobody marks it.
+    """
     @_builtins.property
     def pit_visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PitVisit]:
         """Stays in the pit lane that touch this lap."""

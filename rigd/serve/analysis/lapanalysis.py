@@ -177,7 +177,10 @@ class LapAnalysis:
             )
             return self._store.index.list_laps(request, viewer).laps
 
-        return reference(self.lap_facts(name, viewer), ask, word)
+        def compare(one: lap_pb2.Lap) -> None:
+            self._traces([one.name, name], viewer)
+
+        return reference(self.lap_facts(name, viewer), ask, compare, word)
 
     def _against(
         self,

@@ -172,6 +172,8 @@ class Sources(contextlib.ExitStack):
         super().__init__()
         self._more = more
         self._address, self._where = address, where
+        self._laps: dict[Any, Lap] = {}
+        """Those that were read, by key."""
         self._rig: Rig | None = None
         self._warehouse: WarehouseLaps | None = None
 
@@ -188,8 +190,7 @@ class Sources(contextlib.ExitStack):
             against, names = names[0], names[1:]
         chosen = self._chosen(source, key, against)
         laps = [lap for name in names for lap in self._chosen(source, key, name, one=True).laps]
-        circuit = self._rig.circuit(self._named) if self._rig and self._named else None
-        return GatheredLaps(chosen.laps, laps, chosen.ideal, chosen.about, circuit)
+        return GatheredLaps(chosen.laps, laps, chosen.ideal, chosen.about, self._circuit(self._named))
 
     _named = ""
     """A lap of the rig."""
@@ -226,13 +227,33 @@ class Sources(contextlib.ExitStack):
             place = self.of(name)
             found = place.find(name)
             self._note(place, found)
-            return _Chosen([place.read(found)], False, "")
+            return _Chosen([self._read(place, found)], False, "")
         if one and name in (IDEAL, IDEAL_OF_ALL):
             raise BadRequest(f"{name} is no lap that was driven", hint=f"put it first, or --against {name}")
-        asked = reference(source.facts(key), source.fastest, name)
+
+        def compare(other: lap_pb2.Lap) -> None:
+            self._compare(source, source.same(key, other), key)
+
+        asked = reference(source.facts(key), source.fastest, compare, name)
         keys = [source.same(key, lap) for lap in asked.laps]
         self._note(source, keys[0])
-        return _Chosen([source.read(one) for one in keys], asked.ideal, _about(asked))
+        return _Chosen([self._read(source, one) for one in keys], asked.ideal, _about(asked))
+
+    def _compare(self, source: LapSource, *keys: Any) -> None:
+        """Lay laps of one source on one line. Raises Mismatch, Unavailable, BadRequest where they cannot."""
+        from riglap.compare import compare
+
+        circuit = self._circuit(keys[0]) if isinstance(source, RigLaps) else None
+        compare([self._read(source, key) for key in keys], circuit)
+
+    def _read(self, source: LapSource, key: Any) -> Lap:
+        if key not in self._laps:
+            self._laps[key] = source.read(key)
+        return self._laps[key]
+
+    def _circuit(self, key: str) -> "Circuit | None":
+        """Return what the rig keeps of the track of one of its laps."""
+        return self._rig.circuit(key) if self._rig and key else None
 
     def _note(self, source: LapSource, key: Any) -> None:
         if isinstance(source, RigLaps):

@@ -83,6 +83,7 @@ class Page {
   private shown = 200;
   private notes = new Map<string, number>(); // how many, by lap
   private tags = new Map<string, string[]>(); // by lap
+  private wrong = "";
 
   async start(): Promise<void> {
     const query = new URLSearchParams(location.search);
@@ -92,7 +93,7 @@ class Page {
     const told = await ask<{ rigs: { name: string }[] }>("rigs");
     this.rigs = told.rigs.map((rig) => rig.name);
     this.rig = query.get("rig") ?? this.rigs[0] ?? "";
-    if (!this.rig) throw new Error("No rig is known here: `rig pair` adds one, `rigd run` starts one.");
+    if (!this.rig) throw new Error("No rig is known here: `rig connect` adds one, `rigd run` starts one.");
     await this.load();
   }
 
@@ -106,9 +107,16 @@ class Page {
     const { session } = this.filters;
     this.laps = await all<Lap>(this.rig, "laps", session ? { parent: session } : {});
     await this.loadNotes();
+    this.wrong = "";
     document.body.dataset.ready = "";
     this.draw();
   }
+
+  /** Say what went wrong; another rig can be chosen still. */
+  readonly fail = (error: unknown): void => {
+    this.wrong = words(error);
+    this.draw();
+  };
 
   /** Take what was said of laps; a rig without a catalog has nothing. */
   private async loadNotes(): Promise<void> {
@@ -125,7 +133,7 @@ class Page {
     const dialog = document.querySelector<HTMLDialogElement>("#said")!;
     const title = `${lap.driver ?? ""}, ${short(lap)}, ${lapTime(lap.lap_time ?? NaN)}`;
     render(html`<header><h2>${title}</h2><button @click=${() => dialog.close()}>Close</button></header>`, dialog.querySelector<HTMLElement>("#said-head")!);
-    const changed = (): void => void this.loadNotes().then(() => this.draw(), say);
+    const changed = (): void => void this.loadNotes().then(() => this.draw(), this.fail);
     const notes = new LapNotes(this.rig, dialog.querySelector<HTMLElement>("#said-notes")!, changed);
     const chat = new Chat(this.rig, dialog.querySelector<HTMLElement>("#said-chat")!, () => void notes.show(lap.name));
     void notes.show(lap.name);
@@ -138,7 +146,7 @@ class Page {
     this.filters = { ...this.filters, ...some };
     this.shown = 200;
     if (this.filters.session === before) return this.draw();
-    this.loadLaps().catch(say);
+    this.loadLaps().catch(this.fail);
   }
 
   private track(lap: Lap): string {
@@ -165,7 +173,7 @@ class Page {
 
   private write(): void {
     const here = new URLSearchParams(location.search);
-    const query = new URLSearchParams({ rig: this.rig });
+    const query = new URLSearchParams(this.rig ? { rig: this.rig } : {});
     for (const [name, value] of Object.entries(this.filters)) if (value && value !== NO_FILTERS[name as keyof Filters]) query.set(name, value);
     for (const name of this.picked) query.append("lap", name);
     for (const name of ["key", "theme", "units", "delay"]) if (here.has(name)) query.set(name, here.get(name)!);
@@ -175,6 +183,8 @@ class Page {
   private draw(): void {
     this.write();
     render(this.bar(), document.querySelector<HTMLElement>("#bar")!);
+    const trouble = document.querySelector<HTMLElement>("#trouble")!;
+    [trouble.textContent, trouble.hidden] = [this.wrong, !this.wrong];
     render(this.sessionList(), document.querySelector<HTMLElement>("#sessions")!);
     render(this.filterRow(), document.querySelector<HTMLElement>("#filters")!);
     render(this.table(), document.querySelector<HTMLElement>("#list")!);
@@ -189,9 +199,9 @@ class Page {
 
   private turn(rig: string): void {
     this.rig = rig;
-    this.picked = [];
+    [this.sessions, this.laps, this.picked] = [[], [], []];
     this.filters = { ...NO_FILTERS };
-    this.load().catch(say);
+    this.load().catch(this.fail);
   }
 
   private sessionList(): TemplateResult {
@@ -230,6 +240,7 @@ class Page {
 
   private table(): TemplateResult {
     const laps = this.filtered;
+    if (!laps.length && this.wrong) return html``;
     if (!laps.length) return html`<p class="empty">${this.laps.length ? "No lap is left of these filters." : "No lap is here yet: a lap appears a minute after it ended."}</p>`;
     const best = this.bests();
     const sorted = (name: string): string => (this.filters.sort === name ? "descending" : "none");
@@ -304,12 +315,5 @@ function facts(session: Session): string {
   return [when, `${session.laps ?? 0} laps`, best].filter(Boolean).join(" · ");
 }
 
-function say(error: unknown): void {
-  wear(look());
-  render(header({ page: "laps", rig: new URLSearchParams(location.search).get("rig") ?? "", look: look(), change: () => say(error) }), document.querySelector<HTMLElement>("#bar")!);
-  const said = document.querySelector<HTMLElement>("#trouble")!;
-  said.textContent = words(error);
-  said.hidden = false;
-}
-
-new Page().start().catch(say);
+const page = new Page();
+page.start().catch(page.fail);

@@ -20,7 +20,7 @@ export const panel = css`
   small, .quiet { color: var(--quiet); }
   small { font-size: 0.75rem; font-weight: 400; }
   .words { margin: 0; color: var(--text); font-size: 0.9375rem; overflow-wrap: anywhere; }
-  .badge { position: absolute; bottom: 0.1875rem; left: 50%; transform: translateX(-50%); font-size: 0.75rem; font-weight: 700; background: var(--warning);
+  .badge { display: block; width: fit-content; margin: 0 auto 0.25rem; font-size: 0.75rem; font-weight: 700; background: var(--warning);
     color: var(--page); padding: 0.0625rem 0.375rem; border-radius: 0.25rem; }
 `;
 
@@ -99,7 +99,8 @@ export abstract class Overlay extends RigElement {
     const words = this.words();
     if (words) return html`<p class="words" role="status">${words}</p>`;
     const old = !this.state || SHOWN.includes(this.state.state) ? "" : this.state.state;
-    return html`${this.content()}${old ? html`<span class="badge" role="status" title=${this.state?.message ?? ""}>${old}</span>` : ""}`;
+    // Above what it is about: a source of a stream that is as high as the panel cuts its last row off, not this.
+    return html`${old ? html`<span class="badge" role="status" title=${this.state?.message ?? ""}>${old}</span>` : ""}${this.content()}`;
   }
 
   // So that one can see in the page which record it shows.

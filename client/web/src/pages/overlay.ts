@@ -6,7 +6,6 @@ import { dress, settings } from "../parts/settings.ts";
 
 const own = settings();
 dress(own);
-document.documentElement.style.setProperty("--overlay", own.bg || "transparent");
 const name = decodeURIComponent(location.pathname.split("/").pop() ?? "");
 const overlay = Object.hasOwn(OVERLAYS, name) ? OVERLAYS[name] : undefined;
 

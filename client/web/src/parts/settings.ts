@@ -31,9 +31,9 @@ export function settings(query = new URLSearchParams(location.search)): Settings
   };
 }
 
-// Put theme, background and scale on the page.
+// Put theme, scale and what lies behind an overlay on the page.
 export function dress(own: Settings, root = document.documentElement): void {
   root.dataset.theme = own.theme;
-  if (own.bg) root.style.setProperty("--page", own.bg);
+  if (own.bg) root.style.setProperty("--overlay", own.bg);
   root.style.fontSize = `${100 * own.scale}%`;
 }

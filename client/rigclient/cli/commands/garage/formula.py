@@ -1,14 +1,14 @@
 """`rig formula`: formulas that are kept, and taken by their names."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import click
 
 from rig.channels import LAP, PHYSICS
 from rig.errors import BadRequest, Unavailable
-from rig.v1 import catalog_pb2
+from rig.v1 import catalog_pb2, event_pb2, rig_pb2
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
@@ -56,17 +56,20 @@ def _row(one: catalog_pb2.Resource) -> Sequence[Text]:
 def save(
     address: str, formula: str, unit: str | None, description: LongText, sharing: Sharing, as_json: bool
 ) -> None:
-    """Keep a formula, or another one under its name.
+    """Keep a formula, or another one under its name. It takes channels, and formulas that are kept.
 
     \b
     Example:
       rig formula save 'push = derivative(speed) [G]' --description 'along the car'
     """
-    from riglap.formulas import defined
+    from riglap.formulas import check_formula, defined
 
     name, expression = defined(formula)
     with connect(address) as rig:
-        there = [one for one in rig.catalog.list("channels", text=name) if one.channel.channel == name]
+        kept = list(rig.catalog.list("channels", page_size=resources.PAGE))
+        others = {one.channel.channel: one.channel.expression for one in kept}
+        check_formula(name, expression, others, _of_laps(rig.channels()))
+        there = [one for one in kept if one.channel.channel == name]
         written = description.read(there[0].channel.description if there else "")
         fields = {"expression": expression} | resources.given({"unit": unit, "description": written})
         if there:
@@ -75,6 +78,13 @@ def save(
             body = catalog_pb2.MathChannel(channel=name, **fields)
             made = resources.create(rig.catalog, "channels", body, sharing)
     resources.told(made, "replaced" if there else "saved", as_json)
+
+
+def _of_laps(channels: Iterable[rig_pb2.ChannelInfo]) -> Iterator[str]:
+    """Yield the names of channels that laps have."""
+    for one in channels:
+        if one.stream == event_pb2.STREAM_PHYSICS and not one.derived:
+            yield one.name
 
 
 @click.command()

@@ -1,13 +1,14 @@
 """`rig note`: what is to be remembered of laps and sessions."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
 import click
 
-from rig.errors import BadRequest
+from rig.errors import BadRequest, NotFound
 from rig.v1 import catalog_pb2
-from rigclient.blocking import connect
+from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.longtext import LongText
@@ -61,11 +62,25 @@ def add(
         raise BadRequest("a note needs a text", hint="give it behind LAP, - for standard input, or --editor")
     with connect(address) as rig:
         body = catalog_pb2.Note(target=target_name(rig, name, of_session), text=written, place=place)
+        _check_place(rig, body.target, place)
         made = rig.catalog.create("notes", body)
     if as_json:
         shell.show_json(made)
     else:
         say(f"note {resources.short(made.name)} on {resources.target_text(made.note.target)}")
+
+
+def _check_place(rig: Rig, target: str, place: float | None) -> None:
+    """Raise BadRequest for a place beyond the end of a track, where its length is known."""
+    if place is None:
+        return
+    with contextlib.suppress(NotFound):  # what a note is on may be gone by now
+        on = rig.lap_info(target) if "/laps/" in target else rig.session(target)
+        if 0 < on.track_length < place:
+            raise BadRequest(
+                f"{place:g} m is beyond the lap: the track has {on.track_length:.0f} m",
+                hint="--at takes metres from the line",
+            )
 
 
 @click.command("list")
@@ -126,6 +141,7 @@ def edit(address: str, name: str, text: str | None, place: float | None, editor:
     """
     with connect(address) as rig:
         found = resources.find(rig.catalog, NOTES, name)
+        _check_place(rig, found.note.target, place)
         fields = {"text": LongText(text, editor).read(found.note.text), "place": place}
         changed = resources.change(rig.catalog, found, resources.given(fields))
     if as_json:

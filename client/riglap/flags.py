@@ -25,7 +25,9 @@ _LOCAL: Final = 1
 
 def green(header: archive_pb2.LapHeader, scoring: Mapping[str, Array]) -> bool | None:
     """Return whether there was no yellow during the lap, full-course or local; None when nobody can say."""
-    if not header.scorings or not scoring.keys() >= {"individual_phase", "under_yellow", "session_time"}:
+    if not scoring.keys() >= {"individual_phase", "under_yellow", "session_time"}:
+        return None
+    if not len(scoring["session_time"]):
         return None
     if scoring["under_yellow"].any() or np.isin(scoring["individual_phase"], _UNDER_YELLOW).any():
         return False
