@@ -49,6 +49,7 @@ _ENTRIES_FIELD: Final = scoring_pb2.Scoring.ENTRY_LIST_FIELD_NUMBER
 
 _UPPER_BOUND: Final = "the power was cut, or the live tail was lost with the recorder; these at most"
 _MOST_CUT: Final = 1 << 20
+"""Numbers that a reserve may be ahead: 1.2 s take 480 at 400 Hz, and only damage makes more."""
 """Nobody reserves that much: such a number is a damaged one."""
 _AWAY: Final = "the ring's folder was moved away; what is recorded goes with it, and nobody is served"
 _SESSIONS: Final[dict[Any, log.LogEvent]] = {
@@ -192,7 +193,10 @@ class Recorder:
         reserve = Reserve.read(self.ring.meta(RESERVED)) if cut else known
         ends = Reserve(*map(max, zip(known, reserve, strict=True)))
         for stream, end, following in zip(rings.STREAMS, ends, self._numbers.following(), strict=True):
-            if following < end < following + _MOST_CUT:
+            if end >= following + _MOST_CUT:
+                what = f"it goes to {end}, {following} comes next, the limit is {_MOST_CUT} ahead"
+                log.say(log.RESERVE_SPOILED, stream=stream.decode(), what=what)
+            elif end > following:
                 self._meta[CUT] = ends.pack()
                 self._cut[stream] = end - following
                 reason = event_pb2.GAP_REASON_POWER_CUT
