@@ -230,7 +230,7 @@ def test_a_reserve_that_only_damage_makes_is_said_and_declares_nothing(here: Sta
         ends(again)
     assert again.stderr is not None
     (line,) = (line for line in again.stderr.read().splitlines() if "reserve_spoiled" in line)
-    assert f"stream=physics what=\"it goes to {1 << 40}," in line
+    assert f'stream=physics what="it goes to {1 << 40},' in line
     assert not gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
 
 
