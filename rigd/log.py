@@ -77,6 +77,12 @@ TAIL_SPOILED: Final = LogEvent(
     "what the last recorder left in memory cannot be taken over; its numbers are declared lost",
     logging.WARNING,
 )
+RESERVE_SPOILED: Final = LogEvent(
+    "reserve_spoiled",
+    ("stream", "what"),
+    "what the ring says of numbers that were given out cannot be true, and none is declared lost for it",
+    logging.WARNING,
+)
 TROUBLE: Final = LogEvent("trouble", ("daemon", "what"), "something keeps it from its work", logging.WARNING)
 TROUBLE_ENDED: Final = LogEvent(
     "trouble_ended", ("daemon", "what", "duration_s"), "it works again", logging.WARNING

@@ -93,14 +93,16 @@ class Listener:
         """
         return not self._path.exists() and self._path.parent.parent.exists()
 
+    def next(self) -> bytes | None:
+        """Take the oldest of what has come; None: nothing has."""
+        try:
+            return self._socket.recv(_DATAGRAM_BYTES)
+        except BlockingIOError:
+            return None
+
     def take(self) -> list[bytes]:
         """Take everything that has come, oldest first."""
-        out = []
-        try:
-            while True:
-                out.append(self._socket.recv(_DATAGRAM_BYTES))
-        except BlockingIOError:
-            return out
+        return list(iter(self.next, None))
 
     def close(self) -> None:
         """Stop listening."""

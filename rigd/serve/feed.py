@@ -38,7 +38,8 @@ _SECOND: Final = 1.0
 _CURSOR_HEADER: Final = bytes((0x0A, CURSOR_BYTES))
 
 
-_Waiters = tuple[list[asyncio.Future[None]], list[asyncio.Future[None]]]
+_Waiter = asyncio.Future[Tick | None]
+_Waiters = tuple[list[_Waiter], list[_Waiter]]
 """Those who are to be woken first, and the others."""
 
 
@@ -64,7 +65,9 @@ class Feed:
         self._following: LiveFollower | None = None
         self.rings_opened = 0
         """Grows when another ring stands in the folder: positions in the old one mean nothing then."""
-        self._waiters: dict[tuple[bytes, bool], _Waiters] = {}
+        self._waiters: dict[tuple[bytes, bool], _Waiters] = {
+            (stream, durable): ([], []) for stream in rings.STREAMS for durable in (False, True)
+        }
         """By stream, and whether they wait for what is committed."""
         self._status: rig_pb2.RecorderStatus | None = None
         self._heard = 0.0
@@ -124,12 +127,12 @@ class Feed:
         """
         return _CURSOR_HEADER + self.cursors.pack(self.cursor(stream, seq))
 
-    def changed(self, stream: bytes, *, first: bool = False, durable: bool = False) -> asyncio.Future[None]:
+    def changed(self, stream: bytes, *, first: bool = False, durable: bool = False) -> _Waiter:
         """Return a future that is done when the stream may have grown, or what is committed of it, and once a
-        second; `first` before it is for the others.
+        second; `first` before it is for the others. It gives the record that is new, when there is just one.
         """
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiters.setdefault((stream, durable), ([], []))[not first].append(waiter)
+        waiter: _Waiter = self._loop.create_future()
+        self._waiters[stream, durable][not first].append(waiter)
         return waiter
 
     def after(self, stream: bytes, seq: int, *, durable: bool = False) -> list[Tick]:
@@ -256,13 +259,16 @@ class Feed:
         self._attempt(self._take, self._refresh)
 
     def _take(self) -> None:
-        for message in self._listener.take() if self._listener else ():
-            # Others ring too, without a word, and bytes that are no status are not the recorder's: neither
-            # keeps it alive.
-            with contextlib.suppress(Corrupt):
-                if message:
-                    self._status = parse.message(rig_pb2.RecorderStatus, message)
-                    self._heard = time.monotonic()
+        """Hear one datagram; the loop calls again while there are more. To ask first costs 16 us where other
+        work came between, and there are none.
+        """
+        message = self._listener.next() if self._listener else None
+        # Others ring too, without a word, and bytes that are no status are not the recorder's: neither keeps
+        # it alive.
+        with contextlib.suppress(Corrupt):
+            if message:
+                self._status = parse.message(rig_pb2.RecorderStatus, message)
+                self._heard = time.monotonic()
 
     def _refresh(self) -> None:
         """Take in what is new, and wake those who wait for it."""
@@ -275,22 +281,25 @@ class Feed:
             self._wake_changed(heads, durable)
 
     def _wake_changed(self, heads: dict[bytes, int], durable: dict[bytes, int]) -> None:
-        for stream in rings.STREAMS:
-            if self.head(stream) != heads[stream]:
-                self._wake(stream)
-            if self.head(stream, durable=True) != durable[stream]:
-                self._wake(stream, durable=True)
+        assert self._history is not None
+        history = self._history
+        for only_durable, before, now in ((False, heads, history.heads), (True, durable, history.durable)):
+            for stream, seq in now.items():
+                if seq != before[stream]:
+                    self._wake(stream, history.single(stream, before[stream], seq), durable=only_durable)
 
     def wake_all(self) -> None:
         """Have every follower look whether it may go on."""
-        for stream, durable in tuple(self._waiters):
+        for stream, durable in self._waiters:
             self._wake(stream, durable=durable)
 
-    def _wake(self, stream: bytes, *, durable: bool = False) -> None:
-        first, others = self._waiters.pop((stream, durable), ((), ()))
-        for waiter in (*first, *others):
-            if not waiter.done():
-                waiter.set_result(None)
+    def _wake(self, stream: bytes, news: Tick | None = None, *, durable: bool = False) -> None:
+        for waiters in self._waiters[stream, durable]:
+            woken = waiters[:]
+            waiters.clear()
+            for waiter in woken:
+                if not waiter.done():
+                    waiter.set_result(news)
 
     def _each_second(self) -> None:
         self._timer = self._loop.call_later(_SECOND, self._each_second)

@@ -51,7 +51,8 @@ class RingHistory:
                 beside.append(record)
             elif (seq := seq_of(record.key)) > self.heads[record.table]:
                 self._grow(record.table, seq, record.value)
-        self._beside += ((self.heads[rings.EVENTS], record) for record in beside)
+        if beside:
+            self._beside += ((self.heads[rings.EVENTS], record) for record in beside)
 
     def take_committed(self, news: Mapping[bytes, list[tuple[int, bytes]]]) -> None:
         """Take in what the ring holds after `durable`, while nothing newer is known."""
@@ -101,6 +102,11 @@ class RingHistory:
                     return ticks
                 seq = records[-1][0]
         return recent.after(seq, until)
+
+    def single(self, stream: bytes, seq: int, until: int) -> Tick | None:
+        """Return the record after number `seq` up to number `until`, when memory has just one."""
+        found = self._recent[stream].after(seq, until)
+        return found[0] if len(found) == 1 else None
 
     def read(self, stream: bytes, after: int, count: int, most_bytes: int) -> list[tuple[int, bytes]]:
         """Return records after number `after`, as the ring does."""

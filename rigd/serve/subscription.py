@@ -88,6 +88,8 @@ class Subscription:
         self._options = options
         self._ring = feed.rings_opened
         self._alone = options.ticks_per_message == 1
+        self._whole = self._alone and not options.max_rate_hz and permit is None and cut.prepare is None
+        """Whether every record is a message by itself, as it is: at the newest nothing waits to be sent."""
         self._position = position
         self._pending: list[bytes] = []
         """Records; whole messages when they are not to be collected. Joined these are a message again."""
@@ -104,38 +106,67 @@ class Subscription:
 
     async def run(self, write: Write) -> None:
         """Follow the stream for good. Raises Draining when the server ends, Unavailable with the ring."""
+        while True:
+            if not self._goes_on():
+                await self._halt(write)
+            elif ticks := self._feed.after(self.stream, self._position, durable=self._options.durable_only):
+                await self._send(ticks, write)
+            else:
+                await self._keep_up(write)
+
+    def _goes_on(self) -> bool:
+        """Whether neither ring, lease nor server has ended the stream, and its reader reads."""
+        return (
+            self._lease.why is None
+            and self._feed.rings_opened == self._ring
+            and not self._feed.drained.done()
+            and not self._receipts.overdue(time.monotonic())
+        )
+
+    async def _halt(self, write: Write) -> None:
+        """Pause for a reader that has stopped. Raises why the stream is over, if it is."""
+        if self._feed.rings_opened != self._ring:
+            raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
+        self._lease.check()
+        if self._feed.drained.done():
+            await self._end(write)
+        await self._pause(write)
+
+    async def _keep_up(self, write: Write) -> None:
+        """Wait at the newest record for the next, and send it, as long as each can go as it is."""
         feed, stream, durable = self._feed, self.stream, self._options.durable_only
-        while feed.rings_opened == self._ring:
+        # Of one that says nothing nobody knows whether it reads: it must not make others wait.
+        while tick := await feed.changed(stream, first=self._options.acknowledges, durable=durable):
+            if not self._whole or self._breaks(tick) or not self._goes_on():
+                break
+            self._position = tick.seq
+            message = self._cut.message(tick)
+            self._writing()
+            await write(message)
+            self._written(message)
+            if feed.head(stream, durable=durable) != tick.seq:
+                break
+        if feed.head(stream, durable=durable) <= self._position:
+            await self._rest(write)
+
+    async def _send(self, ticks: list[Tick], write: Write) -> None:
+        """Send what is wanted of some records, all or those before the reader has stopped."""
+        if self._permit is not None and await self._pass_over(self._permit, ticks, write):
+            return
+        if self._options.latest and ticks[-1].seq > self._position + 1:
+            ticks = [self._skip(self._feed.newest(self.stream, durable=self._options.durable_only))]
+        if self._cut.prepare is not None:
+            await self._cut.prepare(ticks)
+        for tick in ticks:
             self._lease.check()
-            if feed.drained.done():
-                await self._end(write)
-            if self._receipts.overdue(time.monotonic()):
-                await self._pause(write)
-                continue
-            ticks = feed.after(stream, self._position, durable=durable)
-            if not ticks:
-                # Of one that says nothing nobody knows whether it reads: it must not make others wait.
-                await feed.changed(stream, first=self.acknowledges, durable=durable)
-                if feed.head(stream, durable=durable) <= self._position:
-                    await self._rest(write)
-                continue
-            if self._permit is not None and await self._pass_over(self._permit, ticks, write):
-                continue
-            if self._options.latest and ticks[-1].seq > self._position + 1:
-                ticks = [self._skip(feed.newest(stream, durable=durable))]
-            if self._cut.prepare is not None:
-                await self._cut.prepare(ticks)
-            for tick in ticks:
-                self._lease.check()
-                if self._pending and self._breaks(tick):
-                    await self._flush(write)  # a gap stands before all records of its message
-                if self._collect(tick):
-                    await self._flush(write)
-                if self._receipts.overdue(self._wrote):
-                    break
-            if self._alone and self._pending:
+            if self._pending and self._breaks(tick):
+                await self._flush(write)  # a gap stands before all records of its message
+            if self._collect(tick):
                 await self._flush(write)
-        raise Unavailable("the ring was replaced", hint="connect again with the last cursor")
+            if self._receipts.overdue(self._wrote):
+                break
+        if self._alone and self._pending:
+            await self._flush(write)
 
     async def _pass_over(self, permit: Callable[[Tick], bool], ticks: list[Tick], write: Write) -> bool:
         """Skip the records that the reader may not see, which are before those that it may; returns whether
@@ -284,9 +315,15 @@ class Subscription:
 
     async def _flush(self, write: Write) -> None:
         message = self._message()
+        self._writing()
+        await write(message)
+        self._written(message)
+
+    def _writing(self) -> None:
         self._wrote = time.monotonic()
         self._receipts.writing(self._position, self._wrote)
-        await write(message)
+
+    def _written(self, message: bytes) -> None:
         self._receipts.written()
         self._messages += 1
         self._bytes += len(message)

@@ -147,7 +147,8 @@ class TelemetryService:
         subscription = Subscription(self._feed, stream, position, cut, options, peer, channels, lease, permit)
         self._admit(subscription, request.subscription)
         try:
-            await subscription.run(context.write)
+            # In a task of its own: gRPC's would go down through seven calls at every turn.
+            await asyncio.ensure_future(subscription.run(context.write))
         finally:
             self.followers.discard(subscription)
             self._named.pop(_own(request.subscription), None)

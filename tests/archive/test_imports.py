@@ -131,10 +131,9 @@ def test_a_faster_lap_in_other_coordinates_is_passed_over_and_named(raced: Path,
         assert told.reference != foreign
         assert "of those that can be compared: not import-1/car007-0001" in told.reference_about
     with pytest.raises(Mismatch):
-        service.coach(analysis_pb2.CoachRequest(lap=slow.name, reference=foreign), EVERYTHING)
+        analysis.coach(analysis_pb2.CoachRequest(lap=slow.name, reference=foreign), EVERYTHING)
     with pytest.raises(NotFound, match=r"no other clean lap .* that can be compared: "):
-        service.coach(analysis_pb2.CoachRequest(lap=foreign), EVERYTHING)
-    service.close()
+        analysis.coach(analysis_pb2.CoachRequest(lap=foreign), EVERYTHING)
 
 
 def test_retention_counts_from_when_it_came(raced: Path, queue: CommandQueue) -> None:

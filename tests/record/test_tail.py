@@ -21,8 +21,8 @@ import pytest
 from rig.errors import Corrupt
 from rig.v1 import event_pb2
 from rigd import ring as rings
-from rigd.ring import Record, RingReader
-from rigd.ring.tail import PLACE, RESERVED, Place, TailReader, TailWriter, tail_path
+from rigd.ring import Record, RingReader, RingWriter
+from rigd.ring.tail import PLACE, RESERVED, Place, Reserve, TailReader, TailWriter, tail_path
 from tests.faults.account import account
 from tests.faults.campaign import SEED, campaign, tries
 from tests.faults.conditions import Conditions
@@ -240,6 +240,23 @@ def test_an_older_copy_of_a_tail_is_not_taken_for_it(here: Stage) -> None:
     assert again.stderr is not None
     assert "is a copy" in again.stderr.read()
     assert gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
+
+
+def test_a_reserve_that_only_damage_makes_is_said_and_declares_nothing(here: Stage) -> None:
+    with following(here) as follower:
+        recorder = here.record()
+        goes_on(follower)
+        ends(recorder)
+        ring = RingWriter(here.data / "ring", 1 << 29)
+        ring.append((), {RESERVED: Reserve(1 << 40, 1, 1).pack()})
+        ring.close()
+        again = here.record(stderr=subprocess.PIPE)
+        goes_on(follower)
+        ends(again)
+    assert again.stderr is not None
+    (line,) = (line for line in again.stderr.read().splitlines() if "reserve_spoiled" in line)
+    assert f'stream=physics what="it goes to {1 << 40},' in line
+    assert not gaps(here.data, event_pb2.GAP_REASON_POWER_CUT)
 
 
 def test_a_clean_stop_leaves_nothing_in_memory(here: Stage) -> None:
