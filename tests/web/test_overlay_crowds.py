@@ -19,7 +19,7 @@ GAME_S = 300.0
 def crowd(request: pytest.FixtureRequest) -> Iterator[tuple[int, Demo]]:
     with stage() as here:
         here.record()
-        here.game(request.param, 50, GAME_S)
+        here.game(request.param, 20, GAME_S)
         here.serve()
         yield request.param, _gateway(here)
 
