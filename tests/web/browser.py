@@ -147,8 +147,9 @@ def focus_order(page: Page, most: int = 300) -> list[str]:
     page.evaluate("() => { document.activeElement?.blur?.(); window.getSelection()?.removeAllRanges(); }")
     found: list[str] = []
     page.evaluate(f"() => {{ {_WALK}; globalThis.reached = new Set(); }}")
+    session = page.context.new_cdp_session(page)
     while len(found) < most:
-        page.keyboard.press("Tab")
+        session.send("Input.dispatchKeyEvent", _TAB)  # half the time of `page.keyboard.press`
         name = page.evaluate(f"() => {{ {_WALK} {_FOCUSED} }}")
         if name is None:
             return found
@@ -184,6 +185,9 @@ def keep_picture(page: Page, folder: Path, name: str) -> Path:
     path = folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name).strip('-')}.png"
     page.screenshot(path=path)
     return path
+
+
+_TAB: Final = {"type": "rawKeyDown", "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
 
 
 def _ask(page: Page, body: str, *words: str) -> list[str]:
