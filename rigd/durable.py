@@ -4,6 +4,7 @@ A synced file is lost with its name, and a name is on the disk only when the fol
 File systems with a journal are kinder; nothing here relies on it.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -107,3 +108,16 @@ def make_private(path: Path) -> None:
         path.chmod(0o700)
         was = stat.S_IMODE(found.st_mode)
         print(f"{path} was open to other users (mode {was:04o}), it is closed to them now", file=sys.stderr)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; a folder of its name is somebody's own."""
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+        path.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if nothing is in it."""
+    with contextlib.suppress(OSError):
+        path.rmdir()
+        sync_folder(path.parent)

@@ -10,6 +10,25 @@ const POLICY =
   `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; ` +
   `script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">`;
 
+/** Return a page around what is its own, which says where styles and script go. */
+const framed = (name, own) => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>rigd ${name}</title>
+<style>/*styles*/</style>
+</head>
+<body>
+<div id="bar"></div>
+<p id="trouble" role="alert" hidden></p>
+${own}<script type="module">/*script*/</script>
+</body>
+</html>
+`;
+
 async function script(path) {
   const made = await build({
     entryPoints: [here(path).pathname],
@@ -33,7 +52,7 @@ export async function laps(served, alone, licences) {
     ["compare", ["styles/theme.css", UPLOT, "styles/compare.css"], true],
     ["laps", ["styles/theme.css", "styles/compare.css", "styles/laps.css"], false],
   ]) {
-    const page = await readFile(here(`src/laps/${name}.html`), "utf8");
+    const page = framed(name, await readFile(here(`src/laps/${name}.html`), "utf8"));
     const [code, style] = [await script(`src/laps/${name}.ts`), await styles(sheets)];
     const linked = page
       .replace("<style>/*styles*/</style>", `<link rel="stylesheet" href="/assets/${name}.css">`)

@@ -8,27 +8,20 @@ on the disk.
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import lmdb
 
-from rig import parse
-from rig.errors import Corrupt, RigError
-from rig.v1 import event_pb2, lap_pb2, rig_pb2, session_pb2
-from rigd import log
-from rigd import ring as rings
+from rig.errors import RigError
+from rig.v1 import lap_pb2, rig_pb2, session_pb2
 from rigd.archive.circuits import Circuits
 from rigd.archive.corners import Corners
-from rigd.archive.excerpts import Excerpts
+from rigd.archive.follower import RingFollower
 from rigd.archive.retention import Limits, Retention
-from rigd.archive.urgency import NiceThreads, eviction, nice_now, urgency
-from rigd.gather.gather import gather
-from rigd.losses.holes import uncovered
-from rigd.losses.journals import LossJournals
+from rigd.archive.urgency import NiceThreads, nice_now, urgency
 from rigd.process import ProcessMeter, yield_to_others
 from rigd.ring import Lock, RingReader
 from rigd.ring.lock import laps_lock
@@ -36,8 +29,6 @@ from rigd.store.commands import CommandQueue, process
 from rigd.store.heartbeat import Heartbeat
 from rigd.store.index import refuse_newer, remove_index
 from rigd.store.marks import Marks
-from rigd.store.naming import lap_name
-from rigd.store.sessions import RingSessions
 from rigd.store.store import Store, index_path
 from rigd.watchdog import Watchdog
 
@@ -46,12 +37,6 @@ _TURN_S: Final = 0.1
 _SOON_S: Final = 0.01
 _IMPORTING_S: Final = 1.0
 """For so long after an import it looks that soon again: who brings a season sends one after the other."""
-_BATCH: Final = 256
-_BATCH_BYTES: Final = 1 << 20
-"""Events of one look: some seconds of a race."""
-_TOGETHER: Final = 8
-_TOGETHER_S: Final = 1000.0
-"""Laps gathered in one pass of the ring, and their seconds: 45 MB of samples. A car may stand for hours."""
 _MARKS_S: Final = 1.0
 """Between two looks at the marks: a thousand of them take 13 ms to read."""
 _UNSYNCED_S: Final = 10.0
@@ -70,15 +55,6 @@ class Settings:
     data: Path
     """Data directory: the ring is read from `data/ring`, laps go to `data/laps`."""
     limits: Limits = field(default_factory=Limits)
-
-
-class _Followed(NamedTuple):
-    """A ring, and what is kept of it."""
-
-    ring: RingReader
-    sessions: RingSessions
-    journals: LossJournals
-    excerpts: Excerpts
 
 
 class Archiver:
@@ -100,12 +76,8 @@ class Archiver:
         self._marks_pending = 0
         self._imported_at = -_IMPORTING_S
         self._unsynced_at, self._unsynced_laps = 0.0, (0, 0)
-        self._followed: _Followed | None = None
+        self._follower: RingFollower | None = None
         self._had_ring = False
-        self._cursor = 0
-        """The newest event that was read. Up to which everything is done for good, the index knows."""
-        self._taken = 0
-        """The newest of them that could be read: what is between the two is missing."""
         self.archived = 0
         """Laps archived in this life."""
         self.trouble = ""
@@ -184,20 +156,12 @@ class Archiver:
         try:
             self._mind_the_files()
             self._say()
-            return self._work(), self._unread()
+            return self._work(), self._follower.unread() if self._follower else ""
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             self._begin_again()
             return True, f"the index was damaged and is made anew: {error}"
-
-    def _unread(self) -> str:
-        """Return what is wrong with the newest events; they are declared missing with the next that can be
-        read.
-        """
-        if self._cursor == self._taken:
-            return ""
-        return f"events {self._taken + 1} to {self._cursor} of the ring cannot be read"
 
     def _begin_again(self) -> None:
         """Begin again without the index: the folder has it all."""
@@ -227,14 +191,13 @@ class Archiver:
         self._heartbeat.beat(status)
 
     def _status(self) -> rig_pb2.ArchiverStatus:
-        followed = self._opened()
-        head = followed.ring.heads()[rings.EVENTS] if followed else 0
-        self.eviction = eviction(followed.ring, self._cursor) if followed and head > self._cursor else 0.0
+        follower = self._opened()
+        self.eviction = follower.eviction() if follower else 0.0
         status = rig_pb2.ArchiverStatus(
             archived=self.archived,
             laps=self.store.index.count(),
             bytes=self.store.index.total_bytes(),
-            behind=max(head - self._cursor, 0),
+            behind=follower.behind if follower else 0,
             lost=len(self.store.index.losses()),
             free_bytes=self.store.folder.free_bytes(),
             process=self._meter.status(),
@@ -271,14 +234,14 @@ class Archiver:
         corners: none of them holds up laps.
         """
         waiting = process(self._queue, self.store, imported=self._take_up)
-        followed = self._opened()
-        if followed is None:
+        follower = self._opened()
+        if follower is None:
             self._enforce()
             return waiting or self._corners.work()
-        more = self._follow(followed)
+        more = follower.follow()
         if not more:
-            waiting = self._keep_marks(followed) or waiting
-            followed.journals.attend()
+            waiting = self._keep_marks(follower) or waiting
+            follower.attend()
         if not more and not waiting:
             waiting = self._circuits.work() or self._corners.work()
         self._enforce()
@@ -290,155 +253,41 @@ class Archiver:
             self.store.folder.hold_reserve()
             self._queue.sweep()
 
-    def _keep_marks(self, followed: _Followed) -> bool:
+    def _keep_marks(self, follower: RingFollower) -> bool:
         """Do a piece of the work on marks; return whether there was one. It looks for more once a second."""
         if time.monotonic() < self._marks_at:
             return False
-        if followed.excerpts.keep(self._marks):
-            followed.ring.forget_pages()
+        if follower.keep(self._marks):
             return True
         self._marks_pending = len(self._marks.pending())
         self._marks_at = time.monotonic() + _MARKS_S
         return False
 
-    def _opened(self) -> _Followed | None:
-        if self._followed is not None and self._followed.ring.replaced():
+    def _opened(self) -> RingFollower | None:
+        if self._follower is not None and self._follower.ring.replaced():
             self._let_go()
-        if self._followed is None and (self._had_ring or (self._data / "ring/data.mdb").exists()):
-            self._followed = self._taken_up(RingReader(self._data / "ring"))
+        if self._follower is None and (self._had_ring or (self._data / "ring/data.mdb").exists()):
+            ring, room = RingReader(self._data / "ring"), self._retention.mark_room
+            self._follower = RingFollower(ring, self.store, room, self._written, self._pulse.beat)
             self._had_ring = True
-        return self._followed
-
-    def _taken_up(self, ring: RingReader) -> _Followed:
-        """Return the ring, to go on in from where everything is done; from its first event when a journal is
-        to be made again.
-        """
-        self._cursor = self._taken = self.store.index.position(ring.id)
-        sessions = RingSessions(self.store, ring)
-        journals = LossJournals(self.store.folder, sessions, ring, self._cursor)
-        if not journals.whole():
-            self._cursor = self._taken = 0
-        excerpts = Excerpts(ring, self.store, sessions, self._retention.mark_room)
-        return _Followed(ring, sessions, journals, excerpts)
+        return self._follower
 
     def _let_go(self) -> None:
-        if self._followed is not None:
-            self._followed.ring.close()
-            self._followed = None
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
 
-    def _follow(self, followed: _Followed) -> bool:
-        """Take the next events; True when there were any."""
-        ring, journals = followed.ring, followed.journals
-        records = ring.read(rings.EVENTS, self._cursor, _BATCH, _BATCH_BYTES)
-        if not records:
-            return False
-        for events in _unbroken(_readable(records)):
-            if self._taken and _unread(self._taken + 1, events[0]):
-                journals.miss(self._taken + 1, events[0])
-            for kind, group in groupby(events, lambda event: event.WhichOneof("kind")):
-                for together in _chunks(group):
-                    self._take(followed, kind or "", together)
-            self._taken = events[-1].seq
-        self._cursor = records[-1][0]
-        journals.flush()
-        self.store.index.set_position(ring.id, journals.settled)
-        return True
-
-    def _take(self, followed: _Followed, kind: str, events: list[event_pb2.Event]) -> None:
-        """Take events of one kind."""
-        self._pulse.beat()
-        for event in events:
-            if kind == "session_started":
-                self._begin(followed, event)
-            followed.journals.take(event)
-            if kind == "session_ended":
-                followed.sessions.end(event)
-        if kind == "lap_closed":
-            for _, group in groupby(events, lambda event: event.session):
-                self._archive(followed, list(group))
-
-    def _begin(self, followed: _Followed, event: event_pb2.Event) -> None:
-        """Begin a session; those that another ring left behind are over."""
-        for session in followed.sessions.left_behind():
-            followed.journals.abandon(session)
-        followed.sessions.begin(event)
-
-    def _archive(self, followed: _Followed, events: list[event_pb2.Event]) -> None:
-        """Write the laps of which `events`, all of one session, tell; not those that were deleted."""
-        first = events[0]
-        session = followed.sessions.of(first.session, first.lap_closed.lap.end_time, first.capture_time_ns)
-        laps = [_named(session, event) for event in events]
-        wanted = [lap for lap in laps if not self.store.folder.settled(lap.name)]
-        if wanted:
-            for gathered in gather(followed.ring, wanted, session):
-                followed.journals.lose(session, gathered.header.lap.name, gathered.header.gaps)
-                lap = self.store.write(gathered)
-                log.say(log.LAP_ARCHIVED, lap=lap.name, bytes=lap.bytes)
-                self._circuits.add(session.name, self.store.folder.path(lap.name))
-                self._corners.add(lap.name)
-                self._pulse.beat()
-            self.archived += len(wanted)
-            followed.ring.forget_pages()
+    def _written(self, session: session_pb2.Session, lap: lap_pb2.Lap) -> None:
+        """Note that a lap has its file."""
+        self._circuits.add(session.name, self.store.folder.path(lap.name))
+        self._corners.add(lap.name)
+        self.archived += 1
 
     def close(self) -> None:
         """Release everything."""
         self.store.close()
         self._queue.close()
         self._let_go()
-
-
-def _named(session: session_pb2.Session, event: event_pb2.Event) -> lap_pb2.Lap:
-    """Return the lap of an event with its name. Its wall clock is near enough for one that has no samples."""
-    lap = event.lap_closed.lap
-    lap.name = lap_name(session.name, lap)
-    lap.track_name = session.track_name
-    lap.start_time_ns = event.capture_time_ns - int((event.session_time - lap.start_time) * 1e9)
-    lap.end_time_ns = event.capture_time_ns - int((event.session_time - lap.end_time) * 1e9)
-    return lap
-
-
-def _readable(records: list[tuple[int, bytes]]) -> list[event_pb2.Event]:
-    """Return the events but those that the disk has spoiled, which are missing."""
-    found = []
-    for seq, data in records:
-        try:
-            event = parse.message(event_pb2.Event, data)
-            if event.seq != seq:  # what is missing is counted by it
-                raise Corrupt(f"it says that it is number {event.seq}")
-            found.append(event)
-        except Corrupt as error:
-            log.say(log.EVENT_SPOILED, seq=seq, what=error)
-    return found
-
-
-def _unbroken(events: list[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
-    """Return the events in runs without a missing number."""
-    if not events:
-        return iter(())
-    starts = [0, *(at for at in range(1, len(events)) if events[at].seq != events[at - 1].seq + 1)]
-    return (events[start:end] for start, end in zip(starts, [*starts[1:], len(events)], strict=True))
-
-
-def _unread(first: int, event: event_pb2.Event) -> bool:
-    """Return whether the ring let go of events from `first` until this one. What a power cut took has numbers
-    too; the next event declares them.
-    """
-    declared = [event.gap] if event.gap.stream == event_pb2.STREAM_EVENTS else []
-    return bool(uncovered(first, event.seq - 1, declared))
-
-
-def _chunks(events: Iterable[event_pb2.Event]) -> Iterator[list[event_pb2.Event]]:
-    """Return events in lists that are taken at once."""
-    together, seconds = list[event_pb2.Event](), 0.0
-    for event in events:
-        lap = event.lap_closed.lap
-        own = lap.end_time - lap.start_time
-        if together and (len(together) >= _TOGETHER or not seconds + own <= _TOGETHER_S):
-            yield together
-            together, seconds = [], 0.0
-        together.append(event)
-        seconds += own
-    yield together
 
 
 def archive(

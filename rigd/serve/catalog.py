@@ -4,13 +4,10 @@ One thread does all of it: calls take turns at the file, and live telemetry does
 catalog that cannot be opened keeps nothing else from its work, and every call tries again.
 """
 
-import asyncio
 import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +24,7 @@ from rigd.serve import connections
 from rigd.serve.circuitlist import CircuitList, is_circuit
 from rigd.serve.limits import MAX_EXPORTS
 from rigd.serve.seats import Seats
+from rigd.serve.workers import Workers
 from rigd.store.catalog import transfer
 from rigd.store.catalog.actor import Actor
 from rigd.store.catalog.catalog import Catalog
@@ -57,7 +55,7 @@ class CatalogService:
         self._path, self._seats, self._users, self._drivers = catalog_path(data), seats, users, drivers
         self._told = DriversFile(data)
         self._store, self._circuits = StoreReader(data), CircuitList(data)
-        self._threads = ThreadPoolExecutor(1, "catalog")
+        self._work = Workers(1, "catalog")
         self._catalog: Catalog | None = None
         self._file: os.stat_result | None = None
         self._trouble: rig_pb2.Trouble | None = None
@@ -103,11 +101,11 @@ class CatalogService:
 
     def start(self) -> None:
         """Open the catalog, so that users are there before somebody asks; failing is trouble, and told."""
-        self._threads.submit(self._open_first)
+        self._work.later(self._open_first)
 
     def close(self) -> None:
         """Let go of the thread and the file."""
-        self._threads.shutdown()
+        self._work.close(drop=False)
         self._let_go()
 
     @property
@@ -179,11 +177,6 @@ class CatalogService:
             self._trouble = None
 
     # Answering.
-
-    async def _work(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call in the thread, which knows who calls."""
-        call = partial(copy_context().run, function, *args)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _answering(self, answer: Answer) -> Callable[[Any, Context], Any]:
         async def handle(request: Any, _: Context) -> Any:

@@ -5,7 +5,7 @@ from typing import Final
 
 from rig.errors import NotFound
 from rig.v1 import catalog_pb2
-from rigd.serve.analysis import circuit_message
+from rigd.serve.analysis.messages import circuit_message
 from rigd.store.paging import Paging
 from rigd.store.store import circuits_path
 from riglap.circuits.shelf import Shelf

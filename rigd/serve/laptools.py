@@ -70,7 +70,7 @@ class LapTools:
 
     def __init__(self, analysis: AnalysisService, facts: Facts, tools: Sequence[Tool] = TOOLS) -> None:
         self.tools: Sequence[Tool] = tools
-        self._analysis, self._facts = analysis, facts
+        self._service, self._analysis, self._facts = analysis, analysis.laps, facts
         self._laps: dict[str, lap_pb2.Lap] = {}
         self.tips: Sequence[analysis_pb2.Tip] = ()
         """Of the comparison that was looked at last, where it has none its notes: they stand for an answer
@@ -89,7 +89,7 @@ class LapTools:
         }
         if name not in answers:
             raise NotFound(f"there is no tool {name[:40]!r}", hint=", ".join(answers))
-        return await self._analysis.computed(answers[name], arguments)
+        return await self._service.computed(answers[name], arguments)
 
     def begin(self, request: analysis_pb2.CoachRequest, viewer: Viewer) -> ToolResult:
         """Return what is known of the lap of a question, and of what it is compared with; where nobody said

@@ -4,6 +4,7 @@ import re
 import time
 from typing import Final
 
+from rig.errors import NotFound
 from rig.v1 import lap_pb2, session_pb2
 
 _KINDS: Final = {
@@ -14,6 +15,7 @@ _KINDS: Final = {
     session_pb2.SESSION_KIND_RACE: "race",
 }
 _LONGEST_TRACK: Final = 32
+_NAME: Final = re.compile(r"sessions/([a-z0-9-]+)(?:/laps/([a-z0-9-]+))?")
 
 
 def session_name(ring: bytes, number: int, start_ns: int, state: session_pb2.SessionState) -> str:
@@ -37,3 +39,18 @@ def excerpt_name(session: str, mark: str, car: int) -> str:
 def running_name(session: str, car: int) -> str:
     """Return `{session}/laps/car012-running`: the lap that is being driven."""
     return f"{session}/laps/car{car:03d}-running"
+
+
+def parts_of(name: str, wanted: int) -> tuple[str, ...]:
+    """Return the own parts of a name: of a session one, of a lap two. Raises NotFound for any other."""
+    match = _NAME.fullmatch(name)
+    parts = tuple(part for part in match.groups() if part) if match else ()
+    if len(parts) != wanted:
+        form = "sessions/{session}" + "/laps/{lap}" * (wanted - 1)
+        raise NotFound(f"{name!r} is no name of the form {form}", name=name)
+    return parts
+
+
+def is_name(name: str) -> bool:
+    """Return whether something can be called so."""
+    return bool(_NAME.fullmatch(name))

@@ -9,7 +9,7 @@ from rig.errors import Corrupt, Newer, RigError
 from rig.v1 import lap_pb2, rig_pb2
 from rigd.store.folder import LapFolder
 from rigd.store.index import connect
-from rigd.store.rows import differing, unpack_message
+from rigd.store.index.rows import differing, unpack_message
 from rigd.verify.finding import finding
 from rigd.verify.sessionwalk import readable_sessions
 from rigd.verify.walk import Findings

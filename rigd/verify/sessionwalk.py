@@ -12,8 +12,9 @@ from rig.regular import is_regular, read_regular
 from rig.v1 import laps_pb2, session_pb2
 from rigd.store.checksummed import load_json, load_message
 from rigd.store.corners import read_corners
-from rigd.store.folder import DAMAGED, LapFolder
+from rigd.store.folder import LapFolder
 from rigd.store.index import IndexReader
+from rigd.store.sessionfolder import DAMAGED
 from rigd.store.tombstones import MOST_BYTES
 from rigd.verify.finding import differing, finding
 from rigd.verify.walk import Findings

@@ -203,3 +203,13 @@ def drained(archiver: Archiver) -> Archiver:
         pass
     assert not archiver.trouble
     return archiver
+
+
+def restarted(data: Path) -> Archiver:
+    """Return an archiver that has looked at everything, and done what there was to do."""
+    return drained(Archiver(Settings(data, ROOMY)))
+
+
+def files(data: Path) -> dict[str, bytes]:
+    """Return the lap files of a data directory by their names."""
+    return {path.name: path.read_bytes() for path in sorted(data.glob("laps/*/[!.]*.lap"))}

@@ -15,7 +15,7 @@ import pytest
 from rig.v1 import analysis_pb2
 from rigd.archive.archiver import Archiver, Settings, archive
 from rigd.archive.retention import Limits
-from rigd.serve.analysis import AnalysisService
+from rigd.serve.analysis.lapanalysis import LapAnalysis
 from rigd.store.corners import read_corners
 from rigd.store.folder import LapFolder
 from rigd.store.viewer import EVERYTHING, Viewer
@@ -76,27 +76,25 @@ def test_a_check_finds_nothing_wrong_with_them(raced: Path) -> None:
 
 
 def test_what_is_served_is_what_would_be_computed(raced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = AnalysisService(raced, None)  # type: ignore[arg-type]
-    names = [name for name in LapFolder(raced / "laps").laps() if service._kept(name, EVERYTHING)]
+    laps = LapAnalysis(raced)
+    names = [name for name in LapFolder(raced / "laps").laps() if laps._kept(name, EVERYTHING)]
     assert len(names) > 3
     requests = [analysis_pb2.ListCornersRequest(lap=name) for name in names]
-    served = [service.list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests]
-    monkeypatch.setattr(service, "_kept", lambda *_: None)
+    served = [laps.list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests]
+    monkeypatch.setattr(laps, "_kept", lambda *_: None)
     assert served == [
-        service.list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests
+        laps.list_corners(one, EVERYTHING).SerializeToString(deterministic=True) for one in requests
     ]
     monkeypatch.undo()
-    assert service._kept(names[0], Viewer("someone")) is None  # another user's corners are not seen
-    service.close()
+    assert laps._kept(names[0], Viewer("someone")) is None  # another user's corners are not seen
 
 
 def test_an_edited_circuit_has_all_corners_computed_anew(raced: Path) -> None:
     before = kept(raced)
     edited(raced)
-    service = AnalysisService(raced, None)  # type: ignore[arg-type]
+    laps = LapAnalysis(raced)
     name = next(iter(LapFolder(raced / "laps").laps()))
-    assert service._kept(name, EVERYTHING) is None  # what is old is not served
-    service.close()
+    assert laps._kept(name, EVERYTHING) is None  # what is old is not served
     archiver = drained(Archiver(Settings(raced, ROOMY)))
     (session,) = archiver.store.folder.sessions()
     listed = archiver.store.index.session(session.name)

@@ -16,7 +16,7 @@ from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import analysis_pb2, archive_pb2, laps_pb2, rig_pb2
 from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import Limits
-from rigd.serve.analysis import AnalysisService
+from rigd.serve.analysis.lapanalysis import LapAnalysis
 from rigd.serve.losses import Losses
 from rigd.store.commands import CommandQueue
 from rigd.store.corners import read_corners
@@ -97,13 +97,12 @@ def test_a_lap_of_times_alone_says_why_it_has_no_corners_and_is_no_reference(
     fast = import_laps.lap(2, lap_time=1.0, track_name=like.track_name, track_length=like.track_length)
     timed, name = bring(queue, import_laps.file(fast)), bring(queue, sampled)
     drained(archiver).close()
-    service = AnalysisService(raced, None)  # type: ignore[arg-type]
-    assert not service.list_corners(analysis_pb2.ListCornersRequest(lap=timed), EVERYTHING).corners
+    laps = LapAnalysis(raced)
+    assert not laps.list_corners(analysis_pb2.ListCornersRequest(lap=timed), EVERYTHING).corners
     with pytest.raises(RigError):
-        service.compare(analysis_pb2.CompareLapsRequest(laps=[name, timed]), EVERYTHING)
+        laps.compare(analysis_pb2.CompareLapsRequest(laps=[name, timed]), EVERYTHING)
     with pytest.raises(NotFound, match="no other clean lap"):
-        service.coach(analysis_pb2.CoachRequest(lap=name), EVERYTHING)
-    service.close()
+        laps.coach(analysis_pb2.CoachRequest(lap=name), EVERYTHING)
 
 
 def test_retention_counts_from_when_it_came(raced: Path, queue: CommandQueue) -> None:

@@ -1,8 +1,11 @@
 """Which laps have to go."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rigd.archive.archiver import Archiver, Settings
 from rigd.archive.retention import (
     DEFAULT_HARD_FLOOR_BYTES,
     DEFAULT_MIN_FREE_BYTES,
@@ -14,6 +17,9 @@ from rigd.archive.retention import (
     evictions,
     warnings,
 )
+from rigd.store.index import Index
+from rigd.store.reindex import reindex
+from tests.archive.tape import ROOMY, files
 
 DAY_S = 86_400.0
 
@@ -161,3 +167,28 @@ def test_a_warning_has_the_numbers_and_the_option_to_give() -> None:
     assert "3G of 100G are free, --min-free asks for 5G" in full
     full, floor = warnings(Limits(), 100 << 30, 1 << 29)
     assert "512M of 100G are free, less than --hard-floor 1G: laps go as soon as they are written" in floor
+
+
+# What the archiver does of it.
+
+
+def test_laps_go_when_there_are_too_many_bytes_and_forced_ones_are_declared(archived: Path) -> None:
+    archiver = Archiver(Settings(archived, Limits(max_bytes=1, min_free_bytes=0, hard_floor_bytes=0)))
+    archiver.turn()
+    assert not files(archived)
+    assert archiver.store.index.losses() == {}
+    archiver.close()
+
+
+def test_below_the_hard_floor_unsynced_laps_go_and_the_loss_is_declared(archived: Path) -> None:
+    limits = Limits(min_free_bytes=0, hard_floor_bytes=1 << 60, keep_unsynced=True)
+    names = set(Archiver(Settings(archived, ROOMY)).store.folder.laps())
+    archiver = Archiver(Settings(archived, limits))
+    archiver.turn()
+    assert not files(archived)
+    assert archiver.store.index.losses().keys() == names
+    archiver.close()
+    reindex(archived)
+    index = Index(archived / "index.sqlite")
+    assert index.losses().keys() == names
+    index.close()

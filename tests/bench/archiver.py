@@ -15,8 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from rig import blocks
-from rig.lapfile import LapFile, pack
+from rig.lapfile import LapFile, blocks, pack
 from rig.v1 import lap_pb2, session_pb2
 from rigd.archive.circuits import Circuits
 from rigd.archive.corners import Corners

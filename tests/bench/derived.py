@@ -12,10 +12,11 @@ from rig.channels import PHYSICS
 from rig.columns import read_head
 from rigd import ring as rings
 from rigd.ring import RingReader
-from rigd.serve.derived import Derived, Walk
+from rigd.serve.derived import Derived
+from rigd.serve.derived.references import SessionReferences
+from rigd.serve.derived.walk import Walk
 from rigd.serve.history import RingHistory
 from rigd.serve.recent import Tick
-from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader, circuits_path
 from rigd.store.viewer import EVERYTHING
 from riglap.circuits.shelf import Shelf

@@ -22,8 +22,8 @@ from rig.channels import PHYSICS
 from rigclient.imports import dialects, discovery, import_file, job
 from rigclient.imports.keeping import SinkKeeper
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.sinks import FolderSink
-from rigclient.imports.table import Array, SampleTable
+from rigclient.imports.sinks.folder import FolderSink
+from rigclient.imports.text.table import Array, SampleTable
 
 Figures = dict[str, float]
 

@@ -14,7 +14,7 @@ from rig.v1 import lap_pb2, season_pb2, session_pb2
 from rigclient.cli.main import rig
 from rigclient.warehouse import connect
 from rigclient.warehouse.questions.season import sessions_of
-from rigd.serve.season import season_of
+from rigd.serve.analysis.season import season_of
 from rigd.store.store import Store, StoreReader
 from rigd.store.viewer import EVERYTHING
 from riglap.season import SeasonSession, season

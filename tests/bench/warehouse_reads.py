@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 
 from rigclient.cli.commands.sources import CHANNELS
-from rigclient.warehouse import connect, tables
+from rigclient.warehouse import connect, ddl, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.duck import DIALECT
 from rigclient.warehouse.questions.choice import Choice
@@ -88,7 +88,7 @@ def _fill(peer: PeerProcess) -> None:
         pass  # it has made its database
     with duckdb.connect(str(peer.folder / f"{DATABASE}.db")) as file:
         for table in (tables.LAPS, tables.SESSIONS):
-            file.execute(tables.create(table, DIALECT).replace(table.name, f"PUBLIC.{table.name}", 1))
+            file.execute(ddl.create(table, DIALECT).replace(table.name, f"PUBLIC.{table.name}", 1))
         for sql in (_LAPS_SQL, _SAMPLES_SQL):
             file.execute(sql)
 

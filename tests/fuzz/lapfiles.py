@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from rig import blocks, components
 from rig.channels import DTYPES
 from rig.errors import MissingChannel
-from rig.lapfile import MAGIC, ROWS_LIMIT, SAMPLES, SCORINGS, VERSION, LapFile, pack
+from rig.lapfile import MAGIC, ROWS_LIMIT, SAMPLES, SCORINGS, VERSION, LapFile, blocks, components, pack
 from rig.v1 import archive_pb2, laps_pb2
-from rigd.serve import lapdata
+from rigd.serve.laps import lapdata
 from riglap.lap import Lap, plain_rows
 from tests.fuzz.target import Target
 from tests.rig.laps import CHANNELS, SCORING_CHANNELS, drive, header, table

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rigclient.imports import cells, charts
-from rigclient.imports.charts import ChartLap
 from rigclient.imports.discovery import KNOWN
-from rigclient.imports.sheet import RefusedLine, Sheet
+from rigclient.imports.text import cells
+from rigclient.imports.text.sheet import RefusedLine, Sheet
+from rigclient.imports.timing import charts
+from rigclient.imports.timing.charts import ChartLap
 
 SAMPLE = "barber/Samples/R1_barber_telemetry_data_sample.csv"
 SAMPLE_CHART = "barber/Samples/23_AnalysisEnduranceWithSections_Race_1_sample.CSV"

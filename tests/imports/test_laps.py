@@ -18,7 +18,7 @@ from rigclient.imports import discovery, import_file, job
 from rigclient.imports.keeping import SinkKeeper
 from rigclient.imports.lap_files import lap_file
 from rigclient.imports.recording import RecordedLap
-from rigclient.imports.sinks import FolderSink
+from rigclient.imports.sinks.folder import FolderSink
 from rigd.store.reindex import reindex
 from riglap.export import csv
 from riglap.lap import Lap

@@ -10,7 +10,7 @@ from rig.v1 import season_pb2
 from rigclient.cli.main import rig
 from rigclient.warehouse import Destination, connect
 from rigclient.warehouse.questions.season import sessions_of
-from rigd.serve.season import season_of
+from rigd.serve.analysis.season import season_of
 from rigd.store.reindex import reindex
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING

@@ -22,7 +22,7 @@ from rigd.ring import gap_key, key
 from rigd.ring.tables import CHECKS, check_key
 from rigd.store.checksummed import dump_json, load_json
 from rigd.store.index import Index
-from rigd.store.rows import pack_message, unpack_message
+from rigd.store.index.rows import pack_message, unpack_message
 
 Plant = Callable[[Path], None]
 TICK = 450

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from rig.v1 import event_pb2, laps_pb2, rig_pb2
 from rigd import ring as rings
-from rigd.archive import archiver as archivers
+from rigd.archive import follower
 from rigd.store.index import IndexReader
 from tests.faults.campaign import tries
 from tests.losses.model import MISSED, TORN, Recording, Stream
@@ -36,14 +36,14 @@ class Losses(RuleBasedStateMachine):
         self.events: list[event_pb2.Event] = []
         self.final: dict[str, rig_pb2.GetLossesResponse] = {}
         """Answers that must never change: of sessions that were over when their ring went."""
-        self.batch, archivers._BATCH = archivers._BATCH, 3  # type: ignore[misc]
+        self.batch, follower._BATCH = follower._BATCH, 3  # type: ignore[misc]
 
     def teardown(self) -> None:
         try:
             self.the_archiver_runs(None)
             self.somebody_asks()
         finally:
-            archivers._BATCH = self.batch  # type: ignore[misc]
+            follower._BATCH = self.batch  # type: ignore[misc]
             self.rig.close()
             self.folder.cleanup()
 

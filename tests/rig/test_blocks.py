@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rig import blocks
 from rig.errors import Corrupt
+from rig.lapfile import blocks
 from tests.rig.laps import SPECIAL, Array
 
 SIZES = {"<u1": 1, "<u4": 4, "<u8": 8}

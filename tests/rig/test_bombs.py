@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import zstandard
 
-from rig import blocks
 from rig.errors import Corrupt, Exhausted
 from rig.lapfile import (
     COLUMNS_LIMIT,
@@ -24,6 +23,7 @@ from rig.lapfile import (
     TOGETHER_LIMIT,
     WORK_LIMIT,
     LapFile,
+    blocks,
     pack,
 )
 from rig.v1 import archive_pb2

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig import blocks
-from rig.lapfile import SAMPLES, SCORINGS, LapFile, pack
-from rig.neighbours import candidates
+from rig.lapfile import SAMPLES, SCORINGS, LapFile, blocks, pack
+from rig.lapfile.neighbours import candidates
 from rig.v1 import archive_pb2
 from tests.rig.laps import CHANNELS, SCORING_CHANNELS, Array, drive, header, same, table, tables
 

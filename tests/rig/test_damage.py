@@ -11,9 +11,18 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig import blocks
 from rig.errors import Corrupt
-from rig.lapfile import COLUMNS_LIMIT, DECODED_LIMIT, HEAD_LIMIT, ROWS_LIMIT, SAMPLES, SCORINGS, LapFile, pack
+from rig.lapfile import (
+    COLUMNS_LIMIT,
+    DECODED_LIMIT,
+    HEAD_LIMIT,
+    ROWS_LIMIT,
+    SAMPLES,
+    SCORINGS,
+    LapFile,
+    blocks,
+    pack,
+)
 from rig.v1 import archive_pb2
 from tests.rig.laps import CHANNELS, Array, drive, header, same, table
 

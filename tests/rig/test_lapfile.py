@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig import blocks
 from rig.errors import BadRequest, Corrupt, Exhausted, MissingChannel, UnknownChannel
-from rig.lapfile import ROWS_LIMIT, SAMPLES, SCORINGS, LapFile, pack
+from rig.lapfile import ROWS_LIMIT, SAMPLES, SCORINGS, LapFile, blocks, pack
 from rig.v1 import archive_pb2
 from tests.rig.laps import CHANNELS, SCORING_CHANNELS, Array, drive, header, same, table, tables
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rig.channels import LAP, PHYSICS, SCORING
-from rig.components import DEEPEST
 from rig.errors import Corrupt
 from rig.lapfile import LapFile, pack
-from rig.neighbours import CROSS, LINEAR, NORM, ORTHOGONAL, UNIT, Key, candidates, predict, rounded
+from rig.lapfile.components import DEEPEST
+from rig.lapfile.neighbours import CROSS, LINEAR, NORM, ORTHOGONAL, UNIT, Key, candidates, predict, rounded
 from rig.v1 import archive_pb2
 from tests.rig.laps import Array, drive, header, same
 from tests.rig.test_damage import spoiled

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rig import blocks
-from rig.lapfile import LapFile, pack
-from rig.neighbours import NORM, predict
-from rig.trial import coded
+from rig.lapfile import LapFile, blocks, pack
+from rig.lapfile.neighbours import NORM, predict
+from rig.lapfile.trial import coded
 from rig.v1 import archive_pb2
 from tests.rig.laps import CHANNELS, Array
 

@@ -5,7 +5,7 @@ import pytest
 from rig.v1 import lap_pb2
 from rigclient.cli.commands.laps import flags
 from rigclient.warehouse import table_rows, tables
-from rigd.store.rows import lap_row
+from rigd.store.index.rows import lap_row
 
 NAME = "sessions/a/laps/car007-0001"
 

@@ -10,7 +10,7 @@ import pytest
 
 from rig.errors import NotFound
 from rig.v1 import analysis_pb2, analysis_pb2_grpc
-from rigd.serve.analysis import AnalysisService
+from rigd.serve.analysis.lapanalysis import LapAnalysis
 from rigd.store.viewer import EVERYTHING, Viewer
 from riglap.circuits.circuit import decoded
 from riglap.circuits.shelf import Shelf
@@ -164,14 +164,11 @@ def test_a_track_that_nobody_surveyed_is_not_found(
 
 def test_a_lap_that_a_token_does_not_see_is_not_there(here: Stage, laps: list[Lap]) -> None:
     """Laps of a session belong to those who were in the seat."""
-    service = AnalysisService(here.data, None)  # type: ignore[arg-type]
+    analysis = LapAnalysis(here.data)
     request = analysis_pb2.CompareLapsRequest(laps=[lap.info.name for lap in laps[:2]])
-    try:
-        assert service.compare(request, EVERYTHING).laps
-        for viewer in (Viewer(), Viewer("someone")):
-            with pytest.raises(NotFound):
-                service.compare(request, viewer)
-            with pytest.raises(NotFound):
-                service._get_circuit(analysis_pb2.GetCircuitRequest(lap=laps[0].info.name), viewer)
-    finally:
-        service.close()
+    assert analysis.compare(request, EVERYTHING).laps
+    for viewer in (Viewer(), Viewer("someone")):
+        with pytest.raises(NotFound):
+            analysis.compare(request, viewer)
+        with pytest.raises(NotFound):
+            analysis.get_circuit(analysis_pb2.GetCircuitRequest(lap=laps[0].info.name), viewer)

@@ -20,9 +20,10 @@ from rig.errors import BadRequest, Mismatch, MissingChannel, NotFound
 from rig.v1 import event_pb2, session_pb2, telemetry_pb2
 from rigclient.frames import PhysicsFrame
 from rigd import ring as rings
-from rigd.serve.derived import Walk, _Order
+from rigd.serve.derived.gaps import ClassOrder, gaps
+from rigd.serve.derived.references import SessionReferences
+from rigd.serve.derived.walk import Walk
 from rigd.serve.recent import Tick
-from rigd.serve.references import SessionReferences
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING, Viewer
 from rigd.wake import Bell
@@ -305,15 +306,14 @@ def surveyed(followed: Followed) -> Circuit:
 def test_a_leader_off_the_line_has_no_gap(followed: Followed) -> None:
     """Neither has who is behind: the leader was nowhere when that place was passed."""
     circuit = surveyed(followed)
-    walk = Walk(cast("Any", None), cast("Any", None), frozenset({"gap_leader"}))
-    walk._order = _Order(np.array([0, 1]), np.array([-1, 0]), np.array([0, 0]))
+    order = ClassOrder(np.array([0, 1]), np.array([-1, 0]), np.array([0, 0]))
     live = LiveDelta(circuit, 2)
     places = np.zeros((2, 3))
     places[:] = circuit.line.x[10], circuit.line.y[10], circuit.line.z[10]
-    told = walk._gaps(live, live.place(np.zeros(2), places))["gap_leader"]
+    told = gaps(live, order, live.place(np.zeros(2), places))["gap_leader"]
     assert told[0] == 0
     places[0] += 500.0
-    told = walk._gaps(live, live.place(np.ones(2), places))["gap_leader"]
+    told = gaps(live, order, live.place(np.ones(2), places))["gap_leader"]
     assert np.isnan(told[0])
 
 

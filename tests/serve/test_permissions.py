@@ -19,7 +19,7 @@ from rigclient.wire import translated
 from rigd.auth import throttle
 from rigd.auth.caller import Scope
 from rigd.auth.tokens import TokenStore
-from rigd.serve import laps
+from rigd.serve.laps import commands
 from rigd.serve.permissions import ADMIN, ANY_TOKEN, OPEN, PERMISSIONS, Need
 from rigd.serve.server import Server
 from tests.serve.secured import HOUR_NS, Secured, certificate, made, settings
@@ -58,7 +58,7 @@ SECRET: Final = "A" * 43
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wrong tokens are what is tried here."""
     monkeypatch.setattr(throttle, "FREE", 10**6)
-    monkeypatch.setattr(laps, "_ANSWER_WITHIN_S", 0.1)  # no archiver runs
+    monkeypatch.setattr(commands, "_ANSWER_WITHIN_S", 0.1)  # no archiver runs
 
 
 @pytest.fixture

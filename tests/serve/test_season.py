@@ -12,7 +12,7 @@ from rig.errors import BadRequest, NotFound
 from rig.v1 import catalog_pb2, lap_pb2, season_pb2, session_pb2
 from rigclient.blocking import connect
 from rigclient.cli.main import rig
-from rigd.serve.season import season_of
+from rigd.serve.analysis.season import season_of
 from rigd.store.store import StoreReader
 from rigd.store.viewer import EVERYTHING, Viewer
 from riglap.season import SeasonSession, preset, season
@@ -141,12 +141,12 @@ def test_a_kind_of_session_that_there_is_not_is_refused(here: Stage) -> None:
 
 
 def test_more_laps_than_a_season_may_have_are_refused(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rigd.serve.season.MOST_LAPS", 100)
-    monkeypatch.setattr("rigd.serve.season.MAX_SEASON_SESSIONS", 50)
+    monkeypatch.setattr("rigd.serve.analysis.season.MOST_LAPS", 100)
+    monkeypatch.setattr("rigd.serve.analysis.season.MAX_SEASON_SESSIONS", 50)
     index = StoreReader(here.data).index
     with pytest.raises(BadRequest, match="more than 100 laps"):
         season_of(index, season_pb2.GetSeasonRequest(), Viewer(all=True))
-    monkeypatch.setattr("rigd.serve.season.MAX_SEASON_SESSIONS", 2)
+    monkeypatch.setattr("rigd.serve.analysis.season.MAX_SEASON_SESSIONS", 2)
     with pytest.raises(BadRequest, match="more than 2 sessions"):
         season_of(index, season_pb2.GetSeasonRequest(), Viewer(all=True))
 

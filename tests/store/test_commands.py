@@ -55,7 +55,7 @@ async def test_a_pinned_lap_stays_pinned_and_cannot_be_deleted(
 async def test_without_an_archiver_commands_are_taken_back(
     lap_store: LapStore, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
+    monkeypatch.setattr("rigd.serve.laps.commands._ANSWER_WITHIN_S", 0.02)
     lap_store.put(lap())
     for call in (
         stub.PinLap(laps_pb2.PinLapRequest(name=NAME)),
@@ -72,7 +72,7 @@ async def test_without_an_archiver_commands_are_taken_back(
 async def test_an_archiver_that_has_begun_is_not_taken_for_absent(
     lap_store: LapStore, archiver: CommandQueue, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
+    monkeypatch.setattr("rigd.serve.laps.commands._ANSWER_WITHIN_S", 0.02)
     post = CommandQueue.post
 
     def taken(self: CommandQueue, kind: str, name: str, *, user: str) -> str:

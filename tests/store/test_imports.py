@@ -12,7 +12,6 @@ import grpc
 import pytest
 
 import rigclient
-from rig import lapfile
 from rig.errors import (
     BadRequest,
     Corrupt,
@@ -24,6 +23,7 @@ from rig.errors import (
     Unavailable,
 )
 from rig.lapfile import LapFile, pack
+from rig.lapfile.head import beginning
 from rig.v1 import archive_pb2, lap_pb2, laps_pb2, session_pb2
 from rigclient import queries
 from rigclient.wire import translated
@@ -276,7 +276,7 @@ async def test_columns_are_those_of_the_registry(lap_store: LapStore, rig: rigcl
 
 def rebuilt(file_: LapFile) -> bytes:
     """The file with its head as it was changed."""
-    return b"".join([lapfile._beginning(file_.header), *map(file_._block, file_.header.columns)])
+    return b"".join([beginning(file_.header), *map(file_._block, file_.header.columns)])
 
 
 async def test_a_damaged_file_leaves_nothing(lap_store: LapStore, rig: rigclient.aio.AsyncRig) -> None:
@@ -317,7 +317,7 @@ async def test_a_client_that_stops_sending_or_goes_leaves_nothing(
     await came(lambda: not nothing_waits(lap_store.data))
     call.cancel()
     await came(lambda: nothing_waits(lap_store.data))
-    monkeypatch.setattr("rigd.serve.imports.MAX_SILENCE_S", 0.05)
+    monkeypatch.setattr("rigd.serve.laps.imports.MAX_SILENCE_S", 0.05)
     call = rig._lap.ImportLap()
     for message in first:
         await call.write(message)
@@ -329,7 +329,7 @@ async def test_a_client_that_stops_sending_or_goes_leaves_nothing(
 async def test_a_byte_now_and_then_holds_no_place(
     lap_store: LapStore, rig: rigclient.aio.AsyncRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rigd.serve.imports.MAX_SILENCE_S", 0.5)
+    monkeypatch.setattr("rigd.serve.laps.imports.MAX_SILENCE_S", 0.5)
     start = laps_pb2.LapImport(session=import_laps.session(), lap=SAMPLED.name, size=1 << 20)
 
     async def drops() -> Any:
@@ -468,7 +468,7 @@ class TestDisk:
         def full(*_: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("rigd.serve.imports._finish", full)
+        monkeypatch.setattr("rigd.serve.laps.imports._finish", full)
         with pytest.raises(Unavailable, match="No space left"):
             await rig.import_lap(import_laps.session(), file(TIMED))
         assert nothing_waits(lap_store.data)

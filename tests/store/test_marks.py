@@ -66,7 +66,7 @@ async def test_marks_of_the_same_moment_are_two(
     recorder: RemoteRecorder, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.ticks(1)
-    monkeypatch.setattr("rigd.serve.laps.time.time_ns", lambda: START_NS + MINUTE_NS)
+    monkeypatch.setattr("rigd.serve.laps.marking.time.time_ns", lambda: START_NS + MINUTE_NS)
     names = [(await stub.Mark(laps_pb2.MarkRequest())).mark.name for _ in range(3)]
     assert len(set(names)) == 3
     assert names == sorted(names)
@@ -114,7 +114,7 @@ async def test_without_a_ring_nothing_can_be_marked(stub: Any) -> None:
 async def test_no_more_marks_wait_than_the_limit(
     recorder: RemoteRecorder, stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rigd.serve.laps.MAX_PENDING_MARKS", 2)
+    monkeypatch.setattr("rigd.serve.laps.marking.MAX_PENDING_MARKS", 2)
     recorder.ticks(1)
     marks = Marks(tmp_path)
     marks.put(moment(0, status=laps_pb2.MOMENT_STATUS_KEPT))

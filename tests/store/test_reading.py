@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rig.lapfile import SCORINGS, LapFile, pack
 from rig.v1 import archive_pb2, laps_pb2
-from rigd.serve import lapdata
+from rigd.serve.laps import lapdata
 from rigd.serve.limits import Quotas
 from rigd.store.commands import CommandQueue
 from tests.store.lap_store import (

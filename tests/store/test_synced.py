@@ -87,7 +87,7 @@ async def test_too_many_at_once_are_refused_with_the_limit(lap_store: LapStore, 
 async def test_without_an_archiver_nothing_is_marked(
     lap_store: LapStore, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rigd.serve.laps._ANSWER_WITHIN_S", 0.02)
+    monkeypatch.setattr("rigd.serve.laps.commands._ANSWER_WITHIN_S", 0.02)
     lap_store.put(lap())
     error = await refused(mark(stub, await digests(stub)))
     assert error.code() is grpc.StatusCode.UNAVAILABLE

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rig.v1 import lap_pb2, laps_pb2
 from rigd.store.index import Index, IndexReader
-from rigd.store.rows import check
+from rigd.store.index.rows import check
 from rigd.store.viewer import EVERYTHING, Viewer
 from tests.store.lap_store import lap, session
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rigclient.warehouse import tables
+from rigclient.warehouse import views
 from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.recorded_rig import RecordedRig
 
@@ -88,7 +88,7 @@ def test_harm_is_found(
     shared_rig: RecordedRig, duck: EmptyWarehouse, harm: str, what: str, part: str
 ) -> None:
     with duck.open() as there:
-        for view in tables.VIEWS:
+        for view in views.VIEWS:
             there.execute(f"DROP VIEW IF EXISTS {view}")
         there.execute(harm)
     status, found = checked(shared_rig, duck)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rig.errors import NotFound, Raced, RigError
-from rigclient.warehouse import Destination, tables
+from rigclient.warehouse import Destination, ddl, tables
 from rigclient.warehouse.destination import HealthCheck
 from tests.warehouse.empty import EmptyWarehouse
 
@@ -39,7 +39,7 @@ FIVE = {
 def there(warehouse: EmptyWarehouse) -> Iterator[Destination]:
     """A warehouse with one empty table."""
     with warehouse.open() as destination:
-        for statement in (tables.create(TABLE, destination.dialect), *destination.dialect.setup):
+        for statement in (ddl.create(TABLE, destination.dialect), *destination.dialect.setup):
             destination.execute(statement)
         yield destination
 
@@ -227,7 +227,7 @@ class TestSessions:
 
     def test_others_see_it_when_it_is_committed(self, shared: EmptyWarehouse) -> None:
         with shared.open() as one, shared.open() as other:
-            one.execute(tables.create(TABLE, one.dialect))
+            one.execute(ddl.create(TABLE, one.dialect))
             one.begin()
             one.execute("INSERT INTO SAMPLES (N) SELECT 1")
             assert (count(one), count(other)) == (1, 0)
@@ -236,7 +236,7 @@ class TestSessions:
 
     def test_of_two_who_move_the_same_mark_one_succeeds(self, shared: EmptyWarehouse) -> None:
         with shared.open() as one, shared.open() as other:
-            one.execute(tables.create(TABLE, one.dialect))
+            one.execute(ddl.create(TABLE, one.dialect))
             one.execute("INSERT INTO SAMPLES (N) SELECT 0")
             moved = []
             both = [threading.Thread(target=lambda by=by: moved.append(_moves(by))) for by in (one, other)]

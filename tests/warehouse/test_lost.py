@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rig.errors import Raced, Unavailable
-from rigclient.warehouse import Destination, tables
+from rigclient.warehouse import Destination, ddl, tables
 from rigclient.warehouse.loading import Load, load, next_n
 from rigclient.warehouse.spool import Spool
 from tests.warehouse.empty import empty_warehouse
@@ -28,7 +28,7 @@ STATEMENTS = [
 def there(peer: PeerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Destination]:
     with empty_warehouse("snowflake", tmp_path, peer, monkeypatch) as made, made.open() as destination:
         for table in (tables.WATERMARK, tables.LOADS, tables.SESSIONS):
-            destination.execute(tables.create(table, destination.dialect))
+            destination.execute(ddl.create(table, destination.dialect))
         for statement in destination.dialect.setup:
             destination.execute(statement)
         yield destination

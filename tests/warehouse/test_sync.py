@@ -14,7 +14,7 @@ from rig.errors import Denied, Unavailable
 from rig.lapfile import LapFile, pack
 from rig.v1 import event_pb2
 from rigclient.blocking import connect
-from rigclient.warehouse import schema, tables
+from rigclient.warehouse import schema, tables, views
 from rigclient.warehouse.rig_reader import RigReader
 from rigclient.warehouse.sync import Progress, Sync
 from rigd.store.folder import LapFolder
@@ -166,7 +166,7 @@ def test_a_channel_of_another_type_is_refused_lap_by_lap(
     with duck.open() as there:
         for table in ("LAPS", "PHYSICS", "SCORING"):
             there.execute(f"DELETE FROM {table} WHERE LAP = ?", [name.rpartition("/")[2]])
-        for view in tables.VIEWS:
+        for view in views.VIEWS:
             there.execute(f"DROP VIEW IF EXISTS {view}")
         there.execute("ALTER TABLE PHYSICS ALTER COLUMN SPEED TYPE BIGINT")
     done = run(recorded_rig, duck)

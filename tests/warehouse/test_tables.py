@@ -8,8 +8,9 @@ import pytest
 
 from rig.channels import LAP, PHYSICS, SCORING
 from rig.errors import Mismatch
-from rigclient.warehouse import page, schema, tables
+from rigclient.warehouse import ddl, page, schema, tables, views
 from rigclient.warehouse.loading import Load, load
+from rigclient.warehouse.names import joined, parted
 from rigclient.warehouse.snowflake import account
 from rigclient.warehouse.spool import Spool
 from riglap.lap import Lap
@@ -99,8 +100,8 @@ def test_only_a_wider_float_takes_the_values_of_another_type() -> None:
 
 def test_a_laps_name_goes_both_ways() -> None:
     name = "sessions/20261120-134500-meander-valley-race-5f3a-1/laps/car012-0003"
-    assert tables.parted(name) == ("20261120-134500-meander-valley-race-5f3a-1", "car012-0003")
-    assert tables.joined(*tables.parted(name)) == name
+    assert parted(name) == ("20261120-134500-meander-valley-race-5f3a-1", "car012-0003")
+    assert joined(*parted(name)) == name
 
 
 class TestPreparing:
@@ -111,12 +112,12 @@ class TestPreparing:
                 found = schema.prepare(there)
                 assert {table: set(columns) for table, columns in found.items()} == wanted
             assert there.rows("SELECT VERSION FROM RIG_SCHEMA") == [(tables.VERSION,)]
-            for view in tables.VIEWS:
+            for view in views.VIEWS:
                 assert there.rows(f"SELECT COUNT(*) FROM {view}") == [(0,)]
 
     def test_goes_on_where_it_was_cut_off(self, warehouse: EmptyWarehouse) -> None:
         with warehouse.open() as there:
-            statements = tables.ddl(there.dialect)
+            statements = ddl.statements(there.dialect)
             for statement in statements[:3]:
                 there.execute(statement)
             schema.prepare(there)
@@ -126,7 +127,7 @@ class TestPreparing:
         target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/old.duckdb")
         with target.open() as there:
             schema.prepare(there)
-            for view in tables.VIEWS:
+            for view in views.VIEWS:
                 there.execute(f"DROP VIEW IF EXISTS {view}")
             there.execute("ALTER TABLE LAPS DROP COLUMN GREEN")
             there.execute("DROP TABLE GAPS")
@@ -147,7 +148,7 @@ class TestPreparing:
         target = EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/old.duckdb")
         with target.open() as there:
             schema.prepare(there)
-            for view in tables.VIEWS:
+            for view in views.VIEWS:
                 there.execute(f"DROP VIEW IF EXISTS {view}")
             for column in ("START_TS", "END_TS", "LOCAL_DATE"):
                 there.execute(f"ALTER TABLE SESSIONS DROP COLUMN {column}")
@@ -182,7 +183,7 @@ class TestWhatTheWarehouseIsTold:
     def test_comments_come_with_columns_that_are_added(self, tmp_path: object) -> None:
         with EmptyWarehouse("duckdb", f"duckdb:{tmp_path}/laps.duckdb").open() as there:
             schema.prepare(there)
-            for view in tables.VIEWS:
+            for view in views.VIEWS:
                 there.execute(f"DROP VIEW IF EXISTS {view}")
             there.execute("ALTER TABLE LAPS DROP COLUMN GREEN")
             schema.prepare(there)
@@ -198,7 +199,7 @@ class TestWhatTheWarehouseIsTold:
                 "SELECT TABLE_NAME FROM DUCKDB_CONSTRAINTS() WHERE CONSTRAINT_TYPE = 'PRIMARY KEY' ORDER BY 1"
             )
             assert there.rows(sql) == [("FILES",), ("RIG_LOADS",)]
-        made = {table.name: tables.create(table, account.DIALECT) for table in tables.TABLES}
+        made = {table.name: ddl.create(table, account.DIALECT) for table in tables.TABLES}
         for table in tables.TABLES:
             key = f"PRIMARY KEY ({', '.join(table.unique)})"
             assert (key in made[table.name]) == bool(table.unique), table.name
@@ -228,6 +229,6 @@ class TestWhatTheWarehouseIsTold:
         text = page.markdown()
         assert all(f"## {table.name}\n" in text for table in tables.TABLES)
         assert all(f"| `{column.name}` |" in text for table in tables.TABLES for column in table.columns)
-        assert all(f"| `{view}` |" in text for view in tables.VIEWS)
+        assert all(f"| `{view}` |" in text for view in views.VIEWS)
         for word in ("CAR", "CAR_NUMBER", "LAP_INDEX", "LAP_NUMBER"):
             assert f"| `{word}` | " in text.partition("## RIG_WATERMARK")[0]

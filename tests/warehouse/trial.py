@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from rigclient.warehouse import tables
+from rigclient.warehouse import tables, views
 from tests.faults.campaign import SEED
 from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.expected import SECTIONS, broken, contents, differences, expected
@@ -98,7 +98,7 @@ class Trial:
     def empty(self) -> None:
         """Begin anew with a warehouse that has not even tables."""
         with self.target.open() as destination:
-            for view in tables.VIEWS:
+            for view in views.VIEWS:
                 destination.execute(f"DROP VIEW IF EXISTS {view}")
             for table in tables.TABLES:
                 destination.execute(f"DROP TABLE IF EXISTS {table.name}")

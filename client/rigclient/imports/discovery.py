@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig.errors import BadRequest, NotFound
-from rigclient.imports import beacons, charts, encoding, longform
 from rigclient.imports.dialects import all_dialects, dialect_of
 from rigclient.imports.recording import Dialect, Head
-from rigclient.imports.sheet import Sheet, SheetRow
+from rigclient.imports.text import encoding
+from rigclient.imports.text.sheet import Sheet, SheetRow
+from rigclient.imports.timing import beacons, charts, longform
 
 CHART: Final = "chart"
 TELEMETRY: Final = "telemetry"

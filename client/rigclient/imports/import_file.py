@@ -11,7 +11,7 @@ from rigclient.imports.loaded_files import LoadedFile, LoadedFiles
 from rigclient.imports.races import ImportedRace, race_of
 from rigclient.imports.recording import Recording
 from rigclient.imports.refusals import RefusalLog
-from rigclient.imports.sheet import RefusedLine
+from rigclient.imports.text.sheet import RefusedLine
 
 LOADED: Final = "loaded"
 UNDERSTOOD: Final = "understood"

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rig.errors import BadRequest, Corrupt, Exhausted, Mismatch, Raced
-from rigclient.imports import beacons, discovery, ledger
-from rigclient.imports.dating import Clocks
+from rigclient.imports import discovery, ledger
 from rigclient.imports.discovery import KNOWN, Found, Search
 from rigclient.imports.import_file import (
     LOADED,
@@ -32,8 +31,10 @@ from rigclient.imports.import_file import (
 from rigclient.imports.loaded_files import LoadedFiles
 from rigclient.imports.races import RIG_ID, ImportedRace, standing
 from rigclient.imports.refusals import OnRefused, RefusalLog
-from rigclient.imports.sheet import RefusedLine, Sheet
 from rigclient.imports.spooling import SpooledSession, spooled
+from rigclient.imports.text.sheet import RefusedLine, Sheet
+from rigclient.imports.timing import beacons
+from rigclient.imports.timing.dating import Clocks
 
 
 class Coming(Protocol):

@@ -12,7 +12,8 @@ from rigclient.imports.discovery import Found
 from rigclient.imports.import_file import ImportReport
 from rigclient.imports.loaded_files import LoadedFiles, WarehouseFiles
 from rigclient.imports.races import RIG_ID
-from rigclient.imports.sinks import LapSink, Put, SinkFiles
+from rigclient.imports.sinks.files import SinkFiles
+from rigclient.imports.sinks.sink import LapSink, Put
 from rigclient.imports.spooling import SpooledSession
 from rigclient.warehouse import loading, schema, table_rows, tables
 from rigclient.warehouse.destination import Destination

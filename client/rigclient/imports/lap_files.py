@@ -11,9 +11,9 @@ from rig import channels
 from rig.errors import BadRequest
 from rig.lapfile import ROWS_LIMIT, LapFile, pack
 from rig.v1 import archive_pb2, lap_pb2, session_pb2
-from rigclient.imports.distance import distance_of
 from rigclient.imports.races import ImportedRace, session_number
 from rigclient.imports.recording import MappedColumn, RecordedLap, RecordedSession, Recording
+from rigclient.imports.signals.distance import distance_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

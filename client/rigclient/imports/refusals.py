@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rigclient.imports.sheet import RefusedLine
+from rigclient.imports.text.sheet import RefusedLine
 
 _AT_A_TIME: Final = 1000
 _STREAM: Final = "rows"

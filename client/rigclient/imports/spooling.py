@@ -12,13 +12,13 @@ from rig.errors import BadRequest
 from rig.lapfile import LapFile
 from rig.v1 import lap_pb2, session_pb2
 from rigclient.imports import races
-from rigclient.imports.dating import Clocks, first_midnight
-from rigclient.imports.distance import length_of
 from rigclient.imports.import_file import EMPTY, LOADED, OLDER, ImportFile, ImportOptions, ImportReport
 from rigclient.imports.lap_files import WholeFile, finished, lap_file, recording_message, session_message
 from rigclient.imports.loaded_files import CarLap, LoadedFile, conflict
 from rigclient.imports.races import ImportedRace, race_of, standing
 from rigclient.imports.recording import RecordedLap, Recording
+from rigclient.imports.signals.distance import length_of
+from rigclient.imports.timing.dating import Clocks, first_midnight
 
 _S: Final = 1_000_000_000
 _HALF_DAY_NS: Final = 43_200_000_000_000

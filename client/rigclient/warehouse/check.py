@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rig.errors import Mismatch
-from rigclient.warehouse import schema, tables
+from rigclient.warehouse import names, schema, tables
 from rigclient.warehouse.destination import Destination, HealthCheck
 from rigclient.warehouse.loading import replaced_rows
 from rigclient.warehouse.plan import plan
@@ -123,7 +123,7 @@ def _laps(destination: Destination) -> HealthCheck:
             f"WHERE {column} <> N LIMIT {_SHOWN + 1}"
         )
         for _, session, lap, want, have in destination.rows(sql):
-            wrong.append(f"{tables.joined(session, lap)} has {have} rows in {table.name} instead of {want}")
+            wrong.append(f"{names.joined(session, lap)} has {have} rows in {table.name} instead of {want}")
     if wrong:
         return _wrong("laps", wrong, "do not load until it is known why")
     ((laps,),) = destination.rows("SELECT COUNT(*) FROM LAPS")

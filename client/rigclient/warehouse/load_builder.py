@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from rig.errors import Corrupt, Mismatch, NotFound, RigError
 from rig.v1 import analysis_pb2
-from rigclient.warehouse import table_rows, tables
+from rigclient.warehouse import names, table_rows, tables
 from rigclient.warehouse.iteration import prefetch
 from rigclient.warehouse.layout import ChannelColumns, LayoutCache
 from rigclient.warehouse.loading import Load, LoadPart
@@ -63,7 +63,7 @@ class OpenLoad:
         """Spool the samples and scoring updates of a lap, and note its rows of LAPS and GAPS."""
         file, lap = read.file, read.file.header.lap
         samples, scoring = table_rows.columns_of(file)
-        session, own = tables.parted(lap.name)
+        session, own = names.parted(lap.name)
         constants: dict[str, str | int] = {
             "RIG_ID": self._rig_id,
             "SESSION": session,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rigclient.warehouse import tables
+from rigclient.warehouse import tables, views
 from rigclient.warehouse.tables import WarehouseTable
 
 PAGE: Final = Path(__file__).with_name("SCHEMA.md")
@@ -77,7 +77,7 @@ def markdown() -> str:
         "| view | what is in it |",
         "|---|---|",
     ]
-    parts += [f"| `{name}` | {_VIEWS[name]} |" for name in tables.VIEWS]
+    parts += [f"| `{name}` | {_VIEWS[name]} |" for name in views.VIEWS]
     return "\n".join(parts) + "\n"
 
 

@@ -11,8 +11,8 @@ from rig.v1 import lap_pb2, session_pb2
 from rigclient.warehouse import table_rows
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import next_n
+from rigclient.warehouse.names import parted
 from rigclient.warehouse.rig_reader import RigReader
-from rigclient.warehouse.tables import parted
 
 STREAM: Final = "laps"
 """The stream of closed laps: its numbers count loads."""

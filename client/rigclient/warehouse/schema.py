@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from rig.errors import Mismatch
-from rigclient.warehouse import tables
+from rigclient.warehouse import ddl, tables, views
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.loading import writer
 from rigclient.warehouse.tables import Column, WarehouseTable
@@ -45,8 +45,8 @@ def _note_version(destination: Destination) -> None:
 
 def make_views(destination: Destination) -> None:
     """Make the views anew, over the columns that there are now."""
-    for name in tables.VIEWS:
-        destination.execute(tables.create_view(name, destination.dialect))
+    for name in views.VIEWS:
+        destination.execute(ddl.create_view(name, destination.dialect))
 
 
 def comment(destination: Destination) -> None:
@@ -56,7 +56,7 @@ def comment(destination: Destination) -> None:
     destination.begin()
     try:
         for table in tables.TABLES:
-            for statement in tables.comments(table):
+            for statement in ddl.comments(table):
                 destination.execute(statement)
         destination.commit()
     except BaseException:
@@ -109,14 +109,14 @@ def _widened(
 ) -> bool:
     """Add what one table lacks; return whether there was anything."""
     if not there:
-        destination.execute(tables.create(table, destination.dialect))
+        destination.execute(ddl.create(table, destination.dialect))
         there |= {column.name: column.type for column in table.columns}
         return True
     missing = [column for column in columns if column.name not in there]
     for column in missing:
-        destination.execute(tables.add_column(table, column, destination.dialect))
+        destination.execute(ddl.add_column(table, column, destination.dialect))
         if column.of:
-            destination.execute(tables.fill(table, column, destination.dialect))
+            destination.execute(ddl.fill(table, column, destination.dialect))
         there[column.name] = column.type
     return bool(missing)
 

@@ -11,7 +11,7 @@ from rig.lapfile import RECORDED, SAMPLES, SCORINGS, LapFile
 from rig.v1 import analysis_pb2, archive_pb2, event_pb2, lap_pb2, session_pb2
 from rigclient.queries import words
 from rigclient.warehouse import flags
-from rigclient.warehouse.tables import parted
+from rigclient.warehouse.names import parted
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NamedRow = dict[str, Any]

@@ -13,8 +13,6 @@ import numpy as np
 
 from rig import channels as registry
 from rig.channels import LAP, PHYSICS, SCORING, Channel
-from rigclient.warehouse.destination import Dialect
-from rigclient.warehouse.views import QUESTIONS
 
 VERSION: Final = 1
 """Of what the tables mean. A column more is no new version, another meaning of one is."""
@@ -406,85 +404,3 @@ LOADED: Final = tuple(table for table in TABLES if table.type_of("LOAD_ID") and 
 """The tables whose rows come with loads."""
 OF_LAPS: Final = tuple(table for table in LOADED if table.type_of("LAP"))
 """Those whose rows belong to a lap."""
-
-VIEWS: Final = {
-    "PHYSICS_V": "SELECT P.*, {P.CAPTURE_TIME_NS} AS TS FROM PHYSICS P",
-    "SCORING_V": "SELECT S.*, {S.CAPTURE_TIME_NS} AS TS FROM SCORING S",
-    "RIG_LOADS_V": "SELECT R.*, {R.LOADED_AT_MS * 1000000} AS TS FROM RIG_LOADS R",
-    "EVENTS_V": "SELECT E.*, {E.CAPTURE_TIME_NS} AS TS FROM EVENTS E",
-    "LAPS_V": (
-        "SELECT L.*, S.KIND AS SESSION_KIND, S.SOURCE, {S.START_TIME_NS} AS SESSION_TS, "
-        "{L.START_TIME_NS} AS TS FROM LAPS L "
-        "LEFT JOIN SESSIONS S ON S.RIG_ID = L.RIG_ID AND S.SESSION = L.SESSION"
-    ),
-    **QUESTIONS,
-}
-"""Views by name; what stands in braces are unix nanoseconds that become a timestamp."""
-
-
-def create(table: WarehouseTable, dialect: Dialect) -> str:
-    """Return the statement that makes a table where there is none, with its comments where one statement
-    can.
-    """
-    lines = [f"{c.name} {c.type}{' NOT NULL' * c.needed}{_comment(c, dialect)}" for c in table.columns]
-    if table.few or (dialect.free_keys and table.unique):
-        lines.append(f"PRIMARY KEY ({', '.join(table.unique)})")
-    columns = ",\n".join(f"  {line}" for line in lines)
-    about = f" COMMENT = {_quoted(table.about)}" if dialect.comments_within else ""
-    return f"CREATE TABLE IF NOT EXISTS {table.name} (\n{columns}\n){about}"
-
-
-def add_column(table: WarehouseTable, column: Column, dialect: Dialect) -> str:
-    """Return the statement that adds a column where there is none."""
-    added = f"{column.name} {column.type}{_comment(column, dialect)}"
-    return f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {added}"
-
-
-def fill(table: WarehouseTable, column: Column, dialect: Dialect) -> str:
-    """Return the statement that makes the timestamps of a column that was added."""
-    made = dialect.timestamp.format(f"{column.of} - {column.of} % 1000")  # cut as the spool does, not rounded
-    return f"UPDATE {table.name} SET {column.name} = {made} WHERE {column.of} IS NOT NULL"  # noqa: S608
-
-
-def comments(table: WarehouseTable) -> list[str]:
-    """Return the statements that comment a table and its columns, for warehouses that take them by
-    themselves.
-    """
-    about = f"COMMENT ON TABLE {table.name} IS {_quoted(table.about)}"
-    columns = (f"COMMENT ON COLUMN {table.name}.{c.name} IS {_quoted(c.about)}" for c in table.columns)
-    return [about, *columns]
-
-
-def _comment(column: Column, dialect: Dialect) -> str:
-    return f" COMMENT {_quoted(column.about)}" if dialect.comments_within else ""
-
-
-def _quoted(text: str) -> str:
-    """Return text of this program as SQL: one line, single quotes doubled."""
-    return "'" + " ".join(text.split()).replace("\\", "/").replace("'", "''") + "'"
-
-
-def create_view(name: str, dialect: Dialect) -> str:
-    """Return the statement that makes a view, or makes it anew over what columns there are now."""
-    parts = VIEWS[name].replace("}", "{").split("{")
-    body = "".join(dialect.timestamp.format(part) if at % 2 else part for at, part in enumerate(parts))
-    return f"CREATE OR REPLACE VIEW {name} AS {body}"
-
-
-def ddl(dialect: Dialect) -> list[str]:
-    """Return all statements that make an empty warehouse, each safe to run again."""
-    views = (create_view(name, dialect) for name in VIEWS)
-    made = (create(table, dialect) for table in TABLES)
-    apart = () if dialect.comments_within else (one for table in TABLES for one in comments(table))
-    return [*made, *dialect.setup, *views, *apart]
-
-
-def parted(lap: str) -> tuple[str, str]:
-    """Return SESSION and LAP of a lap's name on the rig."""
-    session, _, own = lap.removeprefix("sessions/").partition("/laps/")
-    return session, own
-
-
-def joined(session: str, lap: str) -> str:
-    """Return a lap's name on the rig."""
-    return f"sessions/{session}/laps/{lap}"

@@ -1,4 +1,4 @@
-"""Views that answer the usual questions: who was where, who was fastest, how evenly.
+"""Views: tables with timestamps, and the usual questions: who was where, who was fastest, how evenly.
 
 A lap is flying when it counts, was driven without a yellow, and neither began nor ended in the pits. Pace is
 made of flying laps within 107 % of the driver's best one, so that a spin does not hide how evenly somebody
@@ -128,7 +128,16 @@ GROUP BY CIRCUIT, CORNER, DRIVER, VEHICLE_CLASS
 """
 """The least speeds of every driver in every corner, of the laps that count [m/s]."""
 
-QUESTIONS: Final = {
+VIEWS: Final = {
+    "PHYSICS_V": "SELECT P.*, {P.CAPTURE_TIME_NS} AS TS FROM PHYSICS P",
+    "SCORING_V": "SELECT S.*, {S.CAPTURE_TIME_NS} AS TS FROM SCORING S",
+    "RIG_LOADS_V": "SELECT R.*, {R.LOADED_AT_MS * 1000000} AS TS FROM RIG_LOADS R",
+    "EVENTS_V": "SELECT E.*, {E.CAPTURE_TIME_NS} AS TS FROM EVENTS E",
+    "LAPS_V": (
+        "SELECT L.*, S.KIND AS SESSION_KIND, S.SOURCE, {S.START_TIME_NS} AS SESSION_TS, "
+        "{L.START_TIME_NS} AS TS FROM LAPS L "
+        "LEFT JOIN SESSIONS S ON S.RIG_ID = L.RIG_ID AND S.SESSION = L.SESSION"
+    ),
     "LAP_CHART_V": LAP_CHART,
     "BEST_LAPS_V": BEST_LAPS,
     "STATISTICS_V": STATISTICS,
@@ -138,4 +147,6 @@ QUESTIONS: Final = {
     "CORNERS_V": CORNERS,
     "CORNER_SPEEDS_V": CORNER_SPEEDS,
 }
-"""Views by name, each after those that it uses."""
+"""Views by name, each after those that it uses; what stands in braces are unix nanoseconds that become a
+timestamp.
+"""

@@ -9,7 +9,8 @@ from rig.errors import Unavailable
 from riglap.circuits.circuit import Circuit, rounded
 from riglap.circuits.corners import find_corners
 from riglap.circuits.line import LEAST_M, MOST_M, ReferenceLine, even, smooth
-from riglap.lap import Array, Lap
+from riglap.lap import Lap
+from riglap.rows import Array
 
 _WAVE_M: Final = 12.0
 _CLOSE_M: Final = 200

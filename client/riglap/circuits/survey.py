@@ -12,7 +12,8 @@ import numpy as np
 
 from rig.errors import BadRequest, Unavailable
 from riglap.circuits.line import LEAST_M, MOST_M, Floats, ReferenceLine, even, smooth
-from riglap.lap import Array, Lap
+from riglap.lap import Lap
+from riglap.rows import Array
 
 GOOD_COVERAGE: Final = 0.98
 GOOD_RESIDUAL_M: Final = 0.3

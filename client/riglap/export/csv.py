@@ -11,7 +11,8 @@ import numpy as np
 
 from riglap.atomic import atomic_write
 from riglap.export.line import one_line
-from riglap.lap import Array, FlatColumn, Lap
+from riglap.lap import Lap
+from riglap.rows import Array, FlatColumn
 
 _SECOND_NS: Final = 1_000_000_000
 _FORMULA: Final = re.compile(r"([,;]) *(?=[=+@-])")

@@ -20,7 +20,8 @@ from rig.errors import BadRequest
 from riglap.atomic import atomic_write
 from riglap.export.line import one_line
 from riglap.export.signals import STEERING, Signal, signals, steering_range, turned
-from riglap.lap import Array, Lap, nearest
+from riglap.lap import Lap
+from riglap.rows import Array, nearest
 from riglap.times import lap_time
 
 _HEAD: Final = np.dtype(

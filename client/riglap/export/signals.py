@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rig.channels import WHEELS
-from riglap.lap import Array, FlatColumn, Lap
+from riglap.lap import Lap
+from riglap.rows import Array, FlatColumn
 
 _G: Final = 9.80665
 _DEGREES: Final = math.degrees(1)

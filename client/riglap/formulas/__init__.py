@@ -7,5 +7,5 @@ from riglap.formulas.definitions import read_formulas as read_formulas
 from riglap.formulas.formula import columns_of as columns_of
 from riglap.formulas.formula import evaluate as evaluate
 from riglap.formulas.formula import with_formulas as with_formulas
-from riglap.formulas.plan import Formula as Formula
-from riglap.formulas.plan import parse as parse
+from riglap.formulas.parser import Formula as Formula
+from riglap.formulas.parser import parse as parse

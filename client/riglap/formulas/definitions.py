@@ -11,8 +11,8 @@ from rig.errors import BadRequest, MissingChannel
 from rig.regular import read_regular
 from riglap.formulas.aliases import ALIASES, COMPONENTS
 from riglap.formulas.nodes import ChannelNode
-from riglap.formulas.plan import parse
-from riglap.lap import channel_of
+from riglap.formulas.parser import parse
+from riglap.rows import channel_of
 
 MOST_FORMULAS: Final = 500
 _MOST_BYTES: Final = 1 << 20

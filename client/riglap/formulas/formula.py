@@ -6,8 +6,11 @@ from threading import Lock
 from typing import Final
 
 from rig.errors import BadRequest
-from riglap.formulas.plan import Formula, FormulaPlan, Planner, parse
-from riglap.lap import Array, ChannelRows, ColumnSource, FlatColumn, Lap
+from riglap.formulas.parser import Formula, parse
+from riglap.formulas.plan import FormulaPlan
+from riglap.formulas.planner import Planner
+from riglap.lap import Lap
+from riglap.rows import Array, ChannelRows, ColumnSource, FlatColumn
 
 _PLANS: Final = 64
 """That stay: a stint of 40 cars asks the same few of every lap."""

@@ -1,12 +1,22 @@
 """From text to nodes: operators by precedence, as Pratt has it."""
 
+import functools
 import re
 from collections.abc import Hashable
 from typing import Final, NamedTuple
 
 from rig.channels import WHEELS
 from riglap.formulas.functions import FUNCTIONS, instead
-from riglap.formulas.nodes import ChannelNode, Converted, Node, NumberNode, Operation, operands_of, wrong
+from riglap.formulas.nodes import (
+    ChannelNode,
+    Converted,
+    Node,
+    NumberNode,
+    Operation,
+    in_order,
+    operands_of,
+    wrong,
+)
 
 MOST_CHARACTERS: Final = 4000
 MOST_NODES: Final = 500
@@ -46,13 +56,32 @@ _OPERATORS: Final = {"mod": "%"}
 """Functions that are operators."""
 
 
+_PARSED: Final = 256
+"""Formulas that stay parsed: an analysis has a few, of up to 4,000 characters each."""
+
+
+class Formula(NamedTuple):
+    """A parsed formula, and its nodes in the order in which they are evaluated."""
+
+    text: str
+    node: Node
+    nodes: tuple[Node, ...]
+
+
+@functools.lru_cache(_PARSED)
+def parse(text: str) -> Formula:
+    """Return a formula. Raises BadRequest, which points at the column of the text."""
+    node = _parsed(text)
+    return Formula(text, node, in_order(node))
+
+
 class _Token(NamedTuple):
     kind: str
     text: str
     column: int
 
 
-def parsed(text: str) -> Node:
+def _parsed(text: str) -> Node:
     """Return the node of a formula. Raises BadRequest, which points at the column."""
     if len(text) > MOST_CHARACTERS:
         raise wrong(

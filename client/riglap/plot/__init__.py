@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rig.errors import BadRequest
-from riglap.lap import Lap, channel_of
+from riglap.lap import Lap
 from riglap.plot import page, picture
 from riglap.plot.panels import plot_of
+from riglap.rows import channel_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ import numpy as np
 
 from rig.signs import visible
 from riglap import html
-from riglap.document import FORMAT, ChannelPlain, Document, LapPlain, column
-from riglap.lap import Array
+from riglap.plain import FORMAT, ChannelPlain, Document, LapPlain, column
 from riglap.plot.panels import Curve, Panel, Plot
+from riglap.rows import Array
 
 _MOST_CELLS: Final = 120_000
 

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rig.errors import RigError
-from riglap.lap import Array, FlatColumn, Lap
+from riglap.lap import Lap
 from riglap.names import short_names
+from riglap.rows import Array, FlatColumn
 from riglap.times import lap_time
 
 COLORS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2")

@@ -6,23 +6,21 @@ Calls take turns in one thread. Every change is one transaction, on the disk whe
 # ruff: noqa: S608  what is put into statements are names of `nouns.py`; values go beside them
 
 import contextlib
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from rig.errors import BadRequest, Exhausted, InUse, NotFound, Raced, Taken
+from rig.errors import BadRequest, InUse, NotFound, Raced, Taken
 from rig.v1 import catalog_pb2
-from rigd.drivers import MAX_DRIVERS
 from rigd.store.catalog import file, values
 from rigd.store.catalog.actor import ADMIN, Actor
+from rigd.store.catalog.alike import alike, check_unique
 from rigd.store.catalog.listing import Listing
 from rigd.store.catalog.merge import merged
 from rigd.store.catalog.nouns import (
     BY_KIND,
-    NOUNS,
     TIMED,
     Noun,
     Resource,
@@ -35,6 +33,8 @@ from rigd.store.catalog.nouns import (
     slug,
     user_name,
 )
+from rigd.store.catalog.ownership import check_change, check_own, say_own
+from rigd.store.catalog.references import referrers, referring, using, with_what_goes
 from rigd.store.catalog.rows import HEAD, put_body, put_shared, resource_of
 
 Known = Callable[[str], bool]
@@ -124,22 +124,13 @@ class Catalog:
         """Add a resource. Raises Taken, BadRequest, Denied."""
         noun, over = parent_of(request.parent)
         resource = _given(noun, request.resource)
-        if bool(noun.above) != bool(over):
-            raise BadRequest(f"{request.parent} is all of them", hint="name the one that it is to be below")
-        if request.id:
-            check_id(noun, request.id)
-        if noun.kind == "user":
-            actor.check_admin("add users")
+        _check_place(noun, over, request, actor)
         with self.turn():
             self._own(noun, resource, over, request.id, actor)
-            resource.name = (
-                f"{request.parent}/{request.id or self._identifier(noun, resource, request.parent)}"
-            )
-            resource.create_time_ns = resource.update_time_ns = self.now_ns()
-            values.complete(noun, resource, resource.create_time_ns)
-            values.check(noun, resource)
-            self._check_targets(noun, resource, known)
-            self.check_references(noun, resource, actor)
+            identifier = request.id or self._identifier(noun, resource, request.parent)
+            resource.name = f"{request.parent}/{identifier}"
+            resource.create_time_ns = resource.update_time_ns = now_ns = self.now_ns()
+            self._complete(noun, resource, now_ns, actor, known)
             self.insert(noun, resource)
             return self.find(resource.name, ADMIN)
 
@@ -148,12 +139,12 @@ class Catalog:
         if over:
             parent = self.find(over, actor)
             actor.check_owns(over, user_name(parent.owner) or None)
-            _check_own(noun, resource, parent)
+            check_own(noun, resource, parent)
             say_own(resource, parent)
         elif noun.kind == "user":
             user = identifier or resource.user.title
             check_id(noun, user)
-            _check_own(noun, resource, Resource(owner=user))
+            check_own(noun, resource, Resource(owner=user))
             resource.owner = user
         else:
             if resource.owner not in ("", actor.user):
@@ -183,14 +174,26 @@ class Catalog:
             actor.check_owns(given.name, user_name(before.owner) or None)
             _check_etag(before, given.etag)
             after = merged(noun, before, given, request.update_mask.paths)
-            _check_change(noun, before, after, actor)
-            values.complete(noun, after, self.now_ns())
-            values.check(noun, after)
-            self._check_targets(noun, after, known, before)
-            self.check_references(noun, after, actor, before)
+            check_change(noun, before, after, actor)
+            self._complete(noun, after, self.now_ns(), actor, known, before)
             after.update_time_ns = self.now_ns()
             self.replace(noun, after)
             return self.find(after.name, ADMIN)
+
+    def _complete(
+        self,
+        noun: Noun,
+        resource: Resource,
+        now_ns: int,
+        actor: Actor,
+        known: Known,
+        before: Resource | None = None,
+    ) -> None:
+        """Fill in what is not said, and check what is. Raises BadRequest, NotFound."""
+        values.complete(noun, resource, now_ns)
+        values.check(noun, resource)
+        self._check_targets(noun, resource, known, before)
+        self.check_references(noun, resource, actor, before)
 
     def insert(self, noun: Noun, resource: Resource) -> None:
         """Write a resource that is checked and was not there, within a turn. Raises Taken."""
@@ -199,7 +202,7 @@ class Catalog:
                 f"there is a {resource.name!r} already", hint="choose another name", name=resource.name
             )
         self._check_users(resource)
-        self.check_unique(noun, resource)
+        check_unique(self.db, noun, resource)
         row = (*_row(noun, resource), resource.create_time_ns)
         self.db.execute(
             "INSERT INTO resource (owner, everyone, alike, update_ns, name, kind, parent, root, create_ns) "
@@ -211,7 +214,7 @@ class Catalog:
     def replace(self, noun: Noun, resource: Resource) -> None:
         """Write a resource that is checked over what it was, within a turn. Raises Taken."""
         self._check_users(resource)
-        self.check_unique(noun, resource)
+        check_unique(self.db, noun, resource)
         owner, everyone, alike, update_ns, name, *_ = _row(noun, resource)
         self.db.execute(
             "UPDATE resource SET owner = ?, everyone = ?, alike = ?, update_ns = ? WHERE name = ?",
@@ -276,32 +279,6 @@ class Catalog:
                 raise BadRequest(f"{place} is {name!r}", hint=f"one of {root(resource.name)}")
             self.find(name, actor)
 
-    def check_unique(self, noun: Noun, resource: Resource) -> None:
-        """Raise Taken where another resource says the same."""
-        alike = self.db.execute(
-            "SELECT name FROM resource WHERE kind = ? AND ifnull(owner, '') = ? AND alike = ? AND name <> ?",
-            (noun.kind, user_name(resource.owner), _alike(noun, resource), resource.name),
-        ).fetchone()
-        if alike:
-            fields = " and ".join(noun.unique)
-            raise Taken(f"{alike[0]} has the same {fields}", hint="change that one", name=alike[0])
-        if noun.kind == "user":
-            self._check_drivers(resource)
-
-    def _check_drivers(self, resource: Resource) -> None:
-        """Raise Taken for a driver of another user, Exhausted for too many."""
-        (others,) = self.db.execute(
-            "SELECT count(*) FROM user_drivers WHERE resource <> ?", (resource.name,)
-        ).fetchone()
-        if others + len(resource.user.drivers) > MAX_DRIVERS:
-            raise Exhausted(f"more than {MAX_DRIVERS} drivers, which is the limit", limit=MAX_DRIVERS)
-        for driver in resource.user.drivers:
-            row = self.db.execute(
-                "SELECT resource FROM user_drivers WHERE value = ? AND resource <> ?", (driver, resource.name)
-            ).fetchone()
-            if row:
-                raise Taken(f"{driver!r} is a driver of {row[0]}", hint="a driver is one user", name=row[0])
-
     # Deleting.
 
     def delete(self, request: catalog_pb2.DeleteResourceRequest, actor: Actor) -> int:
@@ -313,30 +290,16 @@ class Catalog:
             found = self.find(request.name, actor)
             actor.check_owns(request.name, user_name(found.owner) or None)
             _check_etag(found, request.etag)
-            if not request.force and (using := self._using(request.name)):
-                raise InUse(f"{request.name} has {using}", hint="delete those first, or with force")
+            if not request.force and (used := using(self.db, request.name)):
+                raise InUse(f"{request.name} has {used}", hint="delete those first, or with force")
             return self._remove(request.name)
-
-    def _using(self, name: str) -> str:
-        """Return what belongs or refers to a resource, in words; empty: nothing."""
-        counts = dict.fromkeys([noun.kind for noun in NOUNS], 0)
-        for kind, number in self.db.execute(
-            "SELECT kind, count(*) FROM resource WHERE (parent = ? OR owner = ?) AND name <> ? GROUP BY kind",
-            (name, name, name),
-        ):
-            counts[kind] += number
-        for noun, field in _referring(noun_of(name)):
-            query = f"SELECT count(*) FROM {noun.kind} WHERE {field} = ?"
-            counts[noun.kind] += self.db.execute(query, (name,)).fetchone()[0]
-        words = (f"{number} {_plural(kind, number)}" for kind, number in counts.items() if number)
-        return ", ".join(words)
 
     def _remove(self, name: str) -> int:
         """Delete a resource with what is below it and what means nothing without it."""
         doomed = [name]
         if noun_of(name).kind == "user":
             doomed += self._leave(name)
-        doomed = self._with_doomed(doomed)
+        doomed = with_what_goes(self.db, doomed)
         for one in doomed:
             self._forget(one)
         for one in reversed(doomed):
@@ -353,28 +316,15 @@ class Catalog:
 
     def _forget(self, name: str) -> None:
         """Empty what refers to a resource, but for what goes with it."""
-        for noun, field in _referring(noun_of(name)):
+        for noun, field in referring(name):
             if field != noun.goes_with:
-                rows = self.db.execute(f"SELECT resource FROM {noun.kind} WHERE {field} = ?", (name,))
-                for (one,) in rows.fetchall():
+                for one in referrers(self.db, noun, field, name):
                     self.db.execute(f"UPDATE {noun.kind} SET {field} = NULL WHERE resource = ?", (one,))
                     self._touch(one)
 
     def _touch(self, name: str) -> None:
         """Have the etag say that a resource has changed."""
         self.db.execute("UPDATE resource SET update_ns = ? WHERE name = ?", (self.now_ns(), name))
-
-    def _with_doomed(self, names: list[str]) -> list[str]:
-        """Return resources and what goes with them; what refers to another comes after it."""
-        found = list(names)
-        for one in found:  # grows on the way
-            for noun, field in _referring(noun_of(one)):
-                if field == noun.goes_with:
-                    rows = self.db.execute(f"SELECT resource FROM {noun.kind} WHERE {field} = ?", (one,))
-                    found += [row for (row,) in rows]
-            found += [row for (row,) in self.db.execute("SELECT name FROM resource WHERE parent = ?", (one,))]
-        order = [noun.kind for noun in NOUNS]
-        return sorted(dict.fromkeys(found), key=lambda one: order.index(noun_of(one).kind))
 
     # Users.
 
@@ -416,30 +366,14 @@ def _given(noun: Noun, given: Resource) -> Resource:
     return resource
 
 
-def _check_own(noun: Noun, given: Resource, there: Resource) -> None:
-    """Raise BadRequest where it is given another owner or other users than are said by what is there."""
-    owner, shared = given.owner or there.owner, list(given.shared_with) or list(there.shared_with)
-    if (owner, shared) != (there.owner, list(there.shared_with)):
-        what = above(there.name) or there.name if noun.above else "its user"
-        raise BadRequest(f"{noun.collection} have no owner of their own", hint=f"{what} says whose they are")
-
-
-def say_own(resource: Resource, there: Resource) -> None:
-    """Have a resource say the owner and the users that another says."""
-    resource.owner = there.owner
-    del resource.shared_with[:]
-    resource.shared_with.extend(there.shared_with)
-
-
-def _check_change(noun: Noun, before: Resource, after: Resource, actor: Actor) -> None:
-    """Raise Denied, BadRequest for changes of owner and drivers that cannot be."""
-    if noun.above or noun.kind == "user":
-        _check_own(noun, after, before)
-        say_own(after, before)
-    if before.owner != after.owner:
-        actor.check_admin("give away what is yours")
-    if noun.kind == "user" and list(before.user.drivers) != list(after.user.drivers):
-        actor.check_admin("say who your drivers are")  # it would give you their laps
+def _check_place(noun: Noun, over: str, request: catalog_pb2.CreateResourceRequest, actor: Actor) -> None:
+    """Raise BadRequest, Denied where nothing can be added under what the request says."""
+    if bool(noun.above) != bool(over):
+        raise BadRequest(f"{request.parent} is all of them", hint="name the one that it is to be below")
+    if request.id:
+        check_id(noun, request.id)
+    if noun.kind == "user":
+        actor.check_admin("add users")
 
 
 def _check_etag(found: Resource, etag: str) -> None:
@@ -454,30 +388,10 @@ def _row(noun: Noun, resource: Resource) -> tuple[Any, ...]:
     return (
         user_name(resource.owner) or None,
         _EVERYBODY in resource.shared_with,
-        _alike(noun, resource),
+        alike(noun, resource),
         resource.update_time_ns,
         name,
         noun.kind,
         above(name) or None,
         root(name),
     )
-
-
-def _alike(noun: Noun, resource: Resource) -> str | None:
-    """Return what no other of its kind and owner has the same of."""
-    body = noun.body(resource)
-    same = [above(resource.name), *(getattr(body, field) for field in noun.unique)]
-    return json.dumps(same, ensure_ascii=False) if noun.unique else None
-
-
-def _referring(noun: Noun) -> Iterator[tuple[Noun, str]]:
-    """Yield the kinds that refer to a kind, with the field."""
-    for one in NOUNS:
-        for field, kind in one.references:
-            if kind == noun.kind:
-                yield one, field
-
-
-def _plural(kind: str, number: int) -> str:
-    word = BY_KIND[kind].collection.rpartition("/")[2]
-    return word if number > 1 else word.removesuffix("s")

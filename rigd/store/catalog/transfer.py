@@ -11,9 +11,10 @@ from rig.errors import BadRequest, RigError, Taken
 from rig.v1 import catalog_pb2
 from rigd.store.catalog import file, values
 from rigd.store.catalog.actor import ADMIN, Actor
-from rigd.store.catalog.catalog import Catalog, say_own
+from rigd.store.catalog.catalog import Catalog
 from rigd.store.catalog.limits import PAGE_BYTES
 from rigd.store.catalog.nouns import NOUNS, Noun, Resource, above, noun_of, user_of
+from rigd.store.catalog.ownership import say_own
 from rigd.store.catalog.rows import HEAD, resource_of
 
 

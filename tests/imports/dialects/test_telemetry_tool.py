@@ -11,7 +11,7 @@ from rigclient.imports.discovery import search
 from rigclient.imports.import_file import ImportOptions
 from rigclient.imports.job import ImportJob
 from rigclient.imports.keeping import SinkKeeper
-from rigclient.imports.sinks import FolderSink
+from rigclient.imports.sinks.folder import FolderSink
 from tests.imports import known
 from tests.imports.dialects import written_games as written
 from tests.imports.dialects.reading import Read, head_of, near, read

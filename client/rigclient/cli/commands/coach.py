@@ -9,7 +9,8 @@ import click
 
 from rig.errors import BadRequest
 from rigclient.cli.commands import shell
-from rigclient.cli.commands.compare import compared, head, lost_text, on_circuit
+from rigclient.cli.commands.compare import compared, on_circuit
+from rigclient.cli.commands.compare_report import head, lost_text
 from rigclient.cli.commands.destination import which_warehouse
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.text import Text

@@ -13,7 +13,7 @@ from rigclient.cli.commands import import_report, shell
 from rigclient.cli.terminal.text import Text
 
 if TYPE_CHECKING:
-    from rigclient.imports.sinks import LapSink
+    from rigclient.imports.sinks.sink import LapSink
 
 
 @click.command("import")
@@ -89,7 +89,9 @@ def _print(*parts: object) -> None:
 def _sink(address: str, folder: Path | None, dry: bool) -> "Iterator[LapSink]":
     """Open where the laps go; a dry run has a place that nobody sees."""
     from rigclient.blocking import connect
-    from rigclient.imports.sinks import DrySink, FolderSink, RigSink
+    from rigclient.imports.sinks.dry import DrySink
+    from rigclient.imports.sinks.folder import FolderSink
+    from rigclient.imports.sinks.rig import RigSink
 
     with contextlib.ExitStack() as stack:
         if folder is None and dry:
@@ -112,7 +114,7 @@ def _user(address: str) -> str:
 
 def _undo(address: str, folder: Path | None, paths: tuple[Path, ...], as_json: bool) -> None:
     """Delete the laps of files, each named by itself or by its checksum."""
-    from rigclient.imports.sinks import laps_of_file
+    from rigclient.imports.sinks.files import laps_of_file
 
     with _sink(address, folder, dry=False) as sink:
         found = {path: laps_of_file(sink, path) for path in paths}

@@ -15,9 +15,9 @@ from rigclient.cli.terminal.palette import DIM, GOOD, RED, STRONG, TEXT, YELLOW
 from rigclient.cli.terminal.text import Text
 
 if TYPE_CHECKING:
-    from rigclient.imports.collector.report import MigratedSession, MigrationReport
-    from rigclient.imports.collector.verification import LapVerification
-    from rigclient.imports.sinks import LapSink
+    from rigclient.imports.migration.report import MigratedSession, MigrationReport
+    from rigclient.imports.migration.verification import LapVerification
+    from rigclient.imports.sinks.sink import LapSink
 
 _MOST_SHOWN: Final = 20
 """Things that differ, in the terminal; --json and --report have all."""
@@ -74,9 +74,9 @@ def migrate(
       rig migrate ~/collector/spa --track Spa
       rig migrate ~/collector/spa --track Spa --into laps --report migration.html
     """
-    from rigclient.imports.collector import migration
-    from rigclient.imports.collector import report as reports
     from rigclient.imports.import_file import ImportOptions
+    from rigclient.imports.migration import migration
+    from rigclient.imports.migration import report as reports
 
     if report is not None:
         reports.check(report)
@@ -96,7 +96,8 @@ def migrate(
 
 
 def _sink(address: str, into: Path | None) -> "LapSink":
-    from rigclient.imports.sinks import FolderSink, RigSink
+    from rigclient.imports.sinks.folder import FolderSink
+    from rigclient.imports.sinks.rig import RigSink
 
     if into is not None:
         return FolderSink(into)
@@ -128,7 +129,7 @@ def _laps(session: "MigratedSession", width: int) -> RenderableType:
 
 
 def _row(lap: "LapVerification") -> Sequence[Text]:
-    from rigclient.imports.collector.report import cells, verdict
+    from rigclient.imports.migration.report import cells, verdict
 
     how = verdict(lap)
     texts: Iterator[Text] = (Text(one, DIM if one == "-" else TEXT) for one in cells(lap))

@@ -1,1 +1,1 @@
-"""Files of the old collector: which belong together, what their columns are, whether they came over whole."""
+"""Files of the old collector: which belong together, what their columns are, the laps in them."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports.mapping import To, X, Y, Z
+from rigclient.imports.channels.column import To, X, Y, Z
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rig.errors import BadRequest
-from rigclient.imports import cells, encoding
-from rigclient.imports.cells import Malformed
 from rigclient.imports.collector.columns import CLOCK, KNOWN, LAP
+from rigclient.imports.text import cells, encoding
+from rigclient.imports.text.cells import Malformed
 
 _HEAD: Final = 1 << 16
 _KNOWN: Final = 3

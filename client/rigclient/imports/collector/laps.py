@@ -11,13 +11,14 @@ import numpy as np
 
 from rig.errors import BadRequest, Exhausted
 from rig.lapfile import ROWS_LIMIT
-from rigclient.imports import plausible
+from rigclient.imports.channels.builder import ChannelBuilder
+from rigclient.imports.channels.column import To
 from rigclient.imports.collector.columns import CLOCK, LAP, TEXTS, as_channel, known_columns, stated
 from rigclient.imports.collector.files import CollectorFile, LapGroup
-from rigclient.imports.mapping import ChannelBuilder, To
 from rigclient.imports.recording import MappedColumn, Progress, RecordedLap, RecordedSession, Refuse
-from rigclient.imports.samples import sane
-from rigclient.imports.table import SampleTable
+from rigclient.imports.signals.clock import clock
+from rigclient.imports.signals.units import sane
+from rigclient.imports.text.table import SampleTable
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -153,7 +154,7 @@ def _block(
 ) -> _Block:
     lines = np.concatenate([one for one, _ in parts])
     numbers = {name: sane(np.concatenate([one[name] for _, one in parts])) for name in parts[0][1]}
-    sound = plausible.clock(numbers[CLOCK])
+    sound = clock(numbers[CLOCK])
     if len(sound.begins) > 1:
         line = int(lines[sound.rows[sound.begins[1]]])
         raise BadRequest(

@@ -17,13 +17,14 @@ from typing import Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import encoding
-from rigclient.imports.log_laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
-from rigclient.imports.log_times import NO_ZONE, seconds_of, wall_clock_ns
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.plausible import LapCut
-from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.tabled import keyed, logs, opened
+from rigclient.imports.loggers.heads import SessionNames
+from rigclient.imports.loggers.laps import Driven, by_beacons, by_their_ends, recorded_laps
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import RecordedRun, keyed, logs, opened
+from rigclient.imports.loggers.times import seconds_of
+from rigclient.imports.recording import Head, Progress, Recording, Refuse
+from rigclient.imports.signals.cuts import LapCut
+from rigclient.imports.text import encoding
 
 _HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?AiM CSV File')
 _COLUMNS: Final = re.compile(
@@ -31,7 +32,13 @@ _COLUMNS: Final = re.compile(
 )
 """The header: names behind Time. Above it stands the time of day, alone."""
 _LINES_BYTES: Final = 1 << 16
-_FACTS: Final = ("Championship", "Comment", "Date", "Time", "Segment", "Sample Rate")
+_SESSION: Final = SessionNames(
+    track="Session",
+    kind="Championship",
+    date="Date",
+    clock="Time",
+    facts=("Championship", "Comment", "Date", "Time", "Segment", "Sample Rate"),
+)
 _BEACONS: Final = "Beacon Markers"
 _SEGMENTS: Final = "Segment Times"
 
@@ -54,14 +61,13 @@ class AimCsv:
             table = opened(file, ("Time", _second_name(path)))
             found = logs(table, "Time", refuse, progress)
         about, rows = keyed(table.before), {cells[0]: cells[1:] for cells in table.before if cells}
-        recordings = []
-        for at, log in enumerate(found.logs):
+        driven = Driven(about.get("Racer", ""), about.get("Vehicle", ""))
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             cuts = _cuts(rows, log)
-            driven = Driven(about.get("Racer", ""), about.get("Vehicle", ""))
-            laps = found.laps(at, recorded_laps(log, cuts, driven, by_their_ends(cuts)))
-            session = _session(about, at + 1)
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            return _SESSION.session(about, number), recorded_laps(log, cuts, driven, by_their_ends(cuts))
+
+        return found.recordings(self.name, run)
 
 
 def _second_name(path: Path) -> str:
@@ -79,18 +85,6 @@ def _cuts(rows: dict[str, list[str]], log: LoggedRun) -> list[LapCut]:
         times = [one for cell in rows.get(_SEGMENTS, []) if (one := seconds_of(cell)) is not None]
         beacons = [float(end) for end in np.cumsum(times)]
     return by_beacons(log, [log.times[0] + one for one in beacons])
-
-
-def _session(about: dict[str, str], number: int) -> RecordedSession:
-    facts = {name: about[name] for name in _FACTS if about.get(name)}
-    start = wall_clock_ns(about.get("Date", ""), about.get("Time", ""))
-    return RecordedSession(
-        track=about.get("Session", ""),
-        kind=session_kind(about.get("Championship", "")),
-        number=number,
-        start_time_ns=start,
-        facts=facts | ({"time zone": NO_ZONE} if start else {}),
-    )
 
 
 DIALECT: Final = AimCsv()

@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest, Corrupt
-from rigclient.imports import naming
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, session_kind, whole_run
-from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import Ground, LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_times
-from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.spooled import HeldColumns
+from rigclient.imports.channels import naming
+from rigclient.imports.channels.column import To, X, Y, Z
+from rigclient.imports.loggers.columns import HeldColumns
+from rigclient.imports.loggers.heads import SessionNames
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
+from rigclient.imports.loggers.run import Ground, LoggedRun
+from rigclient.imports.recording import Head, Progress, Recording, Refuse
+from rigclient.imports.signals.cuts import LapCut, laps_by_times
 from riglap.extras import need
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -30,15 +30,21 @@ _PACKED: Final = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _LARGEST: Final = 256 << 20
 """Bytes, unpacked: ten hours of a hundred channels. libxrk takes the whole file into memory."""
 _NAMES: Final = {
-    "gps inlineacc": Named("local_acceleration_z", "g", -1.0),
-    "gps lateralacc": Named("local_acceleration_x", "g", -1.0),
-    "gps yaw rate": Named("local_rotation_y", "deg/s"),
+    "gps inlineacc": To("local_acceleration", "g", Z, -1.0),
+    "gps lateralacc": To("local_acceleration", "g", X, -1.0),
+    "gps yaw rate": To("local_rotation", "deg/s", Y),
 }
 """What libxrk makes of the receiver's velocities."""
 _FASTEST_MS: Final = 10
 _MOST_HOURS: Final = 48
 _MS: Final = 1000.0
-_FACTS: Final = ("Log Date", "Log Time", "Series", "Session", "Long Comment", "Logger Model", "Device Name")
+_SESSION: Final = SessionNames(
+    track="Venue",
+    kind="Session",
+    date="Log Date",
+    clock="Log Time",
+    facts=("Log Date", "Log Time", "Series", "Session", "Long Comment", "Logger Model", "Device Name"),
+)
 
 
 class AimXrk:
@@ -70,7 +76,7 @@ class AimXrk:
         cuts, stated = _cuts(log, found.laps)
         about = {name: str(value) for name, value in found.metadata.items() if value}
         laps = recorded_laps(log, cuts, Driven(about.get("Driver", ""), about.get("Vehicle", "")), stated)
-        return [Recording(self.name, _session(about), laps, log.rate_hz, log.mapped, left)]
+        return [Recording(self.name, _SESSION.session(about), laps, log.rate_hz, log.mapped, left)]
 
 
 def _unpacked(path: Path) -> bytes:
@@ -159,17 +165,6 @@ def _timed(cut: LapCut, laps: list[tuple[float, float]], reach_s: float) -> LapC
         if abs(cut.begin_s - begin) <= reach_s and abs(cut.end_s - end) <= reach_s:
             return cut._replace(begin_s=float(begin), end_s=float(end), complete=True)
     return cut._replace(complete=False)
-
-
-def _session(about: dict[str, str]) -> RecordedSession:
-    start = wall_clock_ns(about.get("Log Date", ""), about.get("Log Time", ""))
-    facts = {name: about[name] for name in _FACTS if about.get(name)}
-    return RecordedSession(
-        track=about.get("Venue", ""),
-        kind=session_kind(about.get("Session", "")),
-        start_time_ns=start,
-        facts=facts | ({"time zone": NO_ZONE} if start else {}),
-    )
 
 
 DIALECT: Final = AimXrk()

@@ -13,7 +13,7 @@ from rig.errors import BadRequest
 from rigclient.imports.collector.files import columns_of, session_of
 from rigclient.imports.collector.laps import collected_laps, mapping_of, recorded_laps, recorded_session
 from rigclient.imports.recording import Head, Progress, Recording, Refuse
-from rigclient.imports.samples import rate_hz
+from rigclient.imports.signals.clock import rate_hz
 
 
 class Collector:

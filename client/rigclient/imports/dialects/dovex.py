@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, whole_run
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_times
+from rigclient.imports.channels.column import To
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import logs, opened
 from rigclient.imports.recording import (
     Head,
     Progress,
@@ -31,14 +31,14 @@ from rigclient.imports.recording import (
     Recording,
     Refuse,
 )
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_by_times
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _HEAD: Final = "datetime,driver,course,short_name"
 _TIME: Final = "timestamp"
 _MS: Final = 1000.0
-_NAMES: Final = {"speed mph": Named("speed", "mph"), "rpm": Named("engine_rpm", "rpm")}
+_NAMES: Final = {"speed mph": To("speed", "mph"), "rpm": To("engine_rpm", "rpm")}
 _APART_M: Final = 15.0
 """How far the places at which the laps begin may lie from each other, in the middle."""
 _FACTS: Final = ("datetime", "short_name", "best_lap_ms", "optimal_ms")
@@ -64,12 +64,10 @@ class DoveX:
         filled = [cells for cells in table.before if any(cells)]
         about = dict(zip(filled[0], filled[1], strict=False)) if len(filled) > 1 else {}
         times = _lap_times(filled)
-        recordings = []
-        for at, log in enumerate(found.logs):
-            laps = found.laps(at, _laps(log, Driven(about.get("driver", "")), times))
-            session = _session(about, log, at + 1)
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+        driven = Driven(about.get("driver", ""))
+        return found.recordings(
+            self.name, lambda log, number: (_session(about, log, number), _laps(log, driven, times))
+        )
 
 
 def _lap_times(above: Sequence[Sequence[str]]) -> list[float]:

@@ -6,9 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from rigclient.imports import charts
-from rigclient.imports.charts import COLUMNS, NEEDED, ChartLap
-from rigclient.imports.dating import Clocks
 from rigclient.imports.recording import (
     Head,
     Progress,
@@ -18,7 +15,10 @@ from rigclient.imports.recording import (
     Recording,
     Refuse,
 )
-from rigclient.imports.sheet import RefusedLine, Sheet, columns_of
+from rigclient.imports.text.sheet import RefusedLine, Sheet, columns_of
+from rigclient.imports.timing import charts
+from rigclient.imports.timing.charts import COLUMNS, NEEDED, ChartLap
+from rigclient.imports.timing.dating import Clocks
 
 _MS: Final = 1_000_000
 _KPH: Final = 3.6

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from rig.errors import BadRequest
-from rigclient.imports.cells import Malformed, maybe_number
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.sheet import RefusedLine, Sheet, SheetRow, parsed
+from rigclient.imports.text.cells import Malformed, maybe_number
+from rigclient.imports.text.sheet import RefusedLine, Sheet, SheetRow, parsed
 
 _NEEDED: Final = ("driver", "lap_time", "sector_1", "sector_2", "sector_3")
 _SPAN: Final = re.compile(r"([0-9]{1,3}) days? ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?")

@@ -13,14 +13,14 @@ import numpy as np
 
 from rig.channels import LAP
 from rig.errors import BadRequest
-from rigclient.imports.iracing_names import APPLIED, NAMES
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import ChannelSource
-from rigclient.imports.plausible import LapCut
+from rigclient.imports.channels.column import ChannelSource
+from rigclient.imports.channels.iracing import APPLIED, NAMES
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import logs, opened
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import TableChunk
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut
+from rigclient.imports.text.table import TableChunk
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -12,10 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from rigclient.imports import longform
-from rigclient.imports.distance import along
-from rigclient.imports.longform import LAP, TARGETS, readings, wide_readings
-from rigclient.imports.plausible import local_metres
 from rigclient.imports.recording import (
     Head,
     MappedColumn,
@@ -25,8 +21,12 @@ from rigclient.imports.recording import (
     Recording,
     Refuse,
 )
-from rigclient.imports.sample_sorter import Sample, SampleSorter
-from rigclient.imports.sheet import RefusedLine, Sheet, SheetRow, columns_of
+from rigclient.imports.signals.distance import along
+from rigclient.imports.signals.geography import local_metres
+from rigclient.imports.text.sheet import RefusedLine, Sheet, SheetRow, columns_of
+from rigclient.imports.timing import longform
+from rigclient.imports.timing.longform import LAP, TARGETS, readings, wide_readings
+from rigclient.imports.timing.sample_sorter import Sample, SampleSorter
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

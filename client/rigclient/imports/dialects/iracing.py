@@ -15,14 +15,15 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import numpy as np
 
 from rig.errors import BadRequest, Corrupt
-from rigclient.imports import naming
-from rigclient.imports.iracing_names import APPLIED, DRIVEN, NAMES
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, session_kind
-from rigclient.imports.logged import Ground, LoggedRun
-from rigclient.imports.naming import ChannelSource, Named
-from rigclient.imports.plausible import LapCut, clock, laps_by_number
+from rigclient.imports.channels import naming
+from rigclient.imports.channels.column import ChannelSource, To
+from rigclient.imports.channels.iracing import APPLIED, DRIVEN, NAMES
+from rigclient.imports.loggers.columns import SpooledColumns
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, session_kind
+from rigclient.imports.loggers.run import Ground, LoggedRun
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.spooled import SpooledColumns
+from rigclient.imports.signals.clock import clock
+from rigclient.imports.signals.cuts import LapCut, laps_by_number
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -183,7 +184,7 @@ def _sources(ibt: Ibt) -> list[ChannelSource]:
     units = {"%": "", "revs/min": "rpm", "N*m": "Nm"}
     known = [(one.name, units.get(one.unit, one.unit)) for one in single if one.name in own]
     if ibt.variables.get(_STEERING_MAX) in single:
-        own = own | {_STEERING_MAX: Named("physical_steering_range", "rad", 2.0)}
+        own = own | {_STEERING_MAX: To("physical_steering_range", "rad", times=2.0)}
         known.append((_STEERING_MAX, "rad"))
     shares = {one.name for one in single if one.unit == "%"}
     return [

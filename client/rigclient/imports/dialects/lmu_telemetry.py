@@ -19,12 +19,14 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import cells
-from rigclient.imports.cells import Malformed
-from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z
+from rigclient.imports.channels.builder import ChannelBuilder
+from rigclient.imports.channels.column import To, X, Y, Z
+from rigclient.imports.loggers.tables import opened
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import WholeTable, all_rows, rate_hz, reckoned_times, time_to_first
-from rigclient.imports.tabled import opened
+from rigclient.imports.signals.clock import rate_hz, reckoned_times, time_to_first
+from rigclient.imports.text import cells
+from rigclient.imports.text.cells import Malformed
+from rigclient.imports.text.whole_table import WholeTable, all_rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

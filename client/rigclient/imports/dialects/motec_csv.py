@@ -12,25 +12,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rigclient.imports.log_laps import (
+from rigclient.imports.loggers.heads import SessionNames
+from rigclient.imports.loggers.laps import (
     Driven,
     Stated,
     by_beacons,
     by_their_ends,
     recorded_laps,
-    session_kind,
     whole_run,
 )
-from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.plausible import LapCut
-from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import RecordedRun, logs, opened
+from rigclient.imports.recording import Head, Progress, Recording, Refuse
+from rigclient.imports.signals.cuts import LapCut
 
 _HEAD: Final = re.compile(r'\s*"?Format"?\s*[,;\t]\s*"?MoTeC CSV File')
 _LAP: Final = re.compile(r"Lap\s+([0-9]{1,4})", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-_FACTS: Final = ("Comment", "Log Date", "Log Time", "Device", "Range", "Session", "Sample Rate")
+_SESSION: Final = SessionNames(
+    track="Venue",
+    kind="Session",
+    date="Log Date",
+    clock="Log Time",
+    facts=("Comment", "Log Date", "Log Time", "Device", "Range", "Session", "Sample Rate"),
+)
 _SECOND_NAMES: Final = 4
 """Where in a line above the header the second name stands."""
 
@@ -54,14 +59,13 @@ class MotecCsv:
             time = table.named("Time") or "Time"
             found = logs(table, time, refuse, progress)
         about = _about(table.before)
-        recordings = []
-        for at, log in enumerate(found.logs):
+        driven = Driven(about.get("Driver", ""), about.get("Vehicle", ""))
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             cuts, stated = _cuts(about, log)
-            driven = Driven(about.get("Driver", ""), about.get("Vehicle", ""))
-            laps = found.laps(at, recorded_laps(log, cuts, driven, stated))
-            session = _session(about, at + 1)
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            return _SESSION.session(about, number), recorded_laps(log, cuts, driven, stated)
+
+        return found.recordings(self.name, run)
 
 
 def _about(before: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -91,18 +95,6 @@ def _cuts(about: Mapping[str, str], log: LoggedRun) -> tuple[list[LapCut], dict[
 def _numbers(text: str) -> list[float]:
     """Return the numbers in a text that is parted by blanks; what is none is passed over."""
     return [float(word) for word in text.split() if _NUMBER.fullmatch(word)]
-
-
-def _session(about: Mapping[str, str], number: int) -> RecordedSession:
-    facts = {name: about[name] for name in _FACTS if about.get(name)}
-    start = wall_clock_ns(about.get("Log Date", ""), about.get("Log Time", ""))
-    return RecordedSession(
-        track=about.get("Venue", ""),
-        kind=session_kind(about.get("Session", "")),
-        number=number,
-        start_time_ns=start,
-        facts=facts | ({"time zone": NO_ZONE} if start else {}),
-    )
 
 
 DIALECT: Final = MotecCsv()

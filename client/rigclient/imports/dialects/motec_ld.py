@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import numpy as np
 
 from rig.errors import BadRequest, Corrupt
-from rigclient.imports import naming
-from rigclient.imports.log_laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
-from rigclient.imports.log_times import NO_ZONE, wall_clock_ns
-from rigclient.imports.logged import Ground, LoggedRun
+from rigclient.imports.channels import naming
+from rigclient.imports.loggers.laps import Driven, by_beacons, by_their_ends, recorded_laps, session_kind
+from rigclient.imports.loggers.run import Ground, LoggedRun
+from rigclient.imports.loggers.times import NO_ZONE, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
 
 Array = np.ndarray[Any, np.dtype[Any]]

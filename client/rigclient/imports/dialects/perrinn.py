@@ -15,11 +15,13 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import plausible
-from rigclient.imports.mapping import ChannelBuilder, To, X, Y, Z
+from rigclient.imports.channels.builder import ChannelBuilder
+from rigclient.imports.channels.column import To, X, Y, Z
+from rigclient.imports.loggers.tables import opened
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import WholeTable, all_rows, rate_hz, time_to_first
-from rigclient.imports.tabled import opened
+from rigclient.imports.signals.clock import clock, rate_hz, time_to_first
+from rigclient.imports.signals.units import speed_unit
+from rigclient.imports.text.whole_table import WholeTable, all_rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -60,7 +62,7 @@ class Perrinn:
         with path.open("rb") as file:
             table = opened(file, _NEEDED)
             columns = all_rows(table, refuse, progress)
-        sound = plausible.clock(columns.values["TOTALTIME"])
+        sound = clock(columns.values["TOTALTIME"])
         sound.tell(refuse, columns.lines)
         if len(sound.begins) > 1:
             raise BadRequest(
@@ -89,7 +91,7 @@ def _mapped(columns: WholeTable) -> ChannelBuilder:
     values = columns.values
     builder = ChannelBuilder(len(columns.lines))
     plane = np.stack([values["POSITIONX"], values["POSITIONZ"]], axis=1)
-    unit = plausible.speed_unit(values["SPEED"], plane, values["TOTALTIME"], columns.units.get("SPEED", ""))
+    unit = speed_unit(values["SPEED"], plane, values["TOTALTIME"], columns.units.get("SPEED", ""))
     builder.put("SPEED", values["SPEED"], To("speed", unit.unit, note=unit.note))
     builder.put("TIME", np.maximum(values["TIME"], 0.0), To("lap_time", "s"))
     builder.put_all(values, _COLUMNS)

@@ -17,12 +17,12 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports.log_laps import Driven, lap_numbers, recorded_laps, whole_run
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_number
+from rigclient.imports.channels.column import To, X, Z
+from rigclient.imports.loggers.laps import Driven, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import RecordedRun, keyed, logs, opened
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.tabled import keyed, logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_by_number
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,8 +33,8 @@ _FORMATS: Final = ("2", "3")
 _BELOW: Final = 2
 """Lines of units and of what told a column, below the header."""
 _NAMES: Final = {
-    "lateral acc": Named("local_acceleration_x", "G", -1.0),
-    "longitudinal acc": Named("local_acceleration_z", "G", -1.0),
+    "lateral acc": To("local_acceleration", "G", X, -1.0),
+    "longitudinal acc": To("local_acceleration", "G", Z, -1.0),
 }
 _FACTS: Final = ("Session title", "Session type", "Created", "Note")
 
@@ -59,18 +59,18 @@ class RaceChronoCsv:
             header = len(table.before) + 1
             below = range(header + 1, header + 1 + _BELOW)
             found = logs(table, _TIME, refuse, progress, own=_NAMES, used=(_LAP,), no_rows=below, wall=True)
-        recordings = []
-        for at, log in enumerate(found.logs):
-            driven = Driven(about.get("Driver name", ""))
-            laps = found.laps(at, recorded_laps(log, _cuts(log), driven, counted=True))
+        driven = Driven(about.get("Driver name", ""))
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             session = RecordedSession(
                 track=about.get("Track name", ""),
-                number=at + 1,
+                number=number,
                 start_time_ns=round(log.since * 1e3) * 1_000_000,
                 facts={name: about[name] for name in _FACTS if about.get(name)},
             )
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            return session, recorded_laps(log, _cuts(log), driven, counted=True)
+
+        return found.recordings(self.name, run)
 
 
 def _cuts(log: LoggedRun) -> list[LapCut]:

@@ -16,9 +16,9 @@ from typing import BinaryIO, Final
 from xml.parsers import expat
 
 from rig.errors import BadRequest
-from rigclient.imports import cells, encoding
-from rigclient.imports.cells import Malformed
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
+from rigclient.imports.text import cells, encoding
+from rigclient.imports.text.cells import Malformed
 
 _ROOT: Final = "rFactorXML"
 _SESSION: Final = re.compile(r"(TestDay|Practice|Qualify|Warmup|Race)([0-9]{0,2})")

@@ -18,12 +18,16 @@ from typing import Any, Final
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import cells, directions, plausible
-from rigclient.imports.cells import Malformed
-from rigclient.imports.mapping import FL, FR, RL, RR, ChannelBuilder, To, X, Y, Z, filled, has_unit
+from rigclient.imports.channels.builder import ChannelBuilder, filled
+from rigclient.imports.channels.column import FL, FR, RL, RR, To, X, Y, Z, has_unit
 from rigclient.imports.recording import Head, Progress, RecordedLap, RecordedSession, Recording, Refuse
-from rigclient.imports.samples import WholeTable, all_rows, rate_hz
-from rigclient.imports.table import SampleTable
+from rigclient.imports.signals import directions
+from rigclient.imports.signals.clock import clock, rate_hz
+from rigclient.imports.signals.units import speed_unit
+from rigclient.imports.text import cells
+from rigclient.imports.text.cells import Malformed
+from rigclient.imports.text.table import SampleTable
+from rigclient.imports.text.whole_table import WholeTable, all_rows
 from riglap.formulas.units import known
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -184,7 +188,7 @@ class _Lap:
         self._check()
         self._unpack()
         times = self._of("laptime")
-        sound = plausible.clock(times)
+        sound = clock(times)
         sound.tell(refuse, self._columns.lines)
         runs = sound.runs()
         rows = max(runs, key=len)
@@ -310,9 +314,7 @@ class _Lap:
         """Put speed and positions."""
         plane = np.stack([self._of("x"), self._of("z")], axis=1)
         name = self._by_name["speed"]
-        unit = plausible.speed_unit(
-            self._of("speed"), plane, self._of("laptime"), self._columns.units.get(name, "")
-        )
+        unit = speed_unit(self._of("speed"), plane, self._of("laptime"), self._columns.units.get(name, ""))
         builder.put(name, self._of("speed"), To("speed", unit.unit, note=unit.note))
         self._put_plane(builder, scaled)
         height = self._of("y") if self._has("y") else np.zeros(len(plane))

@@ -16,15 +16,15 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from rigclient.imports import encoding
-from rigclient.imports.log_laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
-from rigclient.imports.log_times import seconds_of
-from rigclient.imports.logged import LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_by_number, laps_by_times
+from rigclient.imports.channels.column import To, X, Z
+from rigclient.imports.loggers.laps import Driven, Stated, lap_numbers, recorded_laps, whole_run
+from rigclient.imports.loggers.run import LoggedRun
+from rigclient.imports.loggers.tables import RecordedRun, logs, opened
+from rigclient.imports.loggers.times import seconds_of
 from rigclient.imports.recording import Head, Progress, RecordedSession, Recording, Refuse
-from rigclient.imports.table import TableChunk
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_by_number, laps_by_times
+from rigclient.imports.text import encoding
+from rigclient.imports.text.table import TableChunk
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,11 +40,11 @@ _WALL: Final = "UTC Time"
 _AGREE_S: Final = 1.0
 """Between the end of a lap by its time and by its number."""
 _NAMES: Final = {
-    "Engine Speed (RPM) *OBD": Named("engine_rpm", "rpm"),
-    "Throttle Position (%) *OBD": Named("throttle", "%"),
-    "Engine Coolant Temp (C) *OBD": Named("engine_water_temp", "C"),
-    "Accel X": Named("local_acceleration_x", "G", -1.0),
-    "Accel Y": Named("local_acceleration_z", "G", -1.0),
+    "Engine Speed (RPM) *OBD": To("engine_rpm", "rpm"),
+    "Throttle Position (%) *OBD": To("throttle", "%"),
+    "Engine Coolant Temp (C) *OBD": To("engine_water_temp", "C"),
+    "Accel X": To("local_acceleration", "G", X, -1.0),
+    "Accel Y": To("local_acceleration", "G", Z, -1.0),
 }
 
 
@@ -80,15 +80,14 @@ class TrackAddict:
                 table, "Time", refuse, progress,
                 own=_NAMES, used=used, convert=_fixes_alone, no_rows=told.lines,
             )  # fmt: skip
-        recordings = []
-        for at, log in enumerate(found.logs):
+        driven = Driven(vehicle=told.vehicle)
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             cuts, stated = _cuts(log, told)
-            laps = found.laps(
-                at, recorded_laps(log, cuts, Driven(vehicle=told.vehicle), stated, counted=True)
-            )
-            session = RecordedSession("", number=at + 1, start_time_ns=_start_ns(log, table.columns))
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            session = RecordedSession("", number=number, start_time_ns=_start_ns(log, table.columns))
+            return session, recorded_laps(log, cuts, driven, stated, counted=True)
+
+        return found.recordings(self.name, run)
 
 
 def _comments(file: BinaryIO) -> Comments:

@@ -22,16 +22,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rig.errors import BadRequest
-from rigclient.imports import encoding
-from rigclient.imports.geography import metres
-from rigclient.imports.log_laps import Driven, Stated, recorded_laps, whole_run
-from rigclient.imports.log_times import seconds_of_day, wall_clock_ns
-from rigclient.imports.logged import Ground, LoggedRun
-from rigclient.imports.naming import Named
-from rigclient.imports.plausible import LapCut, laps_at_line
+from rigclient.imports.channels.column import To, X, Z
+from rigclient.imports.loggers.laps import Driven, Stated, recorded_laps, whole_run
+from rigclient.imports.loggers.run import Ground, LoggedRun
+from rigclient.imports.loggers.tables import RecordedRun, logs, opened
+from rigclient.imports.loggers.times import seconds_of_day, wall_clock_ns
 from rigclient.imports.recording import Head, Progress, Reading, RecordedSession, Recording, Refuse
-from rigclient.imports.table import TableChunk
-from rigclient.imports.tabled import logs, opened
+from rigclient.imports.signals.cuts import LapCut, laps_at_line
+from rigclient.imports.signals.geography import metres
+from rigclient.imports.text import encoding
+from rigclient.imports.text.table import TableChunk
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -44,9 +44,9 @@ _DAY_S: Final = 86_400.0
 _LONGITUDES: Final = ("long", "lng", "longitude")
 _LATITUDES: Final = ("lat", "latitude")
 _NAMES: Final = {
-    "velocity": Named("speed", "km/h"),
-    "longacc": Named("local_acceleration_z", "G", -1.0),
-    "latacc": Named("local_acceleration_x", "G", -1.0),
+    "velocity": To("speed", "km/h"),
+    "longacc": To("local_acceleration", "G", Z, -1.0),
+    "latacc": To("local_acceleration", "G", X, -1.0),
 }
 _TIME: Final = "#time"
 _MOST_GATES: Final = 32
@@ -85,13 +85,12 @@ class Vbo:
                 ground=Ground(latitude, longitude, height),
             )  # fmt: skip
         gates = list(_gates(sections.get("laptiming", "")))
-        recordings = []
-        for at, log in enumerate(found.logs):
+
+        def run(log: LoggedRun, number: int) -> RecordedRun:
             cuts, stated = _cuts(log, gates)
-            laps = found.laps(at, recorded_laps(log, cuts, Driven(), stated))
-            session = _session(sections, log, at + 1)
-            recordings.append(Recording(self.name, session, laps, log.rate_hz, log.mapped, found.left))
-        return recordings
+            return _session(sections, log, number), recorded_laps(log, cuts, Driven(), stated)
+
+        return found.recordings(self.name, run)
 
 
 def _sections(file: Any) -> tuple[dict[str, str], int]:

@@ -1,7 +1,6 @@
 """`rig car`: which model a vehicle of the game is."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -10,24 +9,16 @@ from rig.v1 import catalog_pb2
 from rigclient.blocking import connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
-from rigclient.cli.commands.garage.resources import CARS, Sharing, cells
+from rigclient.cli.commands.garage.resources import CARS, FieldOption, Sharing, cells
 from rigclient.cli.terminal.text import Text
 
 _HEADS: Final = (("car", "default"), ("title", "left"), ("class", "left"), ("vehicle in the game", "left"))
 
 
-def _fields(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command what a car has; it gets it as `fields`."""
-
-    @click.option("--title", metavar="TEXT", help="Its model, as people write it; default: that name.")
-    @click.option("--class", "vehicle_class", metavar="CLASS", help="Class that it belongs to.")
-    @resources.sharing
-    @functools.wraps(command)
-    def with_fields(*args: Any, **more: Any) -> Any:
-        fields = {name: more.pop(name) for name in ("title", "vehicle_class")}
-        return command(*args, fields=resources.given(fields), **more)
-
-    return with_fields
+_fields = resources.fields(
+    title=FieldOption("--title", "TEXT", "Its model, as people write it; default: that name."),
+    vehicle_class=FieldOption("--class", "CLASS", "Class that it belongs to."),
+)
 
 
 @click.command("list")
@@ -102,7 +93,4 @@ def delete(address: str, name: str, force: bool, yes: bool, as_json: bool) -> No
     Example:
       rig car delete copper-gt3 --yes
     """
-    with connect(address) as rig:
-        found = resources.find(rig.catalog, CARS, name)
-        gone = resources.delete(rig.catalog, found, yes, force)
-    resources.told_gone(found, gone, as_json)
+    resources.delete_named(address, CARS, name, yes=yes, as_json=as_json, force=force)

@@ -1,8 +1,7 @@
 """`rig event`: race weekends and test days, and the sessions that belong to them."""
 
 import contextlib
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
@@ -14,7 +13,7 @@ from rigclient.blocking import Rig, connect
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.longtext import LongText, description
-from rigclient.cli.commands.garage.resources import EVENTS, Sharing, cells
+from rigclient.cli.commands.garage.resources import EVENTS, FieldOption, Sharing, cells
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, STRONG, TEXT, TITLE
@@ -39,20 +38,12 @@ _SESSION_HEADS: Final = (
 )
 
 
-def _fields(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command what an event has; it gets it as `fields`."""
-
-    @click.option("--location", metavar="TEXT", help="Where it is.")
-    @click.option("--from", "start_date", metavar="DATE", help="First day: 2026-11-28.")
-    @click.option("--to", "end_date", metavar="DATE", help="Last day.")
-    @description
-    @resources.sharing
-    @functools.wraps(command)
-    def with_fields(*args: Any, **more: Any) -> Any:
-        fields = {name: more.pop(name) for name in ("location", "start_date", "end_date")}
-        return command(*args, fields=resources.given(fields), **more)
-
-    return with_fields
+_fields = resources.fields(
+    description,
+    location=FieldOption("--location", "TEXT", "Where it is."),
+    start_date=FieldOption("--from", "DATE", "First day: 2026-11-28."),
+    end_date=FieldOption("--to", "DATE", "Last day."),
+)
 
 
 @click.command("list")
@@ -216,10 +207,7 @@ def delete(address: str, name: str, yes: bool, as_json: bool) -> None:
     Example:
       rig event delete meander-6-h --yes
     """
-    with connect(address) as rig:
-        found = resources.find(rig.catalog, EVENTS, name)
-        gone = resources.delete(rig.catalog, found, yes, force=True)
-    resources.told_gone(found, gone, as_json)
+    resources.delete_named(address, EVENTS, name, yes=yes, as_json=as_json, force=True)
 
 
 @click.command("add-session")

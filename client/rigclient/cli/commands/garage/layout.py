@@ -145,7 +145,4 @@ def delete(address: str, name: str, yes: bool, as_json: bool) -> None:
     Example:
       rig layout delete night --yes
     """
-    with connect(address) as rig:
-        found = resources.find(rig.catalog, LAYOUTS, name)
-        gone = resources.delete(rig.catalog, found, yes)
-    resources.told_gone(found, gone, as_json)
+    resources.delete_named(address, LAYOUTS, name, yes=yes, as_json=as_json)

@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 
 from rig.errors import BadRequest, InUse, NotFound
 from rig.v1 import catalog_pb2
+from rigclient.blocking import connect
 from rigclient.catalogdocument import Body, body_of
 from rigclient.cli.commands import shell
 from rigclient.cli.commands.questions.selection import table
@@ -31,6 +32,7 @@ _TITLES: Final = ("title", "channel", "vehicle", "text")
 """Fields that have what people call a resource."""
 
 Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 
 class Collection(NamedTuple):
@@ -79,6 +81,36 @@ def sharing(command: Command) -> Command:
         return command(*args, sharing=Sharing(owner, with_whom), **more)
 
     return with_sharing
+
+
+class FieldOption(NamedTuple):
+    """What a command takes of a resource, as an option."""
+
+    flag: str
+    metavar: str
+    help: str
+
+
+def fields(*more: Decorator, **of: FieldOption) -> Decorator:
+    """Give a command options for fields of a resource, what `more` gives, and --owner and --share. What was
+    given of the fields it gets as `fields`.
+    """
+    options: list[Decorator] = [
+        click.option(one.flag, name, metavar=one.metavar, help=one.help) for name, one in of.items()
+    ]
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_fields(*args: Any, **more: Any) -> Any:
+            taken = given({name: more.pop(name) for name in of})
+            return command(*args, fields=taken, **more)
+
+        made: Command = with_fields
+        for add in reversed((*options, *more, sharing)):
+            made = add(made)
+        return made
+
+    return decorated
 
 
 def short(name: str) -> str:
@@ -177,6 +209,16 @@ def delete(catalog: "Catalog", found: catalog_pb2.Resource, yes: bool, force: bo
         raise InUse(
             f"{title(found)} is in use: {error.message}", hint="--force deletes all the same"
         ) from None
+
+
+def delete_named(
+    address: str, of: Collection, name: str, *, yes: bool, as_json: bool, force: bool = False
+) -> None:
+    """Find a resource, delete it as `delete` does, and print what went. Raises as both."""
+    with connect(address) as rig:
+        found = find(rig.catalog, of, name)
+        gone = delete(rig.catalog, found, yes, force)
+    told_gone(found, gone, as_json)
 
 
 def told(found: catalog_pb2.Resource, what: str, as_json: bool) -> None:

@@ -218,10 +218,7 @@ def delete(address: str, name: str, force: bool, yes: bool, as_json: bool) -> No
     Example:
       rig setup delete sprint --yes
     """
-    with connect(address) as rig:
-        found = resources.find(rig.catalog, SETUPS, name)
-        gone = resources.delete(rig.catalog, found, yes, force)
-    resources.told_gone(found, gone, as_json)
+    resources.delete_named(address, SETUPS, name, yes=yes, as_json=as_json, force=force)
 
 
 @click.command("diff")

@@ -1,7 +1,6 @@
 """`rig vehicle`: cars that somebody runs."""
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
@@ -13,7 +12,7 @@ from rigclient.cli.commands import shell
 from rigclient.cli.commands.garage import resources
 from rigclient.cli.commands.garage.configuration import parts_text
 from rigclient.cli.commands.garage.longtext import LongText, description
-from rigclient.cli.commands.garage.resources import VEHICLES, Sharing, cells
+from rigclient.cli.commands.garage.resources import VEHICLES, FieldOption, Sharing, cells
 from rigclient.cli.commands.messages import numbers
 from rigclient.cli.commands.questions.selection import table
 from rigclient.cli.terminal.palette import DIM, TEXT, TITLE
@@ -28,20 +27,12 @@ _HEADS: Final = (
 )
 
 
-def _fields(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command what a vehicle has; it gets it as `fields`."""
-
-    @click.option("--class", "vehicle_class", metavar="CLASS", help="Class that it enters in.")
-    @click.option("--number", metavar="NUMBER", help="Start number.")
-    @click.option("--car", metavar="CAR", help="Its model, as `rig car list` has it.")
-    @description
-    @resources.sharing
-    @functools.wraps(command)
-    def with_fields(*args: Any, **more: Any) -> Any:
-        fields = {name: more.pop(name) for name in ("vehicle_class", "number", "car")}
-        return command(*args, fields=resources.given(fields), **more)
-
-    return with_fields
+_fields = resources.fields(
+    description,
+    vehicle_class=FieldOption("--class", "CLASS", "Class that it enters in."),
+    number=FieldOption("--number", "NUMBER", "Start number."),
+    car=FieldOption("--car", "CAR", "Its model, as `rig car list` has it."),
+)
 
 
 def _with_car(catalog: Any, fields: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +189,4 @@ def delete(address: str, name: str, force: bool, yes: bool, as_json: bool) -> No
     Example:
       rig vehicle delete copper-12 --force --yes
     """
-    with connect(address) as rig:
-        found = resources.find(rig.catalog, VEHICLES, name)
-        gone = resources.delete(rig.catalog, found, yes, force)
-    resources.told_gone(found, gone, as_json)
+    resources.delete_named(address, VEHICLES, name, yes=yes, as_json=as_json, force=force)

@@ -17,11 +17,11 @@ def init(where: str | None, show: bool) -> None:
       rig warehouse init --print --in snowflake
       rig warehouse init --in duckdb:laps.duckdb
     """
-    from rigclient.warehouse import connect, schema, tables
+    from rigclient.warehouse import connect, ddl, schema, tables
 
     with connect(where) as destination:
         if show:
-            click.echo(";\n\n".join(tables.ddl(destination.dialect)) + ";")
+            click.echo(";\n\n".join(ddl.statements(destination.dialect)) + ";")
             return
         schema.prepare(destination)
         schema.make_views(destination)

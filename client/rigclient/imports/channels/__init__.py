@@ -1,0 +1,1 @@
+"""Columns of other programs as channels of the registry."""

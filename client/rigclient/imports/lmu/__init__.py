@@ -1,0 +1,1 @@
+"""Telemetry that Le Mans Ultimate writes itself: its tables, the laps in them, a lap's channels."""

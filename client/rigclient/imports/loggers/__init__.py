@@ -1,0 +1,1 @@
+"""Recordings of loggers: columns on one clock, cut into laps."""

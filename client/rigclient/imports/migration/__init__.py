@@ -1,0 +1,1 @@
+"""The old collector left: its folder imported, and every lap compared with its files."""

@@ -1,0 +1,1 @@
+"""Where imported laps are kept: a folder, a rig, or nowhere for a dry run."""

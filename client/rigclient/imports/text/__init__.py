@@ -1,0 +1,1 @@
+"""Delimited text files: their encoding, cells, rows, and tables of samples."""
