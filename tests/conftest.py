@@ -9,7 +9,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,24 +39,14 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
 ELSEWHERE: Final = "another connector (make test-snowflake5), the long campaigns of faults (make soak)"
 """What is not even in these files."""
 
-_PEER: Final = {
-    *(f"tests/warehouse/test_{name}.py" for name in ("destination", "kills", "loading", "login", "lost")),
-    *(
-        "tests/warehouse/test_refusals.py",
-        "tests/imports/test_corrections.py",
-        "tests/imports/test_everywhere.py",
-    ),
-}
-"""Files that need what plays Snowflake: all on one worker. To start one takes 3 s of a core, and whoever has
-it breaks it at will.
-"""
-
 _LONGEST: Final = (
     "test_daemons.py",
     "warehouse",
     "test_run.py",
     "powercut",
     "faults",
+    "web",
+    "test_corrections.py",
     "test_types.py",
     "test_tail.py",
     "test_archiver.py",
@@ -76,19 +66,6 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, the others as they were."""
     items.sort(key=lambda item: _turn(item.path))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give every worker whole files, and one of them all that need the same Snowflake."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Files(LoadFileScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return "peer" if file in _PEER else file
-
-    return Files(config, log)
 
 
 def _turn(path: Path) -> int:

@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import gzip
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from rig.errors import MissingChannel, Unavailable
 from rigclient.blocking import connect
+from rigclient.cli.main import rig as commands
 from rigclient.cli.watch.debrief import Debrief
 from rigd.archive.archiver import Archiver, Settings
 from rigd.store.commands import CommandQueue
@@ -46,10 +47,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def rig(here: Stage) -> Run:
+    """Runs `rig --rig <that rig> ...` without a process of its own, which takes half a second to import."""
+
     def run(*words: Any) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "rigclient", "--rig", here.address, *map(str, words)]
-        wide = {**os.environ, "COLUMNS": "200"}
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=wide)
+        command = ["--rig", here.address, *map(str, words)]
+        wide = CliRunner(env={"COLUMNS": "200"}, catch_exceptions=False)
+        done = wide.invoke(commands, command, prog_name="rig")
+        return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
 
     return run
 

@@ -9,6 +9,7 @@ from tests.imports.recorded import Chart, all_charts, read
 from tests.warehouse.conftest import account as account
 from tests.warehouse.conftest import duck as duck
 from tests.warehouse.conftest import empty_tables as empty_tables
+from tests.warehouse.conftest import fork_server as fork_server
 from tests.warehouse.conftest import keys as keys
 from tests.warehouse.conftest import peer as peer
 from tests.warehouse.conftest import race_data as race_data

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from rigclient.imports.keeping import WarehouseKeeper
 from rigclient.warehouse import Destination, check, schema
 from tests.imports.written import race, write
 from tests.warehouse.empty import EmptyWarehouse
+from tests.warehouse.fork_server import ForkServer
 from tests.warehouse.peer.process import PeerProcess
 
 FIRST = race(("7", 1, 100_000), ("7", 2, 99_000), ("8", 1, 101_000))
@@ -233,18 +232,20 @@ POINTS = {
 }
 
 
-def killed(tmp_path: Path, point: str, *words: str) -> None:
+def killed(fork_server: ForkServer, journal: Path, point: str, *words: str) -> None:
     """Run `rig warehouse` and have it kill itself there."""
-    program = [sys.executable, "-m", "tests.warehouse.killed_loader", str(tmp_path / "journal"), point, "rig"]
-    done = subprocess.run(
-        [*program, "warehouse", *words], env=dict(os.environ), capture_output=True, check=False
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    ended = fork_server.run(str(journal), point, "rig", "warehouse", *words, env=os.environ)
+    assert ended.status == -signal.SIGKILL, ended.err
 
 
 @pytest.mark.parametrize("act", ["replace", "unload"])
 def test_killed_anywhere_it_is_done_once_or_not_at_all(
-    warehouse: EmptyWarehouse, charts: tuple[Path, Path], tmp_path: Path, peer: PeerProcess, act: str
+    warehouse: EmptyWarehouse,
+    charts: tuple[Path, Path],
+    tmp_path: Path,
+    peer: PeerProcess,
+    fork_server: ForkServer,
+    act: str,
 ) -> None:
     first, second = charts
     words = ("load", str(second), "--replace") if act == "replace" else ("unload", str(first))
@@ -260,7 +261,7 @@ def test_killed_anywhere_it_is_done_once_or_not_at_all(
             list(unloading.unload(there, str(second))) if times(there) == NEW else None
             load(there, first)
             assert times(there) == OLD
-        killed(tmp_path, point, *words, "--in", warehouse.where)
+        killed(fork_server, tmp_path / "journal", point, *words, "--in", warehouse.where)
         if warehouse.kind == "snowflake":
             peer.abort_detached()
         with warehouse.open() as there:

@@ -18,6 +18,7 @@ from tests.warehouse.empty import (
     forget_settings,
     settings,
 )
+from tests.warehouse.fork_server import ForkServer
 from tests.warehouse.key_pair import Pair, pair
 from tests.warehouse.peer.process import PeerProcess
 from tests.warehouse.recorded_rig import RecordedRig, record_race
@@ -36,6 +37,13 @@ def recorded_rig(race_data: Path, tmp_path: Path) -> Iterator[RecordedRig]:
     made = RecordedRig(race_data, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """Commands in processes that need not import."""
+    with ForkServer(tmp_path_factory.mktemp("fork_server")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

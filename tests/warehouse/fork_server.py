@@ -95,9 +95,12 @@ def child(order: dict[str, object]) -> None:
 
 def main() -> None:
     import duckdb  # noqa: F401
+    import pyarrow.pandas_compat
     import pyarrow.parquet  # noqa: F401
-    import snowflake.connector  # noqa: F401
+    import snowflake.connector.file_transfer_agent  # noqa: F401
 
+    import rigclient.cli.commands.sync
+    import rigclient.cli.commands.warehouse
     import rigclient.cli.main  # noqa: F401
     import tests.warehouse.killed_loader
     import tests.warehouse.naive_loader  # noqa: F401

@@ -17,8 +17,8 @@ from tests.archive.tape import Tape, drained
 from tests.stage import events, free_port
 from tests.store.lap_store import CommandThread
 
-RACE_S = 60.0
-CARS = 3
+RACE_S = 48.0
+CARS = 2
 LOST = 5
 """Frames that the recorder missed."""
 ROOT = Path(__file__).resolve().parents[2]

@@ -31,7 +31,7 @@ def shared_rig(race_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def full(shared_rig: RecordedRig) -> Path:
     """A file that has all of it."""
     file = shared_rig.folder / "full.duckdb"
-    assert shared_rig.rig("sync", "--to", f"duckdb:{file}", "--load-rows", "3000").exit_code == 0
+    assert shared_rig.rig("sync", "--to", f"duckdb:{file}", "--load-rows", "1500").exit_code == 0
     return file
 
 

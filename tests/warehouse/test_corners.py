@@ -12,7 +12,7 @@ from rigd.store.index import Index
 from riglap.circuits.shelf import Shelf
 from tests.archive.tape import ROOMY, drained
 from tests.once import once
-from tests.riglap.conftest import real_drive
+from tests.riglap.raced import drive
 from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.expected import broken
 from tests.warehouse.recorded_rig import RecordedRig
@@ -24,9 +24,14 @@ ROWS = "SELECT LAP, CORNER, LEAST_SPEED, CIRCUIT, FINGERPRINT FROM CORNERS ORDER
 @pytest.fixture
 def cornering_rig(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[RecordedRig]:
     """A rig that has the corners of its laps."""
-    made = RecordedRig(once(tmp_path_factory, "raced-real", real_drive), tmp_path)
+    made = RecordedRig(once(tmp_path_factory, "raced-shortly", cornered), tmp_path)
     yield made
     made.close()
+
+
+def cornered(folder: Path) -> None:
+    """Fill a folder with a race that is just long enough to learn the circuit from."""
+    drive(folder, cars=2, seconds=130, short=True, real=True, seed=4)
 
 
 def on_the_rig(rig: RecordedRig) -> list[tuple[object, ...]]:

@@ -1,6 +1,9 @@
 """Laps of other programs go into the warehouse as those that were recorded do, also those of times alone."""
 
+from pathlib import Path
 from typing import Final
+
+import pytest
 
 from rig.errors import NotFound
 from rigclient.blocking import connect
@@ -9,11 +12,17 @@ from rigclient.warehouse.rig_reader import RigReader
 from tests.store import import_laps
 from tests.store.lap_store import samples
 from tests.warehouse.empty import EmptyWarehouse
-from tests.warehouse.recorded_rig import RecordedRig
+from tests.warehouse.recorded_rig import RecordedRig, record_race
 from tests.warehouse.test_sync import report
 
 FROM_FILE: Final = {"file_digest": "0123456789abcdef"}
 """Of a lap that was made of another program's file."""
+
+
+@pytest.fixture(scope="module")
+def race_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rig that has seen three seconds of a race: what is imported is nearly all it has."""
+    return record_race(tmp_path_factory.mktemp("short") / "data", 3.0)
 
 
 def test_imports_are_synced_like_all_else(recorded_rig: RecordedRig, warehouse: EmptyWarehouse) -> None:

@@ -23,7 +23,7 @@ from tests.warehouse.empty import EmptyWarehouse
 from tests.warehouse.expected import broken, differences
 from tests.warehouse.recorded_rig import RecordedRig
 
-ROWS = "3000"
+ROWS = "1500"
 """Of a load: the race has several."""
 
 

@@ -1,11 +1,11 @@
-"""A browser for each file of tests, a fresh profile for each test, a picture of what failed."""
+"""A browser for each file of tests, an empty profile for each test, a picture of what failed."""
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.web import browser
 
@@ -44,18 +44,23 @@ def troubles() -> browser.Troubles:
     return browser.Troubles()
 
 
+@pytest.fixture(scope="module")
+def profile(chromium: Browser) -> Iterator[BrowserContext]:
+    """Where the pages of a file are opened, 1280 by 720."""
+    with chromium.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce") as context:
+        yield context
+
+
 @pytest.fixture
-def page(chromium: Browser, troubles: browser.Troubles, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page in a fresh profile, 1280 by 720."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
-    page = context.new_page()
-    troubles.watch(page)
-    try:
+def page(
+    profile: BrowserContext, troubles: browser.Troubles, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """A page that nothing is known to."""
+    with browser.opened(profile) as page:
+        troubles.watch(page)
         yield page
         if request.node.stash.get(_FAILED, False):
             kept = browser.keep_picture(page, PICTURES, request.node.nodeid.removeprefix("tests/web/"))
             print(f"what it showed: {kept}", *troubles.left(), sep="\n")
         else:
             assert not troubles.left()
-    finally:
-        context.close()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.web import browser
 
@@ -52,6 +52,17 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, troubles: browser.Trouble
     page.evaluate("() => fetch('http://elsewhere.invalid/').catch(() => 0)")
     browser.wait(page, lambda: any("elsewhere.invalid" in what for what in troubles.said))
     troubles.allow("")
+
+
+def test_what_a_page_kept_is_gone_when_the_next_one_is_opened(profile: BrowserContext, server: str) -> None:
+    for _ in range(2):
+        with browser.opened(profile) as page:
+            page.goto(server)
+            assert page.evaluate("() => localStorage.getItem('kept')") is None
+            assert page.evaluate("() => document.cookie") == ""
+            page.evaluate("() => { localStorage.setItem('kept', 'one'); document.cookie = 'kept=one'; }")
+            page.reload()
+            assert page.evaluate("() => localStorage.getItem('kept') + document.cookie") == "onekept=one"
 
 
 def test_overflow_is_found_at_the_size_where_it_happens(page: Page) -> None:

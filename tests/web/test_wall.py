@@ -22,6 +22,8 @@ from tests.web import browser
 PAGES: Final = Path(rigclient.__file__).parent / "gateway" / "pages" / "wall.html"
 pytestmark = pytest.mark.skipif(not PAGES.is_file(), reason="`make web` builds the pages")
 
+PACE: Final = "0.4"
+"""A slow race: 20 ticks a second are a live page too."""
 BROKEN: Final = ("WebSocket connection", "Failed to load resource", "request: .*(ERR_CONNECTION|50[0-9])")
 """What a browser says of a gateway that is away."""
 
@@ -44,7 +46,7 @@ class Wall:
         return f"http://127.0.0.1:{self.port}/wall?{words}"
 
     def start_rig(self) -> None:
-        self.rig = self.run.start()
+        self.rig = self.run.start("--cars", "12", "--speed", PACE)
 
     def stop_rig(self) -> None:
         assert self.rig is not None
