@@ -29,7 +29,7 @@ _SOME: Final = 8
 """Laps that are compared when not all are: each takes a tenth of a second."""
 _ARCHIVED: Final = (
     *("name", "track_name", "start_time_ns", "end_time_ns", "samples", "missing", "scorings"),
-    "torn_samples",
+    *("torn_samples", "green"),
     *("bytes", "pinned", "damage", "synced"),
 )
 """Facts of a lap that are known once it is archived."""
@@ -103,6 +103,8 @@ class TruthWalk:
                 yield finding("lap-untrue", where, f"its {field} are not those of the ring")
         if "whole" not in columns[SAMPLES]:
             lap.ClearField("torn_samples")  # release 0.1 did not count them
+        if not header.lap.HasField("green"):
+            lap.ClearField("green")  # nor did it say this
         if header.lap != lap:
             yield finding("lap-untrue", where, f"the ring says otherwise of {differing(header.lap, lap)}")
 

@@ -191,6 +191,8 @@ def list_again(db: sqlite3.Connection, data: Path) -> None:
     row, seat, old, message = db.execute(found, (name,)).fetchone()
     known = unpack_message(lap_pb2.Lap, message)
     known.bytes, known.digest = size, file.digest
+    if not file.header.lap.HasField("green"):
+        known.ClearField("green")
     db.execute("UPDATE lap SET bytes = ? WHERE id = ?", (size, row))
     db.execute("UPDATE message SET lap_message = ? WHERE lap = ?", (pack_message(known), row))
     db.execute("UPDATE seat SET bytes = bytes + ? WHERE id = ?", (size - old, seat))
@@ -206,6 +208,10 @@ def without_gaps(header: Any, _: dict[str, Any]) -> None:
 
 def without_events(header: Any, _: dict[str, Any]) -> None:
     del header.events[:]
+
+
+def without_green(header: Any, _: dict[str, Any]) -> None:
+    header.lap.ClearField("green")
 
 
 def add_tombstone(data: Path) -> None:

@@ -189,6 +189,11 @@ def test_every_finding_is_the_fault_or_follows_from_it(data: Path) -> None:
     assert finding.what == "speed differs from the ring in 1 rows, first in row 7"
 
 
+def test_a_lap_of_release_0_1_says_nothing_of_green(data: Path) -> None:
+    repacked(faults.without_green)(data)
+    assert found(data) == []
+
+
 def test_faults_are_found_together(data: Path) -> None:
     for name in ("a missing tick", "a foreign file", "a changed row", "a flipped bit in a journal"):
         FAULTS[name][0](data)
