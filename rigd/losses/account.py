@@ -63,6 +63,8 @@ class Account:
         """By stream the newest gap."""
         self.borders: list[event_pb2.Gap] = []
         """Gaps of the session before that reach up to this one."""
+        self._passed_over: list[event_pb2.Gap] = []
+        """Of numbers that no record of this session had: a restore went behind them."""
         self._reasons: dict[tuple[int, int], rig_pb2.ReasonLosses] = {}
         for entry in entries:
             self.take(entry)
@@ -100,6 +102,8 @@ class Account:
         if counted:
             self.first[gap.stream] = min(gap.first_seq - 1, self.first.get(gap.stream, gap.first_seq - 1))
         self.trailing[gap.stream] = gap
+        if mine and gap.reason == event_pb2.GAP_REASON_RESTORED:
+            self._passed_over.append(gap)
         if not mine:
             self.borders.append(gap)
             self.first[gap.stream] = max(gap.last_seq, self.first.get(gap.stream, 0))
@@ -111,17 +115,23 @@ class Account:
     def losses(self, stream: "event_pb2.Stream.ValueType") -> rig_pb2.StreamLosses:
         """Return what the account says of a stream."""
         first, last = self.first.get(stream, 0), self.last.get(stream, 0)
+        came = last - first - self._never_came(stream, last)
         reasons = [found for (of, _), found in sorted(self._reasons.items()) if of == stream]
         missing = min(sum(found.missing for found in reasons), _MOST)
         return rig_pb2.StreamLosses(
             stream=stream,
             first_seq=min(first + 1, _MOST),
             last_seq=last,
-            expected=max(last - first, 0),
-            received=max(last - first - missing, 0),
+            expected=max(came, 0),
+            received=max(came - missing, 0),
             missing=missing,
             reasons=reasons,
         )
+
+    def _never_came(self, stream: int, last: int) -> int:
+        """Return how many numbers up to the last a restore passed over: other losses may stand behind it."""
+        spans = ((gap.first_seq, gap.last_seq) for gap in self._passed_over if gap.stream == stream)
+        return sum(end - begin + 1 for begin, end in spans if end <= last)
 
 
 def _reach(gap: event_pb2.Gap) -> int:

@@ -130,11 +130,20 @@ def numbered(data: Path) -> dict[int, str]:
     return {one.ring_session: one.name for one in LapFolder(data / "laps").sessions()}
 
 
-def test_what_a_session_lost_so_is_told_without_a_count(killable: KillableRig, tmp_path: Path) -> None:
-    """Its account and that of the next have the numbers that were recorded, not all that were passed over."""
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_session_lost_so_is_told_without_a_count(
+    killable: KillableRig, tmp_path: Path, *, restarted: bool
+) -> None:
+    """Its account and that of the next have the numbers that were recorded, not all that were passed over;
+    also where the game was another one by then, of which nobody knows what it wrote.
+    """
     killable.await_more(RATE)
     ran = max(sessions(killable.data))
-    come_back(killable, backup(killable.data, tmp_path / "backup"))
+    file = backup(killable.data, tmp_path / "backup")
+    if restarted:
+        killable.stop("recorder")
+        killable.play_again()
+    come_back(killable, file)
     recorded(killable)
     following = moment(killable.data).session + 1
     archiver = killable.start("rigd", "archive", "--data", str(killable.data))

@@ -33,7 +33,8 @@ class KillableRig:
             "server": ("rigd", "serve", *data, "--address", address),
             "client": ("tests.faults.follower", address, str(self.log)),
         }
-        self.game = self.start("tests.bench.game", str(buffers), str(CARS), str(RATE), "3600")
+        self._playing = ("tests.bench.game", str(buffers), str(CARS), str(RATE), "3600")
+        self.game = self.start(*self._playing)
         self.running = {name: self.start(*words) for name, words in self.commands.items()}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -58,6 +59,12 @@ class KillableRig:
         """Kill a process and start it again."""
         self.stop(name)
         self.again(name)
+
+    def play_again(self) -> None:
+        """Kill the game and start it again."""
+        self.game.kill()
+        self.game.wait()
+        self.game = self.start(*self._playing)
 
     def lines(self) -> list[Line]:
         """Return what the client has noted."""
