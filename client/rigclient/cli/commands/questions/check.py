@@ -64,4 +64,4 @@ def _default_source(address: str, stack: contextlib.ExitStack) -> "list[RigReade
 
 def _line(finding: "HealthCheck") -> Text:
     sign = Text("ok  ", GOOD) if finding.well else Text("BAD ", RED)
-    return Text.assemble(sign, (f"{finding.what:<16}", STRONG), finding.text)
+    return Text.assemble(sign, (f"{finding.what:<15} ", STRONG), finding.text)
