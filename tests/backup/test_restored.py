@@ -1,5 +1,6 @@
 """A rig that comes back from a backup, while a client and a warehouse have what it recorded after that."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -162,12 +163,14 @@ def test_what_a_session_lost_so_is_told_without_a_count(
         assert told[event_pb2.GAP_REASON_RESTORED].missing == 0
 
 
-def sync(rig: KillableRig, folder: Path) -> None:
-    words = ("rigclient", "sync", "--once", "--to", f"duckdb:{folder / 'warehouse.duckdb'}")
+def sync(folder: Path) -> int:
+    """Load what is new, and return how many events it says that were."""
+    words = ("rigclient", "sync", "--once", "--json", "--to", f"duckdb:{folder / 'warehouse.duckdb'}")
     settings = {"RIG_ADDRESS": f"unix:{folder}/rig.sock", "XDG_CACHE_HOME": str(folder)}
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", *words], check=True, capture_output=True, env={**os.environ, **settings}
     )
+    return int(json.loads(done.stdout)["events"])
 
 
 def test_a_warehouse_gets_what_both_lives_had_and_nothing_twice(
@@ -178,15 +181,15 @@ def test_a_warehouse_gets_what_both_lives_had_and_nothing_twice(
     killable.kill("recorder")  # which makes events
     killable.await_more(RATE)
     former = {event.seq: event for event in events(killable.data)}
-    sync(killable, tmp_path)
+    told = sync(tmp_path)
     come_back(killable, file)
     killable.await_more(RATE)
     present = {event.seq: event for event in events(killable.data)}
-    sync(killable, tmp_path)
+    told += sync(tmp_path)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as there:
         loaded = there.sql("SELECT SEQ, CAPTURE_TIME_NS FROM EVENTS").fetchall()
         gaps = there.sql("SELECT STREAM, REASON, MISSING FROM GAPS WHERE LAP IS NULL").fetchall()
-    assert len(dict(loaded)) == len(loaded)
+    assert len(dict(loaded)) == len(loaded) == told
     assert dict(loaded).items() >= {seq: event.capture_time_ns for seq, event in former.items()}.items()
     assert max(dict(loaded)) > moment(killable.data).number
     assert {event.capture_time_ns for event in present.values()} <= set(dict(loaded).values())

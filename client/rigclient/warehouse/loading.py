@@ -67,6 +67,10 @@ class Load:
         """Of all tables."""
         return sum(part.rows for part in self.parts)
 
+    def rows_of(self, table: WarehouseTable) -> int:
+        """Return those of one."""
+        return sum(part.rows for part in self.parts if part.table == table)
+
 
 def load_id() -> str:
     """Return an id for an attempt: the time, and 6 random bytes. Later ones sort later, so that a warehouse

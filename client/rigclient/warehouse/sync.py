@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rig.errors import Denied, Raced, RigError, Unavailable
-from rigclient.warehouse import schema
+from rigclient.warehouse import schema, tables
 from rigclient.warehouse.destination import Destination
 from rigclient.warehouse.events import next_load
 from rigclient.warehouse.iteration import prefetch
@@ -176,6 +176,6 @@ class Sync:
             spool.remove()
             outcome.loads += 1
             outcome.rows += wanted.rows
-            outcome.events += wanted.to_n - wanted.from_n
+            outcome.events += wanted.rows_of(tables.EVENTS)
             if wanted.to_n >= ring.last:
                 break  # those that came meanwhile would be a load of their own each
