@@ -91,16 +91,22 @@ class RingWalk:
 
     def _records(self, stream: bytes) -> Findings:
         """Yield every record of a stream, and what stands between them."""
-        first, last = self._ring.spans()[stream]
+        last = self._ring.spans()[stream].last
         before, after = None, 0
+        done, count = 0, self._count(stream)
         while after < last:
-            self._progress(f"ring {stream.decode()}", max(after - first + 1, 0), last - first + 1)
+            self._progress(f"ring {stream.decode()}", min(done, count), count)
             for read in self._batch(stream, after, last):
                 yield from read.found
                 if before is not None:
                     yield from self._between(stream, before, read)
                 before = read._replace(head=read.head or (before.head if before else None))
-                after = read.seq
+                after, done = read.seq, done + 1
+
+    def _count(self, stream: bytes) -> int:
+        """Return how many records a stream has: its numbers may be far apart."""
+        with self._ring.begin() as txn:
+            return int(txn.stat(self._ring.dbs[stream])["entries"])
 
     def _batch(self, stream: bytes, after: int, last: int) -> list[_Read]:
         """Return the next records; none only when there are none."""

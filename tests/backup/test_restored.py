@@ -74,7 +74,7 @@ def come_back(rig: KillableRig, file: Path) -> None:
 
 
 def recorded(rig: KillableRig) -> None:
-    """Wait for records of all streams that are newer than now."""
+    """Wait for telemetry that is newer than now."""
     before = numbers(rig.data)
     rig.await_more(RATE)
     until(lambda: numbers(rig.data)[rings.SCORING][-1] > before[rings.SCORING][-1])
@@ -84,6 +84,7 @@ def test_no_number_of_the_life_after_a_backup_is_given_again(killable: KillableR
     """Nor do those lives share numbers that begin with the same backup."""
     killable.await_more(RATE)
     file = backup(killable.data, tmp_path / "backup")
+    killable.kill("recorder")  # which makes events
     recorded(killable)
     lives = []
     for _ in range(2):
@@ -108,6 +109,8 @@ def test_no_number_of_the_life_after_a_backup_is_given_again(killable: KillableR
     verified = killable.start("rigd", "verify", "--data", str(killable.data))
     said, _ = verified.communicate(timeout=60)
     assert verified.returncode == 0, said
+    stored = len(numbers(killable.data)[rings.PHYSICS])
+    assert f"ring physics {stored:,}, " in said
 
 
 def check(lines: list[Line]) -> None:
