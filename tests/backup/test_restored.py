@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from rig.columns import read_head
-from rig.v1 import event_pb2
+from rig.v1 import event_pb2, rig_pb2
 from rigclient.blocking import connect
 from rigd import ring as rings
 from rigd.backup.restore import restore
@@ -154,16 +154,23 @@ def test_what_a_session_lost_so_is_told_without_a_count(
     try:
         with connect(f"unix:{tmp_path}/rig.sock") as rig:
             until(lambda: following in numbered(killable.data))
-            found = [rig.losses(numbered(killable.data)[number]) for number in (ran, following)]
+            names = [numbered(killable.data)[number] for number in (ran, following)]
+            # The account of a session is written after its folder.
+            until(lambda: all(event_pb2.GAP_REASON_RESTORED in told(rig.losses(name)) for name in names))
+            found = [rig.losses(name) for name in names]
     finally:
         archiver.terminate()
         archiver.wait(60)
     for losses in found:
         for stream in losses.streams:
             assert stream.expected == stream.received + stream.missing < 1_000_000
-        told = {reason.reason: reason for reason in losses.streams[0].reasons}
-        assert told[event_pb2.GAP_REASON_RESTORED].uncounted == 1
-        assert told[event_pb2.GAP_REASON_RESTORED].missing == 0
+        restored = told(losses)[event_pb2.GAP_REASON_RESTORED]
+        assert (restored.uncounted, restored.missing) == (1, 0)
+
+
+def told(losses: rig_pb2.GetLossesResponse) -> dict[int, rig_pb2.ReasonLosses]:
+    """What the stream of physics lost, by reason."""
+    return {reason.reason: reason for reason in losses.streams[0].reasons}
 
 
 def sync(folder: Path) -> int:

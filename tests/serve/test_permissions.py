@@ -92,7 +92,16 @@ def channel_of(secured: Secured, tokens: dict[str, str], kind: str) -> grpc.aio.
 
 
 async def told(channel: grpc.aio.Channel, name: str, body: bytes = b"") -> grpc.aio.AioRpcError | None:
-    """The error a call ends with; None for an answer, and for a stream that goes on."""
+    """The error a call ends with; None for an answer, and for a stream that goes on. Where the answer comes
+    while gRPC still writes the request, it may put words of its own in its place: then it is asked again.
+    """
+    while (error := await _told(channel, name, body)) is not None:
+        if error.details() != "Internal error from Core":  # grpc/grpc#36066
+            break
+    return error
+
+
+async def _told(channel: grpc.aio.Channel, name: str, body: bytes) -> grpc.aio.AioRpcError | None:
     method = METHODS.get(name)
     streams = (method.client_streaming, method.server_streaming) if method else (False, False)
     kind = "{}_{}".format(*("stream" if one else "unary" for one in streams))

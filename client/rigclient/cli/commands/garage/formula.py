@@ -56,7 +56,9 @@ def _row(one: catalog_pb2.Resource) -> Sequence[Text]:
 def save(
     address: str, formula: str, unit: str | None, description: LongText, sharing: Sharing, as_json: bool
 ) -> None:
-    """Keep a formula, or another one under its name. It takes channels, and formulas that are kept.
+    """Keep a formula, or another one under its name.
+
+    It takes channels, and formulas that are kept.
 
     \b
     Example:
