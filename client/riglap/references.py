@@ -34,7 +34,7 @@ MOST_OF_IDEAL: Final = 10
 _LOOKED_AT: Final = 200
 """Fastest laps among which a clean one of the same layout is looked for."""
 _MOST_REFUSED: Final = 20
-"""Sessions of which a lap is read in vain; laps of further ones are not looked at."""
+"""Laps that are read in vain; further ones are not tried."""
 _SAME_LENGTH: Final = 0.005
 
 
@@ -68,8 +68,8 @@ def reference(lap: lap_pb2.Lap, ask: Ask, compare: Try, word: str = "") -> Refer
     """Return what a lap is compared with: by one of `WORDS`, or by `RULE`.
 
     Clean laps alone are taken: valid, complete, not from the grid, and without the pit lane; and of other
-    sessions those that `compare` does not refuse, which `about` names. Raises BadRequest for another word,
-    NotFound where there is no such lap, and as reading laps does.
+    sessions, and of those that lack samples, what `compare` does not refuse, which `about` names. Raises
+    BadRequest for another word, NotFound where there is no such lap, and as reading laps does.
     """
     if word and word not in WORDS:
         raise BadRequest(f"{word!r} is no reference", hint=f"a lap, or one of {', '.join(WORDS)}")
@@ -86,12 +86,14 @@ def reference(lap: lap_pb2.Lap, ask: Ask, compare: Try, word: str = "") -> Refer
 
 
 class _Choice:
-    """The choice for one lap. Laps of a session are of one source, so one of them is tried for all."""
+    """The choice for one lap. Laps of a session are of one source, so one of them is tried for all, but for
+    those that lack samples: half a lap may be missing.
+    """
 
     def __init__(self, lap: lap_pb2.Lap, ask: Ask, compare: Try) -> None:
         self._lap, self._ask, self._compare = lap, ask, compare
-        self._sessions = {_session(lap): True}
-        """Whether their laps can be compared."""
+        self._known = {_session(lap): True}
+        """By session, or by lap, whether it can be compared."""
         self._refused: dict[str, str] = {}
         """Laps that were tried and cannot, and why."""
 
@@ -125,17 +127,17 @@ class _Choice:
         if not self._refused:
             return WORDS[word]
         first, more = short_names([*self._refused, self._lap.name])[0], len(self._refused) - 1
-        others = f" and laps of {more} other sessions" if more else ""
+        others = f" and {more} more" if more else ""
         return f"{WORDS[word]}, of those that can be compared: not {first}{others}"
 
     def _comparable(self, word: str) -> Iterator[lap_pb2.Lap]:
         return filter(self._can, _clean(self._lap, self._ask, word))
 
     def _can(self, one: lap_pb2.Lap) -> bool:
-        session = _session(one)
-        if session not in self._sessions:
-            self._sessions[session] = len(self._refused) < _MOST_REFUSED and self._tried(one)
-        return self._sessions[session]
+        of = one.name if one.missing else _session(one)
+        if of not in self._known:
+            self._known[of] = len(self._refused) < _MOST_REFUSED and self._tried(one)
+        return self._known[of]
 
     def _tried(self, one: lap_pb2.Lap) -> bool:
         try:
