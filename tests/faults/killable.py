@@ -27,7 +27,8 @@ class KillableRig:
         self.data, self.log = folder / "data", folder / "follower.log"
         address = f"unix:{folder}/rig.sock"  # a port may be another's when the server is back
         data = ("--data", str(self.data))
-        recorder = ("rigd", "record", *data, "--buffers", str(buffers), "--ring-size", "256M", *recording)
+        # The 50,000 frames of a thousand kills are 450 MB: all are to be compared at the end.
+        recorder = ("rigd", "record", *data, "--buffers", str(buffers), "--ring-size", "1G", *recording)
         self.commands = {
             "recorder": recorder,
             "server": ("rigd", "serve", *data, "--address", address),
